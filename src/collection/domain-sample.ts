@@ -1,0 +1,81 @@
+/** What one cycle learned of one running domain. Values that libvirt did not report are undefined, never zero. */
+export interface DomainSample {
+  /** Wall clock at which the values were asked for, in milliseconds since the epoch. */
+  readonly timestampMs: number;
+  readonly identity: DomainIdentity;
+  /** virDomainState: 1 running, 3 paused, ... */
+  readonly state: number | undefined;
+  readonly cpu: CpuSample;
+  readonly memory: MemorySample;
+  readonly nics: readonly NicSample[];
+  readonly disks: readonly DiskSample[];
+  /** False when QEMU's monitor was not asked because it is busy or stuck: `disks` and the balloon details are then unknown. */
+  readonly monitorAnswered: boolean;
+  /** The sample of the same domain (endpoint, UUID and id) one cycle before. */
+  readonly previous: MemoryPoint | undefined;
+}
+
+export interface DomainIdentity {
+  readonly id: number;
+  readonly uuid: string;
+  /** VMI name; without a VMI the domain name. */
+  readonly name: string;
+  readonly namespace?: string;
+}
+
+/** Cumulative CPU time in nanoseconds. */
+export interface CpuSample {
+  readonly count: number | undefined;
+  readonly time: bigint | undefined;
+  readonly user: bigint | undefined;
+  readonly system: bigint | undefined;
+}
+
+/** KiB, except the counters of swap, faults and `diskCaches`, which are as libvirt reports them. */
+export interface MemorySample {
+  readonly maximum: bigint | undefined;
+  readonly current: bigint | undefined;
+  readonly rss: bigint | undefined;
+  readonly available: bigint | undefined;
+  readonly usable: bigint | undefined;
+  readonly swapIn: bigint | undefined;
+  readonly swapOut: bigint | undefined;
+  readonly majorFault: bigint | undefined;
+  readonly minorFault: bigint | undefined;
+  readonly diskCaches: bigint | undefined;
+  /** Clock of `current` for rates, in milliseconds; it never steps. */
+  readonly monotonicMs: number;
+}
+
+export interface MemoryPoint {
+  readonly current: bigint;
+  readonly monotonicMs: number;
+}
+
+/** Cumulative counters of a network interface, as the host sees its tap device. */
+export interface NicSample {
+  readonly device: string;
+  /** KubeVirt network name. */
+  readonly network?: string;
+  readonly rxBytes: bigint | undefined;
+  readonly rxPackets: bigint | undefined;
+  readonly rxErrors: bigint | undefined;
+  readonly rxDrops: bigint | undefined;
+  readonly txBytes: bigint | undefined;
+  readonly txPackets: bigint | undefined;
+  readonly txErrors: bigint | undefined;
+  readonly txDrops: bigint | undefined;
+}
+
+/** Cumulative counters of a disk. */
+export interface DiskSample {
+  readonly device: string;
+  /** KubeVirt volume name. */
+  readonly volume?: string;
+  readonly readRequests: bigint | undefined;
+  readonly readBytes: bigint | undefined;
+  readonly writeRequests: bigint | undefined;
+  readonly writeBytes: bigint | undefined;
+  /** QEMU never reports it: undefined there. */
+  readonly errors: bigint | undefined;
+}

@@ -1,0 +1,32 @@
+/** A planned failure of the agent. `docs/errors.md` has a section for every code, with what the operator should do. */
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+/** Every code of this program's own errors, and whether trying again unchanged can help. */
+export const ERROR_CODES = {
+  E_USAGE: { retryable: false },
+  E_CONFIG_INVALID: { retryable: false },
+  E_CONFIG_UNREADABLE: { retryable: true },
+  E_SECRET_NOT_FOUND: { retryable: true },
+  E_SOCKET_NOT_FOUND: { retryable: true },
+  E_DOMAIN_XML: { retryable: false },
+} as const satisfies Record<string, { retryable: boolean }>;
+
+export class TelemetryError extends Error {
+  readonly code: ErrorCode;
+  override readonly name = "TelemetryError";
+
+  /** `message` is shown to operators: it names the place and the remedy, and never holds a secret. */
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+
+  get retryable(): boolean {
+    return ERROR_CODES[this.code].retryable;
+  }
+}
+
+/** The text of anything that was thrown, for a log line or an error that wraps it. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}

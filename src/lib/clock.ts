@@ -1,0 +1,28 @@
+/** Where time comes from; tests hand in their own. */
+export interface Clock {
+  /** Milliseconds since the epoch, the wall clock. */
+  now(): number;
+  /** Milliseconds of a clock that never steps, for durations and deadlines. */
+  monotonic(): number;
+  /** Resolves after `ms`, or at once (without error) when the signal aborts. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+}
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  sleep: (ms, signal) =>
+    new Promise((resolve) => {
+      if (signal?.aborted) {
+        resolve();
+        return;
+      }
+      const done = (): void => {
+        clearTimeout(timer);
+        signal?.removeEventListener("abort", done);
+        resolve();
+      };
+      const timer = setTimeout(done, ms);
+      signal?.addEventListener("abort", done, { once: true });
+    }),
+};

@@ -1,0 +1,51 @@
+/** A domain as libvirt names it on the wire. */
+export interface DomainRef {
+  readonly name: string;
+  /** Lower-case with dashes. */
+  readonly uuid: string;
+  /** -1 when the domain is not running. */
+  readonly id: number;
+}
+
+/** The value of a typed parameter: 32-bit integers and doubles as number, 64-bit integers as bigint (exact). */
+export type TypedValue = number | bigint | boolean | string;
+
+export type TypedParameters = ReadonlyMap<string, TypedValue>;
+
+export interface DomainStats {
+  readonly domain: DomainRef;
+  readonly params: TypedParameters;
+}
+
+/** DOMAIN_GET_INFO. Never asks QEMU. */
+export interface DomainInfo {
+  readonly state: number;
+  readonly maxMemoryKiB: bigint;
+  readonly memoryKiB: bigint;
+  readonly vcpus: number;
+  readonly cpuTimeNs: bigint;
+}
+
+/** DOMAIN_GET_CONTROL_INFO: is somebody waiting for this domain's monitor, and for how long? Never asks QEMU. */
+export interface DomainControlInfo {
+  /** virDomainControlState: 0 ok, 1 a job runs, 2 a monitor command is outstanding, 3 error. */
+  readonly state: number;
+  readonly details: number;
+  /** Milliseconds spent in the state. */
+  readonly stateTimeMs: number;
+}
+
+export interface LifecycleEvent {
+  readonly domain: DomainRef;
+  /** virDomainEventType: 0 defined, 1 undefined, 2 started, 3 suspended, 4 resumed, 5 stopped, 6 shutdown, ... */
+  readonly event: number;
+  readonly detail: number;
+}
+
+export interface CallOptions {
+  /**
+   * Milliseconds until the call fails with E_LIBVIRT_TIMEOUT and the connection is dropped. Infinity is for a call that
+   * is known to be blocked inside the daemon and must be left alone there.
+   */
+  readonly deadlineMs: number;
+}

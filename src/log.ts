@@ -1,0 +1,22 @@
+import { pino, destination, type Logger } from "pino";
+
+export type { Logger };
+
+export const LOG_LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** Keys that may hold a secret; they are cut from every log line in case an object with one is ever logged. */
+const REDACTED = ["token", "password", "authorization", "headers.authorization"].flatMap((key) => [key, `*.${key}`]);
+
+/** The root logger: JSON lines, readable text on a terminal. Written synchronously, so that a crash loses no line. */
+export async function createLogger(level: LogLevel, stream: NodeJS.WriteStream = process.stdout): Promise<Logger> {
+  const options = { level, base: null, redact: { paths: REDACTED, censor: "[redacted]" } };
+  if (!stream.isTTY) {
+    return pino(
+      { ...options, timestamp: () => `,"time":"${new Date().toISOString()}"`, formatters: { level: (label) => ({ level: label }) } },
+      destination({ fd: stream.fd, sync: true }),
+    );
+  }
+  const { default: pretty } = await import("pino-pretty");
+  return pino(options, pretty({ destination: stream, sync: true, translateTime: "HH:MM:ss", ignore: "pid,hostname" }));
+}

@@ -1,0 +1,49 @@
+/**
+ * The buffer between measurement and delivery. Nothing is sent before it is in the spool, and nothing leaves the spool
+ * before every target has acknowledged it, or a stated cap was reached (the loss is then counted).
+ */
+export interface Spool {
+  /** Takes one flush of lines; resolves when they are as safe as this spool makes them. */
+  append(batch: LineBatch): Promise<void>;
+  /** The reading side of one target; the same name gets the same cursor. */
+  cursor(target: string): SpoolCursor;
+  /** Forgets a target that is no longer configured, and what only it still needed. */
+  removeCursor(target: string): void;
+  readonly stats: SpoolStats;
+}
+
+/** Whole lines of line protocol, each ended by a newline, in UTF-8. */
+export interface LineBatch {
+  readonly lines: number;
+  readonly bytes: Uint8Array;
+}
+
+export interface Frame {
+  readonly sequence: bigint;
+  readonly lines: number;
+  /** Size of the lines before compression, in bytes. */
+  readonly rawBytes: number;
+  /** Milliseconds since the epoch at which the frame was appended. */
+  readonly createdAtMs: number;
+  /** One gzip member. Members may be concatenated into one request body. */
+  readonly payload: Uint8Array;
+}
+
+export interface SpoolCursor {
+  /** The oldest frames not yet acknowledged, up to the limits but at least one when there is any; stays where it is. */
+  read(limits: { readonly maxLines: number; readonly maxRawBytes: number }): Promise<readonly Frame[]>;
+  /** Advances behind the frame with this sequence number. */
+  acknowledge(sequence: bigint): void;
+  /** Resolves when there is something to read, or when the signal aborts. */
+  ready(signal: AbortSignal): Promise<void>;
+  readonly backlog: { readonly frames: number; readonly lines: number; readonly bytes: number };
+  /** Lines that this target lost to a cap. */
+  readonly droppedLines: number;
+}
+
+export interface SpoolStats {
+  readonly frames: number;
+  readonly bytes: number;
+  readonly appendedLines: number;
+  readonly droppedLines: number;
+}
