@@ -9,6 +9,7 @@ export const ERROR_CODES = {
   E_SECRET_NOT_FOUND: { retryable: true },
   E_SOCKET_NOT_FOUND: { retryable: true },
   E_DOMAIN_XML: { retryable: false },
+  E_INTERNAL: { retryable: true },
 } as const satisfies Record<string, { retryable: boolean }>;
 
 export class TelemetryError extends Error {

@@ -9,11 +9,18 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 const REDACTED = ["token", "password", "authorization", "headers.authorization"].flatMap((key) => [key, `*.${key}`]);
 
 /** The root logger: JSON lines, readable text on a terminal. Written synchronously, so that a crash loses no line. */
-export async function createLogger(level: LogLevel, stream: NodeJS.WriteStream = process.stdout): Promise<Logger> {
+export async function createLogger(
+  level: LogLevel,
+  stream: NodeJS.WriteStream & { readonly fd: number } = process.stdout,
+): Promise<Logger> {
   const options = { level, base: null, redact: { paths: REDACTED, censor: "[redacted]" } };
   if (!stream.isTTY) {
     return pino(
-      { ...options, timestamp: () => `,"time":"${new Date().toISOString()}"`, formatters: { level: (label) => ({ level: label }) } },
+      {
+        ...options,
+        timestamp: () => `,"time":"${new Date().toISOString()}"`,
+        formatters: { level: (label) => ({ level: label }) },
+      },
       destination({ fd: stream.fd, sync: true }),
     );
   }

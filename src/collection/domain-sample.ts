@@ -7,10 +7,10 @@ export interface DomainSample {
   readonly state: number | undefined;
   readonly cpu: CpuSample;
   readonly memory: MemorySample;
-  readonly nics: readonly NicSample[];
-  readonly disks: readonly DiskSample[];
-  /** False when QEMU's monitor was not asked because it is busy or stuck: `disks` and the balloon details are then unknown. */
-  readonly monitorAnswered: boolean;
+  /** In the order of the domain XML; undefined when they could not be read in this cycle. */
+  readonly nics: readonly NicSample[] | undefined;
+  /** As `nics`; undefined too when QEMU's monitor was not asked because it is busy or stuck. */
+  readonly disks: readonly DiskSample[] | undefined;
   /** The sample of the same domain (endpoint, UUID and id) one cycle before. */
   readonly previous: MemoryPoint | undefined;
 }
@@ -76,6 +76,6 @@ export interface DiskSample {
   readonly readBytes: bigint | undefined;
   readonly writeRequests: bigint | undefined;
   readonly writeBytes: bigint | undefined;
-  /** QEMU never reports it: undefined there. */
-  readonly errors: bigint | undefined;
+  /** QEMU never reports it: 0 there. */
+  readonly errors: bigint;
 }

@@ -9,6 +9,10 @@ export interface BackoffOptions {
  * Exponential backoff with full jitter: a random wait in [0, min(cap, base * 2^attempt)), in milliseconds.
  * Full jitter spreads a fleet that failed at one moment best; see "Exponential Backoff And Jitter", AWS, 2015.
  */
-export function backoffMs(attempt: number, { baseMs, capMs }: BackoffOptions, random: () => number = Math.random): number {
+export function backoffMs(
+  attempt: number,
+  { baseMs, capMs }: BackoffOptions,
+  random: () => number = Math.random,
+): number {
   return random() * Math.min(capMs, baseMs * 2 ** Math.min(attempt, 30));
 }

@@ -8,7 +8,8 @@ const WHOLE = new RegExp(DURATION_PATTERN);
 export function parseDuration(text: string): number | undefined {
   if (!WHOLE.test(text)) return undefined;
   let total = 0;
-  for (const [, digits, unit] of text.matchAll(/([0-9]+)(ms|h|m|s)/g)) total += Number(digits) * (UNITS[unit ?? ""] ?? 0);
+  for (const [, digits, unit] of text.matchAll(/([0-9]+)(ms|h|m|s)/g))
+    total += Number(digits) * (UNITS[unit ?? ""] ?? 0);
   return total;
 }
 

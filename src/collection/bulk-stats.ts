@@ -1,0 +1,159 @@
+import type { Clock } from "../lib/clock.ts";
+import type { LibvirtClient } from "../libvirt/client.ts";
+import { LibvirtError } from "../libvirt/errors.ts";
+import { DOMAIN_FILTER, STATS_GROUP } from "../libvirt/protocol.ts";
+import type { DomainRef, DomainStats } from "../libvirt/types.ts";
+
+/** Gives the connection to ask on, opening one when there is none. */
+export interface SessionLease {
+  session(deadline: number): Promise<LibvirtClient>;
+  /** The connection has a call that is stuck in the daemon; the next `session()` is another. */
+  abandon(session: LibvirtClient): void;
+}
+
+/**
+ * Workers of a shared daemon that stuck domains may hold through us. libvirtd has 20 for all its clients. While that
+ * many are held, one more call is tried, so that all other domains go on with exactly this many stuck.
+ */
+const MAX_HELD_WORKERS = 3;
+/** Groups that libvirt answers without asking QEMU's monitor, so they cannot get stuck. */
+const SAFE_GROUPS = STATS_GROUP.STATE | STATS_GROUP.INTERFACE;
+/** virDomainControlState of a domain whose monitor command is outstanding. */
+const CONTROL_OCCUPIED = 2;
+
+interface HeldCall {
+  readonly session: LibvirtClient;
+  readonly suspects: readonly string[];
+}
+
+/**
+ * The bulk statistics call, made so that a stuck QEMU costs the other domains nothing. libvirtd answers it domain by
+ * domain and waits for a stopped QEMU without end; NOWAIT only skips a domain that some other call waits for already. So
+ * a call that makes no progress is left alone, as the one that waits, and the next call, on a new connection, skips that
+ * domain. DOMAIN_GET_CONTROL_INFO, which never waits, tells a stuck domain from a slow daemon, and its name.
+ */
+export class BulkStats {
+  readonly #lease: SessionLease;
+  readonly #clock: Clock;
+  readonly #held = new Set<HeldCall>();
+
+  constructor(lease: SessionLease, clock: Clock) {
+    this.#lease = lease;
+    this.#clock = clock;
+  }
+
+  /** Calls that stuck domains hold at this moment. */
+  get heldWorkers(): number {
+    return this.#held.size;
+  }
+
+  /**
+   * The statistics of all active domains. `domains` are those known to run; `deadline` is on the monotonic clock.
+   * @throws LibvirtError E_LIBVIRT_TIMEOUT when the daemon makes no progress for another reason than a stuck domain.
+   */
+  async read(groups: number, domains: readonly DomainRef[], deadline: number): Promise<BulkReply> {
+    const start = this.#clock.monotonic();
+    const patienceMs = Math.min(500, Math.max(150, (deadline - start) / 8));
+    while (this.#mayAsk()) {
+      const timestampMs = this.#clock.now();
+      const session = await this.#lease.session(deadline);
+      const stats = await this.#attempt({ session, groups, domains, deadline, patienceMs });
+      if (stats !== undefined) return { stats, timestampMs, groups };
+    }
+    const session = await this.#lease.session(deadline);
+    const timestampMs = this.#clock.now();
+    const safe = groups & SAFE_GROUPS;
+    return { stats: await this.#call(session, safe, deadline - this.#clock.monotonic()), timestampMs, groups: safe };
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#held].map(({ session }) => session.close()));
+  }
+
+  /** A call that is late for an unknown reason must come back before another is made. */
+  #mayAsk(): boolean {
+    return this.#held.size <= MAX_HELD_WORKERS && ![...this.#held].some(({ suspects }) => suspects.length === 0);
+  }
+
+  #call(session: LibvirtClient, groups: number, deadlineMs: number): Promise<DomainStats[]> {
+    return session.allDomainStats({ groups, flags: DOMAIN_FILTER.ACTIVE | DOMAIN_FILTER.NOWAIT }, { deadlineMs });
+  }
+
+  /** The statistics, or undefined when the call got stuck and was left alone. */
+  async #attempt(request: Attempt): Promise<DomainStats[] | undefined> {
+    const { session, groups, deadline, patienceMs } = request;
+    const call = this.#call(session, groups, Number.POSITIVE_INFINITY);
+    const answered = new AbortController();
+    const settled = call.then(
+      (stats) => ({ stats }),
+      (error: unknown) => ({ error }),
+    );
+    void settled.then(() => {
+      answered.abort();
+    });
+    for (let waitMs = patienceMs; ; waitMs = patienceMs / 2) {
+      const leftMs = deadline - this.#clock.monotonic();
+      if (leftMs <= 0) {
+        this.#hold(session, [], settled);
+        throw new LibvirtError("E_LIBVIRT_TIMEOUT", "the bulk statistics did not come within the cycle's timeout");
+      }
+      await this.#clock.sleep(Math.min(waitMs, leftMs), answered.signal);
+      if (answered.signal.aborted) {
+        const outcome = await settled;
+        if ("error" in outcome) throw outcome.error;
+        return outcome.stats;
+      }
+      const suspects = await this.#newSuspects(request);
+      if (suspects.length > 0 && !answered.signal.aborted) {
+        this.#hold(session, suspects, settled);
+        return undefined;
+      }
+    }
+  }
+
+  #hold(session: LibvirtClient, suspects: readonly string[], settled: Promise<unknown>): void {
+    const held = { session, suspects };
+    this.#held.add(held);
+    this.#lease.abandon(session);
+    void settled.then(() => {
+      this.#held.delete(held);
+      return session.close();
+    });
+  }
+
+  /** UUIDs of domains whose monitor has been silent for a while and that no held call stands for. */
+  async #newSuspects({ session, domains, deadline, patienceMs }: Attempt): Promise<string[]> {
+    const known = new Set([...this.#held].flatMap(({ suspects }) => suspects));
+    const deadlineMs = Math.max(patienceMs, deadline - this.#clock.monotonic());
+    const suspects = await Promise.all(
+      domains.map(async (domain) => {
+        if (known.has(domain.uuid)) return [];
+        try {
+          const control = await session.domainControlInfo(domain, { deadlineMs });
+          return control.state === CONTROL_OCCUPIED && control.stateTimeMs >= patienceMs / 2 ? [domain.uuid] : [];
+        } catch (error) {
+          // A domain that has gone meanwhile is no suspect; a lost connection shows in the call itself.
+          if (error instanceof LibvirtError) return [];
+          throw error;
+        }
+      }),
+    );
+    return suspects.flat();
+  }
+}
+
+export interface BulkReply {
+  readonly stats: readonly DomainStats[];
+  /** When the statistics were asked for, wall clock. */
+  readonly timestampMs: number;
+  /** The groups that were really asked for: fewer while too many domains are stuck. */
+  readonly groups: number;
+}
+
+interface Attempt {
+  readonly session: LibvirtClient;
+  readonly groups: number;
+  readonly domains: readonly DomainRef[];
+  readonly deadline: number;
+  readonly patienceMs: number;
+}

@@ -1,0 +1,70 @@
+import type { LibvirtClient } from "../libvirt/client.ts";
+import { LibvirtError } from "../libvirt/errors.ts";
+import type { DomainInfo, DomainRef, TypedParameters } from "../libvirt/types.ts";
+import type { CpuSample } from "./domain-sample.ts";
+import { counter } from "./typed-reading.ts";
+
+/** What libvirt knows of a domain without asking QEMU: cheap, and never stuck behind a stopped one. */
+export interface DomainFacts {
+  readonly domain: DomainRef;
+  readonly info: DomainInfo;
+  /** From the domain's cgroup; undefined on a daemon that has none to read (KubeVirt's session daemons). */
+  readonly cpu: Pick<CpuSample, "time" | "user" | "system"> | undefined;
+}
+
+/** virErrorNumber values that mean that the domain went away since it was listed. */
+const NO_DOMAIN = 42;
+const OPERATION_INVALID = 55;
+
+/**
+ * Reads the facts of these domains. One that has gone meanwhile is left out; one that the daemon refuses to tell about
+ * is left out and reported.
+ * @throws LibvirtError when the connection fails.
+ */
+export async function readFacts(
+  session: LibvirtClient,
+  domains: readonly DomainRef[],
+  { withCpu, deadlineMs }: { readonly withCpu: boolean; readonly deadlineMs: number },
+  report: (error: LibvirtError) => void,
+): Promise<DomainFacts[]> {
+  const facts = await Promise.all(
+    domains.map(async (domain): Promise<DomainFacts[]> => {
+      const [info, cpu] = await Promise.all([
+        unlessRefused(session.domainInfo(domain, { deadlineMs }), (error) => {
+          if (!isGone(error)) report(error);
+        }),
+        withCpu ? unlessRefused(session.domainCpuStats(domain, { deadlineMs })) : undefined,
+      ]);
+      if (info === undefined) return [];
+      return [{ domain, info, cpu: cpu && cpuTimes(cpu) }];
+    }),
+  );
+  return facts.flat();
+}
+
+function cpuTimes(params: TypedParameters): DomainFacts["cpu"] {
+  return {
+    time: counter(params, "cpu_time"),
+    user: counter(params, "user_time"),
+    system: counter(params, "system_time"),
+  };
+}
+
+/** The answer, or undefined when the daemon answers that it cannot tell of this domain. */
+async function unlessRefused<Answer>(
+  call: Promise<Answer>,
+  refused?: (error: LibvirtError) => void,
+): Promise<Answer | undefined> {
+  try {
+    return await call;
+  } catch (error) {
+    if (!(error instanceof LibvirtError) || error.code !== "E_LIBVIRT_REMOTE") throw error;
+    refused?.(error);
+    return undefined;
+  }
+}
+
+/** Whether an error means that the domain is no longer there, or no longer runs. */
+export function isGone(error: unknown): boolean {
+  return error instanceof LibvirtError && (error.libvirtCode === NO_DOMAIN || error.libvirtCode === OPERATION_INVALID);
+}

@@ -1,0 +1,202 @@
+import { DeviceCache } from "../discovery/device-cache.ts";
+import { domainRun } from "../discovery/domain-run.ts";
+import { TelemetryError, messageOf } from "../errors.ts";
+import type { Clock } from "../lib/clock.ts";
+import { LibvirtClient } from "../libvirt/client.ts";
+import { LibvirtError } from "../libvirt/errors.ts";
+import { DOMAIN_FILTER, STATS_GROUP } from "../libvirt/protocol.ts";
+import type { DomainRef, DomainStats } from "../libvirt/types.ts";
+import { BulkStats, type BulkReply } from "./bulk-stats.ts";
+import { CircuitBreaker } from "./circuit-breaker.ts";
+import { readFacts, isGone } from "./domain-facts.ts";
+import { DomainHistory } from "./domain-history.ts";
+import type { DomainSample } from "./domain-sample.ts";
+import { cpuSample, deviceSamples, domainReport, memorySample, type DeviceSamples, type DomainReport } from "./sample-mapping.ts";
+
+/** What the enabled measurements need; less is asked of the host when less is needed. */
+export interface CollectionNeeds {
+  readonly devices: boolean;
+  /** Balloon details, and user and system time apart. */
+  readonly totals: boolean;
+}
+
+export interface CollectionSettings {
+  /** Time for one cycle of one endpoint, in milliseconds; less than the interval. */
+  readonly timeoutMs: number;
+  readonly deviceCacheTtlMs: number;
+  readonly needs: CollectionNeeds;
+}
+
+/** What one cycle of one endpoint brought. */
+export interface EndpointCycle {
+  readonly endpoint: string;
+  /** `skipped`: the circuit breaker did not let it try. */
+  readonly outcome: "collected" | "failed" | "skipped";
+  readonly samples: readonly DomainSample[];
+  /** Names of domains whose QEMU did not answer in this cycle. */
+  readonly stuck: readonly string[];
+  /** What went wrong; samples may have been collected all the same. */
+  readonly errors: readonly (LibvirtError | TelemetryError)[];
+}
+
+/** Collects the domains of one libvirt daemon. It has one connection of its own and shares nothing with other endpoints. */
+export class EndpointCollector implements AsyncDisposable {
+  readonly endpoint: string;
+  readonly #clock: Clock;
+  readonly #breaker: CircuitBreaker;
+  readonly #bulk: BulkStats;
+  readonly #devices: DeviceCache;
+  readonly #history = new DomainHistory();
+  #settings: CollectionSettings;
+  #session: LibvirtClient | undefined;
+  /** False once the daemon has shown that it has no cgroup to read CPU times from. */
+  #cpuStats = true;
+
+  constructor(endpoint: string, settings: CollectionSettings, clock: Clock) {
+    this.endpoint = endpoint;
+    this.#settings = settings;
+    this.#clock = clock;
+    this.#breaker = new CircuitBreaker(clock);
+    this.#devices = new DeviceCache(settings.deviceCacheTtlMs, clock);
+    this.#bulk = new BulkStats(
+      {
+        session: (deadline) => this.#connect(deadline),
+        abandon: (session) => {
+          if (this.#session === session) this.#session = undefined;
+        },
+      },
+      clock,
+    );
+  }
+
+  get libvirtVersion(): string | undefined {
+    return this.#session?.libvirtVersion;
+  }
+
+  get heldWorkers(): number {
+    return this.#bulk.heldWorkers;
+  }
+
+  configure(settings: CollectionSettings): void {
+    this.#settings = settings;
+    this.#devices.ttlMs = settings.deviceCacheTtlMs;
+  }
+
+  /** Runs one cycle. Never rejects; calls must not overlap. */
+  async collect(): Promise<EndpointCycle> {
+    const cycle = { endpoint: this.endpoint, samples: [], stuck: [], errors: [] };
+    if (!this.#breaker.allows) return { ...cycle, outcome: "skipped" };
+    try {
+      const collected = await this.#cycle(this.#clock.monotonic() + this.#settings.timeoutMs);
+      this.#breaker.succeeded();
+      return { ...cycle, ...collected, outcome: "collected" };
+    } catch (error) {
+      this.#breaker.failed();
+      return { ...cycle, outcome: "failed", errors: [planned(error)] };
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([this.#session?.close(), this.#bulk.close()]);
+  }
+
+  async #cycle(deadline: number): Promise<Pick<EndpointCycle, "samples" | "stuck" | "errors">> {
+    const session = await this.#connect(deadline);
+    const { needs } = this.#settings;
+    const leftMs = (): number => Math.max(1, deadline - this.#clock.monotonic());
+    const timestampMs = this.#clock.now();
+    const domains = await session.listDomains(DOMAIN_FILTER.ACTIVE, { deadlineMs: leftMs() });
+    this.#devices.retain(domains);
+    this.#history.retain(domains);
+    const errors: (LibvirtError | TelemetryError)[] = [];
+    const report = (error: unknown): void => void errors.push(planned(error));
+    const facts = await readFacts(session, domains, { withCpu: this.#cpuStats, deadlineMs: leftMs() }, report);
+    const monotonicMs = this.#clock.monotonic();
+    if (facts.length > 0 && facts.every(({ cpu }) => cpu === undefined)) this.#cpuStats = false;
+
+    let bulk: BulkReply | undefined;
+    if (needs.devices || needs.totals) {
+      try {
+        bulk = await this.#bulk.read(this.#groups(), domains, deadline);
+      } catch (error) {
+        // The facts are true without it.
+        errors.push(planned(error));
+      }
+    }
+    const reports = byDomain(bulk?.stats ?? []);
+    const present = bulk === undefined ? facts : facts.filter(({ domain }) => reports.has(domainRun(domain)));
+    const stuck = present.filter(({ domain }) => reports.get(domainRun(domain))?.monitorAnswered === false);
+    const samples = await Promise.all(
+      present.map(async (fact): Promise<DomainSample[]> => {
+        const report = reports.get(domainRun(fact.domain));
+        let found: DeviceSamples | undefined;
+        try {
+          found = await this.#deviceSamples(fact.domain, report, leftMs());
+        } catch (error) {
+          if (isGone(error)) return [];
+          errors.push(planned(error));
+        }
+        const memory = memorySample(fact, report?.params, monotonicMs);
+        return [
+          {
+            timestampMs: bulk?.timestampMs ?? timestampMs,
+            state: fact.info.state,
+            cpu: cpuSample(fact, report?.params),
+            memory,
+            nics: found?.nics,
+            disks: found?.disks,
+            ...this.#history.next(fact.domain, memory),
+          },
+        ];
+      }),
+    );
+    return { samples: samples.flat(), stuck: stuck.map(({ domain }) => domain.name), errors };
+  }
+
+  #groups(): number {
+    const { needs } = this.#settings;
+    const devices = STATS_GROUP.INTERFACE | STATS_GROUP.BLOCK;
+    if (!needs.totals) return devices;
+    return devices | STATS_GROUP.BALLOON | (this.#cpuStats ? 0 : STATS_GROUP.CPU_TOTAL);
+  }
+
+  async #deviceSamples(
+    domain: DomainRef,
+    report: DomainReport | undefined,
+    deadlineMs: number,
+  ): Promise<DeviceSamples | undefined> {
+    if (report === undefined) return undefined;
+    const { nics, disks } = report;
+    const seen = { nics: new Set(nics.keys()), blocks: report.monitorAnswered ? new Set(disks.keys()) : undefined };
+    const layout = await this.#devices.layout(domain, seen, async () => {
+      const session = await this.#connect(this.#clock.monotonic() + deadlineMs);
+      return session.domainXml(domain, { deadlineMs });
+    });
+    return deviceSamples(layout, report);
+  }
+
+  async #connect(deadline: number): Promise<LibvirtClient> {
+    if (this.#session?.isOpen === true) return this.#session;
+    const session = await LibvirtClient.open(this.endpoint, {
+      deadlineMs: Math.max(1, deadline - this.#clock.monotonic()),
+    });
+    this.#session = session;
+    void session.closed.then((error) => {
+      if (error === undefined) return;
+      // Another daemon may answer next time: what was learned of this one no longer holds.
+      this.#cpuStats = true;
+      this.#devices.clear();
+    });
+    return session;
+  }
+}
+
+function byDomain(stats: readonly DomainStats[]): ReadonlyMap<string, DomainReport> {
+  return new Map(stats.map(({ domain, params }) => [domainRun(domain), domainReport(params)]));
+}
+
+/** Errors that nobody planned are bugs: they keep their stack as the cause of one that can be reported. */
+function planned(error: unknown): LibvirtError | TelemetryError {
+  if (error instanceof LibvirtError || error instanceof TelemetryError) return error;
+  return new TelemetryError("E_INTERNAL", `collection failed unexpectedly: ${messageOf(error)}`, { cause: error });
+}

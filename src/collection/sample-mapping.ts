@@ -1,0 +1,68 @@
+import type { DomainLayout } from "../discovery/domain-layout.ts";
+import type { TypedParameters } from "../libvirt/types.ts";
+import { diskIndex, diskSample, hasDiskCounters, nicIndex, nicSample, type DeviceIndex } from "./device-stats.ts";
+import type { DomainFacts } from "./domain-facts.ts";
+import type { CpuSample, DomainSample, MemorySample } from "./domain-sample.ts";
+import { counter } from "./typed-reading.ts";
+
+/** The bulk statistics of one domain, with its devices found. */
+export interface DomainReport {
+  readonly params: TypedParameters;
+  readonly nics: DeviceIndex;
+  readonly disks: DeviceIndex;
+  /** False when libvirt skipped QEMU's monitor because it is busy: then only what libvirt itself knows is there. */
+  readonly monitorAnswered: boolean;
+}
+
+export function domainReport(params: TypedParameters): DomainReport {
+  const disks = diskIndex(params);
+  // libvirt adds the resident set to the balloon statistics whenever it could ask the monitor, balloon or not.
+  const monitorAnswered = params.has("balloon.rss") || hasDiskCounters(params, disks);
+  return { params, nics: nicIndex(params), disks, monitorAnswered };
+}
+
+export function cpuSample({ info, cpu }: DomainFacts, params: TypedParameters | undefined): CpuSample {
+  const bulk = (field: string): bigint | undefined => (params === undefined ? undefined : counter(params, field));
+  return {
+    count: info.vcpus,
+    time: cpu?.time ?? bulk("cpu.time") ?? info.cpuTimeNs,
+    user: cpu?.user ?? bulk("cpu.user"),
+    system: cpu?.system ?? bulk("cpu.system"),
+  };
+}
+
+export function memorySample(
+  { info }: DomainFacts,
+  params: TypedParameters | undefined,
+  monotonicMs: number,
+): MemorySample {
+  const balloon = (field: string): bigint | undefined =>
+    params === undefined ? undefined : counter(params, `balloon.${field}`);
+  return {
+    maximum: info.maxMemoryKiB,
+    current: info.memoryKiB,
+    rss: balloon("rss"),
+    available: balloon("available"),
+    usable: balloon("usable"),
+    swapIn: balloon("swap_in"),
+    swapOut: balloon("swap_out"),
+    majorFault: balloon("major_fault"),
+    minorFault: balloon("minor_fault"),
+    diskCaches: balloon("disk_caches"),
+    monotonicMs,
+  };
+}
+
+export type DeviceSamples = Pick<DomainSample, "nics" | "disks">;
+
+export function deviceSamples(
+  layout: DomainLayout,
+  { params, nics, disks, monitorAnswered }: DomainReport,
+): DeviceSamples {
+  return {
+    nics: layout.nics.map((nic) => nicSample(nic, params, nics.get(nic.device))),
+    disks: monitorAnswered
+      ? layout.disks.map((disk) => diskSample(disk, params, disks.get(disk.device)))
+      : undefined,
+  };
+}

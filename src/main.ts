@@ -1,0 +1,96 @@
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { agent } from "./commands/agent.ts";
+import { simulate } from "./commands/simulate.ts";
+import { validate } from "./commands/validate.ts";
+import { TelemetryError } from "./errors.ts";
+import { LOG_LEVELS } from "./log.ts";
+import { VERSION } from "./version.ts";
+
+/** Exit codes of the command line: 0 fine, 1 ran but failed, 2 wrong usage or invalid configuration. */
+const EXIT_FAILED = 1;
+const EXIT_USAGE = 2;
+
+const stop = new AbortController();
+for (const signal of ["SIGTERM", "SIGINT"] as const) {
+  // The first signal ends in order; Node's default action is back for the second.
+  process.once(signal, () => {
+    stop.abort();
+  });
+}
+
+process.exitCode = await run(process.argv.slice(2));
+
+async function run(args: readonly string[]): Promise<number> {
+  let exitCode = 0;
+  const program = commandLine((code) => {
+    exitCode = code;
+  });
+  try {
+    await program.parseAsync(args, { from: "user" });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
+    if (!(error instanceof TelemetryError)) throw error;
+    process.stderr.write(`error: ${error.code}: ${error.message}\n`);
+    return error.code === "E_USAGE" || error.code === "E_CONFIG_INVALID" ? EXIT_USAGE : EXIT_FAILED;
+  }
+}
+
+function commandLine(exit: (code: number) => void): Command {
+  const program = new Command("kubevirt-telemetry")
+    .description("Telemetry agent for KubeVirt nodes and plain KVM hosts")
+    .version(VERSION)
+    .configureHelp({ showGlobalOptions: true })
+    .exitOverride();
+
+  program
+    .command("agent")
+    .description("collect from libvirt and deliver to the targets of the configuration")
+    .addOption(option("--config <file>", "a TelemetryConfig in YAML; runs without Kubernetes"))
+    .addOption(option("--once", "one cycle; exit 0 only if everything was collected and delivered"))
+    .addOption(option("--cycles <n>", "end after n cycles").argParser(wholeNumber(1)))
+    .addOption(option("--node-name <name>", "the value of the tag `node`"))
+    .addOption(option("--libvirt-socket <path...>", "libvirt socket, repeatable; default: the first standard one that exists"))
+    .addOption(option("--secrets-dir <dir>", "DIR/<secret>/<key> files stand for Secrets"))
+    .addOption(option("--log-level <level>", "how much to log").choices(LOG_LEVELS).default("info"))
+    .action(async (options: Parameters<typeof agent>[0]) => {
+      exit(await agent(options, stop.signal));
+    });
+
+  program
+    .command("validate")
+    .description("check TelemetryConfig files; prints every fault as file:line: path: message")
+    .argument("<files...>")
+    .action(async (files: string[]) => {
+      exit(await validate(files, (line) => process.stdout.write(`${line}\n`)));
+    });
+
+  program
+    .command("simulate")
+    .description("a libvirt RPC server with synthetic domains, for demos, load tests and bug reports")
+    .requiredOption("--socket <path>", "unix socket to listen on")
+    .requiredOption("--domains <n>", "number of domains", wholeNumber(0))
+    .requiredOption("--nics <n>", "network interfaces of each", wholeNumber(0))
+    .requiredOption("--disks <n>", "disks of each", wholeNumber(0))
+    .option("--seed <n>", "the same seed gives the same domains", wholeNumber(0), 1)
+    .action(async (options: Parameters<typeof simulate>[0]) => {
+      exit(await simulate(options, stop.signal));
+    });
+
+  for (const command of program.commands) command.exitOverride();
+  return program;
+}
+
+/** An option that is also the environment variable KUBEVIRT_TELEMETRY_<NAME>; the flag wins. */
+function option(flags: string, description: string): Option {
+  const made = new Option(flags, description);
+  return made.env(`KUBEVIRT_TELEMETRY_${made.name().toUpperCase().replaceAll("-", "_")}`);
+}
+
+function wholeNumber(minimum: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^[0-9]+$/.test(text) && Number.isSafeInteger(value) && value >= minimum) return value;
+    throw new InvalidArgumentError(`It must be a whole number of at least ${minimum}.`);
+  };
+}

@@ -1,0 +1,8 @@
+import type { Measurement } from "./measurement.ts";
+import { vmDevices } from "./vm-devices.ts";
+import { vmFeatures } from "./vm-features.ts";
+import { vmMetrics } from "./vm-metrics.ts";
+import { vmTotals } from "./vm-totals.ts";
+
+/** Every measurement, in the order in which its lines are written. */
+export const MEASUREMENTS: readonly Measurement[] = [vmMetrics, vmFeatures, vmDevices, vmTotals];

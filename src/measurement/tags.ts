@@ -1,0 +1,30 @@
+import type { LineCounters } from "./counters.ts";
+
+// Line protocol has no form for a line break in a tag, nor for a backslash at its end (it would escape the separator
+// behind it); InfluxDB 2 refuses the whole batch for either.
+const UNSTORABLE = /[\n\r\t]|\\$/;
+const SPECIAL = /[, =]/;
+
+/** `,key=value` with the value escaped; nothing when the value is empty, which InfluxDB would refuse. */
+export function tag(key: string, value: string | undefined, counters: LineCounters): string {
+  const text = value === undefined ? "" : storable(value, counters);
+  return text === "" ? "" : `,${escapeTag(key)}=${escapeTag(text)}`;
+}
+
+/** A measurement name, escaped: there an equals sign is literal. */
+export function escapeMeasurement(name: string): string {
+  return name.replace(/[, ]/g, "\\$&");
+}
+
+function storable(value: string, counters: LineCounters): string {
+  if (!UNSTORABLE.test(value) && value.isWellFormed()) return value;
+  counters.sanitizedTags++;
+  return value
+    .toWellFormed()
+    .replace(/[\n\r\t]/g, " ")
+    .replace(/\\+$/, "");
+}
+
+function escapeTag(text: string): string {
+  return SPECIAL.test(text) ? text.replace(/[, =]/g, "\\$&") : text;
+}

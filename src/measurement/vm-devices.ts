@@ -1,0 +1,19 @@
+import { DISK_FIELDS, NIC_FIELDS } from "./device-fields.ts";
+import type { Measurement } from "./measurement.ts";
+
+export const vmDevices: Measurement = {
+  name: "vm_devices",
+  family: "Devices",
+  write({ nics = [], disks = [] }, lines) {
+    for (const nic of nics) {
+      lines.begin({ devtype: "nic", device: nic.device, network: nic.network });
+      for (const field of NIC_FIELDS) lines.integer(field.key, field.value(nic));
+      lines.end();
+    }
+    for (const disk of disks) {
+      lines.begin({ devtype: "disk", device: disk.device, volume: disk.volume });
+      for (const field of DISK_FIELDS) lines.integer(field.key, field.value(disk));
+      lines.end();
+    }
+  },
+};

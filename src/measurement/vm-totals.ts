@@ -1,0 +1,29 @@
+import { DISK_FIELDS, NIC_FIELDS, total } from "./device-fields.ts";
+import type { Measurement } from "./measurement.ts";
+
+export const vmTotals: Measurement = {
+  name: "vm_totals",
+  family: "Totals",
+  write({ state, cpu, memory, nics, disks }, lines) {
+    // Without one kind of device the sums would fall to zero and rise again: no line is truer than that.
+    if (nics === undefined || disks === undefined) return;
+    lines.begin();
+    for (const field of NIC_FIELDS) lines.integer(field.total, total(nics, field));
+    for (const field of DISK_FIELDS) lines.integer(field.total, total(disks, field));
+    lines.integer("memactual", memory.current);
+    lines.integer("memrss", memory.rss);
+    lines.integer("memavailable", memory.available);
+    lines.integer("memusable", memory.usable);
+    lines.integer("memswap_in", memory.swapIn);
+    lines.integer("memswap_out", memory.swapOut);
+    lines.integer("memmajor_fault", memory.majorFault);
+    lines.integer("memminor_fault", memory.minorFault);
+    lines.integer("memdisk_cache", memory.diskCaches);
+    lines.integer("timeusr", cpu.user);
+    lines.integer("timesys", cpu.system);
+    lines.integer("cpus", cpu.count);
+    lines.integer("cputime", cpu.time);
+    lines.integer("state", state);
+    lines.end();
+  },
+};

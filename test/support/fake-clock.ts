@@ -1,0 +1,54 @@
+import type { Clock } from "../../src/lib/clock.ts";
+
+/** A clock that stands still until told otherwise; sleepers wake when `advance` passes their time. */
+export class FakeClock implements Clock {
+  #now = 1_700_000_000_000;
+  #monotonic = 1_000;
+  #sleepers: { at: number; wake: () => void }[] = [];
+
+  now(): number {
+    return this.#now;
+  }
+
+  monotonic(): number {
+    return this.#monotonic;
+  }
+
+  get sleeping(): number {
+    return this.#sleepers.length;
+  }
+
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    if (ms <= 0 || signal?.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const sleeper = { at: this.#monotonic + ms, wake: resolve };
+      this.#sleepers.push(sleeper);
+      signal?.addEventListener("abort", () => {
+        this.#sleepers = this.#sleepers.filter((other) => other !== sleeper);
+        resolve();
+      });
+    });
+  }
+
+  /** Moves both clocks and wakes the sleepers that are due, in order, letting what they start run in between. */
+  async advance(ms: number): Promise<void> {
+    const end = this.#monotonic + ms;
+    await settle();
+    for (;;) {
+      const due = this.#sleepers.filter(({ at }) => at <= end).sort((a, b) => a.at - b.at)[0];
+      if (due === undefined) break;
+      this.#sleepers = this.#sleepers.filter((sleeper) => sleeper !== due);
+      this.#now += due.at - this.#monotonic;
+      this.#monotonic = due.at;
+      due.wake();
+      await settle();
+    }
+    this.#now += end - this.#monotonic;
+    this.#monotonic = end;
+  }
+}
+
+/** Lets promises and immediates that are due run. */
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve));
+}

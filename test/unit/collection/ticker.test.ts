@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Ticker } from "../../../src/collection/ticker.ts";
+import { FakeClock } from "../../support/fake-clock.ts";
+
+const { signal } = new AbortController();
+
+/** Runs `cycles` cycles that last as long as told; returns when each began, relative to the first. */
+async function run(clock: FakeClock, ticker: Ticker, durations: readonly number[]): Promise<number[]> {
+  const begun: number[] = [];
+  const done = (async () => {
+    for (const duration of durations) {
+      await ticker.next(signal);
+      begun.push(clock.monotonic());
+      await clock.sleep(duration);
+    }
+  })();
+  await clock.advance(100_000);
+  await done;
+  return begun.map((at) => at - (begun[0] ?? 0));
+}
+
+test("ticks do not drift with the length of the cycles", async () => {
+  const clock = new FakeClock();
+  assert.deepEqual(await run(clock, new Ticker(5_000, clock), [10, 4_000, 700, 0]), [0, 5_000, 10_000, 15_000]);
+});
+
+test("ticks that pass while a cycle runs are skipped and counted, and cycles never overlap", async () => {
+  const clock = new FakeClock();
+  const ticker = new Ticker(5_000, clock);
+  assert.deepEqual(await run(clock, ticker, [12_000, 0, 0]), [0, 12_000, 15_000]);
+  assert.equal(ticker.skipped, 1);
+});
+
+test("a new interval counts from the last tick", async () => {
+  const clock = new FakeClock();
+  const ticker = new Ticker(5_000, clock);
+  await ticker.next(signal);
+  ticker.intervalMs = 1_000;
+  const before = clock.monotonic();
+  const next = ticker.next(signal);
+  await clock.advance(1_000);
+  await next;
+  assert.equal(clock.monotonic() - before, 1_000);
+});
+
+test("an aborted wait returns at once", async () => {
+  const clock = new FakeClock();
+  const ticker = new Ticker(5_000, clock);
+  await ticker.next(signal);
+  const stop = new AbortController();
+  const next = ticker.next(stop.signal);
+  stop.abort();
+  await next;
+});

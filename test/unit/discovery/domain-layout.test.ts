@@ -1,0 +1,67 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { parseDomainXml } from "../../../src/discovery/domain-layout.ts";
+import { TelemetryError } from "../../../src/errors.ts";
+
+const KUBEVIRT = `
+<domain type='kvm' id='1'>
+  <name>shop_web</name>
+  <devices>
+    <disk type='file' device='disk'><target dev='vda' bus='virtio'/><alias name='ua-rootdisk'/></disk>
+    <disk type='block' device='lun'><target dev='sda' bus='scsi'/><alias name='ua-lun'/></disk>
+    <disk type='file' device='cdrom'><target dev='sdb' bus='sata'/></disk>
+    <disk type='file' device='floppy'><target dev='fda'/></disk>
+    <disk type='file'><target dev='vdb'/><alias name='virtio-disk1'/></disk>
+    <interface type='ethernet'><mac address='02:00:00:00:00:01'/><target dev='tap0'/><alias name='ua-default'/></interface>
+    <interface type='hostdev'><mac address='02:00:00:00:00:02'/></interface>
+    <interface type='ethernet'><target dev='a&amp;b&#x41;'/></interface>
+  </devices>
+</domain>`;
+
+test("disks and luns count, CD-ROM and floppy do not; interfaces need a target device; aliases lose libvirt's prefix", () => {
+  assert.deepEqual(parseDomainXml(KUBEVIRT), {
+    nics: [{ device: "tap0", alias: "default" }, { device: "a&bA" }],
+    disks: [{ device: "vda", alias: "rootdisk" }, { device: "sda", alias: "lun" }, { device: "vdb" }],
+    otherBlocks: new Set(["sdb", "fda"]),
+  });
+});
+
+test("a domain without devices has none", () => {
+  const none = { nics: [], disks: [], otherBlocks: new Set() };
+  assert.deepEqual(parseDomainXml("<domain><name>a</name></domain>"), none);
+  assert.deepEqual(parseDomainXml("<domain><devices/></domain>"), none);
+});
+
+test("entities are not expanded: a document type is refused", () => {
+  const bomb = `<!DOCTYPE d [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><domain><name>&b;</name></domain>`;
+  assert.throws(() => parseDomainXml(bomb), { code: "E_DOMAIN_XML" });
+});
+
+for (const [what, xml] of [
+  ["an empty text", ""],
+  ["another document", "<network/>"],
+  ["a cut document", KUBEVIRT.slice(0, 300)],
+  ["a text over the bound", `<domain>${"x".repeat(1024 * 1024)}</domain>`],
+] as const) {
+  test(`${what} is a clear error`, () => {
+    assert.throws(() => parseDomainXml(xml), { code: "E_DOMAIN_XML" });
+  });
+}
+
+test("no text makes the parser throw anything but E_DOMAIN_XML", () => {
+  const mutated = fc
+    .tuple(fc.nat(KUBEVIRT.length), fc.nat(40), fc.string())
+    .map(([at, cut, text]) => KUBEVIRT.slice(0, at) + text + KUBEVIRT.slice(at + cut));
+  fc.assert(
+    fc.property(fc.oneof(fc.string(), mutated), (xml) => {
+      try {
+        parseDomainXml(xml);
+      } catch (error) {
+        assert.ok(error instanceof TelemetryError);
+        assert.equal(error.code, "E_DOMAIN_XML");
+      }
+    }),
+    { numRuns: 2_000 },
+  );
+});

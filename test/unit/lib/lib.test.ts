@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { backoffMs } from "../../../src/lib/backoff.ts";
+import { systemClock } from "../../../src/lib/clock.ts";
+import { formatDuration, parseDuration } from "../../../src/lib/duration.ts";
+import { RateLimit } from "../../../src/lib/rate-limit.ts";
+import { FakeClock } from "../../support/fake-clock.ts";
+
+test("durations of the Gateway API grammar", () => {
+  const cases: [string, number | undefined][] = [
+    ["5s", 5_000],
+    ["1h30m", 5_400_000],
+    ["100ms", 100],
+    ["2m500ms", 120_500],
+    ["0s", 0],
+    ["5", undefined],
+    ["", undefined],
+    ["1.5s", undefined],
+    ["-1s", undefined],
+    ["5 s", undefined],
+    ["1d", undefined],
+    ["100000s", undefined],
+    ["1s1s1s1s1s", undefined],
+  ];
+  for (const [text, expected] of cases) assert.equal(parseDuration(text), expected, text);
+});
+
+test("every duration that is written is read back", () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 0, max: 99_999 * 3_600_000 }), (ms) => {
+      assert.equal(parseDuration(formatDuration(ms)), ms);
+    }),
+  );
+});
+
+test("the backoff stays within its base, its cap and zero", () => {
+  fc.assert(
+    fc.property(fc.nat(1_000), fc.double({ min: 0, max: 0.999, noNaN: true }), (attempt, random) => {
+      const ms = backoffMs(attempt, { baseMs: 500, capMs: 60_000 }, () => random);
+      assert.ok(ms >= 0 && ms < 60_000 && ms <= 500 * 2 ** attempt);
+    }),
+  );
+});
+
+test("a cause passes once in a period, each by itself", async () => {
+  const clock = new FakeClock();
+  const limit = new RateLimit(300_000, clock);
+  assert.deepEqual([limit.allows("a"), limit.allows("a"), limit.allows("b")], [true, false, true]);
+  await clock.advance(299_999);
+  assert.equal(limit.allows("a"), false);
+  await clock.advance(1);
+  assert.equal(limit.allows("a"), true);
+});
+
+test("the system clock's sleep ends when its signal aborts, also when it was aborted before", async () => {
+  const stop = new AbortController();
+  const sleep = systemClock.sleep(3_600_000, stop.signal);
+  stop.abort();
+  await sleep;
+  await systemClock.sleep(3_600_000, stop.signal);
+});

@@ -1,0 +1,126 @@
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { test } from "node:test";
+import { newLineCounters } from "../../../src/measurement/counters.ts";
+import { Encoder, type EncoderOptions } from "../../../src/measurement/encoder.ts";
+import type { DomainSample } from "../../../src/collection/domain-sample.ts";
+import { disk, nic, sample } from "../../support/samples.ts";
+
+const ALL: EncoderOptions = {
+  families: ["Metrics", "Features", "Devices", "Totals"],
+  onMissing: "Zero",
+  measurementPrefix: "",
+  staticTags: {},
+};
+
+function encode(samples: readonly DomainSample[], options: Partial<EncoderOptions> = {}) {
+  const counters = newLineCounters();
+  const missing: string[] = [];
+  const encoder = new Encoder({ ...ALL, ...options }, counters, (field) => missing.push(field));
+  for (const one of samples) encoder.add(one);
+  const { lines, bytes } = encoder.take();
+  return { text: Buffer.from(bytes).toString(), lines, counters, missing };
+}
+
+async function golden(name: string): Promise<string> {
+  return readFile(new URL(`../../golden/lines/${name}`, import.meta.url), "utf8");
+}
+
+test("a plain domain: four measurements, field for field in the order of the contract", async () => {
+  const { text, lines, missing } = encode([sample()]);
+  assert.equal(text, await golden("plain-domain.lp"));
+  assert.equal(lines, 6);
+  assert.deepEqual(missing, []);
+});
+
+test("a KubeVirt domain carries namespace, node, network, volume and static tags in the order of the contract", async () => {
+  const one = sample({
+    identity: { id: 1, uuid: "6b6f8c52-3f5e-4e2a-9a53-0c4f9c1f7a01", name: "web", namespace: "shop" },
+    nics: [nic("tap0", { network: "default" })],
+    disks: [disk("vda", { volume: "rootdisk" })],
+  });
+  const { text } = encode([one], { node: "node-1", staticTags: { site: "a b" }, measurementPrefix: "kv_" });
+  assert.equal(text, await golden("kubevirt-domain.lp"));
+});
+
+test("the first sample of a domain has no vm_features", () => {
+  assert.doesNotMatch(encode([sample({ previous: undefined })]).text, /vm_features/);
+});
+
+test("vm_features is not written when the clock did not move or memory is unknown", () => {
+  const still = sample();
+  assert.doesNotMatch(encode([{ ...still, memory: { ...still.memory, monotonicMs: 10_000 } }]).text, /vm_features/);
+  assert.doesNotMatch(encode([{ ...still, memory: { ...still.memory, current: undefined } }]).text, /vm_features/);
+});
+
+test("a value that libvirt did not report is 0 under Zero and no field under Omit, and reported in both", () => {
+  const one = sample({ cpu: { count: 2, time: undefined, user: undefined, system: undefined } });
+  const zero = encode([one], { families: ["Metrics"] });
+  assert.match(zero.text, /,cputime_ns=0i /);
+  const omit = encode([one], { families: ["Metrics"], onMissing: "Omit" });
+  assert.doesNotMatch(omit.text, /cputime_ns/);
+  assert.deepEqual([zero.missing, omit.missing], [["vm_metrics.cputime_ns"], ["vm_metrics.cputime_ns"]]);
+});
+
+test("under Omit a device without any value has no line", () => {
+  const empty = nic("tap9", {
+    rxBytes: undefined,
+    rxPackets: undefined,
+    rxErrors: undefined,
+    rxDrops: undefined,
+    txBytes: undefined,
+    txPackets: undefined,
+    txErrors: undefined,
+    txDrops: undefined,
+  });
+  const { text, lines } = encode([sample({ nics: [empty], disks: [] })], { families: ["Devices"], onMissing: "Omit" });
+  assert.equal(text, "");
+  assert.equal(lines, 0);
+});
+
+test("a domain whose monitor did not answer has no disk lines and no totals, rather than zeros", () => {
+  const { text } = encode([sample({ disks: undefined })]);
+  assert.doesNotMatch(text, /vm_totals|devtype=disk/);
+  assert.match(text, /vm_metrics/);
+  assert.match(text, /devtype=nic/);
+});
+
+test("totals are the sums of the devices, exact beyond 2^53", () => {
+  const large = 2n ** 53n + 1n;
+  const { text } = encode([sample({ disks: [disk("vda", { readBytes: large }), disk("vdb", { readBytes: large })] })]);
+  assert.match(text, new RegExp(`disk_rd_bytes=${large * 2n}i`));
+});
+
+test("integers beyond int64 are clamped and counted", () => {
+  const { text, counters } = encode([sample({ nics: [nic("tap0", { rxBytes: 2n ** 64n - 1n })], disks: [] })], {
+    families: ["Devices"],
+  });
+  assert.match(text, /rxbytes=9223372036854775807i/);
+  assert.equal(counters.clampedIntegers, 1);
+});
+
+test("tags that line protocol cannot store are changed and counted, once per domain", () => {
+  const identity = { id: 1, uuid: "u", name: "a\nb,c d=e\\" };
+  const { text, counters } = encode([sample({ identity }), sample({ identity })], { families: ["Metrics"] });
+  assert.match(text, /^vm_metrics,VMID=1,name=a\\ b\\,c\\ d\\=e,uuid=u state/);
+  assert.equal(counters.sanitizedTags, 1);
+});
+
+test("unknown states fall back to `no state`; every known one has the predecessor's word", () => {
+  const states = [0, 1, 2, 3, 4, 5, 6, 7, 99, undefined].map((state) => {
+    const { text } = encode([sample({ state })], { families: ["Metrics"] });
+    return /state="([^"]*)"/.exec(text)?.[1];
+  });
+  assert.deepEqual(states, [
+    "no state",
+    "running",
+    "blocked",
+    "paused",
+    "shutdown",
+    "shutoff",
+    "crashed",
+    "suspended",
+    "no state",
+    "no state",
+  ]);
+});
