@@ -50,7 +50,9 @@ function commandLine(exit: (code: number) => void): Command {
     .addOption(option("--once", "one cycle; exit 0 only if everything was collected and delivered"))
     .addOption(option("--cycles <n>", "end after n cycles").argParser(wholeNumber(1)))
     .addOption(option("--node-name <name>", "the value of the tag `node`"))
-    .addOption(option("--libvirt-socket <path...>", "libvirt socket, repeatable; default: the first standard one that exists"))
+    .addOption(
+      option("--libvirt-socket <path...>", "libvirt socket, repeatable; default: the first standard one that exists"),
+    )
     .addOption(option("--secrets-dir <dir>", "DIR/<secret>/<key> files stand for Secrets"))
     .addOption(option("--log-level <level>", "how much to log").choices(LOG_LEVELS).default("info"))
     .action(async (options: Parameters<typeof agent>[0]) => {

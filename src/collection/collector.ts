@@ -6,7 +6,7 @@ export interface CollectorSettings extends CollectionSettings {
 }
 
 /** Collects every endpoint of the node, each by itself: a late one holds up no other beyond its turn. */
-export class Collector implements AsyncDisposable {
+export class Collector {
   readonly #clock: Clock;
   readonly #endpoints = new Map<string, EndpointCollector>();
   #settings: CollectorSettings;
@@ -26,15 +26,17 @@ export class Collector implements AsyncDisposable {
   }
 
   /** Collects from these sockets from the next cycle on; those no longer named are closed. */
-  async setEndpoints(sockets: readonly string[]): Promise<void> {
+  setEndpoints(sockets: readonly string[]): void {
     for (const socket of sockets) {
       if (!this.#endpoints.has(socket)) {
         this.#endpoints.set(socket, new EndpointCollector(socket, this.#settings, this.#clock));
       }
     }
-    const gone = this.endpoints.filter(({ endpoint }) => !sockets.includes(endpoint));
-    for (const { endpoint } of gone) this.#endpoints.delete(endpoint);
-    await Promise.all(gone.map((endpoint) => endpoint[Symbol.asyncDispose]()));
+    for (const [socket, endpoint] of this.#endpoints) {
+      if (sockets.includes(socket)) continue;
+      endpoint.close();
+      this.#endpoints.delete(socket);
+    }
   }
 
   /** One cycle of all endpoints; `onCycle` gets each as soon as it is done. Never rejects on its own. */
@@ -47,7 +49,7 @@ export class Collector implements AsyncDisposable {
     await Promise.all(Array.from({ length: workers }, worker));
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.setEndpoints([]);
+  close(): void {
+    this.setEndpoints([]);
   }
 }

@@ -57,7 +57,11 @@ function deviceIndex(params: TypedParameters, countField: string, nameField: (in
   return found;
 }
 
-export function nicSample({ device, alias }: LayoutDevice, params: TypedParameters, index: number | undefined): NicSample {
+export function nicSample(
+  { device, alias }: LayoutDevice,
+  params: TypedParameters,
+  index: number | undefined,
+): NicSample {
   const keys = index === undefined ? undefined : nicKeys(index);
   const read = (key: string | undefined): bigint | undefined => (key === undefined ? undefined : counter(params, key));
   return {
@@ -74,7 +78,11 @@ export function nicSample({ device, alias }: LayoutDevice, params: TypedParamete
   };
 }
 
-export function diskSample({ device, alias }: LayoutDevice, params: TypedParameters, index: number | undefined): DiskSample {
+export function diskSample(
+  { device, alias }: LayoutDevice,
+  params: TypedParameters,
+  index: number | undefined,
+): DiskSample {
   const keys = index === undefined ? undefined : diskKeys(index);
   const read = (key: string | undefined): bigint | undefined => (key === undefined ? undefined : counter(params, key));
   const errors = read(keys?.errors) ?? 0n;

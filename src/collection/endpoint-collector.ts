@@ -11,7 +11,14 @@ import { CircuitBreaker } from "./circuit-breaker.ts";
 import { readFacts, isGone } from "./domain-facts.ts";
 import { DomainHistory } from "./domain-history.ts";
 import type { DomainSample } from "./domain-sample.ts";
-import { cpuSample, deviceSamples, domainReport, memorySample, type DeviceSamples, type DomainReport } from "./sample-mapping.ts";
+import {
+  cpuSample,
+  deviceSamples,
+  domainReport,
+  memorySample,
+  type DeviceSamples,
+  type DomainReport,
+} from "./sample-mapping.ts";
 
 /** What the enabled measurements need; less is asked of the host when less is needed. */
 export interface CollectionNeeds {
@@ -40,7 +47,7 @@ export interface EndpointCycle {
 }
 
 /** Collects the domains of one libvirt daemon. It has one connection of its own and shares nothing with other endpoints. */
-export class EndpointCollector implements AsyncDisposable {
+export class EndpointCollector {
   readonly endpoint: string;
   readonly #clock: Clock;
   readonly #breaker: CircuitBreaker;
@@ -96,8 +103,9 @@ export class EndpointCollector implements AsyncDisposable {
     }
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([this.#session?.close(), this.#bulk.close()]);
+  close(): void {
+    this.#session?.close();
+    this.#bulk.close();
   }
 
   async #cycle(deadline: number): Promise<Pick<EndpointCycle, "samples" | "stuck" | "errors">> {

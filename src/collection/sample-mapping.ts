@@ -61,8 +61,6 @@ export function deviceSamples(
 ): DeviceSamples {
   return {
     nics: layout.nics.map((nic) => nicSample(nic, params, nics.get(nic.device))),
-    disks: monitorAnswered
-      ? layout.disks.map((disk) => diskSample(disk, params, disks.get(disk.device)))
-      : undefined,
+    disks: monitorAnswered ? layout.disks.map((disk) => diskSample(disk, params, disks.get(disk.device))) : undefined,
   };
 }

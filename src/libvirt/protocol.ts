@@ -1,0 +1,87 @@
+/**
+ * Numbers of libvirt's remote protocol that a reading client needs, from its public protocol definition
+ * (remote_protocol.x, virnetprotocol.x) and headers (libvirt-domain.h). They never change; the protocol only grows.
+ */
+
+export const PROGRAM = { REMOTE: 0x20008086, KEEPALIVE: 0x6b656570 } as const;
+export const PROGRAM_VERSION = 1;
+
+export const MESSAGE_TYPE = { CALL: 0, REPLY: 1, MESSAGE: 2 } as const;
+export const STATUS = { OK: 0, ERROR: 1, CONTINUE: 2 } as const;
+export const KEEPALIVE = { PING: 1, PONG: 2 } as const;
+
+/** The whitelist: no other procedure can be called, and none of these changes anything. */
+export const PROCEDURE = {
+  CONNECT_OPEN: 1,
+  CONNECT_CLOSE: 2,
+  CONNECT_GET_VERSION: 4,
+  DOMAIN_GET_XML_DESC: 14,
+  DOMAIN_GET_INFO: 16,
+  CONNECT_SUPPORTS_FEATURE: 60,
+  AUTH_LIST: 66,
+  AUTH_POLKIT: 70,
+  CONNECT_GET_LIB_VERSION: 157,
+  DOMAIN_GET_CONTROL_INFO: 229,
+  DOMAIN_GET_CPU_STATS: 262,
+  CONNECT_LIST_ALL_DOMAINS: 273,
+  CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY: 316,
+  CONNECT_GET_ALL_DOMAIN_STATS: 344,
+} as const;
+
+export type ProcedureName = keyof typeof PROCEDURE;
+
+/** Messages that the daemon sends unasked. */
+export const EVENT = { DOMAIN_LIFECYCLE: 318 } as const;
+/** VIR_DOMAIN_EVENT_ID_LIFECYCLE. */
+export const LIFECYCLE_EVENT_ID = 0;
+
+export const AUTH = { NONE: 0, SASL: 1, POLKIT: 2 } as const;
+/** VIR_CONNECT_RO: the daemon refuses every call that would change something. */
+export const CONNECT_READ_ONLY = 1;
+/** VIR_DRV_FEATURE_PROGRAM_KEEPALIVE; asking for it tells the daemon that this client answers pings. */
+export const FEATURE_KEEPALIVE = 10;
+
+/** virDomainStatsTypes. */
+export const STATS_GROUP = {
+  STATE: 1,
+  CPU_TOTAL: 2,
+  BALLOON: 4,
+  VCPU: 8,
+  INTERFACE: 16,
+  BLOCK: 32,
+  PERF: 64,
+  IOTHREAD: 128,
+  MEMORY: 256,
+  DIRTYRATE: 512,
+  VM: 1024,
+} as const;
+
+/** virConnectListAllDomainsFlags; for statistics also virConnectGetAllDomainStatsFlags, of which NOWAIT is one. */
+export const DOMAIN_FILTER = {
+  ACTIVE: 1,
+  INACTIVE: 2,
+  /** Do not wait for a domain that some other call waits for: its block and balloon values are then missing. */
+  NOWAIT: 2 ** 29,
+} as const;
+
+/** virErrorNumber values with a meaning to a client that reads. */
+export const REMOTE_ERROR = { INTERNAL: 1, OPERATION_DENIED: 29, NO_DOMAIN: 42, OPERATION_INVALID: 55 } as const;
+
+/** virTypedParameterType. */
+export const PARAMETER_TYPE = { INT: 1, UINT: 2, LLONG: 3, ULLONG: 4, DOUBLE: 5, BOOLEAN: 6, STRING: 7 } as const;
+
+/** Bounds of the protocol itself; anything over one is a fault. */
+export const LIMIT = {
+  /** Length word and header. */
+  PACKET_MIN: 28,
+  PACKET_MAX: 32 * 1024 * 1024 + 4,
+  STRING: 4 * 1024 * 1024,
+  DOMAINS: 16_384,
+  PARAMETERS: 262_144,
+  FIELD_NAME: 80,
+  AUTH_TYPES: 20,
+  /** sun_path without its terminating zero. */
+  SOCKET_PATH: 107,
+} as const;
+
+export const UUID_BYTES = 16;

@@ -1,0 +1,87 @@
+import { LIMIT, PARAMETER_TYPE } from "./protocol.ts";
+import type { TypedParameters, TypedValue } from "./types.ts";
+import type { XdrReader, XdrWriter } from "./xdr.ts";
+
+/** The least bytes that a parameter takes: an empty name, the type, four bytes of value. */
+const PARAMETER_MIN_BYTES = 12;
+/** Slots for field names; a host shows some hundreds of different ones. A node has one table per endpoint. */
+const NAME_SLOTS = 1024;
+
+interface KnownName {
+  readonly bytes: Buffer;
+  readonly text: string;
+}
+
+/**
+ * Decodes typed parameters. The same field names come in every cycle, so they are looked up by their bytes instead of
+ * being decoded again. The table has a fixed number of slots, in which a newcomer replaces the name before it.
+ */
+export class TypedParameterDecoder {
+  readonly #names: (KnownName | undefined)[] = new Array<KnownName | undefined>(NAME_SLOTS);
+
+  read(reader: XdrReader): TypedParameters {
+    const params = new Map<string, TypedValue>();
+    reader.array(LIMIT.PARAMETERS, PARAMETER_MIN_BYTES, () => {
+      const name = this.#name(reader);
+      params.set(name, readValue(reader));
+    });
+    return params;
+  }
+
+  #name(reader: XdrReader): string {
+    const { start, end } = reader.span(LIMIT.FIELD_NAME);
+    const { buffer } = reader;
+    let hash = 0;
+    for (let at = start; at < end; at++) hash = (Math.imul(hash, 31) + (buffer[at] ?? 0)) | 0;
+    const slot = hash & (NAME_SLOTS - 1);
+    const known = this.#names[slot];
+    if (known !== undefined && same(known.bytes, buffer, start, end)) return known.text;
+    const bytes = Buffer.from(buffer.subarray(start, end));
+    const text = bytes.toString();
+    this.#names[slot] = { bytes, text };
+    return text;
+  }
+}
+
+function same(bytes: Buffer, buffer: Buffer, start: number, end: number): boolean {
+  if (bytes.length !== end - start) return false;
+  for (let index = 0; index < bytes.length; index++) if (bytes[index] !== buffer[start + index]) return false;
+  return true;
+}
+
+function readValue(reader: XdrReader): TypedValue {
+  const type = reader.uint();
+  switch (type) {
+    case PARAMETER_TYPE.INT:
+      return reader.int();
+    case PARAMETER_TYPE.UINT:
+      return reader.uint();
+    case PARAMETER_TYPE.LLONG:
+      return reader.hyper();
+    case PARAMETER_TYPE.ULLONG:
+      return reader.uhyper();
+    case PARAMETER_TYPE.DOUBLE:
+      return reader.double();
+    case PARAMETER_TYPE.BOOLEAN:
+      return reader.int() !== 0;
+    case PARAMETER_TYPE.STRING:
+      return reader.string(LIMIT.STRING);
+    default:
+      throw reader.fault(`a typed parameter has the unknown type ${type}`);
+  }
+}
+
+/** Integers are written as unsigned 64-bit, as libvirt sends its counters, unless they are negative. */
+export function writeTypedParameters(writer: XdrWriter, params: TypedParameters): void {
+  writer.array([...params], ([name, value]) => {
+    writer.string(name);
+    if (typeof value === "string") writer.uint(PARAMETER_TYPE.STRING).string(value);
+    else if (typeof value === "boolean") writer.uint(PARAMETER_TYPE.BOOLEAN).bool(value);
+    else if (typeof value === "bigint") {
+      if (value < 0n) writer.uint(PARAMETER_TYPE.LLONG).hyper(value);
+      else writer.uint(PARAMETER_TYPE.ULLONG).uhyper(value);
+    } else if (!Number.isInteger(value)) writer.uint(PARAMETER_TYPE.DOUBLE).double(value);
+    else if (value < 0) writer.uint(PARAMETER_TYPE.INT).int(value);
+    else writer.uint(PARAMETER_TYPE.UINT).uint(value);
+  });
+}

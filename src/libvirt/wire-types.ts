@@ -1,0 +1,46 @@
+import { LibvirtError } from "./errors.ts";
+import { LIMIT, UUID_BYTES } from "./protocol.ts";
+import type { DomainRef } from "./types.ts";
+import type { XdrReader, XdrWriter } from "./xdr.ts";
+
+/** The least bytes that a domain takes on the wire: an empty name, the UUID, the id. */
+export const DOMAIN_MIN_BYTES = 4 + UUID_BYTES + 4;
+
+export function readDomain(reader: XdrReader): DomainRef {
+  const name = reader.string(LIMIT.STRING);
+  const at = reader.skip(UUID_BYTES);
+  return { name, uuid: formatUuid(reader.buffer, at), id: reader.int() };
+}
+
+export function writeDomain(writer: XdrWriter, { name, uuid, id }: DomainRef): void {
+  writer
+    .string(name)
+    .fixedOpaque(Buffer.from(uuid.replaceAll("-", ""), "hex"))
+    .int(id);
+}
+
+function formatUuid(buffer: Buffer, at: number): string {
+  const hex = buffer.toString("hex", at, at + UUID_BYTES);
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}
+
+/** What is kept of a daemon's error text; it ends in log lines. */
+const MESSAGE_CHARACTERS = 1_000;
+
+/** An error as the daemon answers it, remote_error. Only its beginning is of use to a client that reads. */
+export function readRemoteError(reader: XdrReader, procedure: string): LibvirtError {
+  const libvirtCode = reader.int();
+  reader.int(); // the part of libvirt that it comes from
+  const text = reader.optional(() => reader.string(LIMIT.STRING)) ?? `error ${libvirtCode} without a text`;
+  const message = text.length > MESSAGE_CHARACTERS ? `${text.slice(0, MESSAGE_CHARACTERS)}...` : text;
+  return new LibvirtError("E_LIBVIRT_REMOTE", `libvirt refused ${procedure}: ${message}`, { libvirtCode });
+}
+
+/** VIR_ERR_ERROR. */
+const LEVEL_ERROR = 2;
+
+export function writeRemoteError(writer: XdrWriter, libvirtCode: number, message: string): void {
+  writer.int(libvirtCode).int(0).bool(true).string(message).int(LEVEL_ERROR);
+  // No domain, three absent strings, two integers, no network.
+  writer.bool(false).bool(false).bool(false).bool(false).int(0).int(0).bool(false);
+}

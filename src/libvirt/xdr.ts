@@ -1,0 +1,195 @@
+import { LibvirtError } from "./errors.ts";
+
+/** XDR (RFC 4506): everything is big-endian and padded to four bytes. */
+const ALIGNMENT = 4;
+
+function padded(length: number): number {
+  return (length + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
+}
+
+/** Encodes into one growing buffer. */
+export class XdrWriter {
+  #buffer: Buffer;
+  #length = 0;
+
+  constructor(initialBytes = 256) {
+    this.#buffer = Buffer.allocUnsafe(initialBytes);
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  /** A view of what was written, valid until the next write. */
+  bytes(): Buffer {
+    return this.#buffer.subarray(0, this.#length);
+  }
+
+  int(value: number): this {
+    return this.#put(4, (at) => this.#buffer.writeInt32BE(value, at));
+  }
+
+  uint(value: number): this {
+    return this.#put(4, (at) => this.#buffer.writeUInt32BE(value >>> 0, at));
+  }
+
+  hyper(value: bigint): this {
+    return this.#put(8, (at) => this.#buffer.writeBigInt64BE(value, at));
+  }
+
+  uhyper(value: bigint): this {
+    return this.#put(8, (at) => this.#buffer.writeBigUInt64BE(value, at));
+  }
+
+  double(value: number): this {
+    return this.#put(8, (at) => this.#buffer.writeDoubleBE(value, at));
+  }
+
+  bool(value: boolean): this {
+    return this.int(value ? 1 : 0);
+  }
+
+  fixedOpaque(bytes: Uint8Array): this {
+    const size = padded(bytes.length);
+    return this.#put(size, (at) => {
+      this.#buffer.set(bytes, at);
+      this.#buffer.fill(0, at + bytes.length, at + size);
+    });
+  }
+
+  opaque(bytes: Uint8Array): this {
+    return this.uint(bytes.length).fixedOpaque(bytes);
+  }
+
+  string(text: string): this {
+    return this.opaque(Buffer.from(text));
+  }
+
+  /** A pointer: absent when undefined. */
+  optional<Value>(value: Value | undefined, write: (value: Value) => void): this {
+    this.bool(value !== undefined);
+    if (value !== undefined) write(value);
+    return this;
+  }
+
+  array<Item>(items: readonly Item[], write: (item: Item) => void): this {
+    this.uint(items.length);
+    for (const item of items) write(item);
+    return this;
+  }
+
+  /** Overwrites four bytes that were written before, such as a length that was not known yet. */
+  patchUint(at: number, value: number): void {
+    this.#buffer.writeUInt32BE(value, at);
+  }
+
+  #put(size: number, write: (at: number) => void): this {
+    const at = this.#length;
+    if (at + size > this.#buffer.length) {
+      const grown = Buffer.allocUnsafe(Math.max(at + size, this.#buffer.length * 2));
+      this.#buffer.copy(grown, 0, 0, at);
+      this.#buffer = grown;
+    }
+    write(at);
+    this.#length = at + size;
+    return this;
+  }
+}
+
+/**
+ * Decodes a buffer without copying it. Every length is checked against its bound and against what is left before
+ * anything is allocated for it.
+ * @throws {LibvirtError} E_LIBVIRT_PROTOCOL, from every method
+ */
+export class XdrReader {
+  readonly buffer: Buffer;
+  readonly #start: number;
+  #at: number;
+  readonly #end: number;
+
+  constructor(buffer: Buffer, start = 0, end = buffer.length) {
+    this.buffer = buffer;
+    this.#start = start;
+    this.#at = start;
+    this.#end = end;
+  }
+
+  get remaining(): number {
+    return this.#end - this.#at;
+  }
+
+  int(): number {
+    return this.buffer.readInt32BE(this.skip(4));
+  }
+
+  uint(): number {
+    return this.buffer.readUInt32BE(this.skip(4));
+  }
+
+  hyper(): bigint {
+    return this.buffer.readBigInt64BE(this.skip(8));
+  }
+
+  uhyper(): bigint {
+    return this.buffer.readBigUInt64BE(this.skip(8));
+  }
+
+  double(): number {
+    return this.buffer.readDoubleBE(this.skip(8));
+  }
+
+  bool(): boolean {
+    const value = this.int();
+    if (value !== 0 && value !== 1) throw this.fault(`a boolean is ${value}`);
+    return value === 1;
+  }
+
+  fixedOpaque(length: number): Buffer {
+    const at = this.skip(padded(length));
+    return this.buffer.subarray(at, at + length);
+  }
+
+  /** Opens a string or opaque of variable length; returns where its bytes begin and end. */
+  span(maximum: number): { readonly start: number; readonly end: number } {
+    const length = this.uint();
+    if (length > maximum) throw this.fault(`a string or opaque has ${length} bytes, more than ${maximum}`);
+    const start = this.skip(padded(length));
+    return { start, end: start + length };
+  }
+
+  string(maximum: number): string {
+    const { start, end } = this.span(maximum);
+    return this.buffer.toString("utf8", start, end);
+  }
+
+  optional<Value>(read: () => Value): Value | undefined {
+    return this.bool() ? read() : undefined;
+  }
+
+  /** `minimumSize` is the least that one item takes, in bytes: a count that cannot fit is refused at once. */
+  array<Item>(maximum: number, minimumSize: number, read: () => Item): Item[] {
+    const length = this.uint();
+    if (length > maximum) throw this.fault(`an array has ${length} items, more than ${maximum}`);
+    if (length * minimumSize > this.remaining) throw this.fault(`an array of ${length} items does not fit`);
+    const items: Item[] = [];
+    for (let index = 0; index < length; index++) items.push(read());
+    return items;
+  }
+
+  /** Everything must have been read by now. */
+  done(): void {
+    if (this.remaining > 0) throw this.fault(`${this.remaining} bytes are left over`);
+  }
+
+  /** Passes over bytes; returns where they begin. */
+  skip(size: number): number {
+    const at = this.#at;
+    if (size > this.#end - at) throw this.fault(`${size} bytes are needed and ${this.#end - at} are left`);
+    this.#at = at + size;
+    return at;
+  }
+
+  fault(what: string): LibvirtError {
+    return new LibvirtError("E_LIBVIRT_PROTOCOL", `malformed XDR at byte ${this.#at - this.#start}: ${what}`);
+  }
+}

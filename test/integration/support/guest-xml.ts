@@ -1,0 +1,44 @@
+/** What a test guest consists of. Without a kernel it sits in its firmware. */
+export interface GuestOptions {
+  readonly memoryMiB: number;
+  readonly vcpus: number;
+  readonly taps: readonly string[];
+  /** Raw image files: vda, vdb, ... */
+  readonly disks: readonly string[];
+  /** An empty CD-ROM drive too. */
+  readonly cdrom?: boolean;
+  readonly uuid?: string;
+  readonly type?: "kvm" | "qemu";
+  readonly boot?: { readonly kernel: string; readonly initrd: string; readonly console: string };
+}
+
+export function domainXml(name: string, guest: GuestOptions): string {
+  const boot = guest.boot && `<kernel>${guest.boot.kernel}</kernel><initrd>${guest.boot.initrd}</initrd><cmdline>console=ttyS0 panic=1</cmdline>`;
+  const disks = guest.disks.map(
+    (file, index) => `
+    <disk type='file' device='disk'>
+      <driver name='qemu' type='raw'/><source file='${file}'/><target dev='vd${String.fromCharCode(97 + index)}' bus='virtio'/>
+    </disk>`,
+  );
+  const nics = guest.taps.map(
+    (tap) => `
+    <interface type='ethernet'><target dev='${tap}' managed='no'/><model type='virtio'/></interface>`,
+  );
+  const cdrom = "<disk type='file' device='cdrom'><target dev='sda' bus='sata'/><readonly/></disk>";
+  const serial = guest.boot && `<serial type='file'><source path='${guest.boot.console}'/><target port='0'/></serial>`;
+  return `<domain type='${guest.type ?? "qemu"}'>
+  <name>${name}</name>
+  ${guest.uuid === undefined ? "" : `<uuid>${guest.uuid}</uuid>`}
+  <memory unit='MiB'>${guest.memoryMiB}</memory>
+  <vcpu>${guest.vcpus}</vcpu>
+  <os><type arch='x86_64' machine='q35'>hvm</type>${boot ?? ""}</os>
+  <features><acpi/></features>
+  <devices>
+    <emulator>/usr/bin/qemu-system-x86_64</emulator>${disks.join("")}${nics.join("")}
+    ${guest.cdrom === true ? cdrom : ""}
+    ${serial ?? ""}
+    <memballoon model='virtio'><stats period='10'/></memballoon>
+  </devices>
+</domain>
+`;
+}

@@ -1,0 +1,166 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { mkdtemp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { domainXml, type GuestOptions } from "./guest-xml.ts";
+import { end, run, until } from "./process.ts";
+
+const QEMU_CONF = `
+security_driver = "none"
+user = "root"
+group = "root"
+namespaces = []
+stdio_handler = "file"
+`;
+
+/** Directories that libvirtd has compiled in; every host gets its own, in a mount namespace. */
+const PRIVATE_DIRECTORIES = ["/etc/libvirt", "/run/libvirt", "/var/lib/libvirt", "/var/cache/libvirt", "/var/log/libvirt"];
+
+let hosts = 0;
+
+/** A real libvirtd with its own sockets, state and guests. Everything it made is gone after disposal. */
+export class LibvirtHost implements AsyncDisposable {
+  readonly dir: string;
+  /** The read-only socket, which is all that the agent needs. */
+  readonly socket: string;
+  readonly #readWriteSocket: string;
+  readonly #namespace: ChildProcess;
+  readonly #taps = new Set<string>();
+  readonly #prefix: string;
+  #daemon: ChildProcess | undefined;
+
+  private constructor(dir: string, namespace: ChildProcess) {
+    this.dir = dir;
+    this.socket = path.join(dir, "libvirt-sock-ro");
+    this.#readWriteSocket = path.join(dir, "libvirt-sock");
+    this.#namespace = namespace;
+    this.#prefix = `kt${(process.pid % 46_656).toString(36)}${hosts++}`;
+  }
+
+  /** Without cgroups the daemon cannot read CPU times from them, as a session daemon of KubeVirt. */
+  static async start({ cgroups = false } = {}): Promise<LibvirtHost> {
+    const dir = await mkdtemp(path.join(tmpdir(), "libvirt-"));
+    const mounts = PRIVATE_DIRECTORIES.map((at) => `mkdir -p ${at} && mount -t tmpfs tmpfs ${at}`).join(" && ");
+    const namespace = spawn("unshare", ["--mount", "sh", "-c", `${mounts} && echo ready && exec sleep infinity`], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const host = new LibvirtHost(dir, namespace);
+    try {
+      await new Promise((resolve, reject) => {
+        namespace.stdout.once("data", resolve);
+        namespace.once("exit", () => {
+          reject(new Error("no mount namespace; are you root?"));
+        });
+      });
+      await writeFile(
+        path.join(dir, "libvirtd.conf"),
+        `unix_sock_dir = "${dir}"\nauth_unix_ro = "none"\nauth_unix_rw = "none"\nlog_outputs = "3:file:${dir}/libvirtd.log"\n`,
+      );
+      await writeFile(path.join(dir, "qemu.conf"), QEMU_CONF + (cgroups ? "" : "cgroup_controllers = []\n"));
+      await host.#inside("cp", path.join(dir, "qemu.conf"), "/etc/libvirt/qemu.conf");
+      await host.startDaemon();
+      return host;
+    } catch (error) {
+      await host[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  get daemonPid(): number {
+    if (this.#daemon?.pid === undefined) throw new Error("the daemon is not running");
+    return this.#daemon.pid;
+  }
+
+  async startDaemon(): Promise<void> {
+    const command = ["libvirtd", "-f", path.join(this.dir, "libvirtd.conf"), "-p", path.join(this.dir, "libvirtd.pid")];
+    this.#daemon = spawn("nsenter", ["--target", String(this.#namespace.pid), "--mount", ...command], { stdio: "ignore" });
+    // The first question for capabilities makes a new daemon try every QEMU binary for seconds; no test should meet that.
+    await until(() => this.virsh("capabilities"), "libvirtd to answer");
+  }
+
+  /** TERM, as a service manager stops it; the guests live on. */
+  async stopDaemon(): Promise<void> {
+    if (this.#daemon !== undefined) await end(this.#daemon);
+    this.#daemon = undefined;
+  }
+
+  virsh(...args: string[]): Promise<string> {
+    return run("virsh", "-q", "-c", `qemu+unix:///system?socket=${this.#readWriteSocket}`, ...args);
+  }
+
+  /** What `virsh domstats` says of a domain, as text. */
+  async domstats(name: string): Promise<ReadonlyMap<string, string>> {
+    const fields = (await this.virsh("domstats", name)).matchAll(/^\s+([^=\s]+)=(.*)$/gm);
+    return new Map([...fields].map(([, field = "", value = ""]) => [field, value]));
+  }
+
+  /** Starts a guest; its disks are made beside the daemon's files, its taps on this machine. */
+  async createGuest(name: string, options: Partial<GuestOptions> & { readonly paused?: boolean } = {}): Promise<GuestOptions> {
+    const guest = await this.#prepare(name, options);
+    const file = path.join(this.dir, `${name}.xml`);
+    await writeFile(file, domainXml(name, guest));
+    await this.virsh("create", file, ...(options.paused === false ? [] : ["--paused"]));
+    return guest;
+  }
+
+  async domainId(name: string): Promise<number> {
+    return Number(await this.virsh("domid", name));
+  }
+
+  /** The process of a running guest, to stop or to watch. */
+  async qemuPid(name: string): Promise<number> {
+    return Number(await this.#inside("cat", `/run/libvirt/qemu/${name}.pid`));
+  }
+
+  async log(): Promise<string> {
+    return readFile(path.join(this.dir, "libvirtd.log"), "utf8");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // Guests belong to nobody once the daemon is gone, so their processes are ended by what they have open.
+    const list = "for file in /run/libvirt/qemu/*.pid; do [ -e $file ] && cat $file && echo; done; true";
+    const pids = (await this.#inside("sh", "-c", list)).split("\n").map(Number).filter(Boolean);
+    await this.stopDaemon();
+    for (const pid of pids) {
+      try {
+        process.kill(pid, "SIGKILL");
+      } catch {
+        // It has ended by itself.
+      }
+    }
+    await end(this.#namespace, "SIGKILL");
+    for (const tap of this.#taps) await run("ip", "link", "delete", tap).catch(() => undefined);
+    await rm(this.dir, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  /** A tap device of this machine that goes with the host. */
+  async createTap(): Promise<string> {
+    const tap = `${this.#prefix}t${this.#taps.size}`;
+    await run("ip", "tuntap", "add", tap, "mode", "tap");
+    this.#taps.add(tap);
+    await run("ip", "link", "set", tap, "up");
+    return tap;
+  }
+
+  /** An empty disk image. */
+  async createDisk(name: string, bytes: number): Promise<string> {
+    const file = path.join(this.dir, "disks", `${name}.raw`);
+    await mkdir(path.dirname(file), { recursive: true });
+    await run("truncate", "--size", String(bytes), file);
+    return file;
+  }
+
+  async #prepare(name: string, options: Partial<GuestOptions>): Promise<GuestOptions> {
+    return {
+      memoryMiB: 24,
+      vcpus: 1,
+      taps: options.taps ?? [await this.createTap()],
+      disks: options.disks ?? [await this.createDisk(name, 1024 * 1024)],
+      ...options,
+    };
+  }
+
+  #inside(...command: string[]): Promise<string> {
+    return run("nsenter", "--target", String(this.#namespace.pid), "--mount", ...command);
+  }
+}
