@@ -1,13 +1,16 @@
 import { Connection } from "./connection.ts";
 import { LibvirtError } from "./errors.ts";
+import { AUTH, CONNECT_READ_ONLY, FEATURE_KEEPALIVE, LIFECYCLE_EVENT_ID, type ProcedureName } from "./protocol.ts";
 import {
-  AUTH,
-  CONNECT_READ_ONLY,
-  FEATURE_KEEPALIVE,
-  LIFECYCLE_EVENT_ID,
-  LIMIT,
-  type ProcedureName,
-} from "./protocol.ts";
+  readAuthTypes,
+  readControlInfo,
+  readCpuStats,
+  readDomainInfo,
+  readDomains,
+  readDomainStats,
+  readVersion,
+  readXml,
+} from "./replies.ts";
 import { TypedParameterDecoder } from "./typed-parameters.ts";
 import type {
   CallOptions,
@@ -18,7 +21,7 @@ import type {
   LifecycleEvent,
   TypedParameters,
 } from "./types.ts";
-import { DOMAIN_MIN_BYTES, readDomain, writeDomain } from "./wire-types.ts";
+import { writeDomain } from "./wire-types.ts";
 import type { XdrReader, XdrWriter } from "./xdr.ts";
 
 /** Parameters of DOMAIN_GET_CPU_STATS for all CPUs together; libvirt has three, and room for more. */
@@ -29,7 +32,7 @@ const WRONG_URI = 1;
 /** A read-only client of one libvirt daemon. */
 export class LibvirtClient implements Disposable {
   readonly socketPath: string;
-  /** `qemu:///system` or `qemu:///session`, whichever the daemon serves. */
+  /** The name that the daemon took. A user's daemon takes only `qemu:///session`, a privileged one either. */
   readonly uri: string;
   readonly libvirtVersion: string;
   readonly #connection: Connection;
@@ -54,14 +57,14 @@ export class LibvirtClient implements Disposable {
     try {
       await authenticate(connection, left);
       const uri = await openHypervisor(connection, likelyUris(socketPath), left);
-      const version = await connection.call({
+      const libvirtVersion = await connection.call({
         procedure: "CONNECT_GET_LIB_VERSION",
-        read: (reader) => Number(reader.uhyper()),
+        read: readVersion,
         deadlineMs: left(),
       });
-      return new LibvirtClient(connection, { socketPath, uri, libvirtVersion: formatVersion(version) });
+      return new LibvirtClient(connection, { socketPath, uri, libvirtVersion });
     } catch (error) {
-      connection.close();
+      connection.destroy();
       throw error;
     }
   }
@@ -95,11 +98,7 @@ export class LibvirtClient implements Disposable {
         });
         writer.uint(groups).uint(flags);
       },
-      read: (reader) =>
-        reader.array(LIMIT.DOMAINS, DOMAIN_MIN_BYTES + 4, () => ({
-          domain: readDomain(reader),
-          params: this.#parameters.read(reader),
-        })),
+      read: (reader) => readDomainStats(reader, this.#parameters),
       deadlineMs,
     });
   }
@@ -109,47 +108,34 @@ export class LibvirtClient implements Disposable {
     return this.#connection.call({
       procedure: "CONNECT_LIST_ALL_DOMAINS",
       write: (writer) => writer.int(1).uint(flags),
-      read: (reader) => {
-        const domains = reader.array(LIMIT.DOMAINS, DOMAIN_MIN_BYTES, () => readDomain(reader));
-        reader.uint(); // their number once more
-        return domains;
-      },
+      read: readDomains,
       deadlineMs,
     });
   }
 
   domainXml(domain: DomainRef, options: CallOptions): Promise<string> {
-    const read = (reader: XdrReader): string => reader.string(LIMIT.STRING);
-    return this.#ofDomain("DOMAIN_GET_XML_DESC", domain, options, { arguments: (writer) => writer.uint(0), read });
+    return this.#ofDomain("DOMAIN_GET_XML_DESC", domain, options, {
+      arguments: (writer) => writer.uint(0),
+      read: readXml,
+    });
   }
 
   domainInfo(domain: DomainRef, options: CallOptions): Promise<DomainInfo> {
-    const read = (reader: XdrReader): DomainInfo => ({
-      state: reader.uint(),
-      maxMemoryKiB: reader.uhyper(),
-      memoryKiB: reader.uhyper(),
-      vcpus: reader.uint(),
-      cpuTimeNs: reader.uhyper(),
-    });
-    return this.#ofDomain("DOMAIN_GET_INFO", domain, options, { read });
+    return this.#ofDomain("DOMAIN_GET_INFO", domain, options, { read: readDomainInfo });
   }
 
   /** `cpu_time`, `user_time` and `system_time` of all CPUs together, in nanoseconds, from the domain's cgroup. */
   domainCpuStats(domain: DomainRef, options: CallOptions): Promise<TypedParameters> {
     return this.#ofDomain("DOMAIN_GET_CPU_STATS", domain, options, {
       arguments: (writer) => writer.uint(CPU_STATS_PARAMETERS).int(-1).uint(1).uint(0),
-      read: (reader) => {
-        const parameters = this.#parameters.read(reader);
-        reader.int(); // how many there could be
-        return parameters;
-      },
+      read: (reader) => readCpuStats(reader, this.#parameters),
     });
   }
 
   domainControlInfo(domain: DomainRef, options: CallOptions): Promise<DomainControlInfo> {
     return this.#ofDomain("DOMAIN_GET_CONTROL_INFO", domain, options, {
       arguments: (writer) => writer.uint(0),
-      read: (reader) => ({ state: reader.uint(), details: reader.uint(), stateTimeMs: Number(reader.uhyper()) }),
+      read: readControlInfo,
     });
   }
 
@@ -164,7 +150,7 @@ export class LibvirtClient implements Disposable {
     });
   }
 
-  /** Ends the connection. The daemon cleans up after a client that goes, so no farewell is sent. */
+  /** Ends the connection; calls that are outstanding reject with E_LIBVIRT_CLOSED. */
   close(): void {
     this.#connection.close();
   }
@@ -194,7 +180,7 @@ export class LibvirtClient implements Disposable {
 async function authenticate(connection: Connection, left: () => number): Promise<void> {
   const types = await connection.call({
     procedure: "AUTH_LIST",
-    read: (reader) => reader.array(LIMIT.AUTH_TYPES, 4, () => reader.uint()),
+    read: readAuthTypes,
     deadlineMs: left(),
   });
   if (types.length === 0 || types.includes(AUTH.NONE)) return;
@@ -215,7 +201,7 @@ async function authenticate(connection: Connection, left: () => number): Promise
   }
 }
 
-/** A daemon serves either the system's domains or a user's (KubeVirt's do), and refuses the other name. */
+/** A user's daemon (KubeVirt's are) refuses the name of the system's, and logs that as an error; so guess well. */
 function likelyUris(socketPath: string): readonly string[] {
   const uris = ["qemu:///system", "qemu:///session"];
   return /^(\/var)?\/run\/libvirt\//.test(socketPath) ? uris : uris.reverse();
@@ -248,8 +234,4 @@ async function openHypervisor(connection: Connection, uris: readonly string[], l
     }
   }
   throw refusal;
-}
-
-function formatVersion(version: number): string {
-  return `${Math.floor(version / 1_000_000)}.${Math.floor(version / 1_000) % 1_000}.${version % 1_000}`;
 }

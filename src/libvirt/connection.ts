@@ -2,12 +2,15 @@ import { createConnection, type Socket } from "node:net";
 import { LibvirtError } from "./errors.ts";
 import { encodePacket, PacketAssembler, type PacketHeader } from "./packet.ts";
 import { EVENT, KEEPALIVE, LIMIT, MESSAGE_TYPE, PROCEDURE, PROGRAM, STATUS, type ProcedureName } from "./protocol.ts";
-import { readDomain, readRemoteError } from "./wire-types.ts";
+import { readLifecycleEvent } from "./replies.ts";
+import { readRemoteError } from "./wire-types.ts";
 import type { LifecycleEvent } from "./types.ts";
 import type { XdrReader, XdrWriter } from "./xdr.ts";
 
 /** libvirtd stops reading from a client with five calls outstanding; the fifth place stays free. */
 const MAX_OUTSTANDING = 4;
+/** How long a daemon may take to say goodbye. */
+const FAREWELL_MS = 500;
 
 export interface Call<Result> {
   readonly procedure: ProcedureName;
@@ -39,6 +42,7 @@ export class Connection {
   readonly #waiting = new Set<PendingCall>();
   readonly #closing = Promise.withResolvers<LibvirtError | undefined>();
   #serial = 0;
+  #leaving = false;
   #ended = false;
   onLifecycle: (event: LifecycleEvent) => void = () => undefined;
 
@@ -103,12 +107,39 @@ export class Connection {
   }
 
   get isOpen(): boolean {
-    return !this.#ended;
+    return !this.#ended && !this.#leaving;
   }
 
   /** @throws {LibvirtError} */
   call<Result>(call: Call<Result>): Promise<Result> {
-    if (this.#ended) return Promise.reject(new LibvirtError("E_LIBVIRT_CLOSED", "the connection to libvirt is closed"));
+    if (!this.isOpen) {
+      return Promise.reject(new LibvirtError("E_LIBVIRT_CLOSED", "the connection to libvirt is closed"));
+    }
+    return this.#enqueue(call);
+  }
+
+  /**
+   * Ends the connection and rejects the calls that are outstanding. If there are none the daemon is told first, or it
+   * would log the end of the stream as an error; `closed` settles when it has answered.
+   */
+  close(): void {
+    if (!this.isOpen || this.#outstanding.size > 0) {
+      this.destroy();
+      return;
+    }
+    this.#leaving = true;
+    const leave = (): void => {
+      this.destroy();
+    };
+    this.#enqueue({ procedure: "CONNECT_CLOSE", read: () => undefined, deadlineMs: FAREWELL_MS }).then(leave, leave);
+  }
+
+  /** Ends the connection at once. */
+  destroy(): void {
+    this.#end(undefined);
+  }
+
+  #enqueue<Result>(call: Call<Result>): Promise<Result> {
     return new Promise<Result>((resolve, reject) => {
       const pending: PendingCall = {
         call,
@@ -126,10 +157,6 @@ export class Connection {
       if (this.#outstanding.size < MAX_OUTSTANDING) this.#send(pending);
       else this.#waiting.add(pending);
     });
-  }
-
-  close(): void {
-    this.#end(undefined);
   }
 
   #send(pending: PendingCall): void {
@@ -161,7 +188,7 @@ export class Connection {
     if (header.program !== PROGRAM.REMOTE) throw payload.fault(`the program is ${header.program}`);
     if (header.type === MESSAGE_TYPE.REPLY) this.#answered(header, payload);
     else if (header.type !== MESSAGE_TYPE.MESSAGE) throw payload.fault(`the message type is ${header.type}`);
-    else if (header.procedure === EVENT.DOMAIN_LIFECYCLE) this.#lifecycle(payload);
+    else if (header.procedure === EVENT.DOMAIN_LIFECYCLE) this.onLifecycle(readLifecycleEvent(payload));
   }
 
   #answered({ serial, status, procedure }: PacketHeader, payload: XdrReader): void {
@@ -186,13 +213,9 @@ export class Connection {
     }
   }
 
-  #lifecycle(payload: XdrReader): void {
-    payload.int(); // the callback; there is one
-    this.onLifecycle({ domain: readDomain(payload), event: payload.int(), detail: payload.int() });
-  }
-
-  #end(reason: LibvirtError | undefined): void {
+  #end(cause: LibvirtError | undefined): void {
     if (this.#ended) return;
+    const reason = this.#leaving ? undefined : cause;
     this.#ended = true;
     this.#socket.destroy();
     const error = reason ?? new LibvirtError("E_LIBVIRT_CLOSED", "the connection to libvirt was closed by this client");

@@ -1,10 +1,8 @@
 import { LibvirtError } from "./errors.ts";
 
-/** XDR (RFC 4506): everything is big-endian and padded to four bytes. */
-const ALIGNMENT = 4;
-
+/** XDR (RFC 4506): everything is big-endian and padded to four bytes. Right up to the largest length word. */
 function padded(length: number): number {
-  return (length + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
+  return length + (-length & 3);
 }
 
 /** Encodes into one growing buffer. */

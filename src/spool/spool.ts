@@ -29,9 +29,14 @@ export interface Frame {
   readonly payload: Uint8Array;
 }
 
+export interface ReadLimits {
+  readonly maxLines: number;
+  readonly maxRawBytes: number;
+}
+
 export interface SpoolCursor {
   /** The oldest frames not yet acknowledged, up to the limits but at least one when there is any; stays where it is. */
-  read(limits: { readonly maxLines: number; readonly maxRawBytes: number }): Promise<readonly Frame[]>;
+  read(limits: ReadLimits): Promise<readonly Frame[]>;
   /** Advances behind the frame with this sequence number. */
   acknowledge(sequence: bigint): void;
   /** Resolves when there is something to read, or when the signal aborts. */

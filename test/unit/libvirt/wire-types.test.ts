@@ -1,0 +1,49 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { readDomain, readRemoteError, writeDomain, writeRemoteError } from "../../../src/libvirt/wire-types.ts";
+import { XdrReader, XdrWriter } from "../../../src/libvirt/xdr.ts";
+
+void test("a domain comes back with its name, UUID and id", () => {
+  fc.assert(
+    fc.property(
+      fc.record({
+        name: fc.string({ unit: "binary" }).filter((name) => name.isWellFormed()),
+        uuid: fc.uuid(),
+        id: fc.integer({ min: -1 }),
+      }),
+      (generated) => {
+        const domain = { ...generated };
+        const writer = new XdrWriter();
+        writeDomain(writer, domain);
+        const reader = new XdrReader(writer.bytes());
+        assert.deepEqual(readDomain(reader), domain);
+        reader.done();
+      },
+    ),
+  );
+});
+
+void test("a domain is written as remote_nonnull_domain: name, 16 bytes of UUID, id", () => {
+  const writer = new XdrWriter();
+  writeDomain(writer, { name: "web", uuid: "00112233-4455-6677-8899-aabbccddeeff", id: -1 });
+  assert.equal(writer.bytes().toString("hex"), `000000037765620000112233445566778899aabbccddeeffffffffff`);
+});
+
+function remoteError(message: string): Error & { libvirtCode: number | undefined } {
+  const writer = new XdrWriter();
+  writeRemoteError(writer, 42, message);
+  return readRemoteError(new XdrReader(writer.bytes()), "DOMAIN_GET_XML_DESC");
+}
+
+void test("an error of the daemon keeps its number and text and names the call", () => {
+  const error = remoteError("Domain not found");
+  assert.equal(error.libvirtCode, 42);
+  assert.equal(error.message, "libvirt refused DOMAIN_GET_XML_DESC: Domain not found");
+});
+
+void test("an error of the daemon without a text, or with a huge one, has a message of sensible length", () => {
+  const silent = new XdrWriter().int(38).int(0).bool(false).bytes();
+  assert.match(readRemoteError(new XdrReader(silent), "CONNECT_OPEN").message, /error 38 without a text/);
+  assert.ok(remoteError("x".repeat(1_000_000)).message.length < 1_100);
+});
