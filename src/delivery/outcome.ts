@@ -1,7 +1,12 @@
+import { countRefused, readServerMessage, type ServerMessage } from "./answer-text.ts";
+import { parseRetryAfter } from "./retry-after.ts";
+import type { TargetSettings } from "./target.ts";
+
 /** What came of one request: an answer of the server, or none. */
 export type Answer =
   | { readonly status: number; readonly retryAfter?: string | undefined; readonly body: string }
-  | { readonly failure: string };
+  /** `local`: the fault is in this side's settings, and nothing was sent. */
+  | { readonly failure: string; readonly local?: boolean };
 
 /** Why a target does not take lines; the words of the condition reasons of NodeTelemetry. */
 export type FailureReason = "TargetUnreachable" | "TargetUnauthorized" | "TargetNotFound" | "TargetRejecting";
@@ -9,7 +14,7 @@ export type FailureReason = "TargetUnreachable" | "TargetUnauthorized" | "Target
 export type Outcome =
   | { readonly kind: "delivered" }
   /** The server stored what it could of the batch and refused some lines for good. */
-  | { readonly kind: "partial"; readonly detail: string }
+  | { readonly kind: "partial"; readonly rejectedLines: number; readonly detail: string }
   /** Nothing is wrong with the lines: the same request may pass later. */
   | { readonly kind: "retry"; readonly reason: FailureReason; readonly detail: string; readonly afterMs?: number }
   /** Someone has to act before a request can pass; the lines are kept. */
@@ -18,7 +23,19 @@ export type Outcome =
   /** The server stored nothing of the batch, because of one line in it at least. */
   | { readonly kind: "refused"; readonly detail: string };
 
-const MAX_RETRY_AFTER_MS = 600_000;
+export interface AnswerContext {
+  readonly protocol: TargetSettings["protocol"];
+  /** The wall clock, for dates in Retry-After. */
+  readonly nowMs: number;
+}
+
+interface Case extends AnswerContext {
+  readonly status: number;
+  readonly body: string;
+  readonly message: ServerMessage;
+  readonly detail: string;
+}
+
 const MAX_DETAIL = 200;
 
 /** Error texts of InfluxDB 1, 2 and 3 that mean that the other lines were stored. */
@@ -26,50 +43,84 @@ const STORED_IN_PART = /partial write|beyond retention|field type conflict|point
 /** InfluxDB 1 answers 500 for a retention policy that does not exist. */
 const NO_RETENTION_POLICY = /retention policy not found/i;
 
-type Rule = readonly [applies: (status: number, body: string) => boolean, make: (detail: string) => Outcome];
+type Rule = readonly [applies: (answer: Case) => boolean, make: (answer: Case) => Outcome];
 
-const misconfigured =
-  (reason: FailureReason) =>
-  (detail: string): Outcome => ({ kind: "misconfigured", reason, detail });
 const among =
   (...statuses: number[]) =>
-  (status: number): boolean =>
+  ({ status }: Case): boolean =>
     statuses.includes(status);
+const badLines = among(400, 422);
+const misconfigured =
+  (reason: FailureReason, remedy: string) =>
+  ({ detail }: Case): Outcome => ({ kind: "misconfigured", reason, detail: `${detail} (${remedy})` });
 
-/** The first rule that applies decides. */
+/** The first rule that applies decides. A request is repeated rather than given up: the same line twice is one point. */
 const RULES: readonly Rule[] = [
-  [(status) => status >= 200 && status < 300, () => ({ kind: "delivered" })],
-  [among(401, 403), misconfigured("TargetUnauthorized")],
-  [(status) => among(404, 405, 415)(status) || (status >= 300 && status < 400), misconfigured("TargetNotFound")],
-  [(status, body) => status === 500 && NO_RETENTION_POLICY.test(body), misconfigured("TargetNotFound")],
-  [among(413), (detail) => ({ kind: "tooLarge", detail })],
-  [(status, body) => among(400, 422)(status) && STORED_IN_PART.test(body), (detail) => ({ kind: "partial", detail })],
-  [among(400, 422), (detail) => ({ kind: "refused", detail })],
+  // A login page or an ingress in between: InfluxDB never answers a write with HTML.
   [
-    (status) => among(408, 425, 429)(status) || status >= 500,
-    (detail) => ({ kind: "retry", reason: "TargetUnreachable", detail }),
+    (answer) => isHtml(answer.body) && (isSuccess(answer) || badLines(answer)),
+    misconfigured("TargetNotFound", "a web page, not an answer of InfluxDB: check the target's url"),
   ],
-  // An answer that no InfluxDB gives, perhaps of a proxy on the way: nothing says that the lines are at fault.
-  [() => true, misconfigured("TargetRejecting")],
+  [isSuccess, () => ({ kind: "delivered" })],
+  [among(401, 403), misconfigured("TargetUnauthorized", "check the target's credentials and their right to write")],
+  [
+    (answer) => among(404, 405, 415)(answer) || (answer.status >= 300 && answer.status < 400),
+    misconfigured("TargetNotFound", "check the target's url, version, database, bucket and organization"),
+  ],
+  [
+    ({ status, message }) => status === 500 && NO_RETENTION_POLICY.test(message.head),
+    misconfigured("TargetNotFound", "check v1.retentionPolicy"),
+  ],
+  [among(413), ({ detail }) => ({ kind: "tooLarge", detail })],
+  [(answer) => badLines(answer) && storedInPart(answer), partial],
+  [badLines, ({ detail }) => ({ kind: "refused", detail })],
+  [(answer) => among(408, 425, 429)(answer) || answer.status >= 500, retry],
 ];
 
-/** What an answer means for the lines that were sent. `nowMs` is the wall clock, for dates in Retry-After. */
-export function classify(answer: Answer, nowMs: number): Outcome {
-  if ("failure" in answer) return { kind: "retry", reason: "TargetUnreachable", detail: cut(answer.failure) };
-  const detail = cut(`HTTP ${answer.status}${answer.body === "" ? "" : `: ${answer.body}`}`);
-  const [, make] = RULES.find(([applies]) => applies(answer.status, answer.body)) ?? [];
-  const outcome = make?.(detail) ?? { kind: "misconfigured", reason: "TargetRejecting", detail };
-  const afterMs = parseRetryAfter(answer.retryAfter, nowMs);
-  return outcome.kind === "retry" && afterMs !== undefined ? { ...outcome, afterMs } : outcome;
+/** What an answer means for the lines that were sent. */
+export function classify(answer: Answer, context: AnswerContext): Outcome {
+  if ("failure" in answer) {
+    const kind = answer.local === true ? "misconfigured" : "retry";
+    return { kind, reason: "TargetUnreachable", detail: cut(answer.failure) };
+  }
+  const message = readServerMessage(answer.body);
+  const detail = cut(`HTTP ${answer.status} ${message.text}`);
+  const known = { ...context, ...answer, message, detail };
+  const [, make] = RULES.find(([applies]) => applies(known)) ?? [];
+  // An answer that no InfluxDB gives, perhaps of a proxy on the way: nothing says that the lines are at fault.
+  return (make ?? misconfigured("TargetRejecting", "not an answer of InfluxDB: check the target's url"))(known);
 }
 
-/** Milliseconds of a Retry-After header, in seconds or as a date; ten minutes at most. */
-export function parseRetryAfter(value: string | undefined, nowMs: number): number | undefined {
-  if (value === undefined) return undefined;
-  const ms = /^\s*\d+\s*$/.test(value) ? Number(value) * 1000 : Date.parse(value) - nowMs;
-  return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, 0), MAX_RETRY_AFTER_MS);
+function isSuccess({ status }: Case): boolean {
+  return status >= 200 && status < 300;
 }
 
+function isHtml(body: string): boolean {
+  return /^\s*<(?:!doctype|html|head|\?xml)/i.test(body);
+}
+
+function storedInPart({ status, message, protocol }: Case): boolean {
+  if (STORED_IN_PART.test(message.head)) return true;
+  // The native API of InfluxDB 3 is asked to accept partial writes; what it calls them differs between its versions.
+  const partialByRequest = protocol.version === "v3" && protocol.api === "Native";
+  return partialByRequest && status === 400 && message.listed.length > 0;
+}
+
+function partial({ message, detail }: Case): Outcome {
+  const [first] = message.listed;
+  return {
+    kind: "partial",
+    rejectedLines: countRefused(message),
+    detail: first === undefined ? detail : cut(`${first.reason}: ${first.line}`),
+  };
+}
+
+function retry({ detail, retryAfter, nowMs }: Case & { readonly retryAfter?: string | undefined }): Outcome {
+  const afterMs = parseRetryAfter(retryAfter, nowMs);
+  return { kind: "retry", reason: "TargetUnreachable", detail, ...(afterMs !== undefined && { afterMs }) };
+}
+
+/** One line of at most 200 characters. */
 function cut(text: string): string {
   const line = text.replace(/\s+/g, " ").trim();
   return line.length > MAX_DETAIL ? `${line.slice(0, MAX_DETAIL)}...` : line;

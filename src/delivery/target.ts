@@ -26,6 +26,6 @@ export interface TargetSettings {
   readonly flush: { readonly intervalMs: number; readonly maxLines: number; readonly maxBytes: number };
   /** For one request in all, in milliseconds. */
   readonly timeoutMs: number;
-  /** 0 for no limit. */
+  /** How fast a backlog is caught up with; 0 for three times the rate at which lines came in. */
   readonly maxDrainLinesPerSecond: number;
 }

@@ -71,7 +71,10 @@ function readValue(reader: XdrReader): TypedValue {
   }
 }
 
-/** Integers are written as unsigned 64-bit, as libvirt sends its counters, unless they are negative. */
+/**
+ * A bigint is written as unsigned 64-bit, as libvirt sends its counters, unless it is negative; a number as a 32-bit
+ * integer if it is one, else as a double.
+ */
 export function writeTypedParameters(writer: XdrWriter, params: TypedParameters): void {
   writer.array([...params], ([name, value]) => {
     writer.string(name);
@@ -80,7 +83,8 @@ export function writeTypedParameters(writer: XdrWriter, params: TypedParameters)
     else if (typeof value === "bigint") {
       if (value < 0n) writer.uint(PARAMETER_TYPE.LLONG).hyper(value);
       else writer.uint(PARAMETER_TYPE.ULLONG).uhyper(value);
-    } else if (!Number.isInteger(value)) writer.uint(PARAMETER_TYPE.DOUBLE).double(value);
+    } else if (!Number.isInteger(value) || value < -(2 ** 31) || value >= 2 ** 32)
+      writer.uint(PARAMETER_TYPE.DOUBLE).double(value);
     else if (value < 0) writer.uint(PARAMETER_TYPE.INT).int(value);
     else writer.uint(PARAMETER_TYPE.UINT).uint(value);
   });

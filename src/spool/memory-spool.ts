@@ -1,11 +1,6 @@
-import { promisify } from "node:util";
-import { gzip } from "node:zlib";
 import type { Clock } from "../lib/clock.ts";
+import { compressLines, splitBatch } from "./frame-payload.ts";
 import type { Frame, LineBatch, ReadLimits, Spool, SpoolCursor, SpoolStats } from "./spool.ts";
-
-const compress = promisify(gzip);
-/** Level 6 takes twice the CPU of level 1 for an eighth fewer bytes. */
-const GZIP_LEVEL = 1;
 
 export interface SpoolCaps {
   /** Compressed bytes kept at most; the oldest frames give way. */
@@ -17,11 +12,8 @@ export interface SpoolCaps {
 export class MemorySpool implements Spool {
   readonly #clock: Clock;
   readonly #cursors = new Map<string, MemoryCursor>();
-  /** Oldest first. */
-  #frames: Frame[] = [];
-  #bytes = 0;
+  readonly #log = new FrameLog();
   #caps: SpoolCaps;
-  #nextSequence = 0n;
   #appendedLines = 0;
   #droppedLines = 0;
   #appending = Promise.resolve();
@@ -31,91 +23,148 @@ export class MemorySpool implements Spool {
     this.#clock = clock;
   }
 
+  /** New caps hold from now on: what exceeds them is dropped at once. */
   set caps(caps: SpoolCaps) {
     this.#caps = caps;
     this.#enforceCaps();
   }
 
   get stats(): SpoolStats {
-    return {
-      frames: this.#frames.length,
-      bytes: this.#bytes,
-      appendedLines: this.#appendedLines,
-      droppedLines: this.#droppedLines,
-    };
+    const { frames, bytes } = this.#log.after(this.#log.first);
+    return { frames, bytes, appendedLines: this.#appendedLines, droppedLines: this.#droppedLines };
   }
 
   append(batch: LineBatch): Promise<void> {
     // One after the other: a cursor must never pass a frame that is still being compressed.
-    this.#appending = this.#appending.then(() => this.#append(batch));
-    return this.#appending;
-  }
-
-  async #append({ lines, bytes }: LineBatch): Promise<void> {
-    if (lines === 0) return;
-    const createdAtMs = this.#clock.now();
-    const payload = await compress(bytes, { level: GZIP_LEVEL });
-    this.#frames.push({ sequence: this.#nextSequence++, lines, rawBytes: bytes.length, createdAtMs, payload });
-    this.#appendedLines += lines;
-    this.#bytes += payload.length;
-    this.#freeDelivered();
-    this.#enforceCaps();
-    for (const cursor of this.#cursors.values()) cursor.wake();
+    const appended = this.#appending.then(() => this.#append(batch));
+    this.#appending = appended.catch(() => undefined);
+    return appended;
   }
 
   cursor(target: string): SpoolCursor {
     let cursor = this.#cursors.get(target);
     if (cursor === undefined) {
-      cursor = new MemoryCursor(
-        () => this.#frames,
-        this.#nextSequence,
-        () => {
+      cursor = new MemoryCursor(this.#log, {
+        expire: () => {
+          this.#enforceCaps();
+        },
+        advanced: () => {
           this.#freeDelivered();
         },
-      );
+      });
       this.#cursors.set(target, cursor);
     }
     return cursor;
   }
 
   removeCursor(target: string): void {
+    this.#cursors.get(target)?.close();
     this.#cursors.delete(target);
     this.#freeDelivered();
   }
 
-  #freeDelivered(): void {
-    let needed: bigint | undefined;
-    for (const { next } of this.#cursors.values()) if (needed === undefined || next < needed) needed = next;
-    while (this.#frames[0] !== undefined && (needed === undefined || this.#frames[0].sequence < needed))
-      this.#removeOldest();
-  }
-
-  #enforceCaps(): void {
-    const oldestMs = this.#clock.now() - this.#caps.maxAgeMs;
-    for (let first = this.#frames[0]; first !== undefined; first = this.#frames[0]) {
-      if (this.#bytes <= this.#caps.maxBytes && first.createdAtMs >= oldestMs) return;
-      this.#droppedLines += first.lines;
-      for (const cursor of this.#cursors.values()) cursor.drop(first);
-      this.#removeOldest();
+  async #append(batch: LineBatch): Promise<void> {
+    const [createdAtMs, bornAtMs] = [this.#clock.now(), this.#clock.monotonic()];
+    for (const { lines, bytes } of batch.lines === 0 ? [] : splitBatch(batch)) {
+      // Nobody to deliver to: do not compress for the bin.
+      const payload = this.#cursors.size === 0 ? undefined : await compressLines(bytes);
+      this.#appendedLines += lines;
+      if (payload !== undefined) this.#log.push({ lines, rawBytes: bytes.length, createdAtMs, payload }, bornAtMs);
+      this.#freeDelivered();
+      this.#enforceCaps();
+      for (const cursor of this.#cursors.values()) cursor.wake();
     }
   }
 
-  #removeOldest(): void {
-    this.#bytes -= this.#frames.shift()?.payload.length ?? 0;
+  #freeDelivered(): void {
+    let needed = this.#log.end;
+    for (const { next } of this.#cursors.values()) if (next < needed) needed = next;
+    while (this.#log.first < needed) this.#log.shift();
+  }
+
+  #enforceCaps(): void {
+    const bornBefore = this.#clock.monotonic() - this.#caps.maxAgeMs;
+    for (let oldest = this.#log.oldest; oldest !== undefined; oldest = this.#log.oldest) {
+      if (this.#log.after(this.#log.first).bytes <= this.#caps.maxBytes && oldest.bornAtMs >= bornBefore) return;
+      this.#droppedLines += oldest.frame.lines;
+      for (const cursor of this.#cursors.values()) cursor.drop(oldest.frame);
+      this.#log.shift();
+    }
+  }
+}
+
+interface Kept {
+  readonly frame: Frame;
+  /** On the monotonic clock: a step of the wall clock must not age a frame. */
+  readonly bornAtMs: number;
+  /** Sums over all frames before this one, so that a backlog is a difference and not a loop. */
+  readonly linesBefore: number;
+  readonly bytesBefore: number;
+}
+
+/** Frames with consecutive sequence numbers: from `first` up to, but without, `end`. */
+class FrameLog {
+  #kept: Kept[] = [];
+  #end = 0n;
+  #lines = 0;
+  #bytes = 0;
+
+  get first(): bigint {
+    return this.#end - BigInt(this.#kept.length);
+  }
+
+  get end(): bigint {
+    return this.#end;
+  }
+
+  get oldest(): Kept | undefined {
+    return this.#kept[0];
+  }
+
+  push(frame: Omit<Frame, "sequence">, bornAtMs: number): void {
+    this.#kept.push({
+      frame: { sequence: this.#end, ...frame },
+      bornAtMs,
+      linesBefore: this.#lines,
+      bytesBefore: this.#bytes,
+    });
+    this.#end++;
+    this.#lines += frame.lines;
+    this.#bytes += frame.payload.length;
+  }
+
+  shift(): void {
+    this.#kept.shift();
+  }
+
+  at(sequence: bigint): Frame | undefined {
+    return this.#kept[Number(sequence - this.first)]?.frame;
+  }
+
+  /** What there is from this frame on. */
+  after(sequence: bigint): { frames: number; lines: number; bytes: number } {
+    const kept = this.#kept[Number(sequence - this.first)];
+    if (kept === undefined) return { frames: 0, lines: 0, bytes: 0 };
+    return {
+      frames: Number(this.#end - sequence),
+      lines: this.#lines - kept.linesBefore,
+      bytes: this.#bytes - kept.bytesBefore,
+    };
   }
 }
 
 class MemoryCursor implements SpoolCursor {
-  readonly #frames: () => readonly Frame[];
-  readonly #advanced: () => void;
+  readonly #log: FrameLog;
+  readonly #spool: { expire(): void; advanced(): void };
+  readonly #waiting = new Set<() => void>();
   #next: bigint;
   #droppedLines = 0;
-  #waiting = new Set<() => void>();
+  #closed = false;
 
-  constructor(frames: () => readonly Frame[], next: bigint, advanced: () => void) {
-    this.#frames = frames;
-    this.#next = next;
-    this.#advanced = advanced;
+  constructor(log: FrameLog, spool: { expire(): void; advanced(): void }) {
+    this.#log = log;
+    this.#spool = spool;
+    this.#next = log.end;
   }
 
   /** The sequence number of the first frame that is not acknowledged. */
@@ -128,20 +177,21 @@ class MemoryCursor implements SpoolCursor {
   }
 
   get backlog(): SpoolCursor["backlog"] {
-    const backlog = { frames: 0, lines: 0, bytes: 0 };
-    for (const { lines, payload } of this.#unread()) {
-      backlog.frames++;
-      backlog.lines += lines;
-      backlog.bytes += payload.length;
-    }
-    return backlog;
+    return this.#closed ? { frames: 0, lines: 0, bytes: 0 } : this.#log.after(this.#next);
+  }
+
+  get newest(): bigint | undefined {
+    return this.backlog.frames === 0 ? undefined : this.#log.end - 1n;
   }
 
   read({ maxLines, maxRawBytes }: ReadLimits): Promise<readonly Frame[]> {
+    this.#spool.expire();
     const frames: Frame[] = [];
     let lines = 0;
     let rawBytes = 0;
-    for (const frame of this.#unread()) {
+    for (let sequence = this.#next; !this.#closed; sequence++) {
+      const frame = this.#log.at(sequence);
+      if (frame === undefined) break;
       lines += frame.lines;
       rawBytes += frame.rawBytes;
       if (frames.length > 0 && (lines > maxLines || rawBytes > maxRawBytes)) break;
@@ -151,9 +201,9 @@ class MemoryCursor implements SpoolCursor {
   }
 
   acknowledge(sequence: bigint): void {
-    if (sequence < this.#next) return;
+    if (sequence < this.#next || sequence >= this.#log.end) return;
     this.#next = sequence + 1n;
-    this.#advanced();
+    this.#spool.advanced();
   }
 
   async ready(signal: AbortSignal): Promise<void> {
@@ -180,7 +230,7 @@ class MemoryCursor implements SpoolCursor {
     this.#droppedLines += frame.lines;
   }
 
-  *#unread(): Generator<Frame> {
-    for (const frame of this.#frames()) if (frame.sequence >= this.#next) yield frame;
+  close(): void {
+    this.#closed = true;
   }
 }

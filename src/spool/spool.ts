@@ -3,9 +3,9 @@
  * before every target has acknowledged it, or a stated cap was reached (the loss is then counted).
  */
 export interface Spool {
-  /** Takes one flush of lines; resolves when they are as safe as this spool makes them. */
+  /** Takes one flush of lines, as one frame or several; resolves when they are as safe as this spool makes them. */
   append(batch: LineBatch): Promise<void>;
-  /** The reading side of one target; the same name gets the same cursor. */
+  /** The reading side of one target; the same name gets the same cursor. A new one sees only what is appended later. */
   cursor(target: string): SpoolCursor;
   /** Forgets a target that is no longer configured, and what only it still needed. */
   removeCursor(target: string): void;
@@ -41,7 +41,10 @@ export interface SpoolCursor {
   acknowledge(sequence: bigint): void;
   /** Resolves when there is something to read, or when the signal aborts. */
   ready(signal: AbortSignal): Promise<void>;
+  /** What is not yet acknowledged; `bytes` are compressed ones. Cheap to ask for. */
   readonly backlog: { readonly frames: number; readonly lines: number; readonly bytes: number };
+  /** The newest frame that is not yet acknowledged; undefined when there is none. */
+  readonly newest: bigint | undefined;
   /** Lines that this target lost to a cap. */
   readonly droppedLines: number;
 }

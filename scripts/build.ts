@@ -1,0 +1,53 @@
+// The bundle dist/kubevirt-telemetry.js: one file that needs Node and nothing else.
+import { chmodSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { build } from "esbuild";
+
+const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { version: string };
+
+rmSync("dist", { recursive: true, force: true });
+const { metafile } = await build({
+  entryPoints: ["src/main.ts"],
+  outfile: "dist/kubevirt-telemetry.js",
+  bundle: true,
+  platform: "node",
+  target: "node24",
+  format: "esm",
+  minify: true,
+  keepNames: true,
+  sourcemap: "linked",
+  sourcesContent: false,
+  legalComments: "none",
+  metafile: true,
+  define: { BUNDLED_VERSION: JSON.stringify(version) },
+  banner: {
+    // CommonJS packages in the bundle ask for Node's modules with require.
+    js: '#!/usr/bin/env node\nimport { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
+  },
+});
+chmodSync("dist/kubevirt-telemetry.js", 0o755);
+writeFileSync("dist/THIRD_PARTY_LICENSES.txt", licences(Object.keys(metafile.inputs)));
+console.log(`dist/kubevirt-telemetry.js ${version}`);
+
+/** The licence text of every package that has a file in the bundle. */
+function licences(inputs: readonly string[]): string {
+  const packages = new Set(inputs.flatMap((input) => /^(?:.*node_modules\/)((?:@[^/]+\/)?[^/]+)/.exec(input)?.[0] ?? []));
+  return [...packages]
+    .sort()
+    .map((directory) => {
+      const about = JSON.parse(readFileSync(path.join(directory, "package.json"), "utf8")) as Record<string, string>;
+      return `${about["name"]} ${about["version"]} (${about["license"]})\n\n${licenceText(directory)}`;
+    })
+    .join(`\n${"-".repeat(80)}\n\n`);
+}
+
+function licenceText(directory: string): string {
+  for (const name of ["LICENSE", "LICENSE.md", "LICENSE.txt", "license", "LICENCE"]) {
+    try {
+      return readFileSync(path.join(directory, name), "utf8");
+    } catch {
+      // Try the next name.
+    }
+  }
+  return "The package carries no licence text of its own.\n";
+}

@@ -1,0 +1,132 @@
+import type { EndpointCycle } from "./collection/endpoint-collector.ts";
+import type { DomainIdentity } from "./collection/domain-sample.ts";
+import type { SenderObserver } from "./delivery/sender.ts";
+import type { Clock } from "./lib/clock.ts";
+import { RateLimit } from "./lib/rate-limit.ts";
+import type { Logger } from "./log.ts";
+
+const WARNING_PERIOD_MS = 300_000;
+const SUMMARY_PERIOD_MS = 60_000;
+
+interface EndpointState {
+  up: boolean | undefined;
+  stuck: ReadonlySet<string>;
+  domains: ReadonlyMap<string, string>;
+}
+
+interface MissingValue {
+  domains: number;
+  readonly example: string;
+}
+
+/** Says in the log what changes: endpoints, domains and targets that come and go. What lasts is said rarely. */
+export class AgentLog implements SenderObserver {
+  readonly #log: Logger;
+  readonly #clock: Clock;
+  readonly #warnings: RateLimit;
+  readonly #endpoints = new Map<string, EndpointState>();
+  readonly #missing = new Map<string, MissingValue>();
+  #summary = { cycles: 0, failedCycles: 0, domains: 0, lines: 0, deliveredLines: 0, rejectedLines: 0 };
+  #summaryDue: number;
+
+  constructor(log: Logger, clock: Clock) {
+    this.#log = log;
+    this.#clock = clock;
+    this.#warnings = new RateLimit(WARNING_PERIOD_MS, clock);
+    this.#summaryDue = clock.monotonic() + SUMMARY_PERIOD_MS;
+  }
+
+  endpointCycle(cycle: EndpointCycle): void {
+    const { endpoint, outcome, errors } = cycle;
+    const state = this.#endpoints.get(endpoint) ?? { up: undefined, stuck: new Set(), domains: new Map() };
+    this.#endpoints.set(endpoint, state);
+    if (outcome === "skipped") return;
+    const up = outcome === "collected";
+    const [error] = errors;
+    if (up && state.up === false) this.#log.info({ endpoint }, "libvirt answers again");
+    if (!up && state.up !== false)
+      this.#log.warn({ endpoint, code: error?.code }, `no statistics from libvirt: ${error?.message ?? ""}`);
+    state.up = up;
+    if (!up) return;
+    for (const each of errors) {
+      if (this.#warnings.allows(`${endpoint} ${each.code} ${each.message}`)) {
+        this.#log.warn({ endpoint, code: each.code }, each.message);
+      }
+    }
+    this.#domains(state, cycle);
+  }
+
+  /** A value that libvirt did not report for a domain; said once for all domains of a cycle. */
+  missing(field: string, { name }: DomainIdentity): void {
+    const known = this.#missing.get(field);
+    if (known === undefined) this.#missing.set(field, { domains: 1, example: name });
+    else known.domains++;
+  }
+
+  cycle({
+    domains,
+    lines,
+    durationMs,
+    failed,
+  }: {
+    domains: number;
+    lines: number;
+    durationMs: number;
+    failed: boolean;
+  }): void {
+    this.#log.debug({ domains, lines, ms: Math.round(durationMs) }, "cycle");
+    this.#summary.cycles++;
+    this.#summary.failedCycles += failed ? 1 : 0;
+    this.#summary.domains = domains;
+    this.#summary.lines += lines;
+    for (const [field, value] of this.#missing) {
+      if (this.#warnings.allows(`missing ${field}`))
+        this.#log.warn({ field, ...value }, "libvirt does not report this value");
+    }
+    this.#missing.clear();
+  }
+
+  /** Once a minute, one line of what was done. */
+  summarize(more: Readonly<Record<string, number>>): void {
+    if (this.#clock.monotonic() < this.#summaryDue) return;
+    this.#summaryDue = this.#clock.monotonic() + SUMMARY_PERIOD_MS;
+    this.#log.info({ ...this.#summary, ...more }, "last minute");
+    this.#summary = { cycles: 0, failedCycles: 0, domains: 0, lines: 0, deliveredLines: 0, rejectedLines: 0 };
+  }
+
+  delivered(target: string, lines: number, durationMs: number): void {
+    this.#summary.deliveredLines += lines;
+    this.#log.debug({ target, lines, ms: Math.round(durationMs) }, "delivered");
+  }
+
+  failing(target: string, reason: string, detail: string): void {
+    this.#log.warn({ target, reason }, `target does not take lines, they wait: ${detail}`);
+  }
+
+  recovered(target: string): void {
+    this.#log.info({ target }, "target takes lines again");
+  }
+
+  rejected(target: string, lines: number, example: string): void {
+    this.#summary.rejectedLines += lines;
+    if (this.#warnings.allows(`rejected ${target}`))
+      this.#log.error({ target, lines }, `target refuses lines for good: ${example}`);
+  }
+
+  #domains(state: EndpointState, { endpoint, samples, stuck }: EndpointCycle): void {
+    const now = new Set(stuck);
+    for (const domain of now) {
+      if (!state.stuck.has(domain))
+        this.#log.warn({ endpoint, domain }, "QEMU does not answer libvirt: no disk values and totals for this domain");
+    }
+    for (const domain of state.stuck)
+      if (!now.has(domain)) this.#log.info({ endpoint, domain }, "QEMU answers libvirt again, or the domain is gone");
+    state.stuck = now;
+    const domains = new Map(samples.map(({ identity }) => [`${identity.uuid}/${identity.id}`, identity.name]));
+    for (const [run, domain] of domains)
+      if (!state.domains.has(run)) this.#log.debug({ endpoint, domain }, "domain appeared");
+    for (const [run, domain] of state.domains)
+      if (!domains.has(run)) this.#log.debug({ endpoint, domain }, "domain gone");
+    state.domains = domains;
+  }
+}

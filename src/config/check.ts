@@ -1,0 +1,186 @@
+import { PATTERN_HELP } from "./schema.ts";
+
+/** The part of JSON schema that a structural CRD schema allows and ours uses. */
+export interface Schema {
+  readonly type: "object" | "array" | "string" | "integer";
+  readonly description?: string;
+  readonly default?: unknown;
+  readonly required?: readonly string[];
+  readonly properties?: Readonly<Record<string, Schema>>;
+  /** A schema: the object is a map. `true`: fields that are not listed are none of our business. */
+  readonly additionalProperties?: Schema | boolean;
+  readonly "x-key-pattern"?: string;
+  readonly maxProperties?: number;
+  readonly items?: Schema;
+  readonly minItems?: number;
+  readonly maxItems?: number;
+  readonly enum?: readonly string[];
+  readonly pattern?: string;
+  readonly minLength?: number;
+  readonly maxLength?: number;
+  readonly minimum?: number;
+  readonly maximum?: number;
+}
+
+export type Path = readonly (string | number)[];
+
+/** Something wrong, where, and what to do about it. `atKey`: the field's name is the fault, not its value. */
+export interface Finding {
+  readonly path: Path;
+  readonly message: string;
+  readonly atKey?: boolean;
+}
+
+/** Checks a value against a schema and fills in its defaults. Every fault is reported; values of strings never are. */
+export function check(schema: Schema, value: unknown, path: Path, report: (finding: Finding) => void): unknown {
+  if (!isOfType(schema.type, value)) {
+    report({ path, message: `must be ${article(schema.type)}, is ${kindOf(value)}` });
+    return value;
+  }
+  switch (schema.type) {
+    case "object":
+      return checkObject(schema, value as Readonly<Record<string, unknown>>, path, report);
+    case "array":
+      return checkArray(schema, value as readonly unknown[], path, report);
+    case "string":
+      checkString(schema, value as string, path, report);
+      return value;
+    case "integer":
+      checkRange("", value as number, [schema.minimum, schema.maximum], (message) => {
+        report({ path, message });
+      });
+      return value;
+  }
+}
+
+function checkObject(
+  schema: Schema,
+  value: Readonly<Record<string, unknown>>,
+  path: Path,
+  report: (finding: Finding) => void,
+): Record<string, unknown> {
+  const { properties = {}, additionalProperties, required = [] } = schema;
+  const checked: Record<string, unknown> = {};
+  for (const [key, item] of Object.entries(value)) {
+    const at = [...path, key];
+    const property = Object.hasOwn(properties, key) ? properties[key] : undefined;
+    if (property !== undefined) checked[key] = check(property, item, at, report);
+    else if (typeof additionalProperties === "object") {
+      checkKey(schema, key, at, report);
+      checked[key] = check(additionalProperties, item, at, report);
+    } else if (additionalProperties !== true)
+      report({ path: at, message: unknownField(key, Object.keys(properties)), atKey: true });
+  }
+  checkRange("entries", Object.keys(value).length, [undefined, schema.maxProperties], (message) => {
+    report({ path, message });
+  });
+  for (const [key, property] of Object.entries(properties)) {
+    if (Object.hasOwn(value, key)) continue;
+    const at = [...path, key];
+    if (property.default !== undefined) checked[key] = check(property, structuredClone(property.default), at, report);
+    else if (required.includes(key)) report({ path: at, message: "is missing" });
+  }
+  return checked;
+}
+
+function checkKey(
+  { "x-key-pattern": pattern }: Schema,
+  key: string,
+  path: Path,
+  report: (finding: Finding) => void,
+): void {
+  if (pattern === undefined || new RegExp(pattern).test(key)) return;
+  report({ path, message: `the key must be ${PATTERN_HELP.get(pattern) ?? pattern}`, atKey: true });
+}
+
+function checkArray(
+  schema: Schema,
+  value: readonly unknown[],
+  path: Path,
+  report: (finding: Finding) => void,
+): unknown[] {
+  checkRange("items", value.length, [schema.minItems, schema.maxItems], (message) => {
+    report({ path, message });
+  });
+  const { items } = schema;
+  return items === undefined ? [...value] : value.map((item, index) => check(items, item, [...path, index], report));
+}
+
+function checkString(schema: Schema, value: string, path: Path, report: (finding: Finding) => void): void {
+  if (schema.enum !== undefined) {
+    if (!schema.enum.includes(value))
+      report({ path, message: `must be ${schema.enum.map((one) => `\`${one}\``).join(" or ")}` });
+    return;
+  }
+  const length = [...value].length;
+  if (schema.minLength !== undefined && length < schema.minLength) report({ path, message: "must not be empty" });
+  else if (schema.maxLength !== undefined && length > schema.maxLength) {
+    report({ path, message: `must have ${schema.maxLength} characters at most, has ${length}` });
+  } else if (schema.pattern !== undefined && !new RegExp(schema.pattern).test(value)) {
+    report({ path, message: `must be ${PATTERN_HELP.get(schema.pattern) ?? `of the form ${schema.pattern}`}` });
+  }
+}
+
+function checkRange(
+  what: string,
+  value: number,
+  [minimum, maximum]: readonly [number | undefined, number | undefined],
+  report: (message: string) => void,
+): void {
+  if ((minimum === undefined || value >= minimum) && (maximum === undefined || value <= maximum)) return;
+  const bounds =
+    minimum === undefined
+      ? `${maximum} at most`
+      : maximum === undefined
+        ? `${minimum} at least`
+        : `${minimum} to ${maximum}`;
+  report(what === "" ? `must be ${bounds}, is ${value}` : `must have ${bounds} ${what}, has ${value}`);
+}
+
+function isOfType(type: Schema["type"], value: unknown): boolean {
+  switch (type) {
+    case "object":
+      return typeof value === "object" && value !== null && !Array.isArray(value);
+    case "array":
+      return Array.isArray(value);
+    case "string":
+      return typeof value === "string";
+    case "integer":
+      return Number.isSafeInteger(value);
+  }
+}
+
+function article(type: Schema["type"]): string {
+  return { object: "an object", array: "a list", string: "a string", integer: "a whole number" }[type];
+}
+
+function kindOf(value: unknown): string {
+  if (value === null || value === undefined) return "empty";
+  if (Array.isArray(value)) return "a list";
+  return typeof value === "number" ? "a number" : typeof value === "object" ? "an object" : `a ${typeof value}`;
+}
+
+function unknownField(key: string, known: readonly string[]): string {
+  const nearest = known.map((name) => ({ name, distance: editDistance(key.toLowerCase(), name.toLowerCase()) }));
+  const [best] = nearest.sort((a, b) => a.distance - b.distance);
+  const hint =
+    best !== undefined && best.distance <= Math.max(2, best.name.length / 3) ? `; did you mean \`${best.name}\`?` : "";
+  return known.length === 0
+    ? "is not a known field"
+    : `is not a known field${hint || `; known are ${known.join(", ")}`}`;
+}
+
+/** Levenshtein distance of two names, bounded by their first 64 characters. */
+function editDistance(a: string, b: string): number {
+  const target = b.slice(0, 64);
+  let row = Array.from({ length: target.length + 1 }, (_, index) => index);
+  for (const [i, left] of [...a.slice(0, 64)].entries()) {
+    const next = [i + 1];
+    for (const [j, right] of [...target].entries()) {
+      const replace = (row[j] ?? 0) + (left === right ? 0 : 1);
+      next.push(Math.min(replace, (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[target.length] ?? target.length;
+}

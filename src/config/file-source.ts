@@ -1,0 +1,99 @@
+import { readFile } from "node:fs/promises";
+import { TelemetryError, messageOf } from "../errors.ts";
+import type { Clock } from "../lib/clock.ts";
+import { parseConfig, type Fault } from "./parse.ts";
+import { resolveConfig, type EffectiveConfig } from "./resolve.ts";
+import { Secret } from "./secret.ts";
+import type { SecretSource } from "./secrets-dir.ts";
+
+/** How often the file and the secrets are looked at. Reading a few small files costs less than a watch that misses one. */
+const POLL_MS = 5_000;
+
+export interface ConfigListener {
+  changed(config: EffectiveConfig): void;
+  /** The file or a secret cannot be used as it is now; the configuration before stays in force. */
+  invalid(error: TelemetryError): void;
+}
+
+/** `file:line: path: message`, the form in which faults are printed. */
+export function formatFault(file: string, { line, path, message }: Fault): string {
+  return `${file}:${line}: ${path === "" ? "" : `${path}: `}${message}`;
+}
+
+/**
+ * Reads a configuration file whole, with its secrets.
+ * @throws {TelemetryError} E_CONFIG_UNREADABLE, E_CONFIG_INVALID with every fault on a line, E_SECRET_NOT_FOUND
+ */
+export async function loadConfigFile(file: string, secrets: SecretSource): Promise<EffectiveConfig> {
+  let text: string;
+  try {
+    text = await readFile(file, "utf8");
+  } catch (error) {
+    throw new TelemetryError("E_CONFIG_UNREADABLE", `${file} cannot be read: ${messageOf(error)}`, { cause: error });
+  }
+  const { config, faults } = parseConfig(text);
+  if (config === undefined) {
+    throw new TelemetryError(
+      "E_CONFIG_INVALID",
+      `the configuration is invalid\n${faults.map((fault) => formatFault(file, fault)).join("\n")}`,
+    );
+  }
+  return resolveConfig(config, secrets);
+}
+
+/** Follows a configuration file and its secrets for as long as the signal lets it. */
+export class ConfigFile {
+  readonly #file: string;
+  readonly #secrets: SecretSource;
+  readonly #clock: Clock;
+  #current: string;
+  #lastError = "";
+  #wake = new AbortController();
+
+  /** `initial` is what `loadConfigFile` gave at the start. */
+  constructor(file: string, secrets: SecretSource, initial: EffectiveConfig, clock: Clock) {
+    this.#file = file;
+    this.#secrets = secrets;
+    this.#clock = clock;
+    this.#current = fingerprint(initial);
+  }
+
+  /** Looks at once, as a SIGHUP asks for. */
+  reload(): void {
+    this.#lastError = "";
+    this.#wake.abort();
+  }
+
+  async follow(listener: ConfigListener, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      this.#wake = new AbortController();
+      await this.#clock.sleep(POLL_MS, AbortSignal.any([signal, this.#wake.signal]));
+      if (!signal.aborted) await this.#look(listener);
+    }
+  }
+
+  async #look(listener: ConfigListener): Promise<void> {
+    try {
+      const config = await loadConfigFile(this.#file, this.#secrets);
+      this.#lastError = "";
+      const seen = fingerprint(config);
+      if (seen === this.#current) return;
+      this.#current = seen;
+      listener.changed(config);
+    } catch (error) {
+      if (!(error instanceof TelemetryError)) throw error;
+      // A file that stays as it is is reported once.
+      if (error.message !== this.#lastError) listener.invalid(error);
+      this.#lastError = error.message;
+    }
+  }
+}
+
+/** Equal for equal configurations, secrets included; kept in memory only. */
+function fingerprint(config: EffectiveConfig): string {
+  return JSON.stringify(config, function (this: Record<string, unknown>, key, value: unknown) {
+    // `value` has gone through toJSON, which hides secrets.
+    const original = this[key];
+    return original instanceof Secret ? original.reveal() : value;
+  });
+}

@@ -1,0 +1,52 @@
+import { open } from "node:fs/promises";
+import path from "node:path";
+import { TelemetryError } from "../errors.ts";
+
+/** Where the contents of Secrets and ConfigMaps come from. */
+export interface SecretSource {
+  /** @throws {TelemetryError} E_SECRET_NOT_FOUND */
+  read(kind: "Secret" | "ConfigMap", name: string, key: string): Promise<string>;
+}
+
+/** Larger than any token, certificate chain or bundle of authorities. */
+const MAX_BYTES = 1024 * 1024;
+
+/** Files DIR/<name>/<key> stand for the keys of Secrets and ConfigMaps, as they look when mounted into a pod. */
+export function secretsDirectory(directory: string | undefined): SecretSource {
+  return {
+    async read(kind, name, key) {
+      const wanted = `the key \`${key}\` of the ${kind} \`${name}\``;
+      if (directory === undefined) {
+        throw new TelemetryError(
+          "E_SECRET_NOT_FOUND",
+          `${wanted} is asked for; name the directory of the secrets with --secrets-dir`,
+        );
+      }
+      // The schema lets no path through; a name of dots only would still be one.
+      if ([name, key].some((part) => part === "" || part.includes("/") || /^\.+$/.test(part))) {
+        throw new TelemetryError("E_SECRET_NOT_FOUND", `${wanted} cannot be a file`);
+      }
+      const file = path.join(directory, name, key);
+      try {
+        return (await readBounded(file)).replace(/\r?\n$/, "");
+      } catch (error) {
+        const why = (error as NodeJS.ErrnoException).code ?? "too large";
+        throw new TelemetryError("E_SECRET_NOT_FOUND", `${wanted} cannot be read from ${file} (${why})`, {
+          cause: error,
+        });
+      }
+    },
+  };
+}
+
+async function readBounded(file: string): Promise<string> {
+  await using handle = await open(file);
+  const buffer = Buffer.alloc(MAX_BYTES + 1);
+  let length = 0;
+  for (;;) {
+    const { bytesRead } = await handle.read(buffer, length, buffer.length - length);
+    if (bytesRead === 0) return buffer.toString("utf8", 0, length);
+    length += bytesRead;
+    if (length > MAX_BYTES) throw new Error("too large");
+  }
+}

@@ -1,0 +1,61 @@
+/**
+ * What a server says of the lines it was sent. InfluxDB 1 and 2 answer `{"error"}` and `{"code", "message"}`, InfluxDB 3
+ * `{"error", "data": [{original_line, line_number, error_message}]}`; a proxy answers anything.
+ */
+export interface ServerMessage {
+  /** The message, without the JSON around it. */
+  readonly text: string;
+  /** `text` up to its first quotation: behind it may stand words of a line, and nothing may be concluded from these. */
+  readonly head: string;
+  /** The refused lines that InfluxDB 3 lists. */
+  readonly listed: readonly ListedLine[];
+}
+
+interface ListedLine {
+  readonly line: string;
+  readonly reason: string;
+}
+
+const QUOTATION = /['"]/;
+
+export function readServerMessage(body: string): ServerMessage {
+  const parsed = parseObject(body);
+  const text = parsed === undefined ? withoutOpening(body) : (words(parsed["error"]) ?? words(parsed["message"]) ?? body);
+  return { text, head: text.split(QUOTATION, 1)[0] ?? "", listed: listedLines(parsed?.["data"]) };
+}
+
+/** How many lines were refused, as far as the server lets it be known: one at least. InfluxDB 1 understates `dropped`. */
+export function countRefused({ text, listed }: ServerMessage): number {
+  const dropped = /\bdropped=(\d{1,9})\b/.exec(text)?.[1];
+  return Math.max(1, listed.length, Number(dropped ?? 0), text.match(/unable to parse '/g)?.length ?? 0);
+}
+
+function parseObject(body: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(body);
+    return isRecord(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The message in JSON that was cut off, and so cannot be parsed. */
+function withoutOpening(body: string): string {
+  return body.replace(/^\s*\{\s*"(?:error|message)"\s*:\s*"/, "");
+}
+
+function listedLines(data: unknown): readonly ListedLine[] {
+  if (!Array.isArray(data)) return [];
+  return data.filter(isRecord).flatMap((entry) => {
+    const reason = words(entry["error_message"]);
+    return reason === undefined ? [] : [{ line: words(entry["original_line"]) ?? "", reason }];
+  });
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null;
+}
+
+function words(value: unknown): string | undefined {
+  return typeof value === "string" && value !== "" ? value : undefined;
+}

@@ -1,0 +1,200 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { LibvirtClient } from "../../src/libvirt/client.ts";
+import { LibvirtError, type LibvirtErrorCode } from "../../src/libvirt/errors.ts";
+import type { XdrWriter } from "../../src/libvirt/xdr.ts";
+import { openPeer, startPeer, type PeerCall } from "../support/libvirt-peer.ts";
+
+const SOON = { deadlineMs: 50 };
+const LATER = { deadlineMs: 10_000 };
+const NEVER = { deadlineMs: Number.POSITIVE_INFINITY };
+
+function domain(id: number): { readonly name: string; readonly uuid: string; readonly id: number } {
+  return { name: `vm-${id}`, uuid: "6b6f8c52-3f5e-4e2a-9a53-0c4f9c1f7a01", id };
+}
+
+function failsWith(code: LibvirtErrorCode): (error: unknown) => boolean {
+  return (error) => {
+    assert.ok(error instanceof LibvirtError, String(error));
+    assert.equal(error.code, code, error.message);
+    return true;
+  };
+}
+
+function writeInfo(vcpus: number): (writer: XdrWriter) => void {
+  return (writer) => {
+    writer.uint(1).uhyper(2048n).uhyper(1024n).uint(vcpus).uhyper(99n);
+  };
+}
+
+/** The id of the domain that a call is about. */
+function calledId({ payload }: PeerCall): number {
+  payload.string(100);
+  payload.fixedOpaque(16);
+  return payload.int();
+}
+
+void test("answers in another order than the calls reach their own calls", async (t) => {
+  const waiting: (() => void)[] = [];
+  const { client } = await openPeer(t, {
+    DOMAIN_GET_INFO: (call) => {
+      const id = calledId(call);
+      waiting.unshift(() => {
+        call.reply(writeInfo(id));
+      });
+      if (waiting.length === 4) for (const answer of waiting.splice(0)) answer();
+    },
+  });
+  const ids = Array.from({ length: 16 }, (_, id) => id);
+  const infos = await Promise.all(ids.map((id) => client.domainInfo(domain(id), LATER)));
+  assert.deepEqual(
+    infos.map(({ vcpus }) => vcpus),
+    ids,
+  );
+});
+
+void test("no more than four calls are outstanding, the others follow in their order", async (t) => {
+  const arrived: number[] = [];
+  const open: (() => void)[] = [];
+  const { client } = await openPeer(t, {
+    DOMAIN_GET_INFO: (call) => {
+      const id = calledId(call);
+      arrived.push(id);
+      open.push(() => {
+        call.reply(writeInfo(id));
+      });
+      // What else the client has sent by now arrives before the answer goes out.
+      setImmediate(() => {
+        assert.ok(open.length <= 4, `${open.length} calls are outstanding`);
+        open.shift()?.();
+      });
+    },
+  });
+  const ids = Array.from({ length: 20 }, (_, id) => id);
+  await Promise.all(ids.map((id) => client.domainInfo(domain(id), LATER)));
+  assert.deepEqual(arrived, ids);
+});
+
+void test("a missed deadline drops the connection: that call is late, the others are cut off", async (t) => {
+  const { client, peer } = await openPeer(t, { DOMAIN_GET_INFO: () => undefined });
+  const calls = Array.from({ length: 6 }, (_, id) => client.domainInfo(domain(id), id === 2 ? SOON : LATER));
+  const outcomes = await Promise.allSettled(calls);
+  const codes = outcomes.map((outcome) => outcome.status === "rejected" && (outcome.reason as LibvirtError).code);
+  const closed = "E_LIBVIRT_CLOSED";
+  assert.deepEqual(codes, [closed, closed, "E_LIBVIRT_TIMEOUT", closed, closed, closed]);
+  assert.equal((await client.closed)?.code, closed);
+  for (const socket of peer.sockets) await new Promise((resolve) => socket.on("close", resolve));
+});
+
+void test("a call that waits for its turn keeps its deadline", async (t) => {
+  const { client } = await openPeer(t, { DOMAIN_GET_INFO: () => undefined });
+  const stuck = Promise.allSettled([0, 1, 2, 3].map((id) => client.domainInfo(domain(id), NEVER)));
+  await assert.rejects(client.listDomains(1, SOON), failsWith("E_LIBVIRT_TIMEOUT"));
+  await stuck;
+});
+
+void test("a call without deadline waits while others go on, until the connection is closed", async (t) => {
+  const { client, peer } = await openPeer(t, {
+    CONNECT_GET_ALL_DOMAIN_STATS: () => undefined,
+    DOMAIN_GET_INFO: (call) => {
+      call.reply(writeInfo(calledId(call)));
+    },
+  });
+  const stuck = client.allDomainStats({ groups: 32, flags: 1 }, NEVER);
+  stuck.catch(() => undefined);
+  for (let id = 0; id < 10; id++) assert.equal((await client.domainInfo(domain(id), LATER)).vcpus, id);
+  client.close();
+  await assert.rejects(stuck, failsWith("E_LIBVIRT_CLOSED"));
+  assert.equal(await client.closed, undefined);
+  assert.ok(!peer.received.includes("CONNECT_CLOSE"), "a farewell would wait behind the stuck call");
+});
+
+void test("an answer that came while this process was busy is in time", async (t) => {
+  const { client } = await openPeer(t, {
+    DOMAIN_GET_INFO: (call) => {
+      call.reply(writeInfo(1));
+      // The answer lies in the socket while nobody can read it, until long after the deadline.
+      const end = performance.now() + 200;
+      while (performance.now() < end);
+    },
+  });
+  assert.equal((await client.domainInfo(domain(1), SOON)).vcpus, 1);
+});
+
+void test("an error of the daemon reaches its call only, with libvirt's number", async (t) => {
+  const { client } = await openPeer(t, {
+    DOMAIN_GET_XML_DESC: (call) => {
+      call.fail(42, "Domain not found");
+    },
+    DOMAIN_GET_INFO: (call) => {
+      call.reply(writeInfo(2));
+    },
+  });
+  const [xml, info] = await Promise.allSettled([
+    client.domainXml(domain(1), LATER),
+    client.domainInfo(domain(1), LATER),
+  ]);
+  assert.ok(xml.status === "rejected" && xml.reason instanceof LibvirtError);
+  assert.deepEqual([xml.reason.code, xml.reason.libvirtCode], ["E_LIBVIRT_REMOTE", 42]);
+  assert.equal(info.status, "fulfilled");
+  assert.ok(client.isOpen);
+});
+
+void test("values at the ends of their range come through the small calls", async (t) => {
+  const most = 2n ** 64n - 1n;
+  const { client } = await openPeer(t, {
+    DOMAIN_GET_INFO: (call) => {
+      call.reply((writer) => writer.uint(5).uhyper(most).uhyper(0n).uint(65_535).uhyper(most));
+    },
+    DOMAIN_GET_CPU_STATS: (call) => {
+      calledId(call);
+      assert.deepEqual(
+        [call.payload.uint() > 3, call.payload.int(), call.payload.uint(), call.payload.uint()],
+        [true, -1, 1, 0],
+      );
+      call.payload.done();
+      call.reply((writer) => writer.uint(1).string("cpu_time").uint(4).uhyper(most).int(1));
+    },
+    DOMAIN_GET_CONTROL_INFO: (call) => {
+      call.reply((writer) => writer.uint(2).uint(0).uhyper(31_000n));
+    },
+    DOMAIN_GET_XML_DESC: (call) => {
+      call.reply((writer) => writer.string("<domain/>"));
+    },
+  });
+  const info = { state: 5, maxMemoryKiB: most, memoryKiB: 0n, vcpus: 65_535, cpuTimeNs: most };
+  assert.deepEqual(await client.domainInfo(domain(1), LATER), info);
+  assert.deepEqual(await client.domainCpuStats(domain(1), LATER), new Map([["cpu_time", most]]));
+  assert.deepEqual(await client.domainControlInfo(domain(1), LATER), { state: 2, details: 0, stateTimeMs: 31_000 });
+  assert.equal(await client.domainXml(domain(1), LATER), "<domain/>");
+});
+
+void test("closing says goodbye, refuses further calls and settles `closed` without an error", async (t) => {
+  const { client, peer } = await openPeer(t);
+  client.close();
+  assert.equal(client.isOpen, false);
+  await assert.rejects(client.listDomains(1, LATER), failsWith("E_LIBVIRT_CLOSED"));
+  client.close();
+  assert.equal(await client.closed, undefined);
+  assert.equal(peer.received.at(-1), "CONNECT_CLOSE");
+});
+
+void test("closing ends also when the daemon does not answer the goodbye", async (t) => {
+  const { client } = await openPeer(t, { CONNECT_CLOSE: () => undefined });
+  client.close();
+  assert.equal(await client.closed, undefined);
+});
+
+void test("a daemon that hangs up when it is told goodbye is no failure", async (t) => {
+  const { client } = await openPeer(t, { CONNECT_CLOSE: ({ socket }) => void socket.destroy() });
+  client.close();
+  assert.equal(await client.closed, undefined);
+});
+
+void test("a daemon that goes is told by `closed`", async (t) => {
+  const peer = await startPeer(t);
+  using client = await LibvirtClient.open(peer.socketPath, LATER);
+  for (const socket of peer.sockets) socket.destroy();
+  assert.equal((await client.closed)?.code, "E_LIBVIRT_CLOSED");
+  assert.equal(client.isOpen, false);
+});

@@ -1,0 +1,255 @@
+import assert from "node:assert/strict";
+import type { Socket } from "node:net";
+import { test, type TestContext } from "node:test";
+import { LibvirtClient } from "../../src/libvirt/client.ts";
+import { LibvirtError, type LibvirtErrorCode } from "../../src/libvirt/errors.ts";
+import { encodePacket } from "../../src/libvirt/packet.ts";
+import { KEEPALIVE, LIMIT, MESSAGE_TYPE, PROGRAM, STATUS } from "../../src/libvirt/protocol.ts";
+import { writeTypedParameters } from "../../src/libvirt/typed-parameters.ts";
+import { writeDomain } from "../../src/libvirt/wire-types.ts";
+import type { XdrWriter } from "../../src/libvirt/xdr.ts";
+import { openPeer, startPeer, type PeerCall } from "../support/libvirt-peer.ts";
+
+const SOON = { deadlineMs: 50 };
+const LATER = { deadlineMs: 10_000 };
+const DOMAIN = { name: "web", uuid: "6b6f8c52-3f5e-4e2a-9a53-0c4f9c1f7a01", id: 1 };
+
+function failsWith(code: LibvirtErrorCode, message = /./): (error: unknown) => boolean {
+  return (error) => {
+    assert.ok(error instanceof LibvirtError, String(error));
+    assert.equal(error.code, code, error.message);
+    assert.match(error.message, message);
+    return true;
+  };
+}
+
+function writeList(writer: XdrWriter, names: readonly string[] = ["web"]): void {
+  writer
+    .array(names, (name) => {
+      writeDomain(writer, { ...DOMAIN, name });
+    })
+    .uint(names.length);
+}
+
+/** The client must give up a call, and with it the connection, when the list is answered like this. */
+async function spoilsTheConnection(
+  t: TestContext,
+  spoil: (call: PeerCall) => void,
+  code: LibvirtErrorCode,
+  message?: RegExp,
+): Promise<void> {
+  const { client } = await openPeer(t, { CONNECT_LIST_ALL_DOMAINS: spoil, DOMAIN_GET_INFO: () => undefined });
+  const bystander = client.domainInfo(DOMAIN, LATER);
+  bystander.catch(() => undefined);
+  await assert.rejects(client.listDomains(1, LATER), failsWith(code, message));
+  await assert.rejects(bystander, LibvirtError);
+  assert.equal(client.isOpen, false);
+  assert.equal((await client.closed)?.code, code);
+  await assert.rejects(client.listDomains(1, LATER), failsWith("E_LIBVIRT_CLOSED"));
+}
+
+for (const length of [0, 27, 0xffff_ffff]) {
+  void test(`a packet that claims ${length} bytes ends the connection`, (t) =>
+    spoilsTheConnection(
+      t,
+      ({ socket }) => {
+        const packet = Buffer.alloc(64);
+        packet.writeUInt32BE(length);
+        socket.write(packet);
+      },
+      "E_LIBVIRT_PROTOCOL",
+      new RegExp(`claims ${length} bytes`),
+    ));
+}
+
+void test("an answer cut short within a valid packet ends the connection", (t) =>
+  spoilsTheConnection(
+    t,
+    (call) => {
+      call.reply((writer) => writer.uint(1).string("web"));
+    },
+    "E_LIBVIRT_PROTOCOL",
+  ));
+
+void test("bytes behind an answer end the connection", (t) =>
+  spoilsTheConnection(
+    t,
+    (call) => {
+      call.reply((writer) => {
+        writeList(writer);
+        writer.uint(0);
+      });
+    },
+    "E_LIBVIRT_PROTOCOL",
+    /4 bytes are left over/,
+  ));
+
+void test("an answer with a serial that no call has ends the connection", (t) =>
+  spoilsTheConnection(
+    t,
+    ({ socket, answer }) => void socket.write(answer(writeList, { serial: 999 })),
+    "E_LIBVIRT_PROTOCOL",
+    /serial 999/,
+  ));
+
+void test("an answer to another procedure than the one called ends the connection", (t) =>
+  spoilsTheConnection(
+    t,
+    ({ socket, answer }) => void socket.write(answer(writeList, { procedure: 14 })),
+    "E_LIBVIRT_PROTOCOL",
+  ));
+
+void test("an answer with a status that none can have ends the connection", (t) =>
+  spoilsTheConnection(
+    t,
+    ({ socket, answer }) => void socket.write(answer(writeList, { status: STATUS.CONTINUE })),
+    "E_LIBVIRT_PROTOCOL",
+  ));
+
+void test("a stream packet, which nobody asked for, ends the connection", (t) =>
+  spoilsTheConnection(
+    t,
+    ({ socket, answer }) => void socket.write(answer(writeList, { type: 3 })),
+    "E_LIBVIRT_PROTOCOL",
+    /message type is 3/,
+  ));
+
+void test("a daemon that goes in the middle of a packet ends the connection", (t) =>
+  spoilsTheConnection(
+    t,
+    ({ socket, answer }) => void socket.end(answer(writeList).subarray(0, 40)),
+    "E_LIBVIRT_CLOSED",
+  ));
+
+void test("a field name of 65,536 bytes ends the connection", async (t) => {
+  const { client } = await openPeer(t, {
+    CONNECT_GET_ALL_DOMAIN_STATS: (call) => {
+      call.reply((writer) => {
+        writer.uint(1);
+        writeDomain(writer, DOMAIN);
+        writeTypedParameters(writer, new Map([["x".repeat(65_536), 1]]));
+      });
+    },
+  });
+  await assert.rejects(
+    client.allDomainStats({ groups: 1, flags: 1 }, LATER),
+    failsWith("E_LIBVIRT_PROTOCOL", /65536 bytes, more than 80/),
+  );
+});
+
+void test("a domain name of 65,536 characters comes whole", async (t) => {
+  const name = "ü".repeat(65_536);
+  const { client } = await openPeer(t, {
+    CONNECT_LIST_ALL_DOMAINS: (call) => {
+      call.reply((writer) => {
+        writeList(writer, [name]);
+      });
+    },
+  });
+  assert.deepEqual(await client.listDomains(1, LATER), [{ ...DOMAIN, name }]);
+});
+
+void test("counters above 2^53 come exact from the socket", async (t) => {
+  const params = new Map([2n ** 53n + 1n, 2n ** 63n - 1n, 2n ** 64n - 1n].map((value) => [`c.${value}`, value]));
+  const { client } = await openPeer(t, {
+    CONNECT_GET_ALL_DOMAIN_STATS: (call) => {
+      call.reply((writer) => {
+        writer.uint(1);
+        writeDomain(writer, DOMAIN);
+        writeTypedParameters(writer, params);
+      });
+    },
+  });
+  assert.deepEqual(await client.allDomainStats({ groups: 1, flags: 1 }, LATER), [{ domain: DOMAIN, params }]);
+});
+
+void test("an answer that comes one byte at a time is an answer", async (t) => {
+  const { client } = await openPeer(t, {
+    CONNECT_LIST_ALL_DOMAINS: ({ socket, answer }) => {
+      void trickle(socket, answer(writeList));
+    },
+  });
+  assert.deepEqual(await client.listDomains(1, LATER), [DOMAIN]);
+});
+
+async function trickle(socket: Socket, bytes: Buffer): Promise<void> {
+  for (const byte of bytes) {
+    socket.write(Buffer.of(byte));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+void test("a byte now and then does not extend the deadline", async (t) => {
+  const { client } = await openPeer(t, {
+    CONNECT_LIST_ALL_DOMAINS: ({ socket, answer }) => {
+      const bytes = answer(writeList);
+      let at = 0;
+      const timer = setInterval(() => void socket.write(bytes.subarray(at, ++at)), 30);
+      socket.on("close", () => {
+        clearInterval(timer);
+      });
+    },
+  });
+  await assert.rejects(client.listDomains(1, { deadlineMs: 200 }), failsWith("E_LIBVIRT_TIMEOUT"));
+});
+
+void test("a ping is answered with a pong, also while a call is outstanding", async (t) => {
+  const pong = Promise.withResolvers<{ readonly program: number; readonly procedure: number }>();
+  const ping = encodePacket({
+    program: PROGRAM.KEEPALIVE,
+    procedure: KEEPALIVE.PING,
+    type: MESSAGE_TYPE.MESSAGE,
+    serial: 0,
+    status: STATUS.OK,
+  });
+  const handlers = {
+    CONNECT_LIST_ALL_DOMAINS: ({ socket, answer }: PeerCall) => {
+      socket.write(ping);
+      void pong.promise.then(() => socket.write(answer(writeList)));
+    },
+  };
+  const peer = await startPeer(t, handlers, pong.resolve);
+  using client = await LibvirtClient.open(peer.socketPath, LATER);
+  assert.deepEqual(await client.listDomains(1, LATER), [DOMAIN]);
+  const { program, procedure } = await pong.promise;
+  assert.deepEqual({ program, procedure }, { program: PROGRAM.KEEPALIVE, procedure: KEEPALIVE.PONG });
+});
+
+void test("an event of a kind that is not known is passed over", async (t) => {
+  const { client } = await openPeer(t, {
+    CONNECT_LIST_ALL_DOMAINS: ({ socket, answer }) => {
+      socket.write(answer((writer) => writer.int(1), { procedure: 390, type: MESSAGE_TYPE.MESSAGE, serial: 0 }));
+      socket.write(answer(writeList));
+    },
+  });
+  assert.deepEqual(await client.listDomains(1, LATER), [DOMAIN]);
+});
+
+void test("a lifecycle event reaches the listener", async (t) => {
+  const { client } = await openPeer(t, {
+    CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY: ({ socket, answer }) => {
+      socket.write(answer((writer) => writer.int(7)));
+      const event = (writer: XdrWriter): void => {
+        writer.int(7);
+        writeDomain(writer, DOMAIN);
+        writer.int(5).int(1);
+      };
+      socket.write(answer(event, { procedure: 318, type: MESSAGE_TYPE.MESSAGE, serial: 0 }));
+    },
+  });
+  const event = await new Promise((resolve, reject) => {
+    client.onLifecycle(resolve, LATER).catch(reject);
+  });
+  assert.deepEqual(event, { domain: DOMAIN, event: 5, detail: 1 });
+});
+
+void test("a daemon that claims 32 MiB and sends nothing more runs into the deadline", async (t) => {
+  const { client } = await openPeer(t, {
+    CONNECT_LIST_ALL_DOMAINS: ({ socket }) => {
+      const word = Buffer.alloc(4);
+      word.writeUInt32BE(LIMIT.PACKET_MAX);
+      socket.write(word);
+    },
+  });
+  await assert.rejects(client.listDomains(1, SOON), failsWith("E_LIBVIRT_TIMEOUT", /CONNECT_LIST_ALL_DOMAINS/));
+});
