@@ -10,6 +10,7 @@ export const ERROR_CODES = {
   E_SOCKET_NOT_FOUND: { retryable: true },
   E_DOMAIN_XML: { retryable: false },
   E_INTERNAL: { retryable: true },
+  E_SIMULATOR: { retryable: false },
 } as const satisfies Record<string, { retryable: boolean }>;
 
 export class TelemetryError extends Error {

@@ -20,7 +20,8 @@ const QUOTATION = /['"]/;
 
 export function readServerMessage(body: string): ServerMessage {
   const parsed = parseObject(body);
-  const text = parsed === undefined ? withoutOpening(body) : (words(parsed["error"]) ?? words(parsed["message"]) ?? body);
+  const text =
+    parsed === undefined ? withoutOpening(body) : (words(parsed["error"]) ?? words(parsed["message"]) ?? body);
   return { text, head: text.split(QUOTATION, 1)[0] ?? "", listed: listedLines(parsed?.["data"]) };
 }
 

@@ -74,26 +74,31 @@ export function createTransport(settings: TargetSettings): Transport {
       const exchange: Exchange = { chunks: [], bytes: 0, enough };
       exchanges.set(signal, exchange);
       // The type asks for a string; the code makes a Buffer of whatever it gets, and bytes stay as they are.
-      transport.send(path, body as unknown as string, { method: "POST", headers, signal }, {
-        responseStarted: (responseHeaders, code = 0) => {
-          status = code;
-          const value = responseHeaders["retry-after"];
-          retryAfter = typeof value === "string" ? value : undefined;
+      transport.send(
+        path,
+        body as unknown as string,
+        { method: "POST", headers, signal },
+        {
+          responseStarted: (responseHeaders, code = 0) => {
+            status = code;
+            const value = responseHeaders["retry-after"];
+            retryAfter = typeof value === "string" ? value : undefined;
+          },
+          complete: () => {
+            answer(textOf(exchange));
+          },
+          error: (error) => {
+            if (error instanceof HttpError) {
+              // InfluxDB 1 may say it in a header only, which the client then takes for the body.
+              answer(exchange.bytes > 0 ? textOf(exchange) : (error.body ?? ""));
+              return;
+            }
+            const { code, text } = networkFault(error);
+            const stale = status === 0 && exchange.request?.reusedSocket === true && /^(ECONNRESET|EPIPE)$/.test(code);
+            resolve({ failure: conceal(status === 0 ? text : `the answer broke off after status ${status}`), stale });
+          },
         },
-        complete: () => {
-          answer(textOf(exchange));
-        },
-        error: (error) => {
-          if (error instanceof HttpError) {
-            // InfluxDB 1 may say it in a header only, which the client then takes for the body.
-            answer(exchange.bytes > 0 ? textOf(exchange) : (error.body ?? ""));
-            return;
-          }
-          const { code, text } = networkFault(error);
-          const stale = status === 0 && exchange.request?.reusedSocket === true && /^(ECONNRESET|EPIPE)$/.test(code);
-          resolve({ failure: conceal(status === 0 ? text : `the answer broke off after status ${status}`), stale });
-        },
-      });
+      );
     });
 
   return {

@@ -1,0 +1,152 @@
+import {
+  AUTH,
+  CONNECT_READ_ONLY,
+  DOMAIN_FILTER,
+  LIMIT,
+  PROCEDURE,
+  REMOTE_ERROR,
+  STATS_GROUP,
+} from "../libvirt/protocol.ts";
+import { writeTypedParameters } from "../libvirt/typed-parameters.ts";
+import type { DomainRef, TypedParameters } from "../libvirt/types.ts";
+import { DOMAIN_MIN_BYTES, readDomain, writeDomain } from "../libvirt/wire-types.ts";
+import type { XdrReader, XdrWriter } from "../libvirt/xdr.ts";
+import type { MonitorJobs, SimulatedHost } from "./simulated-host.ts";
+import type { SyntheticDomain } from "./synthetic-domain.ts";
+
+/** An error that the simulated daemon answers. */
+export class Refusal extends Error {
+  readonly code: number;
+
+  constructor(code: number, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+type Write = (writer: XdrWriter) => void;
+/** Reads the arguments at once, while they are in the receive buffer; the answer may take its time. */
+type Procedure = (args: XdrReader) => (host: SimulatedHost, jobs: MonitorJobs) => Promise<Write>;
+
+const LIB_VERSION = 9_000_000n;
+const MONITOR_GROUPS = STATS_GROUP.BALLOON | STATS_GROUP.BLOCK | STATS_GROUP.CPU_TOTAL | STATS_GROUP.VCPU;
+/** virDomainControlState. */
+const CONTROL = { OK: 0, OCCUPIED: 2 } as const;
+
+const plain =
+  (write: Write): Procedure =>
+  () =>
+  () =>
+    Promise.resolve(write);
+
+/** A procedure whose first argument is a domain. */
+const ofDomain =
+  (perform: (domain: SyntheticDomain, host: SimulatedHost, jobs: MonitorJobs) => Write): Procedure =>
+  (args) => {
+    const ref = readDomain(args);
+    return (host, jobs) => Promise.resolve(perform(find(host, ref), host, jobs));
+  };
+
+export const PROCEDURES: ReadonlyMap<number, Procedure> = new Map<number, Procedure>([
+  [PROCEDURE.AUTH_LIST, plain((writer) => writer.array([AUTH.NONE], (type) => writer.uint(type)))],
+  [PROCEDURE.CONNECT_SUPPORTS_FEATURE, plain((writer) => writer.int(1))],
+  [PROCEDURE.CONNECT_GET_LIB_VERSION, plain((writer) => writer.uhyper(LIB_VERSION))],
+  [PROCEDURE.CONNECT_CLOSE, plain(() => undefined)],
+  [PROCEDURE.CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY, plain((writer) => writer.int(1))],
+  [PROCEDURE.CONNECT_OPEN, open],
+  [PROCEDURE.CONNECT_LIST_ALL_DOMAINS, () => (host) => Promise.resolve(list(host))],
+  [PROCEDURE.CONNECT_GET_ALL_DOMAIN_STATS, allDomainStats],
+  [
+    PROCEDURE.DOMAIN_GET_XML_DESC,
+    ofDomain((domain, host) => (writer) => writer.string(host.adjustXml(domain.ref.name, domain.xml()))),
+  ],
+  [PROCEDURE.DOMAIN_GET_INFO, ofDomain(info)],
+  [PROCEDURE.DOMAIN_GET_CPU_STATS, ofDomain(cpuStats)],
+  [PROCEDURE.DOMAIN_GET_CONTROL_INFO, ofDomain(controlInfo)],
+]);
+
+function open(args: XdrReader): ReturnType<Procedure> {
+  const uri = args.optional(() => args.string(LIMIT.STRING));
+  const flags = args.uint();
+  return () => {
+    if (uri !== "qemu:///system")
+      throw new Refusal(REMOTE_ERROR.INTERNAL, `unexpected QEMU URI path, try qemu:///system`);
+    if (flags !== CONNECT_READ_ONLY) throw new Refusal(REMOTE_ERROR.OPERATION_DENIED, "the simulator can only be read");
+    return Promise.resolve(() => undefined);
+  };
+}
+
+function list(host: SimulatedHost): Write {
+  const refs = [...host.domains.values()].map(({ ref }) => ref);
+  return (writer) => {
+    writer.array(refs, (ref) => {
+      writeDomain(writer, ref);
+    });
+    writer.uint(refs.length);
+  };
+}
+
+function info(domain: SyntheticDomain, host: SimulatedHost): Write {
+  const { state, maxMemoryKiB, memoryKiB, vcpus, cpuTimeNs } = domain.info(host.seconds);
+  return (writer) => writer.uint(state).uhyper(maxMemoryKiB).uhyper(memoryKiB).uint(vcpus).uhyper(cpuTimeNs);
+}
+
+function cpuStats(domain: SyntheticDomain, host: SimulatedHost): Write {
+  if (!host.cgroups)
+    throw new Refusal(
+      REMOTE_ERROR.OPERATION_INVALID,
+      "Requested operation is not valid: cgroup CPUACCT controller is not mounted",
+    );
+  const params = domain.cpuStats(host.seconds);
+  return (writer) => {
+    writeTypedParameters(writer, params);
+    writer.int(params.size);
+  };
+}
+
+function controlInfo(domain: SyntheticDomain, host: SimulatedHost, { since }: MonitorJobs): Write {
+  const begun = since.get(domain.ref.name);
+  const busyMs = begun === undefined ? 0 : Math.round(host.nowMs - begun);
+  return (writer) =>
+    writer
+      .uint(begun === undefined ? CONTROL.OK : CONTROL.OCCUPIED)
+      .uint(0)
+      .uhyper(BigInt(busyMs));
+}
+
+/** Domain by domain, waiting for a stuck one unless another call waits for it already and NOWAIT is given. */
+function allDomainStats(args: XdrReader): ReturnType<Procedure> {
+  const wanted = args.array(LIMIT.DOMAINS, DOMAIN_MIN_BYTES, () => readDomain(args));
+  const groups = args.uint();
+  const nowait = (args.uint() & DOMAIN_FILTER.NOWAIT) !== 0;
+  return async (host, { since }) => {
+    const domains =
+      wanted.length === 0 ? [...host.domains.values()] : wanted.flatMap(({ name }) => host.domains.get(name) ?? []);
+    const records: { ref: DomainRef; params: TypedParameters }[] = [];
+    for (const domain of domains) {
+      const { name } = domain.ref;
+      let monitor = (groups & MONITOR_GROUPS) !== 0;
+      if (monitor && since.has(name) && nowait) monitor = false;
+      else if (monitor && host.stuck.has(name)) {
+        since.set(name, host.nowMs);
+        await host.answered(name);
+        since.delete(name);
+      }
+      const params = domain.stats(groups, host.seconds, monitor);
+      host.adjust(name, params);
+      records.push({ ref: domain.ref, params });
+    }
+    return (writer) =>
+      writer.array(records, ({ ref, params }) => {
+        writeDomain(writer, ref);
+        writeTypedParameters(writer, params);
+      });
+  };
+}
+
+function find(host: SimulatedHost, { name }: DomainRef): SyntheticDomain {
+  const domain = host.domains.get(name);
+  if (domain === undefined)
+    throw new Refusal(REMOTE_ERROR.NO_DOMAIN, `Domain not found: no domain with matching name '${name}'`);
+  return domain;
+}

@@ -1,0 +1,109 @@
+import { chmod, rm } from "node:fs/promises";
+import { createConnection, createServer, type Server, type Socket } from "node:net";
+import { encodePacket, PacketAssembler, type PacketHeader } from "../libvirt/packet.ts";
+import { LIMIT, MESSAGE_TYPE, PROGRAM, REMOTE_ERROR, STATUS } from "../libvirt/protocol.ts";
+import { writeRemoteError } from "../libvirt/wire-types.ts";
+import { PROCEDURES, Refusal } from "./procedures.ts";
+import type { MonitorJobs, SimulatedHost } from "./simulated-host.ts";
+
+/** Serves a simulated host over libvirt's RPC protocol on a unix socket. */
+export class SimulatorServer implements AsyncDisposable {
+  readonly socketPath: string;
+  readonly #host: SimulatedHost;
+  readonly #server: Server;
+  readonly #clients = new Set<Socket>();
+  readonly #jobs: MonitorJobs = { since: new Map() };
+
+  private constructor(socketPath: string, host: SimulatedHost) {
+    this.socketPath = socketPath;
+    this.#host = host;
+    this.#server = createServer((socket) => {
+      this.#serve(socket);
+    });
+  }
+
+  /** Replaces a socket that nobody listens on any more; refuses one that somebody does. */
+  static async start(socketPath: string, host: SimulatedHost): Promise<SimulatorServer> {
+    if (Buffer.byteLength(socketPath) > LIMIT.SOCKET_PATH) {
+      throw new Error(`${socketPath} is longer than the ${LIMIT.SOCKET_PATH} bytes that a socket's path may have`);
+    }
+    if (await answers(socketPath)) throw new Error(`${socketPath} is in use by another server`);
+    await rm(socketPath, { force: true });
+    const simulator = new SimulatorServer(socketPath, host);
+    await new Promise<void>((resolve, reject) => {
+      simulator.#server.once("error", reject);
+      simulator.#server.listen(socketPath, resolve);
+    });
+    await chmod(socketPath, 0o777);
+    return simulator;
+  }
+
+  /** Bulk calls that wait for a stuck domain; a real daemon would hold a worker for each. */
+  get heldWorkers(): number {
+    return this.#jobs.since.size;
+  }
+
+  get clients(): number {
+    return this.#clients.size;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const socket of this.#clients) socket.destroy();
+    await new Promise((resolve) => this.#server.close(resolve));
+    await rm(this.socketPath, { force: true });
+  }
+
+  #serve(socket: Socket): void {
+    this.#clients.add(socket);
+    socket.on("close", () => this.#clients.delete(socket));
+    socket.on("error", () => socket.destroy());
+    const assembler = new PacketAssembler((header, payload) => {
+      const read = PROCEDURES.get(header.procedure)?.(payload) ?? (() => Promise.reject(unknown(header)));
+      this.#host.calls.set(header.procedure, (this.#host.calls.get(header.procedure) ?? 0) + 1);
+      void this.#answer(socket, header, read);
+    });
+    socket.on("data", (chunk: Buffer) => {
+      try {
+        assembler.push(chunk);
+      } catch {
+        socket.destroy();
+      }
+    });
+  }
+
+  async #answer(
+    socket: Socket,
+    header: PacketHeader,
+    perform: ReturnType<NonNullable<ReturnType<typeof PROCEDURES.get>>>,
+  ): Promise<void> {
+    const reply = { ...header, program: PROGRAM.REMOTE, type: MESSAGE_TYPE.REPLY };
+    let packet: Buffer;
+    try {
+      const write = await perform(this.#host, this.#jobs);
+      packet = encodePacket({ ...reply, status: STATUS.OK }, write);
+    } catch (error) {
+      const { code, message } = error instanceof Refusal ? error : new Refusal(REMOTE_ERROR.INTERNAL, String(error));
+      packet = encodePacket({ ...reply, status: STATUS.ERROR }, (writer) => {
+        writeRemoteError(writer, code, message);
+      });
+    }
+    if (!socket.destroyed) socket.write(packet);
+  }
+}
+
+function unknown({ procedure }: PacketHeader): Refusal {
+  return new Refusal(REMOTE_ERROR.INTERNAL, `the simulator does not know procedure ${procedure}`);
+}
+
+function answers(socketPath: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createConnection(socketPath);
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", () => {
+      resolve(false);
+    });
+  });
+}

@@ -1,0 +1,174 @@
+import type { DomainInfo, DomainRef, TypedValue } from "../libvirt/types.ts";
+import { STATS_GROUP } from "../libvirt/protocol.ts";
+
+export interface DomainShape {
+  readonly nics: number;
+  readonly disks: number;
+  readonly seed: number;
+}
+
+/** A domain whose counters grow with time, the same for the same seed. */
+export class SyntheticDomain {
+  readonly ref: DomainRef;
+  readonly #shape: DomainShape;
+  readonly #random: () => number;
+  /** Per second: CPU nanoseconds, packets, requests. */
+  readonly #rates: { readonly cpu: number; readonly packets: number; readonly requests: number };
+  readonly #memoryKiB: number;
+  readonly #vcpus: number;
+
+  constructor(index: number, shape: DomainShape) {
+    this.#shape = shape;
+    this.#random = mulberry32(shape.seed * 65_537 + index);
+    const hex = Array.from({ length: 32 }, () => Math.floor(this.#random() * 16).toString(16)).join("");
+    const uuid = `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20)}`;
+    this.ref = { name: `vm-${String(index).padStart(3, "0")}`, uuid, id: index };
+    this.#vcpus = 1 << Math.floor(this.#random() * 4);
+    this.#memoryKiB = (1 << Math.floor(this.#random() * 4)) * 1024 * 1024;
+    this.#rates = {
+      cpu: this.#random() * this.#vcpus * 0.8e9,
+      packets: 50 + this.#random() * 5_000,
+      requests: 5 + this.#random() * 500,
+    };
+  }
+
+  info(seconds: number): DomainInfo {
+    return {
+      state: 1,
+      maxMemoryKiB: BigInt(this.#memoryKiB),
+      memoryKiB: this.#memory(seconds),
+      vcpus: this.#vcpus,
+      cpuTimeNs: this.#cpuTime(seconds),
+    };
+  }
+
+  cpuStats(seconds: number): Map<string, TypedValue> {
+    const time = this.#cpuTime(seconds);
+    return new Map([
+      ["cpu_time", time],
+      ["user_time", (time * 7n) / 10n],
+      ["system_time", (time * 3n) / 10n],
+    ]);
+  }
+
+  /** The groups of the bulk statistics that are asked for; without an answering monitor what libvirt itself knows. */
+  stats(groups: number, seconds: number, monitor: boolean): Map<string, TypedValue> {
+    const params = new Map<string, TypedValue>();
+    if (groups & STATS_GROUP.STATE) params.set("state.state", 1).set("state.reason", 1);
+    if (groups & STATS_GROUP.CPU_TOTAL) {
+      const time = this.#cpuTime(seconds);
+      params
+        .set("cpu.time", time)
+        .set("cpu.user", (time * 7n) / 10n)
+        .set("cpu.system", (time * 3n) / 10n);
+    }
+    if (groups & STATS_GROUP.BALLOON) this.#balloon(params, seconds, monitor);
+    if (groups & STATS_GROUP.VCPU) params.set("vcpu.current", this.#vcpus).set("vcpu.maximum", this.#vcpus);
+    if (groups & STATS_GROUP.INTERFACE) this.#interfaces(params, seconds);
+    if (groups & STATS_GROUP.BLOCK) this.#blocks(params, seconds, monitor);
+    return params;
+  }
+
+  xml(): string {
+    const disks = this.#diskNames().map(
+      (dev) => `<disk type='file' device='disk'><target dev='${dev}' bus='virtio'/></disk>`,
+    );
+    const nics = this.#nicNames().map((dev) => `<interface type='ethernet'><target dev='${dev}'/></interface>`);
+    return `<domain type='kvm' id='${this.ref.id}'><name>${this.ref.name}</name><uuid>${this.ref.uuid}</uuid><vcpu>${this.#vcpus}</vcpu><devices>
+${disks.join("\n")}
+<disk type='file' device='cdrom'><target dev='sda' bus='sata'/><readonly/></disk>
+${nics.join("\n")}
+</devices></domain>`;
+  }
+
+  #nicNames(): string[] {
+    return Array.from(
+      { length: this.#shape.nics },
+      (_, index) => `vnet${(this.ref.id - 1) * this.#shape.nics + index}`,
+    );
+  }
+
+  #diskNames(): string[] {
+    return Array.from({ length: this.#shape.disks }, (_, index) => `vd${diskLetters(index)}`);
+  }
+
+  #cpuTime(seconds: number): bigint {
+    return BigInt(Math.round(seconds * this.#rates.cpu));
+  }
+
+  /** Swings by a tenth, so that there is a rate to see. */
+  #memory(seconds: number): bigint {
+    return BigInt(Math.round(this.#memoryKiB * (0.9 + 0.1 * Math.sin(seconds / 30 + this.ref.id))));
+  }
+
+  #balloon(params: Map<string, TypedValue>, seconds: number, monitor: boolean): void {
+    const current = this.#memory(seconds);
+    params.set("balloon.current", current).set("balloon.maximum", BigInt(this.#memoryKiB));
+    if (!monitor) return;
+    const faults = BigInt(Math.round(seconds * 20));
+    params.set("balloon.swap_in", 0n).set("balloon.swap_out", 0n);
+    params.set("balloon.major_fault", faults / 10n).set("balloon.minor_fault", faults);
+    params.set("balloon.unused", current / 2n).set("balloon.available", current - 40_000n);
+    params.set("balloon.usable", (current * 6n) / 10n).set("balloon.disk_caches", current / 8n);
+    params.set("balloon.rss", (current * 7n) / 10n);
+  }
+
+  #interfaces(params: Map<string, TypedValue>, seconds: number): void {
+    const names = this.#nicNames();
+    params.set("net.count", names.length);
+    for (const [index, name] of names.entries()) {
+      const packets = BigInt(Math.round((seconds * this.#rates.packets) / (index + 1)));
+      const of = (field: string, value: bigint): unknown => params.set(`net.${index}.${field}`, value);
+      params.set(`net.${index}.name`, name);
+      of("rx.bytes", packets * 800n);
+      of("rx.pkts", packets);
+      of("rx.errs", 0n);
+      of("rx.drop", packets / 100_000n);
+      of("tx.bytes", packets * 500n);
+      of("tx.pkts", (packets * 9n) / 10n);
+      of("tx.errs", 0n);
+      of("tx.drop", 0n);
+    }
+  }
+
+  #blocks(params: Map<string, TypedValue>, seconds: number, monitor: boolean): void {
+    const names = [...this.#diskNames(), "sda"];
+    params.set("block.count", names.length);
+    for (const [index, name] of names.entries()) {
+      const requests = name === "sda" ? 0n : BigInt(Math.round((seconds * this.#rates.requests) / (index + 1)));
+      const of = (field: string, value: bigint): unknown => params.set(`block.${index}.${field}`, value);
+      params
+        .set(`block.${index}.name`, name)
+        .set(`block.${index}.path`, `/var/lib/simulated/${this.ref.name}-${name}.img`);
+      if (!monitor) continue;
+      of("rd.reqs", requests);
+      of("rd.bytes", requests * 16_384n);
+      of("rd.times", requests * 250_000n);
+      of("wr.reqs", requests / 2n);
+      of("wr.bytes", requests * 4_096n);
+      of("wr.times", requests * 300_000n);
+      of("fl.reqs", requests / 20n);
+      of("fl.times", requests * 50_000n);
+      of("allocation", 10n * 1024n ** 3n);
+      of("capacity", 20n * 1024n ** 3n);
+      of("physical", 20n * 1024n ** 3n);
+    }
+  }
+}
+
+/** a, b, ... z, aa, ab, ... as libvirt names disks. */
+function diskLetters(index: number): string {
+  const last = String.fromCharCode(97 + (index % 26));
+  return index < 26 ? last : diskLetters(Math.floor(index / 26) - 1) + last;
+}
+
+/** A small generator of pseudo-random numbers in [0, 1), by Tommy Ettinger (public domain). */
+function mulberry32(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
