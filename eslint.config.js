@@ -19,6 +19,8 @@ export default tseslint.config(
   {
     files: ["test/**"],
     rules: {
+      // Fixtures are objects of closures; nothing in them uses `this`.
+      "@typescript-eslint/unbound-method": "off",
       // node:test's test() and suites return promises that the runner itself awaits.
       "@typescript-eslint/no-floating-promises": [
         "error",

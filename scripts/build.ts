@@ -31,7 +31,9 @@ console.log(`dist/kubevirt-telemetry.js ${version}`);
 
 /** The licence text of every package that has a file in the bundle. */
 function licences(inputs: readonly string[]): string {
-  const packages = new Set(inputs.flatMap((input) => /^(?:.*node_modules\/)((?:@[^/]+\/)?[^/]+)/.exec(input)?.[0] ?? []));
+  const packages = new Set(
+    inputs.flatMap((input) => /^(?:.*node_modules\/)((?:@[^/]+\/)?[^/]+)/.exec(input)?.[0] ?? []),
+  );
   return [...packages]
     .sort()
     .map((directory) => {

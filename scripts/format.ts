@@ -1,3 +1,4 @@
 import { spawnSync } from "node:child_process";
 
-process.exitCode = spawnSync("npx", ["prettier", "--write", "--log-level", "warn", "."], { stdio: "inherit" }).status ?? 1;
+process.exitCode =
+  spawnSync("npx", ["prettier", "--write", "--log-level", "warn", "."], { stdio: "inherit" }).status ?? 1;

@@ -17,11 +17,15 @@ function run(command, args, options = {}) {
 }
 
 function ensurePackages() {
-  const lock = createHash("sha256").update(readFileSync(path.join(root, "package-lock.json"))).digest("hex");
+  const lock = createHash("sha256")
+    .update(readFileSync(path.join(root, "package-lock.json")))
+    .digest("hex");
   if (existsSync(node) && existsSync(marker) && readFileSync(marker, "utf8") === lock) return;
   const status = run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"]);
   if (status !== 0 || !existsSync(node)) {
-    console.error("npm ci did not install the packages (node_modules/node/bin/node is needed); see its messages above.");
+    console.error(
+      "npm ci did not install the packages (node_modules/node/bin/node is needed); see its messages above.",
+    );
     process.exit(status || 1);
   }
   writeFileSync(marker, lock);

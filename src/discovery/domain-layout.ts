@@ -38,9 +38,11 @@ const parser = new XMLParser({
 export function parseDomainXml(xml: string): DomainLayout {
   if (xml.length > MAX_XML_LENGTH) throw invalid(`it has ${xml.length} characters, more than ${MAX_XML_LENGTH}`);
   if (/<!DOCTYPE/i.test(xml)) throw invalid("it has a document type declaration");
+  // The parser takes what it gets of a document that ends early.
+  if (!/<\/domain>\s*$/.test(xml)) throw invalid("it does not end with </domain>");
   let document: unknown;
   try {
-    document = parser.parse(xml, true);
+    document = parser.parse(xml);
   } catch (error) {
     throw invalid(messageOf(error));
   }
