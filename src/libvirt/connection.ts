@@ -123,7 +123,8 @@ export class Connection {
    * would log the end of the stream as an error; `closed` settles when it has answered.
    */
   close(): void {
-    if (!this.isOpen || this.#outstanding.size > 0) {
+    if (this.#leaving) return;
+    if (this.#ended || this.#outstanding.size > 0) {
       this.destroy();
       return;
     }

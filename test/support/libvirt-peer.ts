@@ -18,9 +18,12 @@ export interface PeerCall {
   readonly payload: XdrReader;
   readonly socket: Socket;
   /** The packet of an answer, for handlers that want to spoil it. */
-  answer(write?: Write, header?: Partial<{ serial: number; status: number; procedure: number; type: number }>): Buffer;
-  reply(write?: Write): void;
-  fail(libvirtCode: number, message: string): void;
+  readonly answer: (
+    write?: Write,
+    header?: Partial<{ serial: number; status: number; procedure: number; type: number }>,
+  ) => Buffer;
+  readonly reply: (write?: Write) => void;
+  readonly fail: (libvirtCode: number, message: string) => void;
 }
 
 export type Handlers = Partial<Record<ProcedureName, (call: PeerCall) => void>>;

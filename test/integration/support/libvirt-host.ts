@@ -14,7 +14,13 @@ stdio_handler = "file"
 `;
 
 /** Directories that libvirtd has compiled in; every host gets its own, in a mount namespace. */
-const PRIVATE_DIRECTORIES = ["/etc/libvirt", "/run/libvirt", "/var/lib/libvirt", "/var/cache/libvirt", "/var/log/libvirt"];
+const PRIVATE_DIRECTORIES = [
+  "/etc/libvirt",
+  "/run/libvirt",
+  "/var/lib/libvirt",
+  "/var/cache/libvirt",
+  "/var/log/libvirt",
+];
 
 let hosts = 0;
 
@@ -73,7 +79,9 @@ export class LibvirtHost implements AsyncDisposable {
 
   async startDaemon(): Promise<void> {
     const command = ["libvirtd", "-f", path.join(this.dir, "libvirtd.conf"), "-p", path.join(this.dir, "libvirtd.pid")];
-    this.#daemon = spawn("nsenter", ["--target", String(this.#namespace.pid), "--mount", ...command], { stdio: "ignore" });
+    this.#daemon = spawn("nsenter", ["--target", String(this.#namespace.pid), "--mount", ...command], {
+      stdio: "ignore",
+    });
     // The first question for capabilities makes a new daemon try every QEMU binary for seconds; no test should meet that.
     await until(() => this.virsh("capabilities"), "libvirtd to answer");
   }
@@ -95,7 +103,10 @@ export class LibvirtHost implements AsyncDisposable {
   }
 
   /** Starts a guest; its disks are made beside the daemon's files, its taps on this machine. */
-  async createGuest(name: string, options: Partial<GuestOptions> & { readonly paused?: boolean } = {}): Promise<GuestOptions> {
+  async createGuest(
+    name: string,
+    options: Partial<GuestOptions> & { readonly paused?: boolean } = {},
+  ): Promise<GuestOptions> {
     const guest = await this.#prepare(name, options);
     const file = path.join(this.dir, `${name}.xml`);
     await writeFile(file, domainXml(name, guest));

@@ -21,7 +21,11 @@ export async function end(child: ChildProcess, signal: NodeJS.Signals = "SIGTERM
 }
 
 /** Asks until the answer is there; fails with the last error after `timeoutMs`. */
-export async function until<Answer>(ask: () => Promise<Answer | undefined>, what: string, timeoutMs = 60_000): Promise<Answer> {
+export async function until<Answer>(
+  ask: () => Promise<Answer | undefined>,
+  what: string,
+  timeoutMs = 60_000,
+): Promise<Answer> {
   const deadline = performance.now() + timeoutMs;
   let last: unknown;
   while (performance.now() < deadline) {

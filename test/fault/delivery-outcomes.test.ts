@@ -1,0 +1,224 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { TargetSettings } from "../../src/delivery/target.ts";
+import { batchFrom, batchOf, DeliveryBench, goodLine, secret, targetSettings, until } from "../support/delivery.ts";
+import { FakeInflux } from "../support/fake-influx.ts";
+
+const TOKEN = "s3cr3t-t0ken-of-the-first-kind";
+const BAD_LINE = "vm_metrics,name=bad cpu_time= 1700000000000000000";
+const never = new AbortController().signal;
+
+const PROTOCOLS: Readonly<Record<string, TargetSettings["protocol"]>> = {
+  v1: { version: "v1", database: "metrics", retentionPolicy: "two weeks" },
+  v2: { version: "v2", org: "org", bucket: "metrics" },
+  "v3 native": { version: "v3", database: "metrics", api: "Native" },
+  "v3 compatible": { version: "v3", database: "metrics", api: "V2Compatible" },
+};
+
+for (const [name, protocol] of Object.entries(PROTOCOLS)) {
+  test(`${name}: a bad line costs itself and nothing else`, async () => {
+    await using influx = await FakeInflux.start({ version: protocol.version, database: "metrics", basePath: "/base" });
+    await using bench = new DeliveryBench();
+    const sender = bench.start(targetSettings({ url: `${influx.url}/`, protocol }));
+    const lines = Array.from({ length: 700 }, (_, index) => goodLine(index));
+    await bench.spool.append(batchFrom(lines.with(333, BAD_LINE)));
+    await bench.spool.append(batchOf(100, 1000));
+    assert.equal(await sender.drain(never), true);
+
+    const expected = [...lines.toSpliced(333, 1), ...Array.from({ length: 100 }, (_, index) => goodLine(1000 + index))];
+    assert.deepEqual([...new Set(influx.stored)].sort(), expected.sort());
+    assert.equal(sender.state.deliveredLines, 799);
+    assert.equal(sender.state.rejectedLines, 1);
+    assert.equal(bench.log.of("rejected").length, 1);
+    assert.match(bench.log.of("rejected")[0] ?? "", /^main rejected 1: .*vm_metrics,name=bad cpu_time=/);
+    assert.deepEqual(bench.log.of("failing"), []);
+    const whole = protocol.version === "v2" || (protocol.version === "v3" && protocol.api === "V2Compatible");
+    assert.equal(influx.requests.length > 10, whole);
+  });
+}
+
+test("a batch of bad lines only is given up after a bounded number of requests", async () => {
+  await using influx = await FakeInflux.start({ version: "v2" });
+  await using bench = new DeliveryBench();
+  const sender = bench.start(targetSettings({ url: influx.url }));
+  await bench.spool.append(batchFrom(Array.from({ length: 500 }, () => BAD_LINE)));
+  await bench.spool.append(batchOf(3));
+  assert.equal(await sender.drain(never), true);
+  assert.equal(sender.state.rejectedLines + sender.state.deliveredLines, 503);
+  assert.deepEqual([...new Set(influx.stored)], [0, 1, 2].map(goodLine));
+  assert.ok(influx.requests.length <= 2 + 64 + 2, `${influx.requests.length} requests`);
+});
+
+test("a long list of refused lines is read whole, though the answer is not declared as JSON", async () => {
+  await using influx = await FakeInflux.start({ version: "v3" });
+  await using bench = new DeliveryBench();
+  const protocol = { version: "v3", database: "metrics", api: "Native" } as const;
+  const sender = bench.start(targetSettings({ url: influx.url, protocol }));
+  await bench.spool.append(batchFrom([...Array.from({ length: 50 }, () => BAD_LINE), goodLine(1)]));
+  assert.equal(await sender.drain(never), true);
+  assert.equal(sender.state.rejectedLines, 50);
+  assert.equal(sender.state.deliveredLines, 1);
+});
+
+test("an answer without end is cut and does not fill the memory", async () => {
+  await using influx = await FakeInflux.start({ version: "v2" });
+  await using bench = new DeliveryBench();
+  influx.faults.push({
+    kind: "status",
+    status: 503,
+    body: "x".repeat(8 << 20),
+    headers: { "content-type": "application/json" },
+  });
+  const sender = bench.start(targetSettings({ url: influx.url }));
+  await bench.spool.append(batchOf(2));
+  assert.equal(await sender.drain(never), true);
+  assert.match(bench.log.of("failing")[0] ?? "", /^main failing TargetUnreachable: HTTP 503 x{100,}/);
+  assert.ok(bench.log.events.every((event) => event.length < 400));
+});
+
+test("413 halves the batch until it fits, and success lets it grow", async () => {
+  await using influx = await FakeInflux.start({ version: "v2", maxBodyBytes: 2_000 });
+  await using bench = new DeliveryBench();
+  const sender = bench.start(targetSettings({ url: influx.url }));
+  for (let part = 0; part < 40; part++) await bench.spool.append(batchOf(100, part * 100));
+  assert.equal(await sender.drain(never), true);
+  assert.deepEqual([...new Set(influx.stored)].length, 4_000);
+  assert.equal(sender.state.rejectedLines, 0);
+  assert.ok(influx.requests.some(({ status }) => status === 413));
+  const { batchLines } = sender.state;
+  assert.ok(batchLines < 2_500, `${batchLines} lines`);
+
+  influx.options = { version: "v2" };
+  for (let part = 0; part < 100; part++) await bench.spool.append(batchOf(50, 4_000 + part * 50));
+  assert.equal(await sender.drain(never), true);
+  assert.ok(sender.state.batchLines > batchLines);
+});
+
+test("a frame that is too large by itself is sent in parts, and only a line that is too large is lost", async () => {
+  await using influx = await FakeInflux.start({ version: "v2", maxBodyBytes: 600 });
+  await using bench = new DeliveryBench();
+  const sender = bench.start(targetSettings({ url: influx.url }));
+  const noise = Array.from({ length: 2_000 }, (_, index) => ((index * 7_919) % 104_729).toString(36)).join("");
+  const long = `vm_metrics,name=${noise} up=true 1700000000000000000`;
+  const lines = [...Array.from({ length: 300 }, (_, index) => goodLine(index)), long];
+  await bench.spool.append(batchFrom(lines));
+  assert.equal(await sender.drain(never), true);
+  assert.equal(new Set(influx.stored).size, 300);
+  assert.equal(sender.state.rejectedLines, 1);
+  assert.match(bench.log.of("rejected")[0] ?? "", /HTTP 413/);
+});
+
+test("401 keeps the lines, and a new token delivers them at once", async () => {
+  await using influx = await FakeInflux.start({ version: "v2", authorization: "Token the-new-one" });
+  await using bench = new DeliveryBench();
+  const settings = targetSettings({ url: influx.url, credentials: { kind: "token", token: secret(TOKEN) } });
+  const sender = bench.start(settings);
+  await bench.spool.append(batchOf(5));
+  await until("the old token has failed three times", () => influx.requests.length >= 3);
+  assert.equal(sender.state.state, "Failing");
+  assert.equal(sender.state.reason, "TargetUnauthorized");
+  assert.equal(sender.backlog.lines, 5);
+  assert.equal(bench.log.of("failing").length, 1);
+
+  sender.update({ ...settings, credentials: { kind: "token", token: secret("the-new-one") } });
+  assert.equal(await sender.drain(never), true);
+  assert.equal(influx.stored.length, 5);
+  assert.equal(sender.state.state, "Delivering");
+  assert.deepEqual(bench.log.of("recovered"), ["main recovered"]);
+  assert.doesNotMatch(bench.everything(), new RegExp(`${TOKEN}|the-new-one`));
+});
+
+test("404 keeps the lines until the bucket exists", async () => {
+  await using influx = await FakeInflux.start({ version: "v2", database: "other" });
+  await using bench = new DeliveryBench();
+  const sender = bench.start(targetSettings({ url: influx.url }));
+  await bench.spool.append(batchOf(5));
+  await until("it was refused twice", () => influx.requests.length >= 2);
+  assert.equal(sender.state.reason, "TargetNotFound");
+  influx.options = { version: "v2", database: "metrics" };
+  assert.equal(await sender.drain(never), true);
+  assert.equal(influx.stored.length, 5);
+});
+
+for (const [what, fault] of Object.entries({
+  "a redirect": { status: 302, headers: { location: "https://login.example/" } },
+  "405": { status: 405 },
+  "a login page with status 200": { status: 200, body: "<!DOCTYPE html><html>" },
+  "a proxy's page with status 400": { status: 400, body: "<html>The plain HTTP request was sent to HTTPS port" },
+  "an unknown status": { status: 418 },
+})) {
+  test(`${what} is a wrong address: nothing is taken for delivered or refused`, async () => {
+    await using influx = await FakeInflux.start({ version: "v2" });
+    await using bench = new DeliveryBench();
+    influx.fault = { kind: "status", ...fault };
+    const sender = bench.start(targetSettings({ url: influx.url }));
+    await bench.spool.append(batchOf(5));
+    await until("it was refused twice", () => influx.requests.length >= 2);
+    assert.match(sender.state.reason ?? "", /^Target(?:NotFound|Rejecting)$/);
+    assert.equal(sender.backlog.lines, 5);
+    influx.fault = undefined;
+    assert.equal(await sender.drain(never), true);
+    assert.equal(influx.stored.length, 5);
+  });
+}
+
+test("a search for a bad line goes on where an outage interrupted it", async () => {
+  await using influx = await FakeInflux.start({ version: "v2" });
+  await using bench = new DeliveryBench();
+  const sender = bench.start(targetSettings({ url: influx.url }), { random: () => 0.01 });
+  const lines = Array.from({ length: 64 }, (_, index) => goodLine(index));
+  await bench.spool.append(batchFrom(lines.with(20, BAD_LINE)));
+  for (let outage = 0; outage < 4; outage++) {
+    await until("it is searching", () => influx.requests.length > outage * 2);
+    influx.faults.push({ kind: "status", status: 503 });
+  }
+  assert.equal(await sender.drain(never), true);
+  assert.equal(new Set(influx.stored).size, 63);
+  assert.equal(sender.state.rejectedLines, 1);
+  const searching = influx.requests.filter(({ status }) => status !== 503).length;
+  assert.ok(searching <= 1 + 2 * 6, `${searching} requests`);
+});
+
+test("credentials never show up, whatever the server sends back", async () => {
+  const password = "pa55-w0rd!";
+  const encoded = Buffer.from(`admin:${password}`).toString("base64");
+  await using influx = await FakeInflux.start({ version: "v1" });
+  await using bench = new DeliveryBench();
+  const sender = bench.start(
+    targetSettings({
+      url: influx.url,
+      protocol: { version: "v1", database: "metrics" },
+      credentials: { kind: "basic", username: "admin", password: secret(password) },
+    }),
+  );
+  influx.fault = { kind: "status", status: 403, body: `no right: Basic ${encoded}, that is admin and ${password}` };
+  await bench.spool.append(batchOf(1));
+  await until("it failed", () => sender.state.state === "Failing");
+  assert.match(bench.log.of("failing")[0] ?? "", /no right: Basic \[redacted\]/);
+  assert.equal(influx.requests[0]?.headers.authorization, `Basic ${encoded}`);
+  assert.equal(bench.everything().includes(password), false);
+  assert.equal(bench.everything().includes(encoded), false);
+});
+
+test("a token that cannot be a header is reported without the token", async () => {
+  await using influx = await FakeInflux.start({ version: "v2" });
+  await using bench = new DeliveryBench();
+  const sender = bench.start(
+    targetSettings({ url: influx.url, credentials: { kind: "token", token: secret(`${TOKEN}\n`) } }),
+  );
+  await bench.spool.append(batchOf(1));
+  await until("it failed", () => sender.state.state === "Failing");
+  assert.match(sender.state.detail ?? "", /authorization/);
+  assert.equal(bench.everything().includes(TOKEN), false);
+  assert.equal(influx.requests.length, 0);
+});
+
+test("a token does not go out in clear unless the settings say so", async () => {
+  await using influx = await FakeInflux.start({ version: "v2" });
+  await using bench = new DeliveryBench();
+  const sender = bench.start(targetSettings({ url: influx.url, tls: { mode: "Verify" } }));
+  await bench.spool.append(batchOf(1));
+  await until("it failed", () => sender.state.state === "Failing");
+  assert.match(sender.state.detail ?? "", /tls\.mode: Plaintext/);
+  assert.equal(influx.totalConnections, 0);
+});

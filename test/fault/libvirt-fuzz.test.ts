@@ -1,0 +1,222 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { LibvirtError } from "../../src/libvirt/errors.ts";
+import { encodePacket, PacketAssembler } from "../../src/libvirt/packet.ts";
+import { MESSAGE_TYPE, PROGRAM, STATUS } from "../../src/libvirt/protocol.ts";
+import {
+  readAuthTypes,
+  readControlInfo,
+  readCpuStats,
+  readDomainInfo,
+  readDomains,
+  readDomainStats,
+  readLifecycleEvent,
+  readVersion,
+  readXml,
+} from "../../src/libvirt/replies.ts";
+import { TypedParameterDecoder, writeTypedParameters } from "../../src/libvirt/typed-parameters.ts";
+import type { TypedValue } from "../../src/libvirt/types.ts";
+import { readRemoteError, writeDomain, writeRemoteError } from "../../src/libvirt/wire-types.ts";
+import type { XdrReader, XdrWriter } from "../../src/libvirt/xdr.ts";
+
+const PACKETS = 250_000;
+const SEED = Number(process.env["FUZZ_SEED"] ?? 20_261_124);
+/** What decoding may leave behind. The packets are small; one length that is believed would take more than this. */
+const GROWTH_BYTES = 64 * 1024 * 1024;
+/** Words that decoders like to stumble over. */
+const WORDS = [
+  0,
+  1,
+  3,
+  4,
+  27,
+  28,
+  80,
+  81,
+  16_384,
+  262_144,
+  262_145,
+  2 ** 22,
+  2 ** 25 + 5,
+  2 ** 31 - 1,
+  2 ** 31,
+  2 ** 32 - 1,
+];
+
+interface Reply {
+  readonly packet: Buffer;
+  readonly read: (payload: XdrReader) => unknown;
+}
+
+const parameters = new TypedParameterDecoder();
+const DOMAIN = { name: "default_web", uuid: "6b6f8c52-3f5e-4e2a-9a53-0c4f9c1f7a01", id: 3 };
+const PARAMS = new Map<string, TypedValue>([
+  ["state.state", 1],
+  ["cpu.time", 2n ** 53n + 1n],
+  ["balloon.current", 1_048_576n],
+  ["balloon.last-update", -1n],
+  ["net.count", 1],
+  ["net.0.name", "tap-web"],
+  ["net.0.rx.bytes", 2n ** 64n - 1n],
+  ["block.count", 1],
+  ["block.0.path", "/var/run/kubevirt-private/disks/root.img"],
+  ["block.0.wr.reqs", 256n],
+  ["load", 0.5],
+  ["vcpu.0.halted", true],
+]);
+
+/** Every payload that a daemon sends, with what reads it. */
+const REPLIES: readonly Reply[] = [
+  reply(readAuthTypes, (writer) => writer.array([0, 2], (type) => writer.uint(type))),
+  reply(readVersion, (writer) => writer.uhyper(9_000_000n)),
+  reply(readDomains, (writer) => {
+    const domains = [DOMAIN, DOMAIN, DOMAIN];
+    writer.array(domains, (domain) => {
+      writeDomain(writer, domain);
+    });
+    writer.uint(domains.length);
+  }),
+  reply(
+    (payload) => readDomainStats(payload, parameters),
+    (writer) => {
+      writer.array([1, 2, 3], () => {
+        writeDomain(writer, DOMAIN);
+        writeTypedParameters(writer, PARAMS);
+      });
+    },
+  ),
+  reply(readXml, (writer) => writer.string(`<domain>${"<disk/>".repeat(50)}</domain>`)),
+  reply(readDomainInfo, (writer) => writer.uint(1).uhyper(4096n).uhyper(2048n).uint(4).uhyper(77n)),
+  reply(
+    (payload) => readCpuStats(payload, parameters),
+    (writer) => {
+      writeTypedParameters(writer, PARAMS);
+      writer.int(3);
+    },
+  ),
+  reply(readControlInfo, (writer) => writer.uint(2).uint(0).uhyper(31_000n)),
+  reply(readLifecycleEvent, (writer) => {
+    writer.int(1);
+    writeDomain(writer, DOMAIN);
+    writer.int(5).int(0);
+  }),
+  reply(
+    (payload) => readRemoteError(payload, "DOMAIN_GET_XML_DESC"),
+    (writer) => {
+      writeRemoteError(writer, 42, "Domain not found: no domain with matching uuid");
+    },
+  ),
+];
+
+function reply(read: Reply["read"], write: (writer: XdrWriter) => unknown): Reply {
+  const header = { program: PROGRAM.REMOTE, procedure: 1, type: MESSAGE_TYPE.REPLY, serial: 1, status: STATUS.OK };
+  return { packet: encodePacket(header, (writer) => void write(writer)), read };
+}
+
+/** Numbers that are the same for the same seed (xorshift32); `below(n)` is 0 to n-1. */
+function generator(seed: number): (below: number) => number {
+  let state = seed | 1;
+  return (below) => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) % below;
+  };
+}
+
+function pick<Item>(items: readonly Item[], below: (limit: number) => number): Item {
+  const item = items[below(items.length)];
+  assert.ok(item !== undefined);
+  return item;
+}
+
+/** Where some word of a packet begins. */
+function word(packet: Buffer, below: (limit: number) => number): number {
+  return 4 * below(Math.floor(packet.length / 4));
+}
+
+type Mutation = (packet: Buffer, below: (limit: number) => number) => Buffer;
+
+const MUTATIONS: readonly Mutation[] = [
+  function flipBits(packet, below) {
+    for (let flips = 1 + below(8); flips > 0; flips--) {
+      const at = below(packet.length);
+      packet.writeUInt8(packet.readUInt8(at) ^ (1 << below(8)), at);
+    }
+    return packet;
+  },
+  function truncate(packet, below) {
+    return packet.subarray(0, below(packet.length));
+  },
+  function lieAboutALength(packet, below) {
+    packet.writeUInt32BE(pick(WORDS, below), word(packet, below));
+    return packet;
+  },
+  function splice(packet, below) {
+    const other = pick(REPLIES, below).packet;
+    return Buffer.concat([packet.subarray(0, word(packet, below)), other.subarray(word(other, below))]);
+  },
+  function repeatAPart(packet, below) {
+    const from = word(packet, below);
+    return Buffer.concat([packet, packet.subarray(from), packet.subarray(from)]);
+  },
+];
+
+/** Most mutants get a true length again, or few would come further than the assembler. */
+function withTrueLength(packet: Buffer): Buffer {
+  if (packet.length >= 4) packet.writeUInt32BE(packet.length, 0);
+  return packet;
+}
+
+void test(`${PACKETS} mutated packets are answers or protocol faults, in bounded memory`, (t) => {
+  t.diagnostic(`FUZZ_SEED=${SEED}`);
+  const below = generator(SEED);
+  const before = process.memoryUsage();
+  let answers = 0;
+  let faults = 0;
+  for (let count = 0; count < PACKETS; count++) {
+    const { packet, read } = pick(REPLIES, below);
+    let mutant = pick(MUTATIONS, below)(Buffer.from(packet), below);
+    if (below(4) === 0)
+      mutant = pick(MUTATIONS, below)(mutant.length < 4 ? Buffer.from(packet) : Buffer.from(mutant), below);
+    if (below(8) !== 0) mutant = withTrueLength(mutant);
+    const assembler = new PacketAssembler((_header, payload) => {
+      read(payload);
+      payload.done();
+      answers++;
+    });
+    try {
+      assembler.push(mutant);
+    } catch (error) {
+      if (!(error instanceof LibvirtError && error.code === "E_LIBVIRT_PROTOCOL")) {
+        assert.fail(
+          `packet ${count}, ${mutant.toString("hex")}: ${error instanceof Error ? String(error.stack) : String(error)}`,
+        );
+      }
+      faults++;
+    }
+    if (count % 10_000 === 0) assertBounded(before, count);
+  }
+  assertBounded(before, PACKETS);
+  t.diagnostic(`${answers} answers, ${faults} faults, the others were incomplete`);
+  assert.ok(faults > PACKETS / 5, "the mutants hardly reached the decoders");
+  assert.ok(answers > PACKETS / 50, "the mutants hardly passed the decoders");
+});
+
+function assertBounded(before: NodeJS.MemoryUsage, count: number): void {
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  const grown = heapUsed - before.heapUsed + (arrayBuffers - before.arrayBuffers);
+  // Garbage that is not collected yet counts too, therefore generously.
+  assert.ok(grown < GROWTH_BYTES * 4, `after ${count} packets ${grown} bytes more are in use`);
+}
+
+void test("the unharmed packets are answers", () => {
+  for (const { packet, read } of REPLIES) {
+    let answers = 0;
+    new PacketAssembler((_header, payload) => {
+      read(payload);
+      answers++;
+    }).push(packet);
+    assert.equal(answers, 1);
+  }
+});

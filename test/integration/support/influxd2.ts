@@ -1,0 +1,87 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { influxd2Path } from "../../../scripts/provision/cache.ts";
+import { parseCsv, type Row } from "./csv.ts";
+import { end, freePort, until } from "./process.ts";
+
+/** A real InfluxDB 2 with an organization, a bucket and a token, in a directory and on a port of its own. */
+export class Influxd2 implements AsyncDisposable {
+  readonly url: string;
+  readonly org = "tests";
+  readonly bucket = "telemetry";
+  readonly token = "a-token-of-the-tests";
+  readonly #dir: string;
+  readonly #child: ChildProcess;
+
+  private constructor(url: string, dir: string, child: ChildProcess) {
+    this.url = url;
+    this.#dir = dir;
+    this.#child = child;
+  }
+
+  static async start(): Promise<Influxd2> {
+    const dir = await mkdtemp(path.join(tmpdir(), "influxd2-"));
+    const port = await freePort();
+    const args = [
+      `--bolt-path=${dir}/influxd.bolt`,
+      `--engine-path=${dir}/engine`,
+      `--sqlite-path=${dir}/influxd.sqlite`,
+    ];
+    const child = spawn(
+      influxd2Path(),
+      [`--http-bind-address=127.0.0.1:${port}`, "--reporting-disabled", "--log-level=error", ...args],
+      {
+        stdio: "ignore",
+        env: { ...process.env, HOME: dir },
+      },
+    );
+    const server = new Influxd2(`http://127.0.0.1:${port}`, dir, child);
+    try {
+      await until(async () => (await fetch(`${server.url}/ping`)).ok || undefined, "influxd 2 to answer");
+      const { org, bucket, token } = server;
+      await server.#post(
+        "/api/v2/setup",
+        "application/json",
+        JSON.stringify({ username: "tests", password: "password-of-the-tests", org, bucket, token }),
+      );
+      return server;
+    } catch (error) {
+      await server[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** The points of a measurement, a row for each series and time with its tags and fields, times in RFC 3339. */
+  async points(measurement: string): Promise<Row[]> {
+    const flux = `from(bucket: "${this.bucket}") |> range(start: 0, stop: 2100-01-01T00:00:00Z) |> filter(fn: (r) => r._measurement == "${measurement}")`;
+    const values = parseCsv(await this.#post(`/api/v2/query?org=${this.org}`, "application/vnd.flux", flux));
+    const points = new Map<string, Record<string, string>>();
+    for (const { _field: field = "", _value: value = "", _time: time = "", ...rest } of values) {
+      const tags = Object.fromEntries(
+        Object.entries(rest).filter(
+          ([key]) => !["", "result", "table", "_start", "_stop", "_measurement"].includes(key),
+        ),
+      );
+      const series = JSON.stringify([time, tags]);
+      const point = points.get(series) ?? { time, ...tags };
+      point[field] = value;
+      points.set(series, point);
+    }
+    return [...points.values()];
+  }
+
+  async #post(path: string, type: string, body: string): Promise<string> {
+    const headers = { "content-type": type, authorization: `Token ${this.token}`, accept: "application/csv" };
+    const response = await fetch(this.url + path, { method: "POST", headers, body });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`influxd 2 answered ${response.status}: ${text}`);
+    return text;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await end(this.#child);
+    await rm(this.#dir, { recursive: true, force: true, maxRetries: 5 });
+  }
+}

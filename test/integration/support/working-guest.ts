@@ -1,0 +1,89 @@
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { kernelPath } from "../../../scripts/provision/cache.ts";
+import type { LibvirtHost } from "./libvirt-host.ts";
+import { run, until } from "./process.ts";
+
+/** What the guest does, so that its counters are known. */
+export const WORK = {
+  writeRequests: 256,
+  writeBytes: 1_048_576,
+  readRequests: 128,
+  readBytes: 524_288,
+  pings: 10,
+} as const;
+
+/** In the order of their dependencies. */
+const MODULES = [
+  "virtio_ring",
+  "virtio",
+  "virtio_pci_legacy_dev",
+  "virtio_pci_modern_dev",
+  "virtio_pci",
+  "virtio_balloon",
+  "virtio_blk",
+  "failover",
+  "net_failover",
+  "virtio_net",
+];
+
+const HOST_ADDRESS = "192.0.2.1";
+const GUEST_ADDRESS = "192.0.2.2";
+
+const INIT = `#!/bin/busybox sh
+/bin/busybox --install -s /bin
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+mount -t devtmpfs dev /dev
+for module in ${MODULES.join(" ")}; do insmod /modules/$module.ko; done
+sleep 1
+ip link set eth0 up
+ip addr add ${GUEST_ADDRESS}/24 dev eth0
+dd if=/dev/zero of=/dev/vda bs=4096 count=${WORK.writeRequests} oflag=direct
+dd if=/dev/vdb of=/dev/null bs=4096 count=${WORK.readRequests} iflag=direct
+ping -c ${WORK.pings} -i 0.1 ${HOST_ADDRESS}
+echo WORK DONE
+while true; do sleep 3600; done
+`;
+
+/**
+ * Boots a guest that writes to vda, reads from vdb, pings the host and then sleeps; returns when it has done so. The
+ * kernel looks at new disks by itself, so vda and vdb have some reads more than the work says.
+ */
+export async function bootWorkingGuest(host: LibvirtHost, name: string): Promise<{ readonly tap: string }> {
+  const dir = path.join(host.dir, name);
+  const root = path.join(dir, "root");
+  for (const directory of ["bin", "proc", "sys", "dev", "modules"])
+    await mkdir(path.join(root, directory), { recursive: true });
+  await run("cp", "/bin/busybox", path.join(root, "bin/busybox"));
+  for (const module of MODULES)
+    await run("cp", path.join(path.dirname(kernelPath()), "modules", `${module}.ko`), path.join(root, "modules/"));
+  await writeFile(path.join(root, "init"), INIT, { mode: 0o755 });
+  const initrd = path.join(dir, "initrd");
+  await run("sh", "-c", `cd ${root} && find . | cpio --quiet -o -H newc | gzip -1 > ${initrd}`);
+
+  const tap = await host.createTap();
+  await run("sysctl", "-q", "-w", `net.ipv6.conf.${tap}.disable_ipv6=1`).catch(() => undefined);
+  await run("ip", "address", "add", `${HOST_ADDRESS}/24`, "dev", tap);
+  const console = path.join(dir, "console");
+  await host.createGuest(name, {
+    paused: false,
+    memoryMiB: 96,
+    taps: [tap],
+    disks: [await host.createDisk(`${name}-a`, 4 * 1024 * 1024), await host.createDisk(`${name}-b`, 4 * 1024 * 1024)],
+    cdrom: true,
+    boot: { kernel: kernelPath(), initrd, console },
+  });
+  try {
+    await until(
+      async () => (await readFile(console, "utf8")).includes("WORK DONE") || undefined,
+      "the guest's work",
+      180_000,
+    );
+  } catch (error) {
+    throw new Error(`the guest did not do its work; its console: ${(await readFile(console, "utf8")).slice(-2_000)}`, {
+      cause: error,
+    });
+  }
+  return { tap };
+}

@@ -1,0 +1,116 @@
+import { inspect } from "node:util";
+import { systemClock, type Clock } from "../../src/lib/clock.ts";
+import type { LineBatch } from "../../src/spool/spool.ts";
+import { MemorySpool } from "../../src/spool/memory-spool.ts";
+import { Sender, type SenderObserver, type SenderOptions } from "../../src/delivery/sender.ts";
+import type { Secret, TargetSettings } from "../../src/delivery/target.ts";
+
+/** Settings of an InfluxDB 2 target that tries quickly. */
+export function targetSettings(change: Partial<TargetSettings> = {}): TargetSettings {
+  return {
+    name: "main",
+    url: "http://127.0.0.1:1",
+    protocol: { version: "v2", org: "org", bucket: "metrics" },
+    credentials: { kind: "none" },
+    tls: { mode: "Plaintext" },
+    flush: { intervalMs: 1, maxLines: 5_000, maxBytes: 2 << 20 },
+    timeoutMs: 10_000,
+    maxDrainLinesPerSecond: 10_000_000,
+    ...change,
+  };
+}
+
+export function secret(text: string): Secret {
+  return { reveal: () => text };
+}
+
+/** Valid lines with the numbers from `first` on; each is unlike every other. */
+export function batchOf(count: number, first = 0): LineBatch {
+  return batchFrom(Array.from({ length: count }, (_, index) => goodLine(first + index)));
+}
+
+export function batchFrom(lines: readonly string[]): LineBatch {
+  return { lines: lines.length, bytes: Buffer.from(lines.map((line) => `${line}\n`).join("")) };
+}
+
+export function goodLine(number: number): string {
+  return `vm_metrics,name=vm-${number} cpu_time=${number}i,up=true 17000000000000${String(number).padStart(5, "0")}`;
+}
+
+/** Everything that an observer was told, one text for each call. */
+export class ObserverLog implements SenderObserver {
+  readonly events: string[] = [];
+
+  delivered(target: string, lines: number): void {
+    this.events.push(`${target} delivered ${lines}`);
+  }
+
+  failing(target: string, reason: string, detail: string): void {
+    this.events.push(`${target} failing ${reason}: ${detail}`);
+  }
+
+  recovered(target: string): void {
+    this.events.push(`${target} recovered`);
+  }
+
+  rejected(target: string, lines: number, example: string): void {
+    this.events.push(`${target} rejected ${lines}: ${example}`);
+  }
+
+  of(kind: "delivered" | "failing" | "recovered" | "rejected"): string[] {
+    return this.events.filter((event) => event.split(" ")[1] === kind);
+  }
+}
+
+/** The real clock, but nobody sleeps longer than some milliseconds; what they asked for is noted. */
+export class HastyClock implements Clock {
+  readonly sleeps: number[] = [];
+
+  now(): number {
+    return systemClock.now();
+  }
+
+  monotonic(): number {
+    return systemClock.monotonic();
+  }
+
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    this.sleeps.push(ms);
+    return systemClock.sleep(Math.min(ms, 5), signal);
+  }
+}
+
+/** A spool and one sender over real HTTP. */
+export class DeliveryBench implements AsyncDisposable {
+  readonly log = new ObserverLog();
+  readonly clock = new HastyClock();
+  readonly spool = new MemorySpool({ maxBytes: 64 << 20, maxAgeMs: 3_600_000 }, systemClock);
+  readonly #senders: Sender[] = [];
+
+  start(settings: TargetSettings, options: Partial<SenderOptions> = {}): Sender {
+    const { clock, log: observer } = this;
+    const cursor = this.spool.cursor(settings.name);
+    const sender = new Sender(settings, cursor, { clock, observer, random: () => 0.5, ...options });
+    this.#senders.push(sender);
+    return sender;
+  }
+
+  /** All that could show up somewhere: events, states, and what an inspection prints. */
+  everything(): string {
+    const inspected = inspect(this.#senders, { depth: 10, showHidden: true });
+    return [...this.log.events, ...this.#senders.map(({ state }) => JSON.stringify(state)), inspected].join("\n");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#senders.map((sender) => sender.stop()));
+  }
+}
+
+/** Waits until it holds; fails with the text when it takes a minute. */
+export async function until(what: string, holds: () => boolean): Promise<void> {
+  const giveUpAt = performance.now() + 60_000;
+  while (!holds()) {
+    if (performance.now() > giveUpAt) throw new Error(`waited in vain until ${what}`);
+    await systemClock.sleep(2);
+  }
+}

@@ -1,0 +1,227 @@
+// A strict write endpoint of InfluxDB 1, 2 and 3 that can be told to fail. It follows the servers: what is stored of a
+// batch with a bad line, which statuses and bodies they answer with, what they call the parameters.
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createTlsServer, type ServerOptions } from "node:https";
+import type { AddressInfo, Socket } from "node:net";
+import { gunzipSync } from "node:zlib";
+
+export type Fault =
+  | {
+      readonly kind: "status";
+      readonly status: number;
+      readonly headers?: Readonly<Record<string, string>>;
+      readonly body?: string;
+    }
+  /** Takes the request and never answers. */
+  | { readonly kind: "hang" }
+  | { readonly kind: "reset" }
+  /** Answers one byte at a time, for ever. */
+  | { readonly kind: "trickle" }
+  /** Closes the connection in the middle of the answer. */
+  | { readonly kind: "cut" }
+  /** Stores the lines and closes the connection without an answer. */
+  | { readonly kind: "lostAck" };
+
+export interface FakeInfluxOptions {
+  readonly version: "v1" | "v2" | "v3";
+  /** The Authorization header that is let in; none is needed without. */
+  readonly authorization?: string;
+  /** Database or bucket; others answer 404. */
+  readonly database?: string;
+  /** Counted on the wire; more is answered with 413. */
+  readonly maxBodyBytes?: number;
+  readonly tls?: ServerOptions;
+  readonly basePath?: string;
+}
+
+export interface ReceivedRequest {
+  readonly path: string;
+  readonly query: Readonly<Record<string, string>>;
+  readonly headers: IncomingMessage["headers"];
+  readonly lines: readonly string[];
+  readonly status: number;
+}
+
+interface Reply {
+  readonly status: number;
+  readonly body?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+const NAME = String.raw`(?:[^,= \\"]|\\.|(?<!^)")+`;
+const VALUE = String.raw`(?:-?\d{1,19}i|-?\d+(?:\.\d+)?(?:e[+-]?\d+)?|true|false|"(?:[^"\\]|\\.)*")`;
+const LINE = new RegExp(
+  String.raw`^(?:[^, \\]|\\.)+(?:,${NAME}=${NAME})* ${NAME}=${VALUE}(?:,${NAME}=${VALUE})* -?\d{19}$`,
+  "u",
+);
+
+export class FakeInflux implements AsyncDisposable {
+  /** Used one after the other, one for each request. */
+  readonly faults: Fault[] = [];
+  /** Used for every request without one of its own. */
+  fault: Fault | undefined;
+  readonly requests: ReceivedRequest[] = [];
+  /** In the order of arrival, with repetitions. */
+  readonly stored: string[] = [];
+  options: FakeInfluxOptions;
+  openConnections = 0;
+  totalConnections = 0;
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+  readonly #timers = new Set<NodeJS.Timeout>();
+
+  private constructor(options: FakeInfluxOptions) {
+    this.options = options;
+    const listener = (request: IncomingMessage, response: ServerResponse): void => {
+      void this.#receive(request, response);
+    };
+    this.#server = options.tls === undefined ? createServer(listener) : createTlsServer(options.tls, listener);
+    this.#server.on("connection", (socket: Socket) => {
+      this.openConnections++;
+      this.totalConnections++;
+      this.#sockets.add(socket);
+      socket.on("error", () => undefined);
+      socket.on("close", () => {
+        this.openConnections--;
+        this.#sockets.delete(socket);
+      });
+    });
+  }
+
+  static async start(options: FakeInfluxOptions): Promise<FakeInflux> {
+    const fake = new FakeInflux(options);
+    await new Promise<void>((resolve) => fake.#server.listen(0, "127.0.0.1", resolve));
+    return fake;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  get url(): string {
+    const scheme = this.options.tls === undefined ? "http" : "https";
+    return `${scheme}://127.0.0.1:${this.port}${this.options.basePath ?? ""}`;
+  }
+
+  /** Closes the connections that are kept open, as a server does that finds them idle. */
+  closeConnections(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const timer of this.#timers) clearInterval(timer);
+    this.closeConnections();
+    await new Promise<void>((resolve) => {
+      this.#server.close(() => {
+        resolve();
+      });
+    });
+  }
+
+  async #receive(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const chunks: Buffer[] = [];
+    try {
+      for await (const chunk of request) chunks.push(chunk as Buffer);
+    } catch {
+      return;
+    }
+    const fault = this.faults.shift() ?? this.fault;
+    const body = Buffer.concat(chunks);
+    const url = new URL(request.url ?? "/", "http://fake");
+    const query = Object.fromEntries(url.searchParams);
+    const lines = linesOf(body);
+    const reply: Reply =
+      fault?.kind === "status" ? fault : (this.#refuse(request, url, body) ?? this.#write(lines, url, fault));
+    this.requests.push({ path: url.pathname, query, headers: request.headers, lines, status: reply.status });
+    if (fault === undefined || fault.kind === "status") {
+      response.writeHead(reply.status, { ...reply.headers });
+      response.end(reply.body);
+    } else this.#fail(fault, request.socket, response);
+  }
+
+  /** What the server says before it looks at a line. */
+  #refuse(request: IncomingMessage, url: URL, body: Buffer): Reply | undefined {
+    const { authorization, database, maxBodyBytes, basePath = "" } = this.options;
+    const path = url.pathname.startsWith(basePath) ? url.pathname.slice(basePath.length) : "";
+    const api = API[this.options.version].find((known) => known.path === path);
+    if (api === undefined) return { status: 404, body: "404 page not found" };
+    if (request.method !== "POST") return { status: 405 };
+    if (authorization !== undefined && request.headers.authorization !== authorization)
+      return { status: 401, body: '{"code":"unauthorized","message":"unauthorized access"}' };
+    if (maxBodyBytes !== undefined && body.length > maxBodyBytes) return { status: 413, body: "too large" };
+    if (request.headers["content-encoding"] !== "gzip") return { status: 400, body: '{"error":"not gzip"}' };
+    if (url.searchParams.get("precision") !== api.precision)
+      return { status: 400, body: '{"error":"invalid precision"}' };
+    if (database !== undefined && url.searchParams.get(api.database) !== database)
+      return { status: 404, body: `{"error":"database not found: \\"${String(url.searchParams.get(api.database))}\\""}` };
+    return undefined;
+  }
+
+  #write(lines: readonly string[], url: URL, fault: Fault | undefined): Reply {
+    if (fault !== undefined && fault.kind !== "lostAck") return { status: 0 };
+    const bad = lines.filter((line) => !LINE.test(line));
+    const partial = this.options.version === "v1" || url.searchParams.get("accept_partial") === "true";
+    if (bad.length === 0 || partial) this.stored.push(...lines.filter((line) => LINE.test(line)));
+    if (bad.length === 0) return { status: 204 };
+    const complaints = bad.map((line) => `unable to parse '${line}': invalid field format`).join("\n");
+    if (this.options.version === "v1")
+      return { status: 400, body: JSON.stringify({ error: `partial write: ${complaints} dropped=0` }) };
+    if (this.options.version === "v2")
+      return {
+        status: 400,
+        body: JSON.stringify({ code: "invalid", message: complaints }),
+        headers: { "content-type": "application/json; charset=utf-8" },
+      };
+    const data = bad.map((line) => ({
+      original_line: line,
+      line_number: lines.indexOf(line) + 1,
+      error_message: "invalid",
+    }));
+    const error = partial ? "partial write of line protocol occurred" : "parsing failed for write_lp endpoint";
+    return { status: 400, body: JSON.stringify({ error, data }) };
+  }
+
+  #fail(fault: Fault, socket: Socket, response: ServerResponse): void {
+    switch (fault.kind) {
+      case "reset":
+        socket.resetAndDestroy();
+        break;
+      case "lostAck":
+        socket.destroy();
+        break;
+      case "cut":
+        response.writeHead(400, { "content-length": "1000", "content-type": "application/json" });
+        response.write('{"error":"part');
+        setImmediate(() => socket.destroy());
+        break;
+      case "trickle": {
+        response.writeHead(400, { "content-type": "application/json" });
+        const timer = setInterval(() => response.write(" "), 5);
+        this.#timers.add(timer);
+        socket.on("close", () => {
+          clearInterval(timer);
+        });
+        break;
+      }
+      default:
+    }
+  }
+}
+
+const API = {
+  v1: [{ path: "/write", database: "db", precision: "ns" }],
+  v2: [{ path: "/api/v2/write", database: "bucket", precision: "ns" }],
+  v3: [
+    { path: "/api/v3/write_lp", database: "db", precision: "nanosecond" },
+    { path: "/api/v2/write", database: "bucket", precision: "ns" },
+  ],
+};
+
+/** The lines of all gzip members of a body. */
+function linesOf(body: Buffer): string[] {
+  try {
+    return gunzipSync(body).toString().split("\n").filter(Boolean);
+  } catch {
+    return [];
+  }
+}
