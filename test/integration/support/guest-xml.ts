@@ -15,7 +15,7 @@ export interface GuestOptions {
 export function domainXml(name: string, guest: GuestOptions): string {
   const boot =
     guest.boot &&
-    `<kernel>${guest.boot.kernel}</kernel><initrd>${guest.boot.initrd}</initrd><cmdline>console=ttyS0 panic=1</cmdline>`;
+    `<kernel>${guest.boot.kernel}</kernel><initrd>${guest.boot.initrd}</initrd><cmdline>console=ttyS0 panic=1 ipv6.disable=1</cmdline>`;
   const disks = guest.disks.map(
     (file, index) => `
     <disk type='file' device='disk'>

@@ -27,8 +27,9 @@ const MODULES = [
   "virtio_net",
 ];
 
-const HOST_ADDRESS = "192.0.2.1";
-const GUEST_ADDRESS = "192.0.2.2";
+/** Addresses for documentation, so no real network has them; some sandboxes use 192.0.2.0/24. */
+const HOST_ADDRESS = "198.51.100.1";
+const GUEST_ADDRESS = "198.51.100.2";
 
 const INIT = `#!/bin/busybox sh
 /bin/busybox --install -s /bin
@@ -38,7 +39,7 @@ mount -t devtmpfs dev /dev
 for module in ${MODULES.join(" ")}; do insmod /modules/$module.ko; done
 sleep 1
 ip link set eth0 up
-ip addr add ${GUEST_ADDRESS}/24 dev eth0
+ip addr add ${GUEST_ADDRESS}/30 dev eth0
 dd if=/dev/zero of=/dev/vda bs=4096 count=${WORK.writeRequests} oflag=direct
 dd if=/dev/vdb of=/dev/null bs=4096 count=${WORK.readRequests} iflag=direct
 ping -c ${WORK.pings} -i 0.1 ${HOST_ADDRESS}
@@ -64,7 +65,7 @@ export async function bootWorkingGuest(host: LibvirtHost, name: string): Promise
 
   const tap = await host.createTap();
   await run("sysctl", "-q", "-w", `net.ipv6.conf.${tap}.disable_ipv6=1`).catch(() => undefined);
-  await run("ip", "address", "add", `${HOST_ADDRESS}/24`, "dev", tap);
+  await run("ip", "address", "add", `${HOST_ADDRESS}/30`, "dev", tap);
   const console = path.join(dir, "console");
   await host.createGuest(name, {
     paused: false,

@@ -1,0 +1,100 @@
+import type { Clock } from "../lib/clock.ts";
+import type { FailureReason } from "./outcome.ts";
+
+/** What a sender tells of its work. Texts hold no credentials. */
+export interface SenderObserver {
+  delivered(target: string, lines: number, durationMs: number): void;
+  /** The target stopped taking lines, or stopped for another reason than before. The lines wait. */
+  failing(target: string, reason: FailureReason, detail: string): void;
+  recovered(target: string): void;
+  /** Lines that the target refuses for good. */
+  rejected(target: string, lines: number, example: string): void;
+}
+
+export interface SenderState {
+  /** Idle: nothing has been sent yet. Delivering: the last request was answered. Failing: it was not, or not usefully. */
+  readonly state: "Idle" | "Delivering" | "Failing";
+  /** Milliseconds since the epoch at which the state began. */
+  readonly sinceMs: number;
+  /** Of a failing target only. */
+  readonly reason: FailureReason | undefined;
+  readonly detail: string | undefined;
+  readonly deliveredLines: number;
+  readonly rejectedLines: number;
+  /** Lost to a cap of the spool. */
+  readonly droppedLines: number;
+  readonly requests: number;
+  readonly sentBytes: number;
+  /** Failures since the last useful answer. */
+  readonly consecutiveFailures: number;
+  /** Milliseconds since the epoch; undefined before the first success. */
+  readonly lastSuccessMs: number | undefined;
+  /** How many lines a request may hold at the moment. */
+  readonly batchLines: number;
+}
+
+type Recorded = Omit<SenderState, "droppedLines" | "batchLines">;
+
+/** Keeps count of what became of the requests, and tells the observer of transitions. */
+export class SenderRecord {
+  readonly #target: () => string;
+  readonly #observer: SenderObserver;
+  readonly #clock: Clock;
+  #recorded: Recorded;
+
+  constructor(target: () => string, observer: SenderObserver, clock: Clock) {
+    this.#target = target;
+    this.#observer = observer;
+    this.#clock = clock;
+    this.#recorded = {
+      state: "Idle",
+      sinceMs: clock.now(),
+      reason: undefined,
+      detail: undefined,
+      deliveredLines: 0,
+      rejectedLines: 0,
+      requests: 0,
+      sentBytes: 0,
+      consecutiveFailures: 0,
+      lastSuccessMs: undefined,
+    };
+  }
+
+  get state(): Recorded {
+    return this.#recorded;
+  }
+
+  request(bytes: number): void {
+    this.#note({ requests: this.#recorded.requests + 1, sentBytes: this.#recorded.sentBytes + bytes });
+  }
+
+  /** The target said something about the lines themselves. */
+  answered(): void {
+    const { state } = this.#recorded;
+    this.#note({ consecutiveFailures: 0 });
+    if (state === "Delivering") return;
+    this.#note({ state: "Delivering", sinceMs: this.#clock.now(), reason: undefined, detail: undefined });
+    if (state === "Failing") this.#observer.recovered(this.#target());
+  }
+
+  taken(lines: number, durationMs: number): void {
+    this.#note({ deliveredLines: this.#recorded.deliveredLines + lines, lastSuccessMs: this.#clock.now() });
+    this.#observer.delivered(this.#target(), lines, durationMs);
+  }
+
+  rejected(lines: number, example: string): void {
+    this.#note({ rejectedLines: this.#recorded.rejectedLines + lines });
+    this.#observer.rejected(this.#target(), lines, example);
+  }
+
+  failed(reason: FailureReason, detail: string): void {
+    const before = this.#recorded;
+    this.#note({ state: "Failing", reason, detail, consecutiveFailures: before.consecutiveFailures + 1 });
+    if (before.state !== "Failing") this.#note({ sinceMs: this.#clock.now() });
+    if (before.reason !== reason) this.#observer.failing(this.#target(), reason, detail);
+  }
+
+  #note(change: Partial<Recorded>): void {
+    this.#recorded = { ...this.#recorded, ...change };
+  }
+}

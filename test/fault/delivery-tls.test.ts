@@ -1,0 +1,89 @@
+import assert from "node:assert/strict";
+import { after, before, suite, test } from "node:test";
+import type { TargetSettings } from "../../src/delivery/target.ts";
+import { CertificateAuthority, type KeyPair } from "../support/certificates.ts";
+import { batchOf, DeliveryBench, secret, targetSettings, until } from "../support/delivery.ts";
+import { FakeInflux } from "../support/fake-influx.ts";
+
+const available = CertificateAuthority.available();
+if (!available && process.env["CI"] === "true") throw new Error("openssl is missing: install it");
+if (!available) console.error("SKIPPED: delivery over TLS, because openssl is missing");
+
+suite("delivery over TLS", { skip: !available }, () => {
+  let authority: CertificateAuthority;
+  let forAddress: KeyPair;
+  let forName: KeyPair;
+  let client: KeyPair;
+
+  before(() => {
+    authority = new CertificateAuthority("test authority");
+    forAddress = authority.issue("address", "IP:127.0.0.1");
+    forName = authority.issue("name", "DNS:influx.example");
+    client = authority.issue("client", "DNS:agent.example");
+  });
+  after(() => {
+    authority[Symbol.dispose]();
+  });
+
+  /** What becomes of five lines: undefined when they arrive, else what the sender reports. */
+  async function deliver(server: FakeInflux, tls: TargetSettings["tls"]): Promise<string | undefined> {
+    await using bench = new DeliveryBench();
+    const credentials = { kind: "token", token: secret("a-token-for-tls") } as const;
+    const sender = bench.start(targetSettings({ url: server.url, tls, credentials }));
+    await bench.spool.append(batchOf(5));
+    await until("it is decided", () => sender.state.state !== "Idle");
+    assert.equal(bench.everything().includes("a-token-for-tls"), false);
+    assert.equal(bench.everything().includes("PRIVATE KEY"), false);
+    assert.equal(server.stored.length, sender.state.state === "Failing" ? 0 : 5);
+    return sender.state.detail;
+  }
+
+  test("Verify trusts the authority of the settings", async () => {
+    await using influx = await FakeInflux.start({ version: "v2", tls: forAddress });
+    assert.equal(await deliver(influx, { mode: "Verify", ca: authority.cert }), undefined);
+  });
+
+  test("Verify refuses an unknown authority and says what to do; nothing was sent", async () => {
+    await using influx = await FakeInflux.start({ version: "v2", tls: forAddress });
+    assert.match((await deliver(influx, { mode: "Verify" })) ?? "", /certificate is of no known authority: set tls\.caRef/);
+    assert.equal(influx.requests.length, 0);
+    using stranger = new CertificateAuthority("stranger");
+    assert.match((await deliver(influx, { mode: "Verify", ca: stranger.cert })) ?? "", /set tls\.caRef/);
+    assert.equal(influx.requests.length, 0);
+  });
+
+  test("Insecure takes any certificate", async () => {
+    await using influx = await FakeInflux.start({ version: "v2", tls: forName });
+    assert.equal(await deliver(influx, { mode: "Insecure" }), undefined);
+  });
+
+  test("a certificate for another name needs serverName", async () => {
+    await using influx = await FakeInflux.start({ version: "v2", tls: forName });
+    assert.match((await deliver(influx, { mode: "Verify", ca: authority.cert })) ?? "", /set tls\.serverName/);
+    const named = { mode: "Verify", ca: authority.cert, serverName: "influx.example" } as const;
+    assert.equal(await deliver(influx, named), undefined);
+  });
+
+  test("a client certificate opens a server that asks for one", async () => {
+    const tls = { ...forAddress, ca: authority.cert, requestCert: true, rejectUnauthorized: true };
+    await using influx = await FakeInflux.start({ version: "v2", tls });
+    const anonymous = { mode: "Verify", ca: authority.cert } as const;
+    assert.notEqual(await deliver(influx, anonymous), undefined);
+    assert.equal(await deliver(influx, { ...anonymous, cert: client.cert, key: secret(client.key) }), undefined);
+  });
+
+  test("a certificate that is none is a fault of the settings", async () => {
+    await using influx = await FakeInflux.start({ version: "v2", tls: forAddress });
+    assert.match((await deliver(influx, { mode: "Verify", cert: "none", key: secret("none") })) ?? "", /PEM/i);
+  });
+
+  test("https to a server without TLS says so", async () => {
+    await using influx = await FakeInflux.start({ version: "v2" });
+    await using bench = new DeliveryBench();
+    const url = influx.url.replace("http:", "https:");
+    const sender = bench.start(targetSettings({ url, tls: { mode: "Verify" } }));
+    await bench.spool.append(batchOf(1));
+    await until("it failed", () => sender.state.state === "Failing");
+    assert.match(sender.state.detail ?? "", /does not speak TLS|wrong version number|packet length/i);
+  });
+});
