@@ -84,6 +84,7 @@ export class BulkStats {
     const { session, groups, deadline, patienceMs } = request;
     const call = this.#call(session, groups, Number.POSITIVE_INFINITY);
     const answered = new AbortController();
+    const isAnswered = (): boolean => answered.signal.aborted;
     const settled = call.then(
       (stats) => ({ stats }),
       (error: unknown) => ({ error }),
@@ -98,13 +99,13 @@ export class BulkStats {
         throw new LibvirtError("E_LIBVIRT_TIMEOUT", "the bulk statistics did not come within the cycle's timeout");
       }
       await this.#clock.sleep(Math.min(waitMs, leftMs), answered.signal);
-      if (answered.signal.aborted) {
+      if (isAnswered()) {
         const outcome = await settled;
         if ("error" in outcome) throw outcome.error;
         return outcome.stats;
       }
       const suspects = await this.#newSuspects(request);
-      if (suspects.length > 0 && !answered.signal.aborted) {
+      if (suspects.length > 0 && !isAnswered()) {
         this.#hold(session, suspects, settled);
         return undefined;
       }

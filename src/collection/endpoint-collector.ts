@@ -21,7 +21,7 @@ import {
 } from "./sample-mapping.ts";
 
 /** What the enabled measurements need; less is asked of the host when less is needed. */
-export interface CollectionNeeds {
+interface CollectionNeeds {
   readonly devices: boolean;
   /** Balloon details, and user and system time apart. */
   readonly totals: boolean;

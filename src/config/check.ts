@@ -1,4 +1,4 @@
-import { PATTERN_HELP } from "./schema.ts";
+import { PATTERN_HELP } from "./schema-parts.ts";
 
 /** The part of JSON schema that a structural CRD schema allows and ours uses. */
 export interface Schema {
@@ -112,7 +112,7 @@ function checkString(schema: Schema, value: string, path: Path, report: (finding
       report({ path, message: `must be ${schema.enum.map((one) => `\`${one}\``).join(" or ")}` });
     return;
   }
-  const length = [...value].length;
+  const length = Array.from(value).length;
   if (schema.minLength !== undefined && length < schema.minLength) report({ path, message: "must not be empty" });
   else if (schema.maxLength !== undefined && length > schema.maxLength) {
     report({ path, message: `must have ${schema.maxLength} characters at most, has ${length}` });
@@ -174,9 +174,9 @@ function unknownField(key: string, known: readonly string[]): string {
 function editDistance(a: string, b: string): number {
   const target = b.slice(0, 64);
   let row = Array.from({ length: target.length + 1 }, (_, index) => index);
-  for (const [i, left] of [...a.slice(0, 64)].entries()) {
+  for (const [i, left] of Array.from(a.slice(0, 64)).entries()) {
     const next = [i + 1];
-    for (const [j, right] of [...target].entries()) {
+    for (const [j, right] of Array.from(target).entries()) {
       const replace = (row[j] ?? 0) + (left === right ? 0 : 1);
       next.push(Math.min(replace, (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1));
     }

@@ -65,10 +65,11 @@ export class ConfigFile {
   }
 
   async follow(listener: ConfigListener, signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
+    const ended = (): boolean => signal.aborted;
+    while (!ended()) {
       this.#wake = new AbortController();
       await this.#clock.sleep(POLL_MS, AbortSignal.any([signal, this.#wake.signal]));
-      if (!signal.aborted) await this.#look(listener);
+      if (!ended()) await this.#look(listener);
     }
   }
 

@@ -19,7 +19,7 @@ const HOUR_MS = 3_600_000;
 const MINUTE_MS = 60_000;
 
 /** Tags of the data contract, which no static tag may take. */
-export const RESERVED_TAGS = [
+const RESERVED_TAGS = [
   "VMID",
   "name",
   "uuid",

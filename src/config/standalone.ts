@@ -1,7 +1,7 @@
 import type { Path } from "./check.ts";
 
 /** Fields that mean nothing without Kubernetes. Given in a file they are refused rather than silently without effect. */
-const CLUSTER_ONLY: readonly Path[] = [
+export const CLUSTER_ONLY: readonly Path[] = [
   ["nodeSelector"],
   ["namespaces"],
   ["vmSelector"],

@@ -10,7 +10,7 @@ const GZIP_LEVEL = 1;
 const NEWLINE = 10;
 
 /** Frames of this size let a sender fill a request up to its limits without opening one. */
-export const FRAME_LIMITS = { maxLines: 1_000, maxBytes: 512 * 1024 };
+const FRAME_LIMITS = { maxLines: 1_000, maxBytes: 512 * 1024 };
 
 /** One gzip member, in memory of exactly its size: zlib hands out a slice that keeps a whole chunk alive. */
 export async function compressLines(lines: Uint8Array): Promise<Uint8Array> {

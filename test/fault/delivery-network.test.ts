@@ -17,7 +17,10 @@ test("a port where nothing listens: the lines wait and arrive when something doe
   const sender = bench.start(targetSettings({ url }));
   await bench.spool.append(batchOf(3));
   await until("it failed twice", () => sender.state.consecutiveFailures >= 2);
-  assert.match(bench.log.of("failing")[0] ?? "", /^main failing TargetUnreachable: .*ECONNREFUSED.*nothing listens there/);
+  assert.match(
+    bench.log.of("failing")[0] ?? "",
+    /^main failing TargetUnreachable: .*ECONNREFUSED.*nothing listens there/,
+  );
   sender.update(targetSettings({ url: influx.url }));
   assert.equal(await sender.drain(never), true);
   assert.equal(influx.stored.length, 3);

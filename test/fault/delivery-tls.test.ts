@@ -45,7 +45,10 @@ suite("delivery over TLS", { skip: !available }, () => {
 
   test("Verify refuses an unknown authority and says what to do; nothing was sent", async () => {
     await using influx = await FakeInflux.start({ version: "v2", tls: forAddress });
-    assert.match((await deliver(influx, { mode: "Verify" })) ?? "", /certificate is of no known authority: set tls\.caRef/);
+    assert.match(
+      (await deliver(influx, { mode: "Verify" })) ?? "",
+      /certificate is of no known authority: set tls\.caRef/,
+    );
     assert.equal(influx.requests.length, 0);
     using stranger = new CertificateAuthority("stranger");
     assert.match((await deliver(influx, { mode: "Verify", ca: stranger.cert })) ?? "", /set tls\.caRef/);

@@ -47,11 +47,9 @@ export class CertificateAuthority implements Disposable {
     writeFileSync(config, "[req]\ndistinguished_name = name\n[name]\n");
     const [cert, key] = [this.#file(`${file}.crt`), this.#file(`${file}.key`)];
     const kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"];
-    execFileSync(
-      "openssl",
-      ["req", "-x509", "-config", config, ...kind, "-keyout", key, "-out", cert, ...options],
-      { stdio: "pipe" },
-    );
+    execFileSync("openssl", ["req", "-x509", "-config", config, ...kind, "-keyout", key, "-out", cert, ...options], {
+      stdio: "pipe",
+    });
     return { cert: readFileSync(cert, "utf8"), key: readFileSync(key, "utf8") };
   }
 

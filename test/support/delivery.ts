@@ -38,7 +38,7 @@ export function goodLine(number: number): string {
 }
 
 /** Everything that an observer was told, one text for each call. */
-export class ObserverLog implements SenderObserver {
+class ObserverLog implements SenderObserver {
   readonly events: string[] = [];
 
   delivered(target: string, lines: number): void {
@@ -63,7 +63,7 @@ export class ObserverLog implements SenderObserver {
 }
 
 /** The real clock, but nobody sleeps longer than some milliseconds; what they asked for is noted. */
-export class HastyClock implements Clock {
+class HastyClock implements Clock {
   readonly sleeps: number[] = [];
 
   now(): number {

@@ -153,7 +153,10 @@ export class FakeInflux implements AsyncDisposable {
     if (url.searchParams.get("precision") !== api.precision)
       return { status: 400, body: '{"error":"invalid precision"}' };
     if (database !== undefined && url.searchParams.get(api.database) !== database)
-      return { status: 404, body: `{"error":"database not found: \\"${String(url.searchParams.get(api.database))}\\""}` };
+      return {
+        status: 404,
+        body: `{"error":"database not found: \\"${String(url.searchParams.get(api.database))}\\""}`,
+      };
     return undefined;
   }
 

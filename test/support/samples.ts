@@ -1,6 +1,6 @@
 import type { DiskSample, DomainSample, NicSample } from "../../src/collection/domain-sample.ts";
 
-export const UUID = "6b6f8c52-3f5e-4e2a-9a53-0c4f9c1f7a01";
+const UUID = "6b6f8c52-3f5e-4e2a-9a53-0c4f9c1f7a01";
 
 export function nic(device: string, overrides: Partial<NicSample> = {}): NicSample {
   return {

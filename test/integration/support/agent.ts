@@ -86,11 +86,7 @@ export class RunningAgent implements AsyncDisposable {
   }
 }
 
-export function configText({
-  targets,
-  interval = "1s",
-  spec = "",
-}: Pick<AgentRun, "targets" | "interval" | "spec">): string {
+function configText({ targets, interval = "1s", spec = "" }: Pick<AgentRun, "targets" | "interval" | "spec">): string {
   return `apiVersion: kubevirt-telemetry.io/v1alpha1
 kind: TelemetryConfig
 metadata:

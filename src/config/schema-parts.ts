@@ -1,0 +1,150 @@
+import { Type, type TSchema, type TStringOptions } from "typebox";
+import { DURATION_PATTERN } from "../lib/duration.ts";
+
+export const FAMILIES = ["Metrics", "Features", "Devices", "Totals"] as const;
+
+/** What a value that breaks a pattern should look like, in the words of an error message. */
+export const PATTERN_HELP = new Map<string, string>();
+
+function described(pattern: string, help: string): string {
+  PATTERN_HELP.set(pattern, help);
+  return pattern;
+}
+
+const DURATION = described(DURATION_PATTERN, "a duration such as 5s, 500ms or 1h30m");
+export const DNS_LABEL = described(
+  "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
+  "a DNS label: lower-case letters, digits and dashes",
+);
+const OBJECT_NAME = described(
+  "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$",
+  "the name of an object: lower-case letters, digits, dashes and dots",
+);
+const DATA_KEY = described(
+  "^[-._a-zA-Z0-9]+$",
+  "a key of a Secret or ConfigMap: letters, digits, dashes, dots and underscores",
+);
+const NAMESPACE = described(
+  "^([a-z0-9]([-a-z0-9]*[a-z0-9])?|[a-z0-9][-a-z0-9]*\\*|\\*)$",
+  "a namespace name; a `*` may stand at its end",
+);
+export const TAG_KEY = described(
+  "^[A-Za-z_][A-Za-z0-9_]{0,63}$",
+  "a tag key: a letter or underscore, then letters, digits and underscores, 64 at most",
+);
+
+type Options = TStringOptions & { readonly description: string };
+
+export const text = (options: Options) => Type.String({ minLength: 1, maxLength: 256, ...options });
+export const name = (description: string) => text({ description, maxLength: 253, pattern: OBJECT_NAME });
+export const dataKey = (description: string, key: string) =>
+  text({ description, default: key, maxLength: 253, pattern: DATA_KEY });
+export const duration = (options: Options) => Type.String({ maxLength: 32, pattern: DURATION, ...options });
+export const integer = (description: string, defaultValue: number, minimum: number, maximum: number) =>
+  Type.Integer({ description, default: defaultValue, minimum, maximum });
+export const choice = <const Values extends readonly string[]>(
+  values: Values,
+  description: string,
+  defaultValue?: Values[number],
+) =>
+  Type.Unsafe<Values[number]>({
+    type: "string",
+    enum: values,
+    description,
+    ...(defaultValue !== undefined && { default: defaultValue }),
+  });
+export const list = <Item extends TSchema>(
+  item: Item,
+  options: { description: string; maxItems: number; minItems?: number; default?: unknown },
+) => Type.Array(item, options);
+/** A map of strings. `keyPattern` is not of OpenAPI: the CRD says it as a rule. */
+export const map = (options: {
+  description: string;
+  maxProperties: number;
+  valueMaxLength: number;
+  keyPattern: string;
+}) =>
+  Type.Unsafe<Readonly<Record<string, string>>>({
+    type: "object",
+    description: options.description,
+    default: {},
+    maxProperties: options.maxProperties,
+    "x-key-pattern": options.keyPattern,
+    additionalProperties: { type: "string", minLength: 1, maxLength: options.valueMaxLength },
+  });
+
+export const labelSelector = (description: string) =>
+  Type.Object(
+    {
+      matchLabels: Type.Optional(
+        Type.Unsafe<Readonly<Record<string, string>>>({
+          type: "object",
+          description: "Labels and the values that they must have.",
+          maxProperties: 16,
+          additionalProperties: { type: "string", maxLength: 63 },
+        }),
+      ),
+      matchExpressions: Type.Optional(
+        list(
+          Type.Object({
+            key: text({ description: "Label key.", maxLength: 317 }),
+            operator: choice(["In", "NotIn", "Exists", "DoesNotExist"], "How the label is compared."),
+            values: Type.Optional(
+              list(Type.String({ maxLength: 63 }), { description: "Values for In and NotIn.", maxItems: 64 }),
+            ),
+          }),
+          { description: "Requirements that must all hold.", maxItems: 16 },
+        ),
+      ),
+    },
+    { description },
+  );
+
+export const namespaces = (description: string) =>
+  Type.Object(
+    {
+      include: Type.Optional(
+        list(text({ description: "Name.", maxLength: 63, pattern: NAMESPACE }), {
+          description: "Only these namespaces.",
+          maxItems: 64,
+        }),
+      ),
+      exclude: Type.Optional(
+        list(text({ description: "Name.", maxLength: 63, pattern: NAMESPACE }), {
+          description: "All but these namespaces.",
+          maxItems: 64,
+        }),
+      ),
+    },
+    { description },
+  );
+
+export const families = (description: string, extra: { default?: readonly string[] } = {}) =>
+  list(choice(FAMILIES, "Family."), { description, minItems: 1, maxItems: 16, ...(extra as { default?: unknown }) });
+
+export const tagSources = (what: string) =>
+  list(
+    Type.Object({
+      key: text({ description: `Key of the ${what}.`, maxLength: 317 }),
+      tag: Type.Optional(
+        text({
+          description: "Tag key; the key with `_` for what a tag key cannot have, if not given.",
+          maxLength: 64,
+          pattern: TAG_KEY,
+        }),
+      ),
+    }),
+    { description: `VMI ${what}s that become tags.`, maxItems: 16, default: [] },
+  );
+
+export const secretKeyRef = (description: string) =>
+  Type.Object(
+    { name: name("Secret in the agent's own namespace."), key: dataKey("Key in the Secret.", "token") },
+    { description },
+  );
+
+export const objectKeyRef = (what: string) =>
+  Type.Object(
+    { name: name(`${what} in the agent's own namespace.`), key: dataKey("Key with the PEM text.", "ca.crt") },
+    { description: `A ${what}.` },
+  );
