@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import { globSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { test } from "node:test";
+
+/**
+ * Who may import whom below src. A part may import itself, what stands here, and nothing else. The pipeline runs
+ * discovery -> collection -> measurement -> spool -> delivery, and a stage knows only what is to its left.
+ */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  lib: [],
+  errors: [],
+  version: [],
+  log: [],
+  // Could be published by itself.
+  libvirt: [],
+  config: ["errors", "lib"],
+  discovery: ["errors", "lib", "libvirt"],
+  collection: ["discovery", "errors", "lib", "libvirt"],
+  measurement: ["collection"],
+  spool: ["lib"],
+  delivery: ["errors", "lib", "spool"],
+  simulator: ["lib", "libvirt"],
+  // Composition roots and what only they use.
+  outputs: ["collection", "config", "delivery", "lib", "measurement", "spool"],
+  "agent-log": ["collection", "delivery", "lib", "log"],
+  agent: ["agent-log", "collection", "config", "discovery", "errors", "lib", "log", "outputs", "version"],
+  commands: ["agent", "config", "errors", "log", "simulator"],
+  main: ["commands", "errors", "log", "version"],
+};
+
+const SRC = path.join(import.meta.dirname, "../src");
+
+/** File below src -> the files of src that it imports. */
+const imports = new Map(
+  globSync("**/*.ts", { cwd: SRC }).map((file) => {
+    const text = readFileSync(path.join(SRC, file), "utf8");
+    const found = [...text.matchAll(/\b(?:from|import)\s*\(?\s*"(\.[^"]+)"/g)].map(([, to = ""]) =>
+      path.join(path.dirname(file), to),
+    );
+    return [file, found.filter((to) => to.endsWith(".ts"))];
+  }),
+);
+
+/** `libvirt` for `libvirt/xdr.ts`, `agent` for `agent.ts`. */
+function partOf(file: string): string {
+  return file.split("/")[0]?.replace(/\.ts$/, "") ?? "";
+}
+
+test("every part of src is in the table, and the table has no other", () => {
+  assert.deepEqual([...new Set([...imports.keys()].map(partOf))].sort(), Object.keys(MAY_IMPORT).sort());
+});
+
+test("imports go one way only", () => {
+  const wrong = [...imports].flatMap(([file, targets]) =>
+    targets
+      .filter((to) => partOf(to) !== partOf(file) && MAY_IMPORT[partOf(file)]?.includes(partOf(to)) !== true)
+      .map((to) => `${file} imports ${to}`),
+  );
+  assert.deepEqual(wrong, []);
+});
+
+test("no file imports itself by way of others", () => {
+  const done = new Set<string>();
+  const cycles: string[] = [];
+  const visit = (file: string, trail: readonly string[]): void => {
+    if (trail.includes(file)) cycles.push([...trail.slice(trail.indexOf(file)), file].join(" -> "));
+    else if (!done.has(file)) for (const to of imports.get(file) ?? []) visit(to, [...trail, file]);
+    done.add(file);
+  };
+  for (const file of imports.keys()) visit(file, []);
+  assert.deepEqual(cycles, []);
+});
+
+test("only main.ts ends the process and listens for signals", () => {
+  const offenders = [...imports.keys()].filter(
+    (file) =>
+      file !== "main.ts" && /process\.exit\b|process\.exitCode/.test(readFileSync(path.join(SRC, file), "utf8")),
+  );
+  assert.deepEqual(offenders, []);
+});
