@@ -1,0 +1,123 @@
+import assert from "node:assert/strict";
+import { mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterEach, beforeEach, test } from "node:test";
+import { LauncherSockets } from "../../../src/discovery/launcher-sockets.ts";
+import { systemClock } from "../../../src/lib/clock.ts";
+import { FakeClock } from "../../support/fake-clock.ts";
+
+let pods: string;
+let clock: FakeClock;
+let sockets: LauncherSockets;
+
+beforeEach(async () => {
+  pods = await mkdtemp(path.join(tmpdir(), "pods-"));
+  clock = new FakeClock();
+  sockets = new LauncherSockets(pods, clock);
+});
+
+afterEach(() => rm(pods, { recursive: true, force: true }));
+
+function volume(podUid: string, name: string): string {
+  return path.join(pods, podUid, "volumes/kubernetes.io~empty-dir", name);
+}
+
+/** Files stand for sockets: only their names count here. */
+async function launcher(podUid: string, ...names: string[]): Promise<void> {
+  await mkdir(volume(podUid, "libvirt-runtime"), { recursive: true });
+  await mkdir(volume(podUid, "sockets"), { recursive: true });
+  for (const name of names) await writeFile(path.join(volume(podUid, "libvirt-runtime"), name), "");
+}
+
+async function found(): Promise<string[]> {
+  await sockets.scan();
+  return sockets.launchers.map(({ podUid, socket }) => `${podUid}: ${path.basename(socket)}`);
+}
+
+test("launchers of all KubeVirt versions are found, other pods are not", async () => {
+  await launcher("new", "virtqemud-sock", "virtqemud.conf");
+  await launcher("old", "libvirt-sock", "libvirt-admin-sock");
+  await mkdir(path.join(pods, "web/volumes/kubernetes.io~empty-dir/cache"), { recursive: true });
+  assert.deepEqual(await found(), ["new: virtqemud-sock", "old: libvirt-sock"]);
+});
+
+test("a privileged daemon is read over its read-only socket, unless that path is too long", async () => {
+  await launcher("root", "virtqemud-sock", "virtqemud-sock-ro");
+  const room = 108 - Buffer.byteLength(volume("p", "libvirt-runtime/virtqemud-sock"));
+  const long = "p".repeat(room);
+  await launcher(long, "virtqemud-sock", "virtqemud-sock-ro");
+  assert.deepEqual(await found(), [`${long}: virtqemud-sock`, "root: virtqemud-sock-ro"]);
+});
+
+test("a launcher without a socket is found once it has one, one that goes is gone at the next scan", async () => {
+  await launcher("vm");
+  assert.deepEqual(await found(), []);
+  await launcher("vm", "virtqemud-sock");
+  await clock.advance(2_000);
+  assert.deepEqual(await found(), ["vm: virtqemud-sock"]);
+  await rm(path.join(pods, "vm"), { recursive: true });
+  assert.deepEqual(await found(), []);
+});
+
+test("a launcher that virt-handler has given up is left alone until it is taken back", async () => {
+  await launcher("vm", "virtqemud-sock");
+  await writeFile(path.join(volume("vm", "sockets"), "launcher-unresponsive"), "");
+  assert.deepEqual(await found(), []);
+  assert.deepEqual(sockets.passedOver("unresponsive"), ["vm"]);
+  await rm(path.join(volume("vm", "sockets"), "launcher-unresponsive"));
+  await clock.advance(30_000);
+  assert.deepEqual(await found(), ["vm: virtqemud-sock"]);
+  assert.deepEqual(sockets.passedOver("unresponsive"), []);
+});
+
+test("an old pod without libvirt's volume is not looked into again, a young one is", async () => {
+  await mkdir(path.join(pods, "late"));
+  assert.deepEqual(await found(), []);
+  await clock.advance(200_000);
+  await launcher("late", "virtqemud-sock");
+  assert.deepEqual(await found(), ["late: virtqemud-sock"]);
+
+  await mkdir(path.join(pods, "never"));
+  await sockets.scan();
+  await clock.advance(300_001);
+  await sockets.scan();
+  await launcher("never", "virtqemud-sock");
+  await clock.advance(60_000);
+  assert.deepEqual(await found(), ["late: virtqemud-sock"]);
+});
+
+test("a pods directory that is not there is an error that names it", async () => {
+  await rm(pods, { recursive: true });
+  await assert.rejects(sockets.scan(), (error: Error) => error.message.includes(pods));
+});
+
+test("following ends with the signal, outlives a missing directory, and sees a new pod without waiting for the scan", async () => {
+  const stop = new AbortController();
+  const seen: string[] = [];
+  const waiting = Promise.withResolvers<undefined>();
+  const done = new LauncherSockets(pods, { ...systemClock, sleep: (_ms, signal) => systemClock.sleep(60_000, signal) });
+  const following = done.follow((error) => {
+    seen.push(error === undefined ? done.launchers.map(({ podUid }) => podUid).join() : "error");
+    if (seen.includes("vm")) stop.abort();
+    waiting.resolve(undefined);
+  }, stop.signal);
+  await waiting.promise;
+  // Built elsewhere and moved: one change of the directory, with everything in it.
+  const elsewhere = await mkdtemp(path.join(tmpdir(), "pod-"));
+  await mkdir(path.join(elsewhere, "volumes/kubernetes.io~empty-dir/libvirt-runtime"), { recursive: true });
+  await writeFile(path.join(elsewhere, "volumes/kubernetes.io~empty-dir/libvirt-runtime/virtqemud-sock"), "");
+  await rename(elsewhere, path.join(pods, "vm"));
+  await following;
+  assert.equal(seen[0], "");
+  assert.equal(seen.at(-1), "vm");
+
+  const missing = new LauncherSockets(path.join(pods, "absent"), systemClock);
+  const end = new AbortController();
+  const errors: unknown[] = [];
+  await missing.follow((error) => {
+    errors.push(error);
+    end.abort();
+  }, end.signal);
+  assert.equal((errors[0] as NodeJS.ErrnoException).code, "ENOENT");
+});
