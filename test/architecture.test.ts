@@ -20,6 +20,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   measurement: ["collection"],
   spool: ["lib"],
   delivery: ["errors", "lib", "spool"],
+  status: ["lib"],
   simulator: ["lib", "libvirt"],
   // Composition roots and what only they use.
   outputs: ["collection", "config", "delivery", "lib", "measurement", "spool"],

@@ -1,0 +1,143 @@
+import { toConditions, type Condition, type Finding } from "./conditions.ts";
+import type { NodeTelemetryStatus } from "./node-telemetry.ts";
+
+/** What the controller knows of a TelemetryConfig. */
+export interface ConfigSummary {
+  readonly name: string;
+  readonly uid: string;
+  readonly generation: number;
+  readonly targetCount: number;
+  /** Why this version cannot read the object; empty when it can. */
+  readonly faults: readonly string[];
+  readonly suspended: boolean;
+  readonly status: TelemetryConfigStatus | undefined;
+}
+
+export interface NodeSummary {
+  readonly node: string;
+  /** Undefined: the object is there, its agent has not reported yet. */
+  readonly status: NodeTelemetryStatus | undefined;
+}
+
+/** `status` of a TelemetryConfig. */
+export interface TelemetryConfigStatus {
+  readonly observedGeneration: number;
+  readonly conditions: readonly Condition[];
+  readonly targetCount: number;
+  readonly nodes: {
+    readonly selected: number;
+    readonly governed: number;
+    readonly ready: number;
+    readonly degraded: number;
+    readonly stale: number;
+  };
+  /** `ready/governed`, for the print column. */
+  readonly nodeSummary: string;
+  readonly failures: readonly { readonly node: string; readonly reason: string; readonly message: string }[];
+}
+
+const MAX_FAILURES = 10;
+const MAX_FAILURE_MESSAGE = 256;
+/** Agents report once an hour at least; two missed reports, and nobody knows how the node is. */
+const STALE_MS = 2.5 * 3_600_000;
+
+/** Folds what the nodes report into the status of one TelemetryConfig. */
+export function aggregate(
+  config: ConfigSummary,
+  reports: readonly NodeSummary[],
+  nowMs: number,
+): TelemetryConfigStatus {
+  const selected = reports.filter(({ status }) => status?.selectedBy.includes(config.name) === true);
+  const governed = selected.filter(({ status }) => status?.config?.uid === config.uid);
+  const stale = governed.filter(({ status }) => isStale(status, nowMs));
+  const fresh = governed.filter(({ status }) => !isStale(status, nowMs));
+  const degraded = fresh.filter(({ status }) => readyOf(status)?.status === "False");
+  // A node that has not come to this generation yet says nothing of it.
+  const ready = fresh.filter(
+    ({ status }) => readyOf(status)?.status === "True" && status?.config?.observedGeneration === config.generation,
+  );
+  const failures = degraded
+    .map(({ node, status }) => {
+      const { reason, message } = readyOf(status) ?? { reason: "Unknown", message: "" };
+      return { node, reason, message: message.slice(0, MAX_FAILURE_MESSAGE) };
+    })
+    .sort((a, b) => (a.node < b.node ? -1 : 1))
+    .slice(0, MAX_FAILURES);
+  const nodes = {
+    selected: selected.length,
+    governed: governed.length,
+    ready: ready.length,
+    degraded: degraded.length,
+    stale: stale.length,
+  };
+  const findings = [accepted(config), readiness(config, nodes, failures), overridden(nodes)];
+  return {
+    observedGeneration: config.generation,
+    conditions: toConditions(
+      findings.map((finding) => ({ ...finding, observedGeneration: config.generation })),
+      config.status?.conditions,
+      nowMs,
+    ),
+    targetCount: config.targetCount,
+    nodes,
+    nodeSummary: `${nodes.ready}/${nodes.governed}`,
+    failures,
+  };
+}
+
+function readyOf(status: NodeTelemetryStatus | undefined): Condition | undefined {
+  return status?.conditions.find(({ type }) => type === "Ready");
+}
+
+function isStale(status: NodeTelemetryStatus | undefined, nowMs: number): boolean {
+  return status === undefined || nowMs - Date.parse(status.agent.reportedAt) > STALE_MS;
+}
+
+function accepted({ faults }: ConfigSummary): Finding {
+  return faults.length === 0
+    ? { type: "Accepted", status: "True", reason: "AsExpected", message: "the object is valid" }
+    : { type: "Accepted", status: "False", reason: "InvalidConfig", message: faults.join("; ") };
+}
+
+function readiness(
+  { suspended }: ConfigSummary,
+  { governed, ready, degraded, stale }: TelemetryConfigStatus["nodes"],
+  failures: TelemetryConfigStatus["failures"],
+): Finding {
+  const type = "Ready";
+  if (suspended) return { type, status: "Unknown", reason: "Suspended", message: "nothing is collected by it" };
+  if (governed === 0)
+    return { type, status: "Unknown", reason: "NoNodes", message: "it governs no node that has reported" };
+  const [first] = failures;
+  if (first !== undefined) {
+    const message = `${degraded} of ${governed} nodes are not ready; ${first.node}: ${first.message}`;
+    return { type, status: "False", reason: first.reason, message };
+  }
+  if (stale > 0)
+    return {
+      type,
+      status: "False",
+      reason: "Stale",
+      message: `${stale} of ${governed} nodes have not reported for hours`,
+    };
+  if (ready < governed)
+    return {
+      type,
+      status: "Unknown",
+      reason: "Progressing",
+      message: `${ready} of ${governed} nodes have come to this generation`,
+    };
+  return { type, status: "True", reason: "AsExpected", message: `all ${governed} nodes are ready` };
+}
+
+function overridden({ selected, governed }: TelemetryConfigStatus["nodes"]): Finding {
+  const lost = selected - governed;
+  return lost === 0
+    ? { type: "Overridden", status: "False", reason: "AsExpected", message: "it governs every node that it selects" }
+    : {
+        type: "Overridden",
+        status: "True",
+        reason: "HigherPrecedence",
+        message: `another TelemetryConfig governs ${lost} of its ${selected} nodes`,
+      };
+}

@@ -1,0 +1,128 @@
+import { toConditions, type Condition, type Finding } from "./conditions.ts";
+import type { NodeTelemetryStatus, TargetStatus } from "./node-telemetry.ts";
+
+/** What an agent sees of itself at one moment. */
+export interface NodeObservation {
+  readonly agent: { readonly version: string; readonly podUID: string; readonly startedMs: number };
+  readonly config: NodeTelemetryStatus["config"] | undefined;
+  readonly selectedBy: readonly string[];
+  /** Why the configuration that the cluster asks for is not the one in force. */
+  readonly configFault: { readonly reason: "InvalidConfig" | "SecretNotFound"; readonly message: string } | undefined;
+  readonly libvirt: {
+    readonly versions: readonly string[];
+    /** Daemons with a socket, those that fail among them. */
+    readonly endpoints: number;
+    readonly domains: number;
+    readonly failures: readonly LibvirtFailure[];
+  };
+  readonly targets: readonly {
+    readonly name: string;
+    readonly state: TargetStatus["state"];
+    readonly sinceMs: number;
+    readonly reason: string | undefined;
+    readonly detail: string | undefined;
+  }[];
+  /** Undefined while nothing is lost to a cap. */
+  readonly bufferFault: { readonly reason: "BufferFull" | "DiskFull"; readonly message: string } | undefined;
+}
+
+export interface LibvirtFailure {
+  /** The socket, or the pods directory. */
+  readonly where: string;
+  readonly denied: boolean;
+  readonly message: string;
+}
+
+type Judgement = readonly [status: Finding["status"], reason: string, message: string];
+
+const FINE = "AsExpected";
+
+/** The report of an observation. `before` is the report that was written last, for the times of its conditions. */
+export function nodeReport(
+  observation: NodeObservation,
+  before: NodeTelemetryStatus | undefined,
+  nowMs: number,
+): NodeTelemetryStatus {
+  const { agent, config, selectedBy, libvirt, targets } = observation;
+  const parts: Finding[] = [
+    finding("ConfigApplied", configApplied(observation)),
+    finding("LibvirtReachable", libvirtReachable(observation)),
+    finding("TargetsDelivering", targetsDelivering(observation)),
+    finding("BufferHealthy", bufferHealthy(observation)),
+  ];
+  const conditions: Condition[] = toConditions([ready(parts), ...parts], before?.conditions, nowMs);
+  return {
+    ...(config !== undefined && { config }),
+    selectedBy,
+    agent: {
+      version: agent.version,
+      podUID: agent.podUID,
+      startedAt: rfc3339(agent.startedMs),
+      reportedAt: rfc3339(nowMs),
+    },
+    libvirt: { versions: libvirt.versions, endpoints: libvirt.endpoints, domains: libvirt.domains },
+    targets: targets.map(({ name, state, sinceMs, reason }) => ({
+      name,
+      state,
+      since: rfc3339(sinceMs),
+      reason: reason ?? FINE,
+    })),
+    targetSummary: `${targets.filter(({ state }) => state !== "Failing").length}/${targets.length}`,
+    conditions,
+  };
+}
+
+function finding(type: string, [status, reason, message]: Judgement): Finding {
+  return { type, status, reason, message };
+}
+
+function configApplied({ config, configFault }: NodeObservation): Judgement {
+  if (configFault !== undefined) return ["False", configFault.reason, configFault.message];
+  if (config === undefined)
+    return ["False", "NoConfig", "no Active TelemetryConfig selects this node: nothing is collected"];
+  return ["True", FINE, `generation ${config.observedGeneration} of ${config.name} is in force`];
+}
+
+function libvirtReachable({ config, libvirt: { endpoints, domains, failures } }: NodeObservation): Judgement {
+  const denied = failures.find((failure) => failure.denied);
+  if (denied !== undefined) return ["False", "SocketDenied", `${denied.where}: ${denied.message}`];
+  const [first] = failures;
+  if (first !== undefined) {
+    const more = failures.length > 1 ? `, and ${failures.length - 1} more of ${endpoints}` : "";
+    return ["False", "EndpointTimeout", `${first.where}: ${first.message}${more}`];
+  }
+  if (config === undefined) return ["Unknown", "NoConfig", "libvirt is not asked without a configuration"];
+  if (domains === 0) return ["True", "NoDomains", "no virtual machine runs on this node"];
+  return ["True", FINE, "every libvirt daemon of the node answers"];
+}
+
+function targetsDelivering({ config, targets }: NodeObservation): Judgement {
+  if (config === undefined) return ["Unknown", "NoConfig", "there are no targets without a configuration"];
+  const failing = targets.filter(({ state }) => state === "Failing");
+  const [first] = failing;
+  if (first === undefined) return ["True", FINE, "every target takes what it is sent"];
+  const texts = failing.map(({ name, detail }) => `${name}: ${detail ?? ""}`);
+  return ["False", first.reason ?? "TargetUnreachable", texts.join("; ")];
+}
+
+function bufferHealthy({ bufferFault }: NodeObservation): Judgement {
+  return bufferFault === undefined
+    ? ["True", FINE, "nothing is lost to a cap of the buffer"]
+    : ["False", bufferFault.reason, bufferFault.message];
+}
+
+/** Ready is the sum of the others: False with the first that is False, which says why. */
+function ready(parts: readonly Finding[]): Finding {
+  const bad = parts.find(({ status }) => status === "False");
+  if (bad !== undefined) return { ...bad, type: "Ready", message: `${bad.type}: ${bad.message}` };
+  const idle = parts.find(({ reason }) => reason !== FINE);
+  return finding("Ready", [
+    "True",
+    idle?.reason ?? FINE,
+    idle?.message ?? "the node's virtual machines are collected and delivered",
+  ]);
+}
+
+export function rfc3339(ms: number): string {
+  return new Date(ms).toISOString().replace(/\.\d+Z$/, "Z");
+}

@@ -1,0 +1,17 @@
+import type { NodeObservation } from "../../src/status/node-report.ts";
+
+/** A node on which all is well. */
+export function observation(change: Partial<NodeObservation> = {}): NodeObservation {
+  return {
+    agent: { version: "1.2.3", podUID: "agent-pod", startedMs: Date.UTC(2026, 0, 1) },
+    config: { name: "default", uid: "u1", observedGeneration: 3 },
+    selectedBy: ["default"],
+    configFault: undefined,
+    libvirt: { versions: ["9.0.0"], endpoints: 2, domains: 2, failures: [] },
+    targets: [
+      { name: "main", state: "Delivering", sinceMs: Date.UTC(2026, 0, 1), reason: undefined, detail: undefined },
+    ],
+    bufferFault: undefined,
+    ...change,
+  };
+}

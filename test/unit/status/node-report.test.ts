@@ -1,0 +1,118 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { nodeReport, type NodeObservation } from "../../../src/status/node-report.ts";
+import { observation } from "../../support/observation.ts";
+
+const NOW = Date.UTC(2026, 0, 1, 12);
+
+function conditions(change: Partial<NodeObservation>): Record<string, string> {
+  return Object.fromEntries(
+    nodeReport(observation(change), undefined, NOW).conditions.map(({ type, status, reason }) => [
+      type,
+      `${status} ${reason}`,
+    ]),
+  );
+}
+
+test("a node on which all is well", () => {
+  assert.deepEqual(nodeReport(observation(), undefined, NOW), {
+    config: { name: "default", uid: "u1", observedGeneration: 3 },
+    selectedBy: ["default"],
+    agent: {
+      version: "1.2.3",
+      podUID: "agent-pod",
+      startedAt: "2026-01-01T00:00:00Z",
+      reportedAt: "2026-01-01T12:00:00Z",
+    },
+    libvirt: { versions: ["9.0.0"], endpoints: 2, domains: 2 },
+    targets: [{ name: "main", state: "Delivering", since: "2026-01-01T00:00:00Z", reason: "AsExpected" }],
+    targetSummary: "1/1",
+    conditions: [
+      ["Ready", "the node's virtual machines are collected and delivered"],
+      ["ConfigApplied", "generation 3 of default is in force"],
+      ["LibvirtReachable", "every libvirt daemon of the node answers"],
+      ["TargetsDelivering", "every target takes what it is sent"],
+      ["BufferHealthy", "nothing is lost to a cap of the buffer"],
+    ].map(([type, message]) => ({
+      type,
+      status: "True",
+      reason: "AsExpected",
+      message,
+      lastTransitionTime: "2026-01-01T12:00:00Z",
+    })),
+  });
+});
+
+const failure = { where: "/p/pod-1/virtqemud-sock", denied: false, message: "no answer within 4s" };
+const cases: readonly [what: string, change: Partial<NodeObservation>, expected: Record<string, string>][] = [
+  [
+    "no configuration: not ready, and nothing else is judged",
+    { config: undefined, selectedBy: [], targets: [] },
+    {
+      Ready: "False NoConfig",
+      ConfigApplied: "False NoConfig",
+      LibvirtReachable: "Unknown NoConfig",
+      TargetsDelivering: "Unknown NoConfig",
+      BufferHealthy: "True AsExpected",
+    },
+  ],
+  [
+    "a configuration that cannot be read",
+    { configFault: { reason: "InvalidConfig", message: "spec.targets: is missing" } },
+    { Ready: "False InvalidConfig", ConfigApplied: "False InvalidConfig" },
+  ],
+  [
+    "a Secret that is not there",
+    { configFault: { reason: "SecretNotFound", message: "no Secret influx" } },
+    { Ready: "False SecretNotFound", ConfigApplied: "False SecretNotFound" },
+  ],
+  [
+    "a libvirt that does not answer",
+    { libvirt: { versions: [], endpoints: 2, domains: 1, failures: [failure] } },
+    { Ready: "False EndpointTimeout", LibvirtReachable: "False EndpointTimeout" },
+  ],
+  [
+    "no permission for a socket, which comes first",
+    { libvirt: { versions: [], endpoints: 2, domains: 0, failures: [failure, { ...failure, denied: true }] } },
+    { Ready: "False SocketDenied", LibvirtReachable: "False SocketDenied" },
+  ],
+  [
+    "a node without virtual machines is well",
+    { libvirt: { versions: [], endpoints: 0, domains: 0, failures: [] } },
+    { Ready: "True NoDomains", LibvirtReachable: "True NoDomains" },
+  ],
+  [
+    "lines lost to a cap",
+    { bufferFault: { reason: "BufferFull", message: "1000 lines were dropped" } },
+    { Ready: "False BufferFull", BufferHealthy: "False BufferFull" },
+  ],
+];
+
+for (const [what, change, expected] of cases) {
+  test(what, () => {
+    assert.deepEqual({ ...conditions(change), ...expected }, conditions(change));
+  });
+}
+
+test("a failing target gives the reason, all failing ones the message", () => {
+  const target = { name: "a", state: "Failing", sinceMs: NOW, reason: "TargetNotFound", detail: "HTTP 404" } as const;
+  const report = nodeReport(
+    observation({
+      targets: [target, { ...target, name: "b", reason: "TargetUnreachable", detail: "connect ECONNREFUSED" }],
+    }),
+    undefined,
+    NOW,
+  );
+  const [ready] = report.conditions;
+  assert.deepEqual([ready?.status, ready?.reason, report.targetSummary], ["False", "TargetNotFound", "0/2"]);
+  assert.equal(ready?.message, "TargetsDelivering: a: HTTP 404; b: connect ECONNREFUSED");
+});
+
+test("a message of any length is cut to what the schema allows", () => {
+  const report = nodeReport(
+    observation({ configFault: { reason: "InvalidConfig", message: "x".repeat(5_000) } }),
+    undefined,
+    NOW,
+  );
+  assert.ok(report.conditions.every(({ message }) => message.length <= 1024));
+});
