@@ -63,8 +63,9 @@ function commandLine(exit: (code: number) => void): Command {
     .command("validate")
     .description("check TelemetryConfig files; prints every fault as file:line: path: message")
     .argument("<files...>")
-    .action(async (files: string[]) => {
-      exit(await validate(files, (line) => process.stdout.write(`${line}\n`)));
+    .option("--cluster", "the files are for a cluster, where more fields mean something")
+    .action(async (files: string[], options: Parameters<typeof validate>[1]) => {
+      exit(await validate(files, options, (line) => process.stdout.write(`${line}\n`)));
     });
 
   program

@@ -1,22 +1,27 @@
 import { readFile } from "node:fs/promises";
 import { formatFault } from "../config/file-source.ts";
-import { parseConfig } from "../config/parse.ts";
+import { parseConfig, type ParseOptions } from "../config/parse.ts";
 import { messageOf } from "../errors.ts";
 
 /** Checks configuration files and prints every fault. Resolves to the exit code: 1 when there is any. */
-export async function validate(files: readonly string[], print: (line: string) => void): Promise<number> {
+export async function validate(
+  files: readonly string[],
+  options: ParseOptions,
+  print: (line: string) => void,
+): Promise<number> {
   let faulty = false;
   for (const file of files) {
-    const lines = await faultsOf(file);
+    const lines = await faultsOf(file, options);
     for (const line of lines) print(line);
     faulty ||= lines.length > 0;
   }
   return faulty ? 1 : 0;
 }
 
-async function faultsOf(file: string): Promise<string[]> {
+async function faultsOf(file: string, options: ParseOptions): Promise<string[]> {
   try {
-    return (parseConfig(await readFile(file, "utf8")).faults ?? []).map((fault) => formatFault(file, fault));
+    const { faults = [] } = parseConfig(await readFile(file, "utf8"), options);
+    return faults.map((fault) => formatFault(file, fault));
   } catch (error) {
     return [`${file}:1: cannot be read: ${messageOf(error)}`];
   }

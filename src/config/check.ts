@@ -20,15 +20,29 @@ export interface Schema {
   readonly maxLength?: number;
   readonly minimum?: number;
   readonly maximum?: number;
+  /** Whose items must differ: all of a set, those of a map in the keys. */
+  readonly "x-kubernetes-list-type"?: "atomic" | "set" | "map";
+  readonly "x-kubernetes-list-map-keys"?: readonly string[];
 }
 
 export type Path = readonly (string | number)[];
 
-/** Something wrong, where, and what to do about it. `atKey`: the field's name is the fault, not its value. */
+/** Something wrong, where, and what to do about it. */
 export interface Finding {
   readonly path: Path;
   readonly message: string;
+  /** The field's name is the fault, not its value. */
   readonly atKey?: boolean;
+  /** The schema has no such field: a typing error in a file, perhaps a newer version in a cluster. */
+  readonly unknownField?: boolean;
+}
+
+/** `spec.targets[0].url` */
+export function formatPath(path: Path): string {
+  return path.reduce<string>(
+    (text, part) => (typeof part === "number" ? `${text}[${part}]` : text === "" ? part : `${text}.${part}`),
+    "",
+  );
 }
 
 /** Checks a value against a schema and fills in its defaults. Every fault is reported; values of strings never are. */
@@ -69,7 +83,7 @@ function checkObject(
       checkKey(schema, key, at, report);
       checked[key] = check(additionalProperties, item, at, report);
     } else if (additionalProperties !== true)
-      report({ path: at, message: unknownField(key, Object.keys(properties)), atKey: true });
+      report({ path: at, message: unknownField(key, Object.keys(properties)), atKey: true, unknownField: true });
   }
   checkRange("entries", Object.keys(value).length, [undefined, schema.maxProperties], (message) => {
     report({ path, message });
@@ -102,8 +116,20 @@ function checkArray(
   checkRange("items", value.length, [schema.minItems, schema.maxItems], (message) => {
     report({ path, message });
   });
+  for (const again of repeated(schema, value))
+    report({ path: [...path, ...again], message: "must not be given twice" });
   const { items } = schema;
   return items === undefined ? [...value] : value.map((item, index) => check(items, item, [...path, index], report));
+}
+
+/** The items of a set, and the keys of the items of a map, that an item before has already. */
+function repeated(schema: Schema, items: readonly unknown[]): Path[] {
+  const [key] = schema["x-kubernetes-list-type"] === "map" ? (schema["x-kubernetes-list-map-keys"] ?? []) : [];
+  if (key === undefined && schema["x-kubernetes-list-type"] !== "set") return [];
+  const values = items.map((item) => (key === undefined ? item : (item as Record<string, unknown> | null)?.[key]));
+  return values.flatMap((value, index) =>
+    value !== undefined && values.indexOf(value) < index ? [key === undefined ? [index] : [index, key]] : [],
+  );
 }
 
 function checkString(schema: Schema, value: string, path: Path, report: (finding: Finding) => void): void {

@@ -1,7 +1,7 @@
 import { LineCounter, isMap, isScalar, parseAllDocuments, type Document } from "yaml";
-import { check, type Finding, type Path, type Schema } from "./check.ts";
-import { SPEC_RULES, TARGET_RULES, type Rule } from "./rules.ts";
-import { API_VERSION, KIND, OBJECT_SCHEMA, type TargetSpec, type TelemetryConfig } from "./schema.ts";
+import { brokenRules } from "./broken-rules.ts";
+import { check, formatPath, type Finding, type Path, type Schema } from "./check.ts";
+import { API_VERSION, KIND, OBJECT_SCHEMA, type TelemetryConfig } from "./schema.ts";
 import { clusterOnlyFields } from "./standalone.ts";
 
 export interface Fault {
@@ -19,8 +19,13 @@ export type ParseResult =
 const MAX_CHARACTERS = 1024 * 1024;
 const MAX_ALIASES = 100;
 
-/** Reads a TelemetryConfig for standalone use. All faults are found in one go. Never throws. */
-export function parseConfig(text: string): ParseResult {
+export interface ParseOptions {
+  /** The file is for a cluster: fields that need one are no fault. */
+  readonly cluster?: boolean;
+}
+
+/** Reads a TelemetryConfig, for standalone use unless said otherwise. All faults are found in one go. Never throws. */
+export function parseConfig(text: string, { cluster = false }: ParseOptions = {}): ParseResult {
   if (text.length > MAX_CHARACTERS) return whole(`the file has ${text.length} characters, more than ${MAX_CHARACTERS}`);
   const lines = new LineCounter();
   const documents = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false });
@@ -47,43 +52,22 @@ export function parseConfig(text: string): ParseResult {
   const findings: Finding[] = [];
   const checked = check(OBJECT_SCHEMA as unknown as Schema, value, [], (finding) =>
     findings.push(finding),
-  ) as TelemetryConfig;
-  for (const path of clusterOnlyFields((value as { spec?: unknown } | null)?.spec)) {
+  ) as TelemetryConfig | null;
+  for (const path of cluster ? [] : clusterOnlyFields((value as { spec?: unknown } | null)?.spec)) {
     findings.push({
       path: ["spec", ...path],
       message: "needs a cluster; remove it from a standalone configuration",
       atKey: true,
     });
   }
-  findings.push(...brokenRules(checked));
-  if (findings.length === 0) return { config: checked };
+  findings.push(...brokenRules(checked?.spec));
+  if (checked !== null && findings.length === 0) return { config: checked };
   const faults = findings.map((finding) => ({
     line: lineOf(document, lines, finding),
     path: formatPath(finding.path),
     message: finding.message,
   }));
   return { faults: faults.sort((a, b) => a.line - b.line) };
-}
-
-function brokenRules({ spec }: TelemetryConfig): Finding[] {
-  const targets: readonly TargetSpec[] = Array.isArray((spec as Partial<typeof spec> | undefined)?.targets)
-    ? spec.targets
-    : [];
-  return [
-    ...targets.flatMap((target, index) => broken(TARGET_RULES, target, ["spec", "targets", index])),
-    ...broken(SPEC_RULES, spec, ["spec"]),
-  ];
-}
-
-function broken<Subject>(rules: readonly Rule<Subject>[], subject: Subject, at: Path): Finding[] {
-  return rules.flatMap(({ path, message, holds }) => {
-    try {
-      return holds(subject) ? [] : [{ path: [...at, ...path], message }];
-    } catch {
-      // What the rule looks at has the wrong type, which is a finding of its own.
-      return [];
-    }
-  });
 }
 
 /** The line of a value, or of the nearest object around it that is in the file. */
@@ -104,13 +88,6 @@ function keyNode(document: Document.Parsed, path: Path): { range?: readonly numb
   const parent = path.length === 1 ? document.contents : document.getIn(path.slice(0, -1), true);
   const pair = isMap(parent) ? parent.items.find(({ key }) => isScalar(key) && key.value === last) : undefined;
   return isScalar(pair?.key) ? pair.key : undefined;
-}
-
-function formatPath(path: Path): string {
-  return path.reduce<string>(
-    (text, part) => (typeof part === "number" ? `${text}[${part}]` : text === "" ? part : `${text}.${part}`),
-    "",
-  );
 }
 
 function whole(message: string): ParseResult {

@@ -2,6 +2,8 @@ import { parseDuration } from "../lib/duration.ts";
 import type { Family, TargetSpec, TelemetryConfig } from "./schema.ts";
 import { Secret } from "./secret.ts";
 import type { SecretSource } from "./secrets-dir.ts";
+import type { VmFilter } from "./selectors.ts";
+import { tagOf, type TagSource } from "./tag-names.ts";
 
 /** A configuration as the agent works with it: in its units, with defaults and secrets filled in. */
 export interface EffectiveConfig {
@@ -12,7 +14,12 @@ export interface EffectiveConfig {
   readonly onMissing: "Zero" | "Omit";
   readonly maxConcurrentEndpoints: number;
   readonly deviceCacheTtlMs: number;
+  /** The VMIs that are collected. */
+  readonly vms: VmFilter;
   readonly staticTags: Readonly<Record<string, string>>;
+  /** Labels and annotations of a VMI that become tags of its lines. */
+  readonly vmLabels: readonly Required<TagSource>[];
+  readonly vmAnnotations: readonly Required<TagSource>[];
   readonly measurementPrefix: string;
   readonly buffer: { readonly maxBytes: number; readonly maxAgeMs: number };
   readonly targets: readonly EffectiveTarget[];
@@ -41,6 +48,8 @@ export interface EffectiveTarget {
   readonly maxDrainLinesPerSecond: number;
   /** Of the collected families, those that this target gets. */
   readonly families: readonly Family[];
+  /** Of the collected VMIs, those whose lines this target gets. */
+  readonly vms: VmFilter;
 }
 
 const MAX_TIMEOUT_MS = 8_000;
@@ -61,7 +70,10 @@ export async function resolveConfig({ spec }: TelemetryConfig, secrets: SecretSo
     onMissing: collection.onMissing,
     maxConcurrentEndpoints: collection.maxConcurrentEndpoints,
     deviceCacheTtlMs: milliseconds(deviceCache.ttl),
+    vms: vmsOf(spec),
     staticTags: tags.static,
+    vmLabels: tags.vmLabels.map(named),
+    vmAnnotations: tags.vmAnnotations.map(named),
     measurementPrefix: spec.measurementPrefix,
     buffer: { maxBytes: buffer.maxMiB * 1024 * 1024, maxAgeMs: milliseconds(buffer.maxAge) },
     targets: await Promise.all(spec.targets.map((target) => resolveTarget(target, collection.families, secrets))),
@@ -84,7 +96,16 @@ async function resolveTarget(
     timeoutMs: milliseconds(target.timeout),
     maxDrainLinesPerSecond: target.maxDrainLinesPerSecond,
     families: collected.filter((family) => families.includes(family)),
+    vms: vmsOf(target),
   };
+}
+
+function vmsOf({ namespaces = {}, vmSelector = {} }: Partial<VmFilter>): VmFilter {
+  return { namespaces, vmSelector };
+}
+
+function named(source: TagSource): Required<TagSource> {
+  return { key: source.key, tag: tagOf(source) };
 }
 
 function protocolOf({ v1, v2, v3 }: TargetSpec): EffectiveTarget["protocol"] {

@@ -1,10 +1,12 @@
 import { parseDuration } from "../lib/duration.ts";
 import type { Path } from "./check.ts";
-import type { TargetSpec, TelemetrySpec } from "./schema.ts";
+import { TAG_KEY } from "./schema-parts.ts";
+import type { LabelSelector, TargetSpec, TelemetrySpec } from "./schema.ts";
+import { RESERVED_TAGS, TAG_OF_CEL, tagOf } from "./tag-names.ts";
 
 /**
- * Rules over more than one field, each in CEL for the CRD and in TypeScript for files, side by side. `on` says to which
- * object it belongs: `self` in the CEL text is that object. A rule whose fields are malformed holds: those are reported
+ * Rules over more than one field, each in CEL for the CRD and in TypeScript for files, side by side; `self` in
+ * the CEL text is what `holds` is given. A rule whose fields are malformed holds: those are reported
  * by themselves.
  */
 export interface Rule<Subject> {
@@ -13,24 +15,12 @@ export interface Rule<Subject> {
   readonly message: string;
   readonly cel: string;
   readonly holds: (subject: Subject) => boolean;
+  /** In files the check of the schema reports it, at a better place. */
+  readonly bySchema?: boolean;
 }
 
 const HOUR_MS = 3_600_000;
 const MINUTE_MS = 60_000;
-
-/** Tags of the data contract, which no static tag may take. */
-const RESERVED_TAGS = [
-  "VMID",
-  "name",
-  "uuid",
-  "devtype",
-  "device",
-  "namespace",
-  "node",
-  "network",
-  "volume",
-  "time",
-] as const;
 
 /** Whether a duration lies within bounds; a malformed one does, see above. */
 function within(text: string | undefined, minimumMs: number, maximumMs: number): boolean {
@@ -44,12 +34,34 @@ function shorter(a: string | undefined, b: string, { orEqual = false } = {}): bo
   return left === undefined || right === undefined || left < right || (orEqual && left === right);
 }
 
-function distinct(values: readonly unknown[]): boolean {
-  return new Set(values).size === values.length;
+const RESERVED_CEL = `['${RESERVED_TAGS.join("', '")}']`;
+const RESERVED_MESSAGE = `must not take a tag of the measurements: ${RESERVED_TAGS.join(", ")}`;
+
+/** A URL by its shape, in the syntax that Go and JavaScript share: what of it is allowed, other rules say. */
+const URL_SHAPE = String.raw`^https?://([^/?#@\\]*@)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9]([-A-Za-z0-9._]*[A-Za-z0-9])?)(:[0-9]{1,5})?([/?#]([!-$&-~]|%[0-9A-Fa-f]{2})*)?$`;
+
+/** What Kubernetes demands of a label selector. */
+function selectorRule<Subject>(at: Path, selectorOf: (subject: Subject) => LabelSelector | undefined): Rule<Subject> {
+  const selector = ["self", ...at].join(".");
+  return {
+    path: [...at, "matchExpressions"],
+    message: "must have values with In and NotIn, and none with Exists and DoesNotExist",
+    cel: `!has(${selector}) || !has(${selector}.matchExpressions) || ${selector}.matchExpressions.all(e, has(e.values) && e.values.size() > 0 ? !(e.operator in ['Exists', 'DoesNotExist']) : !(e.operator in ['In', 'NotIn']))`,
+    holds: (subject) =>
+      selectorOf(subject)?.matchExpressions?.every(
+        ({ operator, values = [] }) =>
+          !(values.length > 0 ? ["Exists", "DoesNotExist"] : ["In", "NotIn"]).includes(operator),
+      ) ?? true,
+  };
 }
 
-function parsedUrl(target: TargetSpec): URL | undefined {
-  return URL.canParse(target.url) ? new URL(target.url) : undefined;
+function tagSourceRule(field: "vmLabels" | "vmAnnotations"): Rule<TelemetrySpec> {
+  return {
+    path: ["tags", field],
+    message: RESERVED_MESSAGE,
+    cel: `self.tags.${field}.all(s, !(${TAG_OF_CEL} in ${RESERVED_CEL}))`,
+    holds: ({ tags }) => !tags[field].some((source) => RESERVED_TAGS.includes(tagOf(source))),
+  };
 }
 
 export const SPEC_RULES: readonly Rule<TelemetrySpec>[] = [
@@ -64,13 +76,7 @@ export const SPEC_RULES: readonly Rule<TelemetrySpec>[] = [
     message: "must be shorter than collection.interval and not zero",
     cel: "!has(self.collection.timeout) || (duration(self.collection.timeout) > duration('0s') && duration(self.collection.timeout) < duration(self.collection.interval))",
     holds: ({ collection }) =>
-      within(collection.timeout, 1, HOUR_MS) && shorter(collection.timeout, collection.interval),
-  },
-  {
-    path: ["collection", "families"],
-    message: "must not name a family twice",
-    cel: "self.collection.families.all(f, self.collection.families.exists_one(g, g == f))",
-    holds: ({ collection }) => distinct(collection.families),
+      within(collection.timeout, 1, Infinity) && shorter(collection.timeout, collection.interval),
   },
   {
     path: ["deviceCache", "ttl"],
@@ -81,16 +87,27 @@ export const SPEC_RULES: readonly Rule<TelemetrySpec>[] = [
   },
   {
     path: ["tags", "static"],
-    message: `must not take a tag of the measurements: ${RESERVED_TAGS.join(", ")}`,
-    cel: `self.tags.static.all(k, !(k in ${JSON.stringify(RESERVED_TAGS).replaceAll('"', "'")}))`,
-    holds: ({ tags }) => !Object.keys(tags.static).some((key) => (RESERVED_TAGS as readonly string[]).includes(key)),
+    message: RESERVED_MESSAGE,
+    cel: `self.tags.static.all(k, !(k in ${RESERVED_CEL}))`,
+    holds: ({ tags }) => !Object.keys(tags.static).some((key) => RESERVED_TAGS.includes(key)),
   },
   {
     path: ["tags", "static"],
     message: "must have keys of a letter or underscore, then letters, digits and underscores, 64 at most",
-    cel: "self.tags.static.all(k, k.matches('^[A-Za-z_][A-Za-z0-9_]{0,63}$'))",
-    // In files the key itself is reported, at its own line.
-    holds: () => true,
+    cel: `self.tags.static.all(k, k.matches('${TAG_KEY}'))`,
+    holds: ({ tags }) => Object.keys(tags.static).every((key) => new RegExp(TAG_KEY).test(key)),
+    bySchema: true,
+  },
+  tagSourceRule("vmLabels"),
+  tagSourceRule("vmAnnotations"),
+  {
+    path: ["tags"],
+    message: "must not give one tag two values: static, vmLabels and vmAnnotations need tags of their own",
+    cel: `[self.tags.static.map(k, k) + self.tags.vmLabels.map(s, ${TAG_OF_CEL}) + self.tags.vmAnnotations.map(s, ${TAG_OF_CEL})].all(tags, tags.all(t, tags.exists_one(u, u == t)))`,
+    holds: ({ tags }) => {
+      const names = [...Object.keys(tags.static), ...[...tags.vmLabels, ...tags.vmAnnotations].map(tagOf)];
+      return new Set(names).size === names.length;
+    },
   },
   {
     path: ["buffer", "maxAge"],
@@ -98,25 +115,22 @@ export const SPEC_RULES: readonly Rule<TelemetrySpec>[] = [
     cel: "duration(self.buffer.maxAge) >= duration('1m') && duration(self.buffer.maxAge) <= duration('168h')",
     holds: ({ buffer }) => within(buffer.maxAge, MINUTE_MS, 168 * HOUR_MS),
   },
-  {
-    path: ["targets"],
-    message: "must not have two targets of one name",
-    cel: "self.targets.all(t, self.targets.exists_one(u, u.name == t.name))",
-    holds: ({ targets }) => distinct(targets.map(({ name }) => name)),
-  },
+  selectorRule(["nodeSelector"], ({ nodeSelector }) => nodeSelector),
+  selectorRule(["vmSelector"], ({ vmSelector }) => vmSelector),
 ];
 
 export const TARGET_RULES: readonly Rule<TargetSpec>[] = [
   {
     path: ["url"],
     message: "must be an http or https URL",
-    cel: "isURL(self.url) && url(self.url).getScheme() in ['http', 'https']",
-    holds: (target) => ["http:", "https:"].includes(parsedUrl(target)?.protocol ?? ""),
+    cel: `self.url.matches(r'${URL_SHAPE}')`,
+    // The second part refuses what no one can connect to and a shape does not show, such as port 70000.
+    holds: ({ url }) => new RegExp(URL_SHAPE).test(url) && URL.canParse(url),
   },
   {
     path: ["url"],
     message: "must not hold a user or password; give them as a Secret",
-    cel: "!isURL(self.url) || !self.url.matches('^[^/]*//[^/?#]*@')",
+    cel: "!self.url.matches('^[^/]*//[^/?#]*@')",
     holds: ({ url }) => !/^[^/]*\/\/[^/?#]*@/.test(url),
   },
   {
@@ -130,13 +144,13 @@ export const TARGET_RULES: readonly Rule<TargetSpec>[] = [
     message:
       "must be Plaintext for an http URL: the token would travel unprotected. Use https, or say so with `mode: Plaintext`",
     cel: "!self.url.startsWith('http://') || self.tls.mode == 'Plaintext'",
-    holds: (target) => parsedUrl(target)?.protocol !== "http:" || target.tls.mode === "Plaintext",
+    holds: ({ url, tls }) => !url.startsWith("http://") || tls.mode === "Plaintext",
   },
   {
     path: ["tls", "mode"],
     message: "must not be Plaintext for an https URL",
     cel: "!self.url.startsWith('https://') || self.tls.mode != 'Plaintext'",
-    holds: (target) => parsedUrl(target)?.protocol !== "https:" || target.tls.mode !== "Plaintext",
+    holds: ({ url, tls }) => !url.startsWith("https://") || tls.mode !== "Plaintext",
   },
   {
     path: ["tls", "caRef"],
@@ -163,10 +177,5 @@ export const TARGET_RULES: readonly Rule<TargetSpec>[] = [
     cel: "duration(self.timeout) >= duration('1s') && duration(self.timeout) <= duration('5m')",
     holds: ({ timeout }) => within(timeout, 1_000, 5 * MINUTE_MS),
   },
-  {
-    path: ["families"],
-    message: "must not name a family twice",
-    cel: "!has(self.families) || self.families.all(f, self.families.exists_one(g, g == f))",
-    holds: ({ families }) => families === undefined || distinct(families),
-  },
+  selectorRule(["vmSelector"], ({ vmSelector }) => vmSelector),
 ];

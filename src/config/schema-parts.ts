@@ -24,6 +24,11 @@ const DATA_KEY = described(
   "^[-._a-zA-Z0-9]+$",
   "a key of a Secret or ConfigMap: letters, digits, dashes, dots and underscores",
 );
+/** Also what makes the default tag of a label exact in CEL, which cannot replace by a pattern. */
+const LABEL_KEY = described(
+  "^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$",
+  "the key of a label or annotation, such as `team` or `example.com/team`",
+);
 const NAMESPACE = described(
   "^([a-z0-9]([-a-z0-9]*[a-z0-9])?|[a-z0-9][-a-z0-9]*\\*|\\*)$",
   "a namespace name; a `*` may stand at its end",
@@ -53,10 +58,20 @@ export const choice = <const Values extends readonly string[]>(
     description,
     ...(defaultValue !== undefined && { default: defaultValue }),
   });
-export const list = <Item extends TSchema>(
-  item: Item,
-  options: { description: string; maxItems: number; minItems?: number; default?: unknown },
-) => Type.Array(item, options);
+interface ListOptions {
+  readonly description: string;
+  readonly maxItems: number;
+  readonly minItems?: number;
+  readonly default?: unknown;
+}
+const list = <Item extends TSchema>(item: Item, options: ListOptions) =>
+  Type.Array(item, { ...options, "x-kubernetes-list-type": "atomic" });
+/** A list whose items must differ. */
+const set = <Item extends TSchema>(item: Item, options: ListOptions) =>
+  Type.Array(item, { ...options, "x-kubernetes-list-type": "set" });
+/** A list of objects that must differ in one field; Kubernetes merges them by it. */
+export const keyedList = <Item extends TSchema>(key: string, item: Item, options: ListOptions) =>
+  Type.Array(item, { ...options, "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [key] });
 /** A map of strings. `keyPattern` is not of OpenAPI: the CRD says it as a rule. */
 export const map = (options: {
   description: string;
@@ -87,7 +102,7 @@ export const labelSelector = (description: string) =>
       matchExpressions: Type.Optional(
         list(
           Type.Object({
-            key: text({ description: "Label key.", maxLength: 317 }),
+            key: text({ description: "Label key.", maxLength: 317, pattern: LABEL_KEY }),
             operator: choice(["In", "NotIn", "Exists", "DoesNotExist"], "How the label is compared."),
             values: Type.Optional(
               list(Type.String({ maxLength: 63 }), { description: "Values for In and NotIn.", maxItems: 64 }),
@@ -97,20 +112,20 @@ export const labelSelector = (description: string) =>
         ),
       ),
     },
-    { description },
+    { description, "x-kubernetes-map-type": "atomic" },
   );
 
 export const namespaces = (description: string) =>
   Type.Object(
     {
       include: Type.Optional(
-        list(text({ description: "Name.", maxLength: 63, pattern: NAMESPACE }), {
+        set(text({ description: "Name.", maxLength: 63, pattern: NAMESPACE }), {
           description: "Only these namespaces.",
           maxItems: 64,
         }),
       ),
       exclude: Type.Optional(
-        list(text({ description: "Name.", maxLength: 63, pattern: NAMESPACE }), {
+        set(text({ description: "Name.", maxLength: 63, pattern: NAMESPACE }), {
           description: "All but these namespaces.",
           maxItems: 64,
         }),
@@ -120,12 +135,13 @@ export const namespaces = (description: string) =>
   );
 
 export const families = (description: string, extra: { default?: readonly string[] } = {}) =>
-  list(choice(FAMILIES, "Family."), { description, minItems: 1, maxItems: 16, ...(extra as { default?: unknown }) });
+  set(choice(FAMILIES, "Family."), { description, minItems: 1, maxItems: 16, ...(extra as { default?: unknown }) });
 
 export const tagSources = (what: string) =>
-  list(
+  keyedList(
+    "key",
     Type.Object({
-      key: text({ description: `Key of the ${what}.`, maxLength: 317 }),
+      key: text({ description: `Key of the ${what}.`, maxLength: 317, pattern: LABEL_KEY }),
       tag: Type.Optional(
         text({
           description: "Tag key; the key with `_` for what a tag key cannot have, if not given.",

@@ -6,7 +6,7 @@ import {
   duration,
   integer,
   choice,
-  list,
+  keyedList,
   map,
   labelSelector,
   namespaces,
@@ -171,11 +171,13 @@ export const SPEC_SCHEMA = Type.Object({
     },
     { description: "Buffer between collection and delivery.", default: {} },
   ),
-  targets: list(target, { description: "Where lines are delivered.", minItems: 1, maxItems: 8 }),
+  targets: keyedList("name", target, { description: "Where lines are delivered.", minItems: 1, maxItems: 8 }),
 });
 
 export type TelemetrySpec = Static<typeof SPEC_SCHEMA>;
 export type TargetSpec = TelemetrySpec["targets"][number];
+export type LabelSelector = Static<ReturnType<typeof labelSelector>>;
+export type NamespaceFilter = Static<ReturnType<typeof namespaces>>;
 export type Family = (typeof FAMILIES)[number];
 
 /** The whole object in a file. Other metadata is Kubernetes' business. */

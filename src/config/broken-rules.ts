@@ -1,0 +1,26 @@
+import type { Finding, Path } from "./check.ts";
+import { SPEC_RULES, TARGET_RULES, type Rule } from "./rules.ts";
+import type { TargetSpec, TelemetrySpec } from "./schema.ts";
+
+/** What the rules over more than one field find in a spec that `check` has been over, well-formed or not. */
+export function brokenRules(spec: unknown): Finding[] {
+  if (typeof spec !== "object" || spec === null) return [];
+  const { targets } = spec as { targets?: unknown };
+  return [
+    ...(Array.isArray(targets) ? (targets as TargetSpec[]) : []).flatMap((target, index) =>
+      broken(TARGET_RULES, target, ["spec", "targets", index]),
+    ),
+    ...broken(SPEC_RULES, spec as TelemetrySpec, ["spec"]),
+  ];
+}
+
+function broken<Subject>(rules: readonly Rule<Subject>[], subject: Subject, at: Path): Finding[] {
+  return rules.flatMap(({ path, message, holds, bySchema = false }) => {
+    try {
+      return bySchema || holds(subject) ? [] : [{ path: [...at, ...path], message }];
+    } catch {
+      // What the rule looks at has the wrong type, which is a finding of its own.
+      return [];
+    }
+  });
+}

@@ -1,0 +1,45 @@
+import type { LabelSelector, NamespaceFilter } from "./schema.ts";
+
+export type Labels = Readonly<Record<string, string>>;
+
+/** Which VMIs are meant; what is not given restricts nothing. */
+export interface VmFilter {
+  readonly namespaces: NamespaceFilter;
+  readonly vmSelector: LabelSelector;
+}
+
+/** Whether labels satisfy a selector, as Kubernetes defines it: NotIn and DoesNotExist hold where the key is missing. */
+export function matchesLabels({ matchLabels = {}, matchExpressions = [] }: LabelSelector, labels: Labels): boolean {
+  const valueOf = (key: string): string | undefined => (Object.hasOwn(labels, key) ? labels[key] : undefined);
+  return (
+    Object.entries(matchLabels).every(([key, value]) => valueOf(key) === value) &&
+    matchExpressions.every(({ key, operator, values = [] }) => {
+      const value = valueOf(key);
+      const listed = value !== undefined && values.includes(value);
+      switch (operator) {
+        case "In":
+          return listed;
+        case "NotIn":
+          return !listed;
+        case "Exists":
+          return value !== undefined;
+        case "DoesNotExist":
+          return value === undefined;
+      }
+    })
+  );
+}
+
+/** Whether a namespace is included and not excluded. No list, or an empty one, includes all and excludes none. */
+export function matchesNamespace({ include = [], exclude = [] }: NamespaceFilter, namespace: string): boolean {
+  const isIn = (patterns: readonly string[]): boolean => patterns.some((pattern) => matchesPattern(pattern, namespace));
+  return (include.length === 0 || isIn(include)) && !isIn(exclude);
+}
+
+export function matchesVm({ namespaces, vmSelector }: VmFilter, namespace: string, labels: Labels): boolean {
+  return matchesNamespace(namespaces, namespace) && matchesLabels(vmSelector, labels);
+}
+
+function matchesPattern(pattern: string, name: string): boolean {
+  return pattern.endsWith("*") ? name.startsWith(pattern.slice(0, -1)) : name === pattern;
+}

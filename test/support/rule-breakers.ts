@@ -1,0 +1,43 @@
+/** A target that breaks nothing. */
+const TARGET = { name: "central", url: "https://influx.example.com", v2: { org: "o", bucket: "b" } };
+
+function target(over: object): object {
+  return { targets: [{ ...TARGET, ...over }] };
+}
+
+/** Specs that break one rule each; together they break every rule. */
+export const RULE_BREAKERS: readonly object[] = [
+  { collection: { interval: "999ms" } },
+  { collection: { interval: "1h1ms", timeout: "1s" }, deviceCache: { ttl: "2h" } },
+  { collection: { interval: "5s", timeout: "5s" } },
+  { collection: { timeout: "0s" } },
+  { collection: { interval: "10m" }, deviceCache: { ttl: "9m59s" } },
+  { deviceCache: { ttl: "24h1s" } },
+  { tags: { static: { VMID: "7" } } },
+  { tags: { static: { "not-a-tag": "x" } } },
+  { tags: { vmLabels: [{ key: "name" }] } },
+  { tags: { vmAnnotations: [{ key: "example.com/host", tag: "node" }] } },
+  { tags: { vmLabels: [{ key: "a/b.c" }], vmAnnotations: [{ key: "a-b/c" }] } },
+  { tags: { static: { site: "x" }, vmLabels: [{ key: "location", tag: "site" }] } },
+  { buffer: { maxAge: "59s" } },
+  { buffer: { maxAge: "168h1ms" } },
+  { nodeSelector: { matchExpressions: [{ key: "pool", operator: "In" }] } },
+  { vmSelector: { matchExpressions: [{ key: "team", operator: "Exists", values: ["a"] }] } },
+  target({ url: "ftp://influx.example.com" }),
+  target({ url: "influx.example.com:8086" }),
+  target({ url: "HTTP://influx.example.com" }),
+  target({ url: "https://influx.example.com/%zz" }),
+  target({ url: "https://user:password@influx.example.com" }),
+  target({ url: "https://influx.example.com/?db=x" }),
+  target({ url: "http://influx.example.com" }),
+  target({ tls: { mode: "Plaintext" } }),
+  target({ tls: { caRef: {} } }),
+  target({ tls: { caRef: { configMap: { name: "ca" }, secret: { name: "ca" } } } }),
+  target({ v1: { database: "d" } }),
+  target({ v2: undefined }),
+  target({ flush: { interval: "99ms" } }),
+  target({ flush: { interval: "5m1s" } }),
+  target({ timeout: "999ms" }),
+  target({ timeout: "5m1s" }),
+  target({ vmSelector: { matchExpressions: [{ key: "team", operator: "NotIn", values: [] }] } }),
+].map((over) => ({ targets: [TARGET], ...over }));

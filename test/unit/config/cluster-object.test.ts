@@ -1,0 +1,79 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { readClusterObject } from "../../../src/config/cluster-object.ts";
+
+const TARGET = { name: "central", url: "https://influx.example.com", v2: { org: "o", bucket: "b" } };
+
+/** As the API server gives it, but for the defaults, which the check fills in all the same. */
+function object(spec: object): object {
+  return {
+    apiVersion: "kubevirt-telemetry.io/v1alpha1",
+    kind: "TelemetryConfig",
+    metadata: { name: "pool", uid: "u-1", generation: 3, creationTimestamp: "2026-01-02T03:04:05Z", managedFields: [] },
+    spec: { targets: [TARGET], ...spec },
+    status: { conditions: [] },
+  };
+}
+
+test("an object of the cluster is read with what decides its precedence", () => {
+  const read = readClusterObject(object({ priority: 7, nodeSelector: { matchLabels: { pool: "virt" } } }));
+  assert.ok(read?.config);
+  const { config, ...rest } = read;
+  assert.deepEqual(rest, {
+    name: "pool",
+    uid: "u-1",
+    generation: 3,
+    createdMs: Date.UTC(2026, 0, 2, 3, 4, 5),
+    state: "Active",
+    priority: 7,
+    nodeSelector: { matchLabels: { pool: "virt" } },
+    faults: [],
+  });
+  assert.equal(config.metadata.name, "pool");
+  assert.equal(config.spec.collection.interval, "5s");
+});
+
+test("fields that only a newer version knows are passed over, wherever they are", () => {
+  const read = readClusterObject(
+    object({ fresh: 1, collection: { jitter: "1s" }, targets: [{ ...TARGET, v2: { ...TARGET.v2, newer: {} } }] }),
+  );
+  assert.deepEqual(read?.faults, []);
+  assert.equal(Object.hasOwn(read.config?.spec ?? {}, "fresh"), false);
+});
+
+test("values that this version cannot take are faults, with their place and without the value", () => {
+  const read = readClusterObject(
+    object({ collection: { families: ["Metrics", "Novel"], interval: 5 }, targets: [{ ...TARGET, url: "ftp://x" }] }),
+  );
+  assert.equal(read?.config, undefined);
+  assert.deepEqual(read?.faults, [
+    "spec.collection.families[1]: must be `Metrics` or `Features` or `Devices` or `Totals`",
+    "spec.collection.interval: must be a string, is a number",
+    "spec.targets[0].url: must be an http or https URL",
+  ]);
+});
+
+test("an object that cannot be read goes on governing the nodes that it selects", () => {
+  const read = readClusterObject(
+    object({ state: "DryRun", priority: 5, nodeSelector: { matchLabels: { pool: "virt" } } }),
+  );
+  assert.equal(read?.config, undefined);
+  assert.deepEqual(
+    { state: read?.state, priority: read?.priority, nodeSelector: read?.nodeSelector },
+    { state: "Active", priority: 5, nodeSelector: { matchLabels: { pool: "virt" } } },
+  );
+});
+
+test("a node selector that cannot be read leaves no node out", () => {
+  const matchExpressions = [{ key: "pool", operator: "Like", values: ["v*"] }];
+  const read = readClusterObject(object({ nodeSelector: { matchExpressions } }));
+  assert.deepEqual(read?.nodeSelector, {});
+  assert.equal(read.faults.length, 1);
+});
+
+test("what is no object at all is passed over, and one without a spec is faulty", () => {
+  for (const raw of [undefined, null, 3, {}, { metadata: {} }]) assert.equal(readClusterObject(raw), undefined);
+  const read = readClusterObject({ metadata: { name: "empty", uid: "u" } });
+  assert.deepEqual(read?.faults, ["spec: must be an object, is empty"]);
+  assert.equal(read.priority, 0);
+});
