@@ -32,6 +32,8 @@ const LIB_VERSION = 9_000_000n;
 const MONITOR_GROUPS = STATS_GROUP.BALLOON | STATS_GROUP.BLOCK | STATS_GROUP.CPU_TOTAL | STATS_GROUP.VCPU;
 /** virDomainControlState. */
 const CONTROL = { OK: 0, OCCUPIED: 2 } as const;
+/** virDomainState of a domain that does not run. */
+const SHUT_OFF = 5;
 
 const plain =
   (write: Write): Procedure =>
@@ -54,7 +56,7 @@ export const PROCEDURES: ReadonlyMap<number, Procedure> = new Map<number, Proced
   [PROCEDURE.CONNECT_CLOSE, plain(() => undefined)],
   [PROCEDURE.CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY, plain((writer) => writer.int(1))],
   [PROCEDURE.CONNECT_OPEN, open],
-  [PROCEDURE.CONNECT_LIST_ALL_DOMAINS, () => (host) => Promise.resolve(list(host))],
+  [PROCEDURE.CONNECT_LIST_ALL_DOMAINS, list],
   [PROCEDURE.CONNECT_GET_ALL_DOMAIN_STATS, allDomainStats],
   [
     PROCEDURE.DOMAIN_GET_XML_DESC,
@@ -76,22 +78,51 @@ function open(args: XdrReader): ReturnType<Procedure> {
   };
 }
 
-function list(host: SimulatedHost): Write {
-  const refs = [...host.domains.values()].map(({ ref }) => ref);
-  return (writer) => {
-    writer.array(refs, (ref) => {
-      writeDomain(writer, ref);
+function list(args: XdrReader): ReturnType<Procedure> {
+  args.int(); // whether the domains are wanted, or only their number
+  const flags = args.uint();
+  return (host) => {
+    const refs = filtered(host, [...host.domains.values()], flags).map((domain) => refOf(host, domain));
+    return Promise.resolve((writer) => {
+      writer.array(refs, (ref) => {
+        writeDomain(writer, ref);
+      });
+      writer.uint(refs.length);
     });
-    writer.uint(refs.length);
   };
 }
 
+/** What the flags of DOMAIN_FILTER let through: everything when none is given. */
+function filtered(host: SimulatedHost, domains: readonly SyntheticDomain[], flags: number): SyntheticDomain[] {
+  const { ACTIVE, INACTIVE } = DOMAIN_FILTER;
+  return domains.filter(
+    ({ ref }) => (flags & (ACTIVE | INACTIVE)) === 0 || flags & (host.inactive.has(ref.name) ? INACTIVE : ACTIVE),
+  );
+}
+
+function refOf(host: SimulatedHost, { ref }: SyntheticDomain): DomainRef {
+  return host.inactive.has(ref.name) ? { ...ref, id: -1 } : ref;
+}
+
 function info(domain: SyntheticDomain, host: SimulatedHost): Write {
+  const active = !host.inactive.has(domain.ref.name);
   const { state, maxMemoryKiB, memoryKiB, vcpus, cpuTimeNs } = domain.info(host.seconds);
-  return (writer) => writer.uint(state).uhyper(maxMemoryKiB).uhyper(memoryKiB).uint(vcpus).uhyper(cpuTimeNs);
+  return (writer) =>
+    writer
+      .uint(active ? state : SHUT_OFF)
+      .uhyper(maxMemoryKiB)
+      .uhyper(memoryKiB)
+      .uint(vcpus)
+      .uhyper(active ? cpuTimeNs : 0n);
+}
+
+function mustRun(host: SimulatedHost, { ref }: SyntheticDomain): void {
+  if (!host.inactive.has(ref.name)) return;
+  throw new Refusal(REMOTE_ERROR.OPERATION_INVALID, "Requested operation is not valid: domain is not running");
 }
 
 function cpuStats(domain: SyntheticDomain, host: SimulatedHost): Write {
+  mustRun(host, domain);
   if (!host.cgroups)
     throw new Refusal(
       REMOTE_ERROR.OPERATION_INVALID,
@@ -105,6 +136,7 @@ function cpuStats(domain: SyntheticDomain, host: SimulatedHost): Write {
 }
 
 function controlInfo(domain: SyntheticDomain, host: SimulatedHost, { since }: MonitorJobs): Write {
+  mustRun(host, domain);
   const begun = since.get(domain.ref.name);
   const busyMs = begun === undefined ? 0 : Math.round(host.nowMs - begun);
   return (writer) =>
@@ -118,23 +150,24 @@ function controlInfo(domain: SyntheticDomain, host: SimulatedHost, { since }: Mo
 function allDomainStats(args: XdrReader): ReturnType<Procedure> {
   const wanted = args.array(LIMIT.DOMAINS, DOMAIN_MIN_BYTES, () => readDomain(args));
   const groups = args.uint();
-  const nowait = (args.uint() & DOMAIN_FILTER.NOWAIT) !== 0;
+  const flags = args.uint();
+  const nowait = (flags & DOMAIN_FILTER.NOWAIT) !== 0;
   return async (host, { since }) => {
     const domains =
       wanted.length === 0 ? [...host.domains.values()] : wanted.flatMap(({ name }) => host.domains.get(name) ?? []);
     const records: { ref: DomainRef; params: TypedParameters }[] = [];
-    for (const domain of domains) {
+    for (const domain of filtered(host, domains, flags)) {
       const { name } = domain.ref;
-      let monitor = (groups & MONITOR_GROUPS) !== 0;
+      let monitor = (groups & MONITOR_GROUPS) !== 0 && !host.inactive.has(name);
       if (monitor && since.has(name) && nowait) monitor = false;
-      else if (monitor && host.stuck.has(name)) {
+      else if (monitor && host.waitsFor(name)) {
         since.set(name, host.nowMs);
         await host.answered(name);
         since.delete(name);
       }
       const params = domain.stats(groups, host.seconds, monitor);
       host.adjust(name, params);
-      records.push({ ref: domain.ref, params });
+      records.push({ ref: refOf(host, domain), params });
     }
     return (writer) =>
       writer.array(records, ({ ref, params }) => {
@@ -144,9 +177,9 @@ function allDomainStats(args: XdrReader): ReturnType<Procedure> {
   };
 }
 
-function find(host: SimulatedHost, { name }: DomainRef): SyntheticDomain {
+function find(host: SimulatedHost, { name, uuid }: DomainRef): SyntheticDomain {
   const domain = host.domains.get(name);
-  if (domain === undefined)
-    throw new Refusal(REMOTE_ERROR.NO_DOMAIN, `Domain not found: no domain with matching name '${name}'`);
+  if (domain?.ref.uuid !== uuid)
+    throw new Refusal(REMOTE_ERROR.NO_DOMAIN, `Domain not found: no domain with matching uuid '${uuid}' (${name})`);
   return domain;
 }

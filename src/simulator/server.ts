@@ -79,6 +79,7 @@ export class SimulatorServer implements AsyncDisposable {
     const reply = { ...header, program: PROGRAM.REMOTE, type: MESSAGE_TYPE.REPLY };
     let packet: Buffer;
     try {
+      await this.#host.thawed();
       const write = await perform(this.#host, this.#jobs);
       packet = encodePacket({ ...reply, status: STATUS.OK }, write);
     } catch (error) {

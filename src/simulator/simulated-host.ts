@@ -16,6 +16,10 @@ export class SimulatedHost {
   readonly domains = new Map<string, SyntheticDomain>();
   /** Names of domains whose QEMU does not answer. */
   readonly stuck = new Set<string>();
+  /** Names of domains that are defined and do not run. */
+  readonly inactive = new Set<string>();
+  /** How long a QEMU takes to answer its monitor. */
+  monitorMs = 0;
   /** Whether CPU times can be read from cgroups. */
   cgroups = true;
   /** Changes the statistics of a domain before they are sent. */
@@ -27,6 +31,7 @@ export class SimulatedHost {
   readonly #clock: Clock;
   readonly #startedMs: number;
   #released = Promise.withResolvers<undefined>();
+  #frozen: PromiseWithResolvers<undefined> | undefined;
 
   constructor(clock: Clock = systemClock) {
     this.#clock = clock;
@@ -60,8 +65,29 @@ export class SimulatedHost {
     released.resolve(undefined);
   }
 
-  /** Resolves when the domain is not stuck. */
+  /** Whether asking the domain's QEMU takes time at this moment. */
+  waitsFor(name: string): boolean {
+    return this.monitorMs > 0 || this.stuck.has(name);
+  }
+
+  /** Resolves when the domain's QEMU has answered its monitor. */
   async answered(name: string): Promise<void> {
     while (this.stuck.has(name)) await this.#released.promise;
+    await this.#clock.sleep(this.monitorMs);
+  }
+
+  /** The daemon itself stops answering whatever is asked, as a stopped process does. */
+  freeze(): void {
+    this.#frozen ??= Promise.withResolvers();
+  }
+
+  thaw(): void {
+    this.#frozen?.resolve(undefined);
+    this.#frozen = undefined;
+  }
+
+  /** Resolves when the daemon is not frozen. */
+  async thawed(): Promise<void> {
+    while (this.#frozen !== undefined) await this.#frozen.promise;
   }
 }

@@ -17,12 +17,13 @@ export class SyntheticDomain {
   readonly #memoryKiB: number;
   readonly #vcpus: number;
 
-  constructor(index: number, shape: DomainShape) {
+  /** `identity` replaces what follows from the index: the id of a domain that was started again, another name. */
+  constructor(index: number, shape: DomainShape, identity: Partial<DomainRef> = {}) {
     this.#shape = shape;
     this.#random = mulberry32(shape.seed * 65_537 + index);
     const hex = Array.from({ length: 32 }, () => Math.floor(this.#random() * 16).toString(16)).join("");
     const uuid = `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20)}`;
-    this.ref = { name: `vm-${String(index).padStart(3, "0")}`, uuid, id: index };
+    this.ref = { name: `vm-${String(index).padStart(3, "0")}`, uuid, id: index, ...identity };
     this.#vcpus = 1 << Math.floor(this.#random() * 4);
     this.#memoryKiB = (1 << Math.floor(this.#random() * 4)) * 1024 * 1024;
     this.#rates = {
@@ -74,7 +75,7 @@ export class SyntheticDomain {
       (dev) => `<disk type='file' device='disk'><target dev='${dev}' bus='virtio'/></disk>`,
     );
     const nics = this.#nicNames().map((dev) => `<interface type='ethernet'><target dev='${dev}'/></interface>`);
-    return `<domain type='kvm' id='${this.ref.id}'><name>${this.ref.name}</name><uuid>${this.ref.uuid}</uuid><vcpu>${this.#vcpus}</vcpu><devices>
+    return `<domain type='kvm' id='${this.ref.id}'><name>${escapeXml(this.ref.name)}</name><uuid>${this.ref.uuid}</uuid><vcpu>${this.#vcpus}</vcpu><devices>
 ${disks.join("\n")}
 <disk type='file' device='cdrom'><target dev='sda' bus='sata'/><readonly/></disk>
 ${nics.join("\n")}
@@ -154,6 +155,10 @@ ${nics.join("\n")}
       of("physical", 20n * 1024n ** 3n);
     }
   }
+}
+
+function escapeXml(text: string): string {
+  return text.replace(/[<>&]/g, (character) => `&#${character.charCodeAt(0)};`);
 }
 
 /** a, b, ... z, aa, ab, ... as libvirt names disks. */
