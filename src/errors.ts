@@ -9,6 +9,7 @@ export const ERROR_CODES = {
   E_SECRET_NOT_FOUND: { retryable: true },
   E_SOCKET_NOT_FOUND: { retryable: true },
   E_DOMAIN_XML: { retryable: false },
+  E_QEMU_STUCK: { retryable: true },
   E_INTERNAL: { retryable: true },
   E_SIMULATOR: { retryable: false },
 } as const satisfies Record<string, { retryable: boolean }>;

@@ -15,7 +15,7 @@ export interface SessionLease {
  * Workers of a shared daemon that stuck domains may hold through us. libvirtd has 20 for all its clients. While that
  * many are held, one more call is tried, so that all other domains go on with exactly this many stuck.
  */
-const MAX_HELD_WORKERS = 3;
+const MAX_HELD_WORKERS = 4;
 /** Groups that libvirt answers without asking QEMU's monitor, so they cannot get stuck. */
 const SAFE_GROUPS = STATS_GROUP.STATE | STATS_GROUP.INTERFACE;
 /** virDomainControlState of a domain whose monitor command is outstanding. */
@@ -23,7 +23,8 @@ const CONTROL_OCCUPIED = 2;
 
 interface HeldCall {
   readonly session: LibvirtClient;
-  readonly suspects: readonly string[];
+  /** UUIDs of the domains that it waits for; empty while that is not known. */
+  suspects: readonly string[];
 }
 
 /**
@@ -47,6 +48,11 @@ export class BulkStats {
     return this.#held.size;
   }
 
+  /** UUIDs of the domains that they wait for. */
+  get suspects(): ReadonlySet<string> {
+    return new Set([...this.#held].flatMap(({ suspects }) => suspects));
+  }
+
   /**
    * The statistics of all active domains. `domains` are those known to run; `deadline` is on the monotonic clock.
    * @throws LibvirtError E_LIBVIRT_TIMEOUT when the daemon makes no progress for another reason than a stuck domain.
@@ -54,16 +60,20 @@ export class BulkStats {
   async read(groups: number, domains: readonly DomainRef[], deadline: number): Promise<BulkReply> {
     const start = this.#clock.monotonic();
     const patienceMs = Math.min(500, Math.max(150, (deadline - start) / 8));
+    await this.#explainLate({ domains, deadline, patienceMs });
     while (this.#mayAsk()) {
-      const timestampMs = this.#clock.now();
+      // A call that would be given up at once is better not made.
+      if (deadline - this.#clock.monotonic() < patienceMs) throw late();
       const session = await this.#lease.session(deadline);
+      const timestampMs = this.#clock.now();
       const stats = await this.#attempt({ session, groups, domains, deadline, patienceMs });
-      if (stats !== undefined) return { stats, timestampMs, groups };
+      if (stats !== undefined) return { stats, timestampMs, groups, whole: true };
     }
     const session = await this.#lease.session(deadline);
     const timestampMs = this.#clock.now();
     const safe = groups & SAFE_GROUPS;
-    return { stats: await this.#call(session, safe, deadline - this.#clock.monotonic()), timestampMs, groups: safe };
+    const stats = await this.#call(session, safe, Math.max(1, deadline - this.#clock.monotonic()));
+    return { stats, timestampMs, groups: safe, whole: false };
   }
 
   close(): void {
@@ -96,7 +106,7 @@ export class BulkStats {
       const leftMs = deadline - this.#clock.monotonic();
       if (leftMs <= 0) {
         this.#hold(session, [], settled);
-        throw new LibvirtError("E_LIBVIRT_TIMEOUT", "the bulk statistics did not come within the cycle's timeout");
+        throw late();
       }
       await this.#clock.sleep(Math.min(waitMs, leftMs), answered.signal);
       if (isAnswered()) {
@@ -113,7 +123,7 @@ export class BulkStats {
   }
 
   #hold(session: LibvirtClient, suspects: readonly string[], settled: Promise<unknown>): void {
-    const held = { session, suspects };
+    const held: HeldCall = { session, suspects };
     this.#held.add(held);
     this.#lease.abandon(session);
     void settled.then(() => {
@@ -122,9 +132,17 @@ export class BulkStats {
     });
   }
 
+  /** Tells of a call that an earlier cycle gave up for an unknown reason which domain it waits for, if it is a domain. */
+  async #explainLate(request: Pick<Attempt, "domains" | "deadline" | "patienceMs">): Promise<void> {
+    const late = [...this.#held].find(({ suspects }) => suspects.length === 0);
+    if (late === undefined) return;
+    const session = await this.#lease.session(request.deadline);
+    late.suspects = await this.#newSuspects({ session, ...request });
+  }
+
   /** UUIDs of domains whose monitor has been silent for a while and that no held call stands for. */
-  async #newSuspects({ session, domains, deadline, patienceMs }: Attempt): Promise<string[]> {
-    const known = new Set([...this.#held].flatMap(({ suspects }) => suspects));
+  async #newSuspects({ session, domains, deadline, patienceMs }: Omit<Attempt, "groups">): Promise<string[]> {
+    const known = this.suspects;
     const deadlineMs = Math.max(patienceMs, deadline - this.#clock.monotonic());
     const suspects = await Promise.all(
       domains.map(async (domain) => {
@@ -143,12 +161,18 @@ export class BulkStats {
   }
 }
 
+function late(): LibvirtError {
+  return new LibvirtError("E_LIBVIRT_TIMEOUT", "the bulk statistics did not come within the cycle's timeout");
+}
+
 export interface BulkReply {
   readonly stats: readonly DomainStats[];
   /** When the statistics were asked for, wall clock. */
   readonly timestampMs: number;
-  /** The groups that were really asked for: fewer while too many domains are stuck. */
+  /** The groups that were asked for. */
   readonly groups: number;
+  /** Whether those are all that were wanted: fewer are asked for while too many domains are stuck. */
+  readonly whole: boolean;
 }
 
 interface Attempt {

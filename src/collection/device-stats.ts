@@ -85,7 +85,6 @@ export function diskSample(
 ): DiskSample {
   const keys = index === undefined ? undefined : diskKeys(index);
   const read = (key: string | undefined): bigint | undefined => (key === undefined ? undefined : counter(params, key));
-  const errors = read(keys?.errors) ?? 0n;
   return {
     device,
     ...(alias !== undefined && { volume: alias }),
@@ -93,8 +92,7 @@ export function diskSample(
     readBytes: read(keys?.readBytes),
     writeRequests: read(keys?.writeRequests),
     writeBytes: read(keys?.writeBytes),
-    // Hypervisors without the counter send -1 or nothing.
-    errors: errors < 0n ? 0n : errors,
+    errors: read(keys?.errors) ?? 0n,
   };
 }
 

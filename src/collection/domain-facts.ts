@@ -1,3 +1,4 @@
+import type { Clock } from "../lib/clock.ts";
 import type { LibvirtClient } from "../libvirt/client.ts";
 import { LibvirtError } from "../libvirt/errors.ts";
 import type { DomainInfo, DomainRef, TypedParameters } from "../libvirt/types.ts";
@@ -8,6 +9,8 @@ import { counter } from "./typed-reading.ts";
 export interface DomainFacts {
   readonly domain: DomainRef;
   readonly info: DomainInfo;
+  /** When `info` came, on the monotonic clock. */
+  readonly readMs: number;
   /** From the domain's cgroup; undefined on a daemon that has none to read (KubeVirt's session daemons). */
   readonly cpu: Pick<CpuSample, "time" | "user" | "system"> | undefined;
 }
@@ -15,28 +18,34 @@ export interface DomainFacts {
 /** virErrorNumber values that mean that the domain went away since it was listed. */
 const NO_DOMAIN = 42;
 const OPERATION_INVALID = 55;
+/** virDomainState of a domain that is defined and does not run: libvirt tells of it without an error. */
+const SHUT_OFF = 5;
 
 /**
- * Reads the facts of these domains. One that has gone meanwhile is left out; one that the daemon refuses to tell about
+ * Reads the facts of these domains. One that has ended meanwhile is left out; one that the daemon refuses to tell about
  * is left out and reported.
  * @throws LibvirtError when the connection fails.
  */
 export async function readFacts(
   session: LibvirtClient,
   domains: readonly DomainRef[],
-  { withCpu, deadlineMs }: { readonly withCpu: boolean; readonly deadlineMs: number },
+  { withCpu, deadlineMs, clock }: { readonly withCpu: boolean; readonly deadlineMs: number; readonly clock: Clock },
   report: (error: LibvirtError) => void,
 ): Promise<DomainFacts[]> {
   const facts = await Promise.all(
     domains.map(async (domain): Promise<DomainFacts[]> => {
-      const [info, cpu] = await Promise.all([
-        unlessRefused(session.domainInfo(domain, { deadlineMs }), (error) => {
+      const dated = async (): Promise<Pick<DomainFacts, "info" | "readMs">> => {
+        const info = await session.domainInfo(domain, { deadlineMs });
+        return { info, readMs: clock.monotonic() };
+      };
+      const [known, cpu] = await Promise.all([
+        unlessRefused(dated(), (error) => {
           if (!isGone(error)) report(error);
         }),
         withCpu ? unlessRefused(session.domainCpuStats(domain, { deadlineMs })) : undefined,
       ]);
-      if (info === undefined) return [];
-      return [{ domain, info, cpu: cpu && cpuTimes(cpu) }];
+      if (known === undefined || known.info.state === SHUT_OFF) return [];
+      return [{ domain, ...known, cpu: cpu && cpuTimes(cpu) }];
     }),
   );
   return facts.flat();

@@ -5,16 +5,17 @@ import type { Clock } from "../lib/clock.ts";
 import { LibvirtClient } from "../libvirt/client.ts";
 import { LibvirtError } from "../libvirt/errors.ts";
 import { DOMAIN_FILTER, STATS_GROUP } from "../libvirt/protocol.ts";
-import type { DomainRef, DomainStats } from "../libvirt/types.ts";
+import type { DomainRef } from "../libvirt/types.ts";
 import { BulkStats, type BulkReply } from "./bulk-stats.ts";
 import { CircuitBreaker } from "./circuit-breaker.ts";
-import { readFacts, isGone } from "./domain-facts.ts";
+import { readFacts, isGone, type DomainFacts } from "./domain-facts.ts";
 import { DomainHistory } from "./domain-history.ts";
 import type { DomainSample } from "./domain-sample.ts";
 import {
   cpuSample,
   deviceSamples,
   domainReport,
+  hasCpuTimes,
   memorySample,
   type DeviceSamples,
   type DomainReport,
@@ -118,38 +119,43 @@ export class EndpointCollector {
     this.#history.retain(domains);
     const errors: (LibvirtError | TelemetryError)[] = [];
     const report = (error: unknown): void => void errors.push(planned(error));
-    const facts = await readFacts(session, domains, { withCpu: this.#cpuStats, deadlineMs: leftMs() }, report);
-    const monotonicMs = this.#clock.monotonic();
+    const asking = { withCpu: this.#cpuStats, deadlineMs: leftMs(), clock: this.#clock };
+    const facts = await readFacts(session, domains, asking, report);
     if (facts.length > 0 && facts.every(({ cpu }) => cpu === undefined)) this.#cpuStats = false;
 
     let bulk: BulkReply | undefined;
     if (needs.devices || needs.totals) {
       try {
-        bulk = await this.#bulk.read(this.#groups(), domains, deadline);
+        bulk = await this.#bulk.read(this.#groups(facts), domains, deadline);
+        if (!bulk.whole) report(unanswered(this.heldWorkers));
       } catch (error) {
         // The facts are true without it.
-        errors.push(planned(error));
+        report(error);
       }
     }
-    const reports = byDomain(bulk?.stats ?? []);
+    const reports = byDomain(bulk);
     const present = bulk === undefined ? facts : facts.filter(({ domain }) => reports.has(domainRun(domain)));
-    const stuck = present.filter(({ domain }) => reports.get(domainRun(domain))?.monitorAnswered === false);
+    const isStuck = ({ domain }: DomainFacts): boolean =>
+      bulk?.whole === true
+        ? reports.get(domainRun(domain))?.monitorAnswered === false
+        : this.#bulk.suspects.has(domain.uuid);
+    const stuck = present.filter(isStuck);
     const samples = await Promise.all(
       present.map(async (fact): Promise<DomainSample[]> => {
-        const report = reports.get(domainRun(fact.domain));
+        const stats = reports.get(domainRun(fact.domain));
         let found: DeviceSamples | undefined;
         try {
-          found = await this.#deviceSamples(fact.domain, report, leftMs());
+          found = await this.#deviceSamples(fact.domain, stats, leftMs());
         } catch (error) {
           if (isGone(error)) return [];
-          errors.push(planned(error));
+          report(error);
         }
-        const memory = memorySample(fact, report?.params, monotonicMs);
+        const memory = memorySample(fact, stats?.params);
         return [
           {
             timestampMs: bulk?.timestampMs ?? timestampMs,
             state: fact.info.state,
-            cpu: cpuSample(fact, report?.params),
+            cpu: cpuSample(fact, stats?.params),
             memory,
             nics: found?.nics,
             disks: found?.disks,
@@ -161,11 +167,11 @@ export class EndpointCollector {
     return { samples: samples.flat(), stuck: stuck.map(({ domain }) => domain.name), errors };
   }
 
-  #groups(): number {
+  #groups(facts: readonly DomainFacts[]): number {
     const { needs } = this.#settings;
     const devices = STATS_GROUP.INTERFACE | STATS_GROUP.BLOCK;
     if (!needs.totals) return devices;
-    return devices | STATS_GROUP.BALLOON | (this.#cpuStats ? 0 : STATS_GROUP.CPU_TOTAL);
+    return devices | STATS_GROUP.BALLOON | (facts.every(hasCpuTimes) ? 0 : STATS_GROUP.CPU_TOTAL);
   }
 
   async #deviceSamples(
@@ -199,8 +205,16 @@ export class EndpointCollector {
   }
 }
 
-function byDomain(stats: readonly DomainStats[]): ReadonlyMap<string, DomainReport> {
-  return new Map(stats.map(({ domain, params }) => [domainRun(domain), domainReport(params)]));
+function byDomain(bulk: BulkReply | undefined): ReadonlyMap<string, DomainReport> {
+  const { stats = [], groups = 0 } = bulk ?? {};
+  return new Map(stats.map(({ domain, params }) => [domainRun(domain), domainReport(params, groups)]));
+}
+
+function unanswered(calls: number): TelemetryError {
+  return new TelemetryError(
+    "E_QEMU_STUCK",
+    `libvirt has not answered ${calls} of the calls for statistics; no disk values and totals for any of its domains until one returns`,
+  );
 }
 
 /** Errors that nobody planned are bugs: they keep their stack as the cause of one that can be reported. */

@@ -1,4 +1,5 @@
 import type { DomainLayout } from "../discovery/domain-layout.ts";
+import { STATS_GROUP } from "../libvirt/protocol.ts";
 import type { TypedParameters } from "../libvirt/types.ts";
 import { diskIndex, diskSample, hasDiskCounters, nicIndex, nicSample, type DeviceIndex } from "./device-stats.ts";
 import type { DomainFacts } from "./domain-facts.ts";
@@ -10,15 +11,30 @@ export interface DomainReport {
   readonly params: TypedParameters;
   readonly nics: DeviceIndex;
   readonly disks: DeviceIndex;
-  /** False when libvirt skipped QEMU's monitor because it is busy: then only what libvirt itself knows is there. */
+  /**
+   * False when QEMU's monitor was not asked for the disks, or libvirt skipped it because it is busy: then only what
+   * libvirt itself knows is there.
+   */
   readonly monitorAnswered: boolean;
 }
 
-export function domainReport(params: TypedParameters): DomainReport {
+/** `groups` of STATS_GROUP are those that were asked for. */
+export function domainReport(params: TypedParameters, groups: number): DomainReport {
   const disks = diskIndex(params);
+  return { params, nics: nicIndex(params), disks, monitorAnswered: monitorAnswered(params, disks, groups) };
+}
+
+function monitorAnswered(params: TypedParameters, disks: DeviceIndex, groups: number): boolean {
+  if ((groups & STATS_GROUP.BLOCK) === 0) return false;
   // libvirt adds the resident set to the balloon statistics whenever it could ask the monitor, balloon or not.
-  const monitorAnswered = params.has("balloon.rss") || hasDiskCounters(params, disks);
-  return { params, nics: nicIndex(params), disks, monitorAnswered };
+  if (params.has("balloon.rss") || hasDiskCounters(params, disks)) return true;
+  // A domain without disks has nothing else to tell by.
+  return disks.size === 0 && (groups & STATS_GROUP.BALLOON) === 0;
+}
+
+/** Whether the daemon's cgroups told all CPU times of a domain, so that QEMU need not be asked for them. */
+export function hasCpuTimes({ cpu }: DomainFacts): boolean {
+  return cpu?.time !== undefined && cpu.user !== undefined && cpu.system !== undefined;
 }
 
 export function cpuSample({ info, cpu }: DomainFacts, params: TypedParameters | undefined): CpuSample {
@@ -31,11 +47,7 @@ export function cpuSample({ info, cpu }: DomainFacts, params: TypedParameters | 
   };
 }
 
-export function memorySample(
-  { info }: DomainFacts,
-  params: TypedParameters | undefined,
-  monotonicMs: number,
-): MemorySample {
+export function memorySample({ info, readMs }: DomainFacts, params: TypedParameters | undefined): MemorySample {
   const balloon = (field: string): bigint | undefined =>
     params === undefined ? undefined : counter(params, `balloon.${field}`);
   return {
@@ -49,7 +61,7 @@ export function memorySample(
     majorFault: balloon("major_fault"),
     minorFault: balloon("minor_fault"),
     diskCaches: balloon("disk_caches"),
-    monotonicMs,
+    monotonicMs: readMs,
   };
 }
 

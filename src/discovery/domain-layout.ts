@@ -51,8 +51,8 @@ export function parseDomainXml(xml: string): DomainLayout {
   const devices = child(domain, "devices");
   const disks = children(devices, "disk");
   return {
-    nics: children(devices, "interface").flatMap(layoutDevice),
-    disks: disks.filter(isReported).flatMap(layoutDevice),
+    nics: layoutDevices(children(devices, "interface")),
+    disks: layoutDevices(disks.filter(isReported)),
     otherBlocks: new Set(
       disks.filter((disk) => !isReported(disk)).flatMap((disk) => attribute(child(disk, "target"), "dev") ?? []),
     ),
@@ -65,6 +65,14 @@ function invalid(why: string): TelemetryError {
 
 function isReported(disk: unknown): boolean {
   return REPORTED_DISKS.has(attribute(disk, "device") ?? "disk");
+}
+
+/** Each target once: two devices of one name would be one series, and count twice in the totals. */
+function layoutDevices(elements: readonly unknown[]): readonly LayoutDevice[] {
+  const byTarget = new Map<string, LayoutDevice>();
+  for (const found of elements.flatMap(layoutDevice))
+    if (!byTarget.has(found.device)) byTarget.set(found.device, found);
+  return [...byTarget.values()];
 }
 
 /** None for a device without a target: the host has nothing to count there. */
