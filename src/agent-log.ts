@@ -26,6 +26,7 @@ export class AgentLog implements SenderObserver {
   readonly #warnings: RateLimit;
   readonly #endpoints = new Map<string, EndpointState>();
   readonly #missing = new Map<string, MissingValue>();
+  readonly #altered = new Map<string, number>();
   #summary = { cycles: 0, failedCycles: 0, domains: 0, lines: 0, deliveredLines: 0, rejectedLines: 0 };
   #summaryDue: number;
 
@@ -61,6 +62,16 @@ export class AgentLog implements SenderObserver {
     const known = this.#missing.get(field);
     if (known === undefined) this.#missing.set(field, { domains: 1, example: name });
     else known.domains++;
+  }
+
+  /** Values that had to be changed because line protocol has no form for them: kind -> how many so far. */
+  altered(counters: Readonly<Record<string, number>>): void {
+    for (const [kind, total] of Object.entries(counters)) {
+      const before = this.#altered.get(kind) ?? 0;
+      if (total === before || !this.#warnings.allows(`altered ${kind}`)) continue;
+      this.#altered.set(kind, total);
+      this.#log.warn({ kind, values: total - before }, "values that line protocol cannot hold were changed");
+    }
   }
 
   cycle({

@@ -146,6 +146,7 @@ class Agent {
     });
     clearInterval(early);
     await flush();
+    this.#log.altered({ ...this.#outputs.counters });
     this.#log.cycle({ domains, lines, durationMs: systemClock.monotonic() - begun, failed: !complete });
     return complete;
   }

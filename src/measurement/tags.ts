@@ -3,6 +3,11 @@ import type { LineCounters } from "./counters.ts";
 // Line protocol has no form for a line break in a tag, nor for a backslash at its end (it would escape the separator
 // behind it); InfluxDB 2 refuses the whole batch for either.
 const UNSTORABLE = /[\n\r\t]|\\$/;
+/**
+ * Characters of a tag's value. No name of libvirt or Kubernetes has more, and all tags that a line can have stay far
+ * below the 64 KiB of a series that InfluxDB takes.
+ */
+const MAX_CHARACTERS = 256;
 const SPECIAL = /[, =]/;
 
 /** `,key=value` with the value escaped; nothing when the value is empty, which InfluxDB would refuse. */
@@ -17,9 +22,10 @@ export function escapeMeasurement(name: string): string {
 }
 
 function storable(value: string, counters: LineCounters): string {
-  if (!UNSTORABLE.test(value) && value.isWellFormed()) return value;
+  if (value.length <= MAX_CHARACTERS && !UNSTORABLE.test(value) && value.isWellFormed()) return value;
   counters.sanitizedTags++;
   return value
+    .slice(0, MAX_CHARACTERS)
     .toWellFormed()
     .replace(/[\n\r\t]/g, " ")
     .replace(/\\+$/, "");

@@ -1,26 +1,8 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
-import { newLineCounters } from "../../../src/measurement/counters.ts";
-import { Encoder, type EncoderOptions } from "../../../src/measurement/encoder.ts";
-import type { DomainSample } from "../../../src/collection/domain-sample.ts";
+import { encode } from "../../support/encode.ts";
 import { disk, nic, sample } from "../../support/samples.ts";
-
-const ALL: EncoderOptions = {
-  families: ["Metrics", "Features", "Devices", "Totals"],
-  onMissing: "Zero",
-  measurementPrefix: "",
-  staticTags: {},
-};
-
-function encode(samples: readonly DomainSample[], options: Partial<EncoderOptions> = {}) {
-  const counters = newLineCounters();
-  const missing: string[] = [];
-  const encoder = new Encoder({ ...ALL, ...options }, counters, (field) => missing.push(field));
-  for (const one of samples) encoder.add(one);
-  const { lines, bytes } = encoder.take();
-  return { text: Buffer.from(bytes).toString(), lines, counters, missing };
-}
 
 async function golden(name: string): Promise<string> {
   return readFile(new URL(`../../golden/lines/${name}`, import.meta.url), "utf8");

@@ -1,0 +1,34 @@
+import { parseLines, type Point } from "../../scripts/demo/line-protocol-parser.ts";
+import type { DomainSample } from "../../src/collection/domain-sample.ts";
+import { newLineCounters, type LineCounters } from "../../src/measurement/counters.ts";
+import { Encoder, type EncoderOptions } from "../../src/measurement/encoder.ts";
+
+const ALL: EncoderOptions = {
+  families: ["Metrics", "Features", "Devices", "Totals"],
+  onMissing: "Zero",
+  measurementPrefix: "",
+  staticTags: {},
+};
+
+interface Encoded {
+  readonly text: string;
+  readonly lines: number;
+  readonly counters: LineCounters;
+  /** Fields that were missing, in the order of their lines. */
+  readonly missing: readonly string[];
+}
+
+/** Samples as line protocol, by a new encoder of all families. */
+export function encode(samples: readonly DomainSample[], options: Partial<EncoderOptions> = {}): Encoded {
+  const counters = newLineCounters();
+  const missing: string[] = [];
+  const encoder = new Encoder({ ...ALL, ...options }, counters, (field) => missing.push(field));
+  for (const one of samples) encoder.add(one);
+  const { lines, bytes } = encoder.take();
+  return { text: Buffer.from(bytes).toString(), lines, counters, missing };
+}
+
+/** As `encode`, read by the strict parser, which throws on any line that an InfluxDB would refuse. */
+export function points(samples: readonly DomainSample[], options: Partial<EncoderOptions> = {}): Point[] {
+  return parseLines(encode(samples, options).text);
+}
