@@ -1,5 +1,6 @@
 import { Type, type TSchema, type TStringOptions } from "typebox";
 import { DURATION_PATTERN } from "../lib/duration.ts";
+import { ATOMIC, SET, keyedBy } from "../lib/list-type.ts";
 
 export const FAMILIES = ["Metrics", "Features", "Devices", "Totals"] as const;
 
@@ -64,14 +65,10 @@ interface ListOptions {
   readonly minItems?: number;
   readonly default?: unknown;
 }
-const list = <Item extends TSchema>(item: Item, options: ListOptions) =>
-  Type.Array(item, { ...options, "x-kubernetes-list-type": "atomic" });
-/** A list whose items must differ. */
-const set = <Item extends TSchema>(item: Item, options: ListOptions) =>
-  Type.Array(item, { ...options, "x-kubernetes-list-type": "set" });
-/** A list of objects that must differ in one field; Kubernetes merges them by it. */
-export const keyedList = <Item extends TSchema>(key: string, item: Item, options: ListOptions) =>
-  Type.Array(item, { ...options, "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [key] });
+const list = <Item extends TSchema>(item: Item, options: ListOptions) => Type.Array(item, { ...options, ...ATOMIC });
+const set = <Item extends TSchema>(item: Item, options: ListOptions) => Type.Array(item, { ...options, ...SET });
+export const keyedList = <Item extends TSchema>(field: string, item: Item, options: ListOptions) =>
+  Type.Array(item, { ...options, ...keyedBy(field) });
 /** A map of strings. `keyPattern` is not of OpenAPI: the CRD says it as a rule. */
 export const map = (options: {
   description: string;

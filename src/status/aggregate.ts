@@ -1,4 +1,5 @@
 import { toConditions, type Condition, type Finding } from "./conditions.ts";
+import { MAX_FAILURES, type TelemetryConfigStatus } from "./config-status.ts";
 import type { NodeTelemetryStatus } from "./node-telemetry.ts";
 
 /** What the controller knows of a TelemetryConfig. */
@@ -19,24 +20,6 @@ export interface NodeSummary {
   readonly status: NodeTelemetryStatus | undefined;
 }
 
-/** `status` of a TelemetryConfig. */
-export interface TelemetryConfigStatus {
-  readonly observedGeneration: number;
-  readonly conditions: readonly Condition[];
-  readonly targetCount: number;
-  readonly nodes: {
-    readonly selected: number;
-    readonly governed: number;
-    readonly ready: number;
-    readonly degraded: number;
-    readonly stale: number;
-  };
-  /** `ready/governed`, for the print column. */
-  readonly nodeSummary: string;
-  readonly failures: readonly { readonly node: string; readonly reason: string; readonly message: string }[];
-}
-
-const MAX_FAILURES = 10;
 const MAX_FAILURE_MESSAGE = 256;
 /** Agents report once an hour at least; two missed reports, and nobody knows how the node is. */
 const STALE_MS = 2.5 * 3_600_000;

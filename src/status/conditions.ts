@@ -1,19 +1,22 @@
+import { Type, type Static } from "typebox";
+import type { Immutable } from "../lib/immutable.ts";
+import { MAX_MESSAGE, choice, generation, keyedList, message, reason, text, time } from "./status-parts.ts";
+
+const condition = Type.Object({
+  type: text("What is judged.", 64),
+  status: choice(["True", "False", "Unknown"], "Whether it is so."),
+  reason: reason(),
+  message: message(),
+  lastTransitionTime: time("When the status, not the reason, last changed."),
+  observedGeneration: Type.Optional(generation("The generation of the object that was judged.")),
+});
+
 /** A condition as Kubernetes' API conventions draw it. */
-export interface Condition {
-  readonly type: string;
-  readonly status: "True" | "False" | "Unknown";
-  /** CamelCase; one of the contract's words. */
-  readonly reason: string;
-  /** For people; holds no secret. */
-  readonly message: string;
-  /** RFC 3339: when the status, not the reason, last changed. */
-  readonly lastTransitionTime: string;
-  readonly observedGeneration?: number;
-}
+export type Condition = Immutable<Static<typeof condition>>;
+
+export const conditionList = (description: string) => keyedList("type", condition, description, 16);
 
 export type Finding = Omit<Condition, "lastTransitionTime">;
-
-const MAX_MESSAGE = 1024;
 
 /** The findings as conditions: those whose status is as before keep their time, the others get `nowMs`. */
 export function toConditions(

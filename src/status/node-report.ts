@@ -1,5 +1,5 @@
 import { toConditions, type Condition, type Finding } from "./conditions.ts";
-import type { NodeTelemetryStatus, TargetStatus } from "./node-telemetry.ts";
+import { MAX_SELECTED_BY, MAX_VERSIONS, type NodeTelemetryStatus, type TargetStatus } from "./node-telemetry.ts";
 
 /** What an agent sees of itself at one moment. */
 export interface NodeObservation {
@@ -53,14 +53,18 @@ export function nodeReport(
   const conditions: Condition[] = toConditions([ready(parts), ...parts], before?.conditions, nowMs);
   return {
     ...(config !== undefined && { config }),
-    selectedBy,
+    selectedBy: selectedBy.slice(0, MAX_SELECTED_BY),
     agent: {
       version: agent.version,
       podUID: agent.podUID,
       startedAt: rfc3339(agent.startedMs),
       reportedAt: rfc3339(nowMs),
     },
-    libvirt: { versions: libvirt.versions, endpoints: libvirt.endpoints, domains: libvirt.domains },
+    libvirt: {
+      versions: libvirt.versions.slice(0, MAX_VERSIONS),
+      endpoints: libvirt.endpoints,
+      domains: libvirt.domains,
+    },
     targets: targets.map(({ name, state, sinceMs, reason }) => ({
       name,
       state,

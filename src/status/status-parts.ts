@@ -1,0 +1,26 @@
+import { Type, type TSchema } from "typebox";
+import { ATOMIC, keyedBy } from "../lib/list-type.ts";
+
+/**
+ * Parts of the status schemas. What a newer agent may say is bounded in size but not in words: an older CRD in the
+ * cluster must not refuse its report.
+ */
+export const MAX_MESSAGE = 1024;
+
+const INT32_MAX = 2_147_483_647;
+
+export const text = (description: string, maxLength: number) => Type.String({ description, maxLength });
+export const name = (description: string) => text(description, 253);
+export const uid = (description: string) => text(description, 64);
+export const time = (description: string) => Type.String({ description, format: "date-time", maxLength: 64 });
+export const reason = () => text("Why, in one CamelCase word for programs.", 64);
+export const message = () => text("Why, for people. It holds no secret.", MAX_MESSAGE);
+export const count = (description: string) => Type.Integer({ description, minimum: 0, maximum: INT32_MAX });
+export const generation = (description: string) => Type.Integer({ description, minimum: 0, format: "int64" });
+export const choice = <const Values extends readonly string[]>(values: Values, description: string) =>
+  Type.Unsafe<Values[number]>({ type: "string", enum: values, description });
+
+export const list = <Item extends TSchema>(item: Item, description: string, maxItems: number) =>
+  Type.Array(item, { description, maxItems, ...ATOMIC });
+export const keyedList = <Item extends TSchema>(field: string, item: Item, description: string, maxItems: number) =>
+  Type.Array(item, { description, maxItems, ...keyedBy(field) });
