@@ -1,5 +1,5 @@
+import { parseRetryAfter } from "../lib/retry-after.ts";
 import { countRefused, readServerMessage, type ServerMessage } from "./answer-text.ts";
-import { parseRetryAfter } from "./retry-after.ts";
 import type { TargetSettings } from "./target.ts";
 
 /** What came of one request: an answer of the server, or none. */

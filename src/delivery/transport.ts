@@ -2,9 +2,10 @@ import { Agent as HttpAgent, request as httpRequest } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { HttpError, InfluxDB, setLogger } from "@influxdata/influxdb-client";
 import { formatDuration } from "../lib/duration.ts";
+import { networkFault } from "../lib/network-fault.ts";
 import { Exchange, listening } from "./exchange.ts";
-import { networkFault } from "./network-fault.ts";
 import type { Answer } from "./outcome.ts";
+import { REMEDIES } from "./remedies.ts";
 import { authorization, secretsOf, writePath } from "./requests.ts";
 import type { TargetSettings } from "./target.ts";
 
@@ -78,7 +79,7 @@ class ClientTransport implements Transport {
       return answer;
     } catch (thrown) {
       // Before anything was sent: a token that cannot be a header, a certificate that is none.
-      return { failure: this.#conceal(networkFault(thrown).text), local: true };
+      return { failure: this.#conceal(networkFault(thrown, REMEDIES).text), local: true };
     } finally {
       clearTimeout(deadline);
       signal.removeEventListener("abort", giveUp);
@@ -123,7 +124,7 @@ class ClientTransport implements Transport {
 
   #failure(error: Error, status: number, exchange: Exchange): Attempt {
     if (status !== 0) return { failure: `the answer, with status ${status}, broke off` };
-    const { code, text } = networkFault(error);
+    const { code, text } = networkFault(error, REMEDIES);
     const staleConnection = exchange.reusedConnection && CLOSED_BY_SERVER.includes(code);
     return { failure: this.#conceal(text), staleConnection };
   }
