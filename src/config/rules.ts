@@ -115,6 +115,13 @@ export const SPEC_RULES: readonly Rule<TelemetrySpec>[] = [
     cel: "duration(self.buffer.maxAge) >= duration('1m') && duration(self.buffer.maxAge) <= duration('168h')",
     holds: ({ buffer }) => within(buffer.maxAge, MINUTE_MS, 168 * HOUR_MS),
   },
+  {
+    path: ["targets"],
+    message: "must not ask for families that collection.families does not collect",
+    cel: "self.targets.all(t, !has(t.families) || t.families.all(f, f in self.collection.families))",
+    holds: ({ targets, collection }) =>
+      targets.every(({ families = [] }) => families.every((family) => collection.families.includes(family))),
+  },
   selectorRule(["nodeSelector"], ({ nodeSelector }) => nodeSelector),
   selectorRule(["vmSelector"], ({ vmSelector }) => vmSelector),
 ];

@@ -107,7 +107,7 @@ const target = Type.Object({
   ),
   timeout: duration({ description: "Time for one request in all.", default: "10s" }),
   maxDrainLinesPerSecond: integer(
-    "Speed at which a backlog is sent, in lines per second; 0 for no limit of its own.",
+    "Speed at which a backlog is sent, in lines per second; 0 for three times the live rate.",
     0,
     0,
     10_000_000,

@@ -21,6 +21,7 @@ export const RULE_BREAKERS: readonly object[] = [
   { tags: { static: { site: "x" }, vmLabels: [{ key: "location", tag: "site" }] } },
   { buffer: { maxAge: "59s" } },
   { buffer: { maxAge: "168h1ms" } },
+  { collection: { families: ["Metrics"] }, targets: [{ ...TARGET, families: ["Metrics", "Totals"] }] },
   { nodeSelector: { matchExpressions: [{ key: "pool", operator: "In" }] } },
   { vmSelector: { matchExpressions: [{ key: "team", operator: "Exists", values: ["a"] }] } },
   target({ url: "ftp://influx.example.com" }),

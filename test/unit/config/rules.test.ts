@@ -3,6 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { brokenRules } from "../../../src/config/broken-rules.ts";
 import { SPEC_RULES, TARGET_RULES } from "../../../src/config/rules.ts";
+import { FAMILIES } from "../../../src/config/schema-parts.ts";
 import { RULE_BREAKERS } from "../../support/rule-breakers.ts";
 import { judge } from "../../support/rule-verdicts.ts";
 
@@ -65,6 +66,8 @@ const url = fc
   )
   .map((parts) => parts.join(""));
 
+const families = fc.subarray([...FAMILIES], { minLength: 1 });
+
 const caRef = maybe(
   given({ configMap: maybe(fc.constant({ name: "ca" })), secret: maybe(fc.constant({ name: "ca" })) }),
 );
@@ -78,11 +81,12 @@ const target = given({
   tls: maybe(given({ mode: maybe(fc.constantFrom("Verify", "Plaintext", "Insecure")), caRef })),
   flush: maybe(given({ interval: maybe(duration) })),
   timeout: maybe(duration),
+  families: maybe(families),
   vmSelector: maybe(selector),
 });
 
 const spec = given({
-  collection: maybe(given({ interval: maybe(duration), timeout: maybe(duration) })),
+  collection: maybe(given({ interval: maybe(duration), timeout: maybe(duration), families: maybe(families) })),
   deviceCache: maybe(given({ ttl: maybe(duration) })),
   tags: maybe(
     given({ static: maybe(fc.dictionary(tagKeys, fc.constant("x"))), vmLabels: tagSources, vmAnnotations: tagSources }),
