@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import path from "node:path";
 
@@ -14,4 +15,18 @@ export function influxd2Path(): string {
 /** A kernel for test guests, with its modules in `modules` beside it. */
 export function kernelPath(): string {
   return cached("guest-kernel", "vmlinuz");
+}
+
+export const KUBERNETES_PROGRAMS = ["etcd", "kube-apiserver", "kube-controller-manager", "kubectl", "helm"] as const;
+export type KubernetesProgram = (typeof KUBERNETES_PROGRAMS)[number];
+
+/** Where kubernetes.sh puts the programs; the version is the one written there. */
+export function kubernetesDirectory(): string {
+  return cached("kubernetes-1.35.4");
+}
+
+/** A program of the control plane: the one that $KUBEBUILDER_ASSETS has, else our own. */
+export function kubernetesPath(program: KubernetesProgram): string {
+  const ready = path.join(process.env["KUBEBUILDER_ASSETS"] ?? kubernetesDirectory(), program);
+  return existsSync(ready) ? ready : path.join(kubernetesDirectory(), program);
 }

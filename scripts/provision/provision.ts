@@ -1,42 +1,83 @@
 import { spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync } from "node:fs";
 import path from "node:path";
-import { influxd2Path, kernelPath } from "./cache.ts";
+import { influxd2Path, kernelPath, KUBERNETES_PROGRAMS, kubernetesDirectory, kubernetesPath } from "./cache.ts";
+import { importsOf } from "./imports.ts";
 
-/** Debian packages and a program of each, by which it is known to be there. */
-const PACKAGES: Readonly<Record<string, string>> = {
-  "busybox-static": "busybox",
-  cpio: "cpio",
-  influxdb: "influxd",
-  iproute2: "ip",
-  "libvirt-clients": "virsh",
-  "libvirt-daemon": "libvirtd",
-  "libvirt-daemon-driver-qemu": "/usr/lib/x86_64-linux-gnu/libvirt/connection-driver/libvirt_driver_qemu.so",
-  "libvirt-daemon-system": "/etc/libvirt/qemu.conf",
-  "qemu-system-x86": "qemu-system-x86_64",
-  "qemu-utils": "qemu-img",
-};
-
-/** Makes the parts that the integration tests need; returns what is missing and cannot be made here. */
-export function provision(): readonly string[] {
-  if (process.getuid?.() !== 0) return ["root is needed to run libvirt and make tap devices"];
-  return [...packages(), ...kernel(), ...influxd2()];
+interface Part {
+  /** Debian packages and a program of each, by which it is known to be there. */
+  readonly packages?: Readonly<Record<string, string>>;
+  /** Makes what no package has; returns what is missing and cannot be made here. */
+  readonly make?: () => readonly string[];
 }
 
-function packages(): readonly string[] {
-  const absent = Object.entries(PACKAGES).filter(([, program]) => !isThere(program));
-  if (absent.length === 0) return [];
-  const names = absent.map(([name]) => name);
-  if (!isThere("apt-get")) return [`programs of the Debian packages ${names.join(", ")}`];
+/** What a test needs, by the file that starts it: a test that imports the file, directly or not, needs the part. */
+const PARTS: Readonly<Record<string, Part>> = {
+  "test/integration/support/influxd1.ts": { packages: { influxdb: "influxd" } },
+  "test/integration/support/influxd2.ts": { make: influxd2 },
+  "test/integration/support/kube.ts": { make: kubernetes },
+  "test/integration/support/libvirt-host.ts": {
+    packages: {
+      iproute2: "ip",
+      "libvirt-clients": "virsh",
+      "libvirt-daemon": "libvirtd",
+      "libvirt-daemon-driver-qemu": "/usr/lib/x86_64-linux-gnu/libvirt/connection-driver/libvirt_driver_qemu.so",
+      "libvirt-daemon-system": "/etc/libvirt/qemu.conf",
+      "qemu-system-x86": "qemu-system-x86_64",
+      "qemu-utils": "qemu-img",
+    },
+    make: root,
+  },
+  "test/integration/support/working-guest.ts": {
+    packages: { "busybox-static": "busybox", cpio: "cpio" },
+    make: kernel,
+  },
+};
+
+/**
+ * Brings what these test files need. Returns for each file what is missing and cannot be had here, so that a machine
+ * without one part still runs the tests of the others.
+ */
+export function provision(files: readonly string[]): ReadonlyMap<string, readonly string[]> {
+  const needed = new Map(
+    files.map((file) => {
+      const imports = importsOf(file);
+      return [file, Object.keys(PARTS).filter((part) => imports.has(part))];
+    }),
+  );
+  const names = [...new Set([...needed.values()].flat())].sort();
+  install(Object.fromEntries(names.flatMap((name) => absentPackages(PARTS[name]))));
+  const missing = new Map(
+    names.map((name) => {
+      const packages = absentPackages(PARTS[name]).map(([name]) => `the Debian package ${name}`);
+      return [name, [...packages, ...(PARTS[name]?.make?.() ?? [])]];
+    }),
+  );
+  return new Map([...needed].map(([file, parts]) => [file, parts.flatMap((part) => missing.get(part) ?? [])]));
+}
+
+function absentPackages(part: Part | undefined): (readonly [name: string, program: string])[] {
+  return Object.entries(part?.packages ?? {}).filter(([, program]) => !isThere(program));
+}
+
+function install(packages: Readonly<Record<string, string>>): void {
+  const names = Object.keys(packages);
+  if (names.length === 0 || !isThere("apt-get") || !isRoot()) return;
   console.log(`# installing ${names.join(" ")}`);
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
-  const apt = (...args: string[]): boolean =>
+  for (const args of [["update"], ["install", "--yes", "--no-install-recommends", ...names]])
     spawnSync("apt-get", ["-qq", "-o", "DPkg::Lock::Timeout=300", ...args], {
       stdio: ["ignore", "ignore", "inherit"],
       env,
-    }).status === 0;
-  if (apt("update") && apt("install", "--yes", "--no-install-recommends", ...names)) return [];
-  return [`apt-get could not install ${names.join(", ")}`];
+    });
+}
+
+function root(): readonly string[] {
+  return isRoot() ? [] : ["root, to run libvirt and make tap devices"];
+}
+
+function isRoot(): boolean {
+  return process.getuid?.() === 0;
 }
 
 function kernel(): readonly string[] {
@@ -50,6 +91,17 @@ function influxd2(): readonly string[] {
   if (absent.length > 0) return [`${absent.join(" and ")}, to build InfluxDB 2`];
   console.log("# building InfluxDB 2, about ten minutes on two cores; the result is kept");
   return script("influxd2.sh", influxd2Path()) ? [] : ["InfluxDB 2 (scripts/provision/influxd2.sh failed)"];
+}
+
+function kubernetes(): readonly string[] {
+  const certificates = isThere("openssl") ? [] : ["openssl, for the certificates of Kubernetes"];
+  if (KUBERNETES_PROGRAMS.every((program) => existsSync(kubernetesPath(program)))) return certificates;
+  const absent = ["go", "npm", "python3"].filter((tool) => !isThere(tool));
+  if (absent.length > 0) return [...certificates, `${absent.join(" and ")}, to build Kubernetes`];
+  console.log("# building a Kubernetes control plane, about ten minutes on two cores; the result is kept");
+  return script("kubernetes.sh", kubernetesDirectory())
+    ? certificates
+    : [...certificates, "Kubernetes (scripts/provision/kubernetes.sh failed)"];
 }
 
 function script(name: string, ...args: string[]): boolean {
