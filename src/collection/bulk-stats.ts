@@ -104,7 +104,7 @@ export class BulkStats {
     });
     for (let waitMs = patienceMs; ; waitMs = patienceMs / 2) {
       const leftMs = deadline - this.#clock.monotonic();
-      if (leftMs <= 0) {
+      if (leftMs <= 0 && !isAnswered()) {
         this.#hold(session, [], settled);
         throw late();
       }

@@ -1,0 +1,94 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { byName, SimulatedEndpoint } from "../support/simulated-endpoint.ts";
+
+/** A hung daemon is noticed by the deadlines of calls, which real time measures. */
+const SHORT = { timeoutMs: 150 };
+
+test("a daemon that answers nothing fails the cycle with one call, is tried three more times, and is left alone then", async (t) => {
+  const endpoint = await SimulatedEndpoint.start(t, { settings: SHORT });
+  const calls = (): number => [...endpoint.host.calls.values()].reduce((sum, count) => sum + count, 0);
+  await endpoint.samples();
+  endpoint.host.freeze();
+  for (let failure = 0; failure < 4; failure++) {
+    const before = calls();
+    const { outcome, samples, errors } = await endpoint.cycle();
+    assert.deepEqual([outcome, samples], ["failed", []]);
+    assert.deepEqual(
+      errors.map(({ code }) => code),
+      ["E_LIBVIRT_TIMEOUT"],
+    );
+    assert.equal(calls() - before, 1);
+    assert.equal(endpoint.clients, 0, "the call is given up, with its connection, before there is another");
+  }
+  // The wait is random, but soon longer than an interval.
+  for (let skipped = 0; skipped < 3;) {
+    const before = calls();
+    if ((await endpoint.cycle()).outcome !== "skipped") continue;
+    skipped++;
+    assert.equal(calls(), before);
+  }
+  endpoint.host.thaw();
+  await endpoint.clock.advance(60_000);
+  assert.equal((await endpoint.samples()).size, 3);
+});
+
+test("a daemon that freezes during the bulk call costs devices and totals, not what was read before", async (t) => {
+  const endpoint = await SimulatedEndpoint.start(t, { settings: SHORT });
+  await endpoint.samples();
+  endpoint.host.stuck.add("vm-001");
+  const running = endpoint.cycle();
+  while (endpoint.server.heldWorkers === 0) await new Promise((resolve) => setImmediate(resolve));
+  endpoint.host.freeze();
+  const { outcome, samples, errors, stuck } = await running;
+  assert.equal(outcome, "collected");
+  assert.deepEqual(
+    errors.map(({ code }) => code),
+    ["E_LIBVIRT_CLOSED"],
+  );
+  assert.deepEqual(stuck, [], "which QEMU it is, only the daemon could tell");
+  assert.equal(samples.length, 3);
+  assert.ok(samples.every(({ cpu, nics }) => cpu.time !== undefined && nics === undefined));
+});
+
+test("a restarted daemon is back in the first cycle after, with all domains, their rates and a fresh look at the devices", async (t) => {
+  const endpoint = await SimulatedEndpoint.start(t);
+  await endpoint.samples();
+  await endpoint.stopDaemon();
+  const gone = await endpoint.cycle();
+  assert.equal(gone.outcome, "failed");
+  assert.equal(gone.errors[0]?.code, "E_LIBVIRT_UNREACHABLE");
+  await endpoint.startDaemon();
+  assert.equal(endpoint.newCalls("DOMAIN_GET_XML_DESC"), 3);
+  const samples = await endpoint.samples();
+  assert.equal(samples.size, 3);
+  assert.ok([...samples.values()].every(({ previous }) => previous !== undefined));
+  assert.equal(endpoint.newCalls("DOMAIN_GET_XML_DESC"), 3);
+});
+
+test("a daemon that is restarted between two cycles costs no cycle at all", async (t) => {
+  const endpoint = await SimulatedEndpoint.start(t);
+  for (let restart = 0; restart < 5; restart++) {
+    assert.equal((await endpoint.samples()).size, 3);
+    await endpoint.stopDaemon();
+    await endpoint.startDaemon();
+  }
+});
+
+test("a daemon that drops the connection in mid-cycle costs this cycle, and the next one is whole", async (t) => {
+  const endpoint = await SimulatedEndpoint.start(t);
+  await endpoint.samples();
+  let dropped: Promise<void> | undefined;
+  endpoint.host.adjust = () => {
+    dropped ??= endpoint.stopDaemon();
+  };
+  const { samples, errors } = await endpoint.cycle();
+  assert.deepEqual(
+    errors.map(({ code }) => code),
+    ["E_LIBVIRT_CLOSED"],
+  );
+  assert.ok([...byName(samples).values()].every(({ nics }) => nics === undefined));
+  await dropped;
+  await endpoint.startDaemon();
+  assert.equal((await endpoint.samples()).get("vm-003")?.disks?.length, 3);
+});
