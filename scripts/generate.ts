@@ -3,9 +3,12 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { format } from "prettier";
 import { configReference } from "./generate/config-reference.ts";
+import { nodeTelemetryCrd, telemetryConfigCrd } from "./generate/crd.ts";
 
 const FILES: Readonly<Record<string, () => string>> = {
   "docs/reference/telemetryconfig.md": configReference,
+  "manifests/crds/nodetelemetries.yaml": nodeTelemetryCrd,
+  "manifests/crds/telemetryconfigs.yaml": telemetryConfigCrd,
 };
 
 const checkOnly = process.argv.includes("--check");
