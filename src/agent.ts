@@ -135,7 +135,9 @@ class Agent {
     let lines = 0;
     let complete = await this.#findEndpoints();
     const flush = async (): Promise<void> => {
-      lines += await this.#outputs.flush();
+      const flushed = await this.#outputs.flush();
+      // Only now, because another flush may have added its own meanwhile.
+      lines += flushed;
     };
     const early = setInterval(() => void flush(), EARLY_FLUSH_MS);
     await this.#collector.collect((cycle) => {
