@@ -3,103 +3,13 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { brokenRules } from "../../../src/config/broken-rules.ts";
 import { SPEC_RULES, TARGET_RULES } from "../../../src/config/rules.ts";
-import { FAMILIES } from "../../../src/config/schema-parts.ts";
 import { RULE_BREAKERS } from "../../support/rule-breakers.ts";
 import { judge } from "../../support/rule-verdicts.ts";
-
-/** On, just below and just above every bound of a rule. */
-const DURATIONS = "0s 99ms 100ms 999ms 1s 1001ms 5s 59s 1m 4m60s 5m1s 59m60s 1h 1h1ms 23h60m 24h1s 168h 168h1ms".split(
-  " ",
-);
-const duration = fc.constantFrom(...DURATIONS);
-const tagKeys = fc.constantFrom("site", "a_b_c", "VMID", "node", "bad-key", "");
-const labelKeys = fc.constantFrom("site", "a.b.c", "a/b-c", "a_b_c", "name", "example.com/name", "a__b");
-
-function maybe<Value>(value: fc.Arbitrary<Value>): fc.Arbitrary<Value | undefined> {
-  return fc.option(value, { nil: undefined });
-}
-
-function given(record: Record<string, fc.Arbitrary<unknown>>): fc.Arbitrary<object> {
-  return fc.record(record).map((value) => JSON.parse(JSON.stringify(value)) as object);
-}
-
-const tagSources = fc.uniqueArray(given({ key: labelKeys, tag: maybe(fc.constantFrom("site", "device", "own")) }), {
-  selector: (source) => (source as { key: string }).key,
-  maxLength: 3,
-});
-
-const selector = given({
-  matchLabels: maybe(fc.constant({ team: "a" })),
-  matchExpressions: maybe(
-    fc.array(
-      given({
-        key: labelKeys,
-        operator: fc.constantFrom("In", "NotIn", "Exists", "DoesNotExist"),
-        values: maybe(fc.subarray(["a", "b"])),
-      }),
-      { maxLength: 2 },
-    ),
-  ),
-});
-
-const url = fc
-  .tuple(
-    fc.constantFrom("http", "https", "https", "HTTP", "ftp", ""),
-    fc.constantFrom("://", "://", "://", ":/", ":", "//"),
-    fc.constantFrom("", "", "", "user@", "user:word@", "@", "a b@"),
-    fc.constantFrom(
-      "influx.example.com",
-      "localhost",
-      "10.0.0.1",
-      "[::1]",
-      "[::1",
-      "",
-      "-x",
-      "x-",
-      "a_b",
-      "a b",
-      "ä",
-      "%41",
-    ),
-    fc.constantFrom("", "", ":8086", ":65535", ":x", ":"),
-    fc.constantFrom("", "", "/", "/a/b", "/a%20b", "/a%zz", "?q=1", "#f", "/x?y#z", "/ä", "/ ", "\\@x", "/\n"),
-  )
-  .map((parts) => parts.join(""));
-
-const families = fc.subarray([...FAMILIES], { minLength: 1 });
-
-const caRef = maybe(
-  given({ configMap: maybe(fc.constant({ name: "ca" })), secret: maybe(fc.constant({ name: "ca" })) }),
-);
-
-const target = given({
-  name: fc.constantFrom("one", "two", "three"),
-  url,
-  v1: maybe(fc.constant({ database: "d" })),
-  v2: maybe(fc.constant({ org: "o", bucket: "b" })),
-  v3: maybe(fc.constant({ database: "d" })),
-  tls: maybe(given({ mode: maybe(fc.constantFrom("Verify", "Plaintext", "Insecure")), caRef })),
-  flush: maybe(given({ interval: maybe(duration) })),
-  timeout: maybe(duration),
-  families: maybe(families),
-  vmSelector: maybe(selector),
-});
-
-const spec = given({
-  collection: maybe(given({ interval: maybe(duration), timeout: maybe(duration), families: maybe(families) })),
-  deviceCache: maybe(given({ ttl: maybe(duration) })),
-  tags: maybe(
-    given({ static: maybe(fc.dictionary(tagKeys, fc.constant("x"))), vmLabels: tagSources, vmAnnotations: tagSources }),
-  ),
-  buffer: maybe(given({ maxAge: duration })),
-  nodeSelector: maybe(selector),
-  vmSelector: maybe(selector),
-  targets: fc.array(target, { minLength: 1, maxLength: 2 }),
-});
+import { anySpec } from "../../support/spec-arbitrary.ts";
 
 test("the CEL text and the TypeScript twin of every rule agree on generated objects", () => {
   fc.assert(
-    fc.property(spec, (object) => {
+    fc.property(anySpec, (object) => {
       const split = judge(object).filter(({ celHolds, twinHolds }) => celHolds !== twinHolds);
       assert.deepEqual(split, []);
     }),
