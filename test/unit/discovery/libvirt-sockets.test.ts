@@ -1,0 +1,59 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { createServer, type Server } from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { test, type TestContext } from "node:test";
+import { findLibvirtSocket, STANDARD_SOCKETS } from "../../../src/discovery/libvirt-sockets.ts";
+
+async function directory(
+  t: TestContext,
+): Promise<{ at: (name: string) => string; listen: (name: string) => Promise<void> }> {
+  const dir = await mkdtemp(path.join(tmpdir(), "sockets-"));
+  const servers: Server[] = [];
+  t.after(async () => {
+    for (const server of servers) await new Promise((resolve) => server.close(resolve));
+    await rm(dir, { recursive: true, force: true });
+  });
+  const at = (name: string): string => path.join(dir, name);
+  return {
+    at,
+    listen: async (name) => {
+      const server = createServer();
+      servers.push(server);
+      await new Promise<void>((resolve) => server.listen(at(name), resolve));
+    },
+  };
+}
+
+test("the first socket that exists is taken, in the order of the list", async (t) => {
+  const { at, listen } = await directory(t);
+  await listen("second");
+  await listen("third");
+  assert.equal(await findLibvirtSocket([at("first"), at("second"), at("third")]), at("second"));
+  await listen("first");
+  assert.equal(await findLibvirtSocket([at("first"), at("second"), at("third")]), at("first"));
+});
+
+test("what is no socket is passed over: a file, a directory, a link to nothing", async (t) => {
+  const { at, listen } = await directory(t);
+  await writeFile(at("file"), "");
+  await symlink(at("nowhere"), at("dangling"));
+  await listen("socket");
+  await symlink(at("socket"), at("link"));
+  assert.equal(await findLibvirtSocket([at("file"), at("."), at("dangling"), at("link")]), at("link"));
+});
+
+test("without any the error names every place that was looked at, and the remedy", async (t) => {
+  const { at } = await directory(t);
+  await assert.rejects(findLibvirtSocket([at("one"), at("two")]), (error: Error & { code?: string }) => {
+    assert.equal(error.code, "E_SOCKET_NOT_FOUND");
+    for (const part of [at("one"), at("two"), "--libvirt-socket"]) assert.ok(error.message.includes(part), part);
+    return true;
+  });
+});
+
+test("read-only sockets come before the others, because they are enough", () => {
+  const readOnly = STANDARD_SOCKETS.map((socket) => socket.endsWith("-ro"));
+  assert.deepEqual(readOnly, [true, true, false, false]);
+});

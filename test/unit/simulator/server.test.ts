@@ -1,0 +1,199 @@
+import assert from "node:assert/strict";
+import { link, mkdtemp, rm, stat } from "node:fs/promises";
+import { createConnection, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { test, type TestContext } from "node:test";
+import { LibvirtClient } from "../../../src/libvirt/client.ts";
+import { Connection } from "../../../src/libvirt/connection.ts";
+import { DOMAIN_FILTER, STATS_GROUP } from "../../../src/libvirt/protocol.ts";
+import { SimulatedHost } from "../../../src/simulator/simulated-host.ts";
+import { SimulatorServer } from "../../../src/simulator/server.ts";
+
+const SOON = { deadlineMs: 10_000 };
+const { ACTIVE, INACTIVE, NOWAIT } = DOMAIN_FILTER;
+const GROUPS = STATS_GROUP.INTERFACE | STATS_GROUP.BLOCK;
+
+async function temporary(t: TestContext): Promise<string> {
+  const directory = await mkdtemp(path.join(tmpdir(), "simulator-"));
+  t.after(() => rm(directory, { recursive: true, force: true }));
+  return path.join(directory, "libvirt-sock");
+}
+
+async function served(t: TestContext, domains = 3) {
+  const socket = await temporary(t);
+  const host = SimulatedHost.of(domains, { nics: 1, disks: 1, seed: 1 });
+  const server = await SimulatorServer.start(socket, host);
+  t.after(() => server[Symbol.asyncDispose]());
+  const client = await LibvirtClient.open(socket, SOON);
+  t.after(() => {
+    client.close();
+  });
+  return { socket, host, server, client };
+}
+
+test("the client of this project opens it, as libvirt 9.0 of a system", async (t) => {
+  const { client, server } = await served(t);
+  assert.deepEqual([client.uri, client.libvirtVersion, server.clients], ["qemu:///system", "9.0.0", 1]);
+});
+
+test("domains that do not run are listed apart, have no id, and no CPU times", async (t) => {
+  const { client, host } = await served(t);
+  host.inactive.add("vm-002");
+  const listed = async (flags: number): Promise<[string, number][]> =>
+    (await client.listDomains(flags, SOON)).map(({ name, id }) => [name, id]);
+  assert.deepEqual(await listed(ACTIVE), [
+    ["vm-001", 1],
+    ["vm-003", 3],
+  ]);
+  assert.deepEqual(await listed(INACTIVE), [["vm-002", -1]]);
+  assert.equal((await listed(0)).length, 3);
+  assert.equal((await listed(ACTIVE | INACTIVE)).length, 3);
+  const stats = await client.allDomainStats({ groups: GROUPS, flags: ACTIVE }, SOON);
+  assert.equal(stats.length, 2);
+  const [idle] = await client.listDomains(INACTIVE, SOON);
+  assert.ok(idle !== undefined);
+  assert.equal((await client.domainInfo(idle, SOON)).state, 5);
+  await assert.rejects(client.domainCpuStats(idle, SOON), { libvirtCode: 55 });
+  await assert.rejects(client.domainControlInfo(idle, SOON), { libvirtCode: 55 });
+});
+
+test("statistics of some domains are those of these domains", async (t) => {
+  const { client } = await served(t);
+  const domains = (await client.listDomains(ACTIVE, SOON)).slice(1, 2);
+  const stats = await client.allDomainStats({ domains, groups: STATS_GROUP.STATE, flags: 0 }, SOON);
+  assert.deepEqual(
+    stats.map(({ domain, params }) => [domain.name, params.get("state.state")]),
+    [["vm-002", 1]],
+  );
+});
+
+test("a domain is known by its UUID, and one that is gone is an error", async (t) => {
+  const { client, host } = await served(t);
+  const [first] = await client.listDomains(ACTIVE, SOON);
+  assert.ok(first !== undefined);
+  assert.match(await client.domainXml(first, SOON), /<domain type='kvm' id='1'>/);
+  const other = { ...first, uuid: "00000000-0000-4000-a000-000000000000" };
+  await assert.rejects(client.domainXml(other, SOON), { libvirtCode: 42 });
+  host.domains.clear();
+  await assert.rejects(client.domainInfo(first, SOON), { code: "E_LIBVIRT_REMOTE", libvirtCode: 42 });
+});
+
+test("a stuck domain blocks the call that meets it first; one with NOWAIT passes then, without its QEMU's values", async (t) => {
+  const { client, host, server } = await served(t);
+  host.stuck.add("vm-002");
+  const bulk = { groups: GROUPS, flags: ACTIVE | NOWAIT };
+  let blocked = true;
+  const first = client.allDomainStats(bulk, SOON).finally(() => {
+    blocked = false;
+  });
+  while (server.heldWorkers === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  const second = await client.allDomainStats(bulk, SOON);
+  assert.deepEqual(
+    second.map(({ params }) => [params.has("net.0.rx.bytes"), params.has("block.0.rd.reqs")]),
+    [
+      [true, true],
+      [true, false],
+      [true, true],
+    ],
+  );
+  const domains = await client.listDomains(ACTIVE, SOON);
+  const states = await Promise.all(domains.map((domain) => client.domainControlInfo(domain, SOON)));
+  assert.deepEqual(
+    states.map(({ state }) => state),
+    [0, 2, 0],
+  );
+  const withoutQemu = { groups: STATS_GROUP.INTERFACE, flags: ACTIVE };
+  assert.equal((await client.allDomainStats(withoutQemu, SOON)).length, 3);
+  assert.ok(blocked);
+  host.release("vm-002");
+  assert.equal((await first)[1]?.params.has("block.0.rd.reqs"), true);
+  assert.equal(server.heldWorkers, 0);
+});
+
+test("cgroups can be missing", async (t) => {
+  const { client, host } = await served(t);
+  const [domain] = await client.listDomains(ACTIVE, SOON);
+  assert.ok(domain !== undefined);
+  assert.deepEqual([...(await client.domainCpuStats(domain, SOON)).keys()], ["cpu_time", "user_time", "system_time"]);
+  host.cgroups = false;
+  await assert.rejects(client.domainCpuStats(domain, SOON), { libvirtCode: 55 });
+});
+
+test("a frozen daemon answers nobody, and everybody once it is thawed", async (t) => {
+  const { client, host } = await served(t);
+  host.freeze();
+  let answered = false;
+  const list = client.listDomains(ACTIVE, SOON).finally(() => {
+    answered = true;
+  });
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  assert.equal(answered, false);
+  host.thaw();
+  assert.equal((await list).length, 3);
+});
+
+test("it can only be read: another way to open it is refused", async (t) => {
+  const { socket } = await served(t);
+  const connection = await Connection.connect(socket, 10_000);
+  const open = connection.call({
+    procedure: "CONNECT_OPEN",
+    write: (writer) => writer.optional("qemu:///system", (name) => writer.string(name)).uint(0),
+    read: () => undefined,
+    deadlineMs: 10_000,
+  });
+  await assert.rejects(open, { libvirtCode: 29 });
+  connection.destroy();
+});
+
+test("a procedure that it does not know is an error, and the connection goes on", async (t) => {
+  const { socket } = await served(t);
+  const connection = await Connection.connect(socket, 10_000);
+  const call = { read: () => undefined, deadlineMs: 10_000 };
+  await assert.rejects(connection.call({ procedure: "CONNECT_GET_VERSION", ...call }), {
+    code: "E_LIBVIRT_REMOTE",
+    libvirtCode: 1,
+  });
+  await connection.call({ procedure: "CONNECT_CLOSE", ...call });
+  connection.destroy();
+});
+
+test("a peer that does not speak the protocol is dropped, the others are not", async (t) => {
+  const { socket, client } = await served(t);
+  const stranger = createConnection(socket);
+  const closed = new Promise((resolve) => stranger.once("close", resolve));
+  stranger.on("error", () => undefined);
+  stranger.write("GET / HTTP/1.1\r\n\r\n");
+  await closed;
+  assert.equal((await client.listDomains(ACTIVE, SOON)).length, 3);
+});
+
+test("a socket that nobody listens on is replaced, and one that somebody does is left alone", async (t) => {
+  const socket = await temporary(t);
+  const host = SimulatedHost.of(1, { nics: 0, disks: 0, seed: 1 });
+  const killed = await SimulatorServer.start(`${socket}-killed`, host);
+  await link(killed.socketPath, socket);
+  await killed[Symbol.asyncDispose]();
+  const server = await SimulatorServer.start(socket, host);
+  t.after(() => server[Symbol.asyncDispose]());
+  await assert.rejects(SimulatorServer.start(socket, host), /in use/);
+  using client = await LibvirtClient.open(socket, SOON);
+  assert.equal((await client.listDomains(ACTIVE, SOON)).length, 1);
+});
+
+test("the socket is open to every user, and gone with the server", async (t) => {
+  const { socket, server } = await served(t);
+  assert.equal((await stat(socket)).mode & 0o777, 0o777);
+  await server[Symbol.asyncDispose]();
+  await assert.rejects(stat(socket), { code: "ENOENT" });
+});
+
+test("a path that no socket can have is an error that says so", async (t) => {
+  const host = SimulatedHost.of(1, { nics: 0, disks: 0, seed: 1 });
+  await assert.rejects(SimulatorServer.start(`/${"x".repeat(107)}`, host), /107 bytes/);
+  const taken = await temporary(t);
+  const other = createServer();
+  await new Promise<void>((resolve) => other.listen(taken, resolve));
+  t.after(() => new Promise((resolve) => other.close(resolve)));
+  await assert.rejects(SimulatorServer.start(taken, host), /in use/);
+});
