@@ -31,18 +31,17 @@ export type Path = readonly (string | number)[];
 export interface Finding {
   readonly path: Path;
   readonly message: string;
-  /** The field's name is the fault, not its value. */
-  readonly atKey?: boolean;
   /** The schema has no such field: a typing error in a file, perhaps a newer version in a cluster. */
   readonly unknownField?: boolean;
 }
 
-/** `spec.targets[0].url` */
+/** `spec.targets[0].url`; one line, whatever a key is. */
 export function formatPath(path: Path): string {
-  return path.reduce<string>(
-    (text, part) => (typeof part === "number" ? `${text}[${part}]` : text === "" ? part : `${text}.${part}`),
-    "",
-  );
+  return path.reduce<string>((text, part) => {
+    if (typeof part === "number") return `${text}[${part}]`;
+    if (!/^[!-~]{1,128}$/.test(part)) return `${text}["${part.slice(0, 128).replace(/[^ -~]+/g, "?")}"]`;
+    return text === "" ? part : `${text}.${part}`;
+  }, "");
 }
 
 /** Checks a value against a schema and fills in its defaults. Every fault is reported; values of strings never are. */
@@ -74,16 +73,17 @@ function checkObject(
   report: (finding: Finding) => void,
 ): Record<string, unknown> {
   const { properties = {}, additionalProperties, required = [] } = schema;
-  const checked: Record<string, unknown> = {};
+  // Not assigned one by one, for which `__proto__` would be no key like others.
+  const checked: [string, unknown][] = [];
   for (const [key, item] of Object.entries(value)) {
     const at = [...path, key];
     const property = Object.hasOwn(properties, key) ? properties[key] : undefined;
-    if (property !== undefined) checked[key] = check(property, item, at, report);
+    if (property !== undefined) checked.push([key, check(property, item, at, report)]);
     else if (typeof additionalProperties === "object") {
       checkKey(schema, key, at, report);
-      checked[key] = check(additionalProperties, item, at, report);
+      checked.push([key, check(additionalProperties, item, at, report)]);
     } else if (additionalProperties !== true)
-      report({ path: at, message: unknownField(key, Object.keys(properties)), atKey: true, unknownField: true });
+      report({ path: at, message: unknownField(key, Object.keys(properties)), unknownField: true });
   }
   checkRange("entries", Object.keys(value).length, [undefined, schema.maxProperties], (message) => {
     report({ path, message });
@@ -91,10 +91,11 @@ function checkObject(
   for (const [key, property] of Object.entries(properties)) {
     if (Object.hasOwn(value, key)) continue;
     const at = [...path, key];
-    if (property.default !== undefined) checked[key] = check(property, structuredClone(property.default), at, report);
+    if (property.default !== undefined)
+      checked.push([key, check(property, structuredClone(property.default), at, report)]);
     else if (required.includes(key)) report({ path: at, message: "is missing" });
   }
-  return checked;
+  return Object.fromEntries(checked);
 }
 
 function checkKey(
@@ -104,7 +105,7 @@ function checkKey(
   report: (finding: Finding) => void,
 ): void {
   if (pattern === undefined || new RegExp(pattern).test(key)) return;
-  report({ path, message: `the key must be ${PATTERN_HELP.get(pattern) ?? pattern}`, atKey: true });
+  report({ path, message: `the key must be ${PATTERN_HELP.get(pattern) ?? pattern}` });
 }
 
 function checkArray(
@@ -126,10 +127,16 @@ function checkArray(
 function repeated(schema: Schema, items: readonly unknown[]): Path[] {
   const [key] = schema["x-kubernetes-list-type"] === "map" ? (schema["x-kubernetes-list-map-keys"] ?? []) : [];
   if (key === undefined && schema["x-kubernetes-list-type"] !== "set") return [];
-  const values = items.map((item) => (key === undefined ? item : (item as Record<string, unknown> | null)?.[key]));
-  return values.flatMap((value, index) =>
-    value !== undefined && values.indexOf(value) < index ? [key === undefined ? [index] : [index, key]] : [],
-  );
+  const before = new Set<unknown>();
+  return items.flatMap((item, index) => {
+    const value = key === undefined ? item : (item as Record<string, unknown> | null)?.[key];
+    if (value === undefined) return [];
+    if (!before.has(value)) {
+      before.add(value);
+      return [];
+    }
+    return [key === undefined ? [index] : [index, key]];
+  });
 }
 
 function checkString(schema: Schema, value: string, path: Path, report: (finding: Finding) => void): void {
