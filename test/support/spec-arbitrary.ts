@@ -13,6 +13,10 @@ function maybe<Value>(value: fc.Arbitrary<Value>): fc.Arbitrary<Value | undefine
   return fc.option(value, { nil: undefined });
 }
 
+function rarely<Value>(value: fc.Arbitrary<Value>): fc.Arbitrary<Value | undefined> {
+  return fc.oneof({ weight: 5, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: value });
+}
+
 function given(record: Record<string, fc.Arbitrary<unknown>>): fc.Arbitrary<object> {
   return fc.record(record).map((value) => JSON.parse(JSON.stringify(value)) as object);
 }
@@ -36,7 +40,7 @@ const selector = given({
   ),
 });
 
-const url = fc
+const oddUrl = fc
   .tuple(
     fc.constantFrom("http", "https", "https", "HTTP", "ftp", ""),
     fc.constantFrom("://", "://", "://", ":/", ":", "//"),
@@ -60,6 +64,12 @@ const url = fc
   )
   .map((parts) => parts.join(""));
 
+/** Mostly one that will do: an object with ten faults says little of each. */
+const url = fc.oneof(
+  { weight: 3, arbitrary: fc.constantFrom("https://influx.example.com", "http://10.0.0.1:8086/prefix") },
+  { weight: 1, arbitrary: oddUrl },
+);
+
 const families = fc.subarray([...FAMILIES], { minLength: 1 });
 
 const caRef = maybe(
@@ -69,9 +79,9 @@ const caRef = maybe(
 const target = given({
   name: fc.constantFrom("one", "two", "three"),
   url,
-  v1: maybe(fc.constant({ database: "d" })),
-  v2: maybe(fc.constant({ org: "o", bucket: "b" })),
-  v3: maybe(fc.constant({ database: "d" })),
+  v1: rarely(fc.constant({ database: "d" })),
+  v2: fc.constantFrom({ org: "o", bucket: "b" }, { org: "o", bucket: "b" }, undefined),
+  v3: rarely(fc.constant({ database: "d" })),
   tls: maybe(given({ mode: maybe(fc.constantFrom("Verify", "Plaintext", "Insecure")), caRef })),
   flush: maybe(given({ interval: maybe(duration) })),
   timeout: maybe(duration),
@@ -82,7 +92,7 @@ const target = given({
 /** Specs that fit the schema and break some of the rules, and some that break none. */
 export const anySpec = given({
   collection: maybe(given({ interval: maybe(duration), timeout: maybe(duration), families: maybe(families) })),
-  deviceCache: maybe(given({ ttl: maybe(duration) })),
+  deviceCache: rarely(given({ ttl: maybe(duration) })),
   tags: maybe(
     given({ static: maybe(fc.dictionary(tagKeys, fc.constant("x"))), vmLabels: tagSources, vmAnnotations: tagSources }),
   ),

@@ -1,0 +1,216 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { after, before, test } from "node:test";
+import { KubeCluster } from "./support/kube.ts";
+import type { ApiObject } from "./support/kube-api.ts";
+import { until } from "./support/process.ts";
+import { VMI_CRD } from "./support/vmi-crd.ts";
+
+const NAMESPACE = "kubevirt-telemetry";
+const AGENT = "kubevirt-telemetry-agent";
+const CONTROLLER = "kubevirt-telemetry-controller";
+const API = "/apis/kubevirt-telemetry.io/v1alpha1";
+const NODES = `${API}/nodetelemetries`;
+const VMIS = "/apis/kubevirt.io/v1/virtualmachineinstances";
+
+const resources = new AsyncDisposableStack();
+let cluster: KubeCluster;
+/** Of an agent's pod on node-a, of an agent's pod on node-b, of no pod, and of the controller. */
+let tokens: Readonly<Record<"a" | "b" | "unbound" | "controller", string>>;
+
+before(async () => {
+  cluster = resources.use(await KubeCluster.start());
+  await cluster.apply(VMI_CRD);
+  for (const file of ["crds/telemetryconfigs", "crds/nodetelemetries", "rbac", "admission-policy"])
+    await cluster.apply(readFileSync(`manifests/${file}.yaml`, "utf8"));
+  await cluster.apply(["node-a", "node-b"].map(nodeWithAgent).join("---\n"));
+  await cluster.apply(OBJECTS);
+  tokens = {
+    a: await cluster.createServiceAccountToken(NAMESPACE, AGENT, { boundPod: "agent-on-node-a" }),
+    b: await cluster.createServiceAccountToken(NAMESPACE, AGENT, { boundPod: "agent-on-node-b" }),
+    unbound: await cluster.createServiceAccountToken(NAMESPACE, AGENT),
+    controller: await cluster.createServiceAccountToken(NAMESPACE, CONTROLLER),
+  };
+  // A policy comes into force a moment after it is stored.
+  await until(async () => {
+    const { status } = await report(tokens.unbound, "policy-probe");
+    if (status !== 403) throw new Error(`answered ${status}`);
+    return true;
+  }, "the admission policy to be in force");
+});
+after(() => resources.disposeAsync());
+
+function nodeWithAgent(node: string): string {
+  return `apiVersion: v1
+kind: Node
+metadata: {name: ${node}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: agent-on-${node}, namespace: ${NAMESPACE}}
+spec:
+  serviceAccountName: ${AGENT}
+  nodeName: ${node}
+  containers: [{name: agent, image: agent}]
+`;
+}
+
+const OBJECTS = `apiVersion: v1
+kind: Secret
+metadata: {name: influxdb, namespace: ${NAMESPACE}}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: not-named, namespace: ${NAMESPACE}}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: influxdb, namespace: default}
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: anyone, namespace: default}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: company-ca, namespace: ${NAMESPACE}}
+`;
+
+type Answer = Promise<{ readonly status: number; readonly body: ApiObject }>;
+
+/** Server-side apply. */
+function apply(token: string, path: string, object: object): Answer {
+  const contentType = "application/apply-patch+yaml";
+  return cluster.request("PATCH", `${path}?fieldManager=agent&force=true`, { token, body: object, contentType });
+}
+
+function report(token: string, node: string, { subresource = "" } = {}): Answer {
+  return apply(token, `${NODES}/${node}${subresource}`, {
+    apiVersion: "kubevirt-telemetry.io/v1alpha1",
+    kind: "NodeTelemetry",
+    metadata: { name: node },
+    ...(subresource !== "" && { status: { libvirt: { versions: [], endpoints: 0, domains: 0 } } }),
+  });
+}
+
+test("an agent writes the NodeTelemetry of its own node, status and all", async () => {
+  for (const [token, node] of [
+    [tokens.a, "node-a"],
+    [tokens.b, "node-b"],
+  ] as const) {
+    assert.equal((await report(token, node)).status, 201);
+    assert.equal((await report(token, node)).status, 200);
+    assert.equal((await report(token, node, { subresource: "/status" })).status, 200);
+  }
+});
+
+test("an agent is denied the NodeTelemetry of another node, there already or not", async () => {
+  await report(tokens.b, "node-b");
+  for (const node of ["node-b", "node-c"]) {
+    const { status, body } = await report(tokens.a, node);
+    assert.equal(status, 403);
+    assert.match(body.message ?? "", /an agent on node node-a writes only the NodeTelemetry of that name/);
+  }
+  const { status, body } = await report(tokens.a, "node-b", { subresource: "/status" });
+  assert.equal(status, 403);
+  assert.match(body.message ?? "", /an agent on node node-a writes only the NodeTelemetry of that name/);
+});
+
+test("creating by a generated name is no way around the policy", async () => {
+  const object = { apiVersion: "kubevirt-telemetry.io/v1alpha1", kind: "NodeTelemetry" };
+  for (const metadata of [{ generateName: "node-" }, { name: "node-b2" }])
+    assert.equal(
+      (await cluster.request("POST", NODES, { token: tokens.a, body: { ...object, metadata } })).status,
+      403,
+    );
+});
+
+test("a token of an agent that no pod holds writes nothing", async () => {
+  await report(tokens.a, "node-a");
+  for (const subresource of ["", "/status"]) {
+    const { status, body } = await report(tokens.unbound, "node-a", { subresource });
+    assert.equal(status, 403);
+    assert.match(body.message ?? "", /the token is not bound to a pod of a node/);
+  }
+});
+
+test("an agent reads the Secrets and ConfigMaps that its Role names, and no other", async () => {
+  const statusOf = async (path: string): Promise<number> =>
+    (await cluster.request("GET", `/api/v1/namespaces/${path}`, { token: tokens.a })).status;
+  assert.equal(await statusOf(`${NAMESPACE}/secrets/influxdb`), 200);
+  assert.equal(await statusOf(`${NAMESPACE}/configmaps/company-ca`), 200);
+  assert.equal(await statusOf(`${NAMESPACE}/secrets/not-named`), 403);
+  assert.equal(await statusOf(`${NAMESPACE}/secrets`), 403);
+  assert.equal(await statusOf("default/secrets/influxdb"), 403);
+});
+
+test("an agent lists and watches what it collects and what it is configured by", async () => {
+  const selector = `labelSelector=${encodeURIComponent("kubevirt.io/nodeName=node-a")}`;
+  for (const path of [`${VMIS}?${selector}`, `${API}/telemetryconfigs`, "/api/v1/nodes/node-a"])
+    assert.equal((await cluster.request("GET", path, { token: tokens.a })).status, 200, path);
+  for (const path of [`${VMIS}?${selector}&`, `${API}/telemetryconfigs?`]) {
+    const events = cluster.watch(`${path}watch=1&timeoutSeconds=1`, { token: tokens.a });
+    for await (const { type, object } of events) assert.notEqual(type, "ERROR", object.message);
+  }
+});
+
+interface ResourceRule {
+  readonly verbs: readonly string[];
+  readonly apiGroups: readonly string[];
+  readonly resources: readonly string[];
+  readonly resourceNames?: readonly string[];
+}
+
+/** `get secrets influxdb` for every right in a namespace that not every account has. */
+async function rights(token: string, namespace: string): Promise<string[]> {
+  const of = async (whose: string): Promise<string[]> => {
+    const { status } = await cluster.call("POST", "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", {
+      token: whose,
+      body: { apiVersion: "authorization.k8s.io/v1", kind: "SelfSubjectRulesReview", spec: { namespace } },
+    });
+    return (status as { resourceRules: readonly ResourceRule[] }).resourceRules.flatMap(
+      ({ verbs, apiGroups, resources: kinds, resourceNames = [""] }) =>
+        verbs.flatMap((verb) =>
+          apiGroups.flatMap((group) =>
+            kinds.flatMap((kind) => resourceNames.map((name) => `${verb} ${kind}.${group} ${name}`.trim())),
+          ),
+        ),
+    );
+  };
+  const everyones = await of(await cluster.createServiceAccountToken("default", "anyone"));
+  return (await of(token)).filter((right) => !everyones.includes(right)).sort();
+}
+
+const AGENT_RIGHTS = [
+  "create nodetelemetries.kubevirt-telemetry.io",
+  "get nodes.",
+  "list telemetryconfigs.kubevirt-telemetry.io",
+  "list virtualmachineinstances.kubevirt.io",
+  "patch nodetelemetries.kubevirt-telemetry.io",
+  "patch nodetelemetries/status.kubevirt-telemetry.io",
+  "watch telemetryconfigs.kubevirt-telemetry.io",
+  "watch virtualmachineinstances.kubevirt.io",
+];
+const CONTROLLER_RIGHTS = [
+  "list nodetelemetries.kubevirt-telemetry.io",
+  "list telemetryconfigs.kubevirt-telemetry.io",
+  "patch telemetryconfigs/status.kubevirt-telemetry.io",
+  "watch nodetelemetries.kubevirt-telemetry.io",
+  "watch telemetryconfigs.kubevirt-telemetry.io",
+];
+
+test("an agent has these rights and no others", async () => {
+  assert.deepEqual(await rights(tokens.a, "default"), AGENT_RIGHTS);
+  const own = ["influxdb", "central", "team-web"].map((name) => `get secrets. ${name}`);
+  assert.deepEqual(await rights(tokens.a, NAMESPACE), [...AGENT_RIGHTS, ...own, "get configmaps. company-ca"].sort());
+});
+
+test("the controller has these rights and no others", async () => {
+  const events = ["", "events.k8s.io"].flatMap((group) => [`create events.${group}`, `patch events.${group}`]);
+  assert.deepEqual(await rights(tokens.controller, "default"), [...CONTROLLER_RIGHTS, ...events].sort());
+  const lease = ["get", "update"].map((verb) => `${verb} leases.coordination.k8s.io ${CONTROLLER}`);
+  assert.deepEqual(
+    await rights(tokens.controller, NAMESPACE),
+    [...CONTROLLER_RIGHTS, "create leases.coordination.k8s.io", ...lease].sort(),
+  );
+});
