@@ -10,6 +10,8 @@ export interface Point {
 
 const INT64_MAX = 2n ** 63n - 1n;
 const MAX_SERIES_BYTES = 65_535;
+/** Tag keys that InfluxDB 2 keeps for itself; others that begin with an underscore it takes. */
+const RESERVED_KEYS = ["time", "_field", "_measurement"];
 
 /**
  * Parses line protocol as strictly as the strictest InfluxDB does, and a little more: every line must have a timestamp
@@ -62,7 +64,7 @@ class LineParser {
       this.#expect("=");
       const value = this.#text(",= ");
       if (key === "" || value === "") throw new Error("a tag has an empty key or value");
-      if (key === "time" || key.startsWith("_")) throw new Error(`the tag key ${key} is reserved`);
+      if (RESERVED_KEYS.includes(key)) throw new Error(`the tag key ${key} is reserved`);
       if (tags.has(key)) throw new Error(`the tag ${key} comes twice`);
       tags.set(key, value);
     }
@@ -87,6 +89,8 @@ class LineParser {
     for (let char = this.#peek(); char !== undefined && !terminators.includes(char); char = this.#peek()) {
       const next = this.#line[this.#at + 1];
       if (char === "\\" && next !== undefined && ", =".includes(next)) {
+        // InfluxDB takes the two backslashes for one escaped one where it looks for the end of the line.
+        if (text.endsWith("\\")) throw new Error("a backslash stands before an escaped character");
         text += next;
         this.#at += 2;
       } else {

@@ -1,8 +1,10 @@
 import type { LineCounters } from "./counters.ts";
 
 // Line protocol has no form for a line break in a tag, nor for a backslash at its end (it would escape the separator
-// behind it); InfluxDB 2 refuses the whole batch for either.
-const UNSTORABLE = /[\n\r\t]|\\$/;
+// behind it); InfluxDB 2 refuses the whole batch for either. A backslash before a character that is escaped itself makes
+// InfluxDB find the end of the line elsewhere than the end of the tag, and two lines become one. Other control characters
+// it would store, but InfluxDB 1 puts a refused line into a header of its answer, which no HTTP client reads with them.
+const UNSTORABLE = /\p{Cc}|\\(?=[, =]|$)/u;
 /**
  * Characters of a tag's value. No name of libvirt or Kubernetes has more, and all tags that a line can have stay far
  * below the 64 KiB of a series that InfluxDB takes.
@@ -27,8 +29,8 @@ function storable(value: string, counters: LineCounters): string {
   return value
     .slice(0, MAX_CHARACTERS)
     .toWellFormed()
-    .replace(/[\n\r\t]/g, " ")
-    .replace(/\\+$/, "");
+    .replace(/\p{Cc}/gu, " ")
+    .replace(/\\+(?=[, =]|$)/g, "");
 }
 
 function escapeTag(text: string): string {
