@@ -35,7 +35,7 @@ function shorter(a: string | undefined, b: string, { orEqual = false } = {}): bo
 }
 
 const RESERVED_CEL = `['${RESERVED_TAGS.join("', '")}']`;
-const RESERVED_MESSAGE = `must not take a tag of the measurements: ${RESERVED_TAGS.join(", ")}`;
+const RESERVED_MESSAGE = `must not take a tag of the measurements or of InfluxDB: ${RESERVED_TAGS.join(", ")}`;
 
 /** A URL by its shape, in the syntax that Go and JavaScript share: what of it is allowed, other rules say. */
 const URL_SHAPE = String.raw`^https?://([^/?#@\\]*@)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9]([-A-Za-z0-9._]*[A-Za-z0-9])?)(:[0-9]{1,5})?([/?#]([!-$&-~]|%[0-9A-Fa-f]{2})*)?$`;

@@ -39,6 +39,12 @@ export const TAG_KEY = described(
   "a tag key: a letter or underscore, then letters, digits and underscores, 64 at most",
 );
 
+/** With a `#` at its start InfluxDB would take every line for a comment and acknowledge it. */
+export const PREFIX = described(
+  "^([A-Za-z][-A-Za-z0-9_.:/]*)?$",
+  "a letter, then letters, digits, underscores, dots, colons, slashes and dashes",
+);
+
 type Options = TStringOptions & { readonly description: string };
 
 export const text = (options: Options) => Type.String({ minLength: 1, maxLength: 256, ...options });

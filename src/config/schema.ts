@@ -17,6 +17,7 @@ import {
   FAMILIES,
   DNS_LABEL,
   TAG_KEY,
+  PREFIX,
 } from "./schema-parts.ts";
 
 /**
@@ -158,7 +159,12 @@ export const SPEC_SCHEMA = Type.Object({
     },
     { description: "Additional tags.", default: {} },
   ),
-  measurementPrefix: Type.String({ description: "Put before every measurement name.", default: "", maxLength: 32 }),
+  measurementPrefix: Type.String({
+    description: "Put before every measurement name.",
+    default: "",
+    maxLength: 32,
+    pattern: PREFIX,
+  }),
   buffer: Type.Object(
     {
       maxMiB: integer(

@@ -1,4 +1,4 @@
-/** Tags of the data contract, which no other tag may take. */
+/** Tags of the data contract, and those for which InfluxDB 2 refuses a line; no other tag may take them. */
 export const RESERVED_TAGS: readonly string[] = [
   "VMID",
   "name",
@@ -10,6 +10,8 @@ export const RESERVED_TAGS: readonly string[] = [
   "network",
   "volume",
   "time",
+  "_field",
+  "_measurement",
 ];
 
 /** A label or annotation that becomes a tag. */

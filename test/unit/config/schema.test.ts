@@ -146,7 +146,7 @@ const BOUNDS: readonly (readonly [path: Path, taken: readonly unknown[], refused
   [
     ["tags", "static"],
     [{ [text(64)]: "v" }, { _a: "v" }],
-    [{ [text(65)]: "v" }, { "1a": "v" }, { "a-b": "v" }, { VMID: "v" }, { volume: "v" }],
+    [{ [text(65)]: "v" }, { "1a": "v" }, { "a-b": "v" }, { VMID: "v" }, { volume: "v" }, { _field: "v" }],
   ],
   [
     ["tags", "vmLabels"],
@@ -164,7 +164,7 @@ const BOUNDS: readonly (readonly [path: Path, taken: readonly unknown[], refused
     [list(16, (index) => ({ key: `k${index}` }))],
     [list(17, (index) => ({ key: `k${index}` }))],
   ],
-  [["measurementPrefix"], ["", text(32)], [text(33)]],
+  [["measurementPrefix"], ["", text(32), "lab.x/y:z-_"], [text(33), "#", "_a", "1a", "a b", "a\nb", "a\\"]],
   [
     ["buffer", "maxMiB"],
     [16, 65_536],
