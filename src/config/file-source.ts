@@ -67,8 +67,9 @@ export class ConfigFile {
   async follow(listener: ConfigListener, signal: AbortSignal): Promise<void> {
     const ended = (): boolean => signal.aborted;
     while (!ended()) {
-      this.#wake = new AbortController();
       await this.#clock.sleep(POLL_MS, AbortSignal.any([signal, this.#wake.signal]));
+      // Before the look: what asks for another one while it lasts is not lost.
+      this.#wake = new AbortController();
       if (!ended()) await this.#look(listener);
     }
   }

@@ -1,0 +1,259 @@
+import assert from "node:assert/strict";
+import { mkdir, rm, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { setImmediate } from "node:timers/promises";
+import { inspect } from "node:util";
+import { test, type TestContext } from "node:test";
+import { ConfigFile, formatFault, loadConfigFile } from "../../../src/config/file-source.ts";
+import type { EffectiveConfig } from "../../../src/config/resolve.ts";
+import { secretsDirectory, type SecretSource } from "../../../src/config/secrets-dir.ts";
+import type { TelemetryError } from "../../../src/errors.ts";
+import { LEAST_SPEC, changed, configText } from "../../support/config.ts";
+import { FakeClock } from "../../support/fake-clock.ts";
+import { temporaryDirectory } from "../../support/temporary-directory.ts";
+
+const POLL_MS = 5_000;
+
+function every(interval: string): string {
+  return configText({ ...LEAST_SPEC, collection: { interval } });
+}
+
+const WITH_TOKEN = configText(changed(LEAST_SPEC, ["targets", 0, "v2", "tokenSecretRef"], { name: "influx" }));
+
+/** A file that is followed, and what its listener was told. */
+class Followed {
+  readonly clock = new FakeClock();
+  /** `5000` for a changed configuration with that interval, the code of an error. */
+  readonly told: (number | string)[] = [];
+  readonly errors: TelemetryError[] = [];
+  readonly configs: EffectiveConfig[] = [];
+  readonly config: ConfigFile;
+  readonly #dir: string;
+  readonly #ending = new AbortController();
+  readonly #following: Promise<void>;
+
+  private constructor(dir: string, secrets: SecretSource, initial: EffectiveConfig) {
+    this.#dir = dir;
+    this.config = new ConfigFile(path.join(dir, "config.yaml"), secrets, initial, this.clock);
+    this.#following = this.config.follow(
+      {
+        changed: (config) => {
+          this.told.push(config.intervalMs);
+          this.configs.push(config);
+        },
+        invalid: (error) => {
+          this.told.push(error.code);
+          this.errors.push(error);
+        },
+      },
+      this.#ending.signal,
+    );
+  }
+
+  static async start(
+    t: TestContext,
+    text: string,
+    secretsOf: (directory: SecretSource) => SecretSource = (directory) => directory,
+  ): Promise<Followed> {
+    const dir = await temporaryDirectory(t);
+    const secrets = secretsOf(secretsDirectory(path.join(dir, "secrets")));
+    await mkdir(path.join(dir, "secrets", "influx"), { recursive: true });
+    await writeFile(path.join(dir, "secrets", "influx", "token"), "first");
+    await writeFile(path.join(dir, "config.yaml"), text);
+    const followed = new Followed(dir, secrets, await loadConfigFile(path.join(dir, "config.yaml"), secrets));
+    t.after(() => followed.end());
+    return followed;
+  }
+
+  write(text: string): Promise<void> {
+    return writeFile(path.join(this.#dir, "config.yaml"), text);
+  }
+
+  remove(): Promise<void> {
+    return rm(path.join(this.#dir, "config.yaml"));
+  }
+
+  rotate(token: string): Promise<void> {
+    return writeFile(path.join(this.#dir, "secrets", "influx", "token"), token);
+  }
+
+  /** Lets the time of a poll pass, and its look come to an end. */
+  async poll(): Promise<void> {
+    await this.clock.advance(POLL_MS);
+    await this.rest();
+  }
+
+  /** Resolves when nothing goes on but waiting for the time to pass. */
+  async rest(): Promise<void> {
+    while (this.clock.sleeping === 0) await setImmediate();
+  }
+
+  async end(): Promise<void> {
+    this.#ending.abort();
+    await this.#following;
+  }
+}
+
+test("a fault is printed as file:line: path: message, and without a path when it is of the whole file", () => {
+  assert.equal(formatFault("a.yaml", { line: 3, path: "spec.x", message: "is bad" }), "a.yaml:3: spec.x: is bad");
+  assert.equal(formatFault("a.yaml", { line: 1, path: "", message: "is empty" }), "a.yaml:1: is empty");
+});
+
+test("a file is loaded with its secrets", async (t) => {
+  const { config } = await Followed.start(t, WITH_TOKEN);
+  assert.ok(config);
+  const dir = await temporaryDirectory(t);
+  await writeFile(path.join(dir, "config.yaml"), WITH_TOKEN);
+  await mkdir(path.join(dir, "influx"));
+  await writeFile(path.join(dir, "influx", "token"), "abc\n");
+  const { targets } = await loadConfigFile(path.join(dir, "config.yaml"), secretsDirectory(dir));
+  const [credentials] = targets.map((target) => target.credentials);
+  assert.equal(credentials?.kind === "token" && credentials.token.reveal(), "abc");
+});
+
+test("a file that is not there, one with faults and one without its secret are errors of their own", async (t) => {
+  const dir = await temporaryDirectory(t);
+  const file = path.join(dir, "config.yaml");
+  const load = (): Promise<unknown> => loadConfigFile(file, secretsDirectory(dir));
+  await assert.rejects(load(), { code: "E_CONFIG_UNREADABLE", message: /^\/.*config\.yaml cannot be read: ENOENT/ });
+  await writeFile(file, configText({ ...LEAST_SPEC, priority: 1001, state: "Paused" }));
+  await assert.rejects(load(), {
+    code: "E_CONFIG_INVALID",
+    message: `the configuration is invalid
+${file}:12: spec.priority: must be -1000 to 1000, is 1001
+${file}:13: spec.state: must be \`Active\` or \`Suspended\``,
+  });
+  await writeFile(file, WITH_TOKEN);
+  await assert.rejects(load(), { code: "E_SECRET_NOT_FOUND" });
+});
+
+test("a changed file is told once, an unchanged one never", async (t) => {
+  const followed = await Followed.start(t, every("5s"));
+  await followed.poll();
+  assert.deepEqual(followed.told, []);
+  await followed.write(every("7s"));
+  await followed.poll();
+  await followed.poll();
+  assert.deepEqual(followed.told, [7_000]);
+});
+
+test("a file that changes in nothing but its form is no change", async (t) => {
+  const followed = await Followed.start(t, every("5s"));
+  await followed.write(`# a comment\n${every("5000ms")}`);
+  await followed.poll();
+  assert.deepEqual(followed.told, []);
+});
+
+test("the file is looked at every five seconds and not before", async (t) => {
+  const followed = await Followed.start(t, every("5s"));
+  await followed.write(every("7s"));
+  await followed.clock.advance(POLL_MS - 1);
+  assert.deepEqual(followed.told, []);
+  await followed.clock.advance(1);
+  await followed.rest();
+  assert.deepEqual(followed.told, [7_000]);
+});
+
+test("an invalid file is told once for as long as it stays so, and each new fault again", async (t) => {
+  const followed = await Followed.start(t, every("5s"));
+  await followed.write(every("0s"));
+  await followed.poll();
+  await followed.poll();
+  assert.deepEqual(followed.told, ["E_CONFIG_INVALID"]);
+  assert.match(
+    followed.errors[0]?.message ?? "",
+    /config\.yaml:\d+: spec\.collection\.interval: must be from 1s to 1h/,
+  );
+  await followed.write(every("999ms"));
+  await followed.poll();
+  assert.equal(followed.told.length, 1, "it is the same fault");
+  await followed.write("[");
+  await followed.poll();
+  await followed.remove();
+  await followed.poll();
+  await followed.poll();
+  assert.deepEqual(followed.told, ["E_CONFIG_INVALID", "E_CONFIG_INVALID", "E_CONFIG_UNREADABLE"]);
+});
+
+test("after an invalid file the same configuration is no change, another one is, and the fault is told anew", async (t) => {
+  const followed = await Followed.start(t, every("5s"));
+  await followed.write("");
+  await followed.poll();
+  await followed.write(every("5s"));
+  await followed.poll();
+  assert.deepEqual(followed.told, ["E_CONFIG_INVALID"]);
+  await followed.write("");
+  await followed.poll();
+  await followed.write(every("7s"));
+  await followed.poll();
+  assert.deepEqual(followed.told, ["E_CONFIG_INVALID", "E_CONFIG_INVALID", 7_000]);
+});
+
+test("a rotated secret is a change, and one that is gone an error", async (t) => {
+  const followed = await Followed.start(t, WITH_TOKEN);
+  await followed.poll();
+  assert.deepEqual(followed.told, []);
+  await followed.rotate("second");
+  await followed.poll();
+  assert.deepEqual(followed.told, [5_000]);
+  const credentials = followed.configs[0]?.targets[0]?.credentials;
+  assert.equal(credentials?.kind === "token" && credentials.token.reveal(), "second");
+  await followed.rotate("first");
+  await followed.poll();
+  assert.deepEqual(followed.told, [5_000, 5_000]);
+  await followed.write(WITH_TOKEN.replace("name: influx", "name: nobody"));
+  await followed.poll();
+  await followed.poll();
+  assert.deepEqual(followed.told, [5_000, 5_000, "E_SECRET_NOT_FOUND"]);
+  assert.equal(inspect(followed.errors, { depth: null, showHidden: true }).includes("second"), false);
+});
+
+test("reload looks at once, and tells a fault again that was told before", async (t) => {
+  const followed = await Followed.start(t, every("5s"));
+  const reload = async (): Promise<void> => {
+    followed.config.reload();
+    // The sleep ends, the look begins.
+    await setImmediate();
+    await followed.rest();
+  };
+  await followed.write(every("7s"));
+  await reload();
+  assert.deepEqual(followed.told, [7_000]);
+  await followed.write("");
+  await followed.poll();
+  await reload();
+  await reload();
+  assert.deepEqual(followed.told, [7_000, "E_CONFIG_INVALID", "E_CONFIG_INVALID", "E_CONFIG_INVALID"]);
+});
+
+test("a reload that is asked for during a look makes another one", async (t) => {
+  const held = Promise.withResolvers<undefined>();
+  const looking = Promise.withResolvers<undefined>();
+  let reads = 0;
+  const followed = await Followed.start(t, WITH_TOKEN, (directory) => ({
+    async read(kind, name, key) {
+      const text = await directory.read(kind, name, key);
+      if (++reads === 2) {
+        looking.resolve(undefined);
+        await held.promise;
+      }
+      return text;
+    },
+  }));
+  await followed.clock.advance(POLL_MS);
+  await looking.promise;
+  await followed.rotate("second");
+  followed.config.reload();
+  held.resolve(undefined);
+  await followed.rest();
+  assert.deepEqual([reads, followed.told], [3, [5_000]]);
+});
+
+test("the end is at once, also in the middle of a sleep", async (t) => {
+  const followed = await Followed.start(t, every("5s"));
+  await followed.end();
+  assert.equal(followed.clock.sleeping, 0);
+  await followed.write(every("7s"));
+  await followed.clock.advance(10 * POLL_MS);
+  assert.deepEqual(followed.told, []);
+});

@@ -1,0 +1,185 @@
+import assert from "node:assert/strict";
+import { inspect } from "node:util";
+import { test } from "node:test";
+import { parseConfig } from "../../../src/config/parse.ts";
+import { resolveConfig, type EffectiveConfig } from "../../../src/config/resolve.ts";
+import { Secret } from "../../../src/config/secret.ts";
+import type { SecretSource } from "../../../src/config/secrets-dir.ts";
+import { TelemetryError } from "../../../src/errors.ts";
+import { CLUSTER_SPEC, FULL_SPEC, LEAST_SPEC, changed, configText } from "../../support/config.ts";
+
+/** Every key there is, each with a value that tells what was read. */
+function sayingSource(): SecretSource & { readonly asked: string[] } {
+  const asked: string[] = [];
+  return {
+    asked,
+    read(kind, name, key) {
+      asked.push(`${kind} ${name} ${key}`);
+      return Promise.resolve(`<${kind} ${name} ${key}>`);
+    },
+  };
+}
+
+async function resolved(spec: unknown, secrets: SecretSource = sayingSource()): Promise<EffectiveConfig> {
+  const { config, faults } = parseConfig(configText(spec), { cluster: true });
+  assert.ok(config, JSON.stringify(faults));
+  return resolveConfig(config, secrets);
+}
+
+const EVERYTHING = { namespaces: {}, vmSelector: {} };
+
+test("the defaults in the units that the agent works with", async () => {
+  assert.deepEqual(await resolved(LEAST_SPEC), {
+    state: "Active",
+    intervalMs: 5_000,
+    timeoutMs: 4_000,
+    families: ["Metrics", "Features", "Devices", "Totals"],
+    onMissing: "Zero",
+    maxConcurrentEndpoints: 16,
+    deviceCacheTtlMs: 300_000,
+    vms: EVERYTHING,
+    staticTags: {},
+    vmLabels: [],
+    vmAnnotations: [],
+    measurementPrefix: "",
+    buffer: { maxBytes: 512 * 1024 * 1024, maxAgeMs: 86_400_000 },
+    targets: [
+      {
+        name: "central",
+        url: "https://influx.example.com",
+        protocol: { version: "v2", org: "o", bucket: "b" },
+        credentials: { kind: "none" },
+        tls: { mode: "Verify" },
+        flush: { intervalMs: 1_000, maxLines: 5_000, maxBytes: 2 * 1024 * 1024 },
+        timeoutMs: 10_000,
+        maxDrainLinesPerSecond: 0,
+        families: ["Metrics", "Features", "Devices", "Totals"],
+        vms: EVERYTHING,
+      },
+    ],
+  });
+});
+
+test("everything that can be given", async () => {
+  const { targets, ...rest } = await resolved(CLUSTER_SPEC);
+  const { vmSelector, namespaces, tags } = CLUSTER_SPEC;
+  assert.deepEqual(rest, {
+    state: "Suspended",
+    intervalMs: 10_000,
+    timeoutMs: 4_000,
+    families: ["Totals", "Metrics"],
+    onMissing: "Omit",
+    maxConcurrentEndpoints: 4,
+    deviceCacheTtlMs: 5_400_000,
+    vms: { namespaces, vmSelector },
+    staticTags: { site: "berlin" },
+    vmLabels: tags.vmLabels,
+    vmAnnotations: tags.vmAnnotations,
+    measurementPrefix: "kv_",
+    buffer: { maxBytes: 64 * 1024 * 1024, maxAgeMs: 21_600_000 },
+  });
+  const [one, two, three] = targets;
+  assert.deepEqual(one, {
+    name: "one",
+    url: "https://one.example.com:8086/influx",
+    protocol: { version: "v1", database: "telemetry", retentionPolicy: "week" },
+    credentials: { kind: "basic", username: "<Secret one user>", password: new Secret("<Secret one pass>") },
+    tls: {
+      mode: "Insecure",
+      ca: "<ConfigMap authority root.pem>",
+      cert: "<Secret client tls.crt>",
+      key: new Secret("<Secret client tls.key>"),
+      serverName: "influx.internal",
+    },
+    flush: { intervalMs: 2_000, maxLines: 100, maxBytes: 64 * 1024 },
+    timeoutMs: 20_000,
+    maxDrainLinesPerSecond: 500,
+    families: ["Totals"],
+    vms: { namespaces, vmSelector },
+  });
+  assert.deepEqual(two?.protocol, { version: "v2", org: "o", bucket: "b" });
+  assert.deepEqual(two.tls, { mode: "Plaintext" });
+  assert.deepEqual(three?.protocol, { version: "v3", database: "d", api: "V2Compatible" });
+  assert.deepEqual(three.tls, { mode: "Verify", ca: "<Secret authority root.pem>" });
+});
+
+test("secrets hold what was read, and nothing is read that no target names", async () => {
+  const secrets = sayingSource();
+  const { targets } = await resolved(FULL_SPEC, secrets);
+  const revealed = targets.flatMap(({ credentials, tls: { key } }) => {
+    const secret =
+      credentials.kind === "basic"
+        ? credentials.password
+        : credentials.kind === "token"
+          ? credentials.token
+          : undefined;
+    return [secret?.reveal(), key?.reveal()];
+  });
+  assert.deepEqual(revealed, [
+    "<Secret one pass>",
+    "<Secret client tls.key>",
+    "<Secret two api-token>",
+    undefined,
+    "<Secret three t>",
+    undefined,
+  ]);
+  assert.deepEqual(
+    secrets.asked.sort(),
+    [
+      "ConfigMap authority root.pem",
+      "Secret authority root.pem",
+      "Secret client tls.crt",
+      "Secret client tls.key",
+      "Secret one pass",
+      "Secret one user",
+      "Secret three t",
+      "Secret two api-token",
+    ].sort(),
+  );
+  const none = sayingSource();
+  await resolved(LEAST_SPEC, none);
+  assert.deepEqual(none.asked, []);
+});
+
+const TIMEOUTS: readonly (readonly [interval: string, timeout: string | undefined, ms: number])[] = [
+  ["1s", undefined, 800],
+  ["5s", undefined, 4_000],
+  ["10s", undefined, 8_000],
+  ["1m", undefined, 8_000],
+  ["1m", "50s", 50_000],
+  ["5s", "4999ms", 4_999],
+];
+
+for (const [interval, timeout, ms] of TIMEOUTS) {
+  test(`a cycle every ${interval} with ${timeout ?? "no"} timeout has ${ms} ms`, async () => {
+    const { timeoutMs } = await resolved({ ...LEAST_SPEC, collection: { interval, ...(timeout && { timeout }) } });
+    assert.equal(timeoutMs, ms);
+  });
+}
+
+test("a target gets its families in the order in which they are collected", async () => {
+  const spec = changed(LEAST_SPEC, ["targets", 0, "families"], ["Totals", "Metrics"]);
+  assert.deepEqual((await resolved(spec)).targets[0]?.families, ["Metrics", "Totals"]);
+});
+
+test("a label without a tag of its own becomes a tag by its key", async () => {
+  const { vmLabels } = await resolved({ ...LEAST_SPEC, tags: { vmLabels: [{ key: "example.com/app-tier" }] } });
+  assert.deepEqual(vmLabels, [{ key: "example.com/app-tier", tag: "example_com_app_tier" }]);
+});
+
+test("a secret that is not there is the whole configuration's error", async () => {
+  const error = new TelemetryError("E_SECRET_NOT_FOUND", "the key `t` is not there");
+  const secrets: SecretSource = {
+    read: (_kind, name) => (name === "three" ? Promise.reject(error) : Promise.resolve("")),
+  };
+  await assert.rejects(resolved(FULL_SPEC, secrets), error);
+});
+
+test("tokens, passwords and keys do not show in the configuration that holds them", async () => {
+  const config = await resolved(FULL_SPEC);
+  for (const text of [JSON.stringify(config), inspect(config, { depth: null, showHidden: true })]) {
+    for (const secret of ["<Secret one pass>", "<Secret client tls.key>", "<Secret two api-token>", "<Secret three t>"])
+      assert.equal(text.includes(secret), false, secret);
+    assert.ok(text.includes("<Secret one user>"), "what is no secret is there");
+  }
+});

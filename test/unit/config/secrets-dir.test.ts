@@ -1,0 +1,116 @@
+import assert from "node:assert/strict";
+import { mkdir, rename, symlink, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { inspect } from "node:util";
+import { test } from "node:test";
+import { secretsDirectory } from "../../../src/config/secrets-dir.ts";
+import { TelemetryError } from "../../../src/errors.ts";
+import { temporaryDirectory } from "../../support/temporary-directory.ts";
+
+async function put(directory: string, name: string, key: string, text: string): Promise<void> {
+  await mkdir(path.join(directory, name), { recursive: true });
+  await writeFile(path.join(directory, name, key), text);
+}
+
+async function refusal(reading: Promise<string>): Promise<TelemetryError> {
+  const error: unknown = await reading.then(
+    (text) => assert.fail(`read ${text.length} characters`),
+    (reason: unknown) => reason,
+  );
+  assert.ok(error instanceof TelemetryError);
+  assert.equal(error.code, "E_SECRET_NOT_FOUND");
+  return error;
+}
+
+test("the key of a Secret or ConfigMap is a file below the directory of its name", async (t) => {
+  const directory = await temporaryDirectory(t);
+  await put(directory, "influx", "token", "abc");
+  await put(directory, "ca.example.com", "ca.crt", "PEM");
+  const source = secretsDirectory(directory);
+  assert.equal(await source.read("Secret", "influx", "token"), "abc");
+  assert.equal(await source.read("ConfigMap", "ca.example.com", "ca.crt"), "PEM");
+});
+
+const TEXTS: readonly (readonly [file: string, value: string])[] = [
+  ["abc\n", "abc"],
+  ["abc\r\n", "abc"],
+  ["abc\n\n", "abc\n"],
+  [" a\nb ", " a\nb "],
+  ["\n", ""],
+  ["ä😀", "ä😀"],
+];
+
+for (const [text, value] of TEXTS) {
+  test(`of a file with ${JSON.stringify(text)} only a line's end at its very end is cut`, async (t) => {
+    const directory = await temporaryDirectory(t);
+    await put(directory, "influx", "token", text);
+    assert.equal(await secretsDirectory(directory).read("Secret", "influx", "token"), value);
+  });
+}
+
+test("each read sees the file as it is now, also when the kubelet swaps its links", async (t) => {
+  const directory = await temporaryDirectory(t);
+  const mount = path.join(directory, "influx");
+  await put(mount, "..1", "token", "old");
+  await put(mount, "..2", "token", "new");
+  await symlink("..1", path.join(mount, "..data"));
+  await symlink("..data/token", path.join(mount, "token"));
+  const source = secretsDirectory(directory);
+  assert.equal(await source.read("Secret", "influx", "token"), "old");
+  await symlink("..2", path.join(mount, "..next"));
+  await rename(path.join(mount, "..next"), path.join(mount, "..data"));
+  assert.equal(await source.read("Secret", "influx", "token"), "new");
+});
+
+test("without a directory the error says how to name one", async () => {
+  const { message } = await refusal(secretsDirectory(undefined).read("Secret", "influx", "token"));
+  assert.equal(
+    message,
+    "the key `token` of the Secret `influx` is asked for; name the directory of the secrets with --secrets-dir",
+  );
+});
+
+test("what is not there is named with the file that was looked for", async (t) => {
+  const directory = await temporaryDirectory(t);
+  await mkdir(path.join(directory, "influx", "folder"), { recursive: true });
+  const source = secretsDirectory(directory);
+  const missing = await refusal(source.read("ConfigMap", "influx", "token"));
+  const file = path.join(directory, "influx", "token");
+  assert.equal(missing.message, `the key \`token\` of the ConfigMap \`influx\` cannot be read from ${file} (ENOENT)`);
+  assert.match((await refusal(source.read("Secret", "influx", "folder"))).message, /\(EISDIR\)$/);
+});
+
+test("no name and no key leads out of the directory", async (t) => {
+  const outer = await temporaryDirectory(t);
+  await writeFile(path.join(outer, "token"), "abc");
+  await put(outer, "inner", "key", "abc");
+  const source = secretsDirectory(path.join(outer, "inner"));
+  for (const [name, key] of [
+    ["..", "token"],
+    [".", "key"],
+    ["", "key"],
+    ["../inner", "key"],
+    ["x", "../key"],
+    ["x", ".."],
+    ["x", ""],
+  ] as const)
+    assert.match((await refusal(source.read("Secret", name, key))).message, /cannot be a file$/, `${name} ${key}`);
+});
+
+test("a file of 1 MiB is read whole, a larger one is refused without showing it", async (t) => {
+  const directory = await temporaryDirectory(t);
+  const source = secretsDirectory(directory);
+  await put(directory, "influx", "token", "s3cret".repeat(200_000).slice(0, 1024 * 1024));
+  assert.equal((await source.read("Secret", "influx", "token")).length, 1024 * 1024);
+  await put(directory, "influx", "token", "s3cret".repeat(200_000).slice(0, 1024 * 1024 + 1));
+  const error = await refusal(source.read("Secret", "influx", "token"));
+  assert.match(error.message, /\(too large\)$/);
+  assert.equal(inspect(error, { depth: null }).includes("s3cret"), false);
+});
+
+test("a file that never ends is given up", async (t) => {
+  const directory = await temporaryDirectory(t);
+  await mkdir(path.join(directory, "influx"));
+  await symlink("/dev/zero", path.join(directory, "influx", "token"));
+  assert.match((await refusal(secretsDirectory(directory).read("Secret", "influx", "token"))).message, /too large/);
+});
