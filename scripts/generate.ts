@@ -4,8 +4,10 @@ import path from "node:path";
 import { format } from "prettier";
 import { configReference } from "./generate/config-reference.ts";
 import { nodeTelemetryCrd, telemetryConfigCrd } from "./generate/crd.ts";
+import { nodeReference } from "./generate/node-reference.ts";
 
 const FILES: Readonly<Record<string, () => string>> = {
+  "docs/reference/nodetelemetry.md": nodeReference,
   "docs/reference/telemetryconfig.md": configReference,
   "manifests/crds/nodetelemetries.yaml": nodeTelemetryCrd,
   "manifests/crds/telemetryconfigs.yaml": telemetryConfigCrd,

@@ -19,7 +19,7 @@ interface Kind {
 }
 
 /** A column of `kubectl get`. */
-export interface PrintColumn {
+interface PrintColumn {
   readonly name: string;
   readonly type: "string" | "integer" | "date";
   readonly jsonPath: string;

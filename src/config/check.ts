@@ -20,6 +20,8 @@ export interface Schema {
   readonly maxLength?: number;
   readonly minimum?: number;
   readonly maximum?: number;
+  /** Says what it is; it is the server that checks it. */
+  readonly format?: "date-time" | "int32" | "int64";
   /** Whose items must differ: all of a set, those of a map in the keys. */
   readonly "x-kubernetes-list-type"?: "atomic" | "set" | "map";
   readonly "x-kubernetes-list-map-keys"?: readonly string[];

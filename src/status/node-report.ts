@@ -1,4 +1,5 @@
 import { toConditions, type Condition, type Finding } from "./conditions.ts";
+import type { NodeReason } from "./reasons.ts";
 import { MAX_SELECTED_BY, MAX_VERSIONS, type NodeTelemetryStatus, type TargetStatus } from "./node-telemetry.ts";
 
 /** What an agent sees of itself at one moment. */
@@ -19,7 +20,7 @@ export interface NodeObservation {
     readonly name: string;
     readonly state: TargetStatus["state"];
     readonly sinceMs: number;
-    readonly reason: string | undefined;
+    readonly reason: NodeReason | undefined;
     readonly detail: string | undefined;
   }[];
   /** Undefined while nothing is lost to a cap. */
@@ -33,7 +34,7 @@ export interface LibvirtFailure {
   readonly message: string;
 }
 
-type Judgement = readonly [status: Finding["status"], reason: string, message: string];
+type Judgement = readonly [status: Finding["status"], reason: NodeReason, message: string];
 
 const FINE = "AsExpected";
 
@@ -120,11 +121,12 @@ function ready(parts: readonly Finding[]): Finding {
   const bad = parts.find(({ status }) => status === "False");
   if (bad !== undefined) return { ...bad, type: "Ready", message: `${bad.type}: ${bad.message}` };
   const idle = parts.find(({ reason }) => reason !== FINE);
-  return finding("Ready", [
-    "True",
-    idle?.reason ?? FINE,
-    idle?.message ?? "the node's virtual machines are collected and delivered",
-  ]);
+  return {
+    type: "Ready",
+    status: "True",
+    reason: idle?.reason ?? FINE,
+    message: idle?.message ?? "the node's virtual machines are collected and delivered",
+  };
 }
 
 export function rfc3339(ms: number): string {
