@@ -12,11 +12,18 @@ export const ERROR_CODES = {
   E_QEMU_STUCK: { retryable: true },
   E_INTERNAL: { retryable: true },
   E_SIMULATOR: { retryable: false },
+  E_KUBE_CONFIG: { retryable: true },
+  E_KUBE_UNREACHABLE: { retryable: true },
+  E_KUBE_TIMEOUT: { retryable: true },
+  E_KUBE_CLOSED: { retryable: true },
+  E_KUBE_PROTOCOL: { retryable: true },
+  E_KUBE_DENIED: { retryable: true },
+  E_KUBE_REFUSED: { retryable: true },
 } as const satisfies Record<string, { retryable: boolean }>;
 
 export class TelemetryError extends Error {
   readonly code: ErrorCode;
-  override readonly name = "TelemetryError";
+  override readonly name: string = "TelemetryError";
 
   /** `message` is shown to operators: it names the place and the remedy, and never holds a secret. */
   constructor(code: ErrorCode, message: string, options?: ErrorOptions) {

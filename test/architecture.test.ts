@@ -14,6 +14,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   log: [],
   // Could be published by itself.
   libvirt: [],
+  // Generic: knows no kind and no configuration of this agent.
+  kubernetes: ["errors", "lib"],
   config: ["errors", "lib"],
   discovery: ["errors", "lib", "libvirt"],
   collection: ["discovery", "errors", "lib", "libvirt"],

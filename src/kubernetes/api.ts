@@ -1,0 +1,186 @@
+import type { OutgoingHttpHeaders } from "node:http2";
+import type { KubeAnswer } from "./answer.ts";
+import { Connection, type ConnectionOptions, type Session } from "./connection.ts";
+import { Deadline } from "./deadline.ts";
+import { chunksOf, exchange, type Exchange } from "./exchange.ts";
+import { KubeError } from "./kube-error.ts";
+import { LineSplitter } from "./line-splitter.ts";
+
+export interface KubeRequest {
+  readonly method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string | number | boolean>>;
+  /** Sent as JSON. */
+  readonly body?: unknown;
+  readonly contentType?: string;
+  readonly signal?: AbortSignal;
+  /** For everything from the connection to the end of the answer. */
+  readonly deadlineMs?: number;
+}
+
+export interface WatchRequest extends Pick<KubeRequest, "path" | "query" | "signal"> {
+  /** The server has to end the watch itself before this. */
+  readonly lifetimeMs: number;
+}
+
+/** An open watch: every line as parsed JSON. It breaks off with a KubeError; leaving the loop ends it. */
+export interface WatchStream {
+  readonly lines: AsyncIterable<unknown>;
+}
+
+/** What the rest of this part needs of an API server; tests put their own in its place. */
+export interface KubeClient {
+  /**
+   * An answer of whatever status.
+   * @throws {KubeError} when there is none
+   */
+  request(request: KubeRequest): Promise<KubeAnswer>;
+  /** @throws {KubeError} */
+  watch(request: WatchRequest): Promise<WatchStream | KubeAnswer>;
+}
+
+export interface KubeApiOptions extends ConnectionOptions {
+  readonly userAgent: string;
+}
+
+const REQUEST_MS = 30_000;
+/** An API server answers a watch at once, events or not. */
+const WATCH_OPEN_MS = 30_000;
+/** A page of 500 objects of an ordinary size is a tenth of it. */
+const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
+/** etcd takes no object of more than 1.5 MiB unless told otherwise. */
+const MAX_LINE_BYTES = 8 * 1024 * 1024;
+
+/** An API server over one HTTP/2 connection. Answers are values; an error means that there was none. */
+export class KubeApi implements KubeClient, AsyncDisposable {
+  readonly #options: KubeApiOptions;
+  readonly #connection: Connection;
+
+  constructor(options: KubeApiOptions) {
+    this.#options = options;
+    this.#connection = new Connection(options);
+  }
+
+  async request(request: KubeRequest): Promise<KubeAnswer> {
+    const limitMs = request.deadlineMs ?? REQUEST_MS;
+    using deadline = new Deadline(limitMs, this.#options.clock, request.signal);
+    return await within(deadline, limitMs, request.path, async () =>
+      wholeAnswer(await this.#send(request, deadline.signal)),
+    );
+  }
+
+  async watch({ lifetimeMs, ...request }: WatchRequest): Promise<WatchStream | KubeAnswer> {
+    const lifetime = new Deadline(lifetimeMs, this.#options.clock, request.signal);
+    try {
+      using opening = new Deadline(WATCH_OPEN_MS, this.#options.clock, lifetime.signal);
+      const answer = await within(opening, WATCH_OPEN_MS, request.path, () => this.#send(request, lifetime.signal));
+      if (answer.status === 200) return { lines: linesUntil(answer, lifetime, lifetimeMs, request.path) };
+      const refused = await within(opening, WATCH_OPEN_MS, request.path, () => wholeAnswer(answer));
+      lifetime[Symbol.dispose]();
+      return refused;
+    } catch (error) {
+      lifetime[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#connection.close();
+  }
+
+  /** A token that is refused is read again once: it may have been replaced since. */
+  async #send(request: KubeRequest, signal: AbortSignal): Promise<Exchange> {
+    const session = await this.#connection.session();
+    const answer = await this.#attempt(session, request, signal);
+    if (answer.status !== 401) return answer;
+    answer.stream.destroy();
+    await this.#connection.renewAccess(session);
+    return this.#attempt(await this.#connection.session(), request, signal);
+  }
+
+  async #attempt({ http2, access }: Session, request: KubeRequest, signal: AbortSignal): Promise<Exchange> {
+    const headers: OutgoingHttpHeaders = {
+      ":method": request.method ?? "GET",
+      ":path": pathOf(access.server, request),
+      accept: "application/json",
+      "user-agent": this.#options.userAgent,
+      ...(request.body !== undefined && { "content-type": request.contentType ?? "application/json" }),
+      ...(await access.headers()),
+    };
+    const body = request.body === undefined ? undefined : JSON.stringify(request.body);
+    const answer = await exchange(http2, headers, body, signal);
+    this.#connection.answered();
+    return answer;
+  }
+}
+
+/** Kubernetes may stand behind a path of its own, as it does behind Rancher. */
+function pathOf({ pathname }: URL, { path, query }: KubeRequest): string {
+  const search = new URLSearchParams(
+    Object.entries(query ?? {}).map(([name, value]): [string, string] => [name, `${value}`]),
+  );
+  return pathname.replace(/\/$/, "") + path + (search.size === 0 ? "" : `?${search.toString()}`);
+}
+
+/** Runs what the signal of a deadline ends, and says so if it was the deadline. */
+async function within<Result>(
+  deadline: Deadline,
+  limitMs: number,
+  path: string,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  const ended = new Promise<never>((_, reject) => {
+    const end = (): void => {
+      reject(
+        deadline.expired
+          ? new KubeError("E_KUBE_TIMEOUT", `no answer to ${path} within ${limitMs} ms`)
+          : new KubeError("E_KUBE_CLOSED", `the request for ${path} was given up`),
+      );
+    };
+    if (deadline.signal.aborted) end();
+    deadline.signal.addEventListener("abort", end, { once: true });
+  });
+  return Promise.race([ended, work()]);
+}
+
+async function wholeAnswer({ status, headers, stream }: Exchange): Promise<KubeAnswer> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of chunksOf(stream)) {
+    length += chunk.length;
+    if (length > MAX_ANSWER_BYTES)
+      throw new KubeError("E_KUBE_PROTOCOL", `an answer has more than ${MAX_ANSWER_BYTES} bytes`);
+    chunks.push(chunk);
+  }
+  const text = Buffer.concat(chunks).toString("utf8");
+  // Refusals of filters in front of the API are plain text.
+  const isJson = headers["content-type"]?.startsWith("application/json") === true;
+  return { status, headers, body: isJson ? parseJson(text) : text };
+}
+
+async function* linesUntil(
+  { stream }: Exchange,
+  lifetime: Deadline,
+  lifetimeMs: number,
+  path: string,
+): AsyncGenerator<unknown, void, undefined> {
+  const splitter = new LineSplitter(MAX_LINE_BYTES);
+  try {
+    for await (const chunk of chunksOf(stream)) for (const line of splitter.push(chunk)) yield parseJson(line);
+  } catch (error) {
+    if (!lifetime.expired) throw error;
+    throw new KubeError("E_KUBE_TIMEOUT", `the watch of ${path} was not ended by the server within ${lifetimeMs} ms`);
+  } finally {
+    lifetime[Symbol.dispose]();
+  }
+  if (splitter.unfinished > 0) throw new KubeError("E_KUBE_CLOSED", `the watch of ${path} broke off inside a line`);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // The parser's message would quote the text, which may be a Secret.
+    throw new KubeError("E_KUBE_PROTOCOL", "the API server sent something that is no JSON");
+  }
+}

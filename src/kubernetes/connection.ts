@@ -1,0 +1,200 @@
+import { connect, constants, type ClientHttp2Session } from "node:http2";
+import { backoffMs } from "../lib/backoff.ts";
+import type { Clock } from "../lib/clock.ts";
+import { sameConnection, type Access, type ReadAccess } from "./access.ts";
+import { Deadline } from "./deadline.ts";
+import { kubeError, KubeError } from "./kube-error.ts";
+
+export interface ConnectionObserver {
+  /** A connection is open: the first, or one that replaces another. */
+  connected(): void;
+  /** There is no connection. Said once for each outage; what needs one tries again by itself. */
+  disconnected(error: KubeError): void;
+}
+
+export interface ConnectionOptions {
+  readonly readAccess: ReadAccess;
+  readonly clock: Clock;
+  readonly random?: () => number;
+  readonly observer: ConnectionObserver;
+}
+
+/** An open HTTP/2 connection and the credentials that its requests carry. */
+export interface Session {
+  readonly http2: ClientHttp2Session;
+  readonly access: Access;
+}
+
+const CONNECT_MS = 10_000;
+/** Short: whoever needs the connection backs off as well, and longer. It spreads nodes that were all cut off at once. */
+const BACKOFF = { baseMs: 500, capMs: 5_000 };
+/** As client-go does: a connection through which nothing comes is found dead within 45 seconds. */
+const PING_MS = 30_000;
+const PING_ANSWER_MS = 15_000;
+/** Watches move away from a server that says goodbye at some moment in this time; short requests are done by then. */
+const FAREWELL_MS = { least: 20_000, spread: 20_000 };
+
+/** Keeps one connection to the API server, for everything. It is made when needed, and made again when lost. */
+export class Connection {
+  readonly #options: ConnectionOptions;
+  readonly #random: () => number;
+  readonly #closing = new AbortController();
+  readonly #open = new Set<ClientHttp2Session>();
+  #current: Session | undefined;
+  #opening: Promise<Session> | undefined;
+  /** Connections since the last answer of a server. */
+  #attempts = 0;
+  #down = false;
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
+    this.#random = options.random ?? Math.random;
+  }
+
+  /** @throws {KubeError} */
+  async session(): Promise<Session> {
+    // A server that says goodbye closes it for new requests before this class hears of it.
+    if (this.#current?.http2.closed === false) return this.#current;
+    this.#opening ??= this.#connect().finally(() => {
+      this.#opening = undefined;
+    });
+    return this.#opening;
+  }
+
+  /** A server has answered: the next outage is a new one. */
+  answered(): void {
+    this.#attempts = 1;
+  }
+
+  /**
+   * Reads the credentials anew because those of `session` were refused. The connection stays unless it depends on them.
+   * @throws {KubeError} E_KUBE_CONFIG
+   */
+  async renewAccess(session: Session): Promise<void> {
+    // Another request has been here already.
+    if (this.#current !== session) return;
+    const access = await this.#options.readAccess();
+    if (this.#current !== session) return;
+    if (sameConnection(access, session.access)) this.#current = { http2: session.http2, access };
+    else void this.#leave(session.http2);
+  }
+
+  /** Ends all that is open, at once; resolves when the sockets are gone. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await Promise.all(
+      [...this.#open].map(
+        (http2) =>
+          new Promise<void>((resolve) => {
+            http2.once("close", resolve);
+            http2.destroy();
+          }),
+      ),
+    );
+  }
+
+  async #connect(): Promise<Session> {
+    const { clock } = this.#options;
+    const { signal } = this.#closing;
+    try {
+      if (this.#attempts > 0) await clock.sleep(backoffMs(this.#attempts - 1, BACKOFF, this.#random), signal);
+      this.#attempts++;
+      const access = await this.#options.readAccess();
+      if (signal.aborted) throw closed();
+      using deadline = new Deadline(CONNECT_MS, clock, signal);
+      const http2 = await this.#dial(access, deadline);
+      this.#current = { http2, access };
+      this.#down = false;
+      void this.#keepAlive(http2);
+      this.#options.observer.connected();
+      return this.#current;
+    } catch (error) {
+      const reason = kubeError(error, "E_KUBE_UNREACHABLE", "the API server cannot be reached");
+      this.#report(reason);
+      throw reason;
+    }
+  }
+
+  #dial({ server, tls }: Access, deadline: Deadline): Promise<ClientHttp2Session> {
+    return new Promise((resolve, reject) => {
+      const http2 = connect(server.origin, { ...tls, settings: { enablePush: false } });
+      let reason: KubeError | undefined;
+      const late = (): void => {
+        http2.destroy(deadline.expired ? timeout(`no connection to ${server.host}`, CONNECT_MS) : closed());
+      };
+      deadline.signal.addEventListener("abort", late, { once: true });
+      this.#open.add(http2);
+      http2.on("error", (error) => {
+        reason = kubeError(error, "E_KUBE_UNREACHABLE", `the connection to ${server.host} failed`);
+      });
+      http2.once("connect", () => {
+        deadline.signal.removeEventListener("abort", late);
+        if (http2.alpnProtocol === "h2") resolve(http2);
+        else http2.destroy(new KubeError("E_KUBE_PROTOCOL", `${server.host} does not speak HTTP/2`));
+      });
+      http2.once("goaway", (code) => {
+        if (code === constants.NGHTTP2_NO_ERROR) void this.#leave(http2);
+      });
+      http2.once("close", () => {
+        this.#open.delete(http2);
+        const why = reason ?? new KubeError("E_KUBE_CLOSED", `${server.host} closed the connection`);
+        reject(why);
+        if (this.#current?.http2 !== http2) return;
+        this.#current = undefined;
+        this.#report(why);
+      });
+    });
+  }
+
+  /** No new request uses it. What is open on it may end, but has to move in the end. */
+  async #leave(http2: ClientHttp2Session): Promise<void> {
+    if (this.#current?.http2 === http2) this.#current = undefined;
+    const ended = endOf(http2);
+    if (!http2.closed) http2.close();
+    await this.#options.clock.sleep(FAREWELL_MS.least + FAREWELL_MS.spread * this.#random(), ended);
+    http2.destroy(new KubeError("E_KUBE_CLOSED", "the connection was left: the API server or the credentials changed"));
+  }
+
+  async #keepAlive(http2: ClientHttp2Session): Promise<void> {
+    const { clock } = this.#options;
+    const ended = endOf(http2);
+    for (;;) {
+      await clock.sleep(PING_MS, ended);
+      if (http2.destroyed || http2.closed) return;
+      using deadline = new Deadline(PING_ANSWER_MS, clock, ended);
+      deadline.signal.addEventListener("abort", () => {
+        if (deadline.expired) http2.destroy(timeout("no answer to a ping", PING_ANSWER_MS));
+      });
+      await new Promise<void>((resolve) => {
+        deadline.signal.addEventListener("abort", () => {
+          resolve();
+        });
+        http2.ping(() => {
+          resolve();
+        });
+      });
+    }
+  }
+
+  #report(reason: KubeError): void {
+    if (this.#down || this.#closing.signal.aborted) return;
+    this.#down = true;
+    this.#options.observer.disconnected(reason);
+  }
+}
+
+function endOf(http2: ClientHttp2Session): AbortSignal {
+  const ended = new AbortController();
+  http2.once("close", () => {
+    ended.abort();
+  });
+  return ended.signal;
+}
+
+function closed(): KubeError {
+  return new KubeError("E_KUBE_CLOSED", "the client was closed");
+}
+
+function timeout(what: string, ms: number): KubeError {
+  return new KubeError("E_KUBE_TIMEOUT", `${what} within ${ms} ms`);
+}

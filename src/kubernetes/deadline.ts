@@ -1,0 +1,42 @@
+import type { Clock } from "../lib/clock.ts";
+
+/**
+ * A signal that aborts when the time is up, when the caller's own signal does, and when it is disposed of: what was begun
+ * under it ends with it.
+ */
+export class Deadline implements Disposable {
+  readonly #controller = new AbortController();
+  readonly #done = new AbortController();
+  readonly #outer: AbortSignal | undefined;
+  #expired = false;
+
+  constructor(ms: number, clock: Clock, outer?: AbortSignal) {
+    this.#outer = outer;
+    if (outer?.aborted) this.#abort();
+    outer?.addEventListener("abort", this.#abort);
+    void clock.sleep(ms, this.#done.signal).then(() => {
+      if (this.#done.signal.aborted) return;
+      this.#expired = true;
+      this.#abort();
+    });
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** Whether it was the time, and not the caller, that ended the work. */
+  get expired(): boolean {
+    return this.#expired;
+  }
+
+  [Symbol.dispose](): void {
+    this.#outer?.removeEventListener("abort", this.#abort);
+    this.#done.abort();
+    this.#abort();
+  }
+
+  readonly #abort = (): void => {
+    this.#controller.abort();
+  };
+}

@@ -1,0 +1,105 @@
+import {
+  newClusters,
+  newContexts,
+  newUsers,
+  type Cluster,
+  type User,
+} from "@kubernetes/client-node/dist/config_types.js";
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import { isIPv6 } from "node:net";
+import { LineCounter, parseDocument } from "yaml";
+import { messageOf } from "../errors.ts";
+import { accessOf, type Identity, type ReadAccess } from "./access.ts";
+import { KubeError } from "./kube-error.ts";
+
+const SERVICE_ACCOUNT_DIR = "/var/run/secrets/kubernetes.io/serviceaccount";
+
+export interface AccessOptions {
+  readonly env: NodeJS.ProcessEnv;
+  /** Where the kubelet mounts the service account. */
+  readonly serviceAccountDir?: string;
+}
+
+/**
+ * KUBECONFIG if it is set, else the service account of the pod, else ~/.kube/config: what somebody set on purpose wins.
+ * @throws {KubeError} E_KUBE_CONFIG if there is none of them
+ */
+export function findAccess({ env, serviceAccountDir = SERVICE_ACCOUNT_DIR }: AccessOptions): ReadAccess {
+  const files = env["KUBECONFIG"]?.split(path.delimiter).filter(Boolean) ?? [];
+  if (files.length > 0) return async () => accessOf(await kubeconfigIdentity(files));
+  const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port = "443", HOME: home } = env;
+  if (host) return async () => accessOf(await podIdentity(isIPv6(host) ? `[${host}]` : host, port, serviceAccountDir));
+  if (home) return async () => accessOf(await kubeconfigIdentity([path.join(home, ".kube/config")]));
+  throw new KubeError(
+    "E_KUBE_CONFIG",
+    "there is no way to a Kubernetes API server: this is no pod, and KUBECONFIG names no file",
+  );
+}
+
+async function podIdentity(host: string, port: string, directory: string): Promise<Identity> {
+  const [tokenFile, caFile] = [path.join(directory, "token"), path.join(directory, "ca.crt")];
+  const namespace = await readFile(path.join(directory, "namespace"), "utf8").catch(() => undefined);
+  return {
+    cluster: { name: "cluster", server: `https://${host}:${port}`, caFile, skipTLSVerify: false },
+    user: { name: "service account", authProvider: { name: "tokenFile", config: { tokenFile } } },
+    namespace: namespace?.trim(),
+  };
+}
+
+/** As kubectl does it: of entries with one name in several files, the first counts. */
+async function kubeconfigIdentity(files: readonly string[]): Promise<Identity> {
+  const parts = await Promise.all(files.map(readKubeconfig));
+  const wanted = parts.find((part) => part.current)?.current;
+  const context = parts.flatMap(({ contexts }) => contexts).find(({ name }) => name === wanted);
+  const cluster = parts.flatMap(({ clusters }) => clusters).find(({ name }) => name === context?.cluster);
+  const user = parts.flatMap(({ users }) => users).find(({ name }) => name === context?.user);
+  if (context === undefined || cluster === undefined) {
+    const missing = context === undefined ? "its current context" : `the cluster \`${context.cluster}\``;
+    throw new KubeError("E_KUBE_CONFIG", `${files.join(", ")}: ${missing} is missing`);
+  }
+  return { cluster, user: user ?? { name: context.user }, namespace: context.namespace };
+}
+
+async function readKubeconfig(file: string) {
+  let text: string;
+  try {
+    text = await readFile(file, "utf8");
+  } catch (error) {
+    throw new KubeError("E_KUBE_CONFIG", `the kubeconfig cannot be read: ${messageOf(error)}`, { cause: error });
+  }
+  const config = parse(file, text);
+  try {
+    return {
+      current: config["current-context"] as string | undefined,
+      contexts: newContexts(config["contexts"]),
+      clusters: newClusters(config["clusters"]).map((cluster) => absoluteCluster(cluster, path.dirname(file))),
+      users: newUsers(config["users"]).map((user) => absoluteUser(user, path.dirname(file))),
+    };
+  } catch (error) {
+    throw new KubeError("E_KUBE_CONFIG", `${file}: ${messageOf(error)}`);
+  }
+}
+
+function parse(file: string, text: string): Readonly<Record<string, unknown>> {
+  const lineCounter = new LineCounter();
+  const document = parseDocument(text, { lineCounter, prettyErrors: false });
+  const [fault] = document.errors;
+  // What the parser says of a fault can quote the file, and a kubeconfig holds secrets.
+  const place = fault === undefined ? file : `${file}:${lineCounter.linePos(fault.pos[0]).line}`;
+  const config: unknown = fault === undefined ? document.toJS() : undefined;
+  if (typeof config !== "object" || config === null) throw new KubeError("E_KUBE_CONFIG", `${place} is no kubeconfig`);
+  return config as Readonly<Record<string, unknown>>;
+}
+
+function absoluteCluster(cluster: Cluster, directory: string): Cluster {
+  return { ...cluster, ...(cluster.caFile && { caFile: path.resolve(directory, cluster.caFile) }) };
+}
+
+function absoluteUser(user: User, directory: string): User {
+  return {
+    ...user,
+    ...(user.certFile && { certFile: path.resolve(directory, user.certFile) }),
+    ...(user.keyFile && { keyFile: path.resolve(directory, user.keyFile) }),
+  };
+}
