@@ -156,7 +156,8 @@ class Agent {
   async #findEndpoints(): Promise<boolean> {
     if (this.#collector.endpoints.length > 0) return true;
     try {
-      this.#collector.setEndpoints(this.#options.libvirtSockets ?? [await findLibvirtSocket()]);
+      const sockets = this.#options.libvirtSockets ?? [await findLibvirtSocket()];
+      this.#collector.setEndpoints(sockets.map((socket) => ({ socket })));
       return true;
     } catch (error) {
       if (!(error instanceof TelemetryError)) throw error;

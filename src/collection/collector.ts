@@ -1,9 +1,12 @@
 import type { Clock } from "../lib/clock.ts";
-import { EndpointCollector, type CollectionSettings, type EndpointCycle } from "./endpoint-collector.ts";
+import { EndpointCollector, type CollectionSettings, type Endpoint, type EndpointCycle } from "./endpoint-collector.ts";
 
 export interface CollectorSettings extends CollectionSettings {
   readonly maxConcurrentEndpoints: number;
 }
+
+/** How long an endpoint keeps others from their turn; a healthy one with one domain takes a few milliseconds. */
+const TURN_MS = 500;
 
 /** Collects every endpoint of the node, each by itself: a late one holds up no other beyond its turn. */
 export class Collector {
@@ -25,15 +28,15 @@ export class Collector {
     for (const endpoint of this.#endpoints.values()) endpoint.configure(settings);
   }
 
-  /** Collects from these sockets from the next cycle on; those no longer named are closed. */
-  setEndpoints(sockets: readonly string[]): void {
-    for (const socket of sockets) {
-      if (!this.#endpoints.has(socket)) {
-        this.#endpoints.set(socket, new EndpointCollector(socket, this.#settings, this.#clock));
-      }
+  /** Collects from these from the next cycle on; those no longer named are closed. A socket stands for its endpoint. */
+  setEndpoints(endpoints: readonly Endpoint[]): void {
+    for (const endpoint of endpoints) {
+      if (!this.#endpoints.has(endpoint.socket))
+        this.#endpoints.set(endpoint.socket, new EndpointCollector(endpoint, this.#settings, this.#clock));
     }
+    const named = new Set(endpoints.map(({ socket }) => socket));
     for (const [socket, endpoint] of this.#endpoints) {
-      if (sockets.includes(socket)) continue;
+      if (named.has(socket)) continue;
       endpoint.close();
       this.#endpoints.delete(socket);
     }
@@ -42,11 +45,22 @@ export class Collector {
   /** One cycle of all endpoints; `onCycle` gets each as soon as it is done. Never rejects on its own. */
   async collect(onCycle: (cycle: EndpointCycle) => void): Promise<void> {
     const waiting = this.#endpoints.values();
+    const all: Promise<void>[] = [];
     const worker = async (): Promise<void> => {
-      for (const endpoint of waiting) onCycle(await endpoint.collect());
+      for (const endpoint of waiting) {
+        const done = new AbortController();
+        const collected = endpoint.collect().then((cycle) => {
+          onCycle(cycle);
+          done.abort();
+        });
+        // A daemon that does not answer costs nothing while it is waited for: the next one takes its turn.
+        all.push(collected);
+        await this.#clock.sleep(TURN_MS, done.signal);
+      }
     };
     const workers = Math.min(this.#settings.maxConcurrentEndpoints, this.#endpoints.size);
     await Promise.all(Array.from({ length: workers }, worker));
+    await Promise.all(all);
   }
 
   close(): void {

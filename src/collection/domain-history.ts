@@ -2,7 +2,11 @@ import { domainRun, retainRuns } from "../discovery/domain-run.ts";
 import type { DomainRef } from "../libvirt/types.ts";
 import type { DomainIdentity, DomainSample, MemoryPoint, MemorySample } from "./domain-sample.ts";
 
+/** Who a domain is to its users; see DomainIdentity. */
+export type DomainName = Omit<DomainIdentity, "id" | "uuid">;
+
 interface Entry {
+  named: DomainName;
   identity: DomainIdentity;
   last: MemoryPoint | undefined;
 }
@@ -11,17 +15,24 @@ interface Entry {
 export class DomainHistory {
   readonly #entries = new Map<string, Entry>();
 
-  /** The identity and the previous point of a run of a domain (UUID and id); remembers `memory` for the next cycle. */
-  next(domain: DomainRef, memory: MemorySample): Pick<DomainSample, "identity" | "previous"> {
+  /**
+   * The identity and the previous point of a run of a domain (UUID and id); remembers `memory` for the next cycle. The
+   * identity is a new object only when `named` is another object, or another name, than before.
+   */
+  next(
+    domain: DomainRef,
+    memory: MemorySample,
+    named: DomainName = domain,
+  ): Pick<DomainSample, "identity" | "previous"> {
     const run = domainRun(domain);
-    const { id, uuid, name } = domain;
     let entry = this.#entries.get(run);
     if (entry === undefined) {
-      entry = { identity: { id, uuid, name }, last: undefined };
+      entry = { named, identity: identityOf(domain, named), last: undefined };
       this.#entries.set(run, entry);
     }
-    // QEMU's driver renames only what does not run; should another do it, the new name counts from now on.
-    if (entry.identity.name !== name) entry.identity = { id, uuid, name };
+    // A domain itself is its name where nobody knows better.
+    const same = entry.named === named || (named === domain && entry.identity.name === named.name);
+    if (!same) Object.assign(entry, { named, identity: identityOf(domain, named) });
     const previous = entry.last;
     if (memory.current !== undefined) entry.last = { current: memory.current, monotonicMs: memory.monotonicMs };
     return { identity: entry.identity, previous };
@@ -31,4 +42,15 @@ export class DomainHistory {
   retain(domains: readonly DomainRef[]): void {
     retainRuns(this.#entries, domains);
   }
+}
+
+function identityOf({ id, uuid }: DomainRef, { name, namespace, labels, tags }: DomainName): DomainIdentity {
+  return {
+    id,
+    uuid,
+    name,
+    ...(namespace !== undefined && { namespace }),
+    ...(labels !== undefined && { labels }),
+    ...(tags !== undefined && { tags }),
+  };
 }

@@ -21,6 +21,10 @@ export interface DomainIdentity {
   /** VMI name; without a VMI the domain name. */
   readonly name: string;
   readonly namespace?: string;
+  /** Of the VMI; they decide which targets get the domain's lines. */
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Tag key and value, chosen by the configuration from the VMI's labels and annotations. */
+  readonly tags?: readonly (readonly [key: string, value: string])[];
 }
 
 /** Cumulative CPU time in nanoseconds. */

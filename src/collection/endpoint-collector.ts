@@ -9,12 +9,13 @@ import type { DomainRef } from "../libvirt/types.ts";
 import { BulkStats, type BulkReply } from "./bulk-stats.ts";
 import { CircuitBreaker } from "./circuit-breaker.ts";
 import { readFacts, isGone, type DomainFacts } from "./domain-facts.ts";
-import { DomainHistory } from "./domain-history.ts";
+import { DomainHistory, type DomainName } from "./domain-history.ts";
 import type { DomainSample } from "./domain-sample.ts";
 import {
   cpuSample,
   deviceSamples,
   domainReport,
+  domainState,
   hasCpuTimes,
   memorySample,
   type DeviceSamples,
@@ -35,6 +36,17 @@ export interface CollectionSettings {
   readonly needs: CollectionNeeds;
 }
 
+/** A libvirt daemon to collect from. */
+export interface Endpoint {
+  readonly socket: string;
+  /**
+   * Says who a domain in this state (virDomainState and its reason, unknown if libvirt did not say) is; undefined when it
+   * is not to be collected here. The same object for as long as the answer is the same. Without it a domain has its own
+   * name and all are collected.
+   */
+  readonly name?: (domain: DomainRef, state: number, reason: number | undefined) => DomainName | undefined;
+}
+
 /** What one cycle of one endpoint brought. */
 export interface EndpointCycle {
   readonly endpoint: string;
@@ -50,6 +62,7 @@ export interface EndpointCycle {
 /** Collects the domains of one libvirt daemon. It has one connection of its own and shares nothing with other endpoints. */
 export class EndpointCollector {
   readonly endpoint: string;
+  readonly #name: Endpoint["name"];
   readonly #clock: Clock;
   readonly #breaker: CircuitBreaker;
   readonly #bulk: BulkStats;
@@ -60,8 +73,9 @@ export class EndpointCollector {
   /** False once the daemon has shown that it has no cgroup to read CPU times from. */
   #cpuStats = true;
 
-  constructor(endpoint: string, settings: CollectionSettings, clock: Clock) {
-    this.endpoint = endpoint;
+  constructor({ socket, name }: Endpoint, settings: CollectionSettings, clock: Clock) {
+    this.endpoint = socket;
+    this.#name = name;
     this.#settings = settings;
     this.#clock = clock;
     this.#breaker = new CircuitBreaker(clock);
@@ -111,7 +125,6 @@ export class EndpointCollector {
 
   async #cycle(deadline: number): Promise<Pick<EndpointCycle, "samples" | "stuck" | "errors">> {
     const session = await this.#connect(deadline);
-    const { needs } = this.#settings;
     const leftMs = (): number => Math.max(1, deadline - this.#clock.monotonic());
     const timestampMs = this.#clock.now();
     const domains = await session.listDomains(DOMAIN_FILTER.ACTIVE, { deadlineMs: leftMs() });
@@ -124,9 +137,10 @@ export class EndpointCollector {
     if (facts.length > 0 && facts.every(({ cpu }) => cpu === undefined)) this.#cpuStats = false;
 
     let bulk: BulkReply | undefined;
-    if (needs.devices || needs.totals) {
+    const groups = this.#groups(facts);
+    if (groups !== 0) {
       try {
-        bulk = await this.#bulk.read(this.#groups(facts), domains, deadline);
+        bulk = await this.#bulk.read(groups, domains, deadline);
         if (!bulk.whole) report(unanswered(this.heldWorkers));
       } catch (error) {
         // The facts are true without it.
@@ -143,6 +157,9 @@ export class EndpointCollector {
     const samples = await Promise.all(
       present.map(async (fact): Promise<DomainSample[]> => {
         const stats = reports.get(domainRun(fact.domain));
+        const { state, reason } = domainState(fact, stats?.params);
+        const named = this.#name === undefined ? fact.domain : this.#name(fact.domain, state, reason);
+        if (named === undefined) return [];
         let found: DeviceSamples | undefined;
         try {
           found = await this.#deviceSamples(fact.domain, stats, leftMs());
@@ -154,12 +171,12 @@ export class EndpointCollector {
         return [
           {
             timestampMs: bulk?.timestampMs ?? timestampMs,
-            state: fact.info.state,
+            state,
             cpu: cpuSample(fact, stats?.params),
             memory,
             nics: found?.nics,
             disks: found?.disks,
-            ...this.#history.next(fact.domain, memory),
+            ...this.#history.next(fact.domain, memory, named),
           },
         ];
       }),
@@ -169,9 +186,11 @@ export class EndpointCollector {
 
   #groups(facts: readonly DomainFacts[]): number {
     const { needs } = this.#settings;
-    const devices = STATS_GROUP.INTERFACE | STATS_GROUP.BLOCK;
-    if (!needs.totals) return devices;
-    return devices | STATS_GROUP.BALLOON | (facts.every(hasCpuTimes) ? 0 : STATS_GROUP.CPU_TOTAL);
+    // The reason of a state tells the two sides of a live migration apart.
+    const state = this.#name === undefined ? 0 : STATS_GROUP.STATE;
+    const devices = needs.devices ? STATS_GROUP.INTERFACE | STATS_GROUP.BLOCK : 0;
+    if (!needs.totals) return state | devices;
+    return state | devices | STATS_GROUP.BALLOON | (facts.every(hasCpuTimes) ? 0 : STATS_GROUP.CPU_TOTAL);
   }
 
   async #deviceSamples(

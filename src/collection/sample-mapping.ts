@@ -37,6 +37,17 @@ export function hasCpuTimes({ cpu }: DomainFacts): boolean {
   return cpu?.time !== undefined && cpu.user !== undefined && cpu.system !== undefined;
 }
 
+/** The state with its reason, virDomainState; from the bulk statistics if they have both, so that the two go together. */
+export function domainState(
+  { info }: DomainFacts,
+  params: TypedParameters | undefined,
+): { readonly state: number; readonly reason: number | undefined } {
+  const [state, reason] = ["state.state", "state.reason"].map((field) => params && counter(params, field));
+  return state === undefined || reason === undefined
+    ? { state: info.state, reason: undefined }
+    : { state: Number(state), reason: Number(reason) };
+}
+
 export function cpuSample({ info, cpu }: DomainFacts, params: TypedParameters | undefined): CpuSample {
   const bulk = (field: string): bigint | undefined => (params === undefined ? undefined : counter(params, field));
   return {

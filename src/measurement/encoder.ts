@@ -107,7 +107,7 @@ export class Encoder implements SampleLines {
     const tags = {
       head: write("VMID", String(identity.id)) + write("name", identity.name) + write("uuid", identity.uuid),
       place: write("namespace", identity.namespace) + write("node", this.#options.node),
-      rest: Object.entries(this.#options.staticTags)
+      rest: [...(identity.tags ?? []), ...Object.entries(this.#options.staticTags)]
         .map(([key, value]) => write(key, value))
         .join(""),
     };

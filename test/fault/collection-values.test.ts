@@ -12,7 +12,7 @@ const SHAPE = { nics: 2, disks: 3, seed: 7 };
 for (const [what, name, stored] of [
   ["spaces, commas and equals signs", "a b,c=d", "a b,c=d"],
   ["quotes", `it's "me"`, `it's "me"`],
-  ["backslashes", "a\\b\\,c\\ d", "a\\b\\,c\\ d"],
+  ["backslashes, of which some stand before what is escaped", "a\\b\\,c\\ d", "a\\b,c d"],
   ["a backslash at the end", "C:\\", "C:"],
   ["nothing but backslashes", "\\\\\\", undefined],
   ["line breaks and tabs", "a\nb\r\nc\td", "a b  c d"],

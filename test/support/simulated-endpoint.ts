@@ -7,6 +7,7 @@ import type { DomainSample } from "../../src/collection/domain-sample.ts";
 import {
   EndpointCollector,
   type CollectionSettings,
+  type Endpoint,
   type EndpointCycle,
 } from "../../src/collection/endpoint-collector.ts";
 import { PROCEDURE, type ProcedureName } from "../../src/libvirt/protocol.ts";
@@ -31,6 +32,7 @@ export interface EndpointOptions {
   readonly domains?: number;
   readonly shape?: DomainShape;
   readonly settings?: Partial<CollectionSettings>;
+  readonly name?: NonNullable<Endpoint["name"]>;
 }
 
 /** A simulated daemon on a socket of its own and the collector of this endpoint, both by one clock that stands still. */
@@ -42,11 +44,12 @@ export class SimulatedEndpoint {
   readonly #socketPath: string;
   #server: SimulatorServer | undefined;
 
-  private constructor(socketPath: string, { domains = 3, shape, settings }: EndpointOptions) {
+  private constructor(socketPath: string, { domains = 3, shape, settings, name }: EndpointOptions) {
     this.shape = shape ?? { nics: 2, disks: 3, seed: 7 };
     this.#socketPath = socketPath;
     this.host = SimulatedHost.of(domains, this.shape, this.clock);
-    this.collector = new EndpointCollector(socketPath, { ...SETTINGS, ...settings }, this.clock);
+    const named = { socket: socketPath, ...(name !== undefined && { name }) };
+    this.collector = new EndpointCollector(named, { ...SETTINGS, ...settings }, this.clock);
   }
 
   /** Everything is gone when the test ends. */

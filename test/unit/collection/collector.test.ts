@@ -36,7 +36,7 @@ async function node(t: TestContext, daemons: number, settings: Partial<Collector
     for (const server of servers) await server[Symbol.asyncDispose]();
     await rm(directory, { recursive: true, force: true });
   });
-  collector.setEndpoints(sockets);
+  collector.setEndpoints(sockets.map(endpoint));
   /** Runs a cycle; what came of each endpoint, in the order in which they were done. */
   const cycle = async (): Promise<string[]> => {
     const done: string[] = [];
@@ -68,11 +68,17 @@ test("no more endpoints than allowed are collected at a time", async (t) => {
   assert.deepEqual(await cycle(), ["a failed 0", "b collected 1", "c collected 1"]);
 });
 
+test("a daemon that does not answer takes nobody's turn for longer than a moment", async (t) => {
+  const { hosts, cycle } = await node(t, 4, { timeoutMs: 2_000, maxConcurrentEndpoints: 1 });
+  hosts[0]?.freeze();
+  assert.deepEqual(await cycle(), ["b collected 1", "c collected 1", "d collected 1", "a failed 0"]);
+});
+
 test("endpoints that are no longer named are closed, and those that stay keep their connection", async (t) => {
   const { collector, hosts, servers, sockets, directory, cycle } = await node(t, 2);
   await cycle();
   const [, kept = ""] = sockets;
-  collector.setEndpoints([kept, path.join(directory, "new")]);
+  collector.setEndpoints([kept, path.join(directory, "new")].map(endpoint));
   assert.deepEqual((await cycle()).sort(), ["b collected 1", "new failed 0"]);
   assert.equal(hosts[1]?.calls.get(PROCEDURE.CONNECT_GET_LIB_VERSION), 1);
   while (servers[0]?.clients !== 0) await new Promise((resolve) => setTimeout(resolve, 5));
@@ -82,11 +88,15 @@ test("endpoints that are no longer named are closed, and those that stay keep th
 
 test("new settings reach the endpoints that there are and those to come", async (t) => {
   const { collector, hosts, sockets, cycle } = await node(t, 2);
-  collector.setEndpoints(sockets.slice(0, 1));
+  collector.setEndpoints(sockets.slice(0, 1).map(endpoint));
   await cycle();
   collector.configure({ ...SETTINGS, needs: { devices: false, totals: false } });
-  collector.setEndpoints(sockets);
+  collector.setEndpoints(sockets.map(endpoint));
   await cycle();
   const bulk = hosts.map(({ calls }) => calls.get(PROCEDURE.CONNECT_GET_ALL_DOMAIN_STATS) ?? 0);
   assert.deepEqual(bulk, [1, 0]);
 });
+
+function endpoint(socket: string): { readonly socket: string } {
+  return { socket };
+}

@@ -52,3 +52,14 @@ test("a renamed domain has its new name from then on, and keeps its rate", () =>
   assert.equal(identity.name, "shop");
   assert.deepEqual(previous, { current: 10n, monotonicMs: 0 });
 });
+
+test("a domain that is named by others has a new identity when they name it anew, and keeps its history", () => {
+  const history = new DomainHistory();
+  const named = { name: "web", namespace: "shop", labels: { app: "a" }, tags: [["app", "a"]] } as const;
+  const first = history.next(WEB, memory(10n, 0), named);
+  assert.deepEqual(first.identity, { id: WEB.id, uuid: WEB.uuid, ...named });
+  assert.equal(history.next(WEB, memory(20n, 5), named).identity, first.identity);
+  const again = history.next(WEB, memory(30n, 9), { ...named, namespace: "other" });
+  assert.equal(again.identity.namespace, "other");
+  assert.deepEqual(again.previous, { current: 20n, monotonicMs: 5 });
+});

@@ -254,3 +254,40 @@ test("only what the wanted measurements need is asked", async (t) => {
   };
   assert.deepEqual((await some.sample()).disks?.length, 3);
 });
+
+test("names come from who knows them, by the state and its reason; who is not named is not collected", async (t) => {
+  const asked: unknown[] = [];
+  const named = { name: "web", namespace: "shop" };
+  const endpoint = await SimulatedEndpoint.start(t, {
+    domains: 2,
+    name: ({ name }, state, reason) => {
+      asked.push([name, state, reason]);
+      return name === "vm-001" ? named : undefined;
+    },
+  });
+  const { samples, stuck, errors } = await endpoint.cycle();
+  assert.deepEqual(asked, [
+    ["vm-001", 1, 1],
+    ["vm-002", 1, 1],
+  ]);
+  assert.deepEqual([stuck, errors], [[], []]);
+  assert.deepEqual(
+    samples.map(({ identity }) => [identity.namespace, identity.name, identity.id]),
+    [["shop", "web", 1]],
+  );
+  assert.equal(endpoint.newCalls("DOMAIN_GET_XML_DESC"), 1, "the other's devices are not looked at");
+});
+
+test("the reason of a state is asked for even when no family needs the bulk statistics", async (t) => {
+  const reasons: unknown[] = [];
+  const endpoint = await SimulatedEndpoint.start(t, {
+    domains: 1,
+    settings: { needs: { devices: false, totals: false } },
+    name: (domain, _state, reason) => {
+      reasons.push(reason);
+      return domain;
+    },
+  });
+  await endpoint.cycle();
+  assert.deepEqual(reasons, [1]);
+});

@@ -15,9 +15,15 @@ test("a plain domain: four measurements, field for field in the order of the con
   assert.deepEqual(missing, []);
 });
 
-test("a KubeVirt domain carries namespace, node, network, volume and static tags in the order of the contract", async () => {
+test("a KubeVirt domain carries namespace, node, network, volume labels and static tags in the order of the contract", async () => {
   const one = sample({
-    identity: { id: 1, uuid: "6b6f8c52-3f5e-4e2a-9a53-0c4f9c1f7a01", name: "web", namespace: "shop" },
+    identity: {
+      id: 1,
+      uuid: "6b6f8c52-3f5e-4e2a-9a53-0c4f9c1f7a01",
+      name: "web",
+      namespace: "shop",
+      tags: [["app", "a=b"]],
+    },
     nics: [nic("tap0", { network: "default" })],
     disks: [disk("vda", { volume: "rootdisk" })],
   });
