@@ -4,14 +4,18 @@ import type { TargetSpec, TelemetrySpec } from "./schema.ts";
 
 /** What the rules over more than one field find in a spec that `check` has been over, well-formed or not. */
 export function brokenRules(spec: unknown): Finding[] {
-  if (typeof spec !== "object" || spec === null) return [];
+  if (!isObject(spec)) return [];
   const { targets } = spec as { targets?: unknown };
   return [
     ...(Array.isArray(targets) ? (targets as TargetSpec[]) : []).flatMap((target, index) =>
-      broken(TARGET_RULES, target, ["spec", "targets", index]),
+      isObject(target) ? broken(TARGET_RULES, target, ["spec", "targets", index]) : [],
     ),
     ...broken(SPEC_RULES, spec as TelemetrySpec, ["spec"]),
   ];
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function broken<Subject>(rules: readonly Rule<Subject>[], subject: Subject, at: Path): Finding[] {

@@ -132,7 +132,7 @@ export const TARGET_RULES: readonly Rule<TargetSpec>[] = [
     message: "must be an http or https URL",
     cel: `self.url.matches(r'${URL_SHAPE}')`,
     // The second part refuses what no one can connect to and a shape does not show, such as port 70000.
-    holds: ({ url }) => new RegExp(URL_SHAPE).test(url) && URL.canParse(url),
+    holds: ({ url }) => url.match(URL_SHAPE) !== null && URL.canParse(url),
   },
   {
     path: ["url"],

@@ -91,6 +91,17 @@ const FILES: readonly (readonly [what: string, text: string, expected: readonly 
     ["7: spec.targets[0]: must have exactly one of v1, v2 and v3"],
   ],
   [
+    "targets that are none, each once",
+    file(
+      "  targets:\n    - a\n    - name: b\n      v1: { database: d }\n    - name: c\n      url: 1\n      v1: {database: d}\n",
+    ),
+    [
+      "7: spec.targets[0]: must be an object, is a string",
+      "8: spec.targets[1].url: is missing",
+      "11: spec.targets[2].url: must be a string, is a number",
+    ],
+  ],
+  [
     "a field that is given twice",
     file(`  targets: [${TARGET}]\n  priority: 1\n  priority: 2\n`),
     ["8: spec.priority: is given twice"],
