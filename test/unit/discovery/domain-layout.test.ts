@@ -27,6 +27,16 @@ test("disks and luns count, CD-ROM and floppy do not; interfaces need a target d
   });
 });
 
+test("a target that comes twice counts once, as the first says", () => {
+  const device = (alias: string): string => `<interface><target dev='tap0'/><alias name='ua-${alias}'/></interface>`;
+  const disk = "<disk><target dev='vda'/></disk>";
+  const { nics, disks } = parseDomainXml(
+    `<domain><devices>${device("first")}${device("second")}${disk}${disk}</devices></domain>`,
+  );
+  assert.deepEqual(nics, [{ device: "tap0", alias: "first" }]);
+  assert.deepEqual(disks, [{ device: "vda" }]);
+});
+
 test("a domain without devices has none", () => {
   const none = { nics: [], disks: [], otherBlocks: new Set() };
   assert.deepEqual(parseDomainXml("<domain><name>a</name></domain>"), none);
