@@ -10,7 +10,14 @@ export default tseslint.config(
       "max-depth": ["error", 4],
       "max-params": ["error", 5],
       "max-lines": ["error", { max: 300, skipBlankLines: false, skipComments: false }],
-      "no-restricted-syntax": ["error", { selector: "ExportAllDeclaration", message: "No barrel files." }],
+      "no-restricted-syntax": [
+        "error",
+        { selector: "ExportAllDeclaration", message: "No barrel files." },
+        {
+          selector: "ImportDeclaration[source.value='typebox'] > ImportSpecifier[imported.name='Type']",
+          message: "Use `import * as Type`: the object `Type` keeps all of typebox in the bundle, 8 MB of memory.",
+        },
+      ],
       "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true, allowBoolean: true }],
       "@typescript-eslint/consistent-type-imports": "error",
       "@typescript-eslint/switch-exhaustiveness-check": ["error", { considerDefaultExhaustiveForUnions: true }],

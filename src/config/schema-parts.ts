@@ -1,4 +1,5 @@
-import { Type, type TSchema, type TStringOptions } from "typebox";
+import type { TSchema, TStringOptions } from "typebox";
+import * as Type from "typebox";
 import { DURATION_PATTERN } from "../lib/duration.ts";
 import { ATOMIC, SET, keyedBy } from "../lib/list-type.ts";
 

@@ -1,4 +1,5 @@
-import { Type, type Static } from "typebox";
+import type { Static } from "typebox";
+import * as Type from "typebox";
 import type { Immutable } from "../lib/immutable.ts";
 import { MAX_MESSAGE, choice, generation, keyedList, message, reason, text, time } from "./status-parts.ts";
 

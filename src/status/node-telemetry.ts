@@ -1,4 +1,5 @@
-import { Type, type Static } from "typebox";
+import type { Static } from "typebox";
+import * as Type from "typebox";
 import type { Immutable } from "../lib/immutable.ts";
 import { conditionList } from "./conditions.ts";
 import { choice, count, generation, keyedList, list, name, reason, text, time, uid } from "./status-parts.ts";
