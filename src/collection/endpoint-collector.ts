@@ -149,17 +149,15 @@ export class EndpointCollector {
     }
     const reports = byDomain(bulk);
     const present = bulk === undefined ? facts : facts.filter(({ domain }) => reports.has(domainRun(domain)));
-    const isStuck = ({ domain }: DomainFacts): boolean =>
-      bulk?.whole === true
-        ? reports.get(domainRun(domain))?.monitorAnswered === false
-        : this.#bulk.suspects.has(domain.uuid);
-    const stuck = present.filter(isStuck);
+    const stuck: string[] = [];
     const samples = await Promise.all(
       present.map(async (fact): Promise<DomainSample[]> => {
         const stats = reports.get(domainRun(fact.domain));
         const { state, reason } = domainState(fact, stats?.params);
         const named = this.#name === undefined ? fact.domain : this.#name(fact.domain, state, reason);
         if (named === undefined) return [];
+        const answered = stats?.monitorAnswered ?? !this.#bulk.suspects.has(fact.domain.uuid);
+        if (!answered) stuck.push(fact.domain.name);
         let found: DeviceSamples | undefined;
         try {
           found = await this.#deviceSamples(fact.domain, stats, leftMs());
@@ -181,7 +179,7 @@ export class EndpointCollector {
         ];
       }),
     );
-    return { samples: samples.flat(), stuck: stuck.map(({ domain }) => domain.name), errors };
+    return { samples: samples.flat(), stuck, errors };
   }
 
   #groups(facts: readonly DomainFacts[]): number {
@@ -198,9 +196,9 @@ export class EndpointCollector {
     report: DomainReport | undefined,
     deadlineMs: number,
   ): Promise<DeviceSamples | undefined> {
-    if (report === undefined) return undefined;
-    const { nics, disks } = report;
-    const seen = { nics: new Set(nics.keys()), blocks: report.monitorAnswered ? new Set(disks.keys()) : undefined };
+    if (report === undefined || !this.#settings.needs.devices) return undefined;
+    const { nics, disks, monitorAnswered } = report;
+    const seen = { nics: new Set(nics.keys()), blocks: monitorAnswered === true ? new Set(disks.keys()) : undefined };
     const layout = await this.#devices.layout(domain, seen, async () => {
       const session = await this.#connect(this.#clock.monotonic() + deadlineMs);
       return session.domainXml(domain, { deadlineMs });

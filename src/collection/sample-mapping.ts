@@ -12,10 +12,10 @@ export interface DomainReport {
   readonly nics: DeviceIndex;
   readonly disks: DeviceIndex;
   /**
-   * False when QEMU's monitor was not asked for the disks, or libvirt skipped it because it is busy: then only what
-   * libvirt itself knows is there.
+   * False when libvirt skipped QEMU's monitor because it is busy: then only what libvirt itself knows is there. Undefined
+   * when no disks, and so not the monitor, were asked for.
    */
-  readonly monitorAnswered: boolean;
+  readonly monitorAnswered: boolean | undefined;
 }
 
 /** `groups` of STATS_GROUP are those that were asked for. */
@@ -24,8 +24,8 @@ export function domainReport(params: TypedParameters, groups: number): DomainRep
   return { params, nics: nicIndex(params), disks, monitorAnswered: monitorAnswered(params, disks, groups) };
 }
 
-function monitorAnswered(params: TypedParameters, disks: DeviceIndex, groups: number): boolean {
-  if ((groups & STATS_GROUP.BLOCK) === 0) return false;
+function monitorAnswered(params: TypedParameters, disks: DeviceIndex, groups: number): boolean | undefined {
+  if ((groups & STATS_GROUP.BLOCK) === 0) return undefined;
   // libvirt adds the resident set to the balloon statistics whenever it could ask the monitor, balloon or not.
   if (params.has("balloon.rss") || hasDiskCounters(params, disks)) return true;
   // A domain without disks has nothing else to tell by.
@@ -84,6 +84,9 @@ export function deviceSamples(
 ): DeviceSamples {
   return {
     nics: layout.nics.map((nic) => nicSample(nic, params, nics.get(nic.device))),
-    disks: monitorAnswered ? layout.disks.map((disk) => diskSample(disk, params, disks.get(disk.device))) : undefined,
+    disks:
+      monitorAnswered === true
+        ? layout.disks.map((disk) => diskSample(disk, params, disks.get(disk.device)))
+        : undefined,
   };
 }

@@ -263,6 +263,15 @@ test("the reason of a state is asked for even when no family needs the bulk stat
       return domain;
     },
   });
-  await endpoint.cycle();
-  assert.deepEqual(reasons, [1]);
+  const { nics } = await endpoint.sample();
+  assert.deepEqual([reasons, nics], [[1], undefined]);
+  assert.equal(endpoint.newCalls("DOMAIN_GET_XML_DESC"), 0);
+});
+
+test("a domain that is not collected here is not said to be stuck: an incoming migration keeps its QEMU busy", async (t) => {
+  const endpoint = await SimulatedEndpoint.start(t, {
+    name: (domain) => (domain.name === "vm-002" ? undefined : domain),
+  });
+  endpoint.host.stuck.add("vm-002");
+  assert.equal((await endpoint.samples()).size, 2);
 });

@@ -12,7 +12,7 @@ import {
 import { STATS_GROUP } from "../../../src/libvirt/protocol.ts";
 import type { TypedValue } from "../../../src/libvirt/types.ts";
 
-const { BALLOON, BLOCK, INTERFACE } = STATS_GROUP;
+const { BALLOON, BLOCK, INTERFACE, STATE } = STATS_GROUP;
 const DEVICES = INTERFACE | BLOCK;
 const ALL = DEVICES | BALLOON;
 
@@ -80,12 +80,16 @@ for (const [what, fields, groups, answered] of [
   ["names only, and the balloon was not asked", NAMES_ONLY, DEVICES, false],
   ["no disks, and the balloon was not asked", { "block.count": 0 }, DEVICES, true],
   ["no disks and no resident set", { "block.count": 0, "balloon.current": 1n }, ALL, false],
-  ["interfaces only, because no more was asked", { "net.count": 0 }, INTERFACE, false],
 ] as const) {
   test(`statistics with ${what} mean that QEMU ${answered ? "answered" : "did not answer"}`, () => {
     assert.equal(domainReport(params(fields), groups).monitorAnswered, answered);
   });
 }
+
+test("statistics that nobody asked QEMU for say nothing of whether it answers", () => {
+  for (const groups of [INTERFACE, STATE])
+    assert.equal(domainReport(params({ "net.count": 0 }), groups).monitorAnswered, undefined);
+});
 
 test("disks are not known, rather than without values, when QEMU did not answer", () => {
   const layout = { nics: [{ device: "tap0" }], disks: [{ device: "vda" }], otherBlocks: new Set<string>() };
@@ -116,7 +120,7 @@ test("the devices are those of the layout, in its order, whatever the statistics
       );
       assert.deepEqual(
         found.disks?.map(({ device }) => device),
-        report.monitorAnswered ? disks : undefined,
+        report.monitorAnswered === true ? disks : undefined,
       );
     }),
   );
