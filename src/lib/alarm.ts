@@ -1,0 +1,26 @@
+import type { Clock } from "./clock.ts";
+
+/** A sleep that can be cut short. A ring while nobody sleeps ends the next sleep before it begins. */
+export class Alarm {
+  readonly #clock: Clock;
+  #sleeping: AbortController | undefined;
+  #rung = false;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  ring(): void {
+    this.#rung = true;
+    this.#sleeping?.abort();
+  }
+
+  async sleep(ms: number): Promise<void> {
+    if (ms > 0 && !this.#rung) {
+      this.#sleeping = new AbortController();
+      await this.#clock.sleep(ms, this.#sleeping.signal);
+      this.#sleeping = undefined;
+    }
+    if (ms > 0) this.#rung = false;
+  }
+}
