@@ -1,19 +1,21 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { mkdtemp, mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import { end, until } from "./process.ts";
-import type { Influxd1 } from "./influxd1.ts";
 import type { Influxd2 } from "./influxd2.ts";
 
 export type LogEntry = Readonly<Record<string, unknown>> & { readonly level: string; readonly msg: string };
 
-export interface AgentRun {
+export interface AgentConfig {
   readonly targets: string;
   readonly interval?: string;
-  /** More lines of the spec. */
+  /** More lines of `spec.collection` and then of the spec. */
   readonly spec?: string;
+}
+
+export interface AgentRun extends AgentConfig {
   readonly sockets: readonly string[];
   readonly args?: readonly string[];
   /** Secret name -> key -> value. */
@@ -24,6 +26,8 @@ export interface AgentRun {
 export class RunningAgent implements AsyncDisposable {
   readonly configFile: string;
   readonly log: LogEntry[] = [];
+  /** All that it wrote, for what must not be in it. */
+  output = "";
   readonly #dir: string;
   readonly #child: ChildProcess;
   readonly #exited: Promise<number | null>;
@@ -39,10 +43,8 @@ export class RunningAgent implements AsyncDisposable {
     const dir = await mkdtemp(path.join(tmpdir(), "agent-"));
     const configFile = path.join(dir, "config.yaml");
     await writeFile(configFile, configText(run));
-    for (const [name, keys] of Object.entries(run.secrets ?? {})) {
-      await mkdir(path.join(dir, "secrets", name), { recursive: true });
-      for (const [key, value] of Object.entries(keys)) await writeFile(path.join(dir, "secrets", name, key), value);
-    }
+    for (const [name, keys] of Object.entries(run.secrets ?? {}))
+      for (const [key, value] of Object.entries(keys)) await writeSecret(dir, { name, key, value });
     const sockets = run.sockets.flatMap((socket) => ["--libvirt-socket", socket]);
     const options = [
       "--config",
@@ -54,16 +56,19 @@ export class RunningAgent implements AsyncDisposable {
       ...sockets,
     ];
     const child = spawn("node", ["dist/kubevirt-telemetry.js", "agent", ...options, ...(run.args ?? [])], {
-      stdio: ["ignore", "pipe", "inherit"],
+      stdio: ["ignore", "pipe", "pipe"],
     });
     const exited = new Promise<number | null>((resolve) => child.once("close", resolve));
     const agent = new RunningAgent(dir, configFile, child, exited);
-    createInterface({ input: child.stdout }).on("line", (line) => agent.log.push(JSON.parse(line) as LogEntry));
+    createInterface({ input: child.stdout }).on("line", (line) => {
+      agent.output += `${line}\n`;
+      agent.log.push(JSON.parse(line) as LogEntry);
+    });
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      agent.output += text;
+      process.stderr.write(text);
+    });
     return agent;
-  }
-
-  get pid(): number {
-    return this.#child.pid ?? 0;
   }
 
   /** Waits for the end of an agent with a limited number of cycles; resolves to its exit code. */
@@ -71,13 +76,41 @@ export class RunningAgent implements AsyncDisposable {
     return this.#exited;
   }
 
+  /** Asks it to end, and resolves to its exit code. */
+  async stop(): Promise<number | null> {
+    this.#child.kill("SIGTERM");
+    return this.#exited;
+  }
+
   signal(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
   }
 
-  /** Resolves to the first entry that fits, now or later. */
-  logged(fits: (entry: LogEntry) => boolean, what: string): Promise<LogEntry> {
-    return until(() => Promise.resolve(this.log.find(fits)), `the agent to log ${what}`);
+  /** Replaces the configuration in one step, as an editor or Kubernetes does; the agent is not told. */
+  async writeConfig(config: AgentConfig): Promise<void> {
+    await writeFile(`${this.configFile}.new`, configText(config));
+    await rename(`${this.configFile}.new`, this.configFile);
+  }
+
+  /** As `writeConfig`, of a secret. */
+  writeSecret(name: string, key: string, value: string): Promise<void> {
+    return writeSecret(this.#dir, { name, key, value });
+  }
+
+  /** Resolves to the first entry that fits, now or later, of those from number `since` on. */
+  logged(fits: (entry: LogEntry) => boolean, what: string, since = 0): Promise<LogEntry> {
+    return until(() => Promise.resolve(this.log.slice(since).find(fits)), `the agent to log ${what}`);
+  }
+
+  /** The ends of cycles that it has logged. */
+  get cycles(): readonly LogEntry[] {
+    return this.log.filter(({ msg }) => msg === "cycle");
+  }
+
+  /** Lets that many cycles end from now on. */
+  async run(cycles: number): Promise<void> {
+    const goal = this.cycles.length + cycles;
+    await until(() => Promise.resolve(this.cycles.length >= goal || undefined), `${cycles} cycles of the agent`);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -86,7 +119,16 @@ export class RunningAgent implements AsyncDisposable {
   }
 }
 
-function configText({ targets, interval = "1s", spec = "" }: Pick<AgentRun, "targets" | "interval" | "spec">): string {
+async function writeSecret(
+  dir: string,
+  { name, key, value }: { readonly name: string; readonly key: string; readonly value: string },
+): Promise<void> {
+  const file = path.join(dir, "secrets", name, key);
+  await mkdir(path.dirname(file), { recursive: true });
+  await writeFile(file, value);
+}
+
+function configText({ targets, interval = "1s", spec = "" }: AgentConfig): string {
   return `apiVersion: kubevirt-telemetry.io/v1alpha1
 kind: TelemetryConfig
 metadata:
@@ -99,19 +141,20 @@ ${spec}
 ${targets}`;
 }
 
-export function target1({ url, database }: Influxd1): string {
+/** A target that speaks InfluxDB 1; `more` are lines of its own. */
+export function target1({ url, database }: { readonly url: string; readonly database: string }, more = ""): string {
   return `    - name: influx1
       url: ${url}
       tls: {mode: Plaintext}
       v1: {database: ${database}}
-`;
+${more}`;
 }
 
 /** Needs the secret `influx2` with the key `token`. */
-export function target2({ url, org, bucket }: Influxd2): string {
+export function target2({ url, org, bucket }: Pick<Influxd2, "url" | "org" | "bucket">, more = ""): string {
   return `    - name: influx2
       url: ${url}
       tls: {mode: Plaintext}
       v2: {org: ${org}, bucket: ${bucket}, tokenSecretRef: {name: influx2}}
-`;
+${more}`;
 }

@@ -7,25 +7,36 @@ export interface GuestOptions {
   readonly disks: readonly string[];
   /** An empty CD-ROM drive too. */
   readonly cdrom?: boolean;
+  /** False for a guest of which libvirt knows no memory statistics. */
+  readonly balloon?: boolean;
   readonly uuid?: string;
   readonly type?: "kvm" | "qemu";
   readonly boot?: { readonly kernel: string; readonly initrd: string; readonly console: string };
+}
+
+/** A disk of an image file. `alias` as the user of a domain gives it, so with `ua-`. */
+export function diskXml(file: string, target: string, alias?: string): string {
+  return `
+    <disk type='file' device='disk'>
+      <driver name='qemu' type='raw'/><source file='${file}'/><target dev='${target}' bus='virtio'/>${aliasXml(alias)}
+    </disk>`;
+}
+
+export function nicXml(tap: string, alias?: string): string {
+  return `
+    <interface type='ethernet'><target dev='${tap}' managed='no'/><model type='virtio'/>${aliasXml(alias)}</interface>`;
+}
+
+function aliasXml(alias: string | undefined): string {
+  return alias === undefined ? "" : `<alias name='${alias}'/>`;
 }
 
 export function domainXml(name: string, guest: GuestOptions): string {
   const boot =
     guest.boot &&
     `<kernel>${guest.boot.kernel}</kernel><initrd>${guest.boot.initrd}</initrd><cmdline>console=ttyS0 panic=1 ipv6.disable=1</cmdline>`;
-  const disks = guest.disks.map(
-    (file, index) => `
-    <disk type='file' device='disk'>
-      <driver name='qemu' type='raw'/><source file='${file}'/><target dev='vd${String.fromCharCode(97 + index)}' bus='virtio'/>
-    </disk>`,
-  );
-  const nics = guest.taps.map(
-    (tap) => `
-    <interface type='ethernet'><target dev='${tap}' managed='no'/><model type='virtio'/></interface>`,
-  );
+  const disks = guest.disks.map((file, index) => diskXml(file, `vd${String.fromCharCode(97 + index)}`));
+  const nics = guest.taps.map((tap) => nicXml(tap));
   const cdrom = "<disk type='file' device='cdrom'><target dev='sda' bus='sata'/><readonly/></disk>";
   const serial = guest.boot && `<serial type='file'><source path='${guest.boot.console}'/><target port='0'/></serial>`;
   return `<domain type='${guest.type ?? "qemu"}'>
@@ -39,7 +50,7 @@ export function domainXml(name: string, guest: GuestOptions): string {
     <emulator>/usr/bin/qemu-system-x86_64</emulator>${disks.join("")}${nics.join("")}
     ${guest.cdrom === true ? cdrom : ""}
     ${serial ?? ""}
-    <memballoon model='virtio'><stats period='10'/></memballoon>
+    ${guest.balloon === false ? "<memballoon model='none'/>" : "<memballoon model='virtio'><stats period='10'/></memballoon>"}
   </devices>
 </domain>
 `;

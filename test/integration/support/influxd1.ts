@@ -2,7 +2,8 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { parseCsv, type Row } from "./csv.ts";
+import type { Row } from "./csv.ts";
+import { influxql } from "./influxql.ts";
 import { end, freePort, until } from "./process.ts";
 
 /** A real InfluxDB 1 with a database `telemetry`, in a directory and on ports of its own. */
@@ -48,15 +49,8 @@ bind-address = "127.0.0.1:${rpc}"
   }
 
   /** The rows of an InfluxQL query; every value as the server wrote it, times in nanoseconds. */
-  async query(q: string): Promise<Row[]> {
-    const query = new URLSearchParams({ db: this.database, epoch: "ns", q });
-    const response = await fetch(`${this.url}/query?${query.toString()}`, {
-      method: "POST",
-      headers: { accept: "application/csv" },
-    });
-    const text = await response.text();
-    if (!response.ok) throw new Error(`influxd 1 answered ${response.status}: ${text}`);
-    return parseCsv(text);
+  query(q: string): Promise<Row[]> {
+    return influxql(this, q);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

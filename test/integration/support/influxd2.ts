@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { influxd2Path } from "../../../scripts/provision/cache.ts";
 import { parseCsv, type Row } from "./csv.ts";
+import { influxql } from "./influxql.ts";
 import { end, freePort, until } from "./process.ts";
 
 /** A real InfluxDB 2 with an organization, a bucket and a token, in a directory and on a port of its own. */
@@ -70,6 +71,11 @@ export class Influxd2 implements AsyncDisposable {
       points.set(series, point);
     }
     return [...points.values()];
+  }
+
+  /** As of InfluxDB 1: every bucket is a database by its name too. */
+  query(q: string): Promise<Row[]> {
+    return influxql({ url: this.url, database: this.bucket, token: this.token }, q);
   }
 
   async #post(path: string, type: string, body: string): Promise<string> {

@@ -114,6 +114,30 @@ export class LibvirtHost implements AsyncDisposable {
     return guest;
   }
 
+  /** Plugs a device into a running guest. */
+  async attach(name: string, deviceXml: string): Promise<void> {
+    const file = path.join(this.dir, `${name}-device.xml`);
+    await writeFile(file, deviceXml);
+    await this.virsh("attach-device", name, file, "--live");
+  }
+
+  /** Unplugs a device by its alias; the guest must be there to let go of it. */
+  async detach(name: string, alias: string): Promise<void> {
+    await this.virsh("detach-device-alias", name, alias, "--live");
+    await until(
+      async () => !(await this.virsh("dumpxml", name)).includes(`'${alias}'`) || undefined,
+      `${name} to let go of ${alias}`,
+    );
+  }
+
+  /** How many of the daemon's workers have a call at this moment. */
+  async busyWorkers(): Promise<number> {
+    const uri = `libvirtd:///system?socket=${path.join(this.dir, "libvirt-admin-sock")}`;
+    const pool = await run("virt-admin", "-q", "-c", uri, "srv-threadpool-info", "libvirtd");
+    const value = (field: string): number => Number(new RegExp(`^${field}\\s*:\\s*(\\d+)`, "m").exec(pool)?.[1]);
+    return value("nWorkers") - value("freeWorkers");
+  }
+
   async domainId(name: string): Promise<number> {
     return Number(await this.virsh("domid", name));
   }
@@ -131,6 +155,7 @@ export class LibvirtHost implements AsyncDisposable {
     // Guests belong to nobody once the daemon is gone, so their processes are ended by what they have open.
     const list = "for file in /run/libvirt/qemu/*.pid; do [ -e $file ] && cat $file && echo; done; true";
     const pids = (await this.#inside("sh", "-c", list)).split("\n").map(Number).filter(Boolean);
+    const cgroups = await Promise.all(pids.map(cgroupOf));
     await this.stopDaemon();
     for (const pid of pids) {
       try {
@@ -139,6 +164,7 @@ export class LibvirtHost implements AsyncDisposable {
         // It has ended by itself.
       }
     }
+    for (const cgroup of cgroups) if (cgroup !== undefined) await removeCgroup(cgroup);
     await end(this.#namespace, "SIGKILL");
     for (const tap of this.#taps) await run("ip", "link", "delete", tap).catch(() => undefined);
     await rm(this.dir, { recursive: true, force: true, maxRetries: 5 });
@@ -174,4 +200,16 @@ export class LibvirtHost implements AsyncDisposable {
   #inside(...command: string[]): Promise<string> {
     return run("nsenter", "--target", String(this.#namespace.pid), "--mount", ...command);
   }
+}
+
+/** The cgroup that libvirtd made for a guest, below every hierarchy; undefined when it made none. */
+async function cgroupOf(pid: number): Promise<string | undefined> {
+  const own = await readFile(`/proc/${pid}/cgroup`, "utf8").catch(() => "");
+  return /\/machine\/[^/\n]+\.libvirt-qemu/.exec(own)?.[0];
+}
+
+/** As libvirtd does after a guest that it ends itself. */
+async function removeCgroup(cgroup: string): Promise<void> {
+  const remove = ["find", "/sys/fs/cgroup", "-depth", "-type", "d", "-path", `*${cgroup}*`, "-delete"] as const;
+  await until(() => run(...remove), `the processes of ${cgroup} to end`);
 }

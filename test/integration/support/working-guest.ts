@@ -86,5 +86,7 @@ export async function bootWorkingGuest(host: LibvirtHost, name: string): Promise
       cause: error,
     });
   }
+  // The host would ask after the guest's address some seconds later, and the counters would not stand still.
+  await run("ip", "address", "flush", "dev", tap);
   return { tap };
 }

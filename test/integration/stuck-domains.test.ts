@@ -1,0 +1,141 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { systemClock } from "../../src/lib/clock.ts";
+import { RunningAgent, target1 } from "./support/agent.ts";
+import { LibvirtHost } from "./support/libvirt-host.ts";
+import { fallenCounters, linesOf, RecordingSink, ticksSpanned, type Cycle } from "./support/recording-sink.ts";
+
+const INTERVAL_MS = 2_000;
+const GUESTS = Array.from({ length: 8 }, (_, index) => `vm-${index}`);
+const ONE = ["vm-2"];
+const THREE = ["vm-2", "vm-5", "vm-6"];
+/** More than the agent holds workers for. */
+const SIX = ["vm-0", "vm-2", "vm-3", "vm-4", "vm-5", "vm-6"];
+
+/** Cycles in which the agent asked while the same QEMUs were stopped. */
+interface Phase {
+  readonly stuck: readonly string[];
+  readonly cycles: readonly Cycle[];
+  /** Workers of the daemon that were never seen free in the phase. */
+  readonly heldWorkers: number;
+}
+
+const resources = new AsyncDisposableStack();
+const taps = new Map<string, string>();
+let host: LibvirtHost;
+let sink: RecordingSink;
+let agent: RunningAgent;
+let phases: readonly Phase[];
+/** All cycles but the first, which has no rates. */
+let cycles: readonly Cycle[];
+
+before(async () => {
+  host = resources.use(await LibvirtHost.start({ cgroups: true }));
+  for (const name of GUESTS) {
+    const tap = await host.createTap();
+    taps.set(name, tap);
+    await host.createGuest(name, { taps: [tap] });
+  }
+  sink = resources.use(await RecordingSink.start());
+  agent = resources.use(
+    await RunningAgent.start({ targets: target1(sink), interval: `${INTERVAL_MS}ms`, sockets: [host.socket] }),
+  );
+  await agent.run(2);
+  const watched = [
+    await phase([]),
+    await phase(ONE, () => signal(ONE, "SIGSTOP")),
+    await phase(THREE, () => signal(THREE, "SIGSTOP")),
+    await phase(SIX, () => signal(SIX, "SIGSTOP")),
+    await phase([], () => signal(SIX, "SIGCONT")),
+  ];
+  assert.equal(await agent.stop(), 0);
+  cycles = sink.cycles.slice(1);
+  phases = watched.map(({ fromMs, toMs, ...rest }) => ({
+    ...rest,
+    cycles: cycles.filter(({ timeMs }) => timeMs >= fromMs && timeMs < toMs),
+  }));
+});
+
+after(() => resources.disposeAsync());
+
+/** Makes a change and lets some cycles pass, the first of which may have been under way by then. */
+async function phase(stuck: readonly string[], change: () => Promise<void> = () => Promise.resolve()) {
+  await change();
+  const fromMs = Date.now() + (stuck.length === 0 ? INTERVAL_MS : 0);
+  await agent.run(2);
+  const end = agent.cycles.length + 2;
+  let heldWorkers = Number.POSITIVE_INFINITY;
+  while (agent.cycles.length < end) {
+    heldWorkers = Math.min(heldWorkers, await host.busyWorkers());
+    await systemClock.sleep(100);
+  }
+  assert.match(await host.virsh("list", "--name"), /vm-0/, "virsh answers");
+  return { stuck, fromMs, toMs: Date.now(), heldWorkers };
+}
+
+async function signal(names: readonly string[], name: NodeJS.Signals): Promise<void> {
+  for (const guest of names) process.kill(await host.qemuPid(guest), name);
+}
+
+/** Every line of a domain, and those of them for which libvirt need not ask QEMU. */
+function all(name: string): string[] {
+  return [...withoutQemu(name), "vm_devices disk vda", "vm_totals"];
+}
+
+function withoutQemu(name: string): string[] {
+  return ["vm_metrics", "vm_features", `vm_devices nic ${taps.get(name)}`];
+}
+
+test("however many QEMUs are stopped, no interval is left out", () => {
+  assert.equal(cycles.length, ticksSpanned(cycles, INTERVAL_MS));
+  for (const { stuck, cycles } of phases) assert.ok(cycles.length >= 2, `${cycles.length} with ${stuck.length} stuck`);
+});
+
+test("with up to three stopped, every other domain has its point of every measurement in every interval", () => {
+  const six = phases.findIndex(({ stuck }) => stuck === SIX);
+  const end = phases[six]?.cycles[0]?.timeMs ?? 0;
+  for (const cycle of cycles.filter(({ timeMs }) => timeMs < end))
+    for (const name of GUESTS)
+      if (!THREE.includes(name)) assert.deepEqual(linesOf(cycle, name), all(name), `${name} at ${cycle.timeMs}`);
+});
+
+test("a domain whose QEMU is stopped keeps what libvirt knows, and has neither disk lines nor totals", () => {
+  for (const { stuck, cycles } of phases)
+    for (const cycle of cycles)
+      for (const name of stuck) assert.deepEqual(linesOf(cycle, name), withoutQemu(name), `${name} at ${cycle.timeMs}`);
+});
+
+test("with more than four stopped, every domain keeps what libvirt knows", () => {
+  for (const { stuck, cycles } of phases.filter(({ stuck }) => stuck.length > 4))
+    for (const cycle of cycles)
+      for (const name of GUESTS)
+        assert.deepEqual(linesOf(cycle, name).slice(0, 3), withoutQemu(name), `${name} with ${stuck.length} stuck`);
+});
+
+test("a domain is whole again one interval after its QEMU goes on", () => {
+  for (const cycle of phases.at(-1)?.cycles ?? [])
+    for (const name of GUESTS) assert.deepEqual(linesOf(cycle, name), all(name), `${name} at ${cycle.timeMs}`);
+});
+
+test("a stuck domain holds one worker of the daemon as long as it lasts, and more than four hold five", () => {
+  assert.deepEqual(
+    phases.map(({ heldWorkers }) => heldWorkers),
+    [0, 1, 3, 5, 0],
+  );
+});
+
+test("the log names the domains that hold a worker and no other, once when they stop and once when they go on", () => {
+  const said = (text: RegExp): unknown[] => agent.log.flatMap(({ msg, domain }) => (text.test(msg) ? [domain] : []));
+  const stopped = said(/^QEMU does not answer/);
+  assert.equal(stopped.length, 5);
+  assert.deepEqual(stopped.slice(0, 3).sort(), THREE);
+  assert.deepEqual(
+    stopped.filter((name) => !SIX.includes(String(name))),
+    [],
+  );
+  assert.deepEqual(said(/^QEMU answers libvirt again/).sort(), stopped.sort());
+});
+
+test("counters go on from where they stood, whoever reported them meanwhile", () => {
+  assert.deepEqual(fallenCounters(sink.points), []);
+});
