@@ -1,5 +1,6 @@
 import type { EndpointCycle } from "./collection/endpoint-collector.ts";
 import type { DomainIdentity } from "./collection/domain-sample.ts";
+import type { EffectiveConfig } from "./config/resolve.ts";
 import type { SenderObserver } from "./delivery/sender.ts";
 import type { Clock } from "./lib/clock.ts";
 import { RateLimit } from "./lib/rate-limit.ts";
@@ -16,7 +17,7 @@ interface EndpointState {
 
 interface MissingValue {
   domains: number;
-  readonly example: string;
+  last: DomainIdentity;
 }
 
 /** Says in the log what changes: endpoints, domains and targets that come and go. What lasts is said rarely. */
@@ -28,6 +29,7 @@ export class AgentLog implements SenderObserver {
   readonly #missing = new Map<string, MissingValue>();
   readonly #altered = new Map<string, number>();
   #summary = { cycles: 0, failedCycles: 0, domains: 0, lines: 0, deliveredLines: 0, rejectedLines: 0 };
+  #totals: Readonly<Record<string, number>> = {};
   #summaryDue: number;
 
   constructor(log: Logger, clock: Clock) {
@@ -35,6 +37,13 @@ export class AgentLog implements SenderObserver {
     this.#clock = clock;
     this.#warnings = new RateLimit(WARNING_PERIOD_MS, clock);
     this.#summaryDue = clock.monotonic() + SUMMARY_PERIOD_MS;
+  }
+
+  /** The configuration has changed, between two cycles. */
+  configured(before: EffectiveConfig | undefined, after: EffectiveConfig | undefined): void {
+    if (after === undefined) this.#log.info("no configuration any more: nothing is collected");
+    else if (before === undefined) this.#log.debug(describeConfig(after), "configuration in force");
+    else this.#log.info(describeConfig(after), "configuration changed");
   }
 
   endpointCycle(cycle: EndpointCycle): void {
@@ -45,7 +54,8 @@ export class AgentLog implements SenderObserver {
     const up = outcome === "collected";
     const [error] = errors;
     if (up && state.up === false) this.#log.info({ endpoint }, "libvirt answers again");
-    if (!up && state.up !== false)
+    if (outcome === "absent" && state.up !== false) this.#log.debug({ endpoint }, "the launcher is not up");
+    else if (!up && state.up !== false)
       this.#log.warn({ endpoint, code: error?.code }, `no statistics from libvirt: ${error?.message ?? ""}`);
     state.up = up;
     if (!up) return;
@@ -57,11 +67,20 @@ export class AgentLog implements SenderObserver {
     this.#domains(state, cycle);
   }
 
+  /** Forgets the endpoints that are not among these. */
+  retainEndpoints(endpoints: ReadonlySet<string>): void {
+    for (const endpoint of this.#endpoints.keys()) if (!endpoints.has(endpoint)) this.#endpoints.delete(endpoint);
+  }
+
   /** A value that libvirt did not report for a domain; said once for all domains of a cycle. */
-  missing(field: string, { name }: DomainIdentity): void {
+  missing(field: string, domain: DomainIdentity): void {
     const known = this.#missing.get(field);
-    if (known === undefined) this.#missing.set(field, { domains: 1, example: name });
-    else known.domains++;
+    if (known === undefined) this.#missing.set(field, { domains: 1, last: domain });
+    // Once for each device, one domain after the other.
+    else if (known.last !== domain) {
+      known.domains++;
+      known.last = domain;
+    }
   }
 
   /** Values that had to be changed because line protocol has no form for them: kind -> how many so far. */
@@ -90,18 +109,20 @@ export class AgentLog implements SenderObserver {
     this.#summary.failedCycles += failed ? 1 : 0;
     this.#summary.domains = domains;
     this.#summary.lines += lines;
-    for (const [field, value] of this.#missing) {
+    for (const [field, { domains, last }] of this.#missing) {
       if (this.#warnings.allows(`missing ${field}`))
-        this.#log.warn({ field, ...value }, "libvirt does not report this value");
+        this.#log.warn({ field, domains, example: last.name }, "libvirt does not report this value");
     }
     this.#missing.clear();
   }
 
-  /** Once a minute, one line of what was done. */
-  summarize(more: Readonly<Record<string, number>>): void {
+  /** Once a minute, one line of what was done. `totals` are counted from the start; what they grew by is said. */
+  summarize(totals: Readonly<Record<string, number>>): void {
     if (this.#clock.monotonic() < this.#summaryDue) return;
     this.#summaryDue = this.#clock.monotonic() + SUMMARY_PERIOD_MS;
-    this.#log.info({ ...this.#summary, ...more }, "last minute");
+    const grown = Object.entries(totals).map(([name, total]) => [name, total - (this.#totals[name] ?? 0)]);
+    this.#log.info({ ...this.#summary, ...Object.fromEntries(grown) }, "last minute");
+    this.#totals = totals;
     this.#summary = { cycles: 0, failedCycles: 0, domains: 0, lines: 0, deliveredLines: 0, rejectedLines: 0 };
   }
 
@@ -140,4 +161,14 @@ export class AgentLog implements SenderObserver {
       if (!domains.has(run)) this.#log.debug({ endpoint, domain }, "domain gone");
     state.domains = domains;
   }
+}
+
+/** What the log may say of a configuration. */
+export function describeConfig({ state, intervalMs, families, targets }: EffectiveConfig): object {
+  return {
+    state,
+    intervalMs,
+    families,
+    targets: targets.map(({ name, url, protocol }) => ({ name, url, version: protocol.version })),
+  };
 }

@@ -8,6 +8,7 @@ export const ERROR_CODES = {
   E_CONFIG_UNREADABLE: { retryable: true },
   E_SECRET_NOT_FOUND: { retryable: true },
   E_SOCKET_NOT_FOUND: { retryable: true },
+  E_PODS_DIR: { retryable: true },
   E_DOMAIN_XML: { retryable: false },
   E_QEMU_STUCK: { retryable: true },
   E_INTERNAL: { retryable: true },

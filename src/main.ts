@@ -1,5 +1,6 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { agent } from "./commands/agent.ts";
+import { controller } from "./commands/controller.ts";
 import { simulate } from "./commands/simulate.ts";
 import { validate } from "./commands/validate.ts";
 import { TelemetryError } from "./errors.ts";
@@ -50,8 +51,12 @@ function commandLine(exit: (code: number) => void): Command {
     .addOption(option("--once", "one cycle; exit 0 only if everything was collected and delivered"))
     .addOption(option("--cycles <n>", "end after n cycles").argParser(wholeNumber(1)))
     .addOption(option("--node-name <name>", "the value of the tag `node`"))
+    .addOption(option("--pods-dir <dir>", "the kubelet's pods directory, in which the launchers' sockets are"))
     .addOption(
-      option("--libvirt-socket <path...>", "libvirt socket, repeatable; default: the first standard one that exists"),
+      option(
+        "--libvirt-socket <path...>",
+        "libvirt socket, repeatable or with commas; default: the first standard one that exists",
+      ),
     )
     .addOption(option("--secrets-dir <dir>", "DIR/<secret>/<key> files stand for Secrets"))
     .addOption(option("--log-level <level>", "how much to log").choices(LOG_LEVELS).default("info"))
@@ -60,12 +65,24 @@ function commandLine(exit: (code: number) => void): Command {
     });
 
   program
+    .command("controller")
+    .description("sum up the nodes' reports in the status of TelemetryConfigs; of several, one at a time works")
+    .addOption(option("--namespace <name>", "where the Lease of the election is; default: the namespace of the pod"))
+    .addOption(
+      option("--identity <name>", "unlike that of every other controller; default: the host name and a random part"),
+    )
+    .addOption(option("--log-level <level>", "how much to log").choices(LOG_LEVELS).default("info"))
+    .action(async (options: Parameters<typeof controller>[0]) => {
+      exit(await controller(options, stop.signal));
+    });
+
+  program
     .command("validate")
     .description("check TelemetryConfig files; prints every fault as file:line: path: message")
     .argument("<files...>")
     .option("--cluster", "the files are for a cluster, where more fields mean something")
     .action(async (files: string[], options: Parameters<typeof validate>[1]) => {
-      exit(await validate(files, options, (line) => process.stdout.write(`${line}\n`)));
+      exit(await validate(files, options, print));
     });
 
   program
@@ -77,17 +94,25 @@ function commandLine(exit: (code: number) => void): Command {
     .requiredOption("--disks <n>", "disks of each", wholeNumber(0))
     .option("--seed <n>", "the same seed gives the same domains", wholeNumber(0), 1)
     .action(async (options: Parameters<typeof simulate>[0]) => {
-      exit(await simulate(options, stop.signal));
+      exit(await simulate(options, stop.signal, print));
     });
 
   for (const command of program.commands) command.exitOverride();
   return program;
 }
 
-/** An option that is also the environment variable KUBEVIRT_TELEMETRY_<NAME>; the flag wins. */
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+/** An option that is also the environment variable KUBEVIRT_TELEMETRY_<NAME>; the flag wins. An empty one says nothing. */
 function option(flags: string, description: string): Option {
   const made = new Option(flags, description);
-  return made.env(`KUBEVIRT_TELEMETRY_${made.name().toUpperCase().replaceAll("-", "_")}`);
+  const variable = `KUBEVIRT_TELEMETRY_${made.name().toUpperCase().replaceAll("-", "_")}`;
+  const value = process.env[variable];
+  // Commander takes a switch as given when its variable exists, whatever it says.
+  const off = false && value === "";
+  return off ? made : made.env(variable);
 }
 
 function wholeNumber(minimum: number): (text: string) => number {

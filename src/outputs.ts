@@ -1,71 +1,74 @@
 import type { DomainSample } from "./collection/domain-sample.ts";
 import type { EffectiveConfig, EffectiveTarget } from "./config/resolve.ts";
-import { Sender, type SenderObserver } from "./delivery/sender.ts";
-import type { Clock } from "./lib/clock.ts";
+import { Sender, type SenderOptions } from "./delivery/sender.ts";
 import { newLineCounters } from "./measurement/counters.ts";
 import { Encoder, type MissingListener } from "./measurement/encoder.ts";
 import { MemorySpool } from "./spool/memory-spool.ts";
 
-/** Targets that get the same lines: encoded once, spooled once, and a sender for each. */
-interface Profile {
-  encoder: Encoder;
-  readonly spool: MemorySpool;
-  readonly senders: Map<string, Sender>;
+/** Lines that the same targets want. */
+interface Stream {
+  readonly encoder: Encoder;
+  /** Their names. */
+  readonly targets: readonly string[];
 }
 
-export interface OutputOptions {
+export interface OutputOptions extends SenderOptions {
   readonly node: string | undefined;
-  readonly clock: Clock;
-  readonly observer: SenderObserver;
   readonly onMissing: MissingListener;
 }
 
-/** Everything behind collection: encoders, spools and senders, as the configuration wants them. */
+/** Everything behind collection: encoders, spool and senders, as the configuration wants them. */
 export class Outputs {
   readonly counters = newLineCounters();
   readonly #options: OutputOptions;
-  /** By the families that its targets get. */
-  #profiles = new Map<string, Profile>();
+  readonly #spool: MemorySpool;
+  readonly #senders = new Map<string, Sender>();
+  /** Every family is in one of them, so that a line is encoded, compressed and kept once for all who want it. */
+  #streams: readonly Stream[] = [];
 
   constructor(options: OutputOptions) {
     this.#options = options;
+    this.#spool = new MemorySpool({ maxBytes: 0, maxAgeMs: 0 }, options.clock);
   }
 
   get senders(): readonly Sender[] {
-    return [...this.#profiles.values()].flatMap(({ senders }) => [...senders.values()]);
+    return [...this.#senders.values()];
   }
 
   get droppedLines(): number {
-    return [...this.#profiles.values()].reduce((sum, { spool }) => sum + spool.stats.droppedLines, 0);
+    return this.#spool.stats.droppedLines;
   }
 
-  /** Changes to this configuration; what waits for a target that stays is kept. */
+  /**
+   * Changes to this configuration. What was added before goes to whom it was meant for, and what waits for a target that
+   * stays is kept, whatever else changes about that target.
+   */
   async apply(config: EffectiveConfig): Promise<void> {
-    await this.flush();
-    const wanted = Map.groupBy(config.targets, ({ families }) => families.join(","));
-    const gone = [...this.#profiles].filter(([key]) => !wanted.has(key));
-    for (const [key, profile] of gone) {
-      this.#profiles.delete(key);
-      for (const sender of profile.senders.values()) await sender.stop();
+    const flushed = this.flush();
+    this.#streams = this.#streamsOf(config);
+    await flushed;
+    const wanted = new Set(config.targets.map(({ name }) => name));
+    for (const [name, sender] of this.#senders) {
+      if (wanted.has(name)) continue;
+      this.#senders.delete(name);
+      await sender.stop();
+      this.#spool.removeCursor(name);
     }
-    for (const [key, targets] of wanted) await this.#applyProfile(key, targets, config);
+    // Only now: what nobody needs any more must not cost others their place.
+    this.#spool.caps = config.buffer;
+    for (const target of config.targets) this.#applyTarget(target);
   }
 
-  /** Encodes a sample for every profile. */
+  /** Encodes a sample for all who want it. */
   add(sample: DomainSample): void {
-    for (const { encoder } of this.#profiles.values()) encoder.add(sample);
+    for (const { encoder } of this.#streams) encoder.add(sample);
   }
 
-  /** Hands what was encoded to the spools; returns how many lines, counted once however many targets get them. */
+  /** Hands what was encoded to the spool; returns how many lines, counted once however many targets get them. */
   async flush(): Promise<number> {
-    const lines = await Promise.all(
-      [...this.#profiles.values()].map(async ({ encoder, spool }) => {
-        const batch = encoder.take();
-        await spool.append(batch);
-        return batch.lines;
-      }),
-    );
-    return Math.max(0, ...lines);
+    const batches = this.#streams.map(({ encoder, targets }) => ({ batch: encoder.take(), targets }));
+    await Promise.all(batches.map(({ batch, targets }) => this.#spool.append(batch, targets)));
+    return batches.reduce((sum, { batch }) => sum + batch.lines, 0);
   }
 
   /** Resolves to whether every target took everything before the signal aborted. */
@@ -78,36 +81,30 @@ export class Outputs {
     await Promise.all(this.senders.map((sender) => sender.stop()));
   }
 
-  async #applyProfile(key: string, targets: readonly EffectiveTarget[], config: EffectiveConfig): Promise<void> {
-    const { clock, node, onMissing } = this.#options;
-    const { onMissing: policy, measurementPrefix, staticTags, buffer } = config;
-    const families = targets[0]?.families ?? [];
-    const encoder = new Encoder(
-      { families, onMissing: policy, measurementPrefix, node, staticTags },
-      this.counters,
-      onMissing,
-    );
-    const profile = this.#profiles.get(key) ?? {
-      encoder,
-      spool: new MemorySpool(buffer, clock),
-      senders: new Map<string, Sender>(),
-    };
-    profile.encoder = encoder;
-    profile.spool.caps = buffer;
-    this.#profiles.set(key, profile);
-    for (const [name, sender] of profile.senders) {
-      if (targets.some((target) => target.name === name)) continue;
-      profile.senders.delete(name);
-      await sender.stop();
-      profile.spool.removeCursor(name);
-    }
-    for (const target of targets) this.#applyTarget(profile, target);
+  #streamsOf({ families, targets, onMissing, measurementPrefix, staticTags }: EffectiveConfig): readonly Stream[] {
+    const { node, onMissing: listener } = this.#options;
+    const wanting = families.map((family) => ({
+      family,
+      targets: targets.filter((target) => target.families.includes(family)).map(({ name }) => name),
+    }));
+    // Names of targets hold no comma.
+    return [...Map.groupBy(wanting, ({ targets }) => targets.join(",")).values()].flatMap((group) => {
+      const names = group[0]?.targets ?? [];
+      if (names.length === 0) return [];
+      const options = {
+        families: group.map(({ family }) => family),
+        onMissing,
+        measurementPrefix,
+        node,
+        staticTags,
+      };
+      return [{ encoder: new Encoder(options, this.counters, listener), targets: names }];
+    });
   }
 
-  #applyTarget({ senders, spool }: Profile, target: EffectiveTarget): void {
-    const { clock, observer } = this.#options;
-    const sender = senders.get(target.name);
+  #applyTarget(target: EffectiveTarget): void {
+    const sender = this.#senders.get(target.name);
     if (sender !== undefined) sender.update(target);
-    else senders.set(target.name, new Sender(target, spool.cursor(target.name), { clock, observer }));
+    else this.#senders.set(target.name, new Sender(target, this.#spool.cursor(target.name), this.#options));
   }
 }

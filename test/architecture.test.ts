@@ -24,10 +24,26 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   delivery: ["errors", "lib", "spool"],
   status: ["lib"],
   simulator: ["lib", "libvirt"],
+  // What ties Kubernetes to the stages.
+  cluster: ["config", "discovery", "errors", "kubernetes", "lib", "log", "status"],
   // Composition roots and what only they use.
   outputs: ["collection", "config", "delivery", "lib", "measurement", "spool"],
-  "agent-log": ["collection", "delivery", "lib", "log"],
-  agent: ["agent-log", "collection", "config", "discovery", "errors", "lib", "log", "outputs", "version"],
+  "agent-log": ["collection", "config", "delivery", "lib", "log"],
+  node: [
+    "agent-log",
+    "cluster",
+    "collection",
+    "config",
+    "discovery",
+    "errors",
+    "kubernetes",
+    "lib",
+    "log",
+    "outputs",
+    "status",
+    "version",
+  ],
+  agent: ["agent-log", "lib", "node", "outputs"],
   commands: ["agent", "config", "errors", "log", "simulator"],
   main: ["commands", "errors", "log", "version"],
 };

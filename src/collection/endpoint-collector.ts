@@ -45,13 +45,15 @@ export interface Endpoint {
    * name and all are collected.
    */
   readonly name?: (domain: DomainRef, state: number, reason: number | undefined) => DomainName | undefined;
+  /** The daemon comes and goes with its guest: that nobody listens on its socket is then no failure. */
+  readonly transient?: boolean;
 }
 
 /** What one cycle of one endpoint brought. */
 export interface EndpointCycle {
   readonly endpoint: string;
-  /** `skipped`: the circuit breaker did not let it try. */
-  readonly outcome: "collected" | "failed" | "skipped";
+  /** `skipped`: the circuit breaker did not let it try. `absent`: a transient daemon is not there. */
+  readonly outcome: "collected" | "failed" | "skipped" | "absent";
   readonly samples: readonly DomainSample[];
   /** Names of domains whose QEMU did not answer in this cycle. */
   readonly stuck: readonly string[];
@@ -63,6 +65,7 @@ export interface EndpointCycle {
 export class EndpointCollector {
   readonly endpoint: string;
   readonly #name: Endpoint["name"];
+  readonly #transient: boolean;
   readonly #clock: Clock;
   readonly #breaker: CircuitBreaker;
   readonly #bulk: BulkStats;
@@ -73,9 +76,10 @@ export class EndpointCollector {
   /** False once the daemon has shown that it has no cgroup to read CPU times from. */
   #cpuStats = true;
 
-  constructor({ socket, name }: Endpoint, settings: CollectionSettings, clock: Clock) {
+  constructor({ socket, name, transient = false }: Endpoint, settings: CollectionSettings, clock: Clock) {
     this.endpoint = socket;
     this.#name = name;
+    this.#transient = transient;
     this.#settings = settings;
     this.#clock = clock;
     this.#breaker = new CircuitBreaker(clock);
@@ -114,7 +118,9 @@ export class EndpointCollector {
       return { ...cycle, ...collected, outcome: "collected" };
     } catch (error) {
       this.#breaker.failed();
-      return { ...cycle, outcome: "failed", errors: [planned(error)] };
+      const failure = planned(error);
+      const absent = this.#transient && failure.code === "E_LIBVIRT_UNREACHABLE";
+      return { ...cycle, outcome: absent ? "absent" : "failed", errors: [failure] };
     }
   }
 

@@ -27,6 +27,11 @@ export class Ticker {
     this.#intervalMs = intervalMs;
   }
 
+  /** The next tick is due at once. */
+  restart(): void {
+    this.#due = this.#clock.monotonic();
+  }
+
   /** Resolves at the next tick (the first is due at once), or when the signal aborts. */
   async next(signal: AbortSignal): Promise<void> {
     await this.#clock.sleep(Math.max(0, this.#due - this.#clock.monotonic()), signal);

@@ -7,28 +7,24 @@ interface AgentArguments {
   readonly once?: boolean;
   readonly cycles?: number;
   readonly nodeName?: string;
-  readonly libvirtSocket?: readonly string[] | string;
+  /** Each may be several with commas between, because an environment variable is one text. */
+  readonly libvirtSocket?: readonly string[];
+  readonly podsDir?: string;
   readonly secretsDir?: string;
   readonly logLevel: LogLevel;
 }
 
 /** The node role. Resolves to the exit code. */
 export async function agent(given: AgentArguments, signal: AbortSignal): Promise<number> {
-  if (given.config === undefined) {
-    throw new TelemetryError(
-      "E_USAGE",
-      "--config FILE is missing. This version runs standalone only; it does not yet read TelemetryConfig objects from a cluster",
-    );
-  }
   if (given.once && given.cycles !== undefined) {
     throw new TelemetryError("E_USAGE", "--once and --cycles exclude each other: give one of them");
   }
-  const sockets = typeof given.libvirtSocket === "string" ? given.libvirtSocket.split(",") : given.libvirtSocket;
   return runAgent({
     configFile: given.config,
     cycles: given.once ? 1 : (given.cycles ?? Number.POSITIVE_INFINITY),
     nodeName: given.nodeName,
-    libvirtSockets: sockets,
+    podsDir: given.podsDir,
+    libvirtSockets: given.libvirtSocket?.flatMap((sockets) => sockets.split(",")),
     secretsDir: given.secretsDir,
     log: await createLogger(given.logLevel),
     signal,

@@ -3,7 +3,7 @@ import { TelemetryError, messageOf } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import { parseConfig, type Fault } from "./parse.ts";
 import { resolveConfig, type EffectiveConfig } from "./resolve.ts";
-import { Secret } from "./secret.ts";
+import { fingerprint } from "./fingerprint.ts";
 import type { SecretSource } from "./secrets-dir.ts";
 
 /** How often the file and the secrets are looked at. Reading a few small files costs less than a watch that misses one. */
@@ -89,13 +89,4 @@ export class ConfigFile {
       this.#lastError = error.message;
     }
   }
-}
-
-/** Equal for equal configurations, secrets included; kept in memory only. */
-function fingerprint(config: EffectiveConfig): string {
-  return JSON.stringify(config, function (this: Record<string, unknown>, key, value: unknown) {
-    // `value` has gone through toJSON, which hides secrets.
-    const original = this[key];
-    return original instanceof Secret ? original.reveal() : value;
-  });
 }

@@ -2,7 +2,7 @@ import { messageOf } from "../errors.ts";
 import { backoffMs } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Frame, SpoolCursor } from "../spool/spool.ts";
-import { Alarm } from "./alarm.ts";
+import { Alarm } from "../lib/alarm.ts";
 import { BatchLimit } from "./batch-limit.ts";
 import { Bisection } from "./bisect.ts";
 import { DrainPace } from "./drain-pace.ts";
@@ -56,7 +56,6 @@ export class Sender {
   #failures = 0;
   #drains = 0;
   #lastSentMs = Number.NEGATIVE_INFINITY;
-  #acknowledged = -1n;
   #progress = Promise.withResolvers<undefined>();
 
   constructor(settings: TargetSettings, cursor: SpoolCursor, options: SenderOptions) {
@@ -123,6 +122,7 @@ export class Sender {
   async #run(): Promise<void> {
     const { signal } = this.#stop;
     while (!this.#stopped()) {
+      this.#advance();
       let waitMs: number;
       try {
         if (this.#search === undefined) {
@@ -153,17 +153,18 @@ export class Sender {
     if (this.#search !== undefined) return this.#continueSearch(this.#search);
     const limits = { maxLines: this.#limit.lines, maxRawBytes: this.#settings.flush.maxBytes };
     const frames = await this.#cursor.read(limits);
+    // Too old by now, all of them.
+    if (frames.length === 0) return 0;
     const lines = linesOf(frames);
-    if (lines === 0) return this.#taken(frames, 0, { rejectedLines: 0, example: "" });
     // A frame comes whole, even if it is larger than what the target takes.
-    if (lines > this.#limit.lines) return this.#beginSearch(frames, this.#limit.lines);
+    if (lines > limits.maxLines || rawBytesOf(frames) > limits.maxRawBytes)
+      return this.#beginSearch(frames, limits.maxLines);
     const begun = this.#options.clock.monotonic();
     const outcome = await this.#send(Buffer.concat(frames.map(({ payload }) => payload)), lines);
     if (this.#stopped()) return 0;
     const durationMs = this.#options.clock.monotonic() - begun;
     switch (outcome.kind) {
       case "delivered":
-        this.#limit.grow();
         return this.#taken(frames, durationMs, { rejectedLines: 0, example: "" });
       case "partial": {
         const rejectedLines = Math.min(lines, outcome.rejectedLines);
@@ -178,8 +179,9 @@ export class Sender {
     }
   }
 
-  async #beginSearch(frames: readonly Frame[], partLines: number): Promise<number> {
-    this.#search = { frames, bisection: await Bisection.of(frames, partLines), durationMs: 0 };
+  async #beginSearch(frames: readonly Frame[], maxLines: number): Promise<number> {
+    const { maxBytes } = this.#settings.flush;
+    this.#search = { frames, bisection: await Bisection.of(frames, { maxLines, maxBytes }), durationMs: 0 };
     return this.#continueSearch(this.#search);
   }
 
@@ -200,6 +202,7 @@ export class Sender {
     const answer = await transport.send(body, this.#stop.signal);
     const outcome = classify(answer, { protocol: settings.protocol, nowMs: this.#options.clock.now() });
     if (outcome.kind === "tooLarge") this.#limit.shrinkBelow(lines);
+    if (outcome.kind === "delivered") this.#limit.grow();
     if (outcome.kind !== "retry" && outcome.kind !== "misconfigured" && !this.#stopped()) {
       this.#failures = 0;
       // Whatever it says of the lines, the target answers again.
@@ -225,17 +228,10 @@ export class Sender {
     { rejectedLines, example }: { readonly rejectedLines: number; readonly example: string },
   ): number {
     const last = frames.at(-1);
-    // Too old by now, all of them.
-    if (last === undefined) {
-      this.#advance();
-      return 0;
-    }
-    this.#cursor.acknowledge(last.sequence);
-    this.#acknowledged = last.sequence;
+    if (last !== undefined) this.#cursor.acknowledge(last.sequence);
     this.#record.taken(linesOf(frames) - rejectedLines, durationMs);
     if (rejectedLines > 0) this.#record.rejected(rejectedLines, example);
     const paceMs = this.#pace.durationMs(frames, this.#settings.maxDrainLinesPerSecond) - durationMs;
-    this.#advance();
     return this.#cursor.backlog.frames > 0 && this.#drains === 0 ? paceMs : 0;
   }
 
@@ -248,10 +244,13 @@ export class Sender {
     return Math.max(waitMs, afterMs * (1 + RETRY_AFTER_JITTER * random()));
   }
 
+  /** Whether a frame up to this one is neither taken nor dropped. */
   #lacks(goal: bigint | undefined): boolean {
-    return goal !== undefined && this.#acknowledged < goal && this.#cursor.newest !== undefined;
+    const { oldest } = this.#cursor;
+    return goal !== undefined && oldest !== undefined && oldest <= goal;
   }
 
+  /** Something may have been taken or dropped: lets a drain look. */
   #advance(): void {
     this.#progress.resolve(undefined);
     this.#progress = Promise.withResolvers();
@@ -264,6 +263,10 @@ export class Sender {
 
 function linesOf(frames: readonly Frame[]): number {
   return frames.reduce((sum, { lines }) => sum + lines, 0);
+}
+
+function rawBytesOf(frames: readonly Frame[]): number {
+  return frames.reduce((sum, { rawBytes }) => sum + rawBytes, 0);
 }
 
 function isSetback(outcome: Outcome): outcome is Setback {

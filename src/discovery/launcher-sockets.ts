@@ -39,6 +39,7 @@ export class LauncherSockets {
   readonly #directory: string;
   readonly #clock: Clock;
   readonly #pods = new Map<string, Pod>();
+  #error: unknown;
 
   constructor(directory: string, clock: Clock) {
     this.#directory = directory;
@@ -56,6 +57,11 @@ export class LauncherSockets {
   /** UIDs of the pods that are not looked into, and why. */
   passedOver(state: "unresponsive" | "denied"): readonly string[] {
     return [...this.#pods].flatMap(([podUid, pod]) => (pod.state === state ? podUid : []));
+  }
+
+  /** What the last scan failed with, because the pods directory itself cannot be read; undefined if it did not fail. */
+  get error(): unknown {
+    return this.#error;
   }
 
   /**
@@ -76,9 +82,9 @@ export class LauncherSockets {
 
   /**
    * Scans until the signal aborts: when the directory changes, and every two seconds. `scanned` is called after each scan,
-   * with the error if the directory cannot be read.
+   * failed ones too.
    */
-  async follow(scanned: (error?: unknown) => void, signal: AbortSignal): Promise<void> {
+  async follow(signal: AbortSignal, scanned: () => void = () => undefined): Promise<void> {
     const ended = (): boolean => signal.aborted;
     while (!ended()) {
       const changed = new AbortController();
@@ -88,10 +94,11 @@ export class LauncherSockets {
       });
       try {
         await this.scan();
-        scanned();
+        this.#error = undefined;
       } catch (error) {
-        scanned(error);
+        this.#error = error;
       }
+      scanned();
       await this.#clock.sleep(SCAN_MS, AbortSignal.any([signal, changed.signal]));
       unwatch();
     }

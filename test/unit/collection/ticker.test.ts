@@ -53,3 +53,13 @@ test("an aborted wait returns at once", async () => {
   stop.abort();
   await next;
 });
+
+test("after a restart the next tick is due at once, and the others follow from there", async () => {
+  const clock = new FakeClock();
+  const ticker = new Ticker(5_000, clock);
+  await ticker.next(signal);
+  await clock.advance(1_000);
+  ticker.restart();
+  assert.deepEqual(await run(clock, ticker, [0, 0]), [0, 5_000]);
+  assert.equal(ticker.skipped, 0);
+});

@@ -97,11 +97,11 @@ test("following ends with the signal, outlives a missing directory, and sees a n
   const seen: string[] = [];
   const waiting = Promise.withResolvers<undefined>();
   const done = new LauncherSockets(pods, { ...systemClock, sleep: (_ms, signal) => systemClock.sleep(60_000, signal) });
-  const following = done.follow((error) => {
-    seen.push(error === undefined ? done.launchers.map(({ podUid }) => podUid).join() : "error");
+  const following = done.follow(stop.signal, () => {
+    seen.push(done.error === undefined ? done.launchers.map(({ podUid }) => podUid).join() : "error");
     if (seen.includes("vm")) stop.abort();
     waiting.resolve(undefined);
-  }, stop.signal);
+  });
   await waiting.promise;
   // Built elsewhere and moved: one change of the directory, with everything in it.
   const elsewhere = await mkdtemp(path.join(tmpdir(), "pod-"));
@@ -114,10 +114,8 @@ test("following ends with the signal, outlives a missing directory, and sees a n
 
   const missing = new LauncherSockets(path.join(pods, "absent"), systemClock);
   const end = new AbortController();
-  const errors: unknown[] = [];
-  await missing.follow((error) => {
-    errors.push(error);
+  await missing.follow(end.signal, () => {
     end.abort();
-  }, end.signal);
-  assert.equal((errors[0] as NodeJS.ErrnoException).code, "ENOENT");
+  });
+  assert.equal((missing.error as NodeJS.ErrnoException).code, "ENOENT");
 });

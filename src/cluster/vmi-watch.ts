@@ -1,0 +1,48 @@
+import { VmiInventory, type NamingRules } from "../discovery/inventory.ts";
+import { projectVmi, type Vmi } from "../discovery/vmi.ts";
+import type { KubeClient } from "../kubernetes/api.ts";
+import { Reflector } from "../kubernetes/reflector.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Logger } from "../log.ts";
+import { VMIS } from "./kinds.ts";
+import { reflectorLog } from "./kube-log.ts";
+
+/** Follows the VMIs that are on this node, and those that a live migration is about to bring here. */
+export class VmiWatch implements AsyncDisposable {
+  readonly inventory: VmiInventory;
+  /** Resolves when both lists are there, or when the watch was ended before. */
+  readonly synced: Promise<void>;
+  readonly #reflectors: readonly Reflector<Vmi>[];
+  #isSynced = false;
+
+  constructor(client: KubeClient, nodeName: string, rules: NamingRules, log: Logger, clock: Clock) {
+    this.#reflectors = ["kubevirt.io/nodeName", "kubevirt.io/migrationTargetNodeName"].map(
+      (label) =>
+        new Reflector({
+          client,
+          path: VMIS,
+          query: { labelSelector: `${label}=${nodeName}` },
+          freshness: "any",
+          project: projectVmi,
+          onChange: () => {
+            this.inventory.changed();
+          },
+          observer: reflectorLog(log, `VMIs with ${label}`, clock),
+          clock,
+        }),
+    );
+    const stores = this.#reflectors.map(({ objects }) => objects);
+    this.inventory = new VmiInventory(stores, () => this.#isSynced, rules);
+    this.synced = Promise.all(this.#reflectors.map(({ synced }) => synced)).then((synced) => {
+      this.#isSynced = synced.every(Boolean);
+    });
+  }
+
+  start(): void {
+    for (const reflector of this.#reflectors) reflector.start();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#reflectors.map((reflector) => reflector.stop()));
+  }
+}

@@ -1,0 +1,199 @@
+import type { NodeRole } from "./role.ts";
+import { describeConfig } from "../agent-log.ts";
+import { ConfigFollower, type FollowerListener } from "../cluster/config-follower.ts";
+import { TELEMETRY_CONFIGS } from "../cluster/kinds.ts";
+import { reflectorLog } from "../cluster/kube-log.ts";
+import { OwnNode } from "../cluster/node-object.ts";
+import { clusterSecrets } from "../cluster/secrets.ts";
+import { VmiWatch } from "../cluster/vmi-watch.ts";
+import type { Endpoint } from "../collection/endpoint-collector.ts";
+import { readClusterObject, type ClusterConfig } from "../config/cluster-object.ts";
+import { LauncherSockets } from "../discovery/launcher-sockets.ts";
+import { TelemetryError } from "../errors.ts";
+import { KubeApi, type KubeClient } from "../kubernetes/api.ts";
+import { findAccess } from "../kubernetes/find-access.ts";
+import { Reflector } from "../kubernetes/reflector.ts";
+import { resourcePath } from "../kubernetes/resource-path.ts";
+import { ALL_VMS, launcherEndpoints, namingRules, podsDirectoryError } from "./launcher-endpoints.ts";
+import { RateLimit } from "../lib/rate-limit.ts";
+import { NodeObserver } from "./observer.ts";
+import { reportNode } from "./report-node.ts";
+import type { Pipeline } from "./pipeline.ts";
+import type { NodeObservation } from "../status/node-report.ts";
+import { VERSION } from "../version.ts";
+
+/** How long the first configuration waits for the VMIs, so that the first samples have their names. */
+const NAMES_MS = 10_000;
+const CREDENTIALS_LOOK_MS = 5_000;
+const WARNING_PERIOD_MS = 300_000;
+
+/** The node role in a cluster: configuration, names and reports go through the API server, the rest without it. */
+export async function clusterNode(role: NodeRole, env: NodeJS.ProcessEnv): Promise<boolean> {
+  const { nodeName, podsDir } = role;
+  if (nodeName === undefined || podsDir === undefined) {
+    const missing = nodeName === undefined ? "--node-name" : "--pods-dir";
+    const why = "is missing: it is needed in a cluster. To run without one, give --config FILE";
+    throw new TelemetryError("E_USAGE", `${missing} ${why}`);
+  }
+  const readAccess = findAccess({ env });
+  const { namespace = "default" } = await readAccess();
+  const { log, clock } = role;
+  await using client = new KubeApi({
+    readAccess,
+    clock,
+    userAgent: `kubevirt-telemetry/${VERSION}`,
+    observer: {
+      connected: () => {
+        log.info("connected to the API server");
+      },
+      disconnected: ({ code, message }) => {
+        log.warn({ code }, `no connection to the API server, collection goes on: ${message}`);
+      },
+    },
+  });
+  log.info({ version: VERSION, node: nodeName, podsDir, sockets: role.libvirtSockets, namespace }, "started");
+  return await new ClusterNode(role, client, { nodeName, podsDir, namespace }).run(
+    env["KUBEVIRT_TELEMETRY_POD_UID"] ?? "",
+  );
+}
+
+interface Place {
+  readonly nodeName: string;
+  readonly podsDir: string;
+  /** The agent's own, in which its Secrets are. */
+  readonly namespace: string;
+}
+
+class ClusterNode {
+  readonly #role: NodeRole;
+  readonly #place: Place;
+  readonly #client: KubeClient;
+  readonly #node: OwnNode;
+  readonly #launchers: LauncherSockets;
+  readonly #vmis: VmiWatch;
+  readonly #configs: Reflector<ClusterConfig>;
+  readonly #follower: ConfigFollower;
+  readonly #pipeline: Pipeline;
+  readonly #warnings: RateLimit;
+
+  constructor(role: NodeRole, client: KubeClient, place: Place) {
+    const { clock, log } = role;
+    this.#role = role;
+    this.#place = place;
+    this.#client = client;
+    this.#warnings = new RateLimit(WARNING_PERIOD_MS, clock);
+    this.#node = new OwnNode(client, place.nodeName, clock);
+    this.#launchers = new LauncherSockets(place.podsDir, clock);
+    this.#vmis = new VmiWatch(client, place.nodeName, namingRules(ALL_VMS, place.nodeName), log, clock);
+    this.#configs = new Reflector({
+      client,
+      path: resourcePath(TELEMETRY_CONFIGS),
+      freshness: "any",
+      project: readClusterObject,
+      onChange: () => {
+        this.#follower.changed();
+      },
+      observer: reflectorLog(log, "TelemetryConfigs", clock),
+      clock,
+    });
+    this.#follower = new ConfigFollower({
+      configs: this.#configs.objects,
+      labels: async () => (await this.#node.get()).labels,
+      secrets: clusterSecrets(client, place.namespace),
+      clock,
+      listener: this.#listener(),
+    });
+    this.#pipeline = role.pipeline(() => this.#endpoints());
+  }
+
+  async run(podUID: string): Promise<boolean> {
+    const { signal, cycles } = this.#role;
+    await using vmis = this.#vmis;
+    await using configs = this.#configs;
+    vmis.start();
+    configs.start();
+    const ended = new AbortController();
+    const until = AbortSignal.any([signal, ended.signal]);
+    const followed = this.#follow(podUID, until);
+    try {
+      return await this.#pipeline.run(cycles, signal);
+    } finally {
+      ended.abort();
+      // Before the others are waited for: what waits for a first list is let go.
+      await configs.stop();
+      await followed;
+    }
+  }
+
+  /** Everything that goes on beside the pipeline. */
+  async #follow(podUID: string, until: AbortSignal): Promise<void> {
+    const { clock } = this.#role;
+    const launchers = this.#launchers.follow(until);
+    if (await this.#configs.synced) {
+      await Promise.race([this.#vmis.synced, clock.sleep(NAMES_MS, until)]);
+      await Promise.all([this.#follower.run(until), this.#watchCredentials(until), this.#report(podUID, until)]);
+    }
+    await launchers;
+  }
+
+  #endpoints(): Promise<readonly Endpoint[]> {
+    const { error, launchers } = this.#launchers;
+    if (error !== undefined) return Promise.reject(podsDirectoryError(error));
+    const plain = (this.#role.libvirtSockets ?? []).map((socket) => ({ socket }));
+    return Promise.resolve([...plain, ...launcherEndpoints(launchers, this.#vmis.inventory)]);
+  }
+
+  #listener(): FollowerListener {
+    const { log } = this.#role;
+    const { nodeName } = this.#place;
+    return {
+      changed: (config, governing) => {
+        if (config !== undefined) this.#vmis.inventory.rules = namingRules(config, nodeName);
+        this.#pipeline.configure(config);
+        if (config === undefined) log.info("no Active TelemetryConfig selects this node: nothing is collected");
+        else log.info({ ...governing, ...describeConfig(config) }, "governed by a TelemetryConfig");
+      },
+      invalid: ({ reason, message }) => {
+        log.error({ reason }, `the configuration before stays in force: ${message}`);
+      },
+      interrupted: ({ code, message }) => {
+        this.#warn(`the configuration before stays in force: ${message}`, code);
+      },
+    };
+  }
+
+  /** A target that refuses its credentials may have got new ones, which a Secret holds already. */
+  async #watchCredentials(until: AbortSignal): Promise<void> {
+    const { outputs, clock } = this.#role;
+    const ended = (): boolean => until.aborted;
+    while (!ended()) {
+      if (outputs.senders.some(({ state }) => state.reason === "TargetUnauthorized")) this.#follower.suspectSecrets();
+      await clock.sleep(CREDENTIALS_LOOK_MS, until);
+    }
+  }
+
+  async #report(podUID: string, until: AbortSignal): Promise<void> {
+    const { outputs, clock } = this.#role;
+    const { nodeName, podsDir } = this.#place;
+    const observer = new NodeObserver({
+      agent: { version: VERSION, podUID, startedMs: clock.now() },
+      nodeName,
+      podsDir,
+      pipeline: this.#pipeline,
+      outputs,
+      inventory: this.#vmis.inventory,
+      launchers: this.#launchers,
+      config: this.#follower,
+      clock,
+    });
+    const observe = (): NodeObservation => observer.observe();
+    const failed = (message: string): void => {
+      this.#warn(`this node's report cannot be written: ${message}`);
+    };
+    await reportNode({ client: this.#client, node: this.#node, nodeName, observe, clock, failed }, until);
+  }
+
+  #warn(message: string, code?: string): void {
+    if (this.#warnings.allows(message)) this.#role.log.warn({ code }, message);
+  }
+}

@@ -1,0 +1,167 @@
+import type { AgentLog } from "../agent-log.ts";
+import { Collector, type CollectorSettings } from "../collection/collector.ts";
+import type { Endpoint, EndpointCycle } from "../collection/endpoint-collector.ts";
+import { Ticker } from "../collection/ticker.ts";
+import type { EffectiveConfig } from "../config/resolve.ts";
+import { TelemetryError } from "../errors.ts";
+import type { Clock } from "../lib/clock.ts";
+import { EndpointViews } from "./endpoint-views.ts";
+import type { Outputs } from "../outputs.ts";
+
+export interface PipelineOptions {
+  readonly outputs: Outputs;
+  readonly log: AgentLog;
+  readonly clock: Clock;
+  /**
+   * The daemons to collect from in the cycle that begins.
+   * @throws {TelemetryError} when that cannot be said
+   */
+  readonly endpoints: () => Promise<readonly Endpoint[]>;
+}
+
+/** A cycle whose endpoints are not all done after this hands on what it has. */
+const EARLY_FLUSH_MS = 500;
+/** How soon the first configuration is noticed. */
+const IDLE_MS = 200;
+
+/** The node's work: at every tick from libvirt to the spool, as the configuration of that moment says. */
+export class Pipeline {
+  readonly views: EndpointViews;
+  readonly #options: PipelineOptions;
+  readonly #ticker: Ticker;
+  #collector: Collector | undefined;
+  #config: EffectiveConfig | undefined;
+  #next: { readonly config: EffectiveConfig | undefined } | undefined;
+
+  constructor(options: PipelineOptions) {
+    this.#options = options;
+    this.#ticker = new Ticker(IDLE_MS, options.clock);
+    this.views = new EndpointViews(options.clock);
+  }
+
+  /** Of the libvirt daemons that are connected to. */
+  get libvirtVersions(): readonly string[] {
+    const versions = this.#collector?.endpoints.flatMap(({ libvirtVersion }) => libvirtVersion ?? []) ?? [];
+    return [...new Set(versions)].sort();
+  }
+
+  /** Takes effect between two cycles. Without a configuration nothing is collected; what waits is still delivered. */
+  configure(config: EffectiveConfig | undefined): void {
+    this.#next = { config };
+    this.#ticker.intervalMs = config?.intervalMs ?? IDLE_MS;
+  }
+
+  /** Runs cycles until there were enough or the signal aborts. Resolves to whether everything was collected. */
+  async run(cycles: number, signal: AbortSignal): Promise<boolean> {
+    const { log, outputs } = this.#options;
+    let complete = true;
+    const stopped = (): boolean => signal.aborted;
+    for (let cycle = 0; cycle < cycles;) {
+      if (this.#config === undefined) await this.#idle(signal);
+      await this.#ticker.next(signal);
+      if (stopped()) break;
+      await this.#applyNext();
+      const collector = this.#collector;
+      if (collector !== undefined) complete = (await this.#cycle(collector)) && complete;
+      if (this.#config !== undefined) cycle++;
+      log.summarize({ skippedTicks: this.#ticker.skipped, droppedLines: outputs.droppedLines });
+    }
+    this.#stopCollecting();
+    await outputs.flush();
+    return complete;
+  }
+
+  /** Waits for a configuration; its first cycle is due at once. */
+  async #idle(signal: AbortSignal): Promise<void> {
+    const configured = (): boolean => this.#next?.config !== undefined;
+    while (!configured() && !signal.aborted) await this.#options.clock.sleep(IDLE_MS, signal);
+    this.#ticker.restart();
+  }
+
+  async #applyNext(): Promise<void> {
+    if (this.#next === undefined) return;
+    const { config } = this.#next;
+    this.#next = undefined;
+    this.#options.log.configured(this.#config, config);
+    this.#config = config;
+    if (config !== undefined) await this.#options.outputs.apply(config);
+    if (config?.state !== "Active") this.#stopCollecting();
+    else if (this.#collector === undefined)
+      this.#collector = new Collector(collectorSettings(config), this.#options.clock);
+    else this.#collector.configure(collectorSettings(config));
+  }
+
+  #stopCollecting(): void {
+    this.#collector?.close();
+    this.#collector = undefined;
+    this.views.retain(new Set());
+  }
+
+  /** Returns whether everything was collected. */
+  async #cycle(collector: Collector): Promise<boolean> {
+    const { clock, log, outputs } = this.#options;
+    const begun = clock.monotonic();
+    let domains = 0;
+    let lines = 0;
+    let complete = await this.#findEndpoints(collector);
+    const flush = async (): Promise<void> => {
+      const flushed = await outputs.flush();
+      // Only now, because another flush may have added its own meanwhile.
+      lines += flushed;
+    };
+    const early = setInterval(() => void flush(), EARLY_FLUSH_MS);
+    await collector.collect((cycle) => {
+      log.endpointCycle(cycle);
+      this.views.add(cycle);
+      for (const sample of cycle.samples) outputs.add(sample);
+      domains += cycle.samples.length;
+      complete &&= isComplete(cycle);
+    });
+    clearInterval(early);
+    await flush();
+    log.altered({ ...outputs.counters });
+    log.cycle({ domains, lines, durationMs: clock.monotonic() - begun, failed: !complete });
+    return complete;
+  }
+
+  async #findEndpoints(collector: Collector): Promise<boolean> {
+    try {
+      const endpoints = await this.#options.endpoints();
+      collector.setEndpoints(endpoints);
+      const sockets = new Set(endpoints.map(({ socket }) => socket));
+      this.views.retain(sockets);
+      this.#options.log.retainEndpoints(sockets);
+      return true;
+    } catch (error) {
+      if (!(error instanceof TelemetryError)) throw error;
+      this.#options.log.endpointCycle({
+        endpoint: "libvirt",
+        outcome: "failed",
+        samples: [],
+        stuck: [],
+        errors: [error],
+      });
+      return false;
+    }
+  }
+}
+
+function isComplete({ outcome, errors, stuck }: EndpointCycle): boolean {
+  return outcome === "absent" || (outcome === "collected" && errors.length === 0 && stuck.length === 0);
+}
+
+function collectorSettings({
+  timeoutMs,
+  deviceCacheTtlMs,
+  maxConcurrentEndpoints,
+  targets,
+}: EffectiveConfig): CollectorSettings {
+  const families = new Set(targets.flatMap((target) => target.families));
+  const totals = families.has("Totals");
+  return {
+    timeoutMs,
+    deviceCacheTtlMs,
+    maxConcurrentEndpoints,
+    needs: { devices: totals || families.has("Devices"), totals },
+  };
+}

@@ -1,0 +1,24 @@
+import type { Endpoint } from "../collection/endpoint-collector.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Logger } from "../log.ts";
+import type { Outputs } from "../outputs.ts";
+import type { Pipeline } from "./pipeline.ts";
+
+export interface NodeOptions {
+  /** Infinity: until the signal. */
+  readonly cycles: number;
+  readonly nodeName: string | undefined;
+  /** The kubelet's pods directory, in which the launchers' sockets are. */
+  readonly podsDir: string | undefined;
+  /** The first standard socket that exists, if neither this nor `podsDir` is given. */
+  readonly libvirtSockets: readonly string[] | undefined;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+/** What both ways to run a node have in common. */
+export interface NodeRole extends NodeOptions {
+  readonly clock: Clock;
+  readonly outputs: Outputs;
+  pipeline(endpoints: () => Promise<readonly Endpoint[]>): Pipeline;
+}
