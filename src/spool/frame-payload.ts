@@ -9,8 +9,13 @@ const decompress = promisify(gunzip);
 const GZIP_LEVEL = 1;
 const NEWLINE = 10;
 
+export interface BatchLimits {
+  readonly maxLines: number;
+  readonly maxBytes: number;
+}
+
 /** Frames of this size let a sender fill a request up to its limits without opening one. */
-const FRAME_LIMITS = { maxLines: 1_000, maxBytes: 512 * 1024 };
+const FRAME_LIMITS: BatchLimits = { maxLines: 1_000, maxBytes: 512 * 1024 };
 
 /** One gzip member, in memory of exactly its size: zlib hands out a slice that keeps a whole chunk alive. */
 export async function compressLines(lines: Uint8Array): Promise<Uint8Array> {
@@ -23,7 +28,8 @@ export async function expandFrame({ payload, rawBytes }: Frame): Promise<Uint8Ar
 }
 
 /** The same lines in parts of at most `maxLines` and `maxBytes`; a longer line is a part of its own. */
-export function splitBatch(batch: LineBatch, { maxLines, maxBytes } = FRAME_LIMITS): readonly LineBatch[] {
+export function splitBatch(batch: LineBatch, limits = FRAME_LIMITS): readonly LineBatch[] {
+  const { maxLines, maxBytes } = limits;
   if (batch.lines <= maxLines && batch.bytes.length <= maxBytes) return [batch];
   const parts: LineBatch[] = [];
   let start = 0;

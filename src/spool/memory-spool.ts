@@ -1,4 +1,5 @@
 import type { Clock } from "../lib/clock.ts";
+import { Fifo } from "../lib/fifo.ts";
 import { compressLines, splitBatch } from "./frame-payload.ts";
 import type { Frame, LineBatch, ReadLimits, Spool, SpoolCursor, SpoolStats } from "./spool.ts";
 
@@ -12,8 +13,10 @@ export interface SpoolCaps {
 export class MemorySpool implements Spool {
   readonly #clock: Clock;
   readonly #cursors = new Map<string, MemoryCursor>();
-  readonly #log = new FrameLog();
   #caps: SpoolCaps;
+  #sequence = 0n;
+  #frames = 0;
+  #bytes = 0;
   #appendedLines = 0;
   #droppedLines = 0;
   #appending = Promise.resolve();
@@ -30,13 +33,17 @@ export class MemorySpool implements Spool {
   }
 
   get stats(): SpoolStats {
-    const { frames, bytes } = this.#log.after(this.#log.first);
-    return { frames, bytes, appendedLines: this.#appendedLines, droppedLines: this.#droppedLines };
+    return {
+      frames: this.#frames,
+      bytes: this.#bytes,
+      appendedLines: this.#appendedLines,
+      droppedLines: this.#droppedLines,
+    };
   }
 
-  append(batch: LineBatch): Promise<void> {
-    // One after the other: a cursor must never pass a frame that is still being compressed.
-    const appended = this.#appending.then(() => this.#append(batch));
+  append(batch: LineBatch, targets?: readonly string[]): Promise<void> {
+    // One after the other: frames must get into the cursors in the order of their numbers.
+    const appended = this.#appending.then(() => this.#append(batch, targets));
     this.#appending = appended.catch(() => undefined);
     return appended;
   }
@@ -44,12 +51,12 @@ export class MemorySpool implements Spool {
   cursor(target: string): SpoolCursor {
     let cursor = this.#cursors.get(target);
     if (cursor === undefined) {
-      cursor = new MemoryCursor(this.#log, {
+      cursor = new MemoryCursor({
         expire: () => {
           this.#enforceCaps();
         },
-        advanced: () => {
-          this.#freeDelivered();
+        release: (kept) => {
+          this.#release(kept);
         },
       });
       this.#cursors.set(target, cursor);
@@ -58,118 +65,86 @@ export class MemorySpool implements Spool {
   }
 
   removeCursor(target: string): void {
-    this.#cursors.get(target)?.close();
+    this.#cursors.get(target)?.clear();
     this.#cursors.delete(target);
-    this.#freeDelivered();
   }
 
-  async #append(batch: LineBatch): Promise<void> {
+  async #append(batch: LineBatch, targets: readonly string[] | undefined): Promise<void> {
     const [createdAtMs, bornAtMs] = [this.#clock.now(), this.#clock.monotonic()];
     for (const { lines, bytes } of batch.lines === 0 ? [] : splitBatch(batch)) {
       // Nobody to deliver to: do not compress for the bin.
-      const payload = this.#cursors.size === 0 ? undefined : await compressLines(bytes);
+      const payload = this.#readers(targets).length === 0 ? undefined : await compressLines(bytes);
       this.#appendedLines += lines;
-      if (payload !== undefined) this.#log.push({ lines, rawBytes: bytes.length, createdAtMs, payload }, bornAtMs);
-      this.#freeDelivered();
-      this.#enforceCaps();
-      for (const cursor of this.#cursors.values()) cursor.wake();
+      if (payload === undefined) continue;
+      const frame = { sequence: this.#sequence++, lines, rawBytes: bytes.length, createdAtMs, payload };
+      this.#keep(frame, bornAtMs, this.#readers(targets));
     }
   }
 
-  #freeDelivered(): void {
-    let needed = this.#log.end;
-    for (const { next } of this.#cursors.values()) if (next < needed) needed = next;
-    while (this.#log.first < needed) this.#log.shift();
+  #keep(frame: Frame, bornAtMs: number, readers: readonly MemoryCursor[]): void {
+    if (readers.length === 0) return;
+    const kept = { frame, bornAtMs, readers: readers.length };
+    this.#frames++;
+    this.#bytes += frame.payload.length;
+    for (const cursor of readers) cursor.push(kept);
+    this.#enforceCaps();
+    for (const cursor of readers) cursor.wake();
+  }
+
+  #readers(targets: readonly string[] | undefined): readonly MemoryCursor[] {
+    return targets === undefined
+      ? [...this.#cursors.values()]
+      : targets.flatMap((target) => this.#cursors.get(target) ?? []);
+  }
+
+  #release(kept: Kept): void {
+    kept.readers--;
+    if (kept.readers > 0) return;
+    this.#frames--;
+    this.#bytes -= kept.frame.payload.length;
   }
 
   #enforceCaps(): void {
     const bornBefore = this.#clock.monotonic() - this.#caps.maxAgeMs;
-    for (let oldest = this.#log.oldest; oldest !== undefined; oldest = this.#log.oldest) {
-      if (this.#log.after(this.#log.first).bytes <= this.#caps.maxBytes && oldest.bornAtMs >= bornBefore) return;
+    for (let oldest = this.#oldest(); oldest !== undefined; oldest = this.#oldest()) {
+      if (this.#bytes <= this.#caps.maxBytes && oldest.bornAtMs >= bornBefore) return;
       this.#droppedLines += oldest.frame.lines;
-      for (const cursor of this.#cursors.values()) cursor.drop(oldest.frame);
-      this.#log.shift();
+      for (const cursor of this.#cursors.values()) cursor.drop(oldest);
     }
+  }
+
+  /** A frame that is kept is still in a cursor, and the oldest of all is the first there. */
+  #oldest(): Kept | undefined {
+    let oldest: Kept | undefined;
+    for (const { first } of this.#cursors.values())
+      if (first !== undefined && (oldest === undefined || first.frame.sequence < oldest.frame.sequence)) oldest = first;
+    return oldest;
   }
 }
 
+/** A frame in memory; the cursors that it is for share it. */
 interface Kept {
   readonly frame: Frame;
   /** On the monotonic clock: a step of the wall clock must not age a frame. */
   readonly bornAtMs: number;
-  /** Sums over all frames before this one, so that a backlog is a difference and not a loop. */
-  readonly linesBefore: number;
-  readonly bytesBefore: number;
-}
-
-/** Frames with consecutive sequence numbers: from `first` up to, but without, `end`. */
-class FrameLog {
-  #kept: Kept[] = [];
-  #end = 0n;
-  #lines = 0;
-  #bytes = 0;
-
-  get first(): bigint {
-    return this.#end - BigInt(this.#kept.length);
-  }
-
-  get end(): bigint {
-    return this.#end;
-  }
-
-  get oldest(): Kept | undefined {
-    return this.#kept[0];
-  }
-
-  push(frame: Omit<Frame, "sequence">, bornAtMs: number): void {
-    this.#kept.push({
-      frame: { sequence: this.#end, ...frame },
-      bornAtMs,
-      linesBefore: this.#lines,
-      bytesBefore: this.#bytes,
-    });
-    this.#end++;
-    this.#lines += frame.lines;
-    this.#bytes += frame.payload.length;
-  }
-
-  shift(): void {
-    this.#kept.shift();
-  }
-
-  at(sequence: bigint): Frame | undefined {
-    return this.#kept[Number(sequence - this.first)]?.frame;
-  }
-
-  /** What there is from this frame on. */
-  after(sequence: bigint): { frames: number; lines: number; bytes: number } {
-    const kept = this.#kept[Number(sequence - this.first)];
-    if (kept === undefined) return { frames: 0, lines: 0, bytes: 0 };
-    return {
-      frames: Number(this.#end - sequence),
-      lines: this.#lines - kept.linesBefore,
-      bytes: this.#bytes - kept.bytesBefore,
-    };
-  }
+  /** How many cursors still need it. */
+  readers: number;
 }
 
 class MemoryCursor implements SpoolCursor {
-  readonly #log: FrameLog;
-  readonly #spool: { expire(): void; advanced(): void };
+  readonly #spool: { expire(): void; release(kept: Kept): void };
   readonly #waiting = new Set<() => void>();
-  #next: bigint;
+  readonly #kept = new Fifo<Kept>();
+  #lines = 0;
+  #bytes = 0;
   #droppedLines = 0;
-  #closed = false;
 
-  constructor(log: FrameLog, spool: { expire(): void; advanced(): void }) {
-    this.#log = log;
+  constructor(spool: { expire(): void; release(kept: Kept): void }) {
     this.#spool = spool;
-    this.#next = log.end;
   }
 
-  /** The sequence number of the first frame that is not acknowledged. */
-  get next(): bigint {
-    return this.#next;
+  get first(): Kept | undefined {
+    return this.#kept.first;
   }
 
   get droppedLines(): number {
@@ -177,11 +152,15 @@ class MemoryCursor implements SpoolCursor {
   }
 
   get backlog(): SpoolCursor["backlog"] {
-    return this.#closed ? { frames: 0, lines: 0, bytes: 0 } : this.#log.after(this.#next);
+    return { frames: this.#kept.length, lines: this.#lines, bytes: this.#bytes };
+  }
+
+  get oldest(): bigint | undefined {
+    return this.#kept.first?.frame.sequence;
   }
 
   get newest(): bigint | undefined {
-    return this.backlog.frames === 0 ? undefined : this.#log.end - 1n;
+    return this.#kept.last?.frame.sequence;
   }
 
   read({ maxLines, maxRawBytes }: ReadLimits): Promise<readonly Frame[]> {
@@ -189,9 +168,7 @@ class MemoryCursor implements SpoolCursor {
     const frames: Frame[] = [];
     let lines = 0;
     let rawBytes = 0;
-    for (let sequence = this.#next; !this.#closed; sequence++) {
-      const frame = this.#log.at(sequence);
-      if (frame === undefined) break;
+    for (const { frame } of this.#kept) {
       lines += frame.lines;
       rawBytes += frame.rawBytes;
       if (frames.length > 0 && (lines > maxLines || rawBytes > maxRawBytes)) break;
@@ -201,13 +178,11 @@ class MemoryCursor implements SpoolCursor {
   }
 
   acknowledge(sequence: bigint): void {
-    if (sequence < this.#next || sequence >= this.#log.end) return;
-    this.#next = sequence + 1n;
-    this.#spool.advanced();
+    while (this.oldest !== undefined && this.oldest <= sequence) this.#shift();
   }
 
   async ready(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted && this.backlog.frames === 0) {
+    while (!signal.aborted && this.#kept.length === 0) {
       await new Promise<void>((resolve) => {
         const done = (): void => {
           this.#waiting.delete(done);
@@ -220,17 +195,32 @@ class MemoryCursor implements SpoolCursor {
     }
   }
 
+  push(kept: Kept): void {
+    this.#kept.push(kept);
+    this.#lines += kept.frame.lines;
+    this.#bytes += kept.frame.payload.length;
+  }
+
   wake(): void {
     for (const done of [...this.#waiting]) done();
   }
 
-  drop(frame: Frame): void {
-    if (frame.sequence < this.#next) return;
-    this.#next = frame.sequence + 1n;
-    this.#droppedLines += frame.lines;
+  /** Gives up a frame, if it is still needed here; it is the oldest then. */
+  drop(kept: Kept): void {
+    if (this.#kept.first !== kept) return;
+    this.#shift();
+    this.#droppedLines += kept.frame.lines;
   }
 
-  close(): void {
-    this.#closed = true;
+  clear(): void {
+    while (this.#kept.length > 0) this.#shift();
+  }
+
+  #shift(): void {
+    const kept = this.#kept.shift();
+    if (kept === undefined) return;
+    this.#lines -= kept.frame.lines;
+    this.#bytes -= kept.frame.payload.length;
+    this.#spool.release(kept);
   }
 }

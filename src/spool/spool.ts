@@ -1,10 +1,13 @@
 /**
  * The buffer between measurement and delivery. Nothing is sent before it is in the spool, and nothing leaves the spool
- * before every target has acknowledged it, or a stated cap was reached (the loss is then counted).
+ * before every target that it is for has acknowledged it, or a stated cap was reached (the loss is then counted).
  */
 export interface Spool {
-  /** Takes one flush of lines, as one frame or several; resolves when they are as safe as this spool makes them. */
-  append(batch: LineBatch): Promise<void>;
+  /**
+   * Takes one flush of lines, as one frame or several, for the targets with these names, or for all that have a cursor;
+   * resolves when they are as safe as this spool makes them.
+   */
+  append(batch: LineBatch, targets?: readonly string[]): Promise<void>;
   /** The reading side of one target; the same name gets the same cursor. A new one sees only what is appended later. */
   cursor(target: string): SpoolCursor;
   /** Forgets a target that is no longer configured, and what only it still needed. */
@@ -19,6 +22,7 @@ export interface LineBatch {
 }
 
 export interface Frame {
+  /** Greater than that of every frame before; a target does not see the frames for others, so it may find gaps. */
   readonly sequence: bigint;
   readonly lines: number;
   /** Size of the lines before compression, in bytes. */
@@ -43,7 +47,9 @@ export interface SpoolCursor {
   ready(signal: AbortSignal): Promise<void>;
   /** What is not yet acknowledged; `bytes` are compressed ones. Cheap to ask for. */
   readonly backlog: { readonly frames: number; readonly lines: number; readonly bytes: number };
-  /** The newest frame that is not yet acknowledged; undefined when there is none. */
+  /** The oldest frame that is not yet acknowledged; undefined when there is none. */
+  readonly oldest: bigint | undefined;
+  /** The newest one. */
   readonly newest: bigint | undefined;
   /** Lines that this target lost to a cap. */
   readonly droppedLines: number;

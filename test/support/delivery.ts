@@ -38,7 +38,7 @@ export function goodLine(number: number): string {
 }
 
 /** Everything that an observer was told, one text for each call. */
-class ObserverLog implements SenderObserver {
+export class ObserverLog implements SenderObserver {
   readonly events: string[] = [];
 
   delivered(target: string, lines: number): void {

@@ -221,7 +221,7 @@ const API = {
 };
 
 /** The lines of all gzip members of a body. */
-function linesOf(body: Buffer): string[] {
+export function linesOf(body: Uint8Array): string[] {
   try {
     return gunzipSync(body).toString().split("\n").filter(Boolean);
   } catch {

@@ -1,0 +1,52 @@
+import type { Answer } from "../../src/delivery/outcome.ts";
+import type { TargetSettings } from "../../src/delivery/target.ts";
+import type { Transport } from "../../src/delivery/transport.ts";
+import { linesOf } from "./fake-influx.ts";
+
+/** A target without a network between: takes every request, unless told to answer otherwise. */
+export class MemoryTarget {
+  /** The lines of each request, whatever was answered. */
+  readonly requests: (readonly string[])[] = [];
+  readonly stored: string[] = [];
+  /** Settings of each connection, in the order in which they were made. */
+  readonly connections: TargetSettings[] = [];
+  closed = 0;
+  answer: (lines: readonly string[], signal: AbortSignal) => Answer | Promise<Answer> = taken;
+
+  readonly transport = (settings: TargetSettings): Transport => {
+    this.connections.push(settings);
+    return {
+      send: async (body, signal) => {
+        const lines = linesOf(body);
+        this.requests.push(lines);
+        const answer = await this.answer(lines, signal);
+        if ("status" in answer && answer.status === 204) this.stored.push(...lines);
+        return answer;
+      },
+      close: () => {
+        this.closed++;
+      },
+    };
+  };
+}
+
+export function taken(): Answer {
+  return { status: 204, body: "" };
+}
+
+/** Answers like InfluxDB 2 that refuses a batch because of lines like these. */
+export function refusing(isBad: (line: string) => boolean): MemoryTarget["answer"] {
+  return (lines) => {
+    const bad = lines.find(isBad);
+    return bad === undefined ? taken() : { status: 400, body: `unable to parse '${bad}': invalid field format` };
+  };
+}
+
+/** Never answers; the request ends when it is given up. */
+export function hanging(_lines: readonly string[], signal: AbortSignal): Promise<Answer> {
+  return new Promise((resolve) => {
+    signal.addEventListener("abort", () => {
+      resolve({ failure: "given up" });
+    });
+  });
+}

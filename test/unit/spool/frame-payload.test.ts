@@ -1,0 +1,89 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { gunzipSync } from "node:zlib";
+import fc from "fast-check";
+import { compressLines, expandFrame, splitBatch } from "../../../src/spool/frame-payload.ts";
+import type { Frame } from "../../../src/spool/spool.ts";
+import { batchFrom, batchOf } from "../../support/delivery.ts";
+
+async function frameOf(bytes: Uint8Array, change: Partial<Frame> = {}): Promise<Frame> {
+  const payload = await compressLines(bytes);
+  return { sequence: 0n, lines: 1, rawBytes: bytes.length, createdAtMs: 0, payload, ...change };
+}
+
+const line = fc.string({ unit: "grapheme", maxLength: 40 }).map((text) => text.replaceAll("\n", " "));
+
+test("a batch in parts has the same bytes and lines, and each part is whole lines within the limits", () => {
+  const limits = fc.record({ maxLines: fc.integer({ min: 1, max: 8 }), maxBytes: fc.integer({ min: 1, max: 100 }) });
+  fc.assert(
+    fc.property(fc.array(line, { maxLength: 40 }), limits, (lines, { maxLines, maxBytes }) => {
+      const batch = batchFrom(lines);
+      const parts = splitBatch(batch, { maxLines, maxBytes });
+      assert.deepEqual(Buffer.concat(parts.map(({ bytes }) => bytes)), batch.bytes);
+      for (const part of parts) {
+        const text = Buffer.from(part.bytes).toString();
+        assert.equal(text.split("\n").length - 1, part.lines);
+        assert.ok(text === "" || text.endsWith("\n"));
+        assert.ok(part.lines <= maxLines);
+        assert.ok(part.bytes.length <= maxBytes || part.lines === 1);
+      }
+      assert.equal(
+        parts.reduce((sum, part) => sum + part.lines, 0),
+        lines.length,
+      );
+    }),
+  );
+});
+
+test("a part is as large as the limits allow", () => {
+  const ten = batchFrom(Array.from({ length: 10 }, () => "123456789"));
+  const sizes = (limits: Parameters<typeof splitBatch>[1]): number[] =>
+    splitBatch(ten, limits).map(({ lines }) => lines);
+  assert.deepEqual(sizes({ maxLines: 4, maxBytes: 1_000 }), [4, 4, 2]);
+  assert.deepEqual(sizes({ maxLines: 100, maxBytes: 30 }), [3, 3, 3, 1]);
+  assert.deepEqual(sizes({ maxLines: 100, maxBytes: 5 }), Array<number>(10).fill(1));
+});
+
+test("a last line without its newline is not lost", () => {
+  const parts = splitBatch({ lines: 2, bytes: Buffer.from("one\ntwo") }, { maxLines: 1, maxBytes: 100 });
+  assert.deepEqual(
+    parts.map(({ bytes }) => Buffer.from(bytes).toString()),
+    ["one\n", "two"],
+  );
+});
+
+test("a batch within the limits of a frame is left as it is", () => {
+  const batch = batchOf(1_000);
+  assert.deepEqual(splitBatch(batch), [batch]);
+  assert.deepEqual(
+    splitBatch(batchOf(1_001)).map(({ lines }) => lines),
+    [1_000, 1],
+  );
+});
+
+test("lines come out of a frame as they went in", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.uint8Array({ minLength: 1, maxLength: 2_000 }), async (bytes) => {
+      assert.deepEqual(Buffer.from(await expandFrame(await frameOf(bytes))), Buffer.from(bytes));
+    }),
+  );
+});
+
+test("the payloads of several frames are one gzip body", async () => {
+  const batches = [batchOf(3), batchOf(2, 3)];
+  const payloads = await Promise.all(batches.map(({ bytes }) => compressLines(bytes)));
+  assert.deepEqual(gunzipSync(Buffer.concat(payloads)), batchOf(5).bytes);
+});
+
+test("a payload is not a window into more memory than it needs", async () => {
+  const payload = await compressLines(batchOf(10).bytes);
+  assert.equal(payload.buffer.byteLength, payload.length);
+});
+
+test("a damaged frame, or one that holds more than it says, is an error and not lines", async () => {
+  const { bytes } = batchOf(100);
+  const whole = await frameOf(bytes);
+  await assert.rejects(expandFrame({ ...whole, payload: whole.payload.slice(0, -20) }));
+  await assert.rejects(expandFrame({ ...whole, payload: Buffer.from("no gzip") }));
+  await assert.rejects(expandFrame({ ...whole, rawBytes: bytes.length - 1 }));
+});
