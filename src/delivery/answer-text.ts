@@ -27,7 +27,8 @@ export function readServerMessage(body: string): ServerMessage {
 
 /** How many lines were refused, as far as the server lets it be known: one at least. InfluxDB 1 understates `dropped`. */
 export function countRefused({ text, listed }: ServerMessage): number {
-  const dropped = /\bdropped=(\d{1,9})\b/.exec(text)?.[1];
+  // At the end: before it may stand a line, and a line may say anything.
+  const dropped = /\bdropped=(\d{1,9})\s*$/.exec(text)?.[1];
   return Math.max(1, listed.length, Number(dropped ?? 0), text.match(/unable to parse '/g)?.length ?? 0);
 }
 

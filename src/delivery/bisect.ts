@@ -1,10 +1,13 @@
-import { compressLines, expandFrame } from "../spool/frame-payload.ts";
 import { messageOf } from "../errors.ts";
-import type { Frame } from "../spool/spool.ts";
+import { compressLines, expandFrame, splitBatch, type BatchLimits } from "../spool/frame-payload.ts";
+import type { Frame, LineBatch } from "../spool/spool.ts";
 import type { Outcome } from "./outcome.ts";
 
-/** One bad line among 5,000 takes 27 requests, twenty take 359: then the rest of the batch is given up. */
-const MAX_REQUESTS = 64;
+/**
+ * One bad line among 5,000 takes 13 of these, and 27 requests. After as many a part that is refused is given up; parts
+ * that are not are still sent, so that a good line is lost only beside a bad one.
+ */
+const MAX_SPLITS = 32;
 const MAX_EXAMPLE = 200;
 const NEWLINE = 10;
 
@@ -16,29 +19,30 @@ interface Part {
 
 /**
  * A batch that the server does not take as a whole, because of a bad line in it or because it is too large. Sent in
- * parts, the largest first, until every line is stored or refused by itself; when that takes too many requests, what is
- * left is given up. Lines that were stored before are stored again with the same values, which changes nothing.
+ * parts, the largest first, until every line is stored or refused by itself; when that takes too many requests, the
+ * parts that are refused are given up. Lines that were stored before are stored again with the same values, which changes
+ * nothing.
  */
 export class Bisection {
   readonly #lines: Uint8Array;
   /** Where each line begins, and where the last one ends. */
   readonly #offsets: readonly number[];
   #parts: Part[];
-  #requests = 0;
+  #splits = 0;
   #rejectedLines = 0;
   #example = "";
 
-  private constructor(lines: Uint8Array, partLines: number) {
+  private constructor(lines: Uint8Array, limits: BatchLimits) {
     this.#lines = lines;
     this.#offsets = lineOffsets(lines);
-    this.#parts = chunks({ from: 0, to: this.#offsets.length - 1 }, partLines);
+    this.#parts = partsOf({ lines: this.#offsets.length - 1, bytes: lines }, limits);
   }
 
-  /** The lines of these frames, to be sent in parts of at most `partLines` at first. */
-  static async of(frames: readonly Frame[], partLines: number): Promise<Bisection> {
+  /** The lines of these frames, to be sent in parts within these limits at first. */
+  static async of(frames: readonly Frame[], limits: BatchLimits): Promise<Bisection> {
     const opened = await Promise.allSettled(frames.map(expandFrame));
     const intact = opened.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
-    const bisection = new Bisection(Buffer.concat(intact), partLines);
+    const bisection = new Bisection(Buffer.concat(intact), limits);
     for (const [index, result] of opened.entries()) {
       if (result.status === "rejected") {
         bisection.#reject(frames[index]?.lines ?? 0, `damaged in the buffer: ${messageOf(result.reason)}`);
@@ -63,11 +67,6 @@ export class Bisection {
   async run(send: (body: Uint8Array, lines: number) => Promise<Outcome>): Promise<Outcome | undefined> {
     for (let part = this.#largest(); part !== undefined; part = this.#largest()) {
       const lines = part.to - part.from;
-      if (this.#requests >= MAX_REQUESTS) {
-        this.#reject(lines, `given up after ${MAX_REQUESTS} requests: ${this.#text(part)}`);
-        this.#parts = this.#parts.filter((other) => other !== part);
-        continue;
-      }
       const outcome = await send(await compressLines(this.#bytes(part)), lines);
       if (outcome.kind === "retry" || outcome.kind === "misconfigured") return outcome;
       this.#parts = this.#parts.filter((other) => other !== part);
@@ -78,12 +77,26 @@ export class Bisection {
 
   #decide(part: Part, outcome: Outcome): void {
     const lines = part.to - part.from;
-    // Only the search for bad lines has a bound: a small limit of the server must not cost good ones.
-    if (outcome.kind !== "tooLarge") this.#requests++;
-    if (outcome.kind === "partial") this.#reject(Math.min(lines, outcome.rejectedLines), outcome.detail);
-    if (outcome.kind !== "refused" && outcome.kind !== "tooLarge") return;
-    if (lines > 1) this.#parts.push(...chunks(part, Math.ceil(lines / 2)));
-    else this.#reject(1, `${outcome.detail}: ${this.#text(part)}`);
+    switch (outcome.kind) {
+      case "partial":
+        this.#reject(Math.min(lines, outcome.rejectedLines), outcome.detail);
+        break;
+      case "tooLarge":
+        // Only the search for bad lines has a bound: a small limit of the server must not cost good ones.
+        if (lines > 1) this.#split(part);
+        else this.#reject(1, `${outcome.detail}: ${this.#text(part)}`);
+        break;
+      case "refused":
+        if (lines > 1 && this.#splits++ < MAX_SPLITS) this.#split(part);
+        else this.#reject(lines, `${outcome.detail}: ${this.#text(part)}`);
+        break;
+      default:
+    }
+  }
+
+  #split({ from, to }: Part): void {
+    const middle = Math.ceil((from + to) / 2);
+    this.#parts.push({ from, to: middle }, { from: middle, to });
   }
 
   #largest(): Part | undefined {
@@ -120,8 +133,11 @@ function lineOffsets(lines: Uint8Array): number[] {
   return offsets;
 }
 
-function chunks({ from, to }: Part, size: number): Part[] {
-  const parts: Part[] = [];
-  for (let start = from; start < to; start += size) parts.push({ from: start, to: Math.min(start + size, to) });
-  return parts;
+function partsOf(batch: LineBatch, limits: BatchLimits): Part[] {
+  let from = 0;
+  return splitBatch(batch, limits).flatMap(({ lines }) => {
+    const part = { from, to: from + lines };
+    from = part.to;
+    return lines > 0 ? [part] : [];
+  });
 }

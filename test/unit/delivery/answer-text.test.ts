@@ -1,0 +1,68 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { countRefused, readServerMessage } from "../../../src/delivery/answer-text.ts";
+
+test("the message is found in what each server answers", () => {
+  const cases: [body: string, text: string][] = [
+    [`{"error":"database not found"}\n`, "database not found"],
+    [`{"code":"invalid","message":"bad line"}`, "bad line"],
+    [`{"error":"","message":"bad line"}`, "bad line"],
+    [`{"code":7}`, `{"code":7}`],
+    [`{"error":{"nested":true}}`, `{"error":{"nested":true}}`],
+    ["404 page not found", "404 page not found"],
+    ["", ""],
+    ["null", "null"],
+    [`["error"]`, `["error"]`],
+    ['{"error":"partial write: unable to pa', "partial write: unable to pa"],
+    ['{ "message" : "cut o', "cut o"],
+  ];
+  for (const [body, text] of cases) assert.equal(readServerMessage(body).text, text, body);
+});
+
+test("the head ends where words of a line may begin", () => {
+  const head = (message: string): string => readServerMessage(JSON.stringify({ error: message })).head;
+  assert.equal(head("unable to parse 'm,a=partial\\ write x=1': bad"), "unable to parse ");
+  assert.equal(head('field "up" is of another type'), "field ");
+  assert.equal(head("points beyond retention policy"), "points beyond retention policy");
+});
+
+test("the lines that InfluxDB 3 lists are read, and what is no entry is passed over", () => {
+  const data = [
+    { original_line: "vm a", line_number: 3, error_message: "no field" },
+    { line_number: 4, error_message: "no name" },
+    { original_line: "vm b" },
+    { original_line: "vm c", error_message: 7 },
+    null,
+    "text",
+  ];
+  assert.deepEqual(readServerMessage(JSON.stringify({ error: "partial", data })).listed, [
+    { line: "vm a", reason: "no field" },
+    { line: "", reason: "no name" },
+  ]);
+  assert.deepEqual(readServerMessage(`{"error":"partial","data":{"error_message":"x"}}`).listed, []);
+});
+
+test("as many lines count as refused as the server names in one way or another", () => {
+  const count = (body: string): number => countRefused(readServerMessage(body));
+  assert.equal(count("partial write: points beyond retention policy dropped=17"), 17);
+  assert.equal(count("partial write: unable to parse 'a': x\nunable to parse 'b': x dropped=0"), 2);
+  assert.equal(count("partial write"), 1);
+  const data = Array.from({ length: 5 }, () => ({ error_message: "bad" }));
+  assert.equal(count(JSON.stringify({ error: "partial", data })), 5);
+});
+
+test("a number in a refused line is not the server's count", () => {
+  const body = "partial write: unable to parse 'vm,name=dropped=4711 x=': missing field value dropped=0";
+  assert.equal(countRefused(readServerMessage(body)), 1);
+});
+
+test("no answer is too strange to be read", () => {
+  fc.assert(
+    fc.property(fc.oneof(fc.string({ unit: "binary" }), fc.json()), (body) => {
+      const message = readServerMessage(body);
+      assert.ok(message.text.startsWith(message.head));
+      assert.ok(countRefused(message) >= 1);
+    }),
+  );
+});

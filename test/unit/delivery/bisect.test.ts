@@ -1,0 +1,187 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { Bisection } from "../../../src/delivery/bisect.ts";
+import type { Outcome } from "../../../src/delivery/outcome.ts";
+import { compressLines } from "../../../src/spool/frame-payload.ts";
+import type { Frame, LineBatch } from "../../../src/spool/spool.ts";
+import { batchFrom, goodLine } from "../../support/delivery.ts";
+import { linesOf } from "../../support/fake-influx.ts";
+
+const UNLIMITED = { maxLines: 1_000_000, maxBytes: 1 << 30 };
+const REFUSED: Outcome = { kind: "refused", detail: "HTTP 400 bad" };
+const TOO_LARGE: Outcome = { kind: "tooLarge", detail: "HTTP 413" };
+
+async function frameOf({ lines, bytes }: LineBatch): Promise<Frame> {
+  return { sequence: 0n, lines, rawBytes: bytes.length, createdAtMs: 0, payload: await compressLines(bytes) };
+}
+
+/** Stores a request whole, or says why not. */
+class Server {
+  readonly stored: string[] = [];
+  readonly requests: number[] = [];
+  refuses: (lines: readonly string[]) => Outcome | undefined;
+
+  constructor(refuses: Server["refuses"] = () => undefined) {
+    this.refuses = refuses;
+  }
+
+  readonly send = (body: Uint8Array, count: number): Promise<Outcome> => {
+    const lines = linesOf(body);
+    assert.equal(lines.length, count);
+    this.requests.push(count);
+    const refusal = this.refuses(lines);
+    if (refusal === undefined) this.stored.push(...lines);
+    return Promise.resolve(refusal ?? { kind: "delivered" });
+  };
+}
+
+function numbered(count: number): string[] {
+  return Array.from({ length: count }, (_, index) => goodLine(index));
+}
+
+function anyOf(bad: ReadonlySet<string>): Server["refuses"] {
+  return (lines) => (lines.some((line) => bad.has(line)) ? REFUSED : undefined);
+}
+
+async function search(lines: readonly string[], limits = UNLIMITED): Promise<Bisection> {
+  return Bisection.of([await frameOf(batchFrom(lines))], limits);
+}
+
+test("every good line is stored once and exactly the bad ones are rejected, wherever they are", async () => {
+  // Three bad lines among 500 take 24 splits at most, which is within the bound.
+  const size = fc.integer({ min: 1, max: 500 });
+  const places = fc.array(fc.double({ min: 0, max: 0.9999, noNaN: true }), { maxLength: 3 });
+  await fc.assert(
+    fc.asyncProperty(size, places, fc.integer({ min: 30, max: 500 }), async (count, bads, maxLines) => {
+      const lines = numbered(count);
+      const bad = new Set(bads.map((place) => lines[Math.floor(place * count)] ?? ""));
+      const server = new Server(anyOf(bad));
+      const bisection = await search(lines, { ...UNLIMITED, maxLines });
+      assert.equal(await bisection.run(server.send), undefined);
+      assert.deepEqual([...server.stored].sort(), lines.filter((line) => !bad.has(line)).sort());
+      assert.equal(bisection.rejectedLines, bad.size);
+    }),
+    { examples: [[500, [0, 0.4, 0.8], 500]] },
+  );
+});
+
+test("with any number of bad lines the requests are bounded, and no line is neither stored nor rejected", async () => {
+  const share = fc.double({ min: 0, max: 1, noNaN: true });
+  await fc.assert(
+    fc.asyncProperty(
+      fc.integer({ min: 1, max: 500 }),
+      share,
+      fc.infiniteStream(share),
+      async (count, badness, dice) => {
+        const lines = numbered(count);
+        const bad = new Set(lines.filter(() => Number(dice.next().value) < badness));
+        const server = new Server(anyOf(bad));
+        const bisection = await search(lines);
+        await bisection.run(server.send);
+        assert.ok(server.requests.length <= 1 + 2 * 32, `${server.requests.length} requests`);
+        assert.equal(server.stored.length + bisection.rejectedLines, count);
+        assert.ok(server.stored.every((line) => !bad.has(line)));
+        assert.ok(bisection.rejectedLines >= bad.size);
+      },
+    ),
+  );
+});
+
+test("when the bound is reached, parts that the server would take are still sent", async () => {
+  const lines = numbered(4_096);
+  // Twenty bad lines in the first half.
+  const bad = new Set(Array.from({ length: 20 }, (_, index) => lines[index * 100] ?? ""));
+  const server = new Server(anyOf(bad));
+  const bisection = await search(lines);
+  await bisection.run(server.send);
+  assert.ok(server.stored.length >= 2_048, `${server.stored.length} stored`);
+  assert.equal(server.stored.length + bisection.rejectedLines, 4_096);
+});
+
+test("a limit of the target on lines or bytes costs no good line, however many parts it takes", async () => {
+  const lines = numbered(1_000);
+  for (const limits of [
+    { ...UNLIMITED, maxLines: 3 },
+    { ...UNLIMITED, maxBytes: 500 },
+  ]) {
+    const server = new Server();
+    const bisection = await search(lines, limits);
+    await bisection.run(server.send);
+    assert.deepEqual(server.stored, lines);
+    assert.equal(bisection.rejectedLines, 0);
+    assert.ok(server.requests.length > 100);
+  }
+});
+
+test("a small limit of the server costs no good line, only lines that are too large by themselves", async () => {
+  const lines = numbered(700);
+  const long = lines.with(123, `${"x".repeat(400)} up=true`);
+  const server = new Server((part) => (part.join("\n").length > 300 ? TOO_LARGE : undefined));
+  const bisection = await search(long);
+  await bisection.run(server.send);
+  assert.deepEqual([...server.stored].sort(), lines.toSpliced(123, 1).sort());
+  assert.equal(bisection.rejectedLines, 1);
+  assert.match(bisection.example, /^HTTP 413: x{200}\.\.\.$/);
+});
+
+test("an outcome that says nothing of the lines interrupts, and the search goes on where it was", async () => {
+  const lines = numbered(64);
+  const bad = new Set([lines[20] ?? ""]);
+  const interruptions: Outcome[] = [
+    { kind: "retry", reason: "TargetUnreachable", detail: "503" },
+    { kind: "misconfigured", reason: "TargetUnauthorized", detail: "401" },
+  ];
+  const server = new Server(anyOf(bad));
+  const undisturbed = new Server(anyOf(bad));
+  const bisection = await search(lines);
+  const found: (Outcome | undefined)[] = [];
+  for (const interruption of interruptions) {
+    let left = 3;
+    found.push(
+      await bisection.run((body, count) => (left-- > 0 ? server.send(body, count) : Promise.resolve(interruption))),
+    );
+  }
+  assert.equal(await bisection.run(server.send), undefined);
+  await (await search(lines)).run(undisturbed.send);
+  assert.deepEqual(found, interruptions);
+  assert.deepEqual(server.requests, undisturbed.requests);
+  assert.equal(bisection.rejectedLines, 1);
+});
+
+test("a part that is stored in part counts its refused lines, never more than it has", async () => {
+  const bisection = await search(numbered(10), { ...UNLIMITED, maxLines: 5 });
+  const counts = [2, 9];
+  await bisection.run(() =>
+    Promise.resolve({ kind: "partial", rejectedLines: counts.shift() ?? 0, detail: "field type conflict" }),
+  );
+  assert.equal(bisection.rejectedLines, 2 + 5);
+  assert.equal(bisection.example, "field type conflict");
+});
+
+test("the example is the first refused line and why", async () => {
+  const lines = numbered(9);
+  const bisection = await search(lines);
+  await bisection.run(new Server(anyOf(new Set([lines[7] ?? ""]))).send);
+  assert.equal(bisection.example, `HTTP 400 bad: ${goodLine(7)}`);
+});
+
+test("a damaged frame is rejected with a reason, and the others are sent", async () => {
+  const [first, second] = [numbered(3), numbered(8).slice(3)];
+  const damaged = { ...(await frameOf(batchFrom(first))), payload: Buffer.from("damaged") };
+  const bisection = await Bisection.of([damaged, await frameOf(batchFrom(second))], UNLIMITED);
+  const server = new Server(anyOf(new Set([goodLine(7)])));
+  assert.equal(await bisection.run(server.send), undefined);
+  assert.deepEqual([...server.stored].sort(), second.slice(0, 4));
+  assert.equal(bisection.rejectedLines, 3 + 1);
+  // Of several reasons the first stays.
+  assert.match(bisection.example, /^damaged in the buffer: /);
+});
+
+test("frames that are all damaged leave nothing to send", async () => {
+  const damaged = { ...(await frameOf(batchFrom(numbered(3)))), payload: Buffer.from("damaged") };
+  const bisection = await Bisection.of([damaged], UNLIMITED);
+  const server = new Server();
+  assert.equal(await bisection.run(server.send), undefined);
+  assert.deepEqual([server.requests, bisection.rejectedLines], [[], 3]);
+});

@@ -1,0 +1,229 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { TargetSettings } from "../../../src/delivery/target.ts";
+import { goodLine, targetSettings } from "../../support/delivery.ts";
+import { hanging, MemoryTarget, taken } from "../../support/memory-target.ts";
+import { CAPS, SenderBench } from "../../support/sender-bench.ts";
+
+const never = new AbortController().signal;
+
+function flush(change: Partial<TargetSettings["flush"]>): Partial<TargetSettings> {
+  return { flush: { ...targetSettings().flush, ...change } };
+}
+
+test("lines wait for others to share a request, for the flush interval since the request before", async () => {
+  await using bench = new SenderBench(flush({ intervalMs: 1_000 }));
+  await bench.append(1);
+  assert.deepEqual(bench.requests, [1]);
+  await bench.clock.advance(300);
+  await bench.append(2);
+  await bench.append(3);
+  await bench.clock.advance(699);
+  assert.deepEqual(bench.requests, [1]);
+  await bench.clock.advance(1);
+  assert.deepEqual(bench.requests, [1, 5]);
+});
+
+test("lines that fill a request do not wait", async () => {
+  await using bench = new SenderBench(flush({ intervalMs: 60_000, maxLines: 5 }));
+  await bench.append(1);
+  await bench.append(5);
+  assert.deepEqual(bench.requests, [1, 5]);
+});
+
+test("a drain does not wait for more lines", async () => {
+  await using bench = new SenderBench(flush({ intervalMs: 60_000 }));
+  await bench.append(1);
+  await bench.append(2);
+  assert.deepEqual(bench.requests, [1]);
+  assert.equal(await bench.sender.drain(never), true);
+  assert.deepEqual(bench.requests, [1, 2]);
+});
+
+test("a request has as many frames as its limits allow, in order", async () => {
+  await using bench = new SenderBench(flush({ maxLines: 8 }));
+  bench.target.answer = () => ({ status: 503, body: "" });
+  await bench.append(4, 4, 4);
+  bench.target.answer = taken;
+  assert.equal(await bench.sender.drain(never), true);
+  assert.deepEqual(bench.requests.slice(-2), [8, 4]);
+  assert.deepEqual(
+    bench.target.stored,
+    [0, 1, 2].flatMap((frame) => [0, 1, 2, 3].map((line) => goodLine(frame * 10_000 + line))),
+  );
+});
+
+test("a backlog is sent at the pace of the settings, and a drain does not keep to it", async () => {
+  await using bench = new SenderBench({ ...flush({ maxLines: 10 }), maxDrainLinesPerSecond: 10 });
+  bench.target.answer = () => ({ status: 503, body: "" });
+  await bench.append(10, 10, 10, 10, 10);
+  bench.target.answer = taken;
+  bench.sender.update({ ...bench.settings });
+  await bench.clock.advance(0);
+  for (const stored of [10, 20, 30]) {
+    assert.equal(bench.target.stored.length, stored);
+    await bench.clock.advance(999);
+    assert.equal(bench.target.stored.length, stored);
+    await bench.clock.advance(1);
+  }
+  assert.equal(await bench.sender.drain(never), true);
+  assert.equal(bench.target.stored.length, 50);
+});
+
+test("the wait after a failure doubles up to a minute, and begins anew after an answer", async () => {
+  await using bench = new SenderBench();
+  const at: number[] = [];
+  bench.target.answer = () => {
+    at.push(bench.clock.monotonic());
+    return { failure: "connect ECONNREFUSED" };
+  };
+  await bench.append(1);
+  await bench.clock.advance(300_000);
+  const waits = at.slice(1).map((time, index) => time - (at[index] ?? 0));
+  assert.deepEqual(waits.slice(0, 9), [500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]);
+  bench.target.answer = taken;
+  await bench.clock.advance(60_000);
+  assert.equal(bench.sender.state.consecutiveFailures, 0);
+  bench.target.answer = () => ({ status: 503, body: "" });
+  await bench.append(1);
+  const requests = bench.requests.length;
+  await bench.clock.advance(1_500);
+  assert.equal(bench.requests.length, requests + 2);
+});
+
+test("new settings are used at once, on a connection of their own, but do not cut off a request", async () => {
+  await using bench = new SenderBench();
+  const answer = Promise.withResolvers<ReturnType<typeof taken>>();
+  bench.target.answer = () => answer.promise;
+  await bench.append(1);
+  await bench.append(2);
+  const renewed = { ...bench.settings, url: "http://127.0.0.1:2" };
+  bench.sender.update(renewed);
+  await bench.clock.advance(10_000);
+  assert.deepEqual([bench.requests, bench.target.connections.length, bench.target.closed], [[1], 1, 0]);
+  bench.target.answer = taken;
+  answer.resolve(taken());
+  await bench.clock.advance(0);
+  assert.deepEqual([bench.requests, bench.target.closed], [[1, 2], 1]);
+  assert.equal(bench.target.connections.at(-1), renewed);
+});
+
+test("new settings end a backoff", async () => {
+  await using bench = new SenderBench();
+  bench.target.answer = () => ({ status: 503, body: "", retryAfter: "600" });
+  await bench.append(1);
+  bench.target.answer = taken;
+  bench.sender.update({ ...bench.settings });
+  await bench.clock.advance(bench.settings.flush.intervalMs);
+  assert.equal(bench.target.stored.length, 1);
+});
+
+test("new limits hold at once", async () => {
+  await using bench = new SenderBench();
+  bench.sender.update({ ...bench.settings, ...flush({ maxLines: 7 }) });
+  assert.equal(bench.sender.state.batchLines, 7);
+  await bench.append(7, 7);
+  assert.deepEqual(bench.requests, [7, 7]);
+});
+
+test("a server that claims to have refused more lines than it got has refused those it got", async () => {
+  await using bench = new SenderBench();
+  bench.target.answer = () => ({ status: 422, body: '{"message":"partial write: beyond retention dropped=999"}' });
+  await bench.append(3);
+  const { deliveredLines, rejectedLines } = bench.sender.state;
+  assert.deepEqual([deliveredLines, rejectedLines], [0, 3]);
+  assert.deepEqual(bench.log.of("rejected"), ["main rejected 3: HTTP 422 partial write: beyond retention dropped=999"]);
+});
+
+test("a request of a few lines at most, as set, costs no line of a larger frame", async () => {
+  await using bench = new SenderBench(flush({ maxLines: 3 }));
+  await bench.append(1_000);
+  assert.equal(await bench.sender.drain(never), true);
+  assert.equal(bench.target.stored.length, 1_000);
+  assert.equal(bench.sender.state.rejectedLines, 0);
+  assert.equal(Math.max(...bench.requests), 3);
+});
+
+test("a request is no larger than set, though a frame is", async () => {
+  await using bench = new SenderBench(flush({ maxBytes: 16 << 10 }));
+  await bench.append(1_000);
+  assert.equal(await bench.sender.drain(never), true);
+  assert.equal(bench.target.stored.length, 1_000);
+  const sizes = bench.target.requests.map((lines) => Buffer.byteLength(lines.join("\n")) + 1);
+  assert.ok(sizes.length > 1 && Math.max(...sizes) <= 16 << 10, sizes.join(" "));
+});
+
+test("after a 413 the requests grow back, also when every frame is larger than they may be", async () => {
+  await using bench = new SenderBench(flush({ maxLines: 100 }));
+  const answers = [{ status: 413, body: "" }];
+  bench.target.answer = () => answers.shift() ?? taken();
+  for (let round = 0; round < 10; round++) {
+    await bench.append(100);
+    assert.equal(await bench.sender.drain(never), true);
+  }
+  assert.deepEqual(bench.requests.slice(0, 3), [100, 50, 50]);
+  assert.equal(bench.requests.at(-1), 100);
+  assert.equal(bench.target.stored.length, 1_000);
+});
+
+test("a fault that nobody planned is reported, and the target is tried again", async () => {
+  const target = new MemoryTarget();
+  let faults = 2;
+  await using bench = new SenderBench({}, (settings) => {
+    if (faults-- > 0) throw new Error("nobody planned this");
+    return target.transport(settings);
+  });
+  await bench.append(1);
+  assert.deepEqual(bench.log.events, ["main failing TargetUnreachable: internal fault: nobody planned this"]);
+  await bench.clock.advance(1_500);
+  assert.equal(target.stored.length, 1);
+});
+
+test("lines that grew too old in an outage are counted, and the rest is delivered", async () => {
+  await using bench = new SenderBench();
+  bench.spool.caps = { ...CAPS, maxAgeMs: 100_000 };
+  bench.target.answer = () => ({ status: 503, body: "" });
+  await bench.append(5);
+  await bench.clock.advance(99_000);
+  await bench.append(2);
+  bench.target.answer = taken;
+  await bench.clock.advance(61_000);
+  const { deliveredLines, droppedLines, state } = bench.sender.state;
+  assert.deepEqual([deliveredLines, droppedLines, state], [2, 5, "Delivering"]);
+  assert.equal(bench.sender.backlog.lines, 0);
+});
+
+test("when all lines have grown too old, nothing is sent", async () => {
+  await using bench = new SenderBench();
+  bench.spool.caps = { ...CAPS, maxAgeMs: 1_000 };
+  bench.target.answer = () => ({ status: 503, body: "", retryAfter: "10" });
+  await bench.append(5);
+  await bench.clock.advance(60_000);
+  assert.deepEqual(bench.requests, [5]);
+  assert.equal(bench.sender.state.droppedLines, 5);
+});
+
+test("an answer for lines that a cap dropped meanwhile takes nothing from the lines behind them", async () => {
+  await using bench = new SenderBench();
+  const answer = Promise.withResolvers<ReturnType<typeof taken>>();
+  bench.target.answer = () => answer.promise;
+  await bench.append(500);
+  await bench.append(1);
+  bench.spool.caps = { ...CAPS, maxBytes: bench.spool.stats.bytes - 1 };
+  bench.target.answer = taken;
+  answer.resolve(taken());
+  assert.equal(await bench.sender.drain(never), true);
+  assert.deepEqual(bench.requests, [500, 1]);
+});
+
+test("a sender that stops cuts off its request, keeps the lines and says nothing", async () => {
+  const bench = new SenderBench();
+  bench.target.answer = hanging;
+  await bench.append(3);
+  await bench.sender.stop();
+  await bench.append(1);
+  assert.deepEqual([bench.requests, bench.target.closed, bench.sender.backlog.lines], [[3], 1, 4]);
+  assert.deepEqual(bench.log.events, []);
+  assert.equal(bench.sender.state.state, "Idle");
+  assert.equal(bench.clock.sleeping, 0);
+});

@@ -1,0 +1,32 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { networkFault } from "../../../src/lib/network-fault.ts";
+
+const REMEDIES = { ECONNREFUSED: "check the url" };
+
+function failure(code: string, message = `connect ${code}`): Error {
+  return Object.assign(new Error(message), { code });
+}
+
+test("a failure with a known code comes with its remedy", () => {
+  assert.deepEqual(networkFault(failure("ECONNREFUSED"), REMEDIES), {
+    code: "ECONNREFUSED",
+    text: "connect ECONNREFUSED (check the url)",
+  });
+});
+
+test("a failure with another code is told as it is", () => {
+  assert.deepEqual(networkFault(failure("EPIPE"), REMEDIES), { code: "EPIPE", text: "connect EPIPE" });
+});
+
+test("of a name with several addresses the first failure is told", () => {
+  const both = new AggregateError([failure("ECONNREFUSED", "connect ::1"), failure("ETIMEDOUT")]);
+  assert.equal(networkFault(both, REMEDIES).text, "connect ::1 (check the url)");
+  assert.equal(networkFault(new AggregateError([]), REMEDIES).text, "the connection failed");
+});
+
+test("there is always something to read, whatever was thrown", () => {
+  assert.deepEqual(networkFault(failure("EPIPE", ""), REMEDIES), { code: "EPIPE", text: "EPIPE" });
+  for (const thrown of [undefined, null, "text", 7, {}, new Error("")])
+    assert.deepEqual(networkFault(thrown, REMEDIES), { code: "", text: "the connection failed" });
+});
