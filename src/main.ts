@@ -11,6 +11,9 @@ import { VERSION } from "./version.ts";
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
 
+// Warnings of Node about bundled packages (the InfluxDB client's url.parse) are of no use to who reads the log.
+process.noDeprecation = true;
+
 const stop = new AbortController();
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
   // The first signal ends in order; Node's default action is back for the second.
