@@ -114,7 +114,7 @@ function option(flags: string, description: string): Option {
   const variable = `KUBEVIRT_TELEMETRY_${made.name().toUpperCase().replaceAll("-", "_")}`;
   const value = process.env[variable];
   // Commander takes a switch as given when its variable exists, whatever it says.
-  const off = false && value === "";
+  const off = value === "" || (made.isBoolean() && (value === "false" || value === "0"));
   return off ? made : made.env(variable);
 }
 

@@ -14,6 +14,7 @@ interface SimulateArguments {
 export async function simulate(
   { socket, domains, nics, disks, seed }: SimulateArguments,
   signal: AbortSignal,
+  print: (line: string) => void,
 ): Promise<number> {
   let server: SimulatorServer;
   try {
@@ -21,7 +22,7 @@ export async function simulate(
   } catch (error) {
     throw new TelemetryError("E_SIMULATOR", `cannot serve on ${socket}: ${messageOf(error)}`, { cause: error });
   }
-  process.stdout.write(`${domains} domains with ${nics} NICs and ${disks} disks each on ${socket}; end with Ctrl-C\n`);
+  print(`${domains} domains with ${nics} NICs and ${disks} disks each on ${socket}; end with Ctrl-C`);
   if (!signal.aborted)
     await new Promise((resolve) => {
       signal.addEventListener("abort", resolve, { once: true });

@@ -1,4 +1,4 @@
-import { chmod, rm } from "node:fs/promises";
+import { chmod, lstat, rm } from "node:fs/promises";
 import { createConnection, createServer, type Server, type Socket } from "node:net";
 import { encodePacket, PacketAssembler, type PacketHeader } from "../libvirt/packet.ts";
 import { LIMIT, MESSAGE_TYPE, PROGRAM, REMOTE_ERROR, STATUS } from "../libvirt/protocol.ts";
@@ -22,13 +22,13 @@ export class SimulatorServer implements AsyncDisposable {
     });
   }
 
-  /** Replaces a socket that nobody listens on any more; refuses one that somebody does. */
+  /** Replaces a socket that nobody listens on any more; refuses one that somebody does, and any other file. */
   static async start(socketPath: string, host: SimulatedHost): Promise<SimulatorServer> {
     if (Buffer.byteLength(socketPath) > LIMIT.SOCKET_PATH) {
       throw new Error(`${socketPath} is longer than the ${LIMIT.SOCKET_PATH} bytes that a socket's path may have`);
     }
     if (await answers(socketPath)) throw new Error(`${socketPath} is in use by another server`);
-    await rm(socketPath, { force: true });
+    if (await isSocket(socketPath)) await rm(socketPath);
     const simulator = new SimulatorServer(socketPath, host);
     await new Promise<void>((resolve, reject) => {
       simulator.#server.once("error", reject);
@@ -94,6 +94,14 @@ export class SimulatorServer implements AsyncDisposable {
 
 function unknown({ procedure }: PacketHeader): Refusal {
   return new Refusal(REMOTE_ERROR.INTERNAL, `the simulator does not know procedure ${procedure}`);
+}
+
+async function isSocket(file: string): Promise<boolean> {
+  try {
+    return (await lstat(file)).isSocket();
+  } catch {
+    return false;
+  }
 }
 
 function answers(socketPath: string): Promise<boolean> {

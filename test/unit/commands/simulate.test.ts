@@ -1,0 +1,92 @@
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { link, readFile, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import path from "node:path";
+import { test, type TestContext } from "node:test";
+import { simulate } from "../../../src/commands/simulate.ts";
+import { LibvirtClient } from "../../../src/libvirt/client.ts";
+import { temporaryDirectory } from "../../support/temporary-directory.ts";
+
+const SHAPE = { domains: 3, nics: 1, disks: 2, seed: 1 };
+
+function unexpected(line: string): void {
+  assert.fail(`printed ${line}`);
+}
+
+/** A running `simulate`, which says when it serves. */
+async function start(t: TestContext, socket: string) {
+  const ending = new AbortController();
+  const printed = Promise.withResolvers<string>();
+  const exited = simulate({ socket, ...SHAPE }, ending.signal, printed.resolve);
+  t.after(() => {
+    ending.abort();
+    return exited.catch(() => undefined);
+  });
+  // What ends it before it serves is an error of the test.
+  const line = await Promise.race([printed.promise, exited.then((code) => assert.fail(`ended with ${code}`))]);
+  return {
+    line,
+    exited,
+    end: () => {
+      ending.abort();
+    },
+  };
+}
+
+async function socketIn(t: TestContext): Promise<string> {
+  return path.join(await temporaryDirectory(t), "libvirt-sock");
+}
+
+test("domains are served until the signal, and nothing is left behind", async (t) => {
+  const socket = await socketIn(t);
+  const { line, exited, end } = await start(t, socket);
+  assert.equal(line, `3 domains with 1 NICs and 2 disks each on ${socket}; end with Ctrl-C`);
+  using client = await LibvirtClient.open(socket, { deadlineMs: 10_000 });
+  assert.equal((await client.listDomains(0, { deadlineMs: 10_000 })).length, 3);
+  end();
+  assert.equal(await exited, 0);
+  assert.equal(existsSync(socket), false);
+});
+
+test("a signal that came before ends it at once", async (t) => {
+  const socket = await socketIn(t);
+  assert.equal(await simulate({ socket, ...SHAPE }, AbortSignal.abort(), () => undefined), 0);
+  assert.equal(existsSync(socket), false);
+});
+
+test("a socket that somebody serves is left alone", async (t) => {
+  const socket = await socketIn(t);
+  await start(t, socket);
+  await assert.rejects(simulate({ socket, ...SHAPE }, AbortSignal.abort(), unexpected), {
+    code: "E_SIMULATOR",
+    message: `cannot serve on ${socket}: ${socket} is in use by another server`,
+  });
+  using client = await LibvirtClient.open(socket, { deadlineMs: 10_000 });
+  assert.ok(client.isOpen);
+});
+
+test("a socket that nobody serves any more is replaced", async (t) => {
+  const socket = await socketIn(t);
+  const gone = createServer();
+  await new Promise<void>((resolve) => gone.listen(`${socket}.new`, resolve));
+  // A server that is closed takes its own path away, but not another name of it.
+  await link(`${socket}.new`, socket);
+  await new Promise((resolve) => gone.close(resolve));
+  assert.ok(existsSync(socket));
+  const { line } = await start(t, socket);
+  assert.match(line, /^3 domains/);
+});
+
+test("a file that is no socket is not deleted", async (t) => {
+  const socket = await socketIn(t);
+  await writeFile(socket, "somebody's work");
+  await assert.rejects(simulate({ socket, ...SHAPE }, AbortSignal.abort(), unexpected), { code: "E_SIMULATOR" });
+  assert.equal(await readFile(socket, "utf8"), "somebody's work");
+});
+
+test("a path that cannot be a socket is said to be so", async (t) => {
+  const dir = await temporaryDirectory(t);
+  for (const socket of [path.join(dir, "x".repeat(108)), path.join(dir, "absent", "sock"), dir])
+    await assert.rejects(simulate({ socket, ...SHAPE }, AbortSignal.abort(), unexpected), { code: "E_SIMULATOR" });
+});
