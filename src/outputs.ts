@@ -1,5 +1,6 @@
-import type { DomainSample } from "./collection/domain-sample.ts";
+import type { DomainIdentity, DomainSample } from "./collection/domain-sample.ts";
 import type { EffectiveConfig, EffectiveTarget } from "./config/resolve.ts";
+import { matchesVm } from "./config/selectors.ts";
 import { Sender, type SenderOptions } from "./delivery/sender.ts";
 import { newLineCounters } from "./measurement/counters.ts";
 import { Encoder, type MissingListener } from "./measurement/encoder.ts";
@@ -23,8 +24,11 @@ export class Outputs {
   readonly #options: OutputOptions;
   readonly #spool: MemorySpool;
   readonly #senders = new Map<string, Sender>();
-  /** Every family is in one of them, so that a line is encoded, compressed and kept once for all who want it. */
-  #streams: readonly Stream[] = [];
+  #config: EffectiveConfig | undefined;
+  /** Names of the targets that want a VM -> streams, of which each family is in one: a line is made and kept once. */
+  #audiences = new Map<string, readonly Stream[]>();
+  // A domain keeps its identity object from cycle to cycle, so its targets are found once in its life.
+  #audienceOf = new WeakMap<DomainIdentity, readonly Stream[]>();
 
   constructor(options: OutputOptions) {
     this.#options = options;
@@ -45,7 +49,9 @@ export class Outputs {
    */
   async apply(config: EffectiveConfig): Promise<void> {
     const flushed = this.flush();
-    this.#streams = this.#streamsOf(config);
+    this.#config = config;
+    this.#audiences = new Map();
+    this.#audienceOf = new WeakMap();
     await flushed;
     const wanted = new Set(config.targets.map(({ name }) => name));
     for (const [name, sender] of this.#senders) {
@@ -61,12 +67,14 @@ export class Outputs {
 
   /** Encodes a sample for all who want it. */
   add(sample: DomainSample): void {
-    for (const { encoder } of this.#streams) encoder.add(sample);
+    for (const { encoder } of this.#streamsFor(sample.identity)) encoder.add(sample);
   }
 
   /** Hands what was encoded to the spool; returns how many lines, counted once however many targets get them. */
   async flush(): Promise<number> {
-    const batches = this.#streams.map(({ encoder, targets }) => ({ batch: encoder.take(), targets }));
+    const batches = [...this.#audiences.values()]
+      .flat()
+      .map(({ encoder, targets }) => ({ batch: encoder.take(), targets }));
     await Promise.all(batches.map(({ batch, targets }) => this.#spool.append(batch, targets)));
     return batches.reduce((sum, { batch }) => sum + batch.lines, 0);
   }
@@ -81,13 +89,28 @@ export class Outputs {
     await Promise.all(this.senders.map((sender) => sender.stop()));
   }
 
-  #streamsOf({ families, targets, onMissing, measurementPrefix, staticTags }: EffectiveConfig): readonly Stream[] {
+  #streamsFor(identity: DomainIdentity): readonly Stream[] {
+    const known = this.#audienceOf.get(identity);
+    if (known !== undefined || this.#config === undefined) return known ?? [];
+    const { namespace = "", labels = {} } = identity;
+    const targets = this.#config.targets.filter(({ vms }) => matchesVm(vms, namespace, labels));
+    // Names of targets hold no comma.
+    const key = targets.map(({ name }) => name).join(",");
+    const streams = this.#audiences.get(key) ?? this.#streamsOf(this.#config, targets);
+    this.#audiences.set(key, streams);
+    this.#audienceOf.set(identity, streams);
+    return streams;
+  }
+
+  #streamsOf(
+    { families, onMissing, measurementPrefix, staticTags }: EffectiveConfig,
+    targets: readonly EffectiveTarget[],
+  ): readonly Stream[] {
     const { node, onMissing: listener } = this.#options;
     const wanting = families.map((family) => ({
       family,
       targets: targets.filter((target) => target.families.includes(family)).map(({ name }) => name),
     }));
-    // Names of targets hold no comma.
     return [...Map.groupBy(wanting, ({ targets }) => targets.join(",")).values()].flatMap((group) => {
       const names = group[0]?.targets ?? [];
       if (names.length === 0) return [];

@@ -89,6 +89,24 @@ test("every target gets the lines of its families", async () => {
   assert.deepEqual(bench.stored("b"), ["web vm_metrics", "web vm_features"]);
 });
 
+test("every target gets the VMs of its namespaces and labels, and none of the others", async () => {
+  await using bench = new Bench();
+  const config = configOf({ a: ["Metrics"], b: ["Metrics"] });
+  const narrow = { namespaces: { include: ["team-*"] }, vmSelector: { matchLabels: { tier: "front" } } };
+  const targets = config.targets.map((target) => (target.name === "b" ? { ...target, vms: narrow } : target));
+  await bench.outputs.apply({ ...config, targets });
+  const add = (name: string, namespace: string, labels: Readonly<Record<string, string>>): void => {
+    bench.outputs.add(named(name, { identity: { id: 1, uuid: name, name, namespace, labels } }));
+  };
+  add("one", "team-a", { tier: "front" });
+  add("two", "team-a", { tier: "back" });
+  add("three", "shop", { tier: "front" });
+  assert.equal(await bench.outputs.flush(), 3);
+  assert.equal(await bench.outputs.drain(never), true);
+  assert.deepEqual(bench.stored("a").sort(), ["one vm_metrics", "three vm_metrics", "two vm_metrics"]);
+  assert.deepEqual(bench.stored("b"), ["one vm_metrics"]);
+});
+
 test("a line is counted once, however many targets get it", async () => {
   await using bench = new Bench();
   const counts: number[] = [];
