@@ -2,7 +2,7 @@ import type { OutgoingHttpHeaders } from "node:http2";
 import type { KubeAnswer } from "./answer.ts";
 import { Connection, type ConnectionOptions, type Session } from "./connection.ts";
 import { Deadline } from "./deadline.ts";
-import { chunksOf, exchange, type Exchange } from "./exchange.ts";
+import { chunksOf, exchange, UNPROCESSED, type Exchange } from "./exchange.ts";
 import { KubeError } from "./kube-error.ts";
 import { LineSplitter } from "./line-splitter.ts";
 
@@ -90,15 +90,25 @@ export class KubeApi implements KubeClient, AsyncDisposable {
 
   /** A token that is refused is read again once: it may have been replaced since. */
   async #send(request: KubeRequest, signal: AbortSignal): Promise<Exchange> {
-    const session = await this.#connection.session();
-    const answer = await this.#attempt(session, request, signal);
+    const { answer, session } = await this.#deliver(request, signal);
     if (answer.status !== 401) return answer;
     answer.stream.destroy();
     await this.#connection.renewAccess(session);
-    return this.#attempt(await this.#connection.session(), request, signal);
+    return (await this.#deliver(request, signal)).answer;
   }
 
-  async #attempt({ http2, access }: Session, request: KubeRequest, signal: AbortSignal): Promise<Exchange> {
+  /** A server that leaves may refuse to look at a request that crosses its goodbye: another connection takes it. */
+  async #deliver(request: KubeRequest, signal: AbortSignal) {
+    for (let last = false; ; last = true) {
+      const session = await this.#connection.session();
+      const answer = await this.#attempt(session, request, signal);
+      if (answer !== UNPROCESSED) return { answer, session };
+      this.#connection.leave(session);
+      if (last) throw new KubeError("E_KUBE_CLOSED", "the API server does not look at requests");
+    }
+  }
+
+  async #attempt({ http2, access }: Session, request: KubeRequest, signal: AbortSignal) {
     const headers: OutgoingHttpHeaders = {
       ":method": request.method ?? "GET",
       ":path": pathOf(access.server, request),
@@ -109,7 +119,7 @@ export class KubeApi implements KubeClient, AsyncDisposable {
     };
     const body = request.body === undefined ? undefined : JSON.stringify(request.body);
     const answer = await exchange(http2, headers, body, signal);
-    this.#connection.answered();
+    if (answer !== UNPROCESSED) this.#connection.answered();
     return answer;
   }
 }

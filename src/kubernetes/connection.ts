@@ -42,6 +42,7 @@ export class Connection {
   readonly #open = new Set<ClientHttp2Session>();
   #current: Session | undefined;
   #opening: Promise<Session> | undefined;
+  #renewing: Promise<void> | undefined;
   /** Connections since the last answer of a server. */
   #attempts = 0;
   #down = false;
@@ -73,10 +74,15 @@ export class Connection {
   async renewAccess(session: Session): Promise<void> {
     // Another request has been here already.
     if (this.#current !== session) return;
-    const access = await this.#options.readAccess();
-    if (this.#current !== session) return;
-    if (sameConnection(access, session.access)) this.#current = { http2: session.http2, access };
-    else void this.#leave(session.http2);
+    this.#renewing ??= this.#renew(session).finally(() => {
+      this.#renewing = undefined;
+    });
+    await this.#renewing;
+  }
+
+  /** No new request uses this connection. What is open on it may end, but has to move in the end. */
+  leave({ http2 }: Session): void {
+    void this.#leave(http2);
   }
 
   /** Ends all that is open, at once; resolves when the sockets are gone. */
@@ -87,10 +93,17 @@ export class Connection {
         (http2) =>
           new Promise<void>((resolve) => {
             http2.once("close", resolve);
-            http2.destroy();
+            http2.destroy(closed());
           }),
       ),
     );
+  }
+
+  async #renew(session: Session): Promise<void> {
+    const access = await this.#options.readAccess();
+    if (this.#current !== session) return;
+    if (sameConnection(access, session.access)) this.#current = { http2: session.http2, access };
+    else this.leave(session);
   }
 
   async #connect(): Promise<Session> {
@@ -146,11 +159,11 @@ export class Connection {
     });
   }
 
-  /** No new request uses it. What is open on it may end, but has to move in the end. */
   async #leave(http2: ClientHttp2Session): Promise<void> {
     if (this.#current?.http2 === http2) this.#current = undefined;
+    if (http2.closed) return;
     const ended = endOf(http2);
-    if (!http2.closed) http2.close();
+    http2.close();
     await this.#options.clock.sleep(FAREWELL_MS.least + FAREWELL_MS.spread * this.#random(), ended);
     http2.destroy(new KubeError("E_KUBE_CLOSED", "the connection was left: the API server or the credentials changed"));
   }

@@ -8,6 +8,9 @@ export interface Exchange {
   readonly stream: ClientHttp2Stream;
 }
 
+/** What the server has not looked at, because it is leaving or has too much to do; it may be sent again at once. */
+export const UNPROCESSED = Symbol("unprocessed");
+
 /**
  * Sends one request. The signal ends it, also while the body comes.
  * @throws {KubeError}
@@ -17,21 +20,22 @@ export function exchange(
   headers: OutgoingHttpHeaders,
   body: string | undefined,
   signal: AbortSignal,
-): Promise<Exchange> {
+): Promise<Exchange | typeof UNPROCESSED> {
   return new Promise((resolve, reject) => {
     const fail = (error: unknown): void => {
       reject(broken(error));
     };
-    let stream: ClientHttp2Stream;
-    try {
-      stream = http2.request(headers, { endStream: body === undefined, signal });
-    } catch (error) {
-      // The connection ended since it was chosen.
-      fail(error);
+    if (http2.closed || http2.destroyed) {
+      // The connection has ended since it was chosen.
+      resolve(UNPROCESSED);
       return;
     }
+    const stream = http2.request(headers, { endStream: body === undefined, signal });
     // Stays for the life of the stream: nobody may be reading when it fails.
-    stream.on("error", fail);
+    stream.on("error", (error) => {
+      if (stream.rstCode === constants.NGHTTP2_REFUSED_STREAM) resolve(UNPROCESSED);
+      else fail(error);
+    });
     stream.once("close", () => {
       fail(new Error("it ended without an answer"));
     });

@@ -4,6 +4,7 @@ import type { KubeClient } from "./api.ts";
 import { Deadline } from "./deadline.ts";
 import { kubeError, KubeError } from "./kube-error.ts";
 import { asKubeObject, type KubeObject } from "./kube-object.ts";
+import { microTime } from "./micro-time.ts";
 import { resourcePath } from "./resource-path.ts";
 
 export interface LeaseObserver {
@@ -215,8 +216,3 @@ export class LeaderElection {
 }
 
 const PUT = (path: string) => ({ method: "PUT" as const, path });
-
-/** The API takes times of a Lease with exactly six digits behind the second. */
-function microTime(ms: number): string {
-  return new Date(ms).toISOString().replace("Z", "000Z");
-}

@@ -1,0 +1,65 @@
+import assert from "node:assert/strict";
+import { suite, test } from "node:test";
+import { drain, failsWith, KubeBench, THINGS } from "../support/kube-bench.ts";
+import { skipWithoutOpenssl } from "../support/openssl.ts";
+
+const skip = skipWithoutOpenssl("requests to the Kubernetes API");
+const LIST = { path: THINGS };
+
+void suite("requests to the Kubernetes API", { skip }, () => {
+  test("an answer is a value, whatever its status", async () => {
+    await using bench = await KubeBench.start();
+    bench.server.fault = { kind: "status", status: 503, body: "etcd is away", headers: { "retry-after": "3" } };
+    const { status, headers, body } = await bench.api.request(LIST);
+    assert.deepEqual([status, headers["retry-after"], body], [503, "3", "etcd is away"]);
+    assert.ok("status" in (await bench.api.watch({ ...LIST, lifetimeMs: 1_000 })));
+  });
+
+  test("query, body and headers arrive", async () => {
+    await using bench = await KubeBench.start();
+    const query = { labelSelector: "kubevirt.io/nodeName=ä & b", limit: 5 };
+    await bench.api.request({
+      method: "PUT",
+      path: THINGS,
+      query,
+      body: { metadata: { name: "ü" } },
+      contentType: "application/x",
+    });
+    const [request] = bench.server.requests;
+    assert.deepEqual([request?.method, request?.path, request?.query], ["PUT", THINGS, { ...query, limit: "5" }]);
+    const { authorization, "content-type": type, "user-agent": agent } = request?.headers ?? {};
+    assert.deepEqual([authorization, type, agent], ["Bearer a-token", "application/x", "bench"]);
+  });
+
+  test("an API server behind a path is asked there", async () => {
+    await using bench: KubeBench = await KubeBench.start({
+      readAccess: () => bench.access("t", `${bench.server.url}/k8s/clusters/c-1/`),
+    });
+    await bench.api.request(LIST);
+    assert.equal(bench.server.requests[0]?.path, `/k8s/clusters/c-1${THINGS}`);
+  });
+
+  test("what is no JSON, and a body that breaks off, are faults that quote nothing", async () => {
+    await using bench = await KubeBench.start();
+    const body = '{"data":{"password":"hunter2"';
+    bench.server.faults.push({ kind: "bytes", bytes: body, then: "end" });
+    await assert.rejects(bench.api.request(LIST), failsWith("E_KUBE_PROTOCOL", /^(?!.*hunter)/));
+    bench.server.faults.push({ kind: "bytes", bytes: body, then: "resetStream" });
+    await assert.rejects(bench.api.request(LIST), failsWith("E_KUBE_CLOSED", /^(?!.*hunter)/));
+    bench.server.faults.push({ kind: "bytes", bytes: body, then: "end" });
+    const watch = await bench.api.watch({ ...LIST, lifetimeMs: 60_000 });
+    assert.ok("lines" in watch);
+    await assert.rejects(drain(watch), failsWith("E_KUBE_CLOSED", /inside a line/));
+  });
+
+  test("a watch line of more than 8 MiB and an answer of more than 64 MiB are not taken in", async () => {
+    await using bench = await KubeBench.start();
+    bench.server.faults.push({ kind: "bytes", bytes: "x".repeat(8 * 1024 * 1024 + 1), then: "hang" });
+    const watch = await bench.api.watch({ ...LIST, lifetimeMs: 60_000 });
+    assert.ok("lines" in watch);
+    await assert.rejects(drain(watch), failsWith("E_KUBE_PROTOCOL", /a line has more than 8388608 bytes/));
+    bench.server.faults.push({ kind: "bytes", bytes: "x".repeat(64 * 1024 * 1024 + 1), then: "hang" });
+    await assert.rejects(bench.api.request(LIST), failsWith("E_KUBE_PROTOCOL", /an answer has more than/));
+    await bench.until("the streams are gone", () => bench.server.streams.size === 0);
+  });
+});

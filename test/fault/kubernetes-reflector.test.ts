@@ -1,0 +1,225 @@
+import assert from "node:assert/strict";
+import { suite, test } from "node:test";
+import { KubeBench, THINGS } from "../support/kube-bench.ts";
+import { skipWithoutOpenssl } from "../support/openssl.ts";
+
+const skip = skipWithoutOpenssl("the reflector");
+
+/** A synced reflector with an open watch on a server with the things `a` and `b`. */
+async function watching(bench: KubeBench, options: Parameters<KubeBench["reflect"]>[0] = {}) {
+  bench.put("a");
+  bench.put("b");
+  const reflector = bench.reflect(options);
+  assert.equal(await reflector.synced, true);
+  await bench.until("the watch is open", () => bench.server.watches.size === 1);
+  return reflector;
+}
+
+const watchesOf = (bench: KubeBench) => bench.server.requestsOf(THINGS).filter(({ query }) => query["watch"]);
+const listsOf = (bench: KubeBench) => bench.server.requestsOf(THINGS).filter(({ query }) => !query["watch"]);
+
+void suite("a reflector", { skip }, () => {
+  test("holds what is there, and follows what changes", async () => {
+    await using bench = await KubeBench.start();
+    const seen: string[] = [];
+    const reflector = await watching(bench, {
+      onChange: ({ key, before, after }) => seen.push(`${key} ${String(before?.value)} ${String(after?.value)}`),
+    });
+    bench.put("a", "other");
+    bench.put("c");
+    bench.delete("b");
+    await bench.until("all has arrived", () => seen.length === 5);
+    assert.deepEqual(seen, [
+      "default/a undefined a",
+      "default/b undefined b",
+      "default/a a other",
+      "default/c undefined c",
+      "default/b b undefined",
+    ]);
+    assert.deepEqual(
+      [...reflector.objects.values()].map(({ value }) => value),
+      ["other", "c"],
+    );
+    assert.deepEqual(reflector.counters, { lists: 1, watches: 1, reconnects: 0, events: 3, missedFoundByRelist: 0 });
+    assert.deepEqual(bench.events, ["connected", "listed 2, missed 0"]);
+  });
+
+  test("calls a handler when the store is up to date, also with a list", async () => {
+    await using bench = await KubeBench.start();
+    const sizes: number[] = [];
+    let objects: ReadonlyMap<string, unknown> = new Map();
+    const seen = (): void => {
+      sizes.push(objects.size);
+    };
+    bench.put("a");
+    bench.put("b");
+    const reflector = bench.reflect({ onChange: seen });
+    objects = reflector.objects;
+    await bench.until("the watch is open", () => bench.server.watches.size === 1);
+    bench.delete("a");
+    await bench.until("it has arrived", () => sizes.length === 3);
+    assert.deepEqual(sizes, [2, 2, 1]);
+  });
+
+  test("asks for bookmarks, for an end after five to ten minutes, and only for what the selector lets through", async () => {
+    await using bench = await KubeBench.start({ random: () => 0.999 });
+    const labelSelector = "node=here";
+    bench.put("elsewhere", 1, { node: "there" });
+    const reflector = await watching(bench, { query: { labelSelector } });
+    bench.put("mine", 1, { node: "here" });
+    await bench.until("it has arrived", () => reflector.objects.size === 1);
+    bench.put("mine", 1, { node: "there" });
+    await bench.until("it has left", () => reflector.objects.size === 0);
+    const common = { labelSelector, resourceVersion: "1003" };
+    assert.deepEqual(
+      bench.server.requestsOf(THINGS).map(({ query }) => query),
+      [
+        { labelSelector, limit: "500", resourceVersion: "0" },
+        { ...common, watch: "true", allowWatchBookmarks: "true", timeoutSeconds: "599" },
+      ],
+    );
+  });
+
+  test("reads a long list in consistent pages", async () => {
+    await using bench = await KubeBench.start();
+    for (let index = 0; index < 1_201; index++) bench.put(`thing-${index}`);
+    const reflector = bench.reflect({ freshness: "newest" });
+    await reflector.synced;
+    assert.equal(reflector.objects.size, 1_201);
+    const page = { limit: "500" };
+    assert.deepEqual(
+      listsOf(bench).map(({ query }) => query),
+      [page, { ...page, continue: "2201/500" }, { ...page, continue: "2201/1000" }],
+    );
+  });
+
+  test("begins a list anew when its pages are too old", async () => {
+    await using bench = await KubeBench.start();
+    for (let index = 0; index < 600; index++) bench.put(`thing-${index}`);
+    bench.server.faults.push({
+      kind: "status",
+      status: 200,
+      body: { metadata: { resourceVersion: "1", continue: "1/2" }, items: [] },
+    });
+    bench.put("last");
+    bench.server.objects.compact();
+    const reflector = bench.reflect({ freshness: "newest" });
+    await bench.passUntil("it is synced", () => bench.of("listed").length === 1);
+    assert.equal(reflector.objects.size, 601);
+    assert.match(bench.of("interrupted").join(), /^interrupted E_KUBE_REFUSED .* 410 The provided continue parameter/);
+  });
+
+  test("goes on where it was when the server ends the watch in time", async () => {
+    await using bench = await KubeBench.start({ random: () => 0 });
+    const reflector = await watching(bench);
+    bench.server.bookmark();
+    await bench.clock.advance(299_000);
+    bench.server.endWatches();
+    await bench.until("the next watch is open", () => watchesOf(bench).length === 2);
+    bench.put("c");
+    await bench.until("it has arrived", () => reflector.objects.size === 3);
+    assert.deepEqual(bench.events, ["connected", "listed 2, missed 0"]);
+    assert.equal(reflector.counters.reconnects, 0);
+  });
+
+  test("loses nothing when the server is killed and started again", async () => {
+    await using bench = await KubeBench.start();
+    const reflector = await watching(bench);
+    await bench.server.kill();
+    bench.put("c");
+    bench.delete("a");
+    await bench.passUntil("it is noticed", () => bench.of("interrupted").length > 2);
+    assert.equal(reflector.objects.size, 2);
+    await bench.server.listen();
+    await bench.passUntil("all has arrived", () => reflector.counters.events === 2);
+    assert.deepEqual([...reflector.objects.keys()], ["default/b", "default/c"]);
+    assert.equal(listsOf(bench).length, 1);
+    assert.equal(bench.of("resumed").length, 1);
+    assert.equal(bench.of("disconnected").length, 1);
+  });
+
+  const BREAKS: readonly (readonly [string, (bench: KubeBench) => void, RegExp])[] = [
+    [
+      "is reset",
+      ({ server }) => {
+        server.resetConnections();
+      },
+      /E_KUBE_CLOSED .*ECONNRESET/,
+    ],
+    [
+      "is cut without a word",
+      ({ server }) => {
+        server.endConnections();
+      },
+      /E_KUBE_CLOSED .*reset/,
+    ],
+    [
+      "ends before its time",
+      ({ server }) => {
+        server.endWatches();
+      },
+      /E_KUBE_CLOSED .*ended the watch of .* before its time/,
+    ],
+  ];
+  for (const [what, spoil, reason] of BREAKS) {
+    test(`resumes, and counts it, when the watch ${what}`, async () => {
+      await using bench = await KubeBench.start();
+      const reflector = await watching(bench);
+      spoil(bench);
+      bench.put("c");
+      const passed = await bench.passUntil("it has arrived", () => reflector.objects.size === 3);
+      assert.ok(passed <= 2_000, `it took ${passed} ms`);
+      assert.match(bench.of("interrupted").join(), reason);
+      assert.deepEqual([listsOf(bench).length, reflector.counters.reconnects], [1, 1]);
+    });
+  }
+
+  const REFUSALS: readonly (readonly [string, string])[] = [
+    ["an event that is cut off", '{"type":"ADDED","object":{"metadata":{"name":"x"'],
+    ["an event that is no JSON", "<html>\n"],
+    ["an event of an unknown type", '{"type":"NEWS","object":{"metadata":{"name":"x","resourceVersion":"2"}}}\n'],
+    ["an object without a name", '{"type":"ADDED","object":{"metadata":{"resourceVersion":"2"}}}\n'],
+  ];
+  for (const [what, bytes] of REFUSALS) {
+    test(`gets over ${what}`, async () => {
+      await using bench = await KubeBench.start();
+      const reflector = await watching(bench);
+      bench.server.faults.push({ kind: "bytes", bytes, then: "end" });
+      bench.server.resetWatches();
+      bench.put("c");
+      await bench.passUntil("it has arrived", () => reflector.objects.size === 3);
+      assert.match(bench.of("interrupted").at(-1) ?? "", /E_KUBE_(CLOSED|PROTOCOL)/);
+      assert.deepEqual(bench.of("faulted"), []);
+    });
+  }
+
+  test("cuts a watch that the server does not end, and goes on", async () => {
+    await using bench = await KubeBench.start({ random: () => 0 });
+    const reflector = await watching(bench);
+    // The fake sends no bookmark and never ends a watch: this one hangs.
+    await bench.clock.advance(330_000);
+    await bench.until("it is noticed", () => bench.of("interrupted").length === 1);
+    assert.match(bench.events.at(-1) ?? "", /E_KUBE_TIMEOUT the watch .* was not ended by the server within 330000 ms/);
+    bench.put("c");
+    await bench.passUntil("it has arrived", () => reflector.objects.size === 3);
+  });
+
+  test("ends what is open when it is stopped, calls nobody afterwards, and says so to those who wait", async () => {
+    await using bench = await KubeBench.start();
+    let calls = 0;
+    const reflector = await watching(bench, { onChange: () => calls++ });
+    await reflector.stop();
+    bench.put("c");
+    await bench.until("the stream is gone", () => bench.server.streams.size === 0);
+    assert.deepEqual([calls, reflector.objects.size], [2, 2]);
+    bench.server.fault = { kind: "hang" };
+    const waiting = bench.reflect();
+    await bench.until("it asks", () => bench.server.streams.size === 1);
+    await waiting.stop();
+    assert.equal(await waiting.synced, false);
+    await bench.until("the stream is gone", () => bench.server.streams.size === 0);
+    // The connection's own ping is all that is left.
+    assert.equal(bench.clock.sleeping, 1);
+    assert.equal(bench.of("interrupted").length, 0);
+  });
+});
