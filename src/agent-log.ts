@@ -10,7 +10,7 @@ const WARNING_PERIOD_MS = 300_000;
 const SUMMARY_PERIOD_MS = 60_000;
 
 interface EndpointState {
-  up: boolean | undefined;
+  outcome: EndpointCycle["outcome"] | undefined;
   stuck: ReadonlySet<string>;
   domains: ReadonlyMap<string, string>;
 }
@@ -48,17 +48,17 @@ export class AgentLog implements SenderObserver {
 
   endpointCycle(cycle: EndpointCycle): void {
     const { endpoint, outcome, errors } = cycle;
-    const state = this.#endpoints.get(endpoint) ?? { up: undefined, stuck: new Set(), domains: new Map() };
+    const state = this.#endpoints.get(endpoint) ?? { outcome: undefined, stuck: new Set(), domains: new Map() };
     this.#endpoints.set(endpoint, state);
     if (outcome === "skipped") return;
-    const up = outcome === "collected";
+    const { outcome: before } = state;
+    state.outcome = outcome;
     const [error] = errors;
-    if (up && state.up === false) this.#log.info({ endpoint }, "libvirt answers again");
-    if (outcome === "absent" && state.up !== false) this.#log.debug({ endpoint }, "the launcher is not up");
-    else if (!up && state.up !== false)
+    if (outcome === "absent" && before !== "absent") this.#log.debug({ endpoint }, "the launcher is not up");
+    if (outcome === "failed" && before !== "failed")
       this.#log.warn({ endpoint, code: error?.code }, `no statistics from libvirt: ${error?.message ?? ""}`);
-    state.up = up;
-    if (!up) return;
+    if (outcome !== "collected") return;
+    if (before === "failed") this.#log.info({ endpoint }, "libvirt answers again");
     for (const each of errors) {
       if (this.#warnings.allows(`${endpoint} ${each.code} ${each.message}`)) {
         this.#log.warn({ endpoint, code: each.code }, each.message);

@@ -3,9 +3,12 @@ import { Writable } from "node:stream";
 import { test } from "node:test";
 import { pino } from "pino";
 import { AgentLog } from "../../src/agent-log.ts";
+import type { EndpointCycle } from "../../src/collection/endpoint-collector.ts";
+import { TelemetryError } from "../../src/errors.ts";
 import { FakeClock } from "../support/fake-clock.ts";
+import { sample } from "../support/samples.ts";
 
-function fixture() {
+function fixture(level = "debug") {
   const clock = new FakeClock();
   const entries: Record<string, unknown>[] = [];
   const stream = new Writable({
@@ -14,9 +17,191 @@ function fixture() {
       done();
     },
   });
-  const log = new AgentLog(pino({ level: "warn", base: null, timestamp: false }, stream), clock);
-  return { clock, log, entries };
+  const formatters = { level: (label: string) => ({ level: label }) };
+  const log = new AgentLog(pino({ level, base: null, timestamp: false, formatters }, stream), clock);
+  /** What was logged since the last call, as `level message`. */
+  const said = (): string[] => entries.splice(0).map((entry) => `${String(entry["level"])} ${String(entry["msg"])}`);
+  return { clock, log, entries, said };
 }
+
+function cycle(change: Partial<EndpointCycle> = {}): EndpointCycle {
+  return { endpoint: "/run/libvirt", outcome: "collected", samples: [], stuck: [], errors: [], ...change };
+}
+
+function failed(message: string): EndpointCycle {
+  return cycle({ outcome: "failed", errors: [new TelemetryError("E_SOCKET_NOT_FOUND", message)] });
+}
+
+test("an endpoint that fails is told once, and again when it works", () => {
+  const { log, entries, said } = fixture();
+  log.endpointCycle(cycle());
+  assert.deepEqual(said(), []);
+  log.endpointCycle(failed("refused"));
+  assert.deepEqual(entries, [
+    {
+      level: "warn",
+      endpoint: "/run/libvirt",
+      code: "E_SOCKET_NOT_FOUND",
+      msg: "no statistics from libvirt: refused",
+    },
+  ]);
+  said();
+  log.endpointCycle(failed("refused"));
+  log.endpointCycle(cycle({ outcome: "skipped" }));
+  log.endpointCycle(failed("late"));
+  assert.deepEqual(said(), []);
+  log.endpointCycle(cycle());
+  log.endpointCycle(cycle());
+  assert.deepEqual(said(), ["info libvirt answers again"]);
+});
+
+test("an endpoint that fails from the start is told, one that works from the start is not", () => {
+  const { log, said } = fixture();
+  log.endpointCycle(cycle({ endpoint: "good" }));
+  log.endpointCycle({ ...failed("refused"), endpoint: "bad" });
+  assert.deepEqual(said(), ["warn no statistics from libvirt: refused"]);
+});
+
+test("a launcher that comes up for the first time does not answer again", () => {
+  const { log, said } = fixture();
+  log.endpointCycle(cycle({ outcome: "absent" }));
+  log.endpointCycle(cycle({ outcome: "absent" }));
+  log.endpointCycle(cycle());
+  assert.deepEqual(said(), ["debug the launcher is not up"]);
+});
+
+test("an endpoint that was forgotten is new when it comes again", () => {
+  const { log, said } = fixture();
+  log.endpointCycle({ ...failed("refused"), endpoint: "gone" });
+  log.endpointCycle({ ...failed("refused"), endpoint: "kept" });
+  said();
+  log.retainEndpoints(new Set(["kept"]));
+  log.endpointCycle(cycle({ endpoint: "gone" }));
+  assert.deepEqual(said(), []);
+  log.endpointCycle(cycle({ endpoint: "kept" }));
+  assert.deepEqual(said(), ["info libvirt answers again"]);
+});
+
+test("errors of a cycle that brought samples are told once in five minutes, each by itself", async () => {
+  const { clock, log, said } = fixture();
+  const errors = ["one", "two"].map((message) => new TelemetryError("E_DOMAIN_XML", message));
+  log.endpointCycle(cycle({ errors }));
+  log.endpointCycle(cycle({ errors }));
+  assert.deepEqual(said(), ["warn one", "warn two"]);
+  await clock.advance(300_000);
+  log.endpointCycle(cycle({ errors: errors.slice(1) }));
+  assert.deepEqual(said(), ["warn two"]);
+});
+
+test("a QEMU that does not answer is told when it begins and when it ends", () => {
+  const { log, entries } = fixture();
+  const said = (): unknown[] =>
+    entries
+      .splice(0)
+      .flatMap(({ level, domain }) => (domain === undefined ? [] : `${String(level)} ${String(domain)}`));
+  log.endpointCycle(cycle({ stuck: ["web", "db"] }));
+  assert.deepEqual(said(), ["warn web", "warn db"]);
+  log.endpointCycle(cycle({ stuck: ["db"] }));
+  assert.deepEqual(said(), ["info web"]);
+  // A cycle without an answer says nothing about QEMUs.
+  log.endpointCycle(failed("refused"));
+  log.endpointCycle(cycle({ stuck: ["db"] }));
+  assert.deepEqual(said(), []);
+});
+
+test("domains that come, go and start anew are told at the level for debugging", () => {
+  const { log, entries } = fixture();
+  const said = (): unknown[] => entries.splice(0).map(({ level, msg, domain }) => [level, msg, domain]);
+  const run = (name: string, id: number) => sample({ identity: { id, uuid: `uuid of ${name}`, name } });
+  log.endpointCycle(cycle({ samples: [run("web", 1), run("db", 2)] }));
+  assert.deepEqual(said(), [
+    ["debug", "domain appeared", "web"],
+    ["debug", "domain appeared", "db"],
+  ]);
+  log.endpointCycle(cycle({ samples: [run("web", 3)] }));
+  assert.deepEqual(said(), [
+    ["debug", "domain appeared", "web"],
+    ["debug", "domain gone", "web"],
+    ["debug", "domain gone", "db"],
+  ]);
+});
+
+test("a missing value is told once for all domains, and a domain counts once however many devices it has", async () => {
+  const { clock, log, entries } = fixture("warn");
+  const [web, db] = ["web", "db"].map((name) => sample({ identity: { id: 1, uuid: name, name } }).identity);
+  const done = { domains: 2, lines: 10, durationMs: 5, failed: false };
+  const missing = (): void => {
+    for (const domain of [web, web, db]) if (domain !== undefined) log.missing("vm_devices.rxbytes", domain);
+    if (db !== undefined) log.missing("vm_totals.memusable", db);
+    log.cycle(done);
+  };
+  missing();
+  const msg = "libvirt does not report this value";
+  assert.deepEqual(entries.splice(0), [
+    { level: "warn", field: "vm_devices.rxbytes", domains: 2, example: "db", msg },
+    { level: "warn", field: "vm_totals.memusable", domains: 1, example: "db", msg },
+  ]);
+  missing();
+  assert.deepEqual(entries, []);
+  await clock.advance(300_000);
+  log.cycle(done);
+  assert.deepEqual(entries, []);
+  missing();
+  assert.equal(entries.length, 2);
+});
+
+test("once a minute it is told what was done in it", async () => {
+  const { clock, log, entries } = fixture("info");
+  const work = (lines: number, failed: boolean): void => {
+    log.cycle({ domains: 3, lines, durationMs: 5, failed });
+    log.delivered("main", lines, 7);
+  };
+  work(10, false);
+  work(20, true);
+  log.rejected("main", 4, "a line");
+  entries.length = 0;
+  await clock.advance(59_999);
+  log.summarize({ droppedLines: 5 });
+  assert.deepEqual(entries, []);
+  await clock.advance(1);
+  log.summarize({ droppedLines: 5 });
+  const first = { cycles: 2, failedCycles: 1, domains: 3, lines: 30, deliveredLines: 30, rejectedLines: 4 };
+  assert.deepEqual(entries.splice(0), [{ level: "info", ...first, droppedLines: 5, msg: "last minute" }]);
+  work(10, false);
+  await clock.advance(60_000);
+  log.summarize({ droppedLines: 5 });
+  const second = { cycles: 1, failedCycles: 0, domains: 3, lines: 10, deliveredLines: 10, rejectedLines: 0 };
+  assert.deepEqual(entries, [{ level: "info", ...second, droppedLines: 0, msg: "last minute" }]);
+});
+
+test("a target that fails and recovers is told, and each delivery only for debugging", () => {
+  const { log, entries } = fixture();
+  log.delivered("main", 7, 3.6);
+  log.failing("main", "TargetUnreachable", "refused");
+  log.recovered("main");
+  assert.deepEqual(entries, [
+    { level: "debug", target: "main", lines: 7, ms: 4, msg: "delivered" },
+    {
+      level: "warn",
+      target: "main",
+      reason: "TargetUnreachable",
+      msg: "target does not take lines, they wait: refused",
+    },
+    { level: "info", target: "main", msg: "target takes lines again" },
+  ]);
+});
+
+test("refused lines are an error with an example, once in five minutes for each target", async () => {
+  const { clock, log, said } = fixture();
+  for (const target of ["a", "a", "b"]) log.rejected(target, 2, `HTTP 400: line of ${target}`);
+  assert.deepEqual(said(), [
+    "error target refuses lines for good: HTTP 400: line of a",
+    "error target refuses lines for good: HTTP 400: line of b",
+  ]);
+  await clock.advance(300_000);
+  log.rejected("a", 1, "another");
+  assert.deepEqual(said(), ["error target refuses lines for good: another"]);
+});
 
 test("values that had to be changed are warned about when there are new ones, at most once in five minutes a kind", async () => {
   const { clock, log, entries } = fixture();
