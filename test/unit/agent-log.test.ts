@@ -96,9 +96,7 @@ test("errors of a cycle that brought samples are told once in five minutes, each
 test("a QEMU that does not answer is told when it begins and when it ends", () => {
   const { log, entries } = fixture();
   const said = (): unknown[] =>
-    entries
-      .splice(0)
-      .flatMap(({ level, domain }) => (domain === undefined ? [] : `${String(level)} ${String(domain)}`));
+    entries.splice(0).flatMap(({ level, domain }) => (typeof domain === "string" ? `${String(level)} ${domain}` : []));
   log.endpointCycle(cycle({ stuck: ["web", "db"] }));
   assert.deepEqual(said(), ["warn web", "warn db"]);
   log.endpointCycle(cycle({ stuck: ["db"] }));

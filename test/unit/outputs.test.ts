@@ -28,7 +28,14 @@ function configOf(families: Readonly<Record<string, readonly Family[]>>): Effect
     vmAnnotations: [],
     measurementPrefix: "",
     buffer: { maxBytes: 1 << 30, maxAgeMs: 86_400_000 },
-    targets: Object.entries(families).map(([name, wanted]) => ({ ...targetSettings({ name }), families: wanted, vms })),
+    targets: Object.entries(families).map(([name, wanted]) => ({
+      ...targetSettings(),
+      name,
+      credentials: { kind: "none" },
+      tls: { mode: "Plaintext" },
+      families: wanted,
+      vms,
+    })),
   };
 }
 
