@@ -34,14 +34,6 @@ export function taken(): Answer {
   return { status: 204, body: "" };
 }
 
-/** Answers like InfluxDB 2 that refuses a batch because of lines like these. */
-export function refusing(isBad: (line: string) => boolean): MemoryTarget["answer"] {
-  return (lines) => {
-    const bad = lines.find(isBad);
-    return bad === undefined ? taken() : { status: 400, body: `unable to parse '${bad}': invalid field format` };
-  };
-}
-
 /** Never answers; the request ends when it is given up. */
 export function hanging(_lines: readonly string[], signal: AbortSignal): Promise<Answer> {
   return new Promise((resolve) => {
