@@ -44,7 +44,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "version",
   ],
   agent: ["agent-log", "lib", "node", "outputs"],
-  commands: ["agent", "config", "errors", "log", "simulator"],
+  controller: ["cluster", "kubernetes", "lib", "log", "version"],
+  commands: ["agent", "config", "controller", "errors", "log", "simulator"],
   main: ["commands", "errors", "log", "version"],
 };
 

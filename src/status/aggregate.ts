@@ -1,6 +1,6 @@
 import { toConditions, type Condition, type Finding } from "./conditions.ts";
 import { MAX_FAILURES, type TelemetryConfigStatus } from "./config-status.ts";
-import type { NodeTelemetryStatus } from "./node-telemetry.ts";
+import type { NodeSummary } from "./node-summary.ts";
 
 /** What the controller knows of a TelemetryConfig. */
 export interface ConfigSummary {
@@ -14,12 +14,6 @@ export interface ConfigSummary {
   readonly status: TelemetryConfigStatus | undefined;
 }
 
-export interface NodeSummary {
-  readonly node: string;
-  /** Undefined: the object is there, its agent has not reported yet. */
-  readonly status: NodeTelemetryStatus | undefined;
-}
-
 const MAX_FAILURE_MESSAGE = 256;
 /** Agents report once an hour at least; two missed reports, and nobody knows how the node is. */
 const STALE_MS = 2.5 * 3_600_000;
@@ -31,13 +25,17 @@ export function aggregate(
   nowMs: number,
 ): TelemetryConfigStatus {
   const selected = reports.filter(({ status }) => status?.selectedBy.includes(config.name) === true);
-  const governed = selected.filter(({ status }) => status?.config?.uid === config.uid);
+  // Not by what is in force there: a node that cannot use its configuration has none, or still that of another object.
+  const governed = selected.filter(({ status }) => status?.selectedBy[0] === config.name);
   const stale = governed.filter(({ status }) => isStale(status, nowMs));
   const fresh = governed.filter(({ status }) => !isStale(status, nowMs));
   const degraded = fresh.filter(({ status }) => readyOf(status)?.status === "False");
-  // A node that has not come to this generation yet says nothing of it.
+  // A node that has not come to this generation yet, or to this object after one of the same name, says nothing of it.
   const ready = fresh.filter(
-    ({ status }) => readyOf(status)?.status === "True" && status?.config?.observedGeneration === config.generation,
+    ({ status }) =>
+      readyOf(status)?.status === "True" &&
+      status?.config?.uid === config.uid &&
+      status.config.observedGeneration === config.generation,
   );
   const failures = degraded
     .map(({ node, status }) => {
@@ -68,12 +66,13 @@ export function aggregate(
   };
 }
 
-function readyOf(status: NodeTelemetryStatus | undefined): Condition | undefined {
+function readyOf(status: NodeSummary["status"]): Condition | undefined {
   return status?.conditions.find(({ type }) => type === "Ready");
 }
 
-function isStale(status: NodeTelemetryStatus | undefined, nowMs: number): boolean {
-  return status === undefined || nowMs - Date.parse(status.agent.reportedAt) > STALE_MS;
+function isStale(status: NodeSummary["status"], nowMs: number): boolean {
+  // A report without a time is as good as none.
+  return status === undefined || !(nowMs - Date.parse(status.agent.reportedAt) <= STALE_MS);
 }
 
 function accepted({ faults }: ConfigSummary): Finding {

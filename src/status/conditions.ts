@@ -40,3 +40,9 @@ export function toConditions(
 export function essence(conditions: readonly Finding[]): string {
   return conditions.map(({ type, status, reason }) => `${type}=${status}/${reason}`).join(" ");
 }
+
+/** Those of `after` that are not as they were before. */
+export function transitions(before: readonly Finding[], after: readonly Condition[]): readonly Condition[] {
+  const known = new Map(before.map((finding) => [finding.type, essence([finding])]));
+  return after.filter((condition) => known.get(condition.type) !== essence([condition]));
+}

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { aggregate, type ConfigSummary, type NodeSummary } from "../../../src/status/aggregate.ts";
+import { aggregate, type ConfigSummary } from "../../../src/status/aggregate.ts";
 import { nodeReport } from "../../../src/status/node-report.ts";
+import type { NodeSummary } from "../../../src/status/node-summary.ts";
 import { observation } from "../../support/observation.ts";
 
 const NOW = Date.UTC(2026, 0, 1, 12);
@@ -91,11 +92,42 @@ test("an object that lost its nodes to another is overridden and still valid", (
   });
 });
 
-test("nodes of other objects, nodes that have not reported, and an object of the same name made anew do not count", () => {
+test("nodes of other objects and nodes that have not reported do not count", () => {
   const other = node("a", { config: { name: "other", uid: "u2", observedGeneration: 1 }, selectedBy: ["other"] });
-  const former = node("b", { config: { name: "default", uid: "u0", observedGeneration: 9 } });
-  const status = aggregate(CONFIG, [other, { node: "c", status: undefined }, former], NOW);
+  const status = aggregate(CONFIG, [other, { node: "c", status: undefined }], NOW);
   assert.equal(status.nodes.governed, 0);
+});
+
+test("a node with a former object of the same name has still to come to this one", () => {
+  const former = node("a", { config: { name: "default", uid: "u0", observedGeneration: CONFIG.generation } });
+  assert.equal(aggregate(CONFIG, [former], NOW).nodeSummary, "0/1");
+  assert.deepEqual(conditions(CONFIG, [former]), {
+    Accepted: "True AsExpected",
+    Ready: "Unknown Progressing",
+    Overridden: "False AsExpected",
+  });
+});
+
+test("an object that its nodes cannot use governs them, whether they have nothing or another configuration in force", () => {
+  const configFault = { reason: "SecretNotFound", message: "the Secret `influxdb` is not there" } as const;
+  const fresh = node("a", { config: undefined, configFault });
+  const kept = node("b", {
+    config: { name: "other", uid: "u2", observedGeneration: 1 },
+    selectedBy: ["default", "other"],
+    configFault,
+  });
+  assert.deepEqual(aggregate(CONFIG, [fresh, kept], NOW).nodes, {
+    selected: 2,
+    governed: 2,
+    ready: 0,
+    degraded: 2,
+    stale: 0,
+  });
+  assert.deepEqual(conditions(CONFIG, [fresh, kept]), {
+    Accepted: "True AsExpected",
+    Ready: "False SecretNotFound",
+    Overridden: "False AsExpected",
+  });
 });
 
 test("an object that cannot be read says why", () => {

@@ -1,0 +1,85 @@
+import { apply } from "../kubernetes/apply.ts";
+import { messageOfAnswer, retryAfterMs } from "../kubernetes/answer.ts";
+import type { KubeClient } from "../kubernetes/api.ts";
+import { KubeError } from "../kubernetes/kube-error.ts";
+import { resourcePath } from "../kubernetes/resource-path.ts";
+import type { Clock } from "../lib/clock.ts";
+import { RateLimit } from "../lib/rate-limit.ts";
+import type { Logger } from "../log.ts";
+import type { ConfigSummary } from "../status/aggregate.ts";
+import type { Condition } from "../status/conditions.ts";
+import type { TelemetryConfigStatus } from "../status/config-status.ts";
+import type { WriteOutcome } from "../status/report-writer.ts";
+import { eventOf, EVENTS } from "./event.ts";
+import { API_VERSION, TELEMETRY_CONFIGS } from "./kinds.ts";
+
+export interface ConfigReporterOptions {
+  readonly client: KubeClient;
+  /** Which of several controllers says it. */
+  readonly instance: string;
+  readonly log: Logger;
+  readonly clock: Clock;
+}
+
+const FIELD_MANAGER = "kubevirt-telemetry-controller";
+const WARNING_PERIOD_MS = 300_000;
+
+/** Writes what the controller finds out about TelemetryConfigs: their status, and Events. */
+export class ConfigReporter {
+  readonly #options: ConfigReporterOptions;
+  readonly #warnings: RateLimit;
+
+  constructor(options: ConfigReporterOptions) {
+    this.#options = options;
+    this.#warnings = new RateLimit(WARNING_PERIOD_MS, options.clock);
+  }
+
+  async write({ name, uid }: ConfigSummary, status: TelemetryConfigStatus, signal: AbortSignal): Promise<WriteOutcome> {
+    const { client, clock, log } = this.#options;
+    const outcome = await apply(client, {
+      path: resourcePath({ ...TELEMETRY_CONFIGS, name, subresource: "status" }),
+      // The UID keeps the status of an object from another of its name.
+      object: { apiVersion: API_VERSION, kind: "TelemetryConfig", metadata: { name, uid }, status },
+      fieldManager: FIELD_MANAGER,
+      force: true,
+      signal,
+      nowMs: clock.now(),
+    });
+    if (outcome.kind === "applied") {
+      log.debug({ config: name, nodes: status.nodes }, "status written");
+      return { kind: "written" };
+    }
+    const gone = outcome.kind === "conflict" || (outcome.kind === "refused" && outcome.status === 404);
+    if (gone) log.debug({ config: name }, `the object is gone or another: ${outcome.message}`);
+    else this.#warn("status", name, `the status cannot be written, it is tried again: ${outcome.message}`, signal);
+    return {
+      kind: "failed",
+      ...(outcome.kind === "retry" && outcome.afterMs !== undefined && { afterMs: outcome.afterMs }),
+    };
+  }
+
+  async announce(config: ConfigSummary, condition: Condition, signal: AbortSignal): Promise<WriteOutcome> {
+    const { client, instance, clock, log } = this.#options;
+    const body = eventOf(config, condition, instance, clock.now());
+    try {
+      const answer = await client.request({ method: "POST", path: resourcePath(EVENTS), body, signal });
+      if (answer.status !== 201) {
+        const afterMs = retryAfterMs(answer, clock.now());
+        this.#warn("event", config.name, `no Event can be made: ${answer.status} ${messageOfAnswer(answer)}`, signal);
+        return { kind: "failed", ...(afterMs !== undefined && { afterMs }) };
+      }
+    } catch (error) {
+      if (!(error instanceof KubeError)) throw error;
+      this.#warn("event", config.name, `no Event can be made: ${error.message}`, signal);
+      return { kind: "failed" };
+    }
+    const { type, status, reason, message } = condition;
+    log.info({ config: config.name, condition: type, status, reason }, message);
+    return { kind: "written" };
+  }
+
+  /** What fails because the work is to end is not worth a word. */
+  #warn(what: string, config: string, message: string, signal: AbortSignal): void {
+    if (!signal.aborted && this.#warnings.allows(`${what} ${config}`)) this.#options.log.warn({ config }, message);
+  }
+}

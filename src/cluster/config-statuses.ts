@@ -1,0 +1,79 @@
+import type { KubeClient } from "../kubernetes/api.ts";
+import { Reflector, type ReflectorOptions } from "../kubernetes/reflector.ts";
+import { resourcePath } from "../kubernetes/resource-path.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Logger } from "../log.ts";
+import type { ConfigSummary } from "../status/aggregate.ts";
+import { ConfigStatusWriter } from "../status/config-status-writer.ts";
+import { readNodeSummary, type NodeSummary } from "../status/node-summary.ts";
+import { ConfigReporter } from "./config-reporter.ts";
+import { readConfigSummary } from "./config-summary.ts";
+import { NODE_TELEMETRIES, TELEMETRY_CONFIGS } from "./kinds.ts";
+import { reflectorLog } from "./kube-log.ts";
+
+export interface ConfigStatusesOptions {
+  readonly client: KubeClient;
+  readonly instance: string;
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly random?: () => number;
+}
+
+/**
+ * An API server that is well sends a bookmark every minute. Without one for this long it is this controller that sees
+ * nothing of the nodes, not the nodes that are silent. After an outage the first one ends this.
+ */
+const BLIND_MS = 180_000;
+
+/** Follows all TelemetryConfigs and NodeTelemetries and keeps the status of the former, until the signal aborts. */
+export async function keepConfigStatuses(options: ConfigStatusesOptions, signal: AbortSignal): Promise<void> {
+  const { log, clock } = options;
+  const reporter = new ConfigReporter(options);
+  await using configs = reflector<ConfigSummary>(options, "TelemetryConfigs", {
+    path: resourcePath(TELEMETRY_CONFIGS),
+    project: readConfigSummary,
+    onChange: ({ key }) => {
+      writer.changed(key);
+    },
+  });
+  await using nodes = reflector<NodeSummary>(options, "NodeTelemetries", {
+    path: resourcePath(NODE_TELEMETRIES),
+    project: readNodeSummary,
+    onChange: ({ before, after }) => {
+      for (const name of [...selectorsOf(before), ...selectorsOf(after)]) writer.changed(name);
+    },
+  });
+  const writer = new ConfigStatusWriter({
+    ...options,
+    configs: () => configs.objects.values(),
+    reports: () => nodes.objects.values(),
+    current: () => Math.max(configs.staleMs, nodes.staleMs) < BLIND_MS,
+    write: (config, status, stop) => reporter.write(config, status, stop),
+    announce: (config, condition, stop) => reporter.announce(config, condition, stop),
+    faulted: ({ name }, error) => {
+      log.error({ err: error, code: "E_INTERNAL", config: name }, "the status could not be made");
+    },
+    clock,
+  });
+  configs.start();
+  nodes.start();
+  await writer.run(signal);
+}
+
+function reflector<T>(
+  options: ConfigStatusesOptions,
+  what: string,
+  kind: Pick<ReflectorOptions<T>, "path" | "project" | "onChange">,
+): Reflector<T> {
+  // One process reads these lists, and they are long.
+  return new Reflector<T>({
+    ...options,
+    ...kind,
+    freshness: "newest",
+    observer: reflectorLog(options.log, what, options.clock),
+  });
+}
+
+function selectorsOf(summary: NodeSummary | undefined): readonly string[] {
+  return summary?.status?.selectedBy ?? [];
+}

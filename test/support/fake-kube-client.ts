@@ -1,0 +1,121 @@
+// An API server without a network, for tests in which time is a fake clock's: what FakeObjects keeps, and faults to order.
+import type { KubeAnswer } from "../../src/kubernetes/answer.ts";
+import type { KubeClient, KubeRequest, WatchRequest, WatchStream } from "../../src/kubernetes/api.ts";
+import { KubeError } from "../../src/kubernetes/kube-error.ts";
+import type { Clock } from "../../src/lib/clock.ts";
+import { WakeUp } from "../../src/lib/wake-up.ts";
+import { failure, FakeObjects, type FakeAnswer, type FakeObject } from "./fake-objects.ts";
+
+/** What happens to a request instead of an answer from the objects; undefined: nothing does. */
+export type KubeFault = (request: KubeRequest) => FakeAnswer | "lost" | "hang" | undefined;
+
+export class FakeKubeClient implements KubeClient {
+  readonly objects = new FakeObjects();
+  readonly requests: KubeRequest[] = [];
+  fault: KubeFault = () => undefined;
+  /** A server that is well sends one a minute. */
+  bookmarks = true;
+  readonly #clock: Clock;
+  readonly #watches = new Set<AbortController>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  async request(request: KubeRequest): Promise<KubeAnswer> {
+    this.requests.push(request);
+    const fault = this.fault(request);
+    if (fault === "hang") await aborted(request.signal);
+    if (request.signal?.aborted) throw new KubeError("E_KUBE_CLOSED", "the request was given up");
+    if (fault === "lost" || fault === "hang") throw new KubeError("E_KUBE_UNREACHABLE", "nobody there");
+    const { status, body, headers = {} } = fault ?? this.#answer(request);
+    // As over a network: nothing that is sent or received is shared.
+    return { status, headers, body: structuredClone(body) };
+  }
+
+  watch({ path, query = {}, signal }: WatchRequest): Promise<WatchStream | KubeAnswer> {
+    this.requests.push({ path, query: { ...query, watch: true } });
+    const fault = this.fault({ path, query });
+    if (typeof fault === "string") return Promise.reject(new KubeError("E_KUBE_UNREACHABLE", "nobody there"));
+    if (fault !== undefined) return Promise.resolve({ headers: {}, ...fault });
+    const events: unknown[] = [];
+    const wakeUp = new WakeUp();
+    const broken = new AbortController();
+    const stop = this.objects.watch(path, textsOf(query), (event) => {
+      events.push(structuredClone(event));
+      wakeUp.ring();
+    });
+    if (typeof stop !== "function") return Promise.resolve({ headers: {}, ...stop });
+    this.#watches.add(broken);
+    const ended = signal === undefined ? broken.signal : AbortSignal.any([broken.signal, signal]);
+    ended.addEventListener("abort", stop);
+    const endMs = this.#clock.monotonic() + Number(query["timeoutSeconds"]) * 1_000;
+    return Promise.resolve({ lines: this.#lines(events, wakeUp, ended, endMs) });
+  }
+
+  /** Breaks off what is open, as when the server is killed. */
+  breakWatches(): void {
+    for (const broken of this.#watches) broken.abort();
+    this.#watches.clear();
+  }
+
+  /** Requests of one method whose path ends so. */
+  of(method: string, pathEnd: string): readonly KubeRequest[] {
+    return this.requests.filter((request) => request.method === method && request.path.endsWith(pathEnd));
+  }
+
+  #answer({ method = "GET", path, query = {}, body, contentType }: KubeRequest): FakeAnswer {
+    const object = structuredClone(body) as FakeObject | undefined;
+    const [, collection, name] = /^(.*)\/([^/]+)\/status$/.exec(path) ?? [];
+    if (collection !== undefined && name !== undefined) return this.#applyStatus(collection, name, object);
+    return this.objects.answer({ method, path, query: textsOf(query), object: named(object), contentType });
+  }
+
+  async *#lines(events: unknown[], wakeUp: WakeUp, ended: AbortSignal, endMs: number): AsyncGenerator<unknown, void> {
+    const broken = (): boolean => ended.aborted;
+    while (this.#clock.monotonic() < endMs) {
+      while (events.length > 0) yield events.shift();
+      if (broken()) throw new KubeError("E_KUBE_CLOSED", "the watch broke off");
+      const minute = new AbortController();
+      const happened = wakeUp.until(() => events.length > 0, AbortSignal.any([ended, minute.signal]));
+      await Promise.race([happened, this.#clock.sleep(60_000, minute.signal)]);
+      minute.abort();
+      const metadata = { resourceVersion: this.objects.version };
+      if (events.length === 0 && !broken() && this.bookmarks)
+        yield { type: "BOOKMARK", object: { kind: "Bookmark", metadata } };
+    }
+  }
+
+  #applyStatus(collection: string, name: string, object: FakeObject | undefined): FakeAnswer {
+    const before = this.objects.get(collection, name);
+    if (before === undefined) return failure(404, `${name} not found`);
+    const { uid } = (object?.metadata ?? {}) as { readonly uid?: string };
+    if (uid !== undefined && uid !== (before.metadata as { readonly uid?: string }).uid)
+      return failure(409, "Precondition failed: UID in precondition");
+    const status = object?.["status"];
+    // What is applied again changes no version.
+    if (JSON.stringify(status) === JSON.stringify(before["status"])) return { status: 200, body: before };
+    return { status: 200, body: this.objects.put(collection, { ...before, status }) };
+  }
+}
+
+function textsOf(query: NonNullable<KubeRequest["query"]>): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(query).map(([name, value]) => [name, String(value)]));
+}
+
+let made = 0;
+
+function named(object: FakeObject | undefined): FakeObject | undefined {
+  const { generateName } = (object?.metadata ?? {}) as { readonly generateName?: string };
+  if (object === undefined || generateName === undefined) return object;
+  return { ...object, metadata: { ...object.metadata, name: `${generateName}${made++}` } };
+}
+
+async function aborted(signal: AbortSignal | undefined): Promise<void> {
+  if (signal?.aborted) return;
+  await new Promise<void>((resolve) => {
+    signal?.addEventListener("abort", () => {
+      resolve();
+    });
+  });
+}
