@@ -1,0 +1,151 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import path from "node:path";
+import { test, type TestContext } from "node:test";
+import { assertUsage, run, running } from "../support/command-line.ts";
+import { LEAST_SPEC, configText } from "../support/config.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
+
+async function configFile(t: TestContext, text: string): Promise<string> {
+  const file = path.join(await temporaryDirectory(t), "config.yaml");
+  await writeFile(file, text);
+  return file;
+}
+
+/** A spec whose only fault is its own. */
+function faulty(priority: number): string {
+  return configText({ ...LEAST_SPEC, priority });
+}
+
+/** A target on this machine that nobody serves and nothing is sent to. */
+const UNREACHED = configText({
+  targets: [{ name: "a", url: "http://127.0.0.1:9", tls: { mode: "Plaintext" }, v1: { database: "d" } }],
+});
+
+interface Entry {
+  readonly msg: string;
+  readonly node?: string;
+  readonly sockets?: readonly string[];
+}
+
+function entries(stdout: string): Entry[] {
+  return stdout
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line) as Entry);
+}
+
+test("an invalid configuration ends the agent with exit code 2 and every fault", async () => {
+  const file = "test/golden/validate/many-faults";
+  const { exitCode, stdout, stderr } = await run(["agent", "--config", `${file}.yaml`]);
+  assert.deepEqual({ exitCode, stdout }, { exitCode: 2, stdout: "" });
+  assert.equal(stderr, `error: E_CONFIG_INVALID: the configuration is invalid\n${readFileSync(`${file}.txt`, "utf8")}`);
+});
+
+test("a configuration that cannot be read, or whose secret is missing, ends the agent with exit code 1", async (t) => {
+  const unreadable = await run(["agent", "--config", "/nonexistent/config.yaml"]);
+  assert.equal(unreadable.exitCode, 1);
+  assert.match(unreadable.stderr, /^error: E_CONFIG_UNREADABLE: \/nonexistent\/config\.yaml cannot be read/);
+  const withSecret = readFileSync("docs/examples/influxdb2.yaml", "utf8");
+  const secretless = await run(["agent", "--config", await configFile(t, withSecret)]);
+  assert.equal(secretless.exitCode, 1);
+  assert.match(secretless.stderr, /^error: E_SECRET_NOT_FOUND: .*--secrets-dir$/m);
+});
+
+test("the environment variable names the configuration, and the flag wins over it", async (t) => {
+  const [ofVariable, ofFlag] = [await configFile(t, faulty(1001)), await configFile(t, faulty(1002))];
+  const variables = { KUBEVIRT_TELEMETRY_CONFIG: ofVariable };
+  await assertUsage(["agent"], new RegExp(`^${ofVariable}:\\d+: spec\\.priority: .* is 1001$`, "m"), variables);
+  const { stderr } = await run(["agent", "--config", ofFlag], variables);
+  assert.match(stderr, new RegExp(`^${ofFlag}:\\d+: spec\\.priority: .* is 1002$`, "m"));
+  assert.equal(stderr.includes(ofVariable), false);
+});
+
+test("an empty environment variable says nothing", () =>
+  assertUsage(["agent"], /give --config FILE/, { KUBEVIRT_TELEMETRY_CONFIG: "", KUBEVIRT_TELEMETRY_CYCLES: "" }));
+
+test("a variable of a switch can say no", async () => {
+  const args = ["agent", "--config", "/nonexistent", "--cycles", "1"];
+  for (const value of ["false", "0", ""]) {
+    const { stderr } = await run(args, { KUBEVIRT_TELEMETRY_ONCE: value });
+    assert.match(stderr, /E_CONFIG_UNREADABLE/, value);
+  }
+  await assertUsage(args, /--once and --cycles exclude each other/, { KUBEVIRT_TELEMETRY_ONCE: "true" });
+});
+
+test("--libvirt-socket may be given several times, its variable with commas", async (t) => {
+  const config = await configFile(t, UNREACHED);
+  const dir = path.dirname(config);
+  const sockets = ["a", "b", "c"].map((name) => path.join(dir, name));
+  const [a, b, c] = sockets as [string, string, string];
+  const args = ["agent", "--config", config, "--once", "--node-name", "n1"];
+  const runs = await Promise.all([
+    run([...args, "--libvirt-socket", a, b, "--libvirt-socket", c]),
+    run(args, { KUBEVIRT_TELEMETRY_LIBVIRT_SOCKET: sockets.join() }),
+    run([...args, "--libvirt-socket", a, b, c], { KUBEVIRT_TELEMETRY_LIBVIRT_SOCKET: "/nonexistent" }),
+  ]);
+  for (const { exitCode, stdout } of runs) {
+    const started = entries(stdout).find(({ msg }) => msg === "started");
+    assert.deepEqual([started?.sockets, started?.node], [sockets, "n1"]);
+    assert.equal(exitCode, 1, "nothing was collected");
+  }
+});
+
+test("--log-level silent says nothing, and the exit code still tells", async (t) => {
+  const config = await configFile(t, UNREACHED);
+  const args = ["agent", "--config", config, "--once", "--libvirt-socket", `${config}.absent`];
+  assert.deepEqual(await run([...args, "--log-level", "silent"]), { exitCode: 1, stdout: "", stderr: "" });
+});
+
+test("validate prints faults as file:line: path: message and exits with 1, with 0 when there are none", async (t) => {
+  const file = await configFile(t, faulty(1001));
+  assert.deepEqual(await run(["validate", "docs/examples/influxdb2.yaml", file]), {
+    exitCode: 1,
+    stdout: `${file}:12: spec.priority: must be -1000 to 1000, is 1001\n`,
+    stderr: "",
+  });
+  assert.deepEqual(await run(["validate", "docs/examples/influxdb1.yaml", "docs/examples/influxdb2.yaml"]), {
+    exitCode: 0,
+    stdout: "",
+    stderr: "",
+  });
+});
+
+test("simulate on a path that it cannot have exits with 1", async () => {
+  const { exitCode, stderr } = await run([
+    "simulate",
+    "--socket",
+    "/nonexistent/s",
+    "--domains",
+    "1",
+    "--nics",
+    "1",
+    "--disks",
+    "1",
+  ]);
+  assert.equal(exitCode, 1);
+  assert.match(stderr, /^error: E_SIMULATOR: cannot serve on \/nonexistent\/s: /);
+});
+
+for (const signal of ["SIGTERM", "SIGINT"] as const) {
+  test(`${signal} ends agent and simulate in order`, async (t) => {
+    const config = await configFile(t, UNREACHED);
+    const dir = path.dirname(config);
+    const agent = ["agent", "--config", config, "--libvirt-socket", path.join(dir, "absent")];
+    const simulate = ["simulate", "--socket", path.join(dir, "s"), "--domains", "1", "--nics", "1", "--disks", "1"];
+    for (const [args, fits] of [
+      [agent, /"started"/],
+      [simulate, /^1 domains/],
+    ] as const) {
+      const child = await running(t, args, fits);
+      const ended = new Promise((resolve) =>
+        child.once("exit", (...how) => {
+          resolve(how);
+        }),
+      );
+      child.kill(signal);
+      assert.deepEqual(await ended, [0, null], args[0]);
+    }
+  });
+}

@@ -1,0 +1,123 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { assertUsage, run, type Variables } from "../support/command-line.ts";
+
+const COMMANDS: Readonly<Record<string, readonly string[]>> = {
+  agent: [
+    "--config",
+    "--once",
+    "--cycles",
+    "--node-name",
+    "--pods-dir",
+    "--libvirt-socket",
+    "--secrets-dir",
+    "--log-level",
+  ],
+  controller: ["--namespace", "--identity", "--log-level"],
+  validate: ["<files...>", "--cluster"],
+  simulate: ["--socket", "--domains", "--nics", "--disks", "--seed"],
+};
+
+test("--version prints the version of the package", async () => {
+  const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+    version: string;
+  };
+  for (const flag of ["--version", "-V"])
+    assert.deepEqual(await run([flag]), { exitCode: 0, stdout: `${version}\n`, stderr: "" });
+});
+
+test("--help lists the commands, and on every command its options", async () => {
+  const { exitCode, stdout, stderr } = await run(["--help"]);
+  assert.deepEqual([exitCode, stderr], [0, ""]);
+  for (const command of Object.keys(COMMANDS)) assert.match(stdout, new RegExp(`^  ${command} `, "m"));
+  for (const [command, options] of Object.entries(COMMANDS)) {
+    for (const args of [
+      [command, "--help"],
+      ["help", command],
+    ]) {
+      const help = await run(args);
+      assert.deepEqual([help.exitCode, help.stderr], [0, ""], command);
+      for (const option of options) assert.ok(help.stdout.includes(option), `${command} ${option}`);
+    }
+  }
+});
+
+test("every option of the agent names its environment variable in the help", async () => {
+  const { stdout } = await run(["agent", "--help"]);
+  for (const option of COMMANDS["agent"] ?? []) {
+    const name = option.slice(2).toUpperCase().replaceAll("-", "_");
+    assert.match(stdout.replace(/\s+/g, " "), new RegExp(`env: KUBEVIRT_TELEMETRY_${name}\\b`));
+  }
+});
+
+const SIMULATE = ["simulate", "--socket", "/nonexistent/s", "--nics", "1", "--disks", "1"];
+
+const WRONG: readonly (readonly [what: string, args: readonly string[], reason: RegExp, variables?: Variables])[] = [
+  ["no command", [], /^Usage: kubevirt-telemetry/],
+  ["an unknown command", ["collect"], /unknown command 'collect'/],
+  ["an unknown option", ["--verbose"], /unknown option '--verbose'/],
+  [
+    "an unknown option of agent, with the one that was meant",
+    ["agent", "--confg", "x"],
+    /unknown option '--confg'\s+\(Did you mean --config\?\)/,
+  ],
+  ["an unknown option of validate", ["validate", "--strict", "x.yaml"], /unknown option '--strict'/],
+  ["an unknown option of simulate", [...SIMULATE, "--domains", "1", "--vms", "3"], /unknown option '--vms'/],
+  ["an argument too many", ["agent", "config.yaml"], /too many arguments for 'agent'/],
+  [
+    "neither --config nor what a cluster needs",
+    ["agent"],
+    /^error: E_USAGE: --[a-z-]+ is missing: .* give --config FILE$/m,
+  ],
+  ["an option without its value", ["agent", "--config"], /option '--config <file>' argument missing/],
+  [
+    "--once with --cycles",
+    ["agent", "--config", "x", "--once", "--cycles", "2"],
+    /^error: E_USAGE: --once and --cycles exclude each other/,
+  ],
+  [
+    "--once with the variable of --cycles",
+    ["agent", "--config", "x", "--once"],
+    /^error: E_USAGE: --once and --cycles/,
+    { KUBEVIRT_TELEMETRY_CYCLES: "2" },
+  ],
+  [
+    "no cycles at all",
+    ["agent", "--config", "x", "--cycles", "0"],
+    /'0' is invalid. It must be a whole number of at least 1/,
+  ],
+  [
+    "cycles that are no number",
+    ["agent", "--config", "x", "--cycles", "1e3"],
+    /'1e3' is invalid. It must be a whole number/,
+  ],
+  [
+    "a variable that is no number",
+    ["agent", "--config", "x"],
+    /'many' from env 'KUBEVIRT_TELEMETRY_CYCLES' is invalid/,
+    { KUBEVIRT_TELEMETRY_CYCLES: "many" },
+  ],
+  [
+    "an unknown log level",
+    ["agent", "--config", "x", "--log-level", "loud"],
+    /Allowed choices are debug, info, warn, error, silent/,
+  ],
+  [
+    "an unknown log level in the variable",
+    ["agent", "--config", "x"],
+    /'loud' from env 'KUBEVIRT_TELEMETRY_LOG_LEVEL' is invalid/,
+    { KUBEVIRT_TELEMETRY_LOG_LEVEL: "loud" },
+  ],
+  ["nothing to validate", ["validate"], /missing required argument 'files'/],
+  ["no number of domains", SIMULATE, /required option '--domains <n>' not specified/],
+  [
+    "a negative number of domains",
+    [...SIMULATE, "--domains", "-1"],
+    /'-1' is invalid. It must be a whole number of at least 0/,
+  ],
+];
+
+for (const [what, args, reason, variables] of WRONG) {
+  test(`${what} is wrong usage`, () => assertUsage(args, reason, variables));
+}
