@@ -1,6 +1,6 @@
 /**
- * First in, first out. Both ends take constant time on average: Array.shift moves the rest of a long array, which takes
- * some 40 microseconds at 30,000 entries.
+ * First in, first out. Both ends take constant time on average: Array.shift moves the rest of a long array, which took 2
+ * to 40 microseconds from 30,000 entries on.
  */
 export class Fifo<T extends object> implements Iterable<T> {
   /** Those before the head are gone. */
