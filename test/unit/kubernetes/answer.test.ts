@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  answerOfStatus,
+  isVersionTooLarge,
+  messageOfAnswer,
+  refusal,
+  retryAfterMs,
+} from "../../../src/kubernetes/answer.ts";
+import { planFor, waitMs } from "../../../src/kubernetes/pace.ts";
+import { resourcePath } from "../../../src/kubernetes/resource-path.ts";
+
+const NOW = Date.parse("Tue, 24 Nov 2026 21:00:00 GMT");
+
+test("the message of a refusal is found in a Status and in plain text, and has a bound", () => {
+  assert.equal(messageOfAnswer({ body: { kind: "Status", message: "no rights\n" } }), "no rights");
+  assert.equal(messageOfAnswer({ body: "404 page not found\n" }), "404 page not found");
+  assert.equal(messageOfAnswer({ body: "x".repeat(10_000) }).length, 500);
+  for (const body of [undefined, null, 7, {}, { message: 7 }]) assert.equal(messageOfAnswer({ body }), "");
+});
+
+test("the time to come back is found in the header and in a Status", () => {
+  assert.equal(retryAfterMs({ headers: { "retry-after": "5" }, body: "" }, NOW), 5_000);
+  const date = new Date(NOW + 9_000).toUTCString();
+  assert.equal(retryAfterMs({ headers: { "retry-after": date }, body: "" }, NOW), 9_000);
+  assert.equal(retryAfterMs({ headers: {}, body: { details: { retryAfterSeconds: 3 } } }, NOW), 3_000);
+  for (const body of [undefined, "", {}, { details: {} }, { details: { retryAfterSeconds: "x" } }])
+    assert.equal(retryAfterMs({ headers: {}, body }, NOW), undefined);
+});
+
+test("a missing right has another code than other refusals", () => {
+  const codeFor = (status: number): string => refusal({ status, headers: {}, body: "" }, "no").code;
+  assert.deepEqual([401, 403].map(codeFor), ["E_KUBE_DENIED", "E_KUBE_DENIED"]);
+  assert.deepEqual([400, 404, 410, 429, 500, 503].map(codeFor), Array<string>(6).fill("E_KUBE_REFUSED"));
+});
+
+test("an ERROR event of a watch stands for the answer that it describes", () => {
+  const status = { kind: "Status", code: 410, message: "too old resource version" };
+  assert.deepEqual(answerOfStatus(status), { status: 410, headers: {}, body: status });
+  assert.equal(answerOfStatus("nonsense").status, 500);
+});
+
+test("a version that the server has not reached is told from other time-outs", () => {
+  const tooLarge = { details: { causes: [{ reason: "ResourceVersionTooLarge" }], retryAfterSeconds: 1 } };
+  assert.equal(isVersionTooLarge({ body: tooLarge }), true);
+  for (const body of ["", {}, { details: {} }, { details: { causes: [{ reason: "Other" }] } }])
+    assert.equal(isVersionTooLarge({ body }), false);
+});
+
+test("what a watch does after a refusal is to resume where the version is still good, and else to list", () => {
+  const resumes = (status: number): boolean => planFor(status).resume;
+  assert.deepEqual(
+    [401, 403, 429, 502, 503].filter((status) => !resumes(status)),
+    [],
+  );
+  assert.deepEqual([400, 404, 410, 422, 500, 504].filter(resumes), []);
+});
+
+test("waits are spread over all their time, never shorter than asked for, and have a cap", () => {
+  const { pace } = planFor(503);
+  assert.deepEqual(
+    [0, 3, 99].map((failures) => waitMs(pace, failures, undefined, () => 0.5)),
+    [500, 4_000, 15_000],
+  );
+  assert.equal(
+    waitMs(pace, 0, 7_000, () => 0),
+    7_000,
+  );
+  assert.equal(
+    waitMs(pace, 0, 7_000, () => 1),
+    10_500,
+  );
+  assert.equal(
+    waitMs(planFor(403).pace, 0, undefined, () => 0),
+    30_000,
+  );
+  assert.equal(
+    waitMs(planFor(410).pace, 0, undefined, () => 0.9),
+    9_000,
+  );
+});
+
+test("the path of a resource is made of its parts, whatever they hold", () => {
+  const vmis = { group: "kubevirt.io", version: "v1", plural: "virtualmachineinstances" };
+  assert.equal(resourcePath(vmis), "/apis/kubevirt.io/v1/virtualmachineinstances");
+  const one = { group: "", version: "v1", plural: "secrets", namespace: "a/b", name: "c?d" };
+  assert.equal(resourcePath(one), "/api/v1/namespaces/a%2Fb/secrets/c%3Fd");
+  const status = resourcePath({ ...vmis, name: "x", subresource: "status" });
+  assert.equal(status, "/apis/kubevirt.io/v1/virtualmachineinstances/x/status");
+});
