@@ -93,8 +93,7 @@ function checkObject(
   for (const [key, property] of Object.entries(properties)) {
     if (Object.hasOwn(value, key)) continue;
     const at = [...path, key];
-    if (property.default !== undefined)
-      checked.push([key, check(property, structuredClone(property.default), at, report)]);
+    if (property.default !== undefined) checked.push([key, check(property, property.default, at, report)]);
     else if (required.includes(key)) report({ path: at, message: "is missing" });
   }
   return Object.fromEntries(checked);

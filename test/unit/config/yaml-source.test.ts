@@ -137,6 +137,15 @@ test("aliases that multiply are refused before they do", () => {
   assert.match(problems(bomb)[0]?.message ?? "", /uses aliases too often/);
 });
 
+test("a thing may be used a hundred times in all, and no more", () => {
+  const used = (times: number): string =>
+    `a: &a 1\nb: [${Array(times - 1)
+      .fill("*a")
+      .join()}]\n`;
+  source(used(100));
+  assert.match(problems(used(101))[0]?.message ?? "", /uses aliases too often/);
+});
+
 test("an alias within what it stands for does no harm", () => {
   for (const text of ["&a [*a]", "&a {b: *a}", "a: &x\n  b: *x\n"]) readYaml(text);
 });
