@@ -20,7 +20,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   discovery: ["errors", "lib", "libvirt"],
   collection: ["discovery", "errors", "lib", "libvirt"],
   measurement: ["collection"],
-  spool: ["lib"],
+  spool: ["errors", "lib"],
   delivery: ["errors", "lib", "spool"],
   status: ["lib"],
   simulator: ["lib", "libvirt"],
@@ -45,7 +45,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   agent: ["agent-log", "lib", "node", "outputs"],
   controller: ["cluster", "kubernetes", "lib", "log", "version"],
-  commands: ["agent", "config", "controller", "errors", "log", "simulator"],
+  commands: ["agent", "config", "controller", "errors", "log", "simulator", "spool"],
   main: ["commands", "errors", "log", "version"],
 };
 

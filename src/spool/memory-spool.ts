@@ -1,13 +1,11 @@
 import type { Clock } from "../lib/clock.ts";
 import { Fifo } from "../lib/fifo.ts";
+import { Serial } from "../lib/serial.ts";
+import { WakeUp } from "../lib/wake-up.ts";
 import { compressLines, splitBatch } from "./frame-payload.ts";
-import type { Frame, LineBatch, ReadLimits, Spool, SpoolCursor, SpoolStats } from "./spool.ts";
-
-export interface SpoolCaps {
-  /** Compressed bytes kept at most; the oldest frames give way. */
-  readonly maxBytes: number;
-  readonly maxAgeMs: number;
-}
+import { LossCount, type DropReason, type Losses } from "./losses.ts";
+import { ReadBatch } from "./read-batch.ts";
+import type { Frame, LineBatch, ReadLimits, Spool, SpoolCaps, SpoolCursor, SpoolStats } from "./spool.ts";
 
 /** A spool that does not outlive the process: it bridges outages of targets, up to its caps. */
 export class MemorySpool implements Spool {
@@ -18,15 +16,16 @@ export class MemorySpool implements Spool {
   #frames = 0;
   #bytes = 0;
   #appendedLines = 0;
-  #droppedLines = 0;
-  #appending = Promise.resolve();
+  readonly #losses = new LossCount();
+  /** One after the other: frames must get into the cursors in the order of their numbers. */
+  readonly #appending = new Serial();
 
   constructor(caps: SpoolCaps, clock: Clock) {
     this.#caps = caps;
     this.#clock = clock;
   }
 
-  /** New caps hold from now on: what exceeds them is dropped at once. */
+  /** What exceeds them is dropped at once. */
   set caps(caps: SpoolCaps) {
     this.#caps = caps;
     this.#enforceCaps();
@@ -37,15 +36,13 @@ export class MemorySpool implements Spool {
       frames: this.#frames,
       bytes: this.#bytes,
       appendedLines: this.#appendedLines,
-      droppedLines: this.#droppedLines,
+      droppedLines: this.#losses.lines,
+      losses: this.#losses.byReason,
     };
   }
 
   append(batch: LineBatch, targets?: readonly string[]): Promise<void> {
-    // One after the other: frames must get into the cursors in the order of their numbers.
-    const appended = this.#appending.then(() => this.#append(batch, targets));
-    this.#appending = appended.catch(() => undefined);
-    return appended;
+    return this.#appending.run(() => this.#append(batch, targets));
   }
 
   cursor(target: string): SpoolCursor {
@@ -58,6 +55,9 @@ export class MemorySpool implements Spool {
         release: (kept) => {
           this.#release(kept);
         },
+        lost: (reason, lines) => {
+          this.#losses.add(reason, lines);
+        },
       });
       this.#cursors.set(target, cursor);
     }
@@ -67,6 +67,10 @@ export class MemorySpool implements Spool {
   removeCursor(target: string): void {
     this.#cursors.get(target)?.clear();
     this.#cursors.delete(target);
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
   }
 
   async #append(batch: LineBatch, targets: readonly string[] | undefined): Promise<void> {
@@ -107,9 +111,9 @@ export class MemorySpool implements Spool {
   #enforceCaps(): void {
     const bornBefore = this.#clock.monotonic() - this.#caps.maxAgeMs;
     for (let oldest = this.#oldest(); oldest !== undefined; oldest = this.#oldest()) {
-      if (this.#bytes <= this.#caps.maxBytes && oldest.bornAtMs >= bornBefore) return;
-      this.#droppedLines += oldest.frame.lines;
-      for (const cursor of this.#cursors.values()) cursor.drop(oldest);
+      const isOld = oldest.bornAtMs < bornBefore;
+      if (!isOld && this.#bytes <= this.#caps.maxBytes) return;
+      for (const cursor of this.#cursors.values()) cursor.drop(oldest, isOld ? "age" : "cap");
     }
   }
 
@@ -131,15 +135,22 @@ interface Kept {
   readers: number;
 }
 
+/** The spool, as its cursors know it. */
+interface CursorHost {
+  expire(): void;
+  release(kept: Kept): void;
+  lost(reason: DropReason, lines: number): void;
+}
+
 class MemoryCursor implements SpoolCursor {
-  readonly #spool: { expire(): void; release(kept: Kept): void };
-  readonly #waiting = new Set<() => void>();
+  readonly #spool: CursorHost;
+  readonly #wakeUp = new WakeUp();
   readonly #kept = new Fifo<Kept>();
+  readonly #losses = new LossCount();
   #lines = 0;
   #bytes = 0;
-  #droppedLines = 0;
 
-  constructor(spool: { expire(): void; release(kept: Kept): void }) {
+  constructor(spool: CursorHost) {
     this.#spool = spool;
   }
 
@@ -148,7 +159,11 @@ class MemoryCursor implements SpoolCursor {
   }
 
   get droppedLines(): number {
-    return this.#droppedLines;
+    return this.#losses.lines;
+  }
+
+  get losses(): Losses {
+    return this.#losses.byReason;
   }
 
   get backlog(): SpoolCursor["backlog"] {
@@ -163,18 +178,14 @@ class MemoryCursor implements SpoolCursor {
     return this.#kept.last?.frame.sequence;
   }
 
-  read({ maxLines, maxRawBytes }: ReadLimits): Promise<readonly Frame[]> {
+  read(limits: ReadLimits): Promise<readonly Frame[]> {
     this.#spool.expire();
-    const frames: Frame[] = [];
-    let lines = 0;
-    let rawBytes = 0;
+    const batch = new ReadBatch(limits);
     for (const { frame } of this.#kept) {
-      lines += frame.lines;
-      rawBytes += frame.rawBytes;
-      if (frames.length > 0 && (lines > maxLines || rawBytes > maxRawBytes)) break;
-      frames.push(frame);
+      if (!batch.fits(frame)) break;
+      batch.add(frame);
     }
-    return Promise.resolve(frames);
+    return Promise.resolve(batch.frames);
   }
 
   acknowledge(sequence: bigint): void {
@@ -182,17 +193,7 @@ class MemoryCursor implements SpoolCursor {
   }
 
   async ready(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted && this.#kept.length === 0) {
-      await new Promise<void>((resolve) => {
-        const done = (): void => {
-          this.#waiting.delete(done);
-          signal.removeEventListener("abort", done);
-          resolve();
-        };
-        this.#waiting.add(done);
-        signal.addEventListener("abort", done, { once: true });
-      });
-    }
+    await this.#wakeUp.until(() => this.#kept.length > 0, signal);
   }
 
   push(kept: Kept): void {
@@ -202,14 +203,15 @@ class MemoryCursor implements SpoolCursor {
   }
 
   wake(): void {
-    for (const done of [...this.#waiting]) done();
+    this.#wakeUp.ring();
   }
 
   /** Gives up a frame, if it is still needed here; it is the oldest then. */
-  drop(kept: Kept): void {
+  drop(kept: Kept, reason: DropReason): void {
     if (this.#kept.first !== kept) return;
     this.#shift();
-    this.#droppedLines += kept.frame.lines;
+    this.#losses.add(reason, kept.frame.lines);
+    this.#spool.lost(reason, kept.frame.lines);
   }
 
   clear(): void {

@@ -1,3 +1,6 @@
+import type { DiskStats } from "./disk-record.ts";
+import type { Losses } from "./losses.ts";
+
 /**
  * The buffer between measurement and delivery. Nothing is sent before it is in the spool, and nothing leaves the spool
  * before every target that it is for has acknowledged it, or a stated cap was reached (the loss is then counted).
@@ -12,7 +15,17 @@ export interface Spool {
   cursor(target: string): SpoolCursor;
   /** Forgets a target that is no longer configured, and what only it still needed. */
   removeCursor(target: string): void;
+  /** New caps hold from now on, for what is there too. */
+  set caps(caps: SpoolCaps);
   readonly stats: SpoolStats;
+  /** Ends its use. What was appended is kept if this spool outlives the process. */
+  close(): Promise<void>;
+}
+
+export interface SpoolCaps {
+  /** Compressed bytes kept at most; the oldest frames give way. */
+  readonly maxBytes: number;
+  readonly maxAgeMs: number;
 }
 
 /** Whole lines of line protocol, each ended by a newline, in UTF-8. */
@@ -41,23 +54,30 @@ export interface ReadLimits {
 export interface SpoolCursor {
   /** The oldest frames not yet acknowledged, up to the limits but at least one when there is any; stays where it is. */
   read(limits: ReadLimits): Promise<readonly Frame[]>;
-  /** Advances behind the frame with this sequence number. */
+  /** Advances behind the frame with this sequence number, which the last `read` returned. */
   acknowledge(sequence: bigint): void;
   /** Resolves when there is something to read, or when the signal aborts. */
   ready(signal: AbortSignal): Promise<void>;
   /** What is not yet acknowledged; `bytes` are compressed ones. Cheap to ask for. */
   readonly backlog: { readonly frames: number; readonly lines: number; readonly bytes: number };
-  /** The oldest frame that is not yet acknowledged; undefined when there is none. */
+  /** No frame before this one is needed; undefined when none at all is. */
   readonly oldest: bigint | undefined;
-  /** The newest one. */
+  /** The newest frame that is not yet acknowledged; undefined when there is none. */
   readonly newest: bigint | undefined;
-  /** Lines that this target lost to a cap. */
+  /** Lines that this target lost, all of them and by reason. */
   readonly droppedLines: number;
+  readonly losses: Losses;
 }
 
 export interface SpoolStats {
+  /** What is kept at the moment; of a spool on disk, also what is in the same file as something that is needed. */
   readonly frames: number;
   readonly bytes: number;
+  /** Since the start, as are the losses. */
   readonly appendedLines: number;
+  /** A line counts once for each target that needed it. */
   readonly droppedLines: number;
+  readonly losses: Losses;
+  /** Of a spool on disk. */
+  readonly disk?: DiskStats;
 }

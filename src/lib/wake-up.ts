@@ -1,0 +1,23 @@
+/** Lets any number of callers wait for something, each until its own signal aborts. */
+export class WakeUp {
+  readonly #waiting = new Set<() => void>();
+
+  /** Resolves when it holds: it is looked at now, and after each `ring`. Resolves too when the signal aborts. */
+  async until(holds: () => boolean, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted && !holds()) {
+      await new Promise<void>((resolve) => {
+        const done = (): void => {
+          this.#waiting.delete(done);
+          signal.removeEventListener("abort", done);
+          resolve();
+        };
+        this.#waiting.add(done);
+        signal.addEventListener("abort", done, { once: true });
+      });
+    }
+  }
+
+  ring(): void {
+    for (const done of [...this.#waiting]) done();
+  }
+}

@@ -1,0 +1,143 @@
+import { readFileSync, readlinkSync } from "node:fs";
+import { readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
+import path from "node:path";
+
+const LOCK = "lock";
+
+/** A process, so that another can tell whether it still runs. What cannot be known is empty. */
+export interface Holder {
+  /** Unlike in every other pod: its UID. Empty outside of Kubernetes. */
+  readonly owner: string;
+  /** Of this run of the machine. */
+  readonly boot: string;
+  /** The namespace in which `pid` means something. */
+  readonly pidNamespace: string;
+  readonly pid: number;
+  /** When the process began, in clock ticks since the boot: process numbers are used again. */
+  readonly startTime: string;
+}
+
+/** A lock that is there, as another process sees it. */
+export interface SeenLock {
+  /** Undefined when the disk was too full to write it down, or it is damaged. */
+  readonly holder: Holder | undefined;
+  /** Changes as long as the holder lives. */
+  readonly beatMs: number;
+  readonly inode: number;
+}
+
+export function thisProcess(owner = ""): Holder {
+  return {
+    owner,
+    boot: textOf(() => readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim()),
+    pidNamespace: textOf(() => readlinkSync("/proc/self/ns/pid")),
+    pid: process.pid,
+    startTime: startTimeOf(process.pid),
+  };
+}
+
+/** Whether the process that holds a lock still runs, as far as this one can tell. */
+export function isAlive(holder: Holder, me: Holder): boolean | "unknown" {
+  if (holder.boot !== me.boot) return holder.boot === "" || me.boot === "" ? "unknown" : false;
+  if (holder.pidNamespace === me.pidNamespace && me.pidNamespace !== "")
+    return startTimeOf(holder.pid) === holder.startTime;
+  // The container before this one in the same pod.
+  return holder.owner === me.owner && me.owner !== "" ? false : "unknown";
+}
+
+export async function seeLock(directory: string): Promise<SeenLock | undefined> {
+  const file = path.join(directory, LOCK);
+  try {
+    const { mtimeMs, ino } = await stat(file);
+    const text = await readFile(file, "utf8");
+    return { holder: parseHolder(text), beatMs: mtimeMs, inode: ino };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/** The right to write to a directory, for one process at a time. */
+export class SpoolLock {
+  readonly #file: string;
+
+  private constructor(file: string) {
+    this.#file = file;
+  }
+
+  /**
+   * Takes the lock of a directory if nobody has it, or if its holder is dead; undefined when it is somebody's. `silent`
+   * is the beat of a lock that has not changed for long, by which a holder of whom nothing is known is taken for dead.
+   */
+  static async take(directory: string, me: Holder, silent?: number): Promise<SpoolLock | undefined> {
+    const file = path.join(directory, LOCK);
+    const seen = await seeLock(directory);
+    if (seen !== undefined) {
+      const alive = seen.holder === undefined ? "unknown" : isAlive(seen.holder, me);
+      if (alive === true || (alive === "unknown" && seen.beatMs !== silent)) return undefined;
+      if (!(await removeStale(file, seen))) return undefined;
+    }
+    try {
+      await writeFile(file, "", { flag: "wx", mode: 0o600 });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "EEXIST") return undefined;
+      throw error;
+    }
+    // On a full disk the name alone is the lock; its beat still says that it is held.
+    await writeFile(file, JSON.stringify(me)).catch(() => undefined);
+    return new SpoolLock(file);
+  }
+
+  /** Says that the holder lives. */
+  async beat(): Promise<void> {
+    const now = new Date();
+    await utimes(this.#file, now, now);
+  }
+
+  async release(): Promise<void> {
+    await rm(this.#file, { force: true });
+  }
+}
+
+/** Of several processes that find a lock stale only one gets this far, and none takes away the lock of that one. */
+async function removeStale(file: string, { inode, beatMs }: SeenLock): Promise<boolean> {
+  const aside = `${file}.${process.pid}`;
+  try {
+    await rename(file, aside);
+  } catch {
+    return false;
+  }
+  const moved = await stat(aside);
+  if (moved.ino !== inode || moved.mtimeMs !== beatMs) {
+    await rename(aside, file);
+    return false;
+  }
+  await rm(aside, { force: true });
+  return true;
+}
+
+function parseHolder(text: string): Holder | undefined {
+  try {
+    const { owner, boot, pidNamespace, pid, startTime } = JSON.parse(text) as Partial<Holder>;
+    if (owner === undefined || boot === undefined || pidNamespace === undefined) return undefined;
+    return pid === undefined || startTime === undefined ? undefined : { owner, boot, pidNamespace, pid, startTime };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Empty when no such process runs. */
+function startTimeOf(pid: number): string {
+  const stat = textOf(() => readFileSync(`/proc/${pid}/stat`, "utf8"));
+  // From the third field on: the second, the name of the program in parentheses, may hold anything.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return fields[0] === "Z" ? "" : (fields[19] ?? "");
+}
+
+function textOf(read: () => string): string {
+  try {
+    return read();
+  } catch {
+    return "";
+  }
+}
