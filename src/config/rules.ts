@@ -93,7 +93,7 @@ export const SPEC_RULES: readonly Rule<TelemetrySpec>[] = [
   },
   {
     path: ["tags", "static"],
-    message: "must have keys of a letter or underscore, then letters, digits and underscores, 64 at most",
+    message: "must have keys of a letter, then letters, digits and underscores, 64 at most",
     cel: `self.tags.static.all(k, k.matches('${TAG_KEY}'))`,
     holds: ({ tags }) => Object.keys(tags.static).every((key) => new RegExp(TAG_KEY).test(key)),
     bySchema: true,

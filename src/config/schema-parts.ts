@@ -35,9 +35,10 @@ const NAMESPACE = described(
   "^([a-z0-9]([-a-z0-9]*[a-z0-9])?|[a-z0-9][-a-z0-9]*\\*|\\*)$",
   "a namespace name; a `*` may stand at its end",
 );
+// InfluxDB 2 reserves every name that begins with an underscore and refuses the whole batch for one.
 export const TAG_KEY = described(
-  "^[A-Za-z_][A-Za-z0-9_]{0,63}$",
-  "a tag key: a letter or underscore, then letters, digits and underscores, 64 at most",
+  "^[A-Za-z][A-Za-z0-9_]{0,63}$",
+  "a tag key: a letter, then letters, digits and underscores, 64 at most",
 );
 
 /** With a `#` at its start InfluxDB would take every line for a comment and acknowledge it. */

@@ -1,4 +1,4 @@
-/** Tags of the data contract, and those for which InfluxDB 2 refuses a line; no other tag may take them. */
+/** Tags of the data contract, and the one name that InfluxDB keeps for itself; no other tag may take them. */
 export const RESERVED_TAGS: readonly string[] = [
   "VMID",
   "name",
@@ -10,8 +10,6 @@ export const RESERVED_TAGS: readonly string[] = [
   "network",
   "volume",
   "time",
-  "_field",
-  "_measurement",
 ];
 
 /** A label or annotation that becomes a tag. */

@@ -145,8 +145,8 @@ const BOUNDS: readonly (readonly [path: Path, taken: readonly unknown[], refused
   ],
   [
     ["tags", "static"],
-    [{ [text(64)]: "v" }, { _a: "v" }],
-    [{ [text(65)]: "v" }, { "1a": "v" }, { "a-b": "v" }, { VMID: "v" }, { volume: "v" }, { _field: "v" }],
+    [{ [text(64)]: "v" }, { a_: "v" }],
+    [{ [text(65)]: "v" }, { "1a": "v" }, { "a-b": "v" }, { VMID: "v" }, { volume: "v" }, { _a: "v" }],
   ],
   [
     ["tags", "vmLabels"],
