@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { RunningAgent, target1, type LogEntry } from "./support/agent.ts";
+import { RunningAgent, target1 } from "./support/agent.ts";
+import type { LogEntry } from "./support/agent-process.ts";
 import { LibvirtHost } from "./support/libvirt-host.ts";
 import {
   fallenCounters,

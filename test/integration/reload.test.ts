@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { RunningAgent, target2, type AgentConfig, type LogEntry } from "./support/agent.ts";
+import { RunningAgent, target2, type AgentConfig } from "./support/agent.ts";
+import type { LogEntry } from "./support/agent-process.ts";
 import type { Row } from "./support/csv.ts";
 import { Influxd2 } from "./support/influxd2.ts";
 import { LibvirtHost } from "./support/libvirt-host.ts";

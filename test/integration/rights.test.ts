@@ -1,15 +1,9 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
-import { KubeCluster } from "./support/kube.ts";
+import type { KubeCluster } from "./support/kube.ts";
 import type { ApiObject } from "./support/kube-api.ts";
-import { until } from "./support/process.ts";
-import { VMI_CRD } from "./support/vmi-crd.ts";
+import { AGENT, API, CONTROLLER, NAMESPACE, startTelemetryCluster } from "./support/telemetry-cluster.ts";
 
-const NAMESPACE = "kubevirt-telemetry";
-const AGENT = "kubevirt-telemetry-agent";
-const CONTROLLER = "kubevirt-telemetry-controller";
-const API = "/apis/kubevirt-telemetry.io/v1alpha1";
 const NODES = `${API}/nodetelemetries`;
 const VMIS = "/apis/kubevirt.io/v1/virtualmachineinstances";
 
@@ -19,10 +13,7 @@ let cluster: KubeCluster;
 let tokens: Readonly<Record<"a" | "b" | "unbound" | "controller", string>>;
 
 before(async () => {
-  cluster = resources.use(await KubeCluster.start());
-  await cluster.apply(VMI_CRD);
-  for (const file of ["crds/telemetryconfigs", "crds/nodetelemetries", "rbac", "admission-policy"])
-    await cluster.apply(readFileSync(`manifests/${file}.yaml`, "utf8"));
+  cluster = resources.use(await startTelemetryCluster());
   await cluster.apply(["node-a", "node-b"].map(nodeWithAgent).join("---\n"));
   await cluster.apply(OBJECTS);
   tokens = {
@@ -31,12 +22,6 @@ before(async () => {
     unbound: await cluster.createServiceAccountToken(NAMESPACE, AGENT),
     controller: await cluster.createServiceAccountToken(NAMESPACE, CONTROLLER),
   };
-  // A policy comes into force a moment after it is stored.
-  await until(async () => {
-    const { status } = await report(tokens.unbound, "policy-probe");
-    if (status !== 403) throw new Error(`answered ${status}`);
-    return true;
-  }, "the admission policy to be in force");
 });
 after(() => resources.disposeAsync());
 

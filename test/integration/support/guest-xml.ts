@@ -10,6 +10,10 @@ export interface GuestOptions {
   /** False for a guest of which libvirt knows no memory statistics. */
   readonly balloon?: boolean;
   readonly uuid?: string;
+  /** XML of more devices. */
+  readonly devices?: string;
+  /** XML that libvirt keeps with the domain. */
+  readonly metadata?: string;
   readonly type?: "kvm" | "qemu";
   readonly boot?: { readonly kernel: string; readonly initrd: string; readonly console: string };
 }
@@ -42,12 +46,14 @@ export function domainXml(name: string, guest: GuestOptions): string {
   return `<domain type='${guest.type ?? "qemu"}'>
   <name>${name}</name>
   ${guest.uuid === undefined ? "" : `<uuid>${guest.uuid}</uuid>`}
+  ${guest.metadata === undefined ? "" : `<metadata>${guest.metadata}</metadata>`}
   <memory unit='MiB'>${guest.memoryMiB}</memory>
   <vcpu>${guest.vcpus}</vcpu>
   <os><type arch='x86_64' machine='q35'>hvm</type>${boot ?? ""}</os>
   <features><acpi/></features>
   <devices>
     <emulator>/usr/bin/qemu-system-x86_64</emulator>${disks.join("")}${nics.join("")}
+    ${guest.devices ?? ""}
     ${guest.cdrom === true ? cdrom : ""}
     ${serial ?? ""}
     ${guest.balloon === false ? "<memballoon model='none'/>" : "<memballoon model='virtio'><stats period='10'/></memballoon>"}

@@ -1,0 +1,201 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { chown, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { diskXml, domainXml, nicXml } from "./guest-xml.ts";
+import { end, run, until } from "./process.ts";
+
+/** KubeVirt's `qemu`, as whom a virt-launcher and its libvirt daemon run. */
+export const LAUNCHER_UID = 107;
+
+const QEMU_CONF = `security_driver = "none"
+namespaces = []
+cgroup_controllers = []
+stdio_handler = "file"
+`;
+
+/**
+ * What is a container's in a pod: the user's name, a /dev/net/tun that it may open, a network with the guest's tap.
+ * The daemon takes the place of the shell.
+ */
+const POD = `set -e
+mount --bind "$DIR/passwd" /etc/passwd
+mount -t tmpfs tmpfs /dev/net
+mknod -m 666 /dev/net/tun c 10 200
+mount -t sysfs sysfs /sys
+ip tuntap add tap0 mode tap user ${LAUNCHER_UID}
+ip link set tap0 up
+exec setpriv --reuid ${LAUNCHER_UID} --regid 0 --clear-groups env -i PATH="$PATH" HOME="$DIR" \\
+  XDG_RUNTIME_DIR="$DIR" XDG_CONFIG_HOME="$DIR/config" XDG_CACHE_HOME="$CACHE" \\
+  libvirtd -f "$DIR/libvirtd.conf" -p "$DIR/libvirtd.pid"
+`;
+
+export interface LauncherOptions {
+  /** The kubelet's, in which the pod's directory is made. */
+  readonly podsDir: string;
+  /** What daemons of one machine may share: it spares them the trial of every QEMU. */
+  readonly cacheDir: string;
+  /** KubeVirt before 0.59 has a libvirtd. */
+  readonly socketName?: "virtqemud-sock" | "libvirt-sock";
+}
+
+export interface LauncherGuest {
+  readonly namespace: string;
+  readonly name: string;
+  readonly memoryMiB?: number;
+  readonly paused?: boolean;
+}
+
+/**
+ * A virt-launcher pod as its node sees it: a session daemon of uid 107 whose socket lies in the pod's volume
+ * `libvirt-runtime`, and its guest. All of it is gone after disposal.
+ */
+export class Launcher implements AsyncDisposable {
+  readonly podUid = randomUUID();
+  readonly #podDir: string;
+  /** Short, for libvirt's own sockets in it: the path of no socket has more than 107 bytes. */
+  readonly #dir: string;
+  readonly #options: LauncherOptions;
+  #daemon: ChildProcess | undefined;
+
+  private constructor(options: LauncherOptions, dir: string) {
+    this.#options = options;
+    this.#dir = dir;
+    this.#podDir = path.join(options.podsDir, this.podUid);
+  }
+
+  static async start(options: LauncherOptions): Promise<Launcher> {
+    const launcher = new Launcher(options, await mkdtemp(path.join(tmpdir(), "l")));
+    try {
+      await launcher.#prepare();
+      await launcher.startDaemon();
+      return launcher;
+    } catch (error) {
+      await launcher[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** For virsh. */
+  get uri(): string {
+    return `qemu+unix:///session?socket=${this.#dir}/libvirt/libvirt-sock`;
+  }
+
+  /** Where KubeVirt keeps its own sockets and markers. */
+  get socketsDir(): string {
+    return this.#volume("sockets");
+  }
+
+  virsh(...args: string[]): Promise<string> {
+    return run("virsh", "-q", "-c", this.uri, ...args);
+  }
+
+  async startDaemon(): Promise<void> {
+    this.#daemon = spawn("unshare", ["--net", "--mount", "sh", "-c", POD], {
+      stdio: ["ignore", "ignore", "inherit"],
+      env: { ...process.env, DIR: this.#dir, CACHE: this.#options.cacheDir, G_DEBUG: "" },
+    });
+    await until(() => this.virsh("capabilities"), "the launcher's daemon to answer");
+  }
+
+  /** Starts the guest under its name in KubeVirt, with a volume `rootdisk`, a network `default` and a cloud-init drive. */
+  async createGuest({ namespace, name, memoryMiB = 24, paused = false }: LauncherGuest): Promise<string> {
+    const domain = `${namespace}_${name}`;
+    const disk = await this.#image("rootdisk");
+    const devices = diskXml(disk, "vda", "ua-rootdisk") + nicXml("tap0", "ua-default");
+    const file = path.join(this.#dir, "domain.xml");
+    await writeFile(
+      file,
+      domainXml(domain, {
+        memoryMiB,
+        vcpus: 1,
+        taps: [],
+        disks: [],
+        devices: devices + cloudInitXml(await this.#image("cloudinit")),
+        // As KubeVirt writes it since 0.59, without the UID.
+        metadata: '<kubevirt xmlns="http://kubevirt.io"><uid></uid></kubevirt>',
+      }),
+    );
+    await this.virsh("create", file, ...(paused ? ["--paused"] : []));
+    return domain;
+  }
+
+  /** Live migration as KubeVirt does it: from daemon to daemon. Resolves when the guest runs there and is gone here. */
+  async migrate(domain: string, to: Launcher, { mibPerSecond = 1_000 } = {}): Promise<void> {
+    const socket = `unix://${to.#dir}/libvirt/migration.sock`;
+    const options = ["--live", "--p2p", "--unsafe", "--bandwidth", String(mibPerSecond), "--migrateuri", socket];
+    await this.virsh("migrate", ...options, domain, to.uri);
+  }
+
+  /** The daemon and the guest end, as when a VM is stopped; the pod's directory stays, with a socket of nobody. */
+  async end(): Promise<void> {
+    if (this.#daemon !== undefined) await end(this.#daemon, "SIGKILL");
+    this.#daemon = undefined;
+    for (const pid of await this.#guests()) {
+      process.kill(pid, "SIGKILL");
+      await until(
+        () =>
+          readFile(`/proc/${pid}/stat`).then(
+            () => undefined,
+            () => true,
+          ),
+        "the guest to end",
+      );
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.end();
+    await rm(this.#podDir, { recursive: true, force: true, maxRetries: 5 });
+    await rm(this.#dir, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  async #prepare(): Promise<void> {
+    const runtime = this.#volume("libvirt-runtime");
+    await mkdir(this.#podDir, { mode: 0o750 });
+    for (const directory of [runtime, this.socketsDir, `${this.#dir}/config/libvirt`])
+      await mkdir(directory, { recursive: true });
+    // Made by root, used by the launcher.
+    for (const directory of [runtime, this.#dir, `${this.#dir}/config`, `${this.#dir}/config/libvirt`])
+      await chown(directory, LAUNCHER_UID, 0);
+    await symlink(runtime, path.join(this.#dir, "libvirt"));
+    const { socketName = "virtqemud-sock" } = this.#options;
+    if (socketName !== "libvirt-sock") await symlink("libvirt-sock", path.join(runtime, socketName));
+    const passwd = await readFile("/etc/passwd", "utf8");
+    const files = {
+      passwd: `${passwd}launcher:x:${LAUNCHER_UID}:0::${this.#dir}:/bin/false\n`,
+      // Two daemons of one machine would not let a guest migrate from one to the other.
+      "libvirtd.conf": `host_uuid = "${this.podUid}"\nlog_outputs = "3:file:${this.#dir}/libvirtd.log"\n`,
+      "config/libvirt/qemu.conf": QEMU_CONF,
+    };
+    for (const [name, text] of Object.entries(files)) await writeFile(path.join(this.#dir, name), text);
+  }
+
+  async #image(name: string): Promise<string> {
+    const file = path.join(this.#dir, `${name}.raw`);
+    await run("truncate", "--size", "1M", file);
+    await chown(file, LAUNCHER_UID, 0);
+    return file;
+  }
+
+  /** The processes of running guests. */
+  async #guests(): Promise<readonly number[]> {
+    const directory = path.join(this.#dir, "libvirt/qemu/run");
+    const files = (await readdir(directory).catch(() => [])).filter(
+      (file) => file.endsWith(".pid") && file !== "driver.pid",
+    );
+    return Promise.all(files.map(async (file) => Number(await readFile(path.join(directory, file), "utf8"))));
+  }
+
+  #volume(name: string): string {
+    return path.join(this.#podDir, "volumes/kubernetes.io~empty-dir", name);
+  }
+}
+
+function cloudInitXml(file: string): string {
+  return `
+    <disk type='file' device='cdrom'>
+      <source file='${file}'/><target dev='sda' bus='sata'/><readonly/><alias name='ua-cloudinitdisk'/>
+    </disk>`;
+}

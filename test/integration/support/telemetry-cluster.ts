@@ -1,0 +1,43 @@
+import { readFileSync } from "node:fs";
+import { KubeCluster } from "./kube.ts";
+import { until } from "./process.ts";
+import { VMI_CRD } from "./vmi-crd.ts";
+
+/** Of the agents and the controller, and their service accounts there. */
+export const NAMESPACE = "kubevirt-telemetry";
+export const AGENT = "kubevirt-telemetry-agent";
+export const CONTROLLER = "kubevirt-telemetry-controller";
+export const API = "/apis/kubevirt-telemetry.io/v1alpha1";
+
+/** A cluster with KubeVirt's VMIs and all of manifests, which are in force when this resolves. */
+export async function startTelemetryCluster(
+  options: Parameters<typeof KubeCluster.start>[0] = {},
+): Promise<KubeCluster> {
+  const cluster = await KubeCluster.start(options);
+  try {
+    await cluster.apply(VMI_CRD);
+    for (const file of ["crds/telemetryconfigs", "crds/nodetelemetries", "rbac", "admission-policy"])
+      await cluster.apply(readFileSync(`manifests/${file}.yaml`, "utf8"));
+    await policyInForce(cluster);
+    return cluster;
+  } catch (error) {
+    await cluster[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** A policy comes into force a moment after it is stored. */
+async function policyInForce(cluster: KubeCluster): Promise<void> {
+  const token = await cluster.createServiceAccountToken(NAMESPACE, AGENT);
+  const probe = { apiVersion: "kubevirt-telemetry.io/v1alpha1", kind: "NodeTelemetry", metadata: { name: "probe" } };
+  await until(async () => {
+    const { status } = await cluster.request("PATCH", `${API}/nodetelemetries/probe?fieldManager=probe`, {
+      token,
+      body: probe,
+      contentType: "application/apply-patch+yaml",
+    });
+    if (status !== 403) throw new Error(`answered ${status}`);
+    return true;
+  }, "the admission policy to be in force");
+  await cluster.request("DELETE", `${API}/nodetelemetries/probe`);
+}
