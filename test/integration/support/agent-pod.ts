@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { chown, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { chown, mkdtemp, readdir, readFile, readlink, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { AGENT_COMMAND, AgentProcess } from "./agent-process.ts";
@@ -78,6 +78,15 @@ export class AgentPod extends AgentProcess {
 
   get podUid(): string {
     return this.#pod.uid;
+  }
+
+  /** Its connections to unix sockets, which are those to libvirt. */
+  async unixConnections(): Promise<number> {
+    const open = await readFile(`/proc/${this.pid}/net/unix`, "utf8");
+    const inodes = new Set(open.split("\n").map((line) => line.trim().split(/\s+/)[6]));
+    const fds = (await readdir(`/proc/${this.pid}/fd`)).filter((fd) => Number(fd) > 2);
+    const targets = await Promise.all(fds.map((fd) => readlink(`/proc/${this.pid}/fd/${fd}`).catch(() => "")));
+    return targets.filter((target) => inodes.has(/^socket:\[(\d+)\]$/.exec(target)?.[1])).length;
   }
 
   /** The token becomes worthless at once; the process stays, as that of a pod that is only gone in the API. */

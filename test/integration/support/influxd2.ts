@@ -73,14 +73,37 @@ export class Influxd2 implements AsyncDisposable {
     return [...points.values()];
   }
 
+  /** A token that may write, and a way to make it worthless. */
+  async createToken(): Promise<{ readonly token: string; revoke(): Promise<void> }> {
+    const { orgs } = JSON.parse(await this.#call("GET", `/api/v2/orgs?org=${this.org}`)) as { orgs: { id: string }[] };
+    const orgID = orgs[0]?.id;
+    const permissions = [{ action: "write", resource: { type: "buckets", orgID } }];
+    const made = await this.#post("/api/v2/authorizations", "application/json", JSON.stringify({ orgID, permissions }));
+    const { id, token } = JSON.parse(made) as { id: string; token: string };
+    return {
+      token,
+      revoke: async () => {
+        await this.#call("DELETE", `/api/v2/authorizations/${id}`);
+      },
+    };
+  }
+
   /** As of InfluxDB 1: every bucket is a database by its name too. */
   query(q: string): Promise<Row[]> {
     return influxql({ url: this.url, database: this.bucket, token: this.token }, q);
   }
 
-  async #post(path: string, type: string, body: string): Promise<string> {
-    const headers = { "content-type": type, authorization: `Token ${this.token}`, accept: "application/csv" };
-    const response = await fetch(this.url + path, { method: "POST", headers, body });
+  #post(path: string, type: string, body: string): Promise<string> {
+    return this.#call("POST", path, { headers: { "content-type": type }, body });
+  }
+
+  async #call(
+    method: string,
+    path: string,
+    more: Pick<RequestInit, "body"> & { headers?: object } = {},
+  ): Promise<string> {
+    const headers = { ...more.headers, authorization: `Token ${this.token}`, accept: "application/csv" };
+    const response = await fetch(this.url + path, { ...more, method, headers });
     const text = await response.text();
     if (!response.ok) throw new Error(`influxd 2 answered ${response.status}: ${text}`);
     return text;

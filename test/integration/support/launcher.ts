@@ -130,18 +130,19 @@ export class Launcher implements AsyncDisposable {
 
   /** The daemon and the guest end, as when a VM is stopped; the pod's directory stays, with a socket of nobody. */
   async end(): Promise<void> {
-    if (this.#daemon !== undefined) await end(this.#daemon, "SIGKILL");
+    if (this.#daemon === undefined) return;
+    await end(this.#daemon, "SIGKILL");
     this.#daemon = undefined;
     for (const pid of await this.#guests()) {
-      process.kill(pid, "SIGKILL");
-      await until(
-        () =>
-          readFile(`/proc/${pid}/stat`).then(
-            () => undefined,
-            () => true,
-          ),
-        "the guest to end",
-      );
+      const kill = (): true | undefined => {
+        try {
+          process.kill(pid, "SIGKILL");
+          return undefined;
+        } catch {
+          return true;
+        }
+      };
+      await until(() => Promise.resolve(kill()), "the guest to end");
     }
   }
 
