@@ -102,6 +102,7 @@ test("SIGTERM delivers what waits and exits with 0", () => {
   assert.deepEqual([last?.msg, last?.["undeliveredLines"], last?.["rejectedLines"]], ["stopped", 0, 0]);
 });
 
-test("no token is ever in what the agent writes", () => {
+test("what the agent writes is its log and nothing else, and holds no token", () => {
+  for (const line of agent.output.trim().split("\n")) assert.doesNotThrow(() => JSON.parse(line) as unknown, line);
   for (const token of [WRONG_TOKEN, influx.token]) assert.ok(!agent.output.includes(token));
 });
