@@ -1,6 +1,8 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { agent } from "./commands/agent.ts";
 import { controller } from "./commands/controller.ts";
+import { createConfigOf } from "./commands/create-config.ts";
+import { parseOwner, prepareSpool } from "./commands/prepare-spool.ts";
 import { simulate } from "./commands/simulate.ts";
 import { validate } from "./commands/validate.ts";
 import { TelemetryError } from "./errors.ts";
@@ -98,6 +100,24 @@ function commandLine(exit: (code: number) => void): Command {
     .option("--seed <n>", "the same seed gives the same domains", wholeNumber(0), 1)
     .action(async (options: Parameters<typeof simulate>[0]) => {
       exit(await simulate(options, stop.signal, print));
+    });
+
+  // Two steps of an installation; the image has no shell to write them in.
+  program
+    .command("create-config", { hidden: true })
+    .description("make the TelemetryConfig of a file in the cluster, if there is none of its name")
+    .argument("<file>")
+    .action(async (file: string) => {
+      exit(await createConfigOf(file, stop.signal, print));
+    });
+
+  program
+    .command("prepare-spool", { hidden: true })
+    .description("give a spool directory and all in it to the user that the agent runs as")
+    .argument("<dir>")
+    .argument("<uid:gid>", "the user and the group", parseOwner)
+    .action(async (directory: string, owner: Parameters<typeof prepareSpool>[1]) => {
+      exit(await prepareSpool(directory, owner));
     });
 
   for (const command of program.commands) command.exitOverride();

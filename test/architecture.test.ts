@@ -45,7 +45,19 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   agent: ["agent-log", "lib", "node", "outputs"],
   controller: ["cluster", "kubernetes", "lib", "log", "version"],
-  commands: ["agent", "config", "controller", "errors", "log", "simulator", "spool"],
+  commands: [
+    "agent",
+    "cluster",
+    "config",
+    "controller",
+    "errors",
+    "kubernetes",
+    "lib",
+    "log",
+    "simulator",
+    "spool",
+    "version",
+  ],
   main: ["commands", "errors", "log", "version"],
 };
 

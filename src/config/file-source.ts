@@ -1,9 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { TelemetryError, messageOf } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
-import { parseConfig, type Fault } from "./parse.ts";
+import { parseConfig, type Fault, type ParseOptions } from "./parse.ts";
 import { resolveConfig, type EffectiveConfig } from "./resolve.ts";
 import { fingerprint } from "./fingerprint.ts";
+import type { TelemetryConfig } from "./schema.ts";
 import type { SecretSource } from "./secrets-dir.ts";
 
 /** How often the file and the secrets are looked at. Reading a few small files costs less than a watch that misses one. */
@@ -21,24 +22,28 @@ export function formatFault(file: string, { line, path, message }: Fault): strin
 }
 
 /**
- * Reads a configuration file whole, with its secrets.
- * @throws {TelemetryError} E_CONFIG_UNREADABLE, E_CONFIG_INVALID with every fault on a line, E_SECRET_NOT_FOUND
+ * Reads and checks a configuration file.
+ * @throws {TelemetryError} E_CONFIG_UNREADABLE, E_CONFIG_INVALID with every fault on a line
  */
-export async function loadConfigFile(file: string, secrets: SecretSource): Promise<EffectiveConfig> {
+export async function readConfigFile(file: string, options?: ParseOptions): Promise<TelemetryConfig> {
   let text: string;
   try {
     text = await readFile(file, "utf8");
   } catch (error) {
     throw new TelemetryError("E_CONFIG_UNREADABLE", `${file} cannot be read: ${messageOf(error)}`, { cause: error });
   }
-  const { config, faults } = parseConfig(text);
-  if (config === undefined) {
-    throw new TelemetryError(
-      "E_CONFIG_INVALID",
-      `the configuration is invalid\n${faults.map((fault) => formatFault(file, fault)).join("\n")}`,
-    );
-  }
-  return resolveConfig(config, secrets);
+  const { config, faults } = parseConfig(text, options);
+  if (config !== undefined) return config;
+  const lines = faults.map((fault) => formatFault(file, fault));
+  throw new TelemetryError("E_CONFIG_INVALID", `the configuration is invalid\n${lines.join("\n")}`);
+}
+
+/**
+ * Reads a configuration file whole, with its secrets.
+ * @throws {TelemetryError} as `readConfigFile`, and E_SECRET_NOT_FOUND
+ */
+export async function loadConfigFile(file: string, secrets: SecretSource): Promise<EffectiveConfig> {
+  return resolveConfig(await readConfigFile(file), secrets);
 }
 
 /** Follows a configuration file and its secrets for as long as the signal lets it. */
