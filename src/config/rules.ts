@@ -79,6 +79,12 @@ export const SPEC_RULES: readonly Rule<TelemetrySpec>[] = [
       within(collection.timeout, 1, Infinity) && shorter(collection.timeout, collection.interval),
   },
   {
+    path: ["collection", "families"],
+    message: "must not name a family twice",
+    cel: "self.collection.families.all(f, self.collection.families.exists_one(g, g == f))",
+    holds: ({ collection: { families } }) => new Set(families).size === families.length,
+  },
+  {
     path: ["deviceCache", "ttl"],
     message: "must not be shorter than collection.interval, and 24h at most",
     cel: "duration(self.deviceCache.ttl) >= duration(self.collection.interval) && duration(self.deviceCache.ttl) <= duration('24h')",

@@ -139,8 +139,12 @@ export const namespaces = (description: string) =>
     { description },
   );
 
-export const families = (description: string, extra: { default?: readonly string[] } = {}) =>
-  set(choice(FAMILIES, "Family."), { description, minItems: 1, maxItems: 16, ...(extra as { default?: unknown }) });
+export const families = (description: string) =>
+  set(choice(FAMILIES, "Family."), { description, minItems: 1, maxItems: 16 });
+
+/** Atomic, not a set: there a server-side apply would keep what the default has put in. */
+export const defaultedFamilies = (description: string, defaults: readonly string[]) =>
+  list(choice(FAMILIES, "Family."), { description, minItems: 1, maxItems: 16, default: defaults });
 
 export const tagSources = (what: string) =>
   keyedList(

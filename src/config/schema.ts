@@ -11,6 +11,7 @@ import {
   map,
   labelSelector,
   namespaces,
+  defaultedFamilies,
   families,
   tagSources,
   secretKeyRef,
@@ -133,7 +134,7 @@ export const SPEC_SCHEMA = Type.Object({
           description: "Time for one cycle of one libvirt daemon; 80 % of the interval, at most 8s, if not given.",
         }),
       ),
-      families: families("Families that are collected.", { default: FAMILIES }),
+      families: defaultedFamilies("Families that are collected.", FAMILIES),
       onMissing: choice(
         ["Zero", "Omit"],
         "What becomes of a value that libvirt does not report: 0, or no field.",

@@ -95,7 +95,7 @@ test("the server and the check of files agree on generated objects", async () =>
 test("the server refuses what lists have twice", async () => {
   const twice: readonly (readonly [path: string, spec: object])[] = [
     ["spec.targets[1]", { targets: [TARGET, { ...TARGET, url: "https://other.example.com" }] }],
-    ["spec.collection.families[1]", { collection: { families: ["Metrics", "Metrics"] }, targets: [TARGET] }],
+    ["spec.targets[0].families[1]", { targets: [{ ...TARGET, families: ["Metrics", "Metrics"] }] }],
     ["spec.tags.vmLabels[1]", { tags: { vmLabels: [{ key: "a" }, { key: "a", tag: "b" }] }, targets: [TARGET] }],
     ["spec.namespaces.exclude[1]", { namespaces: { exclude: ["web", "web"] }, targets: [TARGET] }],
   ];
@@ -104,6 +104,22 @@ test("the server refuses what lists have twice", async () => {
     const faults = readClusterObject({ metadata: { name: "twice", uid: "u" }, spec })?.faults;
     assert.match(faults?.join() ?? "", /must not be given twice/);
   }
+});
+
+test("a server-side apply that names fewer families than the default collects only these", async () => {
+  const families = ["Metrics", "Totals"];
+  const apply = (collection: object): Promise<ApiObject> =>
+    cluster.call("PATCH", `${CONFIGS}/fewer?fieldManager=admin&force=true`, {
+      body: config("fewer", { collection, targets: [TARGET] }),
+      contentType: "application/apply-patch+yaml",
+    });
+  await apply({});
+  assert.deepEqual((await apply({ families })).spec?.["collection"], {
+    families,
+    interval: "5s",
+    maxConcurrentEndpoints: 16,
+    onMissing: "Zero",
+  });
 });
 
 test("labels and status of an object that breaks a newer rule can still be written", async () => {

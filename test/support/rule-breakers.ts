@@ -11,6 +11,7 @@ export const RULE_BREAKERS: readonly object[] = [
   { collection: { interval: "1h1ms", timeout: "1s" }, deviceCache: { ttl: "2h" } },
   { collection: { interval: "5s", timeout: "5s" } },
   { collection: { timeout: "0s" } },
+  { collection: { families: ["Metrics", "Totals", "Metrics"] } },
   { collection: { interval: "10m" }, deviceCache: { ttl: "9m59s" } },
   { deviceCache: { ttl: "24h1s" } },
   { tags: { static: { VMID: "7" } } },
