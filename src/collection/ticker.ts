@@ -9,6 +9,8 @@ export class Ticker {
   #intervalMs: number;
   #due: number;
   #skipped = 0;
+  /** Ends the wait for the next tick. */
+  #moved = new AbortController();
 
   constructor(intervalMs: number, clock: Clock) {
     this.#clock = clock;
@@ -20,11 +22,12 @@ export class Ticker {
     return this.#skipped;
   }
 
-  /** A new interval counts from the tick that was last due. */
+  /** A new interval counts from the tick before, also while the next one is waited for. */
   set intervalMs(intervalMs: number) {
     if (intervalMs === this.#intervalMs) return;
-    this.#due += intervalMs - this.#intervalMs;
+    this.#due = Math.max(this.#due + intervalMs - this.#intervalMs, this.#clock.monotonic());
     this.#intervalMs = intervalMs;
+    this.#moved.abort();
   }
 
   /** The next tick is due at once. */
@@ -34,10 +37,23 @@ export class Ticker {
 
   /** Resolves at the next tick (the first is due at once), or when the signal aborts. */
   async next(signal: AbortSignal): Promise<void> {
-    await this.#clock.sleep(Math.max(0, this.#due - this.#clock.monotonic()), signal);
+    await this.#wait(signal);
     const late = Math.max(0, this.#clock.monotonic() - this.#due);
     const missed = Math.floor(late / this.#intervalMs);
     this.#skipped += missed;
     this.#due += (missed + 1) * this.#intervalMs;
+  }
+
+  async #wait(signal: AbortSignal): Promise<void> {
+    const end = (): void => {
+      this.#moved.abort();
+    };
+    const ended = (): boolean => signal.aborted;
+    signal.addEventListener("abort", end);
+    while (!ended() && this.#clock.monotonic() < this.#due) {
+      this.#moved = new AbortController();
+      await this.#clock.sleep(this.#due - this.#clock.monotonic(), this.#moved.signal);
+    }
+    signal.removeEventListener("abort", end);
   }
 }

@@ -44,6 +44,37 @@ test("a new interval counts from the last tick", async () => {
   assert.equal(clock.monotonic() - before, 1_000);
 });
 
+test("a longer interval moves a tick that is already waited for", async () => {
+  const clock = new FakeClock();
+  const ticker = new Ticker(1_000, clock);
+  await ticker.next(signal);
+  const begun = clock.monotonic();
+  const ticks: number[] = [];
+  const done = (async () => {
+    for (let tick = 0; tick < 2; tick++) {
+      await ticker.next(signal);
+      ticks.push(clock.monotonic() - begun);
+    }
+  })();
+  await clock.advance(400);
+  ticker.intervalMs = 2_000;
+  await clock.advance(10_000);
+  await done;
+  assert.deepEqual(ticks, [2_000, 4_000]);
+});
+
+test("a shorter interval does not wait for the end of the longer one, and counts no tick as skipped", async () => {
+  const clock = new FakeClock();
+  const ticker = new Ticker(3_600_000, clock);
+  await ticker.next(signal);
+  const next = ticker.next(signal);
+  await clock.advance(60_000);
+  ticker.intervalMs = 1_000;
+  await clock.advance(0);
+  await next;
+  assert.equal(ticker.skipped, 0);
+});
+
 test("an aborted wait returns at once", async () => {
   const clock = new FakeClock();
   const ticker = new Ticker(5_000, clock);
