@@ -24,7 +24,9 @@ const WARNING_PERIOD_MS = 300_000;
 export async function runController({ identity, env, log, signal, ...given }: ControllerOptions): Promise<number> {
   const clock = systemClock;
   const readAccess = findAccess({ env });
-  const namespace = given.namespace ?? (await readAccess()).namespace ?? "default";
+  // Read in any case: what is wrong with it ends the start, not the first of many tries.
+  const { namespace: own = "default" } = await readAccess();
+  const { namespace = own } = given;
   const warnings = new RateLimit(WARNING_PERIOD_MS, clock);
   await using client = new KubeApi({
     readAccess,

@@ -34,12 +34,11 @@ export class ConfigReporter {
     this.#warnings = new RateLimit(WARNING_PERIOD_MS, options.clock);
   }
 
-  async write({ name, uid }: ConfigSummary, status: TelemetryConfigStatus, signal: AbortSignal): Promise<WriteOutcome> {
+  async write({ name }: ConfigSummary, status: TelemetryConfigStatus, signal: AbortSignal): Promise<WriteOutcome> {
     const { client, clock, log } = this.#options;
     const outcome = await apply(client, {
       path: resourcePath({ ...TELEMETRY_CONFIGS, name, subresource: "status" }),
-      // The UID keeps the status of an object from another of its name.
-      object: { apiVersion: API_VERSION, kind: "TelemetryConfig", metadata: { name, uid }, status },
+      object: { apiVersion: API_VERSION, kind: "TelemetryConfig", metadata: { name }, status },
       fieldManager: FIELD_MANAGER,
       force: true,
       signal,
@@ -49,8 +48,8 @@ export class ConfigReporter {
       log.debug({ config: name, nodes: status.nodes }, "status written");
       return { kind: "written" };
     }
-    const gone = outcome.kind === "conflict" || (outcome.kind === "refused" && outcome.status === 404);
-    if (gone) log.debug({ config: name }, `the object is gone or another: ${outcome.message}`);
+    const gone = outcome.kind === "refused" && outcome.status === 404;
+    if (gone) log.debug({ config: name }, `the object is gone: ${outcome.message}`);
     else this.#warn("status", name, `the status cannot be written, it is tried again: ${outcome.message}`, signal);
     return {
       kind: "failed",

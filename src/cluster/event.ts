@@ -10,7 +10,8 @@ interface Regarding {
 /** Where Events on objects without a namespace belong. */
 export const EVENTS = { group: "events.k8s.io", version: "v1", plural: "events", namespace: "default" };
 
-/** Limits of the API server, in bytes. */
+/** Limits of the API server, in bytes; of a name it takes the first 58 and adds 5 of its own. */
+const MAX_NAME = 200;
 const MAX_NOTE = 1024;
 const MAX_INSTANCE = 128;
 
@@ -23,7 +24,7 @@ export function eventOf(config: Regarding, condition: Condition, instance: strin
   return {
     apiVersion: `${EVENTS.group}/${EVENTS.version}`,
     kind: "Event",
-    metadata: { generateName: `${config.name}.`, namespace: EVENTS.namespace },
+    metadata: { generateName: `${cut(config.name, MAX_NAME)}-`, namespace: EVENTS.namespace },
     eventTime: microTime(nowMs),
     type: status === "False" && type !== "Overridden" ? "Warning" : "Normal",
     reason: reason === "AsExpected" ? (GOOD_NEWS[type] ?? type) : reason,

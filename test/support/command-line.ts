@@ -38,9 +38,14 @@ export async function assertUsage(args: readonly string[], reason: RegExp, varia
 }
 
 /** A child that goes on until it is told to end; resolves when it printed a line that fits. */
-export async function running(t: TestContext, args: readonly string[], fits: RegExp): Promise<ChildProcess> {
+export async function running(
+  t: TestContext,
+  args: readonly string[],
+  fits: RegExp,
+  variables: Variables = {},
+): Promise<ChildProcess> {
   const child = spawn(process.execPath, [MAIN, ...args], {
-    env: environment({}),
+    env: environment(variables),
     stdio: ["ignore", "pipe", "inherit"],
   });
   t.after(() => child.kill("SIGKILL"));

@@ -6,16 +6,25 @@ import type { Condition } from "../../../src/status/conditions.ts";
 const CONFIG = { name: "default", uid: "u1" };
 const NOW = Date.UTC(2026, 0, 1, 12, 0, 0, 5);
 
+const READY: Condition = {
+  type: "Ready",
+  status: "True",
+  reason: "AsExpected",
+  message: "",
+  lastTransitionTime: "2026-01-01T00:00:00Z",
+};
+
 function event(type: string, status: Condition["status"], reason: string, message = "why") {
-  const condition = { type, status, reason, message, lastTransitionTime: "2026-01-01T00:00:00Z" };
-  return eventOf(CONFIG, condition, "pod-a", NOW) as Readonly<Record<string, unknown>>;
+  return eventOf(CONFIG, { ...READY, type, status, reason, message }, "pod-a", NOW) as Readonly<
+    Record<string, unknown>
+  >;
 }
 
 test("an Event has all that the API asks for", () => {
   assert.deepEqual(event("Ready", "False", "TargetUnauthorized", "1 of 2 nodes are not ready"), {
     apiVersion: "events.k8s.io/v1",
     kind: "Event",
-    metadata: { generateName: "default.", namespace: "default" },
+    metadata: { generateName: "default-", namespace: "default" },
     eventTime: "2026-01-01T12:00:00.005000Z",
     type: "Warning",
     reason: "TargetUnauthorized",
@@ -47,6 +56,13 @@ for (const [type, status, reason, expected] of NAMES)
     const made = event(type, status, reason);
     assert.equal(`${String(made["type"])} ${String(made["reason"])}`, expected);
   });
+
+test("an object with the longest name of all has Events with a name that the API takes", () => {
+  const { metadata } = eventOf({ ...CONFIG, name: "x".repeat(253) }, READY, "pod-a", NOW) as {
+    readonly metadata: { readonly generateName: string };
+  };
+  assert.ok(metadata.generateName.length <= 253);
+});
 
 test("a message of any length and in any script fits into what the API takes, in whole characters", () => {
   for (const character of ["x", "ä", "節", "🚀"]) {

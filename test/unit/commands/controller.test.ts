@@ -1,0 +1,41 @@
+import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import path from "node:path";
+import { test, type TestContext } from "node:test";
+import { run, running } from "../../support/command-line.ts";
+import { temporaryDirectory } from "../../support/temporary-directory.ts";
+
+/** A kubeconfig for an API server that is not there. */
+async function kubeconfig(t: TestContext): Promise<string> {
+  const file = path.join(await temporaryDirectory(t), "kubeconfig");
+  const config = {
+    clusters: [{ name: "c", cluster: { server: "https://127.0.0.1:9" } }],
+    users: [{ name: "u", user: { token: "a-token" } }],
+    contexts: [{ name: "x", context: { cluster: "c", user: "u", namespace: "telemetry" } }],
+    "current-context": "x",
+  };
+  await writeFile(file, JSON.stringify(config));
+  return file;
+}
+
+test("without a usable way to an API server it ends with its reason, whatever else is given", async () => {
+  for (const args of [[], ["--namespace", "telemetry"]]) {
+    const { exitCode, stdout, stderr } = await run(["controller", ...args], { KUBECONFIG: "/nonexistent/kubeconfig" });
+    assert.deepEqual([exitCode, stdout], [1, ""]);
+    assert.match(stderr, /^error: E_KUBE_CONFIG: the kubeconfig cannot be read: /);
+  }
+});
+
+test("an API server that is away is waited for, in the namespace of the kubeconfig, until the signal", async (t) => {
+  const started = /"identity":".+","namespace":"telemetry","msg":"started"/;
+  const child = await running(t, ["controller"], started, { KUBECONFIG: await kubeconfig(t) });
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  child.kill("SIGTERM");
+  assert.equal(await ended, 0);
+});
+
+test("namespace and identity are what is given", async (t) => {
+  const args = ["controller", "--namespace", "other", "--identity", "pod-a"];
+  const started = /"identity":"pod-a","namespace":"other","msg":"started"/;
+  await running(t, args, started, { KUBECONFIG: await kubeconfig(t) });
+});
