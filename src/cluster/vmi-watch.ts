@@ -7,6 +7,15 @@ import type { Logger } from "../log.ts";
 import { VMIS } from "./kinds.ts";
 import { reflectorLog } from "./kube-log.ts";
 
+export interface VmiWatchOptions {
+  readonly client: KubeClient;
+  readonly nodeName: string;
+  readonly rules: NamingRules;
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly random?: () => number;
+}
+
 /** Follows the VMIs that are on this node, and those that a live migration is about to bring here. */
 export class VmiWatch implements AsyncDisposable {
   readonly inventory: VmiInventory;
@@ -15,7 +24,8 @@ export class VmiWatch implements AsyncDisposable {
   readonly #reflectors: readonly Reflector<Vmi>[];
   #isSynced = false;
 
-  constructor(client: KubeClient, nodeName: string, rules: NamingRules, log: Logger, clock: Clock) {
+  constructor(options: VmiWatchOptions) {
+    const { client, nodeName, rules, log, clock, random = Math.random } = options;
     this.#reflectors = ["kubevirt.io/nodeName", "kubevirt.io/migrationTargetNodeName"].map(
       (label) =>
         new Reflector({
@@ -29,6 +39,7 @@ export class VmiWatch implements AsyncDisposable {
           },
           observer: reflectorLog(log, `VMIs with ${label}`, clock),
           clock,
+          random,
         }),
     );
     const stores = this.#reflectors.map(({ objects }) => objects);

@@ -84,7 +84,13 @@ class ClusterNode {
     this.#warnings = new RateLimit(WARNING_PERIOD_MS, clock);
     this.#node = new OwnNode(client, place.nodeName, clock);
     this.#launchers = new LauncherSockets(place.podsDir, clock);
-    this.#vmis = new VmiWatch(client, place.nodeName, namingRules(ALL_VMS, place.nodeName), log, clock);
+    this.#vmis = new VmiWatch({
+      client,
+      nodeName: place.nodeName,
+      rules: namingRules(ALL_VMS, place.nodeName),
+      log,
+      clock,
+    });
     this.#configs = new Reflector({
       client,
       path: resourcePath(TELEMETRY_CONFIGS),

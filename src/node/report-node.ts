@@ -12,6 +12,7 @@ export interface NodeStatusOptions {
   readonly nodeName: string;
   readonly observe: () => NodeObservation;
   readonly clock: Clock;
+  readonly random?: () => number;
   /** The report could not be written; it is tried again. */
   readonly failed: (message: string) => void;
 }
@@ -20,12 +21,14 @@ const RETRY_MS = 10_000;
 
 /** Keeps the NodeTelemetry of this node up to date until the signal aborts. Collection does not depend on it. */
 export async function reportNode(options: NodeStatusOptions, signal: AbortSignal): Promise<void> {
-  const { client, nodeName: name, observe, clock, failed } = options;
+  const { client, nodeName: name, observe, clock, random = Math.random, failed } = options;
   const uid = await uidOf(options, signal);
   if (uid === undefined) return;
   const reporter = new NodeReporter({ client, node: { name, uid }, clock, refused: failed });
   const before = await reporter.make(signal);
-  await new ReportWriter({ observe, write: (status, stop) => reporter.write(status, stop), before, clock }).run(signal);
+  await new ReportWriter({ observe, write: (status, stop) => reporter.write(status, stop), before, clock, random }).run(
+    signal,
+  );
 }
 
 /** The UID of the Node, which owns the report; asked for until it is there. Undefined when the signal aborts. */
