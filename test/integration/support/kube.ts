@@ -136,6 +136,14 @@ export class KubeCluster extends KubeApi implements AsyncDisposable {
     return (status as { readonly token: string }).token;
   }
 
+  /** A kubeconfig file for a service account. */
+  async kubeconfigOf(namespace: string, serviceAccount: string): Promise<string> {
+    const file = this.#file(`${serviceAccount}.kubeconfig`);
+    const token = await this.createServiceAccountToken(namespace, serviceAccount);
+    await writeFile(file, this.#kubeconfig(token, namespace), { mode: 0o600 });
+    return file;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     // Nothing of theirs is kept, and an API server that is asked politely waits a minute for its watches.
     for (const program of [...this.#children.keys()].reverse()) await this.#kill(program);
@@ -145,17 +153,6 @@ export class KubeCluster extends KubeApi implements AsyncDisposable {
   async #writeFiles(authority: CertificateAuthority, token: string): Promise<void> {
     const server = authority.issue("apiserver", "IP:127.0.0.1");
     const serviceAccounts = authority.issue("service-accounts", "DNS:service-accounts");
-    const user = { name: "admin", user: { token } };
-    const cluster = { name: "test", cluster: { server: this.url, "certificate-authority": this.#file("ca.crt") } };
-    const context = { name: "test", context: { cluster: cluster.name, user: user.name } };
-    const kubeconfig = {
-      apiVersion: "v1",
-      kind: "Config",
-      clusters: [cluster],
-      users: [user],
-      contexts: [context],
-      "current-context": context.name,
-    };
     const files = {
       "ca.crt": authority.cert,
       "apiserver.crt": server.cert,
@@ -163,9 +160,23 @@ export class KubeCluster extends KubeApi implements AsyncDisposable {
       "service-accounts.crt": serviceAccounts.cert,
       "service-accounts.key": serviceAccounts.key,
       "tokens.csv": `${token},admin,admin,system:masters\n`,
-      kubeconfig: JSON.stringify(kubeconfig),
+      kubeconfig: this.#kubeconfig(token, "default"),
     };
     for (const [name, text] of Object.entries(files)) await writeFile(this.#file(name), text, { mode: 0o600 });
+  }
+
+  #kubeconfig(token: string, namespace: string): string {
+    const user = { name: "test", user: { token } };
+    const cluster = { name: "test", cluster: { server: this.url, "certificate-authority": this.#file("ca.crt") } };
+    const context = { name: "test", context: { cluster: cluster.name, user: user.name, namespace } };
+    return JSON.stringify({
+      apiVersion: "v1",
+      kind: "Config",
+      clusters: [cluster],
+      users: [user],
+      contexts: [context],
+      "current-context": context.name,
+    });
   }
 
   async #startEtcd(peerUrl: string): Promise<void> {

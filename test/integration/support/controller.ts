@@ -1,0 +1,25 @@
+import { spawn } from "node:child_process";
+import { AgentProcess } from "./agent-process.ts";
+import type { KubeCluster } from "./kube.ts";
+import { CONTROLLER, NAMESPACE } from "./telemetry-cluster.ts";
+
+/** The bundled controller with the rights of its service account and no others. */
+export class ControllerProcess extends AgentProcess {
+  /** Resolves when it is connected. */
+  static async start(cluster: KubeCluster, identity: string): Promise<ControllerProcess> {
+    const KUBECONFIG = await cluster.kubeconfigOf(NAMESPACE, CONTROLLER);
+    const args = ["controller", "--identity", identity, "--log-level", "debug"];
+    const child = spawn("node", ["dist/kubevirt-telemetry.js", ...args], {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { PATH: process.env["PATH"], KUBECONFIG },
+    });
+    const controller = new ControllerProcess(child);
+    await controller.logged(({ msg }) => msg === "connected to the API server", "that it is connected");
+    return controller;
+  }
+
+  /** From entry number `since` on. */
+  async leads(since = 0): Promise<void> {
+    await this.logged(({ msg }) => msg === "leading", "that it leads", since);
+  }
+}
