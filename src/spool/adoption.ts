@@ -6,7 +6,7 @@ import type { DropReason } from "./losses.ts";
 import { bornAtOn, recover, type Recovered } from "./recovery.ts";
 import { SegmentReader } from "./segment-reader.ts";
 import type { Segment } from "./segment.ts";
-import { homesIn, leaveHome } from "./spool-home.ts";
+import { homesIn, leaveHome, type Home } from "./spool-home.ts";
 import type { Frame } from "./spool.ts";
 
 /** Every agent shows that it lives every few seconds: whose lock has not changed for so long is gone. */
@@ -76,7 +76,7 @@ export class Adoption {
       const lock = await SpoolLock.take(directory, me, await this.#silent(directory));
       if (lock === undefined) continue;
       const recovered = await recover(directory, bornAtOn(this.#options.clock));
-      const done = await this.#import(recovered, lock, signal);
+      const done = await this.#import(recovered, { directory, lock }, signal);
       await leaveHome({ directory, lock }, done && recovered.leftAlone.length === 0);
     }
   }
@@ -93,25 +93,35 @@ export class Adoption {
   }
 
   /** Whether all of it is taken over. */
-  async #import(recovered: Recovered, lock: SpoolLock, signal: AbortSignal): Promise<boolean> {
+  async #import(recovered: Recovered, { directory, lock }: Home, signal: AbortSignal): Promise<boolean> {
     const { record } = this.#options;
     record.recovered(recovered);
     for (const { path } of recovered.passed) await rm(path, { force: true });
     let left = recovered.segments.reduce((sum, { bytes }) => sum + bytes, 0);
+    let lines = 0;
     for (const segment of recovered.segments) {
       if (signal.aborted) return false;
       await lock.beat();
       const reason = this.#adopter.refuses(segment.newestBornAtMs, left);
-      if (reason === undefined && !(await this.#importSegment(segment, recovered))) return false;
-      for (const [target, { lines }] of reason === undefined ? [] : segment.waiting)
-        this.#adopter.forgo(target, lines, reason ?? "cap");
+      if (reason === undefined) {
+        for await (const frames of this.#framesOf(segment, recovered.cursors)) {
+          // They stay here too then, and some will be sent twice.
+          if (!(await this.#adopter.adopt(frames))) return false;
+          lines += frames.reduce((sum, { frame }) => sum + frame.lines, 0);
+        }
+      } else for (const [target, totals] of segment.waiting) this.#adopter.forgo(target, totals.lines, reason);
       await rm(segment.path, { force: true });
       left -= segment.bytes;
     }
+    record.adopted(directory, lines);
     return true;
   }
 
-  async #importSegment({ path, bytes }: Segment, { cursors }: Recovered): Promise<boolean> {
+  /** The frames of a segment that some target still needs, a number of them at a time. */
+  async *#framesOf(
+    { path, bytes }: Segment,
+    cursors: ReadonlyMap<string, bigint>,
+  ): AsyncGenerator<readonly AdoptedFrame[]> {
     const born = bornAtOn(this.#options.clock);
     await using file = await open(path, "r");
     const reader = new SegmentReader(file, bytes);
@@ -119,19 +129,22 @@ export class Adoption {
     let chunkBytes = 0;
     for (let found = await reader.next(); found !== undefined; found = await reader.next()) {
       if (found.kind !== "frame") continue;
-      const { sequence, lines, rawBytes, createdAtMs, targets } = found.header;
-      const needed = targets.filter((target) => sequence >= (cursors.get(target) ?? 0n));
-      if (needed.length === 0) continue;
+      const { sequence, lines, rawBytes, createdAtMs } = found.header;
+      const targets = found.header.targets.filter((target) => sequence >= (cursors.get(target) ?? 0n));
+      if (targets.length === 0) continue;
       const payload = await reader.payload(found);
-      if (payload === undefined) this.#options.record.corruptFrames++;
-      else
-        chunk.push({ frame: { lines, rawBytes, createdAtMs, payload }, bornAtMs: born(createdAtMs), targets: needed });
-      chunkBytes += payload?.length ?? 0;
+      if (payload === undefined) {
+        this.#options.record.damaged(path, 1);
+        for (const target of targets) this.#adopter.forgo(target, lines, "corrupt");
+        continue;
+      }
+      chunk.push({ frame: { lines, rawBytes, createdAtMs, payload }, bornAtMs: born(createdAtMs), targets });
+      chunkBytes += payload.length;
       if (chunkBytes < CHUNK_BYTES) continue;
-      if (!(await this.#adopter.adopt(chunk))) return false;
+      yield chunk;
       chunk = [];
       chunkBytes = 0;
     }
-    return chunk.length === 0 || (await this.#adopter.adopt(chunk));
+    if (chunk.length > 0) yield chunk;
   }
 }

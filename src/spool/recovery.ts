@@ -84,7 +84,7 @@ class Recovery implements Recovered {
       if (((await reader.version()) ?? FORMAT_VERSION) > FORMAT_VERSION) return false;
       for (let found = await reader.next(); found !== undefined; found = await reader.next()) {
         if (found.kind === "frame") this.#hold(segment, found.header);
-        else if (found.kind === "damage") this.corruptFrames++;
+        else if (found.kind === "damage") this.#damage(segment, found.offset);
         else await this.#cut(segment.path, found);
         segment.bytes = found.kind === "tail" ? found.offset : found.end;
       }
@@ -96,6 +96,11 @@ class Recovery implements Recovered {
     } finally {
       await file.close();
     }
+  }
+
+  #damage(segment: Segment, offset: number): void {
+    // Noted, so that who reads it does not count it again.
+    if (segment.notesDamage(offset)) this.corruptFrames++;
   }
 
   async #cut(path: string, { offset, end }: { readonly offset: number; readonly end: number }): Promise<void> {

@@ -1,0 +1,159 @@
+import assert from "node:assert/strict";
+import { mkdir, rm, truncate, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { test, type TestContext } from "node:test";
+import { decodeHeader, HEADER_BYTES, headerLength, PREAMBLE_BYTES } from "../../src/spool/frame-format.ts";
+import { appendNumber, contentOf, MAIN, numbersOf, restore, SpoolBench, takeAll } from "../support/spool-bench.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
+
+const FRAMES = 5;
+const TARGETS = ["a", "b"];
+
+interface SmallSpool {
+  readonly directory: string;
+  /** Where its segments are. */
+  readonly home: string;
+  readonly segments: ReadonlyMap<string, Buffer>;
+}
+
+/** A spool of two segments with the lines 0 to 4. */
+async function smallSpool(t: TestContext): Promise<SmallSpool> {
+  const directory = await temporaryDirectory(t);
+  {
+    await using bench = await SpoolBench.open(directory, { maxSegmentBytes: 300 });
+    for (const target of TARGETS) bench.spool.cursor(target);
+    for (let number = 0; number < FRAMES; number++) await appendNumber(bench.spool, number);
+  }
+  const home = path.join(directory, MAIN);
+  await rm(path.join(home, "cursors.json"));
+  const segments = await contentOf(home);
+  assert.equal(segments.size, 2);
+  return { directory, home, segments };
+}
+
+/** The spool as it was, but for one of its segments. */
+async function withSegment({ home, segments }: SmallSpool, name: string, bytes: Uint8Array): Promise<void> {
+  await rm(home, { recursive: true });
+  await mkdir(home);
+  await restore(home, new Map([...segments, [name, bytes]]));
+}
+
+/** Where the frames of a segment end; the preamble is the first. */
+function ends(segment: Buffer): number[] {
+  const found = [PREAMBLE_BYTES];
+  for (let offset = PREAMBLE_BYTES; offset < segment.length;) {
+    const length = headerLength(segment.subarray(offset, offset + HEADER_BYTES));
+    const header = length === undefined ? undefined : decodeHeader(segment.subarray(offset, offset + length));
+    assert.ok(header !== undefined);
+    offset += header.bytes;
+    found.push(offset);
+  }
+  return found;
+}
+
+test("a segment that is cut off anywhere keeps every frame before the cut, and the spool goes on", async (t) => {
+  const small = await smallSpool(t);
+  const [[first, firstBytes] = ["", Buffer.alloc(0)], [second, secondBytes] = ["", Buffer.alloc(0)]] = small.segments;
+  const inFirst = ends(firstBytes).length - 1;
+  for (const [name, bytes, before, after] of [
+    [first, firstBytes, 0, FRAMES - inFirst],
+    [second, secondBytes, inFirst, 0],
+  ] as const) {
+    for (let cut = 0; cut < bytes.length; cut++) {
+      await withSegment(small, name, bytes);
+      await truncate(path.join(small.home, name), cut);
+      const whole = Math.max(0, ends(bytes).filter((end) => end <= cut).length - 1);
+      const expected = numbers().filter((number) => number < before + whole || number >= FRAMES - after);
+      {
+        await using bench = await SpoolBench.open(small.directory);
+        const cursor = bench.spool.cursor("a");
+        assert.deepEqual(await numbersOf(cursor), expected, `${name} cut at ${cut}`);
+        await appendNumber(bench.spool, 99, ["a"]);
+      }
+      await using again = await SpoolBench.open(small.directory);
+      assert.deepEqual(
+        await takeAll(again.spool.cursor("a")),
+        [...expected, 99],
+        `${name} cut at ${cut}, then appended`,
+      );
+    }
+  }
+});
+
+test("a byte that is wrong costs the frame that it is in, and no other; the loss is counted", async (t) => {
+  const small = await smallSpool(t);
+  let before = 0;
+  for (const [name, bytes] of small.segments) {
+    const frameEnds = ends(bytes);
+    for (let offset = 0; offset < bytes.length; offset++) {
+      const damaged = Buffer.from(bytes);
+      damaged[offset] = (bytes[offset] ?? 0) ^ (1 + (offset % 255));
+      await withSegment(small, name, damaged);
+      const hit = offset < PREAMBLE_BYTES ? undefined : before + frameEnds.findIndex((end) => offset < end) - 1;
+      await using bench = await SpoolBench.open(small.directory);
+      const [a, b] = [bench.spool.cursor("a"), bench.spool.cursor("b")];
+      const expected = numbers().filter((number) => number !== hit);
+      assert.deepEqual(await takeAll(a), expected, `${name} damaged at ${offset}`);
+      assert.deepEqual(await takeAll(b), expected);
+      const { corruptFrames, truncatedBytes } = bench.spool.stats.disk;
+      assert.equal(
+        corruptFrames + Math.sign(truncatedBytes),
+        hit === undefined ? 0 : 1,
+        `${name} damaged at ${offset}`,
+      );
+      assert.deepEqual(a.backlog, { frames: 0, lines: 0, bytes: 0 });
+      assert.ok(a.losses.corrupt <= 1 && a.losses.corrupt === b.losses.corrupt);
+    }
+    before += frameEnds.length - 1;
+  }
+});
+
+test("a stretch of zeros, as a crash of the node may leave, costs what it covers", async (t) => {
+  const small = await smallSpool(t);
+  const [name = "", bytes = Buffer.alloc(0)] = [...small.segments][0] ?? [];
+  const [, first = 0, second = 0] = ends(bytes);
+  await withSegment(small, name, Buffer.from(bytes).fill(0, first + 10, second + 10));
+  await using bench = await SpoolBench.open(small.directory);
+  assert.deepEqual(await takeAll(bench.spool.cursor("a")), [0, 3, 4]);
+  assert.deepEqual(bench.notes.events, ["found E_SPOOL_DAMAGED"]);
+});
+
+test("files that are none of the spool's are left alone", async (t) => {
+  const { directory, home, segments } = await smallSpool(t);
+  const foreign = ["notes.txt", "1.seg", "00000000000000000000.seg.bak"];
+  for (const name of foreign) await writeFile(path.join(home, name), "not a spool");
+  await writeFile(path.join(directory, "v1.txt"), "not a spool");
+  {
+    await using bench = await SpoolBench.open(directory);
+    for (const target of TARGETS) assert.equal((await takeAll(bench.spool.cursor(target))).length, FRAMES);
+  }
+  const left = [...(await contentOf(home)).keys()];
+  assert.deepEqual(left, [...foreign, "cursors.json"].sort());
+  assert.ok([...segments.keys()].every((name) => !left.includes(name)));
+});
+
+test("a segment of nothing but rubbish, an empty one and a cursor file of rubbish do not keep the spool from opening", async (t) => {
+  const { directory, home } = await smallSpool(t);
+  await writeFile(path.join(home, "00000000000000000100.seg"), "x".repeat(100_000));
+  await writeFile(path.join(home, "00000000000000000101.seg"), "");
+  await writeFile(path.join(home, "cursors.json"), "{");
+  await using bench = await SpoolBench.open(directory);
+  const cursor = bench.spool.cursor("a");
+  await appendNumber(bench.spool, 7);
+  assert.deepEqual(await takeAll(cursor), [...numbers(), 7]);
+});
+
+test("segments that disappear while the spool is in use are counted as lost, and the rest is delivered", async (t) => {
+  const { directory, home, segments } = await smallSpool(t);
+  await using bench = await SpoolBench.open(directory);
+  const cursor = bench.spool.cursor("a");
+  const [first = ""] = segments.keys();
+  await rm(path.join(home, first));
+  const left = await takeAll(cursor);
+  assert.deepEqual(left, numbers().slice(FRAMES - left.length));
+  assert.equal(cursor.losses.corrupt, FRAMES - left.length);
+});
+
+function numbers(): number[] {
+  return Array.from({ length: FRAMES }, (_, number) => number);
+}

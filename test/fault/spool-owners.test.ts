@@ -1,0 +1,221 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { readdirSync } from "node:fs";
+import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { test } from "node:test";
+import { systemClock } from "../../src/lib/clock.ts";
+import { encodePreamble } from "../../src/spool/frame-format.ts";
+import { thisProcess, type Holder } from "../../src/spool/lock.ts";
+import { until } from "../support/delivery.ts";
+import { FakeClock } from "../support/fake-clock.ts";
+import { appendNumber, MAIN, numbersOf, SpoolBench, takeAll } from "../support/spool-bench.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
+
+/** A process of which nothing can be known from here: another pod's. */
+const STRANGER: Holder = { ...thisProcess("other-pod"), pidNamespace: "pid:[1]" };
+
+/** Fills the main directory with these lines, and leaves it locked by this process. */
+async function leftBy(directory: string, holder: Holder, numbers: readonly number[]): Promise<void> {
+  {
+    await using bench = await SpoolBench.open(directory);
+    for (const target of ["a", "b"]) bench.spool.cursor(target);
+    for (const number of numbers) await appendNumber(bench.spool, number);
+    const [first] = await bench.spool.cursor("b").read({ maxLines: 1, maxRawBytes: 1 });
+    bench.spool.cursor("b").acknowledge(first?.sequence ?? 0n);
+  }
+  await writeFile(path.join(directory, MAIN, "lock"), JSON.stringify(holder));
+}
+
+async function deadProcess(): Promise<Holder> {
+  const child = spawn(process.execPath, ["-e", ""]);
+  const pid = child.pid ?? 0;
+  await new Promise((resolve) => child.once("exit", resolve));
+  return { ...thisProcess(), pid, startTime: "1" };
+}
+
+test("what a process left that is dead for certain is used at once", async (t) => {
+  const holders: readonly (readonly [string, Holder])[] = [
+    ["a process of this host", await deadProcess()],
+    ["a number that another process has by now", { ...thisProcess(), startTime: "1" }],
+    ["a run of the machine before this one", { ...STRANGER, boot: "another" }],
+    ["a container before this one in the same pod", { ...STRANGER, owner: "this-pod" }],
+  ];
+  for (const [what, holder] of holders) {
+    const directory = await temporaryDirectory(t);
+    await leftBy(directory, holder, [1, 2]);
+    await using bench = await SpoolBench.open(directory, { owner: "this-pod" });
+    assert.deepEqual(bench.notes.events, [], what);
+    assert.deepEqual(await takeAll(bench.spool.cursor("a")), [1, 2], what);
+    assert.deepEqual(await readdir(directory), [MAIN]);
+  }
+});
+
+test("a second writer uses a directory of its own, and takes over the first one's when that has ended", async (t) => {
+  const directory = await temporaryDirectory(t);
+  const clock = new FakeClock();
+  const first = await SpoolBench.open(directory);
+  first.spool.cursor("a");
+  await appendNumber(first.spool, 1);
+  {
+    await using second = await SpoolBench.open(directory, { clock });
+    assert.deepEqual(second.notes.events, ["found E_SPOOL_LOCKED"]);
+    const cursor = second.spool.cursor("a");
+    await appendNumber(second.spool, 10);
+    await appendNumber(first.spool, 2);
+    assert.equal((await readdir(directory)).length, 2);
+    await clock.advance(600_000);
+    assert.deepEqual(await numbersOf(cursor), [10]);
+    await first.spool.close();
+    await passesUntil(clock, "it has been taken over", () => second.notes.events.at(-1) === "adopted 2");
+    assert.deepEqual(await takeAll(cursor), [10, 1, 2]);
+    await appendNumber(second.spool, 11);
+  }
+  // The next one finds all that is left in the directory of the second.
+  const later = new FakeClock();
+  await using third = await SpoolBench.open(directory, { clock: later });
+  const cursor = third.spool.cursor("a");
+  await passesUntil(later, "it has been taken over", () => third.notes.events.at(-1) === "adopted 1");
+  assert.deepEqual(await takeAll(cursor), [11]);
+  await until("its directory is gone", () => readdirSync(directory).join() === MAIN);
+});
+
+test("a holder of whom nothing is known is taken for dead when its lock has not moved for a minute", async (t) => {
+  const directory = await temporaryDirectory(t);
+  await leftBy(directory, STRANGER, [1, 2, 3]);
+  const clock = new FakeClock();
+  await using bench = await SpoolBench.open(directory, { clock, owner: "this-pod" });
+  const [a, b] = [bench.spool.cursor("a"), bench.spool.cursor("b")];
+  await appendNumber(bench.spool, 10);
+  await passes(clock, 55_000);
+  assert.deepEqual(await numbersOf(a), [10]);
+  await passesUntil(clock, "it has been taken over", () => bench.notes.events.at(-1) === "adopted 3");
+  // Each target gets what it had not taken; what is adopted comes behind what is new.
+  assert.deepEqual(
+    [await takeAll(a), await takeAll(b)],
+    [
+      [10, 1, 2, 3],
+      [10, 2, 3],
+    ],
+  );
+  assert.deepEqual(
+    (await readdir(path.join(directory, MAIN))).filter((name) => name.endsWith(".seg")),
+    [],
+  );
+});
+
+test("a holder that shows that it lives is left its directory", async (t) => {
+  const directory = await temporaryDirectory(t);
+  await leftBy(directory, STRANGER, [1]);
+  const clock = new FakeClock();
+  await using bench = await SpoolBench.open(directory, { clock });
+  bench.spool.cursor("a");
+  for (let minute = 0; minute < 5; minute++) {
+    await passes(clock, 55_000);
+    await writeFile(path.join(directory, MAIN, "lock"), JSON.stringify(STRANGER));
+  }
+  assert.deepEqual(bench.notes.events, ["found E_SPOOL_LOCKED"]);
+});
+
+test("what is adopted keeps to the caps, and what does not fit is counted", async (t) => {
+  const directory = await temporaryDirectory(t);
+  await leftBy(directory, await deadProcess(), [1, 2, 3]);
+  await rename(path.join(directory, MAIN), path.join(directory, "v1-0badcafe"));
+  const clock = new FakeClock();
+  const caps = { maxBytes: 150, maxAgeMs: 3_600_000_000 };
+  await using bench = await SpoolBench.open(directory, { clock, caps });
+  const [a, b] = [bench.spool.cursor("a"), bench.spool.cursor("b")];
+  await passesUntil(clock, "it has been looked at", () => bench.notes.events.length > 0);
+  assert.deepEqual([a.losses.cap, b.losses.cap], [3, 2]);
+  await until("its directory is gone", () => readdirSync(directory).join() === MAIN);
+});
+
+test("after a downgrade segments and directories of the newer version are left as they are, and reported", async (t) => {
+  const directory = await temporaryDirectory(t);
+  const newer = path.join(directory, MAIN, "00000000000000000005.seg");
+  const whole = path.join(directory, "v2");
+  await mkdir(path.join(directory, MAIN), { recursive: true });
+  await mkdir(whole);
+  const content = Buffer.concat([encodePreamble(2), Buffer.from("what only the newer version can read")]);
+  await writeFile(newer, content);
+  await writeFile(path.join(whole, "segment"), content);
+  for (let start = 0; start < 2; start++) {
+    await using bench = await SpoolBench.open(directory);
+    const cursor = bench.spool.cursor("a");
+    assert.deepEqual(bench.notes.events, ["found E_SPOOL_NEWER"]);
+    assert.equal(bench.spool.stats.disk.filesLeftAlone, 2);
+    await appendNumber(bench.spool, start);
+    const [frame] = await cursor.read({ maxLines: 1, maxRawBytes: 1 });
+    // The newer version will find its own numbers before those of this one.
+    assert.ok((frame?.sequence ?? 0n) > 5n + BigInt(content.length));
+    assert.deepEqual(await takeAll(cursor), [start]);
+  }
+  assert.deepEqual(await readFile(newer), content);
+  assert.deepEqual(await readFile(path.join(whole, "segment")), content);
+});
+
+test("lines for a target that is not configured wait for it, until a cap takes them", async (t) => {
+  const directory = await temporaryDirectory(t);
+  await leftBy(directory, await deadProcess(), [1, 2]);
+  {
+    await using bench = await SpoolBench.open(directory);
+    assert.deepEqual(await takeAll(bench.spool.cursor("b")), [2]);
+    assert.equal(bench.spool.stats.disk.unclaimedLines, 2);
+    await appendNumber(bench.spool, 3);
+  }
+  {
+    await using bench = await SpoolBench.open(directory);
+    assert.deepEqual(await takeAll(bench.spool.cursor("a")), [1, 2]);
+    assert.equal(bench.spool.stats.disk.unclaimedLines, 1);
+    bench.spool.caps = { maxBytes: 10, maxAgeMs: 1_000 };
+    await until("the cap holds", () => bench.spool.stats.losses.cap === 1);
+  }
+});
+
+test("a target that is removed and comes back, even by way of a restart, begins anew", async (t) => {
+  const directory = await temporaryDirectory(t);
+  {
+    await using bench = await SpoolBench.open(directory);
+    for (const target of ["a", "b"]) bench.spool.cursor(target);
+    await appendNumber(bench.spool, 1);
+    bench.spool.removeCursor("a");
+    await appendNumber(bench.spool, 2);
+  }
+  await using bench = await SpoolBench.open(directory);
+  const [a, b] = [bench.spool.cursor("a"), bench.spool.cursor("b")];
+  await appendNumber(bench.spool, 3);
+  assert.deepEqual([await takeAll(a), await takeAll(b)], [[3], [1, 2, 3]]);
+});
+
+test("nothing is left of a lock or a lone directory when an agent ends", async (t) => {
+  const directory = await temporaryDirectory(t);
+  {
+    await using first = await SpoolBench.open(directory);
+    first.spool.cursor("a");
+    await using second = await SpoolBench.open(directory);
+    second.spool.cursor("a");
+    await appendNumber(second.spool, 1);
+    await takeAll(second.spool.cursor("a"));
+  }
+  assert.deepEqual(await readdir(directory), [MAIN]);
+  assert.ok(!(await readdir(path.join(directory, MAIN))).includes("lock"));
+  await rm(directory, { recursive: true });
+});
+
+/** Time passes in the steps in which the spool looks around, and it gets to look at most of them. */
+async function passes(clock: FakeClock, ms: number): Promise<void> {
+  for (let left = ms; left > 0; left -= 5_000) {
+    await clock.advance(5_000);
+    await systemClock.sleep(5);
+  }
+}
+
+/** Between two steps there is time enough to take over a spool: to the spool a clock that runs ahead is a disk that hangs. */
+async function passesUntil(clock: FakeClock, what: string, holds: () => boolean): Promise<void> {
+  for (let steps = 0; steps < 200; steps++) {
+    await clock.advance(5_000);
+    for (let turn = 0; turn < 100 && !holds(); turn++) await systemClock.sleep(3);
+    if (holds()) return;
+  }
+  throw new Error(`waited in vain until ${what}`);
+}

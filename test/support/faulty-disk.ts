@@ -1,0 +1,53 @@
+import { open, type FileHandle } from "node:fs/promises";
+import type { OpenFile } from "../../src/spool/segment-log.ts";
+
+type Call = "open" | "writev" | "datasync";
+
+/** Opens real files that fail as they are told to. */
+export class FaultyDisk {
+  /** What a call throws; undefined: it works. */
+  readonly errors: Partial<Record<Call, string | undefined>> = {};
+  /** A write takes no more bytes than this. */
+  maxWriteBytes = Infinity;
+  /** A sync does not come back before this has resolved. */
+  hanging: Promise<void> = Promise.resolve();
+
+  readonly open: OpenFile = async (path, flags, mode) => {
+    this.#fail("open");
+    return this.#faulty(await open(path, flags, mode));
+  };
+
+  #faulty(file: FileHandle): FileHandle {
+    const methods: Partial<FileHandle> = {
+      writev: async (buffers: readonly NodeJS.ArrayBufferView[], position?: number) => {
+        this.#fail("writev");
+        return file.writev(this.#part(buffers), position);
+      },
+      datasync: async () => {
+        this.#fail("datasync");
+        await this.hanging;
+        await file.datasync();
+      },
+    };
+    return new Proxy(file, {
+      get: (target, name) => {
+        const own = name in methods ? methods[name as keyof FileHandle] : undefined;
+        const value: unknown = own ?? Reflect.get(target, name, target);
+        return typeof value === "function" ? (value as () => unknown).bind(target) : value;
+      },
+    });
+  }
+
+  #part(buffers: readonly NodeJS.ArrayBufferView[]): NodeJS.ArrayBufferView[] {
+    if (this.maxWriteBytes === Infinity) return [...buffers];
+    const bytes = Buffer.concat(
+      buffers.map(({ buffer, byteOffset, byteLength }) => Buffer.from(buffer, byteOffset, byteLength)),
+    );
+    return [bytes.subarray(0, this.maxWriteBytes)];
+  }
+
+  #fail(call: Call): void {
+    const code = this.errors[call];
+    if (code !== undefined) throw Object.assign(new Error(`${code}: ${call}`), { code });
+  }
+}
