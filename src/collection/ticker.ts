@@ -50,9 +50,11 @@ export class Ticker {
     };
     const ended = (): boolean => signal.aborted;
     signal.addEventListener("abort", end);
-    while (!ended() && this.#clock.monotonic() < this.#due) {
+    for (;;) {
+      const leftMs = this.#due - this.#clock.monotonic();
+      if (ended() || leftMs <= 0) break;
       this.#moved = new AbortController();
-      await this.#clock.sleep(this.#due - this.#clock.monotonic(), this.#moved.signal);
+      await this.#clock.sleep(leftMs, this.#moved.signal);
     }
     signal.removeEventListener("abort", end);
   }

@@ -82,11 +82,12 @@ export class AgentPod extends AgentProcess {
 
   /** Its connections to unix sockets, which are those to libvirt. */
   async unixConnections(): Promise<number> {
-    const open = await readFile(`/proc/${this.pid}/net/unix`, "utf8");
-    const inodes = new Set(open.split("\n").map((line) => line.trim().split(/\s+/)[6]));
+    const table = await readFile(`/proc/${this.pid}/net/unix`, "utf8");
+    const inodes = new Set(table.split("\n").map((line) => `socket:[${line.split(/\s+/)[6] ?? ""}]`));
+    // Those of its standard streams are the test's.
     const fds = (await readdir(`/proc/${this.pid}/fd`)).filter((fd) => Number(fd) > 2);
-    const targets = await Promise.all(fds.map((fd) => readlink(`/proc/${this.pid}/fd/${fd}`).catch(() => "")));
-    return targets.filter((target) => inodes.has(/^socket:\[(\d+)\]$/.exec(target)?.[1])).length;
+    const open = await Promise.all(fds.map((fd) => readlink(`/proc/${this.pid}/fd/${fd}`).catch(() => "")));
+    return open.filter((target) => inodes.has(target)).length;
   }
 
   /** The token becomes worthless at once; the process stays, as that of a pod that is only gone in the API. */

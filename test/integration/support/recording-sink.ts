@@ -49,6 +49,12 @@ function lineName({ measurement, tags }: Point): string {
   return [measurement, tags.get("devtype"), tags.get("device")].filter((part) => part !== undefined).join(" ");
 }
 
+/** Milliseconds between the instants of these points, one after the other. */
+export function gapsOf(points: readonly Point[]): number[] {
+  const times = [...new Set(points.map(({ timestamp }) => Number(timestamp / 1_000_000n)))].sort((a, b) => a - b);
+  return times.slice(1).map((time, index) => time - (times[index] ?? time));
+}
+
 /** Points that came twice: of one series and one time. */
 export function repeatedPoints(points: readonly Point[]): string[] {
   const seen = new Set<string>();

@@ -15,9 +15,9 @@ export async function startTelemetryCluster(
 ): Promise<KubeCluster> {
   const cluster = await KubeCluster.start(options);
   try {
-    await cluster.apply(VMI_CRD);
-    for (const file of ["crds/telemetryconfigs", "crds/nodetelemetries", "rbac", "admission-policy"])
-      await cluster.apply(readFileSync(`manifests/${file}.yaml`, "utf8"));
+    const files = ["crds/telemetryconfigs", "crds/nodetelemetries", "rbac", "admission-policy"];
+    const manifests = files.map((file) => readFileSync(`manifests/${file}.yaml`, "utf8"));
+    await cluster.apply([VMI_CRD, ...manifests].join("---\n"));
     await policyInForce(cluster);
     return cluster;
   } catch (error) {

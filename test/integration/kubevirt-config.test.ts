@@ -1,0 +1,184 @@
+import assert from "node:assert/strict";
+import { after, before, beforeEach, test } from "node:test";
+import type { Point } from "../../scripts/demo/line-protocol-parser.ts";
+import type { AgentPod } from "./support/agent-pod.ts";
+import type { LogEntry } from "./support/agent-process.ts";
+import { EmulatedNode } from "./support/emulated-node.ts";
+import type { KubeCluster } from "./support/kube.ts";
+import { until } from "./support/process.ts";
+import { gapsOf, RecordingSink } from "./support/recording-sink.ts";
+import { applyConfig, deleteConfig, target } from "./support/telemetry-config.ts";
+import { startTelemetryCluster } from "./support/telemetry-cluster.ts";
+
+// What becomes of a TelemetryConfig that changes. Every configuration has a tag of its own, so a point tells by which it
+// was made. The agent runs as root with one capability.
+
+const resources = new AsyncDisposableStack();
+let cluster: KubeCluster;
+let node: EmulatedNode;
+let agent: AgentPod;
+let sink: RecordingSink;
+let other: RecordingSink;
+/** How much there was at the beginning of the test. */
+let begun: { readonly points: number; readonly otherPoints: number; readonly log: number };
+
+before(async () => {
+  sink = resources.use(await RecordingSink.start());
+  other = resources.use(await RecordingSink.start());
+  cluster = resources.use(await startTelemetryCluster());
+  node = resources.use(await EmulatedNode.create(cluster, "node-1", { pool: "general" }));
+  await node.startVm({ namespace: "prod", name: "web", labels: { team: "web" } });
+  await node.startVm({ namespace: "prod-eu", name: "db", paused: true });
+  // Its VMI is not to be had: the name of its domain has to do.
+  await (await node.startLauncher()).createGuest({ namespace: "test", name: "unknown" });
+  agent = await node.startAgent({ identity: "root" });
+});
+after(() => resources.disposeAsync());
+
+beforeEach(async () => {
+  await use("base");
+  begun = { points: sink.points.length, otherPoints: other.points.length, log: agent.log.length };
+});
+
+/** Makes the object `default` this, and waits until it is in force. */
+async function use(step: string, spec: Partial<Parameters<typeof applyConfig>[2]> = {}): Promise<void> {
+  const since = sink.points.length;
+  await configure(step, spec);
+  await until(() => Promise.resolve(sink.points.slice(since).find(isOf(step))), `a point of ${step}`);
+}
+
+/** Only makes the object this. */
+async function configure(step: string, spec: Partial<Parameters<typeof applyConfig>[2]> = {}): Promise<void> {
+  await applyConfig(cluster, "default", { targets: [target(sink)], ...spec, tags: { static: { step } } });
+}
+
+const isOf =
+  (step: string) =>
+  ({ tags }: Point): boolean =>
+    tags.get("step") === step;
+
+/** Of this test. */
+const points = (): readonly Point[] => sink.points.slice(begun.points);
+const otherPoints = (): readonly Point[] => other.points.slice(begun.otherPoints);
+
+function names(of: readonly Point[]): string[] {
+  return [...new Set(of.map(({ tags }) => `${tags.get("namespace")}/${tags.get("name")}`))].sort();
+}
+
+function measurements(of: readonly Point[]): string[] {
+  return [...new Set(of.map(({ measurement }) => measurement))].sort();
+}
+
+/** The seconds between a VM's points, one after the other. */
+function gaps(of: readonly Point[]): number[] {
+  return gapsOf(of.filter(({ tags }) => tags.get("name") === "web")).map((ms) => Math.round(ms / 1_000));
+}
+
+function logged(fits: (entry: LogEntry) => boolean, what: string): Promise<LogEntry> {
+  return agent.logged(fits, what, begun.log);
+}
+
+test("another interval takes effect between two cycles", async () => {
+  await use("slow", { collection: { interval: "2s" } });
+  await agent.run(2);
+  const found = gaps(points());
+  assert.deepEqual([...new Set(found)].sort(), [1, 2]);
+  assert.equal(found.at(-1), 2);
+});
+
+test("other families and another tag take effect without losing a cycle", async () => {
+  await use("families", { collection: { families: ["Metrics", "Totals"] } });
+  await agent.run(2);
+  assert.deepEqual(measurements(points().filter(isOf("families"))), ["vm_metrics", "vm_totals"]);
+  assert.deepEqual([...new Set(gaps(points()))], [1]);
+});
+
+test("a second target can get less, and takes the place of the first without losing a cycle", async () => {
+  await use("both", { targets: [target(sink), { ...target(other, "other"), families: ["Totals"] }] });
+  await agent.run(2);
+  assert.deepEqual(measurements(otherPoints()), ["vm_totals"]);
+  assert.ok(measurements(points().filter(isOf("both"))).length > 1);
+
+  await configure("elsewhere", { targets: [target(other, "other")] });
+  await until(() => Promise.resolve(otherPoints().find(isOf("elsewhere"))), "a point elsewhere");
+  await agent.run(1);
+  assert.deepEqual([...new Set(gaps([...points(), ...otherPoints()]))], [1]);
+});
+
+test("only the VMs that the filters let through are collected", async () => {
+  for (const [step, spec, wanted] of [
+    ["namespaces", { namespaces: { include: ["prod*", "test"], exclude: ["prod-*"] } }, ["prod/web", "test/unknown"]],
+    ["labels", { vmSelector: { matchLabels: { team: "web" } } }, ["prod/web"]],
+  ] as const) {
+    await use(step, spec);
+    await agent.run(2);
+    assert.deepEqual(names(points().filter(isOf(step))), wanted);
+  }
+  assert.deepEqual([...new Set(gaps(points()))], [1]);
+});
+
+test("an object of a higher priority that selects the node takes over, one that does not select it does not", async () => {
+  const spec = { targets: [target(other, "other")], priority: 10 };
+  await applyConfig(cluster, "gpu", { ...spec, priority: 20, nodeSelector: { matchLabels: { pool: "gpu" } } });
+  await applyConfig(cluster, "general", { ...spec, nodeSelector: { matchLabels: { pool: "general" } } });
+  await logged(({ name }) => name === "general", "that the object governs");
+  await agent.run(2);
+  await deleteConfig(cluster, "gpu");
+  await deleteConfig(cluster, "general");
+  await logged(({ name }) => name === "default", "that the first governs again");
+  await agent.run(2);
+  assert.deepEqual([...new Set(gaps([...points(), ...otherPoints()]))], [1]);
+  assert.ok(otherPoints().length > 0);
+});
+
+for (const [how, stop] of [
+  ["is suspended", () => configure("base", { state: "Suspended" })],
+  ["is deleted", () => deleteConfig(cluster, "default")],
+] as const)
+  test(`nothing is collected when the only object ${how}, until there is one again`, async () => {
+    await stop();
+    const { time } = await logged(({ msg }) => msg.includes("nothing is collected"), "that it has nothing to do");
+    await until(async () => (await agent.unixConnections()) === 0 || undefined, "the connections to be closed");
+    await use("again");
+    const last = Math.max(...points().filter(isOf("base")).map(msOf));
+    const first = Math.min(...points().filter(isOf("again")).map(msOf));
+    // The cycle that was due at that moment may still have run.
+    assert.ok(last < Date.parse(String(time)) + 1_000 && last < first);
+  });
+
+test("an object that this version cannot read leaves the configuration before in force", async () => {
+  const families = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/collection/properties/families";
+  // The kind of a newer version, which came before its agents.
+  await cluster.call(
+    "PATCH",
+    "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/telemetryconfigs.kubevirt-telemetry.io",
+    {
+      body: [{ op: "add", path: `${families}/items/enum/-`, value: "Latency" }],
+      contentType: "application/json-patch+json",
+    },
+  );
+  await until(
+    () => configure("newer", { collection: { families: ["Metrics", "Latency"] } }).then(() => true),
+    "the API server to know the newer kind",
+  );
+  const { level, msg } = await logged((entry) => entry["reason"] === "InvalidConfig", "what is wrong");
+  assert.equal(level, "error");
+  assert.match(msg, /default: spec\.collection\.families\[1\]: must be `Metrics` or `Features` /);
+  await agent.run(2);
+  assert.deepEqual(points().filter(isOf("newer")), []);
+  assert.deepEqual([...new Set(gaps(points()))], [1]);
+});
+
+test("a Secret that the agent may not read leaves the configuration before in force", async () => {
+  const v2 = { org: "o", bucket: "b", tokenSecretRef: { name: "not-named" } };
+  await configure("secret", { targets: [{ name: "sink", url: sink.url, tls: { mode: "Plaintext" }, v2 }] });
+  const { msg } = await logged((entry) => entry["reason"] === "SecretNotFound", "what is missing");
+  assert.match(msg, /the key `token` of the Secret `not-named` in the namespace kubevirt-telemetry cannot be read/);
+  await agent.run(2);
+  assert.deepEqual(points().filter(isOf("secret")), []);
+  assert.deepEqual([...new Set(gaps(points()))], [1]);
+});
+
+function msOf({ timestamp }: Point): number {
+  return Number(timestamp / 1_000_000n);
+}
