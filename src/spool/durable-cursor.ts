@@ -112,6 +112,7 @@ export class DurableCursor implements SpoolCursor, Reader {
 
   /** A frame was appended that it needs; it is in memory. Wakes nobody yet. */
   push(kept: Kept): void {
+    if (this.#backlog.frames === 0) this.#next = kept.frame.sequence;
     this.#recent.push(kept);
     this.#backlog = plus(this.#backlog, totalsOf(kept.frame));
     this.#newest = kept.frame.sequence;

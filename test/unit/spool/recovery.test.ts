@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { test } from "node:test";
+import { encodeHeader, encodePreamble } from "../../../src/spool/frame-format.ts";
+import { bornAtOn, recover } from "../../../src/spool/recovery.ts";
+import { segmentPath, writeCursors } from "../../../src/spool/spool-files.ts";
+import { FakeClock } from "../../support/fake-clock.ts";
+import { temporaryDirectory } from "../../support/temporary-directory.ts";
+
+const clock = new FakeClock();
+
+function frame(sequence: bigint, targets: readonly string[], createdAtMs = clock.now()): Buffer {
+  const payload = Buffer.from("payload");
+  return Buffer.concat([encodeHeader({ sequence, lines: 3, rawBytes: 9, createdAtMs, payload }, targets), payload]);
+}
+
+async function segment(directory: string, first: bigint, frames: readonly Uint8Array[]): Promise<void> {
+  await writeFile(segmentPath(directory, first), Buffer.concat([encodePreamble(), ...frames]));
+}
+
+test("every target needs what is for it from its cursor on, and one without a cursor all of it", async (t) => {
+  const directory = await temporaryDirectory(t);
+  await segment(directory, 0n, [frame(0n, ["a", "b"]), frame(1n, ["b"]), frame(2n, ["a", "new"])]);
+  await segment(directory, 3n, [frame(3n, ["b"])]);
+  await writeCursors(
+    directory,
+    new Map([
+      ["a", 2n],
+      ["b", 4n],
+    ]),
+  );
+  const { segments, passed, newest, head } = await recover(directory, bornAtOn(clock));
+  assert.deepEqual(
+    segments.map(({ waiting }) => [...waiting].map(([target, { frames, lines }]) => [target, frames, lines])),
+    [
+      [
+        ["a", 1, 3],
+        ["new", 1, 3],
+      ],
+    ],
+  );
+  assert.deepEqual(
+    passed.map(({ first }) => first),
+    [3n],
+  );
+  assert.deepEqual(
+    [...newest],
+    [
+      ["a", 2n],
+      ["new", 2n],
+    ],
+  );
+  assert.equal(head, 4n);
+});
+
+test("numbers go on behind the cursors, even if the frames before them are gone", async (t) => {
+  const directory = await temporaryDirectory(t);
+  await writeCursors(directory, new Map([["a", 1_000n]]));
+  assert.equal((await recover(directory, bornAtOn(clock))).head, 1_000n);
+});
+
+test("a frame that was written twice, because nobody knew what became of the first write, counts once", async (t) => {
+  const directory = await temporaryDirectory(t);
+  await segment(directory, 0n, [frame(0n, ["a"]), frame(1n, ["a"])]);
+  await segment(directory, 1n, [frame(1n, ["a"]), frame(2n, ["a"])]);
+  const { segments } = await recover(directory, bornAtOn(clock));
+  assert.deepEqual(
+    segments.map(({ frames, waiting }) => [frames, waiting.get("a")?.frames]),
+    [
+      [2, 2],
+      [1, 1],
+    ],
+  );
+});
+
+test("frames are as old as the wall clock says, and none is from the future", async (t) => {
+  const directory = await temporaryDirectory(t);
+  await segment(directory, 0n, [frame(0n, ["a"], clock.now() - 5_000), frame(1n, ["a"], clock.now() + 99_000)]);
+  const [found] = (await recover(directory, bornAtOn(clock))).segments;
+  assert.deepEqual([found?.oldestBornAtMs, found?.newestBornAtMs], [clock.monotonic() - 5_000, clock.monotonic()]);
+});
