@@ -1,4 +1,6 @@
 import { connect, constants, type ClientHttp2Session } from "node:http2";
+import { isIP } from "node:net";
+import { connect as connectTls, type TLSSocket } from "node:tls";
 import { backoffMs } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
 import { sameConnection, type Access, type ReadAccess } from "./access.ts";
@@ -39,7 +41,7 @@ export class Connection {
   readonly #options: ConnectionOptions;
   readonly #random: () => number;
   readonly #closing = new AbortController();
-  readonly #open = new Set<ClientHttp2Session>();
+  readonly #open = new Map<ClientHttp2Session, TLSSocket>();
   #current: Session | undefined;
   #opening: Promise<Session> | undefined;
   #renewing: Promise<void> | undefined;
@@ -88,15 +90,9 @@ export class Connection {
   /** Ends all that is open, at once; resolves when the sockets are gone. */
   async close(): Promise<void> {
     this.#closing.abort();
-    await Promise.all(
-      [...this.#open].map(
-        (http2) =>
-          new Promise<void>((resolve) => {
-            http2.once("close", resolve);
-            http2.destroy(closed());
-          }),
-      ),
-    );
+    const gone = [...this.#open.keys()].map((http2) => new Promise((resolve) => http2.once("close", resolve)));
+    for (const http2 of this.#open.keys()) this.#cut(http2, closed());
+    await Promise.all(gone);
   }
 
   async #renew(session: Session): Promise<void> {
@@ -128,22 +124,24 @@ export class Connection {
     }
   }
 
-  #dial({ server, tls }: Access, deadline: Deadline): Promise<ClientHttp2Session> {
+  #dial(access: Access, deadline: Deadline): Promise<ClientHttp2Session> {
     return new Promise((resolve, reject) => {
-      const http2 = connect(server.origin, { ...tls, settings: { enablePush: false } });
+      const { server } = access;
+      const socket = dialTls(access);
+      const http2 = connect(server.origin, { settings: { enablePush: false }, createConnection: () => socket });
       let reason: KubeError | undefined;
       const late = (): void => {
-        http2.destroy(deadline.expired ? timeout(`no connection to ${server.host}`, CONNECT_MS) : closed());
+        this.#cut(http2, deadline.expired ? timeout(`no connection to ${server.host}`, CONNECT_MS) : closed());
       };
       deadline.signal.addEventListener("abort", late, { once: true });
-      this.#open.add(http2);
+      this.#open.set(http2, socket);
       http2.on("error", (error) => {
         reason = kubeError(error, "E_KUBE_UNREACHABLE", `the connection to ${server.host} failed`);
       });
       http2.once("connect", () => {
         deadline.signal.removeEventListener("abort", late);
         if (http2.alpnProtocol === "h2") resolve(http2);
-        else http2.destroy(new KubeError("E_KUBE_PROTOCOL", `${server.host} does not speak HTTP/2`));
+        else this.#cut(http2, new KubeError("E_KUBE_PROTOCOL", `${server.host} does not speak HTTP/2`));
       });
       http2.once("goaway", (code) => {
         if (code === constants.NGHTTP2_NO_ERROR) void this.#leave(http2);
@@ -165,7 +163,7 @@ export class Connection {
     const ended = endOf(http2);
     http2.close();
     await this.#options.clock.sleep(FAREWELL_MS.least + FAREWELL_MS.spread * this.#random(), ended);
-    http2.destroy(new KubeError("E_KUBE_CLOSED", "the connection was left: the API server or the credentials changed"));
+    this.#cut(http2, new KubeError("E_KUBE_CLOSED", "the connection was left: the server or the credentials changed"));
   }
 
   async #keepAlive(http2: ClientHttp2Session): Promise<void> {
@@ -176,7 +174,7 @@ export class Connection {
       if (http2.destroyed || http2.closed) return;
       using deadline = new Deadline(PING_ANSWER_MS, clock, ended);
       deadline.signal.addEventListener("abort", () => {
-        if (deadline.expired) http2.destroy(timeout("no answer to a ping", PING_ANSWER_MS));
+        if (deadline.expired) this.#cut(http2, timeout("no answer to a ping", PING_ANSWER_MS));
       });
       await new Promise<void>((resolve) => {
         deadline.signal.addEventListener("abort", () => {
@@ -189,11 +187,41 @@ export class Connection {
     }
   }
 
+  /** Ends it without waiting for the server, as a session that was closed in order would, if need be for ever. */
+  #cut(http2: ClientHttp2Session, reason: KubeError): void {
+    const socket = this.#open.get(http2);
+    if (socket === undefined) return;
+    if (http2.connecting) {
+      socket.destroy(reason);
+      return;
+    }
+    http2.destroy(reason);
+    // Not before the session has written its last: Node 24 would never be able to end the process.
+    const destroy = (): void => {
+      setImmediate(() => socket.destroy());
+    };
+    if (socket.writableFinished) destroy();
+    else socket.once("finish", destroy);
+    socket.unref();
+  }
+
   #report(reason: KubeError): void {
     if (this.#down || this.#closing.signal.aborted) return;
     this.#down = true;
     this.#options.observer.disconnected(reason);
   }
+}
+
+function dialTls({ server, tls }: Access): TLSSocket {
+  const host = server.hostname.replace(/^\[|\]$/g, "");
+  const servername = tls.servername ?? (isIP(host) === 0 ? host : undefined);
+  return connectTls({
+    ...tls,
+    host,
+    port: Number(server.port || 443),
+    ALPNProtocols: ["h2"],
+    servername,
+  });
 }
 
 function endOf(http2: ClientHttp2Session): AbortSignal {

@@ -193,6 +193,15 @@ void suite("the connection to the Kubernetes API", { skip }, () => {
     assert.deepEqual(bench.of("disconnected"), []);
   });
 
+  test("closing does not wait for a server that has said goodbye and keeps its end open", async () => {
+    await using bench = await KubeBench.start();
+    await bench.ask();
+    bench.server.sayGoodbye();
+    while (bench.server.totalConnections === 1) await bench.ask();
+    await bench.api[Symbol.asyncDispose]();
+    await bench.until("the newer connection is gone", () => bench.server.openConnections === 1);
+  });
+
   test("closing ends requests and watches, and leaves no socket and no timer", async () => {
     await using bench = await KubeBench.start();
     const watch = assert.rejects(drain(await bench.openWatch()), failsWith("E_KUBE_CLOSED"));
