@@ -1,9 +1,11 @@
+import { once } from "node:events";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { agent } from "./commands/agent.ts";
 import { controller } from "./commands/controller.ts";
 import { createConfigOf } from "./commands/create-config.ts";
 import { parseOwner, prepareSpool } from "./commands/prepare-spool.ts";
 import { simulate } from "./commands/simulate.ts";
+import { exportCommand, inspectCommand, verifyCommand } from "./commands/spool.ts";
 import { validate } from "./commands/validate.ts";
 import { TelemetryError } from "./errors.ts";
 import { LOG_LEVELS } from "./log.ts";
@@ -15,6 +17,12 @@ const EXIT_USAGE = 2;
 
 // Warnings of Node about bundled packages (the InfluxDB client's url.parse) are of no use to who reads the log.
 process.noDeprecation = true;
+
+// Who reads the output, `head` for instance, may have had enough of it.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit();
+});
 
 const stop = new AbortController();
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
@@ -102,6 +110,30 @@ function commandLine(exit: (code: number) => void): Command {
       exit(await simulate(options, stop.signal, print));
     });
 
+  const spool = program.command("spool").description("look into a spool directory, also while an agent uses it");
+  spool
+    .command("inspect")
+    .description("what is in it, and what each target has not taken")
+    .argument("<dir>", "the agent's --spool-dir")
+    .action(async (directory: string) => {
+      exit(await inspectCommand(directory, print));
+    });
+  spool
+    .command("verify")
+    .description("check every frame and name what is damaged; exit 1 when something is")
+    .argument("<dir>", "the agent's --spool-dir")
+    .action(async (directory: string) => {
+      exit(await verifyCommand(directory, print));
+    });
+  spool
+    .command("export")
+    .description("write the lines in it as line protocol to the standard output")
+    .argument("<dir>", "the agent's --spool-dir")
+    .option("--target <name>", "only the lines that this target has not taken")
+    .action(async (directory: string, options: Parameters<typeof exportCommand>[1]) => {
+      exit(await exportCommand(directory, options, write));
+    });
+
   // Two steps of an installation; the image has no shell to write them in.
   program
     .command("create-config", { hidden: true })
@@ -120,12 +152,17 @@ function commandLine(exit: (code: number) => void): Command {
       exit(await prepareSpool(directory, owner));
     });
 
-  for (const command of program.commands) command.exitOverride();
+  for (const command of [...program.commands, ...spool.commands]) command.exitOverride();
   return program;
 }
 
 function print(line: string): void {
   process.stdout.write(`${line}\n`);
+}
+
+/** Resolves when the reader can take more. */
+async function write(bytes: Uint8Array): Promise<void> {
+  if (!process.stdout.write(bytes)) await once(process.stdout, "drain");
 }
 
 /** An option that is also the environment variable KUBEVIRT_TELEMETRY_<NAME>; the flag wins. An empty one says nothing. */

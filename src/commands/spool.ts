@@ -1,0 +1,75 @@
+import { contentsOf, type Contents, type Sum } from "../spool/contents.ts";
+import { expandFrame } from "../spool/frame-payload.ts";
+import { inspectSpool, neededBy, partsOf, type InspectedHome } from "../spool/inspection.ts";
+
+type Print = (line: string) => void;
+
+/** Says what is in a spool directory. Resolves to the exit code. */
+export async function inspectCommand(root: string, print: Print): Promise<number> {
+  const { homes, newer } = await inspectSpool(root);
+  for (const home of homes) for (const line of describe(home, await contentsOf(home))) print(line);
+  for (const directory of newer) print(`${directory}: of a newer version`);
+  return 0;
+}
+
+/** Names everything that is damaged. Resolves to the exit code: 1 when something is. */
+export async function verifyCommand(root: string, print: Print): Promise<number> {
+  const { homes } = await inspectSpool(root);
+  let frames = 0;
+  let places = 0;
+  for (const home of homes) {
+    const { all, damage } = await contentsOf(home);
+    for (const { segment, offset, bytes } of damage) print(`${segment}: ${bytes} bytes from ${offset} on are damaged`);
+    frames += all.frames;
+    places += damage.length;
+  }
+  print(`${counted(frames, "frame")} intact, ${counted(places, "place")} damaged`);
+  return places > 0 ? 1 : 0;
+}
+
+/** Writes the lines in a spool directory: all of them, or those that a target has not taken. Resolves to the exit code. */
+export async function exportCommand(
+  root: string,
+  { target }: { readonly target?: string },
+  write: (lines: Uint8Array) => Promise<void>,
+): Promise<number> {
+  const { homes } = await inspectSpool(root);
+  for (const home of homes) {
+    for await (const part of partsOf(home)) {
+      if (part.kind !== "frame") continue;
+      const { header, payload } = part;
+      if (target === undefined || neededBy(home, header).includes(target))
+        await write(await expandFrame({ ...header, payload }));
+    }
+  }
+  return 0;
+}
+
+function describe({ directory, inUse, segments }: InspectedHome, contents: Contents): string[] {
+  const { all, backlogs, damage, unfinishedBytes, newer } = contents;
+  const use = inUse === true ? "in use" : inUse === false ? "not in use" : "perhaps in use";
+  return [
+    `${directory}: ${use}, ${counted(segments.length, "segment")}, ${describeSum(all)}`,
+    ...[...backlogs].map(([target, sum]) => `  target ${target}: ${sum.frames === 0 ? "has all" : describeSum(sum)}`),
+    ...newer.map((segment) => `  ${segment}: of a newer version`),
+    ...(unfinishedBytes > 0 ? [`  ${counted(unfinishedBytes, "byte")} of a write that is not finished`] : []),
+    ...(damage.length > 0 ? [`  ${counted(damage.length, "place")} damaged: see spool verify`] : []),
+  ];
+}
+
+function describeSum({ frames, lines, bytes, oldestMs, newestMs }: Sum): string {
+  const size = `${counted(lines, "line")} in ${counted(frames, "frame")} of ${sizeOf(bytes)}`;
+  return frames === 0 ? size : `${size}, from ${timeOf(oldestMs)} to ${timeOf(newestMs)}`;
+}
+
+function sizeOf(bytes: number): string {
+  return bytes < 2 ** 20 ? `${(bytes / 2 ** 10).toFixed(1)} KiB` : `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+}
+
+function timeOf(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? "" : "s"}`;
+}

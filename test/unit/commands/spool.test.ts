@@ -1,0 +1,179 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { mkdir, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { test, type TestContext } from "node:test";
+import { promisify } from "node:util";
+import { exportCommand, inspectCommand, verifyCommand } from "../../../src/commands/spool.ts";
+import { encodePreamble } from "../../../src/spool/frame-format.ts";
+import { assertUsage, run } from "../../support/command-line.ts";
+import { batchOf } from "../../support/delivery.ts";
+import { FakeClock } from "../../support/fake-clock.ts";
+import { appendNumber, contentOf, MAIN, SpoolBench } from "../../support/spool-bench.ts";
+import { temporaryDirectory } from "../../support/temporary-directory.ts";
+
+/** A spool with the lines 0 to 4 for two targets, of which one has taken three. */
+async function filled(t: TestContext): Promise<string> {
+  const directory = await temporaryDirectory(t);
+  const clock = new FakeClock();
+  await using bench = await SpoolBench.open(directory, { clock });
+  const { spool } = bench;
+  for (const cursor of ["central", "other", "other/2", "idle"]) spool.cursor(cursor);
+  for (let number = 0; number < 5; number++) {
+    await appendNumber(spool, number, ["central", number < 4 ? "other" : "other/2"]);
+    await clock.advance(1_000);
+  }
+  const other = spool.cursor("other");
+  const taken = (await other.read({ maxLines: 3, maxRawBytes: 1_000 })).at(-1);
+  other.acknowledge(taken?.sequence ?? 0n);
+  return directory;
+}
+
+async function printed(command: typeof inspectCommand, directory: string): Promise<{ code: number; lines: string[] }> {
+  const lines: string[] = [];
+  const code = await command(directory, (line) => lines.push(line.replaceAll(directory, "DIR")));
+  return { code, lines };
+}
+
+async function exported(directory: string, options: Parameters<typeof exportCommand>[1] = {}): Promise<string> {
+  const parts: Uint8Array[] = [];
+  const code = await exportCommand(directory, options, (bytes) => {
+    parts.push(bytes);
+    return Promise.resolve();
+  });
+  assert.equal(code, 0);
+  return Buffer.concat(parts).toString();
+}
+
+test("inspect says what is there, since when, and what each target has not taken", async (t) => {
+  const directory = await filled(t);
+  assert.deepEqual(await printed(inspectCommand, directory), {
+    code: 0,
+    lines: [
+      "DIR/v1: not in use, 1 segment, 5 lines in 5 frames of 0.4 KiB, from 2023-11-14T22:13:20.000Z to 2023-11-14T22:13:24.000Z",
+      "  target central: 5 lines in 5 frames of 0.4 KiB, from 2023-11-14T22:13:20.000Z to 2023-11-14T22:13:24.000Z",
+      "  target other: 2 lines in 2 frames of 0.2 KiB, from 2023-11-14T22:13:23.000Z to 2023-11-14T22:13:24.000Z",
+      "  target idle: has all",
+    ],
+  });
+});
+
+test("inspect works while an agent uses the spool, and says so", async (t) => {
+  const directory = await temporaryDirectory(t);
+  await using bench = await SpoolBench.open(directory);
+  bench.spool.cursor("a");
+  await appendNumber(bench.spool, 1);
+  const home = path.join(directory, MAIN);
+  const before = await readdir(home);
+  const { lines } = await printed(inspectCommand, directory);
+  assert.match(lines[0] ?? "", /^DIR\/v1: in use, 1 segment, 1 line in 1 frame/);
+  await writeFile(path.join(home, "lock"), "");
+  assert.match((await printed(inspectCommand, directory)).lines[0] ?? "", /perhaps in use/);
+  assert.deepEqual(await readdir(home), before);
+});
+
+test("inspect names what a newer version left, and what is not finished or damaged", async (t) => {
+  const directory = await filled(t);
+  const [segment = ""] = await segmentsOf(directory);
+  const bytes = await readFile(segment);
+  bytes[60] = 0;
+  await writeFile(segment, Buffer.concat([bytes, Buffer.from("half")]));
+  await writeFile(path.join(directory, MAIN, "00000000000000000000.seg.x"), "");
+  await mkdir(path.join(directory, "v2-0a"));
+  const { lines } = await printed(inspectCommand, directory);
+  assert.deepEqual(lines.slice(-3), [
+    "  4 bytes of a write that is not finished",
+    "  1 place damaged: see spool verify",
+    "DIR/v2-0a: of a newer version",
+  ]);
+  await writeFile(segment, encodePreamble(2));
+  assert.ok((await printed(inspectCommand, directory)).lines.some((line) => /seg: of a newer version$/.test(line)));
+});
+
+test("verify finds a spool in order, with or without a write that is not finished", async (t) => {
+  const directory = await filled(t);
+  assert.deepEqual(await printed(verifyCommand, directory), { code: 0, lines: ["5 frames intact, 0 places damaged"] });
+  const [segment = ""] = await segmentsOf(directory);
+  await truncate(segment, (await readFile(segment)).length - 1);
+  assert.deepEqual(await printed(verifyCommand, directory), { code: 0, lines: ["4 frames intact, 0 places damaged"] });
+});
+
+test("verify names every damaged place, also in what no target needs any more, and fails", async (t) => {
+  const directory = await filled(t);
+  const [segment = ""] = await segmentsOf(directory);
+  const whole = await readFile(segment);
+  for (let offset = 16; offset < whole.length - 100; offset += 7) {
+    const damaged = Buffer.from(whole);
+    damaged[offset] = (damaged[offset] ?? 0) ^ 1;
+    await writeFile(segment, damaged);
+    const { code, lines } = await printed(verifyCommand, directory);
+    assert.equal(code, 1);
+    const [, from = "", bytes = ""] =
+      /seg: (?=(\d+) bytes)\d+ bytes from (\d+) on are damaged$/.exec(lines[0] ?? "") ?? [];
+    assert.ok(Number(bytes) <= offset && offset < Number(bytes) + Number(from), lines[0]);
+    assert.equal(lines[1], "4 frames intact, 1 place damaged");
+  }
+});
+
+test("a tail that is broken off is damage in any segment but the newest", async (t) => {
+  const directory = await filled(t);
+  const [segment = ""] = await segmentsOf(directory);
+  await truncate(segment, (await readFile(segment)).length - 1);
+  await writeFile(path.join(directory, MAIN, "00000000000000000009.seg"), encodePreamble());
+  assert.equal((await printed(verifyCommand, directory)).code, 1);
+});
+
+test("export gives the lines as they were appended, or those that a target lacks", async (t) => {
+  const directory = await filled(t);
+  const line = (number: number): string => `m f=${number}i 1\n`;
+  assert.equal(await exported(directory), [0, 1, 2, 3, 4].map(line).join(""));
+  assert.equal(await exported(directory, { target: "other" }), [3, 4].map(line).join(""));
+  assert.equal(await exported(directory, { target: "idle" }), "");
+});
+
+test("looking changes nothing", async (t) => {
+  const directory = await filled(t);
+  const before = await contentOf(path.join(directory, MAIN));
+  for (const command of [inspectCommand, verifyCommand]) await printed(command, directory);
+  await exported(directory);
+  assert.deepEqual(await contentOf(path.join(directory, MAIN)), before);
+  assert.deepEqual(await readdir(directory), [MAIN]);
+});
+
+test("a directory without a spool, and none at all, is said to be that", async (t) => {
+  const directory = await temporaryDirectory(t);
+  for (const [dir, reason] of [
+    [directory, "it holds no spool"],
+    [path.join(directory, "none"), "ENOENT"],
+  ] as const) {
+    const { exitCode, stdout, stderr } = await run(["spool", "inspect", dir]);
+    assert.deepEqual([exitCode, stdout], [1, ""]);
+    assert.match(stderr, new RegExp(`^error: E_SPOOL_NOT_FOUND: ${dir} cannot be looked into: ${reason}`));
+  }
+  await assertUsage(["spool"], /Usage: kubevirt-telemetry spool/);
+  await assertUsage(["spool", "verify"], /missing required argument 'dir'/);
+});
+
+test("the command line prints, exports to a pipe, and does not mind a reader that has had enough", async (t) => {
+  const directory = await filled(t);
+  {
+    await using bench = await SpoolBench.open(directory, { clock: new FakeClock() });
+    bench.spool.cursor("big");
+    for (let round = 0; round < 20; round++) await bench.spool.append(batchOf(1_000), ["big"]);
+  }
+  const verified = await run(["spool", "verify", directory]);
+  assert.deepEqual(verified, { exitCode: 0, stdout: "25 frames intact, 0 places damaged\n", stderr: "" });
+  const main = path.join(import.meta.dirname, "../../../src/main.ts");
+  const shell = async (pipe: string): Promise<string> => {
+    const command = `set -o pipefail; "${process.execPath}" "${main}" spool export "${directory}" | ${pipe}`;
+    return (await promisify(execFile)("bash", ["-c", command])).stdout;
+  };
+  assert.equal(await shell("wc -l"), "20005\n");
+  assert.equal(await shell("head -n 1"), "m f=0i 1\n");
+  await rm(directory, { recursive: true });
+});
+
+async function segmentsOf(directory: string): Promise<string[]> {
+  const home = path.join(directory, MAIN);
+  return (await readdir(home)).filter((name) => name.endsWith(".seg")).map((name) => path.join(home, name));
+}
