@@ -164,7 +164,7 @@ async function agent({ server: client, clock, random, name, signal }: SimulatedA
   const failed = (): void => undefined;
   await Promise.all([
     follower.run(signal),
-    reportNode({ client, node, nodeName: name, observe, clock, random, failed }, signal),
+    reportNode({ client, node, observe, clock, random, failed }, signal),
   ]);
 }
 

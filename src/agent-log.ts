@@ -41,9 +41,10 @@ export class AgentLog implements SenderObserver {
 
   /** The configuration has changed, between two cycles. */
   configured(before: EffectiveConfig | undefined, after: EffectiveConfig | undefined): void {
-    if (after === undefined) this.#log.info("no configuration any more: nothing is collected");
-    else if (before === undefined) this.#log.debug(describeConfig(after), "configuration in force");
-    else this.#log.info(describeConfig(after), "configuration changed");
+    // Why there is none was said by whoever found out.
+    if (after === undefined) this.#log.debug("no configuration any more");
+    else
+      this.#log.info(describeConfig(after), before === undefined ? "configuration in force" : "configuration changed");
   }
 
   endpointCycle(cycle: EndpointCycle): void {
@@ -109,11 +110,7 @@ export class AgentLog implements SenderObserver {
     this.#summary.failedCycles += failed ? 1 : 0;
     this.#summary.domains = domains;
     this.#summary.lines += lines;
-    for (const [field, { domains, last }] of this.#missing) {
-      if (this.#warnings.allows(`missing ${field}`))
-        this.#log.warn({ field, domains, example: last.name }, "libvirt does not report this value");
-    }
-    this.#missing.clear();
+    this.#sayMissing();
   }
 
   /** Once a minute, one line of what was done. `totals` are counted from the start; what they grew by is said. */
@@ -145,6 +142,20 @@ export class AgentLog implements SenderObserver {
       this.#log.error({ target, lines }, `target refuses lines for good: ${example}`);
   }
 
+  /** No warning: a guest without a balloon driver, or one that is not up yet, has no memory values. */
+  #sayMissing(): void {
+    const due = [...this.#missing].filter(([field]) => this.#warnings.allows(`missing ${field}`));
+    this.#missing.clear();
+    const example = due.at(-1)?.[1].last;
+    if (example === undefined) return;
+    const domains = Object.fromEntries(due.map(([field, { domains }]) => [field, domains]));
+    const { namespace, name } = example;
+    this.#log.info(
+      { domains, example: namespace === undefined ? name : `${namespace}/${name}` },
+      "values that libvirt does not report, and for how many domains",
+    );
+  }
+
   #domains(state: EndpointState, { endpoint, samples, stuck }: EndpointCycle): void {
     const now = new Set(stuck);
     for (const domain of now) {
@@ -164,7 +175,7 @@ export class AgentLog implements SenderObserver {
 }
 
 /** What the log may say of a configuration. */
-export function describeConfig({ state, intervalMs, families, targets }: EffectiveConfig): object {
+function describeConfig({ state, intervalMs, families, targets }: EffectiveConfig): object {
   return {
     state,
     intervalMs,

@@ -30,7 +30,7 @@ export async function runAgent({ configFile, secretsDir, ...options }: AgentOpti
     ...options,
     clock,
     outputs,
-    pipeline: (endpoints) => new Pipeline({ outputs, log: agentLog, clock, endpoints }),
+    pipeline: (work) => new Pipeline({ outputs, log: agentLog, clock, ...work }),
   };
   const complete = configFile === undefined ? await inCluster(role) : await standalone(role, configFile, secretsDir);
   const limited = Number.isFinite(cycles) && !signal.aborted;

@@ -1,4 +1,5 @@
-import { apply } from "../kubernetes/apply.ts";
+import { TelemetryError } from "../errors.ts";
+import { apply, type ApplyOutcome } from "../kubernetes/apply.ts";
 import type { KubeClient } from "../kubernetes/api.ts";
 import { recordOf } from "../kubernetes/kube-object.ts";
 import { resourcePath } from "../kubernetes/resource-path.ts";
@@ -6,10 +7,12 @@ import type { Clock } from "../lib/clock.ts";
 import type { NodeTelemetryStatus } from "../status/node-telemetry.ts";
 import type { WriteOutcome } from "../status/report-writer.ts";
 import { API_VERSION, NODE_TELEMETRIES } from "./kinds.ts";
+import type { OwnNode } from "./node-object.ts";
 
 export interface NodeReporterOptions {
   readonly client: KubeClient;
-  readonly node: { readonly name: string; readonly uid: string };
+  /** Owns the report. */
+  readonly node: OwnNode;
   readonly clock: Clock;
   /** The server does not take the report as it is; it is tried again later. */
   readonly refused: (message: string) => void;
@@ -28,49 +31,76 @@ export class NodeReporter {
     this.#path = resourcePath({ ...NODE_TELEMETRIES, name: options.node.name });
   }
 
+  /** Whether the object is there, as far as is known. */
+  get made(): boolean {
+    return this.#made;
+  }
+
   /** Makes the object if it is not there; returns the report of an earlier agent that it holds. */
   async make(signal: AbortSignal): Promise<NodeTelemetryStatus | undefined> {
-    const { uid, name } = this.#options.node;
-    // In every apply: what a manager does not send any more is removed.
-    const ownerReferences = [{ apiVersion: "v1", kind: "Node", name, uid }];
-    const outcome = await this.#apply(this.#path, { metadata: { name, ownerReferences } }, signal);
-    this.#made = outcome.kind === "written";
-    const status = recordOf("object" in outcome ? outcome.object : undefined)["status"];
+    const outcome = await this.#make(signal);
+    const status = recordOf(outcome?.kind === "applied" ? outcome.object : undefined)["status"];
     // What another version has written may look different; conditions are all that is taken from it.
     return Array.isArray(recordOf(status)["conditions"]) ? (status as NodeTelemetryStatus) : undefined;
   }
 
   async write(status: NodeTelemetryStatus, signal: AbortSignal): Promise<WriteOutcome> {
-    if (!this.#made) await this.make(signal);
-    const outcome = await this.#apply(
-      `${this.#path}/status`,
-      { metadata: { name: this.#options.node.name }, status },
-      signal,
-    );
-    // Somebody has deleted it, perhaps with its node: the next try makes it anew.
-    if (outcome.kind === "failed") this.#made = false;
-    return outcome;
+    if (!this.#made) {
+      const outcome = await this.#make(signal);
+      if (outcome?.kind !== "applied") return failed(outcome);
+    }
+    const outcome = await this.#apply(`${this.#path}/status`, { status }, signal);
+    if (outcome.kind === "applied") return { kind: "written" };
+    if (outcome.kind === "refused" && outcome.status === 404) {
+      // Somebody has deleted it, perhaps with its Node, which may be another one by now: the next try makes it anew.
+      this.#made = false;
+      this.#options.node.forget();
+    }
+    return failed(outcome);
+  }
+
+  /** Undefined when the Node, which has to be its owner, is not to be had. */
+  async #make(signal: AbortSignal): Promise<ApplyOutcome | undefined> {
+    const { node, refused } = this.#options;
+    try {
+      const { uid } = await node.get();
+      // In every apply: what a manager does not send any more is removed.
+      const ownerReferences = [{ apiVersion: "v1", kind: "Node", name: node.name, uid }];
+      const outcome = await this.#apply(this.#path, { ownerReferences }, signal);
+      this.#made = outcome.kind === "applied";
+      return outcome;
+    } catch (error) {
+      if (!(error instanceof TelemetryError)) throw error;
+      refused(error.message);
+      return undefined;
+    }
   }
 
   async #apply(
     path: string,
-    object: object,
+    { status, ...metadata }: { readonly status?: NodeTelemetryStatus; readonly ownerReferences?: readonly object[] },
     signal: AbortSignal,
-  ): Promise<WriteOutcome & { readonly object?: unknown }> {
-    const { client, clock, refused } = this.#options;
+  ): Promise<ApplyOutcome> {
+    const { client, node, clock, refused } = this.#options;
     const outcome = await apply(client, {
       path,
-      object: { apiVersion: API_VERSION, kind: "NodeTelemetry", ...object },
+      object: {
+        apiVersion: API_VERSION,
+        kind: "NodeTelemetry",
+        metadata: { name: node.name, ...metadata },
+        ...(status !== undefined && { status }),
+      },
       fieldManager: FIELD_MANAGER,
       force: true,
       signal,
       nowMs: clock.now(),
     });
-    if (outcome.kind === "applied") return { kind: "written", object: outcome.object };
-    if (outcome.kind !== "retry") refused(outcome.message);
-    return {
-      kind: "failed",
-      ...(outcome.kind === "retry" && outcome.afterMs !== undefined && { afterMs: outcome.afterMs }),
-    };
+    if (outcome.kind === "refused" || outcome.kind === "conflict") refused(outcome.message);
+    return outcome;
   }
+}
+
+function failed(outcome: ApplyOutcome | undefined): WriteOutcome {
+  const afterMs = outcome?.kind === "retry" ? outcome.afterMs : undefined;
+  return { kind: "failed", ...(afterMs !== undefined && { afterMs }) };
 }

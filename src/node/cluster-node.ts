@@ -1,5 +1,4 @@
 import type { NodeRole } from "./role.ts";
-import { describeConfig } from "../agent-log.ts";
 import { ConfigFollower, type FollowerListener } from "../cluster/config-follower.ts";
 import { TELEMETRY_CONFIGS } from "../cluster/kinds.ts";
 import { reflectorLog } from "../cluster/kube-log.ts";
@@ -10,10 +9,11 @@ import type { Endpoint } from "../collection/endpoint-collector.ts";
 import { readClusterObject, type ClusterConfig } from "../config/cluster-object.ts";
 import { LauncherSockets } from "../discovery/launcher-sockets.ts";
 import { TelemetryError } from "../errors.ts";
-import { KubeApi, type KubeClient } from "../kubernetes/api.ts";
+import { KubeApi } from "../kubernetes/api.ts";
 import { findAccess } from "../kubernetes/find-access.ts";
 import { Reflector } from "../kubernetes/reflector.ts";
 import { resourcePath } from "../kubernetes/resource-path.ts";
+import { LauncherLog } from "./launcher-log.ts";
 import { ALL_VMS, launcherEndpoints, namingRules, podsDirectoryError } from "./launcher-endpoints.ts";
 import { RateLimit } from "../lib/rate-limit.ts";
 import { NodeObserver } from "./observer.ts";
@@ -47,7 +47,7 @@ export async function clusterNode(role: NodeRole, env: NodeJS.ProcessEnv): Promi
         log.info("connected to the API server");
       },
       disconnected: ({ code, message }) => {
-        log.warn({ code }, `no connection to the API server, collection goes on: ${message}`);
+        log.warn({ code }, `no connection to the API server; what is in force stays in force: ${message}`);
       },
     },
   });
@@ -67,7 +67,7 @@ interface Place {
 class ClusterNode {
   readonly #role: NodeRole;
   readonly #place: Place;
-  readonly #client: KubeClient;
+  readonly #client: KubeApi;
   readonly #node: OwnNode;
   readonly #launchers: LauncherSockets;
   readonly #vmis: VmiWatch;
@@ -75,8 +75,9 @@ class ClusterNode {
   readonly #follower: ConfigFollower;
   readonly #pipeline: Pipeline;
   readonly #warnings: RateLimit;
+  readonly #ended = new AbortController();
 
-  constructor(role: NodeRole, client: KubeClient, place: Place) {
+  constructor(role: NodeRole, client: KubeApi, place: Place) {
     const { clock, log } = role;
     this.#role = role;
     this.#place = place;
@@ -109,7 +110,12 @@ class ClusterNode {
       clock,
       listener: this.#listener(),
     });
-    this.#pipeline = role.pipeline(() => this.#endpoints());
+    this.#pipeline = role.pipeline({
+      endpoints: () => this.#endpoints(),
+      inForce: (config) => {
+        if (config !== undefined) this.#vmis.inventory.rules = namingRules(config, place.nodeName);
+      },
+    });
   }
 
   async run(podUID: string): Promise<boolean> {
@@ -118,23 +124,26 @@ class ClusterNode {
     await using configs = this.#configs;
     vmis.start();
     configs.start();
-    const ended = new AbortController();
-    const until = AbortSignal.any([signal, ended.signal]);
-    const followed = this.#follow(podUID, until);
+    const followed = this.#follow(podUID);
     try {
       return await this.#pipeline.run(cycles, signal);
     } finally {
-      ended.abort();
-      // Before the others are waited for: what waits for a first list is let go.
+      this.#ended.abort();
+      // Before the others are waited for: nobody has to wait for a server that does not answer, or for a first list.
+      await this.#client[Symbol.asyncDispose]();
       await configs.stop();
       await followed;
     }
   }
 
   /** Everything that goes on beside the pipeline. */
-  async #follow(podUID: string, until: AbortSignal): Promise<void> {
-    const { clock } = this.#role;
-    const launchers = this.#launchers.follow(until);
+  async #follow(podUID: string): Promise<void> {
+    const { log, clock, signal } = this.#role;
+    const until = AbortSignal.any([signal, this.#ended.signal]);
+    const launcherLog = new LauncherLog(log, this.#vmis.inventory, clock);
+    const launchers = this.#launchers.follow(until, () => {
+      launcherLog.scanned(this.#launchers);
+    });
     if (await this.#configs.synced) {
       await Promise.race([this.#vmis.synced, clock.sleep(NAMES_MS, until)]);
       await Promise.all([this.#follower.run(until), this.#watchCredentials(until), this.#report(podUID, until)]);
@@ -151,13 +160,11 @@ class ClusterNode {
 
   #listener(): FollowerListener {
     const { log } = this.#role;
-    const { nodeName } = this.#place;
     return {
       changed: (config, governing) => {
-        if (config !== undefined) this.#vmis.inventory.rules = namingRules(config, nodeName);
         this.#pipeline.configure(config);
         if (config === undefined) log.info("no Active TelemetryConfig selects this node: nothing is collected");
-        else log.info({ ...governing, ...describeConfig(config) }, "governed by a TelemetryConfig");
+        else log.info({ ...governing }, "governed by a TelemetryConfig");
       },
       invalid: ({ reason, message }) => {
         log.error({ reason }, `the configuration before stays in force: ${message}`);
@@ -196,10 +203,11 @@ class ClusterNode {
     const failed = (message: string): void => {
       this.#warn(`this node's report cannot be written: ${message}`);
     };
-    await reportNode({ client: this.#client, node: this.#node, nodeName, observe, clock, failed }, until);
+    await reportNode({ client: this.#client, node: this.#node, observe, clock, failed }, until);
   }
 
   #warn(message: string, code?: string): void {
-    if (this.#warnings.allows(message)) this.#role.log.warn({ code }, message);
+    // Whoever still waited for an answer is told at the end that there will be none.
+    if (!this.#ended.signal.aborted && this.#warnings.allows(message)) this.#role.log.warn({ code }, message);
   }
 }

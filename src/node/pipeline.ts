@@ -17,6 +17,8 @@ export interface PipelineOptions {
    * @throws {TelemetryError} when that cannot be said
    */
   readonly endpoints: () => Promise<readonly Endpoint[]>;
+  /** Another configuration, or none, is in force from the next cycle on; the last with another one is over. */
+  readonly inForce?: (config: EffectiveConfig | undefined) => void;
 }
 
 /** A cycle whose endpoints are not all done after this hands on what it has. */
@@ -83,6 +85,7 @@ export class Pipeline {
     const { config } = this.#next;
     this.#next = undefined;
     this.#options.log.configured(this.#config, config);
+    this.#options.inForce?.(config);
     this.#config = config;
     if (config !== undefined) await this.#options.outputs.apply(config);
     if (config?.state !== "Active") this.#stopCollecting();

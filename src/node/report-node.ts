@@ -1,15 +1,15 @@
 import { NodeReporter } from "../cluster/node-reporter.ts";
 import type { OwnNode } from "../cluster/node-object.ts";
-import type { TelemetryError } from "../errors.ts";
 import type { KubeClient } from "../kubernetes/api.ts";
+import { backoffMs } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { NodeObservation } from "../status/node-report.ts";
+import type { NodeTelemetryStatus } from "../status/node-telemetry.ts";
 import { ReportWriter } from "../status/report-writer.ts";
 
 export interface NodeStatusOptions {
   readonly client: KubeClient;
   readonly node: OwnNode;
-  readonly nodeName: string;
   readonly observe: () => NodeObservation;
   readonly clock: Clock;
   readonly random?: () => number;
@@ -17,30 +17,19 @@ export interface NodeStatusOptions {
   readonly failed: (message: string) => void;
 }
 
-const RETRY_MS = 10_000;
+const BACKOFF = { baseMs: 10_000, capMs: 300_000 };
 
 /** Keeps the NodeTelemetry of this node up to date until the signal aborts. Collection does not depend on it. */
 export async function reportNode(options: NodeStatusOptions, signal: AbortSignal): Promise<void> {
-  const { client, nodeName: name, observe, clock, random = Math.random, failed } = options;
-  const uid = await uidOf(options, signal);
-  if (uid === undefined) return;
-  const reporter = new NodeReporter({ client, node: { name, uid }, clock, refused: failed });
-  const before = await reporter.make(signal);
-  await new ReportWriter({ observe, write: (status, stop) => reporter.write(status, stop), before, clock, random }).run(
-    signal,
-  );
-}
-
-/** The UID of the Node, which owns the report; asked for until it is there. Undefined when the signal aborts. */
-async function uidOf({ node, clock, failed }: NodeStatusOptions, signal: AbortSignal): Promise<string | undefined> {
+  const { client, node, observe, clock, random = Math.random, failed } = options;
+  const reporter = new NodeReporter({ client, node, clock, refused: failed });
   const ended = (): boolean => signal.aborted;
-  while (!ended()) {
-    try {
-      return (await node.get()).uid;
-    } catch (error) {
-      failed((error as TelemetryError).message);
-    }
-    await clock.sleep(RETRY_MS, signal);
+  let before: NodeTelemetryStatus | undefined;
+  for (let failures = 0; !ended(); failures++) {
+    before = await reporter.make(signal);
+    if (reporter.made) break;
+    await clock.sleep(backoffMs(failures, BACKOFF, random), signal);
   }
-  return undefined;
+  const write = reporter.write.bind(reporter);
+  await new ReportWriter({ observe, write, before, clock, random }).run(signal);
 }

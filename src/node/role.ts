@@ -1,8 +1,7 @@
-import type { Endpoint } from "../collection/endpoint-collector.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../log.ts";
 import type { Outputs } from "../outputs.ts";
-import type { Pipeline } from "./pipeline.ts";
+import type { Pipeline, PipelineOptions } from "./pipeline.ts";
 
 export interface NodeOptions {
   /** Infinity: until the signal. */
@@ -20,5 +19,5 @@ export interface NodeOptions {
 export interface NodeRole extends NodeOptions {
   readonly clock: Clock;
   readonly outputs: Outputs;
-  pipeline(endpoints: () => Promise<readonly Endpoint[]>): Pipeline;
+  pipeline(work: Pick<PipelineOptions, "endpoints" | "inForce">): Pipeline;
 }

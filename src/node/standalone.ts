@@ -1,6 +1,5 @@
 import { VERSION } from "../version.ts";
 import type { NodeRole } from "./role.ts";
-import { describeConfig } from "../agent-log.ts";
 import type { Endpoint } from "../collection/endpoint-collector.ts";
 import { ConfigFile, loadConfigFile } from "../config/file-source.ts";
 import { secretsDirectory } from "../config/secrets-dir.ts";
@@ -17,15 +16,17 @@ export async function standalone(role: NodeRole, configFile: string, secretsDir:
   const file = new ConfigFile(configFile, secrets, config, clock);
   const inventory = new VmiInventory([], () => false, namingRules(config, nodeName));
   const launchers = podsDir === undefined ? undefined : new LauncherSockets(podsDir, clock);
-  const pipeline = role.pipeline(async () => {
-    if (launchers !== undefined) return launcherEndpoints(await scan(launchers), inventory);
-    return (libvirtSockets ?? [await findLibvirtSocket()]).map((socket): Endpoint => ({ socket }));
+  const pipeline = role.pipeline({
+    endpoints: async () => {
+      if (launchers !== undefined) return launcherEndpoints(await scan(launchers), inventory);
+      return (libvirtSockets ?? [await findLibvirtSocket()]).map((socket): Endpoint => ({ socket }));
+    },
+    inForce: (config) => {
+      if (config !== undefined) inventory.rules = namingRules(config, nodeName);
+    },
   });
   pipeline.configure(config);
-  log.info(
-    { version: VERSION, node: nodeName, sockets: libvirtSockets, podsDir, ...describeConfig(config) },
-    "started",
-  );
+  log.info({ version: VERSION, node: nodeName, sockets: libvirtSockets, podsDir }, "started");
 
   const reload = (): void => {
     file.reload();
@@ -35,7 +36,6 @@ export async function standalone(role: NodeRole, configFile: string, secretsDir:
   const following = file.follow(
     {
       changed: (changed) => {
-        inventory.rules = namingRules(changed, nodeName);
         pipeline.configure(changed);
       },
       invalid: (error) => {

@@ -124,9 +124,11 @@ test("domains that come, go and start anew are told at the level for debugging",
   ]);
 });
 
-test("a missing value is told once for all domains, and a domain counts once however many devices it has", async () => {
-  const { clock, log, entries } = fixture("warn");
-  const [web, db] = ["web", "db"].map((name) => sample({ identity: { id: 1, uuid: name, name } }).identity);
+test("missing values are told in one line, with for how many domains each, and a domain counts once however many devices it has", async () => {
+  const { clock, log, entries } = fixture("info");
+  const [web, db] = ["web", "db"].map(
+    (name) => sample({ identity: { id: 1, uuid: name, name, namespace: "prod" } }).identity,
+  );
   const done = { domains: 2, lines: 10, durationMs: 5, failed: false };
   const missing = (): void => {
     for (const domain of [web, web, db]) if (domain !== undefined) log.missing("vm_devices.rxbytes", domain);
@@ -134,18 +136,16 @@ test("a missing value is told once for all domains, and a domain counts once how
     log.cycle(done);
   };
   missing();
-  const msg = "libvirt does not report this value";
-  assert.deepEqual(entries.splice(0), [
-    { level: "warn", field: "vm_devices.rxbytes", domains: 2, example: "db", msg },
-    { level: "warn", field: "vm_totals.memusable", domains: 1, example: "db", msg },
-  ]);
+  const msg = "values that libvirt does not report, and for how many domains";
+  const domains = { "vm_devices.rxbytes": 2, "vm_totals.memusable": 1 };
+  assert.deepEqual(entries.splice(0), [{ level: "info", domains, example: "prod/db", msg }]);
   missing();
   assert.deepEqual(entries, []);
   await clock.advance(300_000);
   log.cycle(done);
   assert.deepEqual(entries, []);
   missing();
-  assert.equal(entries.length, 2);
+  assert.equal(entries.length, 1);
 });
 
 test("once a minute it is told what was done in it", async () => {
