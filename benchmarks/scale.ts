@@ -162,10 +162,7 @@ async function agent({ server: client, clock, random, name, signal }: SimulatedA
     bufferFault: undefined,
   });
   const failed = (): void => undefined;
-  await Promise.all([
-    follower.run(signal),
-    reportNode({ client, node, observe, clock, random, failed }, signal),
-  ]);
+  await Promise.all([follower.run(signal), reportNode({ client, node, observe, clock, random, failed }, signal)]);
 }
 
 function config(generation: number): object {
