@@ -39,6 +39,14 @@ const HAPPENINGS: Readonly<Record<string, (bench: KubeBench) => unknown>> = {
     await server.kill();
     await server.listen();
   },
+  "an outage that the history does not reach back to": async ({ server }) => {
+    await server.kill();
+    for (const name of NAMES)
+      if (server.objects.get(THINGS, `default/${name}`) !== undefined) server.objects.delete(THINGS, `default/${name}`);
+    server.objects.advance();
+    server.objects.compact();
+    await server.listen();
+  },
   "ten minutes": async ({ clock }) => {
     await clock.advance(600_000);
   },

@@ -165,12 +165,18 @@ void suite("a reflector", { skip }, () => {
     test(`resumes, and counts it, when the watch ${what}`, async () => {
       await using bench = await KubeBench.start();
       const reflector = await watching(bench);
+      bench.put("a", "other");
+      await bench.until("it has arrived", () => reflector.counters.events === 1);
       spoil(bench);
       bench.put("c");
       const passed = await bench.passUntil("it has arrived", () => reflector.objects.size === 3);
       assert.ok(passed <= 2_000, `it took ${passed} ms`);
       assert.match(bench.of("interrupted").join(), reason);
       assert.deepEqual([listsOf(bench).length, reflector.counters.reconnects], [1, 1]);
+      assert.deepEqual(
+        watchesOf(bench).map(({ query }) => query["resourceVersion"]),
+        ["1002", "1003"],
+      );
     });
   }
 
