@@ -10,6 +10,8 @@ export interface Pace extends BackoffOptions {
 export const SOON: Pace = { baseMs: 1_000, capMs: 30_000, leastMs: 0 };
 /** Somebody has to change something first, and each try is for nothing. */
 const SLOWLY: Pace = { baseMs: 30_000, capMs: 240_000, leastMs: 30_000 };
+/** Somebody has to grant a right first; but a server that has just started refuses too, until it has read its rules. */
+const DENIED: Pace = { baseMs: 1_000, capMs: 240_000, leastMs: 0 };
 /** All nodes are told at one moment that they have to list, and listing is what costs the API server. */
 export const SPREAD: Pace = { baseMs: 10_000, capMs: 30_000, leastMs: 0 };
 
@@ -24,7 +26,7 @@ interface Plan {
 
 const PLANS: Readonly<Record<number, Plan>> = {
   401: { pace: SOON, resume: true },
-  403: { pace: SLOWLY, resume: true },
+  403: { pace: DENIED, resume: true },
   410: { pace: SPREAD, resume: false },
   429: { pace: SOON, resume: true },
   500: { pace: SOON, resume: false },

@@ -71,8 +71,13 @@ test("waits are spread over all their time, never shorter than asked for, and ha
     10_500,
   );
   assert.equal(
-    waitMs(planFor(403).pace, 0, undefined, () => 0),
+    waitMs(planFor(400).pace, 0, undefined, () => 0),
     30_000,
+  );
+  // A server that has just started refuses what it will allow in a moment.
+  assert.deepEqual(
+    [0, 1, 99].map((failures) => waitMs(planFor(403).pace, failures, undefined, () => 0.5)),
+    [500, 1_000, 120_000],
   );
   assert.equal(
     waitMs(planFor(410).pace, 0, undefined, () => 0.9),
