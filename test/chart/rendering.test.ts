@@ -1,0 +1,198 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { format } from "prettier";
+import { installManifest } from "../../scripts/generate/manifests.ts";
+import { CHART, helm } from "../../scripts/helm.ts";
+import { chartObjects, objectsIn, only, podsOf, podSpecOf, VALUES_FILES, type ChartObject } from "../support/chart.ts";
+
+const objectsOf = new Map([...VALUES_FILES].map(([name, file]) => [name, chartObjects("--values", file)]));
+
+function objects(name: string): readonly ChartObject[] {
+  const found = objectsOf.get(name);
+  assert.ok(found, name);
+  return found;
+}
+
+/** `Kind name`. */
+function names(of: readonly ChartObject[]): string[] {
+  return of.map(({ kind, metadata }) => `${kind} ${metadata.name}`).sort();
+}
+
+test("helm finds no fault in the chart with any file of values", () => {
+  for (const file of VALUES_FILES.values()) {
+    const { ok, stdout } = helm("lint", "--strict", "--values", file, CHART);
+    assert.ok(ok, `${file}: ${stdout}`);
+  }
+});
+
+test("the manifests are the chart with its default values", async () => {
+  const options = JSON.parse(readFileSync(".prettierrc.json", "utf8")) as object;
+  const wanted = await format(installManifest(), { ...options, parser: "yaml" });
+  assert.equal(readFileSync("manifests/install.yaml", "utf8"), wanted, "run `npm run generate`");
+});
+
+test("with default values there is what is needed and nothing else", () => {
+  const rights = ["ServiceAccount", "ClusterRole", "ClusterRoleBinding"];
+  assert.deepEqual(
+    names(objects("default")),
+    [
+      ...rights.flatMap((kind) => [`${kind} kubevirt-telemetry-agent`, `${kind} kubevirt-telemetry-controller`]),
+      ...["Role", "RoleBinding"].flatMap((kind) =>
+        ["agent-references", "controller-events", "controller-lease"].map((of) => `${kind} kubevirt-telemetry-${of}`),
+      ),
+      "CustomResourceDefinition nodetelemetries.kubevirt-telemetry.io",
+      "CustomResourceDefinition telemetryconfigs.kubevirt-telemetry.io",
+      "DaemonSet kubevirt-telemetry-agent",
+      "Deployment kubevirt-telemetry-controller",
+      "Pod kubevirt-telemetry-test",
+      "ValidatingAdmissionPolicy kubevirt-telemetry-own-node",
+      "ValidatingAdmissionPolicyBinding kubevirt-telemetry-own-node",
+    ].sort(),
+  );
+});
+
+test("with everything on there is an object for each switch, under the name that was asked for", () => {
+  const added = names(objects("everything")).filter((name) => !names(objects("default")).includes(name));
+  const others = added.filter(
+    (name) => !/^(ServiceAccount|ClusterRole|ClusterRoleBinding|Role|RoleBinding) /.test(name),
+  );
+  assert.deepEqual(others, [
+    "ConfigMap extra-as-text",
+    "ConfigMap telemetry-create-config",
+    "ConfigMap telemetry-extra",
+    "DaemonSet telemetry-agent",
+    "Deployment telemetry-controller",
+    "Job telemetry-create-config",
+    "NetworkPolicy telemetry-agent",
+    "NetworkPolicy telemetry-controller",
+    "Pod telemetry-test",
+    "PodMonitor telemetry-agent",
+    "SecurityContextConstraints telemetry-agent",
+    "ValidatingAdmissionPolicy telemetry-own-node",
+    "ValidatingAdmissionPolicyBinding telemetry-own-node",
+  ]);
+  for (const { kind, metadata } of objects("everything"))
+    if (!metadata.name.includes("extra")) assert.equal(metadata.labels?.["team"], "platform", kind);
+});
+
+test("every pod runs without what it does not need, whatever the values", () => {
+  for (const [name, of] of objectsOf)
+    for (const object of podsOf(of)) {
+      const pod = podSpecOf(object);
+      const what = `${name}: ${object.kind} ${object.metadata.name}`;
+      for (const shared of ["hostNetwork", "hostPID", "hostIPC"]) assert.equal(pod[shared], undefined, what);
+      assert.equal(pod["enableServiceLinks"], false, what);
+      assert.deepEqual((pod.securityContext as { seccompProfile: unknown }).seccompProfile, { type: "RuntimeDefault" });
+      for (const { securityContext, resources } of [...(pod.initContainers ?? []), ...pod.containers]) {
+        const context = securityContext as Readonly<Record<string, unknown>>;
+        assert.equal(context["allowPrivilegeEscalation"], false, what);
+        assert.equal(context["readOnlyRootFilesystem"], true, what);
+        assert.equal(context["privileged"], undefined, what);
+        assert.deepEqual((context["capabilities"] as { drop: unknown }).drop, ["ALL"], what);
+        assert.ok((resources as { limits: { memory: string } }).limits.memory, what);
+      }
+    }
+});
+
+const LAUNCHER = { runAsUser: 107, runAsGroup: 0, runAsNonRoot: true, capabilities: { drop: ["ALL"] } };
+const ROOT = { runAsUser: 0, runAsGroup: 0, capabilities: { drop: ["ALL"], add: ["DAC_OVERRIDE"] } };
+const IDENTITIES: Readonly<Record<string, object>> = {
+  default: LAUNCHER,
+  openshift: LAUNCHER,
+  emptydir: LAUNCHER,
+  "root-launchers": ROOT,
+  everything: ROOT,
+};
+
+test("an agent is the user of the launchers, or root with one capability", () => {
+  assert.deepEqual(Object.keys(IDENTITIES).sort(), [...objectsOf.keys()].sort());
+  const always = { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true };
+  for (const [name, identity] of Object.entries(IDENTITIES)) {
+    const [agent] = podSpecOf(only(objects(name), "DaemonSet")).containers;
+    assert.deepEqual(agent?.securityContext, { ...identity, ...always }, name);
+    const [tested] = podSpecOf(only(objects(name), "Pod")).containers;
+    assert.deepEqual(tested?.securityContext, agent.securityContext, name);
+  }
+});
+
+test("an agent sees the pods of its node read-only, under a short path, and lets go of what is unmounted", () => {
+  for (const [name, of] of objectsOf) {
+    const pod = podSpecOf(only(of, "DaemonSet"));
+    const [agent] = pod.containers;
+    assert.deepEqual(
+      agent?.volumeMounts?.find((mount) => mount.name === "pods"),
+      { name: "pods", mountPath: "/p", readOnly: true, mountPropagation: "HostToContainer" },
+      name,
+    );
+    const podsDir = name === "everything" ? "/data/kubelet/pods" : "/var/lib/kubelet/pods";
+    assert.deepEqual(
+      pod.volumes?.find((volume) => volume.name === "pods"),
+      { name: "pods", hostPath: { path: podsDir, type: "Directory" } },
+      name,
+    );
+  }
+});
+
+test("a spool on the node is given to the agent's user first, one in the pod needs no step of root's", () => {
+  const step = (name: string): unknown => podSpecOf(only(objects(name), "DaemonSet")).initContainers?.[0]?.args;
+  assert.deepEqual(step("default"), ["prepare-spool", "/spool", "107:0"]);
+  assert.deepEqual(step("root-launchers"), ["prepare-spool", "/spool", "0:0"]);
+  assert.equal(step("emptydir"), undefined);
+  const { volumes } = podSpecOf(only(objects("emptydir"), "DaemonSet"));
+  assert.deepEqual(volumes?.find(({ name }) => name === "spool")?.["emptyDir"], { sizeLimit: "600Mi" });
+});
+
+test("only what is named can be read, and without a name no rule is left that would be one for all", () => {
+  const readable = (values: string): unknown =>
+    chartObjects("--set-json", values)
+      .find(({ kind, metadata }) => kind === "Role" && metadata.name.endsWith("-references"))
+      ?.rules?.map(({ resources, resourceNames }) => [resources, resourceNames]);
+  assert.deepEqual(readable('secretNames=["a","b"]'), [[["secrets"], ["a", "b"]]]);
+  assert.deepEqual(readable('secretNames=[],configMapNames=["ca"]'), [[["configmaps"], ["ca"]]]);
+  for (const none of ["[]", "null"]) assert.equal(readable(`secretNames=${none}`), undefined, none);
+  for (const [name, of] of objectsOf)
+    for (const { rules = [] } of of)
+      for (const { resources = [], resourceNames } of rules)
+        if (resources.includes("secrets")) assert.notEqual(resourceNames?.length ?? 0, 0, name);
+});
+
+test("the CRDs outlive the release, unless it is asked not to keep or bring them", () => {
+  const crds = (...args: string[]) => chartObjects(...args).filter(({ kind }) => kind === "CustomResourceDefinition");
+  const keep = "helm.sh/resource-policy";
+  assert.deepEqual(
+    crds().map(({ metadata }) => metadata.annotations?.[keep]),
+    ["keep", "keep"],
+  );
+  assert.deepEqual(
+    crds("--set", "crds.keep=false").map(({ metadata }) => metadata.annotations),
+    [undefined, undefined],
+  );
+  assert.deepEqual(crds("--set", "crds.enabled=false"), []);
+});
+
+test("two releases share no object of the cluster but the CRDs", () => {
+  const clusterWide = (release: string): string[] =>
+    names(
+      objectsIn(helm("template", release, CHART).stdout).filter(
+        ({ kind, metadata }) => metadata.namespace === undefined && kind !== "CustomResourceDefinition",
+      ),
+    );
+  const [one, other] = [clusterWide("one"), clusterWide("other")];
+  assert.ok(one.length > 0);
+  assert.deepEqual(
+    one.filter((name) => other.includes(name)),
+    [],
+  );
+});
+
+test("the image is the one of this version, or the one that is named", () => {
+  const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { version: string };
+  const image = (...args: string[]) => podSpecOf(only(chartObjects(...args), "DaemonSet")).containers[0]?.image;
+  const repository = "ghcr.io/kubevirt-telemetry/kubevirt-telemetry";
+  assert.equal(image(), `${repository}:${version}`);
+  assert.equal(image("--set", "image.tag=next"), `${repository}:next`);
+  const digest = `sha256:${"ab".repeat(32)}`;
+  assert.equal(image("--set", `image.tag=next,image.digest=${digest}`), `${repository}@${digest}`);
+  assert.equal(helm("show", "chart", CHART).stdout.match(/^version: (.*)$/m)?.[1], version);
+});

@@ -1,0 +1,89 @@
+import assert from "node:assert/strict";
+import { globSync, readFileSync } from "node:fs";
+import { test } from "node:test";
+import { parse } from "yaml";
+import { CHART, helm } from "../../scripts/helm.ts";
+import { VALUES_FILES } from "../support/chart.ts";
+
+type Values = Readonly<Record<string, unknown>>;
+
+const WRONG: readonly (readonly [what: string, set: string, reason: RegExp])[] = [
+  ["an unknown value", "agents.launchers=root", /additional properties 'agents' not allowed/],
+  ["an unknown value inside of another", "agent.spool.size=1Gi", /'\/agent\/spool'.*'size' not allowed/],
+  ["a number for a text", "image.tag=5", /'\/image\/tag'.*got number, want string/],
+  ["a text for a switch", "crds.keep=no", /'\/crds\/keep'.*got string, want boolean/],
+  ["a user that is none of the two", "agent.launchers=qemu", /'\/agent\/launchers'.*must be one of 'nonroot', 'root'/],
+  ["a path that is none", "agent.podsDir=pods", /'\/agent\/podsDir'.*does not match pattern/],
+  ["a port that is none", "agent.port=99999", /'\/agent\/port'.*maximum/],
+  ["a digest that is none", "image.digest=sha256:ab", /'\/image\/digest'.*does not match pattern/],
+  ["an empty name, which would be the right to read all", "secretNames={}", /secretNames/],
+  [
+    "a TelemetryConfig without targets",
+    "telemetryConfig.create=true",
+    /'\/telemetryConfig\/spec'.*missing property 'targets'/,
+  ],
+  [
+    "an unknown field of the TelemetryConfig",
+    "telemetryConfig.create=true,telemetryConfig.spec.targets[0].name=a,telemetryConfig.spec.targets[0].url=https://a,telemetryConfig.spec.target=b",
+    /'\/telemetryConfig\/spec'.*'target' not allowed/,
+  ],
+];
+
+for (const [what, set, reason] of WRONG) {
+  test(`${what} is refused before anything is installed`, () => {
+    const { ok, stderr } = helm("template", "r", CHART, "--set", set);
+    assert.equal(ok, false, set);
+    assert.match(stderr.replace(/\s+/g, " "), reason);
+  });
+}
+
+/** `agent.port`. What is open for more is one value. */
+function paths(values: Values, schema: Values, at = ""): string[] {
+  const properties = schema["properties"] as Readonly<Record<string, Values>> | undefined;
+  return Object.entries(values).flatMap(([key, value]) => {
+    const below = properties?.[key];
+    const closed = below?.["additionalProperties"] === false;
+    return closed ? paths(value as Values, below, `${at}${key}.`) : [at + key];
+  });
+}
+
+function read(file: string): Values {
+  return parse(readFileSync(file, "utf8")) as Values;
+}
+
+const schema = JSON.parse(readFileSync(`${CHART}/values.schema.json`, "utf8")) as Values;
+const all = paths(read(`${CHART}/values.yaml`), schema);
+
+test("every value is described", () => {
+  const described = readFileSync(`${CHART}/README.md`, "utf8");
+  for (const path of all)
+    assert.match(described, new RegExp(`^\\| \`${path.replaceAll(".", "\\.")}\` +\\|[^|]*\\| [^ |]`, "m"), path);
+});
+
+test("every value is used by a template", () => {
+  const templates = globSync(`${CHART}/templates/**`, { withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => readFileSync(`${parentPath}/${name}`, "utf8"))
+    .join("\n");
+  const unused = all.filter((path) => {
+    const parts = path.split(".");
+    // As a whole path, or its last part where its parents are the context.
+    return !templates.includes(`.Values.${path}`) && !templates.includes(` .${parts.at(-1) ?? ""} `);
+  });
+  assert.deepEqual(unused, []);
+});
+
+test("the file with everything on sets everything that is off or empty by default", () => {
+  const everything = VALUES_FILES.get("everything");
+  assert.ok(everything);
+  const set = paths(read(everything), schema);
+  const elsewhere = [
+    "admissionPolicy.enabled",
+    "agent.spool.sizeLimit",
+    "agent.spool.type",
+    "crds.enabled",
+    "crds.keep",
+  ];
+  const byDefault = ["controller.nodeSelector", "controller.resources", "image.tag"];
+  assert.deepEqual(all.filter((path) => !set.includes(path)).sort(), [...elsewhere, ...byDefault].sort());
+});

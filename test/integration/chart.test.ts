@@ -1,0 +1,208 @@
+import assert from "node:assert/strict";
+import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { after, before, test, type TestContext } from "node:test";
+import { CHART } from "../../scripts/helm.ts";
+import { VALUES_FILES } from "../support/chart.ts";
+import { FOREIGN_CRDS } from "./support/foreign-crds.ts";
+import { JobRunner } from "./support/job-runner.ts";
+import { KubeCluster } from "./support/kube.ts";
+import type { ApiObject } from "./support/kube-api.ts";
+import { until } from "./support/process.ts";
+import { ReadyNodes } from "./support/ready-nodes.ts";
+import { Helm, list, wantedPods } from "./support/release.ts";
+
+const GROUP = "kubevirt-telemetry.io";
+const CONFIGS = `/apis/${GROUP}/v1alpha1/telemetryconfigs`;
+const AGENTS = "app.kubernetes.io/component=agent";
+const NODES = ["node-a", "node-b"];
+
+const resources = new AsyncDisposableStack();
+let cluster: KubeCluster;
+
+before(async () => {
+  cluster = resources.use(await KubeCluster.start({ controllers: true }));
+  await cluster.apply(FOREIGN_CRDS.map((crd) => JSON.stringify(crd)).join("\n---\n"));
+  const labels = { "kubernetes.io/os": "linux", "example.com/vms": "true", "kubevirt.io/schedulable": "true" };
+  resources.use(await ReadyNodes.create(cluster, NODES, labels));
+});
+after(() => resources.disposeAsync());
+
+/** Helm in a namespace of this test; what it installs is gone afterwards, with the CRDs and all of their kinds. */
+async function namespaceFor(t: TestContext, name: string, podSecurity = "privileged") {
+  const labels = { "pod-security.kubernetes.io/enforce": podSecurity };
+  await cluster.call("POST", "/api/v1/namespaces", {
+    body: { apiVersion: "v1", kind: "Namespace", metadata: { name, labels } },
+  });
+  const helm = await Helm.in(cluster, name);
+  const runner = new JobRunner(cluster, name);
+  t.after(async () => {
+    await helm.call("uninstall", "--ignore-not-found");
+    await runner[Symbol.asyncDispose]();
+    await helm[Symbol.asyncDispose]();
+    await cluster.kubectl(
+      "delete",
+      "crd",
+      "--ignore-not-found",
+      `telemetryconfigs.${GROUP}`,
+      `nodetelemetries.${GROUP}`,
+    );
+  });
+  return { helm, runner, pods: `/api/v1/namespaces/${name}/pods` };
+}
+
+function values(name: string): string[] {
+  const file = VALUES_FILES.get(name);
+  assert.ok(file, name);
+  return ["--values", file];
+}
+
+for (const name of VALUES_FILES.keys()) {
+  test(`a cluster takes all that the chart makes of the values ${name}, and every node gets an agent`, async (t) => {
+    const { helm, runner, pods } = await namespaceFor(t, `values-${name}`);
+    await helm.call("install", CHART, ...values(name));
+    const agent = name === "everything" ? "telemetry-agent" : "kubevirt-telemetry-agent";
+    assert.equal(await wantedPods(cluster, helm.namespace, agent), NODES.length);
+    await until(async () => (await list(cluster, pods, AGENTS)).length === NODES.length || undefined, "agents");
+    await helm.call("test");
+    const tested = runner.ran.find((pod) => pod.name.endsWith("-test"));
+    assert.match(tested?.output ?? "", /^\d+\.\d+\.\d+\n$/);
+    await helm.call("uninstall");
+    await until(async () => (await list(cluster, pods, AGENTS)).length === 0 || undefined, "the agents to go");
+  });
+}
+
+test("a namespace that refuses the agents' pods is told of in the notes and in events", async (t) => {
+  const { helm, pods } = await namespaceFor(t, "baseline", "baseline");
+  const notes = await helm.call("install", CHART);
+  assert.match(notes, /WARNING: no agent can start.*pod-security.kubernetes.io\/enforce=baseline/);
+  assert.match(notes, /kubectl label namespace baseline pod-security\.kubernetes\.io\/enforce=privileged --overwrite/);
+  const refused = await until(async () => {
+    const { items = [] } = await cluster.call("GET", "/api/v1/namespaces/baseline/events");
+    const events = items as readonly (ApiObject & { readonly reason: string })[];
+    return events.find(({ reason }) => reason === "FailedCreate");
+  }, "a pod to be refused");
+  assert.match(refused.message ?? "", /violates PodSecurity "baseline:latest".*hostPath/);
+  assert.deepEqual(await list(cluster, pods, AGENTS), []);
+  const controllers = "app.kubernetes.io/component=controller";
+  await until(async () => (await list(cluster, pods, controllers)).length === 1 || undefined, "the controller's pod");
+
+  await cluster.kubectl(
+    "label",
+    "namespace",
+    "baseline",
+    "pod-security.kubernetes.io/enforce=privileged",
+    "--overwrite",
+  );
+  await until(async () => (await list(cluster, pods, AGENTS)).length === NODES.length || undefined, "agents");
+  assert.doesNotMatch(await helm.call("upgrade", CHART), /WARNING|FailedCreate/);
+});
+
+test("the controller runs in a namespace with the strictest Pod Security", async (t) => {
+  const { helm, pods } = await namespaceFor(t, "restricted", "restricted");
+  await helm.call("install", CHART);
+  const controllers = "app.kubernetes.io/component=controller";
+  await until(async () => (await list(cluster, pods, controllers)).length === 1 || undefined, "the controller's pod");
+});
+
+function config(name: string, priority: number) {
+  const target = { name: "central", url: "https://influxdb.example.com", v2: { org: "o", bucket: "b" } };
+  return {
+    apiVersion: `${GROUP}/v1alpha1`,
+    kind: "TelemetryConfig",
+    metadata: { name },
+    spec: { priority, targets: [target] },
+  };
+}
+
+async function create(name: string, priority: number): Promise<number> {
+  return (await cluster.request("POST", CONFIGS, { body: config(name, priority) })).status;
+}
+
+/** What a user has written, as it is now. While a CRD changes the API server may ask for patience. */
+async function written(): Promise<string[]> {
+  const { items = [] } = await until(() => cluster.call("GET", CONFIGS), "the TelemetryConfigs");
+  return items.map(({ metadata, spec }) => `${metadata.name} ${metadata.uid} ${JSON.stringify(spec)}`);
+}
+
+/** The chart of a version before, whose CRD allowed smaller priorities only. */
+async function earlierChart(t: TestContext): Promise<string> {
+  const chart = await mkdtemp(path.join(tmpdir(), "chart-"));
+  t.after(() => rm(chart, { recursive: true, force: true }));
+  await cp(CHART, chart, { recursive: true });
+  for (const [file, from, to] of [
+    ["templates/crd-telemetryconfigs.yaml", /maximum: 1000$/m, "maximum: 10"],
+    ["Chart.yaml", /^version: .*$/m, "version: 0.0.1"],
+  ] as const) {
+    const text = await readFile(path.join(chart, file), "utf8");
+    assert.match(text, from);
+    await writeFile(path.join(chart, file), text.replace(from, to));
+  }
+  return chart;
+}
+
+test("a CRD goes with its chart's version, up and down, and users' TelemetryConfigs outlive all of it", async (t) => {
+  const { helm } = await namespaceFor(t, "versions");
+  await helm.call("install", await earlierChart(t));
+  await until(async () => (await create("mine", 5)) === 201 || undefined, "the kind to be served");
+  assert.equal(await create("later", 100), 422);
+
+  await helm.call("upgrade", CHART);
+  await until(async () => (await create("later", 100)) === 201 || undefined, "the CRD of the new version");
+  const mine = await written();
+  assert.equal(mine.length, 2);
+
+  await helm.call("rollback", "1");
+  await until(async () => (await create("none", 100)) === 422 || undefined, "the CRD of the old version");
+  assert.deepEqual(await written(), mine, "after the rollback");
+
+  await helm.call("uninstall");
+  assert.deepEqual(await written(), mine, "after the uninstallation");
+
+  await helm.call("install", CHART);
+  assert.deepEqual(await written(), mine, "after another installation");
+});
+
+test("a TelemetryConfig that the chart made is the user's from then on", async (t) => {
+  const { helm, runner } = await namespaceFor(t, "configured");
+  const target = "telemetryConfig.spec.targets[0]";
+  const spec = `${target}.name=central,${target}.url=https://influxdb.example.com,${target}.v3.database=vms`;
+  const made = ["--set", `telemetryConfig.create=true,${spec}`];
+  await helm.call("install", CHART, ...made);
+  const [first, ...more] = (await cluster.call("GET", CONFIGS)).items ?? [];
+  assert.ok(first);
+  assert.deepEqual(more, []);
+  assert.equal(first.metadata.name, "default");
+  assert.deepEqual(
+    runner.ran.map(({ exitCode }) => exitCode),
+    [0],
+  );
+  assert.match(runner.ran[0]?.output ?? "", /TelemetryConfig default is made\n$/);
+
+  await cluster.kubectl("patch", "telemetryconfig", "default", "--type=merge", "--patch", '{"spec":{"priority":7}}');
+  const mine = await written();
+  await helm.call("upgrade", CHART, ...made, "--set", "telemetryConfig.spec.priority=1");
+  assert.deepEqual(await written(), mine, "after an upgrade with another spec");
+  assert.match(runner.ran[1]?.output ?? "", /is there already and stays as it is\n$/);
+  await helm.call("uninstall");
+  assert.deepEqual(await written(), mine, "after the uninstallation");
+  await helm.call("install", CHART, ...made);
+  assert.deepEqual(await written(), mine, "after another installation");
+
+  const left = await cluster.kubectl(
+    ...["get", "jobs,serviceaccounts,configmaps,clusterroles,clusterrolebindings", "--namespace", "configured"],
+    ...["--output", "name", "--selector", "app.kubernetes.io/instance=kubevirt-telemetry"],
+  );
+  assert.doesNotMatch(left, /create-config/, "what the job needed");
+});
+
+test("the manifests are all that kubectl needs", async (t) => {
+  t.after(() =>
+    cluster.kubectl("delete", "--filename", "manifests/install.yaml", "--ignore-not-found", "--wait=false"),
+  );
+  await cluster.apply(await readFile("manifests/install.yaml", "utf8"));
+  assert.equal(await wantedPods(cluster, "kubevirt-telemetry", "kubevirt-telemetry-agent"), NODES.length);
+  const pods = "/api/v1/namespaces/kubevirt-telemetry/pods";
+  await until(async () => (await list(cluster, pods, AGENTS)).length === NODES.length || undefined, "agents");
+});
