@@ -1,57 +1,44 @@
 import { open, rm } from "node:fs/promises";
 import type { Clock } from "../lib/clock.ts";
+import type { CommitQueue } from "./commit-queue.ts";
 import type { DiskRecord } from "./disk-record.ts";
+import type { DiskStore } from "./disk-store.ts";
+import type { DurableCursor } from "./durable-cursor.ts";
+import type { Draft } from "./kept.ts";
 import { seeLock, SpoolLock, type Holder } from "./lock.ts";
 import type { DropReason } from "./losses.ts";
 import { bornAtOn, recover, type Recovered } from "./recovery.ts";
 import { SegmentReader } from "./segment-reader.ts";
 import type { Segment } from "./segment.ts";
 import { homesIn, leaveHome, type Home } from "./spool-home.ts";
-import type { Frame } from "./spool.ts";
+import type { SpoolCaps } from "./spool.ts";
 
 /** Every agent shows that it lives every few seconds: whose lock has not changed for so long is gone. */
 const SILENCE_MS = 60_000;
 /** So much is made durable at a time. */
 const CHUNK_BYTES = 1 << 20;
 
-/** A frame of another spool. */
-export interface AdoptedFrame {
-  readonly frame: Omit<Frame, "sequence">;
-  readonly bornAtMs: number;
-  /** Who still needs it. */
-  readonly targets: readonly string[];
-}
-
-/** The spool that takes in what is adopted. */
-export interface Adopter {
-  /** Its own directory. */
-  readonly directory: string | undefined;
-  /** Why frames from then, which would come to so many bytes with all that is still to come, are not wanted. */
-  refuses(newestBornAtMs: number, bytes: number): DropReason | undefined;
-  /** Resolves to whether they are durable. */
-  adopt(frames: readonly AdoptedFrame[]): Promise<boolean>;
-  /** These lines of a target are given up. */
-  forgo(target: string, lines: number, reason: DropReason): void;
-}
-
 export interface AdoptionOptions {
   readonly root: string;
   readonly me: Holder;
   readonly clock: Clock;
   readonly record: DiskRecord;
+  /** What is adopted gets in here, like what is new. */
+  readonly store: DiskStore;
+  readonly queue: CommitQueue;
+  readonly caps: () => SpoolCaps;
+  readonly cursor: (target: string) => DurableCursor;
 }
 
 /** Takes over the directories of agents that are gone: their frames get into this agent's own, and they are deleted. */
 export class Adoption {
   readonly #options: AdoptionOptions;
-  readonly #adopter: Adopter;
   /** Directory -> the lock as it was seen first, and when. */
   readonly #seen = new Map<string, { readonly beatMs: number; readonly atMs: number }>();
   #running: Promise<void> | undefined;
 
-  constructor(options: AdoptionOptions, adopter: Adopter) {
+  constructor(options: AdoptionOptions) {
     this.#options = options;
-    this.#adopter = adopter;
   }
 
   /** Looks around, unless that still goes on. */
@@ -70,9 +57,9 @@ export class Adoption {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    const { root, me } = this.#options;
+    const { root, me, store } = this.#options;
     for (const directory of (await homesIn(root)).homes) {
-      if (directory === this.#adopter.directory || signal.aborted) continue;
+      if (directory === store.directory || signal.aborted) continue;
       const lock = await SpoolLock.take(directory, me, await this.#silent(directory));
       if (lock === undefined) continue;
       const recovered = await recover(directory, bornAtOn(this.#options.clock));
@@ -102,14 +89,15 @@ export class Adoption {
     for (const segment of recovered.segments) {
       if (signal.aborted) return false;
       await lock.beat();
-      const reason = this.#adopter.refuses(segment.newestBornAtMs, left);
+      const reason = this.#refuses(segment, left);
       if (reason === undefined) {
-        for await (const frames of this.#framesOf(segment, recovered.cursors)) {
-          // They stay here too then, and some will be sent twice.
-          if (!(await this.#adopter.adopt(frames))) return false;
-          lines += frames.reduce((sum, { frame }) => sum + frame.lines, 0);
+        for await (const drafts of this.#draftsOf(segment, recovered.cursors)) {
+          await this.#options.queue.add(() => Promise.resolve(drafts));
+          // They stay where they are too then, and some will be sent twice.
+          if (this.#options.queue.unsaved.length > 0) return false;
+          lines += drafts.reduce((sum, { frame }) => sum + frame.lines, 0);
         }
-      } else for (const [target, totals] of segment.waiting) this.#adopter.forgo(target, totals.lines, reason);
+      } else for (const [target, totals] of segment.waiting) this.#forgo([target], totals.lines, reason);
       await rm(segment.path, { force: true });
       left -= segment.bytes;
     }
@@ -117,16 +105,21 @@ export class Adoption {
     return true;
   }
 
+  /** Why a segment is not wanted, which is the oldest of so many bytes. What an agent left is older than what is new. */
+  #refuses({ newestBornAtMs }: Segment, bytes: number): DropReason | undefined {
+    const { clock, store } = this.#options;
+    const { maxAgeMs, maxBytes } = this.#options.caps();
+    if (newestBornAtMs < clock.monotonic() - maxAgeMs) return "age";
+    return store.bytes + bytes > maxBytes ? "cap" : undefined;
+  }
+
   /** The frames of a segment that some target still needs, a number of them at a time. */
-  async *#framesOf(
-    { path, bytes }: Segment,
-    cursors: ReadonlyMap<string, bigint>,
-  ): AsyncGenerator<readonly AdoptedFrame[]> {
+  async *#draftsOf({ path, bytes }: Segment, cursors: ReadonlyMap<string, bigint>): AsyncGenerator<readonly Draft[]> {
     const born = bornAtOn(this.#options.clock);
     await using file = await open(path, "r");
     const reader = new SegmentReader(file, bytes);
-    let chunk: AdoptedFrame[] = [];
-    let chunkBytes = 0;
+    let drafts: Draft[] = [];
+    let draftBytes = 0;
     for (let found = await reader.next(); found !== undefined; found = await reader.next()) {
       if (found.kind !== "frame") continue;
       const { sequence, lines, rawBytes, createdAtMs } = found.header;
@@ -135,16 +128,21 @@ export class Adoption {
       const payload = await reader.payload(found);
       if (payload === undefined) {
         this.#options.record.damaged(path, 1);
-        for (const target of targets) this.#adopter.forgo(target, lines, "corrupt");
+        this.#forgo(targets, lines, "corrupt");
         continue;
       }
-      chunk.push({ frame: { lines, rawBytes, createdAtMs, payload }, bornAtMs: born(createdAtMs), targets });
-      chunkBytes += payload.length;
-      if (chunkBytes < CHUNK_BYTES) continue;
-      yield chunk;
-      chunk = [];
-      chunkBytes = 0;
+      const readers = new Set(targets.map((target) => this.#options.cursor(target)));
+      drafts.push({ frame: { lines, rawBytes, createdAtMs, payload }, bornAtMs: born(createdAtMs), readers });
+      draftBytes += payload.length;
+      if (draftBytes < CHUNK_BYTES) continue;
+      yield drafts;
+      drafts = [];
+      draftBytes = 0;
     }
-    if (chunk.length > 0) yield chunk;
+    if (drafts.length > 0) yield drafts;
+  }
+
+  #forgo(targets: readonly string[], lines: number, reason: DropReason): void {
+    for (const target of targets) this.#options.cursor(target).forgo(lines, reason);
   }
 }

@@ -1,6 +1,6 @@
 import type { Clock } from "../lib/clock.ts";
 import { Serial } from "../lib/serial.ts";
-import { Adoption, type AdoptedFrame, type Adopter } from "./adoption.ts";
+import { Adoption } from "./adoption.ts";
 import { CommitQueue } from "./commit-queue.ts";
 import { DiskRecord, type DiskStats, type SpoolObserver } from "./disk-record.ts";
 import { DiskStore } from "./disk-store.ts";
@@ -23,7 +23,8 @@ const MIN_FREE_SHARE = 0.12;
 
 export interface DurableSpoolOptions {
   readonly directory: string;
-  readonly caps: SpoolCaps;
+  /** Without them nothing is dropped for its size or age until `caps` is set. */
+  readonly caps?: SpoolCaps;
   readonly clock: Clock;
   readonly observer?: SpoolObserver | undefined;
   /** The UID of the pod, by which a container knows what the one before it in the same pod left. */
@@ -64,7 +65,7 @@ export class DurableSpool implements Spool {
   private constructor(options: DurableSpoolOptions) {
     const { directory: root, clock, observer, owner, openFile, maxSegmentBytes } = options;
     this.#clock = clock;
-    this.#caps = options.caps;
+    this.#caps = options.caps ?? { maxBytes: Infinity, maxAgeMs: Infinity };
     this.#record = new DiskRecord(root, observer);
     this.#recent = new RecentFrames(options.memoryBytes ?? MEMORY_BYTES);
     const [me, record, disk, recent] = [thisProcess(owner), this.#record, this.#disk, this.#recent];
@@ -82,8 +83,10 @@ export class DurableSpool implements Spool {
       },
     });
     this.#store = store;
-    this.#queue = new CommitQueue({ clock, disk, store, record, recent });
-    this.#adoption = new Adoption({ root, me, clock, record }, this.#adopter());
+    const queue = new CommitQueue({ clock, disk, store, record, recent });
+    this.#queue = queue;
+    const cursor = (target: string): DurableCursor => this.#cursor(target);
+    this.#adoption = new Adoption({ root, me, clock, record, store, queue, cursor, caps: () => this.#caps });
     this.#host = this.#cursorHost();
   }
 
@@ -137,14 +140,15 @@ export class DurableSpool implements Spool {
   /** Whatever was appended and acknowledged is on disk then, and the directory is free for another process. */
   async close(): Promise<void> {
     this.#stop.abort();
-    await Promise.all([this.#keeping, this.#adoption.idle(), this.#queue.idle()]);
-    const closed = this.#disk.run(async () => {
-      await this.#store.saveCursors(this.#positions());
-      await this.#store.close();
-    });
-    const patience = new AbortController();
-    await Promise.race([closed, this.#clock.sleep(CLOSE_PATIENCE_MS, patience.signal)]);
-    patience.abort();
+    const closed = Promise.all([this.#keeping, this.#adoption.idle(), this.#queue.idle()]).then(() =>
+      this.#disk.run(async () => {
+        await this.#store.saveCursors(this.#positions());
+        await this.#store.close();
+      }),
+    );
+    const waited = new AbortController();
+    await Promise.race([closed, this.#clock.sleep(CLOSE_PATIENCE_MS, waited.signal)]);
+    waited.abort();
   }
 
   async #recover(): Promise<void> {
@@ -204,34 +208,6 @@ export class DurableSpool implements Spool {
       },
       lost: (reason, lines) => {
         this.#losses.add(reason, lines);
-      },
-    };
-  }
-
-  #adopter(): Adopter {
-    const store = this.#store;
-    return {
-      get directory() {
-        return store.directory;
-      },
-      refuses: (newestBornAtMs, bytes) => {
-        const { maxAgeMs, maxBytes } = this.#caps;
-        if (newestBornAtMs < this.#clock.monotonic() - maxAgeMs) return "age";
-        return store.bytes + bytes > maxBytes ? "cap" : undefined;
-      },
-      adopt: async (frames: readonly AdoptedFrame[]) => {
-        await this.#queue.add(() => {
-          const drafts = frames.map(({ frame, bornAtMs, targets }) => ({
-            frame,
-            bornAtMs,
-            readers: new Set(targets.map((name) => this.#cursor(name))),
-          }));
-          return Promise.resolve(drafts);
-        });
-        return this.#queue.unsaved.length === 0;
-      },
-      forgo: (target, lines, reason) => {
-        this.#cursor(target).forgo(lines, reason);
       },
     };
   }

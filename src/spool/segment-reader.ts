@@ -24,7 +24,7 @@ export interface FoundFrame {
 }
 
 /** Bytes that are no frame. With `tail` nothing comes after them: a write that was broken off, as a rule. */
-export interface FoundDamage {
+interface FoundDamage {
   readonly kind: "damage" | "tail";
   readonly offset: number;
   readonly end: number;

@@ -30,10 +30,16 @@ export function sideHome(root: string): string {
 
 /** Makes a directory this process's own; undefined when another agent has it. */
 export async function claimHome(directory: string, me: Holder): Promise<Home | undefined> {
-  const created = await mkdir(directory, { recursive: true, mode: 0o700 });
-  if (created !== undefined) await syncDirectory(path.dirname(directory));
+  await makeDurably(directory);
   const lock = await SpoolLock.take(directory, me);
   return lock && { directory, lock };
+}
+
+async function makeDurably(directory: string): Promise<void> {
+  const first = await mkdir(directory, { recursive: true, mode: 0o700 });
+  if (first === undefined) return;
+  for (let made = directory; made.length >= first.length; made = path.dirname(made))
+    await syncDirectory(path.dirname(made));
 }
 
 /** Gives a directory back. One in which nothing is left goes, unless it is the main one. */

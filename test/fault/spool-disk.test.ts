@@ -130,6 +130,24 @@ test("a disk that hangs keeps neither collection nor a healthy target waiting", 
   assert.deepEqual([await numbersOf(cursor), spool.stats.disk.unsavedLines], [[3, 4], 0]);
 });
 
+test("an agent whose disk hangs can end all the same", async (t) => {
+  const directory = await temporaryDirectory(t);
+  const disk = new FaultyDisk();
+  const clock = new FakeClock();
+  const { spool } = await SpoolBench.open(directory, { openFile: disk.open, clock });
+  spool.cursor("a");
+  const hanging = Promise.withResolvers<undefined>();
+  disk.hanging = hanging.promise;
+  const appended = appendNumber(spool, 1);
+  await until("the spool waits for the disk", () => clock.sleeping === 2);
+  const closed = spool.close();
+  await clock.advance(5_000);
+  await Promise.all([appended, closed]);
+  hanging.resolve(undefined);
+  // Only now may the directory be deleted.
+  await until("the lock is released", () => !existsSync(path.join(directory, MAIN, "lock")));
+});
+
 test("a spool whose directory cannot be made works from memory", async (t) => {
   const directory = path.join(await temporaryDirectory(t), "file");
   await writeFile(directory, "not a directory");
