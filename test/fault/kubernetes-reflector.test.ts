@@ -210,6 +210,24 @@ void suite("a reflector", { skip }, () => {
     await bench.passUntil("it has arrived", () => reflector.objects.size === 3);
   });
 
+  test("calls nobody any more when one of them stops it", async () => {
+    await using bench = await KubeBench.start();
+    for (const name of ["a", "b", "c"]) bench.put(name);
+    let calls = 0;
+    let stopped: Promise<void> | undefined;
+    let stop: () => Promise<void> = () => Promise.resolve();
+    const reflector = bench.reflect({
+      onChange: () => {
+        calls++;
+        stopped = stop();
+      },
+    });
+    stop = () => reflector.stop();
+    await bench.until("it is stopped", () => stopped !== undefined);
+    await stopped;
+    assert.equal(calls, 1);
+  });
+
   test("ends what is open when it is stopped, calls nobody afterwards, and says so to those who wait", async () => {
     await using bench = await KubeBench.start();
     let calls = 0;
