@@ -210,6 +210,21 @@ void suite("a reflector", { skip }, () => {
     await bench.passUntil("it has arrived", () => reflector.objects.size === 3);
   });
 
+  test("knows how long ago the server last showed that the store is up to date", async () => {
+    await using bench = await KubeBench.start();
+    bench.server.faults.push({ kind: "hang" });
+    const waiting = bench.reflect();
+    assert.equal(waiting.staleMs, Number.POSITIVE_INFINITY);
+    const reflector = await watching(bench);
+    await bench.clock.advance(20_000);
+    assert.equal(reflector.staleMs, 20_000);
+    bench.server.bookmark();
+    await bench.until("the bookmark has arrived", () => reflector.staleMs === 0);
+    await bench.clock.advance(7_000);
+    bench.put("a", "other");
+    await bench.until("the event has arrived", () => reflector.staleMs === 0);
+  });
+
   test("calls nobody any more when one of them stops it", async () => {
     await using bench = await KubeBench.start();
     for (const name of ["a", "b", "c"]) bench.put(name);
