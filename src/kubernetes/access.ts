@@ -9,7 +9,7 @@ import { messageOf } from "../errors.ts";
 import { KubeError } from "./kube-error.ts";
 
 /** What a TLS connection to the API server needs. */
-export interface TlsSettings {
+interface TlsSettings {
   readonly ca: Buffer | undefined;
   readonly cert: Buffer | string | undefined;
   readonly key: Buffer | string | undefined;

@@ -7,7 +7,7 @@ import { sameConnection, type Access, type ReadAccess } from "./access.ts";
 import { Deadline } from "./deadline.ts";
 import { kubeError, KubeError } from "./kube-error.ts";
 
-export interface ConnectionObserver {
+interface ConnectionObserver {
   /** A connection is open: the first, or one that replaces another. */
   connected(): void;
   /** There is no connection. Said once for each outage; what needs one tries again by itself. */

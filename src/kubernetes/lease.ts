@@ -7,7 +7,7 @@ import { asKubeObject, type KubeObject } from "./kube-object.ts";
 import { microTime } from "./micro-time.ts";
 import { resourcePath } from "./resource-path.ts";
 
-export interface LeaseObserver {
+interface LeaseObserver {
   acquired(): void;
   /** The work has been told to end. */
   lost(): void;

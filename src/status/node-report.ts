@@ -90,15 +90,20 @@ function configApplied({ config, configFault }: NodeObservation): Judgement {
 
 function libvirtReachable({ config, libvirt: { endpoints, domains, failures } }: NodeObservation): Judgement {
   const denied = failures.find((failure) => failure.denied);
-  if (denied !== undefined) return ["False", "SocketDenied", `${denied.where}: ${denied.message}`];
+  if (denied !== undefined) return ["False", "SocketDenied", placed(denied)];
   const [first] = failures;
   if (first !== undefined) {
     const more = failures.length > 1 ? `, and ${failures.length - 1} more of ${endpoints}` : "";
-    return ["False", "EndpointTimeout", `${first.where}: ${first.message}${more}`];
+    return ["False", "EndpointTimeout", `${placed(first)}${more}`];
   }
   if (config === undefined) return ["Unknown", "NoConfig", "libvirt is not asked without a configuration"];
   if (domains === 0) return ["True", "NoDomains", "no virtual machine runs on this node"];
   return ["True", FINE, "every libvirt daemon of the node answers"];
+}
+
+/** Most errors of files and sockets name the place themselves. */
+function placed({ where, message }: LibvirtFailure): string {
+  return message.includes(where) ? message : `${where}: ${message}`;
 }
 
 function targetsDelivering({ config, targets }: NodeObservation): Judgement {
@@ -129,6 +134,6 @@ function ready(parts: readonly Finding[]): Finding {
   };
 }
 
-export function rfc3339(ms: number): string {
+function rfc3339(ms: number): string {
   return new Date(ms).toISOString().replace(/\.\d+Z$/, "Z");
 }

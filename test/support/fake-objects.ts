@@ -10,7 +10,7 @@ export interface FakeObject {
   readonly [field: string]: unknown;
 }
 
-export interface FakeEvent {
+interface FakeEvent {
   readonly type: "ADDED" | "MODIFIED" | "DELETED";
   readonly object: FakeObject;
 }
@@ -182,7 +182,7 @@ export function failure(code: number, message: string, details?: object): FakeAn
   return { status: code, body };
 }
 
-export function keyOf({ metadata: { namespace, name } }: FakeObject): string {
+function keyOf({ metadata: { namespace, name } }: FakeObject): string {
   return namespace === undefined ? name : `${namespace}/${name}`;
 }
 

@@ -18,7 +18,7 @@ export class FaultyDisk {
   };
 
   #faulty(file: FileHandle): FileHandle {
-    const methods: Partial<FileHandle> = {
+    const methods: Readonly<Record<string, unknown>> = {
       writev: async (buffers: readonly NodeJS.ArrayBufferView[], position?: number) => {
         this.#fail("writev");
         return file.writev(this.#part(buffers), position);
@@ -31,7 +31,7 @@ export class FaultyDisk {
     };
     return new Proxy(file, {
       get: (target, name) => {
-        const own = name in methods ? methods[name as keyof FileHandle] : undefined;
+        const own = typeof name === "string" ? methods[name] : undefined;
         const value: unknown = own ?? Reflect.get(target, name, target);
         return typeof value === "function" ? (value as () => unknown).bind(target) : value;
       },
