@@ -6,9 +6,11 @@ import { createConfigOf } from "./commands/create-config.ts";
 import { parseOwner, prepareSpool } from "./commands/prepare-spool.ts";
 import { simulate } from "./commands/simulate.ts";
 import { exportCommand, inspectCommand, verifyCommand } from "./commands/spool.ts";
+import { top } from "./commands/top.ts";
 import { validate } from "./commands/validate.ts";
 import { TelemetryError } from "./errors.ts";
 import { LOG_LEVELS } from "./log.ts";
+import { SORT_KEYS } from "./top/columns.ts";
 import { VERSION } from "./version.ts";
 
 /** Exit codes of the command line: 0 fine, 1 ran but failed, 2 wrong usage or invalid configuration. */
@@ -106,6 +108,18 @@ function commandLine(exit: (code: number) => void): Command {
     .requiredOption("--nics <n>", "network interfaces of each", wholeNumber(0))
     .requiredOption("--disks <n>", "disks of each", wholeNumber(0))
     .option("--seed <n>", "the same seed gives the same domains", wholeNumber(0), 1)
+  program
+    .command("top")
+    .description("a live table of this host's domains, read from libvirt itself: no agent is needed")
+    .addOption(podsDir())
+    .addOption(libvirtSocket())
+    .addOption(new Option("--sort <key>", "what comes first").choices(SORT_KEYS).default("cpu"))
+    .option("--interval <duration>", "from one look to the next", "2s")
+    .option("--once", "one table, of the load during one interval; exit 0 only if everything was collected")
+    .action(async (options: Parameters<typeof top>[0]) => {
+      exit(await top(options, stop.signal));
+    });
+
     .action(async (options: Parameters<typeof simulate>[0]) => {
       exit(await simulate(options, stop.signal, print));
     });
@@ -161,6 +175,15 @@ function print(line: string): void {
 }
 
 /** Resolves when the reader can take more. */
+function podsDir(): Option {
+  return option("--pods-dir <dir>", "the kubelet's pods directory, in which the launchers' sockets are");
+}
+
+function libvirtSocket(): Option {
+  const fallback = "default: the first standard one that exists";
+  return option("--libvirt-socket <path...>", `libvirt socket, repeatable or with commas; ${fallback}`);
+}
+
 async function write(bytes: Uint8Array): Promise<void> {
   if (!process.stdout.write(bytes)) await once(process.stdout, "drain");
 }

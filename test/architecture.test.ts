@@ -39,6 +39,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "kubernetes",
     "lib",
     "log",
+    "observability",
     "outputs",
     "status",
     "version",
@@ -58,7 +59,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "spool",
     "version",
   ],
-  main: ["commands", "errors", "log", "version"],
+  main: ["commands", "errors", "log", "top", "version"],
+    "top",
 };
 
 const SRC = path.join(import.meta.dirname, "../src");

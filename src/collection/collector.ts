@@ -1,5 +1,11 @@
 import type { Clock } from "../lib/clock.ts";
-import { EndpointCollector, type CollectionSettings, type Endpoint, type EndpointCycle } from "./endpoint-collector.ts";
+import {
+  EndpointCollector,
+  type CallCount,
+  type CollectionSettings,
+  type Endpoint,
+  type EndpointCycle,
+} from "./endpoint-collector.ts";
 
 export interface CollectorSettings extends CollectionSettings {
   readonly maxConcurrentEndpoints: number;
@@ -12,15 +18,22 @@ const TURN_MS = 500;
 export class Collector {
   readonly #clock: Clock;
   readonly #endpoints = new Map<string, EndpointCollector>();
+  readonly #count: CallCount;
   #settings: CollectorSettings;
 
-  constructor(settings: CollectorSettings, clock: Clock) {
+  constructor(settings: CollectorSettings, clock: Clock, count: CallCount = { calls: 0 }) {
     this.#settings = settings;
     this.#clock = clock;
+    this.#count = count;
   }
 
   get endpoints(): readonly EndpointCollector[] {
     return [...this.#endpoints.values()];
+  }
+
+  /** Calls that stuck domains hold at this moment. */
+  get heldWorkers(): number {
+    return this.endpoints.reduce((sum, { heldWorkers }) => sum + heldWorkers, 0);
   }
 
   configure(settings: CollectorSettings): void {
@@ -32,7 +45,7 @@ export class Collector {
   setEndpoints(endpoints: readonly Endpoint[]): void {
     for (const endpoint of endpoints) {
       if (!this.#endpoints.has(endpoint.socket))
-        this.#endpoints.set(endpoint.socket, new EndpointCollector(endpoint, this.#settings, this.#clock));
+        this.#endpoints.set(endpoint.socket, new EndpointCollector(endpoint, this.#settings, this.#clock, this.#count));
     }
     const named = new Set(endpoints.map(({ socket }) => socket));
     for (const [socket, endpoint] of this.#endpoints) {

@@ -49,6 +49,11 @@ export interface Endpoint {
   readonly transient?: boolean;
 }
 
+/** Counts calls to libvirt, of as many endpoints as share it. */
+export interface CallCount {
+  calls: number;
+}
+
 /** What one cycle of one endpoint brought. */
 export interface EndpointCycle {
   readonly endpoint: string;
@@ -71,17 +76,24 @@ export class EndpointCollector {
   readonly #bulk: BulkStats;
   readonly #devices: DeviceCache;
   readonly #history = new DomainHistory();
+  readonly #count: CallCount;
   #settings: CollectionSettings;
   #session: LibvirtClient | undefined;
   /** False once the daemon has shown that it has no cgroup to read CPU times from. */
   #cpuStats = true;
 
-  constructor({ socket, name, transient = false }: Endpoint, settings: CollectionSettings, clock: Clock) {
+  constructor(
+    { socket, name, transient = false }: Endpoint,
+    settings: CollectionSettings,
+    clock: Clock,
+    count: CallCount = { calls: 0 },
+  ) {
     this.endpoint = socket;
     this.#name = name;
     this.#transient = transient;
     this.#settings = settings;
     this.#clock = clock;
+    this.#count = count;
     this.#breaker = new CircuitBreaker(clock);
     this.#devices = new DeviceCache(settings.deviceCacheTtlMs, clock);
     this.#bulk = new BulkStats(
@@ -216,6 +228,9 @@ export class EndpointCollector {
     if (this.#session?.isOpen === true) return this.#session;
     const session = await LibvirtClient.open(this.endpoint, {
       deadlineMs: Math.max(1, deadline - this.#clock.monotonic()),
+      onCall: () => {
+        this.#count.calls++;
+      },
     });
     this.#session = session;
     void session.closed.then((error) => {

@@ -29,6 +29,11 @@ const CPU_STATS_PARAMETERS = 16;
 /** VIR_ERR_INTERNAL_ERROR: what a daemon answers to the name of the other kind of daemon. */
 const WRONG_URI = 1;
 
+export interface OpenOptions extends CallOptions {
+  /** Told of every call that is made, those of the opening among them. */
+  readonly onCall?: () => void;
+}
+
 /** A read-only client of one libvirt daemon. */
 export class LibvirtClient implements Disposable {
   readonly socketPath: string;
@@ -50,10 +55,11 @@ export class LibvirtClient implements Disposable {
    * Connects, authenticates and opens the hypervisor read-only, all within the deadline.
    * @throws {LibvirtError}
    */
-  static async open(socketPath: string, { deadlineMs }: CallOptions): Promise<LibvirtClient> {
+  static async open(socketPath: string, { deadlineMs, onCall }: OpenOptions): Promise<LibvirtClient> {
     const end = performance.now() + deadlineMs;
     const left = (): number => Math.max(1, end - performance.now());
     const connection = await Connection.connect(socketPath, deadlineMs);
+    if (onCall !== undefined) connection.onCall = onCall;
     try {
       await authenticate(connection, left);
       const uri = await openHypervisor(connection, likelyUris(socketPath), left);

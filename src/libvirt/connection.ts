@@ -45,6 +45,8 @@ export class Connection {
   #leaving = false;
   #ended = false;
   onLifecycle: (event: LifecycleEvent) => void = () => undefined;
+  /** Told of every call that is made. */
+  onCall: () => void = () => undefined;
 
   private constructor(socket: Socket) {
     this.#socket = socket;
@@ -163,6 +165,7 @@ export class Connection {
   #send(pending: PendingCall): void {
     const serial = (this.#serial = (this.#serial % 0xffff_fffe) + 1);
     this.#outstanding.set(serial, pending);
+    this.onCall();
     const procedure = PROCEDURE[pending.call.procedure];
     const header = { program: PROGRAM.REMOTE, procedure, type: MESSAGE_TYPE.CALL, serial, status: STATUS.OK };
     this.#socket.write(encodePacket(header, pending.call.write));

@@ -1,24 +1,14 @@
 import type { EndpointCycle } from "../collection/endpoint-collector.ts";
+import type { TelemetryError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
-
-/** How one libvirt daemon is doing, from its last cycles. */
-export interface EndpointView {
-  readonly endpoint: string;
-  /** Whether its last cycle that was not skipped brought statistics. */
-  readonly up: boolean;
-  /** On the monotonic clock: since when `up` is what it is. */
-  readonly sinceMs: number;
-  /** Domains in its last good cycle that were collected. */
-  readonly domains: number;
-  /** Names of domains whose QEMU does not answer. */
-  readonly stuck: readonly string[];
-  readonly error: EndpointCycle["errors"][number] | undefined;
-}
+import type { EndpointView } from "../observability/agent-view.ts";
 
 /** What is known of the node's libvirt daemons at this moment, for whoever wants to say it. */
 export class EndpointViews {
   readonly #clock: Clock;
   readonly #endpoints = new Map<string, EndpointView>();
+  readonly #errors = new Map<string, number>();
+  #fault: TelemetryError | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -29,19 +19,61 @@ export class EndpointViews {
   }
 
   get domains(): number {
-    return this.endpoints.reduce((sum, { domains }) => sum + domains, 0);
+    return this.endpoints.reduce((sum, { samples }) => sum + samples.length, 0);
   }
 
-  add({ endpoint, outcome, samples, stuck, errors }: EndpointCycle): void {
+  /** How often what went wrong, by its code. */
+  get errors(): ReadonlyMap<string, number> {
+    return this.#errors;
+  }
+
+  /** Why it is not known which daemons there are. */
+  get fault(): TelemetryError | undefined {
+    return this.#fault;
+  }
+
+  add(cycle: EndpointCycle): void {
+    const { endpoint, outcome, samples, stuck, errors } = cycle;
     if (outcome === "skipped") return;
-    const up = outcome === "collected";
+    // That of a launcher that comes or goes is no failure.
+    if (outcome !== "absent") for (const { code } of errors) this.#countError(code);
+    const state = stateOf(cycle);
     const before = this.#endpoints.get(endpoint);
-    const sinceMs = before?.up === up ? before.sinceMs : this.#clock.monotonic();
-    this.#endpoints.set(endpoint, { endpoint, up, sinceMs, domains: samples.length, stuck, error: errors[0] });
+    const lasts = before !== undefined && answers(before) === answers({ state });
+    this.#endpoints.set(endpoint, {
+      endpoint,
+      state,
+      sinceMs: lasts ? before.sinceMs : this.#clock.monotonic(),
+      samples,
+      before: before?.samples ?? [],
+      stuck,
+      error: errors[0],
+    });
   }
 
-  /** Forgets the daemons that are not among these. */
+  /** These are the daemons that there are; the others are forgotten. */
   retain(endpoints: ReadonlySet<string>): void {
+    this.#fault = undefined;
     for (const endpoint of this.#endpoints.keys()) if (!endpoints.has(endpoint)) this.#endpoints.delete(endpoint);
   }
+
+  /** The daemons could not be found; what was known of them stays. */
+  notFound(error: TelemetryError): void {
+    this.#fault = error;
+    this.#countError(error.code);
+  }
+
+  #countError(code: string): void {
+    this.#errors.set(code, (this.#errors.get(code) ?? 0) + 1);
+  }
+}
+
+/** Whether its last cycle that was not skipped brought statistics. */
+export function answers({ state }: Pick<EndpointView, "state">): boolean {
+  return state === "up" || state === "stuck";
+}
+
+function stateOf({ outcome, stuck }: EndpointCycle): EndpointView["state"] {
+  if (outcome === "absent" || outcome === "failed") return outcome;
+  return stuck.length > 0 ? "stuck" : "up";
 }

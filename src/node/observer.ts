@@ -3,7 +3,8 @@ import type { LauncherSockets } from "../discovery/launcher-sockets.ts";
 import type { VmiInventory } from "../discovery/inventory.ts";
 import { messageOf } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
-import type { EndpointView } from "./endpoint-views.ts";
+import type { EndpointView } from "../observability/agent-view.ts";
+import { answers } from "./endpoint-views.ts";
 import type { Outputs } from "../outputs.ts";
 import type { Pipeline } from "./pipeline.ts";
 import type { LibvirtFailure, NodeObservation } from "../status/node-report.ts";
@@ -78,8 +79,9 @@ export class NodeObserver {
   }
 
   #failure(view: EndpointView, podUid: string | undefined): LibvirtFailure[] {
-    const { endpoint: where, up, error, stuck, sinceMs } = view;
-    if (up) return stuck.map((domain) => ({ where, denied: false, message: `the QEMU of ${domain} does not answer` }));
+    const { endpoint: where, error, stuck, sinceMs } = view;
+    if (answers(view))
+      return stuck.map((domain) => ({ where, denied: false, message: `the QEMU of ${domain} does not answer` }));
     if (error?.code === "E_LIBVIRT_UNREACHABLE" && podUid !== undefined && !this.#isMissed(podUid, sinceMs)) return [];
     return [{ where, denied: error?.code === "E_LIBVIRT_DENIED", message: error?.message ?? "no answer" }];
   }

@@ -30,6 +30,12 @@ export class FakeClock implements Clock {
     });
   }
 
+  /** Time passes while the process is busy: those who are due wake late, at the next `advance`. */
+  block(ms: number): void {
+    this.#now += ms;
+    this.#monotonic += ms;
+  }
+
   /** Moves both clocks and wakes the sleepers that are due, in order, letting what they start run in between. */
   async advance(ms: number): Promise<void> {
     const end = this.#monotonic + ms;
@@ -38,8 +44,9 @@ export class FakeClock implements Clock {
       const due = this.#sleepers.filter(({ at }) => at <= end).sort((a, b) => a.at - b.at)[0];
       if (due === undefined) break;
       this.#sleepers = this.#sleepers.filter((sleeper) => sleeper !== due);
-      this.#now += due.at - this.#monotonic;
-      this.#monotonic = due.at;
+      const passedMs = Math.max(0, due.at - this.#monotonic);
+      this.#now += passedMs;
+      this.#monotonic += passedMs;
       due.wake();
       await settle();
     }

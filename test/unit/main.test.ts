@@ -16,6 +16,7 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   ],
   controller: ["--namespace", "--identity", "--log-level"],
   validate: ["<files...>", "--cluster"],
+  top: ["--libvirt-socket", "--pods-dir", "--sort", "--interval", "--once"],
   simulate: ["--socket", "--domains", "--nics", "--disks", "--seed"],
 };
 
@@ -109,6 +110,9 @@ const WRONG: readonly (readonly [what: string, args: readonly string[], reason: 
     /'loud' from env 'KUBEVIRT_TELEMETRY_LOG_LEVEL' is invalid/,
     { KUBEVIRT_TELEMETRY_LOG_LEVEL: "loud" },
   ],
+  ["an unknown order of top", ["top", "--sort", "size"], /Allowed choices are cpu, memory, disk, network, name/],
+  ["an interval of top that is none", ["top", "--interval", "2"], /^error: E_USAGE: --interval must be a duration/],
+  ["an interval of top that is too short", ["top", "--interval", "100ms"], /^error: E_USAGE: --interval must be/],
   ["nothing to validate", ["validate"], /missing required argument 'files'/],
   ["no number of domains", SIMULATE, /required option '--domains <n>' not specified/],
   [

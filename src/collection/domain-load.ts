@@ -1,0 +1,80 @@
+import { domainRun } from "../discovery/domain-run.ts";
+import type { DomainSample } from "./domain-sample.ts";
+
+/** What a domain did between two samples, on average. A value is undefined where one of the two does not have it. */
+export interface DomainLoad {
+  /** 100 is one CPU of the host that has nothing else to do. */
+  readonly cpuPercent: number | undefined;
+  /** Of all devices together, per second. */
+  readonly diskReads: number | undefined;
+  readonly diskReadBytes: number | undefined;
+  readonly diskWrites: number | undefined;
+  readonly diskWriteBytes: number | undefined;
+  readonly netReceivedBytes: number | undefined;
+  readonly netSentBytes: number | undefined;
+}
+
+const NANOSECONDS_PER_MS = 1e6;
+
+/** The load of each domain of `after`; those that were not in `before`, or have been started anew since, have none. */
+export function domainLoads(
+  before: readonly DomainSample[],
+  after: readonly DomainSample[],
+): ReadonlyMap<DomainSample, DomainLoad> {
+  const known = new Map(before.map((sample) => [domainRun(sample.identity), sample]));
+  return new Map(
+    after.flatMap((sample) => {
+      const earlier = known.get(domainRun(sample.identity));
+      const load = earlier && domainLoad(earlier, sample);
+      return load === undefined ? [] : [[sample, load]];
+    }),
+  );
+}
+
+function domainLoad(before: DomainSample, after: DomainSample): DomainLoad | undefined {
+  const ms = after.memory.monotonicMs - before.memory.monotonicMs;
+  if (ms <= 0) return undefined;
+  const cpuNs = growth(before.cpu.time, after.cpu.time);
+  const perSecond = <Device extends { readonly device: string }>(
+    devices: (sample: DomainSample) => readonly Device[] | undefined,
+    counter: (device: Device) => bigint | undefined,
+  ): number | undefined => {
+    const grown = sumOfGrowth(devices(before), devices(after), counter);
+    return grown === undefined ? undefined : (grown / ms) * 1000;
+  };
+  const disks = (sample: DomainSample): DomainSample["disks"] => sample.disks;
+  const nics = (sample: DomainSample): DomainSample["nics"] => sample.nics;
+  return {
+    cpuPercent: cpuNs === undefined ? undefined : (cpuNs / (ms * NANOSECONDS_PER_MS)) * 100,
+    diskReads: perSecond(disks, ({ readRequests }) => readRequests),
+    diskReadBytes: perSecond(disks, ({ readBytes }) => readBytes),
+    diskWrites: perSecond(disks, ({ writeRequests }) => writeRequests),
+    diskWriteBytes: perSecond(disks, ({ writeBytes }) => writeBytes),
+    netReceivedBytes: perSecond(nics, ({ rxBytes }) => rxBytes),
+    netSentBytes: perSecond(nics, ({ txBytes }) => txBytes),
+  };
+}
+
+/** A device that was not there before counts from the next sample on; one that is gone does not count. */
+function sumOfGrowth<Device extends { readonly device: string }>(
+  before: readonly Device[] | undefined,
+  after: readonly Device[] | undefined,
+  counter: (device: Device) => bigint | undefined,
+): number | undefined {
+  if (before === undefined || after === undefined) return undefined;
+  const known = new Map(before.map((device) => [device.device, device]));
+  let sum = 0;
+  for (const device of after) {
+    const earlier = known.get(device.device);
+    if (earlier === undefined) continue;
+    const grown = growth(counter(earlier), counter(device));
+    if (grown === undefined) return undefined;
+    sum += grown;
+  }
+  return sum;
+}
+
+/** Undefined when a value is missing, or when the counter has begun anew. */
+function growth(before: bigint | undefined, after: bigint | undefined): number | undefined {
+  return before === undefined || after === undefined || after < before ? undefined : Number(after - before);
+}

@@ -1,0 +1,42 @@
+import { domainNameOf } from "../discovery/domain-name.ts";
+import { domainLoads, type DomainLoad } from "./domain-load.ts";
+import type { DomainIdentity, DomainSample } from "./domain-sample.ts";
+
+/** A domain as people want to see it. */
+export interface DomainOverview {
+  /** `namespace/name`, or its name on a plain host. */
+  readonly label: string;
+  readonly sample: DomainSample;
+  /** Undefined until there are two samples. */
+  readonly load: DomainLoad | undefined;
+  /** Whether its QEMU does not answer libvirt. */
+  readonly stuck: boolean;
+}
+
+/** The domains of an endpoint's last cycle, and of the one before; `stuck` has the names that libvirt gives them. */
+export function domainOverviews({
+  samples,
+  before,
+  stuck,
+}: {
+  readonly samples: readonly DomainSample[];
+  readonly before: readonly DomainSample[];
+  readonly stuck: readonly string[];
+}): DomainOverview[] {
+  const loads = domainLoads(before, samples);
+  const isStuck = new Set(stuck);
+  return samples.map((sample) => ({
+    label: labelOf(sample.identity),
+    sample,
+    load: loads.get(sample),
+    stuck: isStuck.has(libvirtNameOf(sample.identity)),
+  }));
+}
+
+function labelOf({ namespace = "", name }: DomainIdentity): string {
+  return namespace === "" ? name : `${namespace}/${name}`;
+}
+
+function libvirtNameOf({ namespace = "", name }: DomainIdentity): string {
+  return namespace === "" ? name : domainNameOf({ namespace, name });
+}

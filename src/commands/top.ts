@@ -1,0 +1,43 @@
+import { TelemetryError } from "../errors.ts";
+import { systemClock } from "../lib/clock.ts";
+import { parseDuration } from "../lib/duration.ts";
+import type { SortKey } from "../top/columns.ts";
+import { runTop } from "../top/top.ts";
+
+interface TopArguments {
+  readonly once?: boolean;
+  readonly interval: string;
+  readonly sort: SortKey;
+  /** Each may be several with commas between, because an environment variable is one text. */
+  readonly libvirtSocket?: readonly string[];
+  readonly podsDir?: string;
+}
+
+const LEAST_INTERVAL_MS = 200;
+
+/** Shows the node's domains. Resolves to the exit code: 1 when `--once` could not collect everything. */
+export async function top(given: TopArguments, signal: AbortSignal): Promise<number> {
+  const intervalMs = parseDuration(given.interval) ?? 0;
+  if (intervalMs < LEAST_INTERVAL_MS)
+    throw new TelemetryError(
+      "E_USAGE",
+      `--interval must be a duration of at least 200ms, such as 2s; it is ${given.interval}`,
+    );
+  const { stdin, stdout, stderr } = process;
+  const complete = await runTop({
+    libvirtSockets: given.libvirtSocket?.flatMap((sockets) => sockets.split(",")),
+    podsDir: given.podsDir,
+    sort: given.sort,
+    once: given.once === true,
+    intervalMs,
+    output: stdout,
+    input: stdin,
+    complain: (line) => {
+      stderr.write(`error: ${line}\n`);
+    },
+    width: stdout.columns || Number(process.env["COLUMNS"]) || Number.POSITIVE_INFINITY,
+    clock: systemClock,
+    signal,
+  });
+  return complete ? 0 : 1;
+}

@@ -1,0 +1,138 @@
+import type { AgentView, EndpointStateName } from "./agent-view.ts";
+import type { MetricGroup } from "./metric.ts";
+
+const ENDPOINT_STATES: readonly EndpointStateName[] = ["up", "stuck", "failed", "absent"];
+
+export const CONFIG_METRICS: MetricGroup<AgentView> = {
+  title: "Configuration",
+  metrics: [
+    {
+      name: "kubevirt_telemetry_config_info",
+      type: "gauge",
+      help: "1 for the configuration in force, a TelemetryConfig or a file; none while nothing is configured",
+      labels: ["source", "state"],
+      read: ({ config: { inForce, source = "" } }) => (inForce === undefined ? [] : [[1, source, inForce.state]]),
+    },
+    {
+      name: "kubevirt_telemetry_config_generation",
+      type: "gauge",
+      help: "Generation of the TelemetryConfig in force; in a cluster only",
+      read: ({ config }) => config.generation,
+    },
+    {
+      name: "kubevirt_telemetry_config_fault",
+      type: "gauge",
+      help: "1 while the configuration that is asked for cannot be used, and the one before stays in force",
+      labels: ["reason"],
+      read: ({ config: { fault } }) => (fault === undefined ? [] : [[1, fault.reason]]),
+    },
+    {
+      name: "kubevirt_telemetry_interval_seconds",
+      type: "gauge",
+      help: "Configured time from one cycle to the next",
+      read: ({ config: { inForce } }) => inForce && inForce.intervalMs / 1000,
+    },
+  ],
+};
+
+export const COLLECTION_METRICS: MetricGroup<AgentView> = {
+  title: "Collection",
+  metrics: [
+    {
+      name: "kubevirt_telemetry_cycles_total",
+      type: "counter",
+      help: "Cycles that were run",
+      read: ({ cycles }) => cycles.cycles,
+    },
+    {
+      name: "kubevirt_telemetry_cycles_incomplete_total",
+      type: "counter",
+      help: "Cycles in which something could not be collected",
+      read: ({ cycles }) => cycles.incomplete,
+    },
+    {
+      name: "kubevirt_telemetry_ticks_skipped_total",
+      type: "counter",
+      help: "Cycles that did not begin because the one before was not done",
+      read: ({ cycles }) => cycles.skippedTicks,
+    },
+    {
+      name: "kubevirt_telemetry_cycle_duration_seconds",
+      type: "histogram",
+      help: "From the tick until all lines of the cycle are in the spool",
+      read: ({ cycles }) => cycles.durations,
+    },
+    {
+      name: "kubevirt_telemetry_domains",
+      type: "gauge",
+      help: "Domains collected in the last cycle",
+      read: ({ libvirt }) => libvirt.endpoints.reduce((sum, { samples }) => sum + samples.length, 0),
+    },
+    {
+      name: "kubevirt_telemetry_stuck_domains",
+      type: "gauge",
+      help: "Domains whose QEMU does not answer libvirt",
+      read: ({ libvirt }) => libvirt.endpoints.reduce((sum, { stuck }) => sum + stuck.length, 0),
+    },
+    {
+      name: "kubevirt_telemetry_endpoints",
+      type: "gauge",
+      help: "libvirt daemons: up; stuck, with a QEMU that does not answer; failed; absent, of a launcher that comes or goes",
+      labels: ["state"],
+      read: ({ libvirt }) =>
+        ENDPOINT_STATES.map((state) => [
+          libvirt.endpoints.filter((endpoint) => endpoint.state === state).length,
+          state,
+        ]),
+    },
+    {
+      name: "kubevirt_telemetry_libvirt_held_workers",
+      type: "gauge",
+      help: "Calls that stuck QEMUs hold at this moment; each occupies a worker of a libvirt daemon",
+      read: ({ libvirt }) => libvirt.heldWorkers,
+    },
+    {
+      name: "kubevirt_telemetry_libvirt_calls_total",
+      type: "counter",
+      help: "Calls to libvirt daemons",
+      read: ({ libvirt }) => libvirt.calls,
+    },
+    {
+      name: "kubevirt_telemetry_libvirt_errors_total",
+      type: "counter",
+      help: "What went wrong with libvirt, by the code in docs/errors.md",
+      labels: ["code"],
+      read: ({ libvirt }) => [...libvirt.errors].map(([code, count]) => [count, code]),
+    },
+  ],
+};
+
+export const LINE_METRICS: MetricGroup<AgentView> = {
+  title: "Lines",
+  metrics: [
+    {
+      name: "kubevirt_telemetry_lines_total",
+      type: "counter",
+      help: "Lines written, counted once however many targets get them",
+      read: ({ spool }) => spool.appendedLines,
+    },
+    {
+      name: "kubevirt_telemetry_values_clamped_total",
+      type: "counter",
+      help: "Integers that were outside the range of 64 bits",
+      read: ({ lines }) => lines.clampedIntegers,
+    },
+    {
+      name: "kubevirt_telemetry_values_omitted_total",
+      type: "counter",
+      help: "Floats that were no number and were left out",
+      read: ({ lines }) => lines.omittedFloats,
+    },
+    {
+      name: "kubevirt_telemetry_tags_sanitized_total",
+      type: "counter",
+      help: "Tags that held what line protocol cannot",
+      read: ({ lines }) => lines.sanitizedTags,
+    },
+  ],
+};

@@ -1,0 +1,56 @@
+import { Histogram } from "../lib/histogram.ts";
+import type { Metric, MetricGroup, Reading } from "./metric.ts";
+
+/** The text format of Prometheus, version 0.0.4. */
+export const EXPOSITION_TYPE = "text/plain; version=0.0.4; charset=utf-8";
+
+/** The present values of all metrics. One without a value is left out. */
+export function exposition<Source>(groups: readonly MetricGroup<Source>[], source: Source): string {
+  return groups
+    .flatMap(({ metrics }) => metrics)
+    .map((metric) => textOf(metric, source))
+    .join("");
+}
+
+function textOf<Source>(metric: Metric<Source>, source: Source): string {
+  const { name, type, help } = metric;
+  const value = metric.read(source);
+  const samples = value instanceof Histogram ? histogramLines(name, value) : readingLines(metric, readings(value));
+  if (samples.length === 0) return "";
+  return [`# HELP ${name} ${escapeHelp(help)}`, `# TYPE ${name} ${type}`, ...samples, ""].join("\n");
+}
+
+function readings(value: number | readonly Reading[] | undefined): readonly Reading[] {
+  if (value === undefined) return [];
+  return typeof value === "number" ? [[value]] : value;
+}
+
+function readingLines<Source>({ name, labels = [] }: Metric<Source>, values: readonly Reading[]): string[] {
+  return values.map(([value, ...of]) => {
+    const pairs = labels.map((label, index) => `${label}="${escapeLabel(of[index] ?? "")}"`);
+    return `${name}${pairs.length === 0 ? "" : `{${pairs.join(",")}}`} ${numberText(value)}`;
+  });
+}
+
+function histogramLines(name: string, histogram: Histogram): string[] {
+  const { bounds, cumulative, sum, count } = histogram;
+  return [
+    ...bounds.map((bound, index) => `${name}_bucket{le="${bound}"} ${cumulative[index] ?? 0}`),
+    `${name}_bucket{le="+Inf"} ${count}`,
+    `${name}_sum ${numberText(sum)}`,
+    `${name}_count ${count}`,
+  ];
+}
+
+function numberText(value: number): string {
+  if (Number.isFinite(value)) return String(value);
+  return Number.isNaN(value) ? "NaN" : value > 0 ? "+Inf" : "-Inf";
+}
+
+function escapeHelp(text: string): string {
+  return text.replaceAll("\\", "\\\\").replaceAll("\n", "\\n");
+}
+
+function escapeLabel(text: string): string {
+  return escapeHelp(text).replaceAll('"', '\\"');
+}

@@ -1,0 +1,40 @@
+/** The whole style of the pages; they load nothing. */
+export const STYLE = `
+:root{color-scheme:light dark;--ink:#1d2733;--soft:#596673;--ground:#f3f5f8;--card:#fff;--line:#dde3ea;--head:#f8fafc;
+--good:#10683a;--good-ground:#dff4e7;--bad:#a3161f;--bad-ground:#fde5e5;--warn:#7a4b00;--warn-ground:#fdf0d2;--link:#0b5cad}
+@media (prefers-color-scheme:dark){:root{--ink:#e3e9f0;--soft:#9aa8b7;--ground:#10161d;--card:#18212b;--line:#2a3643;--head:#1d2833;
+--good:#7be0a4;--good-ground:#123524;--bad:#ff9c9c;--bad-ground:#431a1e;--warn:#ffcb6b;--warn-ground:#3b2c0c;--link:#7bb8ff}}
+*{box-sizing:border-box}
+body{margin:0;background:var(--ground);color:var(--ink);font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif}
+main,header,footer{max-width:76rem;margin:0 auto;padding:0 1.25rem}
+header{padding-top:1.5rem;display:flex;flex-wrap:wrap;gap:.25rem 1rem;align-items:baseline}
+h1{font-size:1.35rem;margin:0;overflow-wrap:anywhere}
+h2{font-size:1.02rem;margin:0}
+a{color:var(--link)}
+a:focus-visible,.scroll:focus-visible,summary:focus-visible{outline:2px solid var(--link);outline-offset:2px}
+.soft,footer{color:var(--soft)}
+footer{padding-top:.25rem;padding-bottom:2rem;font-size:.86rem}
+.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(9.5rem,1fr));gap:.75rem;margin:1rem 0}
+.facts div{background:var(--card);border:1px solid var(--line);border-radius:.6rem;padding:.6rem .9rem}
+.facts dt{color:var(--soft);font-size:.82rem}
+.facts dd{margin:0;font-size:1.3rem;font-weight:600;font-variant-numeric:tabular-nums}
+.facts dd small{font-size:.8rem;font-weight:400;color:var(--soft)}
+section{background:var(--card);border:1px solid var(--line);border-radius:.6rem;margin:1rem 0;overflow:hidden}
+section>h2{padding:.7rem .9rem;border-bottom:1px solid var(--line);background:var(--head)}
+section>p{margin:0;padding:.7rem .9rem}
+.alarm{border-color:var(--bad)}
+.alarm ul{margin:0;padding:.6rem .9rem .7rem 2rem}
+.alarm li{overflow-wrap:anywhere}
+.scroll{overflow-x:auto}
+table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
+th,td{text-align:left;padding:.38rem .9rem;border-top:1px solid var(--line);vertical-align:top}
+thead th{border-top:0;color:var(--soft);font-weight:500;font-size:.82rem;white-space:nowrap}
+tbody th{font-weight:600;overflow-wrap:anywhere}
+.n{text-align:right;white-space:nowrap}
+.text{min-width:16rem;overflow-wrap:anywhere}
+.chip{display:inline-block;border-radius:1rem;padding:.05rem .6rem;font-size:.82rem;font-weight:600;white-space:nowrap;background:var(--ground);color:var(--soft)}
+.good{background:var(--good-ground);color:var(--good)}.bad{background:var(--bad-ground);color:var(--bad)}.warn{background:var(--warn-ground);color:var(--warn)}
+code,pre{font:.84rem/1.55 ui-monospace,SFMono-Regular,Menlo,Consolas,"Liberation Mono",monospace;overflow-wrap:anywhere}
+pre{margin:0;padding:.7rem .9rem;white-space:pre-wrap}
+@media (max-width:40rem){main,header,footer{padding-left:.75rem;padding-right:.75rem}th,td{padding-left:.6rem;padding-right:.6rem}}
+`;

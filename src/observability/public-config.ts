@@ -1,0 +1,50 @@
+import { stringify } from "yaml";
+import type { EffectiveConfig, EffectiveTarget } from "../config/resolve.ts";
+import { formatDuration } from "../lib/duration.ts";
+
+/**
+ * A configuration for anybody's eyes, as YAML. Each field is here because somebody has put it here: what a configuration
+ * gets to hold some day, and what is secret in it, does not show by itself.
+ */
+export function publicConfig(config: EffectiveConfig): string {
+  return stringify(
+    {
+      state: config.state,
+      collection: {
+        interval: formatDuration(config.intervalMs),
+        timeout: formatDuration(config.timeoutMs),
+        families: config.families,
+        onMissing: config.onMissing,
+        maxConcurrentEndpoints: config.maxConcurrentEndpoints,
+      },
+      deviceCache: { ttl: formatDuration(config.deviceCacheTtlMs) },
+      ...config.vms,
+      tags: { static: config.staticTags, vmLabels: config.vmLabels, vmAnnotations: config.vmAnnotations },
+      measurementPrefix: config.measurementPrefix,
+      buffer: { maxMiB: config.buffer.maxBytes / 2 ** 20, maxAge: formatDuration(config.buffer.maxAgeMs) },
+      targets: config.targets.map(publicTarget),
+    },
+    { aliasDuplicateObjects: false, lineWidth: 0 },
+  );
+}
+
+function publicTarget(target: EffectiveTarget): object {
+  const { version, ...place } = target.protocol;
+  const { mode, ca, cert, serverName } = target.tls;
+  return {
+    name: target.name,
+    url: target.url,
+    [version]: place,
+    credentials: target.credentials.kind,
+    tls: { mode, ownCa: ca !== undefined, clientCertificate: cert !== undefined, serverName },
+    flush: {
+      interval: formatDuration(target.flush.intervalMs),
+      maxLines: target.flush.maxLines,
+      maxKiB: target.flush.maxBytes / 1024,
+    },
+    timeout: formatDuration(target.timeoutMs),
+    maxDrainLinesPerSecond: target.maxDrainLinesPerSecond,
+    families: target.families,
+    ...target.vms,
+  };
+}

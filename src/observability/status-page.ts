@@ -1,0 +1,206 @@
+import type { DomainLoad } from "../collection/domain-load.ts";
+import { domainOverviews, type DomainOverview } from "../collection/domain-overview.ts";
+import { stateName } from "../collection/domain-state.ts";
+import { formatBytes, formatSpan } from "../lib/quantity.ts";
+import type { AgentView, EndpointStateName, EndpointView, TargetView } from "./agent-view.ts";
+import { html, type Html } from "./html.ts";
+import type { Answer } from "./http-server.ts";
+import { chip, pageAnswer, tableSection, type Column, type Tone } from "./page.ts";
+import { describe, problemsOf } from "./problems.ts";
+import { publicConfig } from "./public-config.ts";
+import { watchSection } from "./watch-section.ts";
+
+/** More rows than somebody reads; a browser shows them at once. */
+const MAX_DOMAINS = 500;
+const UNKNOWN = "–";
+
+/** The node at this moment, for people. */
+export function statusPage(view: AgentView, query: URLSearchParams): Answer {
+  const problems = problemsOf(view);
+  const { version, startedMs } = view.process;
+  return pageAnswer(
+    {
+      title: view.node ?? "kubevirt-telemetry",
+      verdict: verdict(view, problems.length),
+      subtitle: html`kubevirt-telemetry ${version}, up ${formatSpan(view.nowMs - startedMs)}`,
+      body: [
+        problemSection(problems),
+        facts(view),
+        targetSection(view),
+        domainSection(view),
+        endpointSection(view),
+        ...watchSection(view.watches),
+        configSection(view),
+      ],
+    },
+    query,
+  );
+}
+
+function verdict({ config }: AgentView, problems: number): Html {
+  if (problems > 0) return chip(problems === 1 ? "1 problem" : `${problems} problems`, "bad");
+  if (config.inForce === undefined) return chip("not configured", "warn");
+  return config.inForce.state === "Suspended" ? chip("suspended", "warn") : chip("all is well", "good");
+}
+
+function problemSection(problems: readonly string[]): Html {
+  if (problems.length === 0) return html``;
+  const items = problems.map((problem) => html`<li>${problem}</li> `);
+  return html`<section class="alarm" aria-labelledby="problems">
+    <h2 id="problems">Problems</h2>
+    <ul>
+      ${items}
+    </ul>
+  </section>`;
+}
+
+function facts({ libvirt, cycles, spool, config, process }: AgentView): Html {
+  const { count, sum } = cycles.durations;
+  const domains = libvirt.endpoints.reduce((total, { samples }) => total + samples.length, 0);
+  const cap = config.inForce?.buffer.maxBytes;
+  const entries: readonly (readonly [string, string | number, string])[] = [
+    [
+      "Domains",
+      domains,
+      `of ${libvirt.endpoints.length} libvirt ${libvirt.endpoints.length === 1 ? "daemon" : "daemons"}`,
+    ],
+    [
+      "Interval",
+      config.inForce === undefined ? UNKNOWN : formatSpan(config.inForce.intervalMs),
+      `${cycles.cycles} cycles`,
+    ],
+    [
+      "A cycle takes",
+      count === 0 ? UNKNOWN : `${Math.round((sum / count) * 1000)} ms`,
+      `${cycles.skippedTicks} skipped`,
+    ],
+    ["Lines", spool.appendedLines.toLocaleString("en"), "since the start"],
+    ["Buffer", formatBytes(spool.bytes), cap === undefined ? "" : `of ${formatBytes(cap)}`],
+    ["Memory", formatBytes(process.residentBytes), `${process.cpuSeconds.toFixed(1)} s of CPU`],
+  ];
+  return html`<dl class="facts">
+    ${entries.map(
+      ([name, value, more]) =>
+        html`<div>
+          <dt>${name}</dt>
+          <dd>${value} <small>${more}</small></dd>
+        </div> `,
+    )}
+  </dl>`;
+}
+
+const TARGET_TONES: Readonly<Record<TargetView["record"]["state"], Tone>> = {
+  Idle: "none",
+  Delivering: "good",
+  Failing: "bad",
+};
+
+function targetSection({ targets, nowMs }: AgentView): Html {
+  const ago = (ms: number | undefined): string => (ms === undefined ? "never" : `${formatSpan(nowMs - ms)} ago`);
+  const columns: readonly Column<TargetView>[] = [
+    { title: "Target", cell: ({ name }) => name },
+    { title: "State", cell: ({ record }) => chip(record.state, TARGET_TONES[record.state]) },
+    { title: "for", kind: "number", cell: ({ record }) => formatSpan(nowMs - record.sinceMs) },
+    {
+      title: "Lines that wait",
+      kind: "number",
+      cell: ({ backlog }) => `${number(backlog.lines)} (${formatBytes(backlog.bytes)})`,
+    },
+    {
+      title: "the oldest",
+      kind: "number",
+      cell: ({ oldestAgeMs }) => (oldestAgeMs === undefined ? UNKNOWN : formatSpan(oldestAgeMs)),
+    },
+    { title: "Taken", kind: "number", cell: ({ record }) => number(record.deliveredLines) },
+    { title: "Refused", kind: "number", cell: ({ record }) => number(record.rejectedLines) },
+    {
+      title: "Lost",
+      kind: "number",
+      cell: ({ losses }) => number(Object.values(losses).reduce((sum, lines) => sum + lines, 0)),
+    },
+    { title: "Last success", kind: "number", cell: ({ record }) => ago(record.lastSuccessMs) },
+    { title: "Last error", kind: "text", cell: ({ record }) => record.detail ?? UNKNOWN },
+  ];
+  return tableSection("Targets", targets, columns, "There are no targets without a configuration.");
+}
+
+function domainSection({ libvirt }: AgentView): Html {
+  const rows = libvirt.endpoints.flatMap(domainOverviews).sort((a, b) => (a.label < b.label ? -1 : 1));
+  const perSecond = (title: string, value: (load: DomainLoad) => number | undefined): Column<DomainOverview> => ({
+    title,
+    kind: "number",
+    cell: ({ load }) => rate(load && value(load)),
+  });
+  const columns: readonly Column<DomainOverview>[] = [
+    { title: "Domain", cell: ({ label }) => label },
+    { title: "State", cell: stateChip },
+    { title: "vCPUs", kind: "number", cell: ({ sample }) => sample.cpu.count ?? UNKNOWN },
+    { title: "CPU", kind: "number", cell: ({ load }) => percent(load?.cpuPercent) },
+    { title: "Memory", kind: "number", cell: ({ sample }) => kib(sample.memory.current) },
+    { title: "Resident", kind: "number", cell: ({ sample }) => kib(sample.memory.rss) },
+    perSecond("Disk read", ({ diskReadBytes }) => diskReadBytes),
+    perSecond("Disk write", ({ diskWriteBytes }) => diskWriteBytes),
+    perSecond("Net in", ({ netReceivedBytes }) => netReceivedBytes),
+    perSecond("Net out", ({ netSentBytes }) => netSentBytes),
+  ];
+  const more =
+    rows.length > MAX_DOMAINS
+      ? html`<p class="soft">The first ${MAX_DOMAINS} of ${rows.length} domains.</p>`
+      : undefined;
+  return html`${tableSection("Domains", rows.slice(0, MAX_DOMAINS), columns, "No domain is collected.")}${more}`;
+}
+
+function stateChip({ sample: { state }, stuck }: DomainOverview): Html {
+  if (stuck) return chip("QEMU stuck", "bad");
+  return chip(stateName(state), state === 1 ? "good" : "warn");
+}
+
+const ENDPOINT_TONES: Readonly<Record<EndpointStateName, Tone>> = {
+  up: "good",
+  stuck: "bad",
+  failed: "bad",
+  absent: "none",
+};
+
+function endpointSection({ libvirt, monotonicMs }: AgentView): Html {
+  const columns: readonly Column<EndpointView>[] = [
+    { title: "libvirt socket", cell: ({ endpoint }) => html`<code>${endpoint}</code>` },
+    { title: "State", cell: ({ state }) => chip(state, ENDPOINT_TONES[state]) },
+    { title: "for", kind: "number", cell: ({ sinceMs }) => formatSpan(monotonicMs - sinceMs) },
+    { title: "Domains", kind: "number", cell: ({ samples }) => samples.length },
+    { title: "Stuck", kind: "text", cell: ({ stuck }) => stuck.join(", ") || UNKNOWN },
+    { title: "Last error", kind: "text", cell: ({ error }) => (error === undefined ? UNKNOWN : describe(error)) },
+  ];
+  return tableSection("Libvirt daemons", libvirt.endpoints, columns, "No libvirt daemon is asked.");
+}
+
+function configSection({ config }: AgentView): Html {
+  const { inForce, source, generation } = config;
+  const origin = generation === undefined ? source : `${source}, generation ${generation}`;
+  if (inForce === undefined)
+    return html`<section>
+      <h2>Configuration</h2>
+      <p class="soft">None: nothing is collected.</p>
+    </section>`;
+  return html`<section aria-labelledby="configuration">
+    <h2 id="configuration">Configuration</h2>
+    <p class="soft">In force, from ${origin}. Secrets are left out.</p>
+    <pre>${publicConfig(inForce)}</pre>
+  </section>`;
+}
+
+function number(value: number): string {
+  return value.toLocaleString("en");
+}
+
+function percent(value: number | undefined): string {
+  return value === undefined ? UNKNOWN : `${value.toFixed(1)} %`;
+}
+
+function rate(bytes: number | undefined): string {
+  return bytes === undefined ? UNKNOWN : `${formatBytes(bytes)}/s`;
+}
+
+function kib(value: bigint | undefined): string {
+  return value === undefined ? UNKNOWN : formatBytes(Number(value) * 1024);
+}

@@ -1,0 +1,11 @@
+import type { ReflectorCounters } from "../kubernetes/reflector.ts";
+
+/** How a watch of the Kubernetes API is doing. */
+export interface WatchView {
+  /** What it follows. */
+  readonly resource: string;
+  readonly objects: number;
+  /** Milliseconds since the API server last proved that nothing is missing; Infinity before the first list. */
+  readonly staleMs: number;
+  readonly counters: ReflectorCounters;
+}

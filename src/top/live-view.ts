@@ -1,0 +1,93 @@
+import { fit, printable } from "../lib/display-text.ts";
+import { formatDuration } from "../lib/duration.ts";
+import { sorted, type SortKey } from "./columns.ts";
+import type { NodePicture } from "./node-watch.ts";
+import { highlighted, Screen, type ScreenOptions } from "./screen.ts";
+import { domainTable } from "./table.ts";
+
+export interface LiveViewOptions extends Pick<ScreenOptions, "input" | "output"> {
+  readonly sort: SortKey;
+  readonly intervalMs: number;
+}
+
+interface Size {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+const KEYS: Readonly<Record<string, SortKey>> = { c: "cpu", m: "memory", d: "disk", n: "network", a: "name" };
+const HELP = "q quit   sort by: c CPU  m memory  d disk  n network  a name";
+const CTRL_C = "\x03";
+const MAX_FAULTS = 3;
+
+/** The table on the whole terminal. It is drawn anew when there is something new, when a key asks for it, and on a resize. */
+export class LiveView implements Disposable {
+  readonly #screen: Screen;
+  readonly #intervalMs: number;
+  readonly #quit = new AbortController();
+  #picture: NodePicture;
+  #sort: SortKey;
+
+  constructor({ sort, intervalMs, ...terminal }: LiveViewOptions, first: NodePicture) {
+    this.#picture = first;
+    this.#sort = sort;
+    this.#intervalMs = intervalMs;
+    this.#screen = new Screen({
+      ...terminal,
+      key: (key) => {
+        this.#pressed(key);
+      },
+      resized: () => {
+        this.#draw();
+      },
+    });
+    this.#draw();
+  }
+
+  /** Aborts when the user wants to leave. */
+  get quit(): AbortSignal {
+    return this.#quit.signal;
+  }
+
+  show(picture: NodePicture): void {
+    this.#picture = picture;
+    this.#draw();
+  }
+
+  [Symbol.dispose](): void {
+    this.#screen[Symbol.dispose]();
+  }
+
+  #pressed(key: string): void {
+    if (key === "q" || key.includes(CTRL_C)) this.#quit.abort();
+    this.#sort = KEYS[key] ?? this.#sort;
+    this.#draw();
+  }
+
+  #draw(): void {
+    this.#screen.draw(screenLines(this.#picture, this.#sort, this.#intervalMs, this.#screen.size));
+  }
+}
+
+/** What a terminal of this size shows. */
+export function screenLines(
+  { domains, endpoints, faults }: NodePicture,
+  sort: SortKey,
+  intervalMs: number,
+  { columns, rows }: Size,
+): readonly string[] {
+  const table = domainTable(sorted(domains, sort), columns);
+  const busy = domains.reduce((sum, { load }) => sum + (load?.cpuPercent ?? 0), 0);
+  const daemons = endpoints === 1 ? "1 libvirt daemon" : `${endpoints} libvirt daemons`;
+  const summary = `${domains.length} domains of ${daemons}   CPU ${busy.toFixed(1)}%   every ${formatDuration(intervalMs)}   by ${sort}`;
+  const complaints = faults.slice(0, MAX_FAULTS).map((fault) => `! ${printable(fault)}`);
+  if (faults.length > MAX_FAULTS) complaints.push(`! and ${faults.length - MAX_FAULTS} more`);
+  const head = [summary, ...complaints, ""].map((line) => fit(line, columns));
+  // One line for the header of the table, one for the help.
+  const room = Math.max(0, rows - head.length - 2);
+  const shown = table.rows.slice(0, room);
+  const more = table.rows.length - shown.length;
+  const help = more > 0 ? `${HELP}   (${more} more domains)` : HELP;
+  const filler = Array.from({ length: room - shown.length }, () => "");
+  return [...head, highlighted(table.header, columns), ...shown, ...filler, fit(help, columns)];
+}

@@ -1,0 +1,19 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { EventLoopLag } from "../../../src/observability/event-loop-lag.ts";
+import { FakeClock } from "../../support/fake-clock.ts";
+
+test("timers that come late are seen, by how late they are, until the signal", async () => {
+  const clock = new FakeClock();
+  const lag = new EventLoopLag();
+  const stop = new AbortController();
+  const watching = lag.watch(clock, stop.signal);
+  await clock.advance(1_000);
+  assert.deepEqual([lag.histogram.count, lag.histogram.sum], [2, 0]);
+  clock.block(2_300);
+  await clock.advance(0);
+  assert.deepEqual([lag.histogram.count, lag.histogram.sum], [3, 1.8]);
+  stop.abort();
+  await watching;
+  assert.equal(lag.histogram.count, 3);
+});

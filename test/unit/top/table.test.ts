@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import fc from "fast-check";
+import type { DomainLoad } from "../../../src/collection/domain-load.ts";
+import { displayWidth } from "../../../src/lib/display-text.ts";
+import { sorted, SORT_KEYS } from "../../../src/top/columns.ts";
+import { screenLines } from "../../../src/top/live-view.ts";
+import { domainTable } from "../../../src/top/table.ts";
+import { overview } from "../../support/domains.ts";
+import { sample } from "../../support/samples.ts";
+
+const NO_LOAD: DomainLoad = {
+  cpuPercent: 0,
+  diskReads: 0,
+  diskReadBytes: 0,
+  diskWrites: 0,
+  diskWriteBytes: 0,
+  netReceivedBytes: 0,
+  netSentBytes: 0,
+};
+const memory = (rss: bigint | undefined) => sample({ memory: { ...sample().memory, rss } });
+
+const DOMAINS = [
+  overview("shop/web-1", { load: { ...NO_LOAD, cpuPercent: 183.4, diskReads: 796, diskReadBytes: 13_002_342 } }),
+  overview("shop/web-2", { load: { ...NO_LOAD, netReceivedBytes: 5e9, netSentBytes: 1e6 } }),
+  overview("shop/database-of-the-orders", { load: { ...NO_LOAD, cpuPercent: 12.25 }, sample: memory(8_388_608n) }),
+  overview("batch/hung", { load: { ...NO_LOAD, diskReads: undefined, diskReadBytes: undefined }, stuck: true }),
+  overview("batch/new", { sample: memory(undefined) }),
+];
+
+test("the table at several widths is the recorded one", () => {
+  const widths = [Infinity, 120, 100, 80, 60, 40, 20, 8];
+  const text = widths.map((width) => {
+    const { header, rows } = domainTable(DOMAINS, width);
+    return [`# ${width} columns`, header, ...rows, ""].join("\n");
+  });
+  assert.equal(text.join("\n"), readFileSync("test/golden/top/table.txt", "utf8"));
+});
+
+test("the screen is the recorded one, with what is wrong above the table", () => {
+  const picture = { domains: DOMAINS, endpoints: 7, faults: ["/a: E_X: one\x1b[2J", "/b: E_Y: two", "three", "four"] };
+  const text = [
+    { columns: 80, rows: 14 },
+    { columns: 60, rows: 11 },
+  ].map((size) => `${screenLines(picture, "cpu", 2_000, size).join("\n")}\n`);
+  assert.equal(text.join("\n"), readFileSync("test/golden/top/screen.txt", "utf8"));
+});
+
+test("no line is wider than the terminal, and no screen higher", () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 200 }), fc.integer({ min: 1, max: 50 }), (columns, rows) => {
+      const lines = screenLines({ domains: DOMAINS, endpoints: 1, faults: ["x"] }, "cpu", 2_000, { columns, rows });
+      for (const line of lines) assert.ok(displayWidth(line.replaceAll(/\x1b\[\d+m/g, "")) <= columns);
+      assert.ok(lines.length <= Math.max(rows, 5));
+    }),
+  );
+});
+
+test("each key puts the greatest first, and what is not known last", () => {
+  const firstAndLast = Object.fromEntries(
+    SORT_KEYS.map((key) => {
+      const labels = sorted(DOMAINS, key).map(({ label }) => label);
+      return [key, [labels[0], labels.at(-1)]];
+    }),
+  );
+  assert.deepEqual(firstAndLast, {
+    cpu: ["shop/web-1", "batch/new"],
+    memory: ["shop/database-of-the-orders", "shop/web-2"],
+    disk: ["shop/web-1", "batch/new"],
+    network: ["shop/web-2", "batch/new"],
+    name: ["batch/hung", "shop/web-2"],
+  });
+});
