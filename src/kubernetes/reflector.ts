@@ -57,8 +57,8 @@ const WATCH_SECONDS = { least: 300, spread: 300 };
 const WATCH_MARGIN_MS = 30_000;
 /** How much sooner than asked for a watch may end: the server's clock for it has started before ours. */
 const WATCH_EARLY_MS = 5_000;
-/** What fails after this is a new outage. */
-const CALM_MS = 60_000;
+/** What has lasted this long before it failed has worked: the next failure is a new one. Some proxies cut every minute. */
+const CALM_MS = 10_000;
 
 /** How a list or a watch ended, if it did not simply end: what to say, and when and where to go on. */
 interface Setback {

@@ -180,6 +180,18 @@ void suite("a reflector", { skip }, () => {
     });
   }
 
+  test("does not become slow when something between cuts every watch after half a minute", async () => {
+    await using bench = await KubeBench.start();
+    const reflector = await watching(bench);
+    for (let cut = 0; cut < 8; cut++) {
+      await bench.clock.advance(30_000);
+      bench.server.resetWatches();
+      bench.put("a", cut);
+      const passed = await bench.passUntil("it has arrived", () => reflector.objects.get("default/a")?.value === cut);
+      assert.ok(passed <= 1_000, `it took ${passed} ms after cut ${cut}`);
+    }
+  });
+
   const REFUSALS: readonly (readonly [string, string])[] = [
     ["an event that is cut off", '{"type":"ADDED","object":{"metadata":{"name":"x"'],
     ["an event that is no JSON", "<html>\n"],
