@@ -21,6 +21,7 @@ interface Part {
 /** What it takes to run a file: a test, benchmark or script that imports it, directly or not, needs the part. */
 const PARTS: Readonly<Record<string, Part>> = {
   "scripts/helm.ts": { make: () => programs(["helm"]) },
+  "test/integration/support/image.ts": { packages: { buildah: "buildah" }, make: root },
   "test/integration/support/influxd1.ts": { packages: { influxdb: "influxd" } },
   "test/integration/support/influxd2.ts": { make: influxd2 },
   "test/integration/support/kube.ts": { make: kubernetes },

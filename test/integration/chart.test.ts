@@ -45,6 +45,7 @@ async function namespaceFor(t: TestContext, name: string, podSecurity = "privile
       "delete",
       "crd",
       "--ignore-not-found",
+      "--timeout=60s",
       `telemetryconfigs.${GROUP}`,
       `nodetelemetries.${GROUP}`,
     );

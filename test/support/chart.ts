@@ -41,7 +41,7 @@ export function only(objects: readonly ChartObject[], kind: string): ChartObject
   return found;
 }
 
-export interface Container {
+interface Container {
   readonly name: string;
   readonly image: string;
   readonly args: readonly string[];

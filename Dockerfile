@@ -1,0 +1,31 @@
+# Node without a shell, and one file of JavaScript. The same file serves every architecture, so it is built once, on the
+# machine that builds; only the base differs.
+#   docker build --build-arg VERSION=0.1.0 --tag kubevirt-telemetry:0.1.0 .
+ARG BUILD_IMAGE=docker.io/library/node:24-trixie-slim
+ARG BASE_IMAGE=gcr.io/distroless/nodejs24-debian13:nonroot
+
+FROM --platform=$BUILDPLATFORM ${BUILD_IMAGE} AS build
+WORKDIR /src
+COPY package.json package-lock.json ./
+# The scripts of packages are not run: the bundle needs none of what they make.
+RUN npm ci --ignore-scripts --no-audit --no-fund
+COPY scripts/build.ts scripts/
+COPY src src
+RUN node scripts/build.ts
+
+FROM ${BASE_IMAGE}
+ARG VERSION=0.0.0
+ARG REVISION=unknown
+ARG SOURCE=
+LABEL org.opencontainers.image.title="kubevirt-telemetry" \
+      org.opencontainers.image.description="Statistics of virtual machines, from libvirt to InfluxDB" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.source="${SOURCE}"
+ENV NODE_ENV=production
+COPY LICENSE /app/
+COPY --from=build /src/dist/THIRD_PARTY_LICENSES.txt /src/dist/kubevirt-telemetry.js /app/
+# A number, so that the kubelet can tell that it is not root. The chart runs agents as another user.
+USER 65532:65532
+ENTRYPOINT ["/nodejs/bin/node", "/app/kubevirt-telemetry.js"]
