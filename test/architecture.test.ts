@@ -44,6 +44,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "status",
     "version",
   ],
+  // What an agent tells of itself.
+  observability: ["collection", "config", "delivery", "errors", "kubernetes", "lib", "measurement", "spool"],
+  top: ["collection", "discovery", "errors", "lib", "node"],
   agent: ["agent-log", "lib", "node", "outputs"],
   controller: ["cluster", "kubernetes", "lib", "log", "version"],
   commands: [
@@ -57,10 +60,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "log",
     "simulator",
     "spool",
+    "top",
     "version",
   ],
   main: ["commands", "errors", "log", "top", "version"],
-    "top",
 };
 
 const SRC = path.join(import.meta.dirname, "../src");
