@@ -10,6 +10,7 @@ import type { DropReason } from "./losses.ts";
 import { bornAtOn, recover, type Recovered } from "./recovery.ts";
 import { SegmentReader } from "./segment-reader.ts";
 import type { Segment } from "./segment.ts";
+import { segmentPaths } from "./spool-files.ts";
 import { homesIn, leaveHome, type Home } from "./spool-home.ts";
 import type { SpoolCaps } from "./spool.ts";
 
@@ -35,6 +36,8 @@ export class Adoption {
   readonly #options: AdoptionOptions;
   /** Directory -> the lock as it was seen first, and when. */
   readonly #seen = new Map<string, { readonly beatMs: number; readonly atMs: number }>();
+  /** Directory -> the segments that are to stay in it: of newer versions. */
+  readonly #finished = new Map<string, string>();
   #running: Promise<void> | undefined;
 
   constructor(options: AdoptionOptions) {
@@ -57,14 +60,30 @@ export class Adoption {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    const { root, me, store } = this.#options;
+    const { root, store, record } = this.#options;
     for (const directory of (await homesIn(root)).homes) {
       if (directory === store.directory || signal.aborted) continue;
-      const lock = await SpoolLock.take(directory, me, await this.#silent(directory));
-      if (lock === undefined) continue;
+      try {
+        await this.#adopt(directory, signal);
+      } catch (error) {
+        record.error(error);
+      }
+    }
+  }
+
+  async #adopt(directory: string, signal: AbortSignal): Promise<void> {
+    if (this.#finished.get(directory) === (await segmentPaths(directory)).join()) return;
+    const lock = await SpoolLock.take(directory, this.#options.me, await this.#silent(directory));
+    if (lock === undefined) return;
+    const home = { directory, lock };
+    let isEmpty = false;
+    try {
       const recovered = await recover(directory, bornAtOn(this.#options.clock));
-      const done = await this.#import(recovered, { directory, lock }, signal);
-      await leaveHome({ directory, lock }, done && recovered.leftAlone.length === 0);
+      if (!(await this.#import(recovered, home, signal))) return;
+      isEmpty = recovered.leftAlone.length === 0;
+      this.#finished.set(directory, recovered.leftAlone.join());
+    } finally {
+      await leaveHome(home, isEmpty);
     }
   }
 
@@ -83,6 +102,7 @@ export class Adoption {
   async #import(recovered: Recovered, { directory, lock }: Home, signal: AbortSignal): Promise<boolean> {
     const { record } = this.#options;
     record.recovered(recovered);
+    record.leftAlone(recovered.leftAlone);
     for (const { path } of recovered.passed) await rm(path, { force: true });
     let left = recovered.segments.reduce((sum, { bytes }) => sum + bytes, 0);
     let lines = 0;
@@ -101,7 +121,7 @@ export class Adoption {
       await rm(segment.path, { force: true });
       left -= segment.bytes;
     }
-    record.adopted(directory, lines);
+    if (recovered.segments.length > 0) record.adopted(directory, lines);
     return true;
   }
 

@@ -35,10 +35,10 @@ export class DiskRecord {
   readonly #directory: string;
   readonly #observer: SpoolObserver | undefined;
   readonly #writeErrors = new Map<string, number>();
+  readonly #leftAlone = new Set<string>();
   #failing: string | undefined;
   corruptFrames = 0;
   truncatedBytes = 0;
-  filesLeftAlone = 0;
   syncs = 0;
   syncMs = 0;
   freeBytes: number | undefined;
@@ -49,7 +49,8 @@ export class DiskRecord {
   }
 
   get counts(): Omit<DiskStats, "segments" | "unsavedLines" | "unclaimedLines"> {
-    const { syncs, syncMs, corruptFrames, truncatedBytes, filesLeftAlone, freeBytes } = this;
+    const { syncs, syncMs, corruptFrames, truncatedBytes, freeBytes } = this;
+    const filesLeftAlone = this.#leftAlone.size;
     const writeErrors = Object.fromEntries(this.#writeErrors);
     return { syncs, syncMs, corruptFrames, truncatedBytes, filesLeftAlone, freeBytes, writeErrors };
   }
@@ -81,21 +82,17 @@ export class DiskRecord {
     this.#observer?.recovered();
   }
 
-  recovered({
-    corruptFrames,
-    truncatedBytes,
-    leftAlone,
-  }: {
-    readonly corruptFrames: number;
-    readonly truncatedBytes: number;
-    readonly leftAlone: readonly string[];
-  }): void {
+  recovered({ corruptFrames, truncatedBytes }: Pick<DiskStats, "corruptFrames" | "truncatedBytes">): void {
     this.truncatedBytes += truncatedBytes;
-    this.filesLeftAlone += leftAlone.length;
     if (corruptFrames > 0) this.damaged("at the start", corruptFrames);
-    const [first] = leftAlone;
-    if (first !== undefined)
-      this.found("E_SPOOL_NEWER", `${leftAlone.length} files are left as they are, the first is ${first}`);
+  }
+
+  leftAlone(files: readonly string[]): void {
+    const before = this.#leftAlone.size;
+    for (const file of files) this.#leftAlone.add(file);
+    const [first = ""] = files;
+    if (this.#leftAlone.size > before)
+      this.found("E_SPOOL_NEWER", `${this.#leftAlone.size} files are left as they are, for instance ${first}`);
   }
 
   damaged(where: string, frames: number): void {

@@ -53,7 +53,7 @@ export class DiskStore {
     return this.#home?.directory;
   }
 
-  /** What an agent before this one left in the main directory; undefined if that is in use. */
+  /** What an agent before this one left in the main directory; undefined if that cannot be used. */
   async recover(): Promise<Recovered | undefined> {
     const { root, me, record, clock } = this.#options;
     const home = await claimHome(mainHome(root), me);
@@ -61,10 +61,18 @@ export class DiskStore {
       record.found("E_SPOOL_LOCKED", `another agent writes to ${root}; this one uses a directory of its own in it`);
       return undefined;
     }
-    const recovered = await recover(home.directory, bornAtOn(clock));
+    const recovered = await recover(home.directory, bornAtOn(clock)).catch(async (error: unknown) => {
+      await home.lock.release();
+      throw error;
+    });
+    record.leftAlone([...recovered.leftAlone, ...(await homesIn(root)).newer]);
+    if (recovered.leftAlone.length > 0) {
+      // The cursors must stay as they are too. What can be read is taken over like that of another agent.
+      await home.lock.release();
+      return undefined;
+    }
     this.#open(home, recovered.segments);
-    const { newer } = await homesIn(root);
-    record.recovered({ ...recovered, leftAlone: [...recovered.leftAlone, ...newer] });
+    record.recovered(recovered);
     await this.#attempt(() => this.#log?.remove(recovered.passed));
     return recovered;
   }
@@ -126,7 +134,9 @@ export class DiskStore {
     const [home, log] = [this.#home, this.#log];
     await log?.seal();
     await this.sweep();
-    if (home !== undefined) await this.#attempt(() => leaveHome(home, this.segments.length === 0));
+    // The main one stays: a spool is there, with nothing in it.
+    const isEmpty = this.segments.length === 0 && home?.directory !== mainHome(this.#options.root);
+    if (home !== undefined) await this.#attempt(() => leaveHome(home, isEmpty));
   }
 
   async #beat(): Promise<void> {

@@ -69,6 +69,11 @@ export class DurableCursor implements SpoolCursor, Reader {
     return this.#backlog.frames > 0 ? this.#newest : undefined;
   }
 
+  get oldestBornAtMs(): number | undefined {
+    if (this.#onDisk <= 0) return this.#recent.first?.bornAtMs;
+    return this.#host.segments.find((segment) => segment.waitingFor(this.name).frames > 0)?.oldestBornAtMs;
+  }
+
   get droppedLines(): number {
     return this.#losses.lines;
   }

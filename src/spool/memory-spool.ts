@@ -174,6 +174,10 @@ class MemoryCursor implements SpoolCursor {
     return this.#kept.first?.frame.sequence;
   }
 
+  get oldestBornAtMs(): number | undefined {
+    return this.#kept.first?.bornAtMs;
+  }
+
   get newest(): bigint | undefined {
     return this.#kept.last?.frame.sequence;
   }

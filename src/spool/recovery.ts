@@ -24,9 +24,6 @@ export interface Recovered {
   readonly truncatedBytes: number;
 }
 
-/** More than a segment can hold, whatever version wrote it. */
-const SEGMENT_SEQUENCES = 1n << 32n;
-
 /**
  * Reads what is in a directory that nobody else writes. Only headers are read: payloads are checked when they are needed.
  * Whatever is wrong with a file costs the frames that are damaged, and no others. `bornAtMs` tells where on the monotonic
@@ -67,10 +64,7 @@ class Recovery implements Recovered {
     segment.sealed = true;
     this.#passes(segment.first);
     if (await this.#scan(segment)) (segment.waiting.size > 0 ? this.segments : this.passed).push(segment);
-    else {
-      this.leftAlone.push(path);
-      this.#passes(segment.first + SEGMENT_SEQUENCES);
-    }
+    else this.leftAlone.push(path);
   }
 
   /** False for a file that this version cannot judge. */

@@ -42,13 +42,12 @@ async function makeDurably(directory: string): Promise<void> {
     await syncDirectory(path.dirname(made));
 }
 
-/** Gives a directory back. One in which nothing is left goes, unless it is the main one. */
+/** Gives a directory back. One in which nothing is left goes. */
 export async function leaveHome({ directory, lock }: Home, isEmpty: boolean): Promise<void> {
-  const goes = isEmpty && path.basename(directory) !== MAIN;
-  if (goes) await rm(path.join(directory, "cursors.json"), { force: true });
+  if (isEmpty) await rm(path.join(directory, "cursors.json"), { force: true });
   await lock.release();
   // Somebody may have put something there, or have claimed it meanwhile.
-  if (goes) await rmdir(directory).catch(() => undefined);
+  if (isEmpty) await rmdir(directory).catch(() => undefined);
 }
 
 /** The directories in a spool directory: those that this version can read, and those of newer ones. */

@@ -64,6 +64,11 @@ export interface SpoolCursor {
   readonly oldest: bigint | undefined;
   /** The newest frame that is not yet acknowledged; undefined when there is none. */
   readonly newest: bigint | undefined;
+  /**
+   * When the oldest frame that is not yet acknowledged came into being, on the monotonic clock; undefined when there is
+   * none. Of one that is on disk only it may be the time of the oldest in the same file.
+   */
+  readonly oldestBornAtMs: number | undefined;
   /** Lines that this target lost, all of them and by reason. */
   readonly droppedLines: number;
   readonly losses: Losses;

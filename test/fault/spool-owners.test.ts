@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { test } from "node:test";
@@ -9,7 +9,7 @@ import { encodePreamble } from "../../src/spool/frame-format.ts";
 import { thisProcess, type Holder } from "../../src/spool/lock.ts";
 import { until } from "../support/delivery.ts";
 import { FakeClock } from "../support/fake-clock.ts";
-import { appendNumber, MAIN, numbersOf, SpoolBench, takeAll } from "../support/spool-bench.ts";
+import { appendNumber, contentOf, MAIN, numbersOf, SpoolBench, takeAll } from "../support/spool-bench.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 /** A process of which nothing can be known from here: another pod's. */
@@ -98,10 +98,7 @@ test("a holder of whom nothing is known is taken for dead when its lock has not 
       [10, 2, 3],
     ],
   );
-  assert.deepEqual(
-    (await readdir(path.join(directory, MAIN))).filter((name) => name.endsWith(".seg")),
-    [],
-  );
+  await until("its directory is gone", () => !existsSync(path.join(directory, MAIN)));
 });
 
 test("a holder that shows that it lives is left its directory", async (t) => {
@@ -130,28 +127,39 @@ test("what is adopted keeps to the caps, and what does not fit is counted", asyn
   await until("its directory is gone", () => readdirSync(directory).join() === MAIN);
 });
 
-test("after a downgrade segments and directories of the newer version are left as they are, and reported", async (t) => {
+test("after a downgrade what the newer version left stays as it is, and is reported; what can be read is delivered", async (t) => {
   const directory = await temporaryDirectory(t);
+  await leftBy(directory, await deadProcess(), [1, 2]);
   const newer = path.join(directory, MAIN, "00000000000000000005.seg");
   const whole = path.join(directory, "v2");
-  await mkdir(path.join(directory, MAIN), { recursive: true });
   await mkdir(whole);
   const content = Buffer.concat([encodePreamble(2), Buffer.from("what only the newer version can read")]);
   await writeFile(newer, content);
   await writeFile(path.join(whole, "segment"), content);
+  const cursors = await readFile(path.join(directory, MAIN, "cursors.json"));
   for (let start = 0; start < 2; start++) {
-    await using bench = await SpoolBench.open(directory);
-    const cursor = bench.spool.cursor("a");
+    const clock = new FakeClock();
+    await using bench = await SpoolBench.open(directory, { clock });
+    const [a, b] = [bench.spool.cursor("a"), bench.spool.cursor("b")];
     assert.deepEqual(bench.notes.events, ["found E_SPOOL_NEWER"]);
     assert.equal(bench.spool.stats.disk.filesLeftAlone, 2);
-    await appendNumber(bench.spool, start);
-    const [frame] = await cursor.read({ maxLines: 1, maxRawBytes: 1 });
-    // The newer version will find its own numbers before those of this one.
-    assert.ok((frame?.sequence ?? 0n) > 5n + BigInt(content.length));
-    assert.deepEqual(await takeAll(cursor), [start]);
+    await appendNumber(bench.spool, 10);
+    if (start === 0) await passesUntil(clock, "it has been taken over", () => bench.notes.events.length === 2);
+    else await passes(clock, 20_000);
+    assert.deepEqual(await takeAll(a), start === 0 ? [10, 1, 2] : [10]);
+    assert.deepEqual(await takeAll(b), start === 0 ? [10, 2] : [10]);
+    assert.equal(bench.notes.events.length, start === 0 ? 2 : 1);
   }
-  assert.deepEqual(await readFile(newer), content);
+  const left = await contentOf(path.join(directory, MAIN));
+  assert.deepEqual(
+    left,
+    new Map([
+      ["00000000000000000005.seg", content],
+      ["cursors.json", cursors],
+    ]),
+  );
   assert.deepEqual(await readFile(path.join(whole, "segment")), content);
+  assert.deepEqual(await readdir(directory), [MAIN, "v2"]);
 });
 
 test("lines for a target that is not configured wait for it, until a cap takes them", async (t) => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { writeFile } from "node:fs/promises";
+import { stat, writeFile } from "node:fs/promises";
 import { test } from "node:test";
 import { encodeHeader, encodePreamble } from "../../../src/spool/frame-format.ts";
 import { bornAtOn, recover } from "../../../src/spool/recovery.ts";
@@ -78,4 +78,24 @@ test("frames are as old as the wall clock says, and none is from the future", as
   await segment(directory, 0n, [frame(0n, ["a"], clock.now() - 5_000), frame(1n, ["a"], clock.now() + 99_000)]);
   const [found] = (await recover(directory, bornAtOn(clock))).segments;
   assert.deepEqual([found?.oldestBornAtMs, found?.newestBornAtMs], [clock.monotonic() - 5_000, clock.monotonic()]);
+});
+
+test("what a broken write left is cut off, and counted once", async (t) => {
+  const directory = await temporaryDirectory(t);
+  const whole = [frame(0n, ["a"]), frame(1n, ["a"])];
+  await segment(directory, 0n, [...whole, frame(2n, ["a"]).subarray(0, 30)]);
+  for (const truncatedBytes of [30, 0]) {
+    const recovered = await recover(directory, bornAtOn(clock));
+    assert.deepEqual([recovered.truncatedBytes, recovered.segments[0]?.frames], [truncatedBytes, 2]);
+  }
+  const { size } = await stat(segmentPath(directory, 0n));
+  assert.equal(size, Buffer.concat([encodePreamble(), ...whole]).length);
+});
+
+test("a segment of a newer version is not looked into, and needs nothing", async (t) => {
+  const directory = await temporaryDirectory(t);
+  await segment(directory, 0n, [frame(0n, ["a"])]);
+  await writeFile(segmentPath(directory, 1n), Buffer.concat([encodePreamble(2), frame(1n, ["a"])]));
+  const { segments, passed, leftAlone } = await recover(directory, bornAtOn(clock));
+  assert.deepEqual([segments.length, passed.length, leftAlone], [1, 0, [segmentPath(directory, 1n)]]);
 });
