@@ -1,10 +1,12 @@
 import type { DomainIdentity, DomainSample } from "./collection/domain-sample.ts";
 import type { EffectiveConfig, EffectiveTarget } from "./config/resolve.ts";
 import { matchesVm } from "./config/selectors.ts";
+import { laneNames, Lanes } from "./delivery/lanes.ts";
 import { Sender, type SenderOptions } from "./delivery/sender.ts";
 import { newLineCounters } from "./measurement/counters.ts";
 import { Encoder, type MissingListener } from "./measurement/encoder.ts";
 import { MemorySpool } from "./spool/memory-spool.ts";
+import type { Spool, SpoolStats } from "./spool/spool.ts";
 
 /** Lines that the same targets want. */
 interface Stream {
@@ -16,14 +18,18 @@ interface Stream {
 export interface OutputOptions extends SenderOptions {
   readonly node: string | undefined;
   readonly onMissing: MissingListener;
+  /** In memory without it. */
+  readonly spool?: Spool | undefined;
 }
 
 /** Everything behind collection: encoders, spool and senders, as the configuration wants them. */
 export class Outputs {
   readonly counters = newLineCounters();
   readonly #options: OutputOptions;
-  readonly #spool: MemorySpool;
+  readonly #spool: Spool;
   readonly #senders = new Map<string, Sender>();
+  /** Of targets that are configured under another name now: they deliver what waits, and get nothing new. */
+  readonly #retired = new Map<string, Sender>();
   #config: EffectiveConfig | undefined;
   /** Names of the targets that want a VM -> streams, of which each family is in one: a line is made and kept once. */
   #audiences = new Map<string, readonly Stream[]>();
@@ -32,11 +38,20 @@ export class Outputs {
 
   constructor(options: OutputOptions) {
     this.#options = options;
-    this.#spool = new MemorySpool({ maxBytes: 0, maxAgeMs: 0 }, options.clock);
+    this.#spool = options.spool ?? new MemorySpool({ maxBytes: 0, maxAgeMs: 0 }, options.clock);
   }
 
+  /** Of the targets of the configuration. */
   get senders(): readonly Sender[] {
     return [...this.#senders.values()];
+  }
+
+  get undeliveredLines(): number {
+    return this.#allSenders.reduce((sum, { backlog }) => sum + backlog.lines, 0);
+  }
+
+  get spoolStats(): SpoolStats {
+    return this.#spool.stats;
   }
 
   get droppedLines(): number {
@@ -45,7 +60,7 @@ export class Outputs {
 
   /**
    * Changes to this configuration. What was added before goes to whom it was meant for, and what waits for a target that
-   * stays is kept, whatever else changes about that target.
+   * stays is kept, whatever else changes about that target. It is delivered too when only the target's name changes.
    */
   async apply(config: EffectiveConfig): Promise<void> {
     const flushed = this.flush();
@@ -53,13 +68,7 @@ export class Outputs {
     this.#audiences = new Map();
     this.#audienceOf = new WeakMap();
     await flushed;
-    const wanted = new Set(config.targets.map(({ name }) => name));
-    for (const [name, sender] of this.#senders) {
-      if (wanted.has(name)) continue;
-      this.#senders.delete(name);
-      await sender.stop();
-      this.#spool.removeCursor(name);
-    }
+    for (const sender of this.#allSenders) await this.#keepOrRemove(sender, config.targets);
     // Only now: what nobody needs any more must not cost others their place.
     this.#spool.caps = config.buffer;
     for (const target of config.targets) this.#applyTarget(target);
@@ -75,18 +84,29 @@ export class Outputs {
     const batches = [...this.#audiences.values()]
       .flat()
       .map(({ encoder, targets }) => ({ batch: encoder.take(), targets }));
-    await Promise.all(batches.map(({ batch, targets }) => this.#spool.append(batch, targets)));
+    await Promise.all(batches.map(({ batch, targets }) => this.#spool.append(batch, this.#intakes(targets))));
+    for (const sender of this.#retired.values()) if (sender.backlog.frames === 0) await this.#remove(sender);
     return batches.reduce((sum, { batch }) => sum + batch.lines, 0);
   }
 
   /** Resolves to whether every target took everything before the signal aborted. */
   async drain(signal: AbortSignal): Promise<boolean> {
-    const drained = await Promise.all(this.senders.map((sender) => sender.drain(signal)));
+    const drained = await Promise.all(this.#allSenders.map((sender) => sender.drain(signal)));
     return drained.every(Boolean);
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.senders.map((sender) => sender.stop()));
+    await Promise.all(this.#allSenders.map((sender) => sender.stop()));
+    await this.#spool.close();
+  }
+
+  get #allSenders(): readonly Sender[] {
+    return [...this.#senders.values(), ...this.#retired.values()];
+  }
+
+  /** The cursors of these targets in the spool. */
+  #intakes(targets: readonly string[]): readonly string[] {
+    return targets.flatMap((target) => this.#senders.get(target)?.intake ?? []);
   }
 
   #streamsFor(identity: DomainIdentity): readonly Stream[] {
@@ -125,9 +145,37 @@ export class Outputs {
     });
   }
 
-  #applyTarget(target: EffectiveTarget): void {
-    const sender = this.#senders.get(target.name);
-    if (sender !== undefined) sender.update(target);
-    else this.#senders.set(target.name, new Sender(target, this.#spool.cursor(target.name), this.#options));
+  async #keepOrRemove(sender: Sender, targets: readonly EffectiveTarget[]): Promise<void> {
+    const { name } = sender;
+    if (targets.some((target) => target.name === name)) return;
+    // Renamed, not removed: a new name leads where this one led.
+    const mayInherit = (heir: EffectiveTarget): boolean => this.#retired.has(name) || !this.#senders.has(heir.name);
+    const heir = targets.find(
+      (target) => mayInherit(target) && destinationOf(target) === destinationOf(sender.settings),
+    );
+    if (heir === undefined) return this.#remove(sender);
+    this.#senders.delete(name);
+    this.#retired.set(name, sender);
+    sender.update({ ...heir, name });
   }
+
+  async #remove(sender: Sender): Promise<void> {
+    this.#senders.delete(sender.name);
+    this.#retired.delete(sender.name);
+    await sender.stop();
+    for (const lane of laneNames(sender.name)) this.#spool.removeCursor(lane);
+  }
+
+  #applyTarget(target: EffectiveTarget): void {
+    const { name } = target;
+    const known = this.#senders.get(name) ?? this.#retired.get(name);
+    this.#retired.delete(name);
+    known?.update(target);
+    this.#senders.set(name, known ?? new Sender(target, new Lanes(name, this.#spool), this.#options));
+  }
+}
+
+/** Where the lines of a target end up. */
+function destinationOf({ url, protocol }: Pick<EffectiveTarget, "url" | "protocol">): string {
+  return JSON.stringify([url, protocol]);
 }

@@ -1,3 +1,5 @@
+import type { NamedLine } from "./refusal.ts";
+
 /**
  * What a server says of the lines it was sent. InfluxDB 1 and 2 answer `{"error"}` and `{"code", "message"}`, InfluxDB 3
  * `{"error", "data": [{original_line, line_number, error_message}]}`; a proxy answers anything.
@@ -8,15 +10,13 @@ export interface ServerMessage {
   /** `text` up to its first quotation: behind it may stand words of a line, and nothing may be concluded from these. */
   readonly head: string;
   /** The refused lines that InfluxDB 3 lists. */
-  readonly listed: readonly ListedLine[];
-}
-
-interface ListedLine {
-  readonly line: string;
-  readonly reason: string;
+  readonly listed: readonly NamedLine[];
 }
 
 const QUOTATION = /['"]/;
+/** InfluxDB 1 quotes the lines that it cannot parse, one in a row. */
+const QUOTED_LINE = /^(?:partial write: )?unable to parse '(.+?)': (.+)$/;
+const COUNT = /\bdropped=(\d{1,9})\s*$/;
 
 export function readServerMessage(body: string): ServerMessage {
   const parsed = parseObject(body);
@@ -28,8 +28,17 @@ export function readServerMessage(body: string): ServerMessage {
 /** How many lines were refused, as far as the server lets it be known: one at least. InfluxDB 1 understates `dropped`. */
 export function countRefused({ text, listed }: ServerMessage): number {
   // At the end: before it may stand a line, and a line may say anything.
-  const dropped = /\bdropped=(\d{1,9})\s*$/.exec(text)?.[1];
+  const dropped = COUNT.exec(text)?.[1];
   return Math.max(1, listed.length, Number(dropped ?? 0), text.match(/unable to parse '/g)?.length ?? 0);
+}
+
+/** The refused lines that the server names, each with its reason. */
+export function namedLines({ text, listed }: ServerMessage): readonly NamedLine[] {
+  if (listed.length > 0) return listed;
+  return text.split("\n").flatMap((row) => {
+    const [, line, reason] = QUOTED_LINE.exec(row.replace(COUNT, "").trimEnd()) ?? [];
+    return line === undefined || reason === undefined ? [] : [{ line, reason }];
+  });
 }
 
 function parseObject(body: string): Record<string, unknown> | undefined {
@@ -46,7 +55,7 @@ function withoutOpening(body: string): string {
   return body.replace(/^\s*\{\s*"(?:error|message)"\s*:\s*"/, "");
 }
 
-function listedLines(data: unknown): readonly ListedLine[] {
+function listedLines(data: unknown): readonly NamedLine[] {
   if (!Array.isArray(data)) return [];
   return data.filter(isRecord).flatMap((entry) => {
     const reason = words(entry["error_message"]);

@@ -1,14 +1,14 @@
 import { messageOf } from "../errors.ts";
 import { compressLines, expandFrame, splitBatch, type BatchLimits } from "../spool/frame-payload.ts";
 import type { Frame, LineBatch } from "../spool/spool.ts";
-import type { Outcome } from "./outcome.ts";
+import { isSetback, type Outcome } from "./outcome.ts";
+import { refusalsOf, type Refusal } from "./refusal.ts";
 
 /**
  * One bad line among 5,000 takes 13 of these, and 27 requests. After as many a part that is refused is given up; parts
  * that are not are still sent, so that a good line is lost only beside a bad one.
  */
 const MAX_SPLITS = 32;
-const MAX_EXAMPLE = 200;
 const NEWLINE = 10;
 
 /** Lines from one number up to, but without, another. */
@@ -16,6 +16,8 @@ interface Part {
   readonly from: number;
   readonly to: number;
 }
+
+export type Send = (body: Uint8Array, lines: number) => Promise<Outcome>;
 
 /**
  * A batch that the server does not take as a whole, because of a bad line in it or because it is too large. Sent in
@@ -27,76 +29,125 @@ export class Bisection {
   readonly #lines: Uint8Array;
   /** Where each line begins, and where the last one ends. */
   readonly #offsets: readonly number[];
-  #parts: Part[];
+  readonly #whole: readonly Part[];
+  readonly #damaged: readonly Refusal[];
+  #parts: readonly Part[] = [];
+  #sent: Part | undefined;
   #splits = 0;
-  #rejectedLines = 0;
-  #example = "";
+  #refused: Refusal[] = [];
+  #passed = false;
 
-  private constructor(lines: Uint8Array, limits: BatchLimits) {
+  private constructor(lines: Uint8Array, damaged: readonly Refusal[], limits: BatchLimits) {
     this.#lines = lines;
+    this.#damaged = damaged;
     this.#offsets = lineOffsets(lines);
-    this.#parts = partsOf({ lines: this.#offsets.length - 1, bytes: lines }, limits);
+    this.#whole = partsOf({ lines: this.#offsets.length - 1, bytes: lines }, limits);
+    this.restart();
   }
 
   /** The lines of these frames, to be sent in parts within these limits at first. */
   static async of(frames: readonly Frame[], limits: BatchLimits): Promise<Bisection> {
     const opened = await Promise.allSettled(frames.map(expandFrame));
     const intact = opened.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
-    const bisection = new Bisection(Buffer.concat(intact), limits);
-    for (const [index, result] of opened.entries()) {
-      if (result.status === "rejected") {
-        bisection.#reject(frames[index]?.lines ?? 0, `damaged in the buffer: ${messageOf(result.reason)}`);
-      }
-    }
-    return bisection;
+    const damaged = opened.flatMap((result, index) => {
+      if (result.status === "fulfilled") return [];
+      return [{ lines: frames[index]?.lines ?? 0, reason: `damaged in the buffer: ${messageOf(result.reason)}` }];
+    });
+    return new Bisection(Buffer.concat(intact), damaged, limits);
   }
 
-  get rejectedLines(): number {
-    return this.#rejectedLines;
+  /** Whether every line is decided. */
+  get done(): boolean {
+    return this.#parts.length === 0;
   }
 
-  /** The first line that was refused, cut at 200 characters, and why. */
-  get example(): string {
-    return this.#example;
+  /** Whether the server refused everything that it got: then it may be that it would refuse anything. */
+  get futile(): boolean {
+    return !this.#passed && this.#refused.length > 0;
   }
 
-  /**
-   * Sends until all is decided: undefined then. Else the outcome that says nothing about the lines, such as a server that
-   * does not answer: to be called again later, and it goes on where it stopped.
-   */
-  async run(send: (body: Uint8Array, lines: number) => Promise<Outcome>): Promise<Outcome | undefined> {
-    for (let part = this.#largest(); part !== undefined; part = this.#largest()) {
-      const lines = part.to - part.from;
-      const outcome = await send(await compressLines(this.#bytes(part)), lines);
-      if (outcome.kind === "retry" || outcome.kind === "misconfigured") return outcome;
-      this.#parts = this.#parts.filter((other) => other !== part);
-      this.#decide(part, outcome);
-    }
-    return undefined;
+  /** What was refused so far. */
+  get refusals(): readonly Refusal[] {
+    return [...this.#damaged, ...this.#refused];
+  }
+
+  /** Sends the next part. A setback decides nothing: the same part is sent again by the next call. */
+  async step(send: Send): Promise<Outcome | undefined> {
+    const part = this.#largest();
+    if (part === undefined) return undefined;
+    this.#sent = part;
+    const outcome = await send(await compressLines(this.#bytes(part)), part.to - part.from);
+    if (!isSetback(outcome)) this.#decide(part, outcome);
+    return outcome;
+  }
+
+  /** The part that was sent last is at fault for its setback. No good line is given up beside a bad one for that. */
+  blame({ detail }: { readonly detail: string }): void {
+    const part = this.#sent;
+    if (part === undefined) return;
+    if (part.to - part.from > 1) this.#split(part);
+    else this.#refuse(part, detail);
+  }
+
+  /** One of the lines, of which there must be some; `share` from 0 to 1 says which. */
+  line(share: number): Uint8Array {
+    const lines = this.#offsets.length - 1;
+    const from = Math.min(lines - 1, Math.floor(share * lines));
+    return this.#bytes({ from, to: from + 1 });
+  }
+
+  /** Nothing is decided any more. */
+  restart(): void {
+    this.#parts = this.#whole;
+    this.#sent = undefined;
+    this.#splits = 0;
+    this.#refused = [];
+    this.#passed = false;
   }
 
   #decide(part: Part, outcome: Outcome): void {
     const lines = part.to - part.from;
     switch (outcome.kind) {
+      case "delivered":
+        this.#pass(part, []);
+        break;
       case "partial":
-        this.#reject(Math.min(lines, outcome.rejectedLines), outcome.detail);
+        this.#pass(part, refusalsOf(Math.min(lines, outcome.rejectedLines), outcome));
         break;
       case "tooLarge":
         // Only the search for bad lines has a bound: a small limit of the server must not cost good ones.
         if (lines > 1) this.#split(part);
-        else this.#reject(1, `${outcome.detail}: ${this.#text(part)}`);
+        else this.#refuse(part, outcome.detail);
         break;
       case "refused":
         if (lines > 1 && this.#splits++ < MAX_SPLITS) this.#split(part);
-        else this.#reject(lines, `${outcome.detail}: ${this.#text(part)}`);
+        else this.#refuse(part, outcome.detail);
         break;
       default:
     }
   }
 
-  #split({ from, to }: Part): void {
-    const middle = Math.ceil((from + to) / 2);
-    this.#parts.push({ from, to: middle }, { from: middle, to });
+  #pass(part: Part, refused: readonly Refusal[]): void {
+    this.#passed = true;
+    this.#replace(part, []);
+    this.#refused.push(...refused);
+  }
+
+  #refuse(part: Part, reason: string): void {
+    this.#replace(part, []);
+    this.#refused.push({ lines: part.to - part.from, reason, bytes: this.#bytes(part) });
+  }
+
+  #split(part: Part): void {
+    const middle = Math.ceil((part.from + part.to) / 2);
+    this.#replace(part, [
+      { from: part.from, to: middle },
+      { from: middle, to: part.to },
+    ]);
+  }
+
+  #replace(part: Part, parts: readonly Part[]): void {
+    this.#parts = [...this.#parts.filter((other) => other !== part), ...parts];
   }
 
   #largest(): Part | undefined {
@@ -108,19 +159,6 @@ export class Bisection {
 
   #bytes({ from, to }: Part): Uint8Array {
     return this.#lines.subarray(this.#offsets[from], this.#offsets[to]);
-  }
-
-  /** The first line of a part, as an example. */
-  #text({ from }: Part): string {
-    const line = Buffer.from(this.#bytes({ from, to: from + 1 }))
-      .toString()
-      .trimEnd();
-    return line.length > MAX_EXAMPLE ? `${line.slice(0, MAX_EXAMPLE)}...` : line;
-  }
-
-  #reject(lines: number, example: string): void {
-    this.#rejectedLines += lines;
-    this.#example ||= example;
   }
 }
 

@@ -1,5 +1,6 @@
 import { parseRetryAfter } from "../lib/retry-after.ts";
-import { countRefused, readServerMessage, type ServerMessage } from "./answer-text.ts";
+import { countRefused, namedLines, readServerMessage, type ServerMessage } from "./answer-text.ts";
+import type { NamedLine } from "./refusal.ts";
 import type { TargetSettings } from "./target.ts";
 
 /** What came of one request: an answer of the server, or none. */
@@ -14,14 +15,32 @@ export type FailureReason = "TargetUnreachable" | "TargetUnauthorized" | "Target
 export type Outcome =
   | { readonly kind: "delivered" }
   /** The server stored what it could of the batch and refused some lines for good. */
-  | { readonly kind: "partial"; readonly rejectedLines: number; readonly detail: string }
-  /** Nothing is wrong with the lines: the same request may pass later. */
-  | { readonly kind: "retry"; readonly reason: FailureReason; readonly detail: string; readonly afterMs?: number }
-  /** Someone has to act before a request can pass; the lines are kept. */
-  | { readonly kind: "misconfigured"; readonly reason: FailureReason; readonly detail: string }
+  | {
+      readonly kind: "partial";
+      readonly rejectedLines: number;
+      readonly detail: string;
+      /** Those of them that the server names. */
+      readonly named: readonly NamedLine[];
+    }
+  | Setback
   | { readonly kind: "tooLarge"; readonly detail: string }
   /** The server stored nothing of the batch, because of one line in it at least. */
   | { readonly kind: "refused"; readonly detail: string };
+
+/** The lines are kept, and sent again later. */
+export interface Setback {
+  /** Retry: the same request may pass later. Misconfigured: someone has to act before one can pass. */
+  readonly kind: "retry" | "misconfigured";
+  readonly reason: FailureReason;
+  readonly detail: string;
+  readonly afterMs?: number;
+  /** It looks like a fault of the server, or of a setting, but these very lines may be the cause. */
+  readonly suspect?: true;
+}
+
+export function isSetback(outcome: Outcome): outcome is Setback {
+  return outcome.kind === "retry" || outcome.kind === "misconfigured";
+}
 
 export interface AnswerContext {
   readonly protocol: TargetSettings["protocol"];
@@ -31,6 +50,7 @@ export interface AnswerContext {
 
 interface Case extends AnswerContext {
   readonly status: number;
+  readonly retryAfter?: string | undefined;
   readonly body: string;
   readonly message: ServerMessage;
   readonly detail: string;
@@ -71,9 +91,15 @@ const RULES: readonly Rule[] = [
     ({ status, message }) => status === 500 && NO_RETENTION_POLICY.test(message.head),
     misconfigured("TargetNotFound", "check v1.retentionPolicy"),
   ],
+  [among(407), misconfigured("TargetUnreachable", "the proxy wants credentials: check HTTP_PROXY in the environment")],
   [among(413), ({ detail }) => ({ kind: "tooLarge", detail })],
   [(answer) => badLines(answer) && storedInPart(answer), partial],
   [badLines, ({ detail }) => ({ kind: "refused", detail })],
+  // InfluxDB 2 answers so to a body that it cannot unzip. A server that means later says so, or is no InfluxDB.
+  [
+    ({ status, retryAfter }) => status === 500 && retryAfter === undefined,
+    (answer) => ({ ...retry(answer), suspect: true }),
+  ],
   [(answer) => among(408, 425, 429)(answer) || answer.status >= 500, retry],
 ];
 
@@ -107,15 +133,10 @@ function storedInPart({ status, message, protocol }: Case): boolean {
 }
 
 function partial({ message, detail }: Case): Outcome {
-  const [first] = message.listed;
-  return {
-    kind: "partial",
-    rejectedLines: countRefused(message),
-    detail: first === undefined ? detail : cut(`${first.reason}: ${first.line}`),
-  };
+  return { kind: "partial", rejectedLines: countRefused(message), detail, named: namedLines(message) };
 }
 
-function retry({ detail, retryAfter, nowMs }: Case & { readonly retryAfter?: string | undefined }): Outcome {
+function retry({ detail, retryAfter, nowMs }: Case): Setback {
   const afterMs = parseRetryAfter(retryAfter, nowMs);
   return { kind: "retry", reason: "TargetUnreachable", detail, ...(afterMs !== undefined && { afterMs }) };
 }

@@ -14,5 +14,6 @@ export const REMEDIES: Remedies = {
   ERR_TLS_CERT_ALTNAME_INVALID: "the certificate is for another name: set tls.serverName",
   ERR_SSL_WRONG_VERSION_NUMBER: "the server does not speak TLS: check the target's url",
   ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: "the server asks for a client certificate: set tls.clientCertSecretRef",
+  ERR_PROXY_TUNNEL: "check HTTPS_PROXY and NO_PROXY in the environment, and what the proxy lets through",
   HPE_INVALID_CONSTANT: "the server does not speak HTTP: check the target's url",
 };

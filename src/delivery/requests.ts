@@ -40,17 +40,21 @@ function query(values: Readonly<Record<string, string | undefined>>): string {
 /** Shorter ones cannot be told from ordinary text. */
 const MIN_SECRET = 4;
 
+export function isConcealable({ length }: string): boolean {
+  return length >= MIN_SECRET;
+}
+
 /** Every text by which the target's credentials could be known. */
 export function secretsOf({ credentials }: Pick<TargetSettings, "credentials">): readonly string[] {
   switch (credentials.kind) {
     case "none":
       return [];
     case "token":
-      return [credentials.token.reveal()].filter(({ length }) => length >= MIN_SECRET);
+      return [credentials.token.reveal()].filter(isConcealable);
     case "basic": {
       const password = credentials.password.reveal();
       const encoded = Buffer.from(`${credentials.username}:${password}`).toString("base64");
-      return [encoded, password].filter(({ length }) => length >= MIN_SECRET);
+      return [encoded, password].filter(isConcealable);
     }
   }
 }

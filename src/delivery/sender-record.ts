@@ -68,7 +68,7 @@ export class SenderRecord {
     this.#note({ requests: this.#recorded.requests + 1, sentBytes: this.#recorded.sentBytes + bytes });
   }
 
-  /** The target said something about the lines themselves. */
+  /** The target took lines, or refused them for what they are. */
   answered(): void {
     const { state } = this.#recorded;
     this.#note({ consecutiveFailures: 0 });

@@ -1,70 +1,73 @@
 import { messageOf } from "../errors.ts";
+import { Alarm } from "../lib/alarm.ts";
 import { backoffMs } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
+import type { Losses } from "../spool/losses.ts";
 import type { Frame, SpoolCursor } from "../spool/spool.ts";
-import { Alarm } from "../lib/alarm.ts";
 import { BatchLimit } from "./batch-limit.ts";
-import { Bisection } from "./bisect.ts";
-import { DrainPace } from "./drain-pace.ts";
-import { classify, type FailureReason, type Outcome } from "./outcome.ts";
+import { Connection, type ConnectionOptions } from "./connection.ts";
+import { linesOf, rawBytesOf } from "./frames.ts";
+import type { Lane } from "./lane.ts";
+import type { Lanes } from "./lanes.ts";
+import { isSetback, type Outcome, type Setback } from "./outcome.ts";
+import { countLines, exampleOf, refusalsOf, type Refusal } from "./refusal.ts";
+import type { RejectedSink } from "./rejected-lines.ts";
+import type { Search } from "./search.ts";
 import { SenderRecord, type SenderObserver, type SenderState } from "./sender-record.ts";
 import type { TargetSettings } from "./target.ts";
-import { createTransport, type Transport } from "./transport.ts";
 
 const BACKOFF = { baseMs: 500, capMs: 60_000 };
 /** Nobody waits a minute for a drain to try again. */
 const DRAIN_BACKOFF = { baseMs: 500, capMs: 1_000 };
 /** Spreads nodes that were all told to come back at one moment. */
 const RETRY_AFTER_JITTER = 0.1;
+/** A batch that meets with nothing but faults of the server for so long may be what causes them. */
+const POISON_MS = 300_000;
+/** Lines that had to wait for longer are of the past, if there are many of them. */
+const PAST_MS = 10_000;
+/** When there is something to read that cannot be read. */
+const UNREADABLE_MS = 1_000;
 
-export interface SenderOptions {
+export interface SenderOptions extends ConnectionOptions {
   readonly clock: Clock;
   readonly observer: SenderObserver;
   readonly random?: () => number;
-  readonly transport?: (settings: TargetSettings) => Transport;
+  /** Gets the lines that are refused for good. */
+  readonly rejectedLines?: RejectedSink | undefined;
 }
 
 export type { SenderObserver } from "./sender-record.ts";
 
-interface Connection {
-  readonly settings: TargetSettings;
-  readonly transport: Transport;
-}
-
-/** A batch that is being sent in parts; it outlives an outage of the target. */
-interface Search {
-  readonly frames: readonly Frame[];
-  readonly bisection: Bisection;
-  durationMs: number;
-}
-
-type Setback = Extract<Outcome, { readonly reason: FailureReason }>;
-
-/** Delivers the frames of one cursor to one target, in order, one request at a time, for as long as it takes. */
+/**
+ * Delivers the frames for one target, one request at a time, for as long as it takes. Those of one lane go in order, and
+ * what is new goes before what is left of an outage.
+ */
 export class Sender {
-  readonly #cursor: SpoolCursor;
+  readonly #lanes: Lanes;
   readonly #options: SenderOptions;
+  readonly #random: () => number;
   readonly #stop = new AbortController();
   readonly #alarm: Alarm;
   readonly #limit: BatchLimit;
-  readonly #pace = new DrainPace();
   readonly #record: SenderRecord;
+  readonly #connection: Connection;
   readonly #finished: Promise<void>;
   #settings: TargetSettings;
-  #connection: Connection | undefined;
-  #search: Search | undefined;
   #failures = 0;
+  /** Requests of which the target took something. */
+  #passes = 0;
   #drains = 0;
-  #lastSentMs = Number.NEGATIVE_INFINITY;
   #progress = Promise.withResolvers<undefined>();
 
-  constructor(settings: TargetSettings, cursor: SpoolCursor, options: SenderOptions) {
+  constructor(settings: TargetSettings, lanes: Lanes, options: SenderOptions) {
     this.#settings = settings;
-    this.#cursor = cursor;
+    this.#lanes = lanes;
     this.#options = options;
+    this.#random = options.random ?? Math.random;
     this.#alarm = new Alarm(options.clock);
     this.#limit = new BatchLimit(settings.flush.maxLines);
     this.#record = new SenderRecord(() => this.#settings.name, options.observer, options.clock);
+    this.#connection = new Connection(options);
     this.#finished = this.#run();
   }
 
@@ -72,12 +75,31 @@ export class Sender {
     return this.#settings.name;
   }
 
+  get settings(): TargetSettings {
+    return this.#settings;
+  }
+
+  /** The cursor of the spool to which what is new for this target is to be appended. */
+  get intake(): string {
+    return this.#lanes.live.name;
+  }
+
   get state(): SenderState {
-    return { ...this.#record.state, droppedLines: this.#cursor.droppedLines, batchLines: this.#limit.lines };
+    return { ...this.#record.state, droppedLines: this.#lanes.droppedLines, batchLines: this.#limit.lines };
   }
 
   get backlog(): SpoolCursor["backlog"] {
-    return this.#cursor.backlog;
+    return this.#lanes.backlog;
+  }
+
+  /** Lines that were lost before the target took them, by reason. */
+  get losses(): Losses {
+    return this.#lanes.losses;
+  }
+
+  /** When the oldest line came into being that waits, on the monotonic clock. */
+  get oldestBornAtMs(): number | undefined {
+    return this.#lanes.oldestBornAtMs;
   }
 
   /** The next request goes out with these settings, without waiting for a backoff to end. No frame is lost. */
@@ -85,6 +107,7 @@ export class Sender {
     this.#settings = settings;
     this.#limit.reset(settings.flush.maxLines);
     this.#failures = 0;
+    this.#lanes.reset();
     this.#alarm.ring();
   }
 
@@ -93,21 +116,22 @@ export class Sender {
    * refused: see `state.rejectedLines`) all of it: true; or when the signal aborts or a cap dropped lines meanwhile: false.
    */
   async drain(signal: AbortSignal): Promise<boolean> {
-    const goal = this.#cursor.newest;
-    const dropped = this.#cursor.droppedLines;
+    const goal = this.#lanes.newest;
+    const dropped = this.#lanes.droppedLines;
     const aborted = Promise.withResolvers<undefined>();
     const abort = (): void => {
       aborted.resolve(undefined);
     };
     signal.addEventListener("abort", abort, { once: true });
     this.#drains++;
+    this.#lanes.retry();
     this.#alarm.ring();
-    while (this.#lacks(goal) && !signal.aborted && !this.#stop.signal.aborted) {
+    while (this.#lanes.lacks(goal) && !signal.aborted && !this.#stop.signal.aborted) {
       await Promise.race([this.#progress.promise, aborted.promise]);
     }
     this.#drains--;
     signal.removeEventListener("abort", abort);
-    return !this.#lacks(goal) && this.#cursor.droppedLines === dropped;
+    return !this.#lanes.lacks(goal) && this.#lanes.droppedLines === dropped;
   }
 
   /** Ends the loop; a request in flight is cut off and its frames stay in the spool. */
@@ -115,139 +139,162 @@ export class Sender {
     this.#stop.abort();
     this.#alarm.ring();
     await this.#finished;
-    this.#connection?.transport.close();
+    this.#connection.close();
     this.#advance();
   }
 
   async #run(): Promise<void> {
-    const { signal } = this.#stop;
     while (!this.#stopped()) {
       this.#advance();
-      let waitMs: number;
+      let waitMs = 0;
       try {
-        if (this.#search === undefined) {
-          await this.#cursor.ready(signal);
-          if (!this.#stopped()) await this.#gather();
-        }
-        waitMs = this.#stopped() ? 0 : await this.#round();
+        const lane = await this.#turn();
+        if (lane !== undefined) waitMs = await this.#round(lane);
       } catch (thrown) {
         // Nothing is known that throws here; but a target must never fall silent because of it.
-        waitMs = this.#failed({
-          kind: "retry",
-          reason: "TargetUnreachable",
-          detail: `internal fault: ${messageOf(thrown)}`,
-        });
+        const detail = `internal fault: ${messageOf(thrown)}`;
+        waitMs = this.#failed({ kind: "retry", reason: "TargetUnreachable", detail });
       }
       if (!this.#stopped()) await this.#alarm.sleep(waitMs);
     }
   }
 
-  /** Waits for more lines to fill a request, for as long as the flush interval says. */
-  async #gather(): Promise<void> {
-    if (this.#drains > 0 || this.#cursor.backlog.lines >= this.#limit.lines) return;
-    await this.#alarm.sleep(this.#lastSentMs + this.#settings.flush.intervalMs - this.#options.clock.monotonic());
+  /** Waits for a lane that is due; undefined when the sender stops. */
+  async #turn(): Promise<Lane | undefined> {
+    const nowMs = this.#options.clock.monotonic();
+    const { intervalMs } = this.#settings.flush;
+    const next = this.#lanes.next({ nowMs, intervalMs, fullLines: this.#limit.lines, hurry: this.#drains > 0 });
+    if (next?.inMs === 0) return next.lane;
+    const waiting = new AbortController();
+    void this.#lanes.filled(waiting.signal).then(() => {
+      if (!waiting.signal.aborted) this.#alarm.ring();
+    });
+    await this.#alarm.sleep(next?.inMs ?? Infinity);
+    waiting.abort();
+    // Much may have changed: look again.
+    return undefined;
   }
 
-  /** One request, or a series of them for one batch, and what follows; returns how long to wait before the next. */
-  async #round(): Promise<number> {
-    if (this.#search !== undefined) return this.#continueSearch(this.#search);
+  /** One request of a lane, and what follows; returns how long to wait before the next of any. */
+  async #round(lane: Lane): Promise<number> {
+    const { clock } = this.#options;
+    if (lane.search !== undefined) return this.#continueSearch(lane, lane.search);
     const limits = { maxLines: this.#limit.lines, maxRawBytes: this.#settings.flush.maxBytes };
-    const frames = await this.#cursor.read(limits);
-    // Too old by now, all of them.
-    if (frames.length === 0) return 0;
+    const frames = await lane.cursor.read(limits);
+    if (frames.length === 0) {
+      // Too old by now, all of them.
+      if (lane.cursor.backlog.frames > 0) lane.retryAtMs = clock.monotonic() + UNREADABLE_MS;
+      return 0;
+    }
     const lines = linesOf(frames);
     // A frame comes whole, even if it is larger than what the target takes.
     if (lines > limits.maxLines || rawBytesOf(frames) > limits.maxRawBytes)
-      return this.#beginSearch(frames, limits.maxLines);
-    const begun = this.#options.clock.monotonic();
+      return this.#beginSearch(lane, frames, limits.maxLines);
+    const begun = clock.monotonic();
+    lane.lastSentMs = begun;
     const outcome = await this.#send(Buffer.concat(frames.map(({ payload }) => payload)), lines);
     if (this.#stopped()) return 0;
-    const durationMs = this.#options.clock.monotonic() - begun;
     switch (outcome.kind) {
       case "delivered":
-        return this.#taken(frames, durationMs, { rejectedLines: 0, example: "" });
+        return this.#taken(lane, frames, clock.monotonic() - begun, []);
       case "partial": {
-        const rejectedLines = Math.min(lines, outcome.rejectedLines);
-        return this.#taken(frames, durationMs, { rejectedLines, example: outcome.detail });
+        const refusals = refusalsOf(Math.min(lines, outcome.rejectedLines), outcome);
+        return this.#taken(lane, frames, clock.monotonic() - begun, refusals);
       }
       case "tooLarge":
-        return frames.length > 1 ? 0 : this.#beginSearch(frames, this.#limit.lines);
+        return frames.length > 1 ? 0 : this.#beginSearch(lane, frames, this.#limit.lines);
       case "refused":
-        return this.#beginSearch(frames, Math.ceil(lines / 2));
+        return this.#beginSearch(lane, frames, Math.ceil(lines / 2));
       default:
-        return this.#failed(outcome);
+        return this.#setBack(lane, frames, outcome);
     }
   }
 
-  async #beginSearch(frames: readonly Frame[], maxLines: number): Promise<number> {
-    const { maxBytes } = this.#settings.flush;
-    this.#search = { frames, bisection: await Bisection.of(frames, { maxLines, maxBytes }), durationMs: 0 };
-    return this.#continueSearch(this.#search);
+  async #beginSearch(lane: Lane, frames: readonly Frame[], maxLines: number): Promise<number> {
+    await lane.beginSearch(frames, { maxLines, maxBytes: this.#settings.flush.maxBytes }, this.#random);
+    return 0;
   }
 
-  async #continueSearch(search: Search): Promise<number> {
+  async #continueSearch(lane: Lane, search: Search): Promise<number> {
     const begun = this.#options.clock.monotonic();
-    const interruption = await search.bisection.run((body, lines) => this.#send(body, lines));
+    lane.lastSentMs = begun;
+    const setback = await search.step((body, lines) => this.#send(body, lines));
     search.durationMs += this.#options.clock.monotonic() - begun;
-    if (this.#stopped()) return 0;
-    if (interruption !== undefined) return isSetback(interruption) ? this.#failed(interruption) : 0;
-    this.#search = undefined;
-    return this.#taken(search.frames, search.durationMs, search.bisection);
+    // With new settings everything is tried anew.
+    if (this.#stopped() || lane.search !== search) return 0;
+    if (setback !== undefined) return this.#setBack(lane, search.frames, setback);
+    this.#part(lane, search.frames);
+    if (!search.done) return 0;
+    lane.search = undefined;
+    return this.#taken(lane, search.frames, search.durationMs, search.refusals);
   }
 
   async #send(body: Uint8Array, lines: number): Promise<Outcome> {
-    this.#lastSentMs = this.#options.clock.monotonic();
     this.#record.request(body.length);
-    const { transport, settings } = this.#connect();
-    const answer = await transport.send(body, this.#stop.signal);
-    const outcome = classify(answer, { protocol: settings.protocol, nowMs: this.#options.clock.now() });
+    const outcome = await this.#connection.send(this.#settings, body, this.#stop.signal);
     if (outcome.kind === "tooLarge") this.#limit.shrinkBelow(lines);
     if (outcome.kind === "delivered") this.#limit.grow();
-    if (outcome.kind !== "retry" && outcome.kind !== "misconfigured" && !this.#stopped()) {
-      this.#failures = 0;
-      // Whatever it says of the lines, the target answers again.
+    if (isSetback(outcome) || this.#stopped()) return outcome;
+    this.#failures = 0;
+    if (outcome.kind === "delivered" || outcome.kind === "partial") {
+      this.#passes++;
       this.#record.answered();
+      this.#lanes.vouch();
     }
     return outcome;
   }
 
-  /** New settings get a new connection, but only here, where no request is in flight on the old one. */
-  #connect(): Connection {
-    if (this.#connection?.settings !== this.#settings) {
-      this.#connection?.transport.close();
-      this.#connection = undefined;
-      const transport = (this.#options.transport ?? createTransport)(this.#settings);
-      this.#connection = { settings: this.#settings, transport };
+  #taken(lane: Lane, frames: readonly Frame[], durationMs: number, refusals: readonly Refusal[]): number {
+    const { clock, rejectedLines } = this.#options;
+    const last = frames.at(-1);
+    if (last !== undefined) lane.cursor.acknowledge(last.sequence);
+    lane.clear();
+    this.#record.answered();
+    const rejected = countLines(refusals);
+    this.#record.taken(linesOf(frames) - rejected, durationMs);
+    if (rejected > 0) {
+      this.#record.rejected(rejected, exampleOf(refusals));
+      rejectedLines?.write(this.#settings.name, refusals);
     }
-    return this.#connection;
+    const paceMs = lane.pace.durationMs(frames, this.#settings.maxDrainLinesPerSecond) - durationMs;
+    if (lane.fills(this.#limit.lines) || lane !== this.#lanes.live) lane.pacedUntilMs = clock.monotonic() + paceMs;
+    this.#part(lane, frames);
+    return 0;
   }
 
-  #taken(
-    frames: readonly Frame[],
-    durationMs: number,
-    { rejectedLines, example }: { readonly rejectedLines: number; readonly example: string },
-  ): number {
-    const last = frames.at(-1);
-    if (last !== undefined) this.#cursor.acknowledge(last.sequence);
-    this.#record.taken(linesOf(frames) - rejectedLines, durationMs);
-    if (rejectedLines > 0) this.#record.rejected(rejectedLines, example);
-    const paceMs = this.#pace.durationMs(frames, this.#settings.maxDrainLinesPerSecond) - durationMs;
-    return this.#cursor.backlog.frames > 0 && this.#drains === 0 ? paceMs : 0;
+  /** When the target takes lines of the past, those of the present shall not wait for them. */
+  #part(lane: Lane, [first]: readonly Frame[]): void {
+    const ageMs = this.#options.clock.now() - (first?.createdAtMs ?? Infinity);
+    if (lane === this.#lanes.live && lane.fills(this.#limit.lines) && ageMs > PAST_MS) this.#lanes.part();
+  }
+
+  /** What may be about the lines holds up their lane only. Returns how long to wait before the next request of any. */
+  async #setBack(lane: Lane, frames: readonly Frame[], setback: Setback): Promise<number> {
+    if (setback.suspect !== true) {
+      lane.clear();
+      return this.#failed(setback);
+    }
+    const nowMs = this.#options.clock.monotonic();
+    const { sinceMs, attempts, passes } = lane.suspect(frames, { sinceMs: nowMs, passes: this.#passes });
+    // When the target takes others meanwhile, it is not the target that fails.
+    if (passes === this.#passes) this.#record.failed(setback.reason, setback.detail);
+    lane.retryAtMs = nowMs + this.#backoffMs(attempts);
+    if (setback.kind === "retry" && nowMs - sinceMs >= POISON_MS) {
+      if (lane.search === undefined) await this.#beginSearch(lane, frames, linesOf(frames));
+      lane.search?.blameFaults();
+    }
+    return 0;
   }
 
   #failed(setback: Setback): number {
     if (this.#stopped()) return 0;
     this.#record.failed(setback.reason, setback.detail);
-    const random = this.#options.random ?? Math.random;
-    const waitMs = backoffMs(this.#failures++, this.#drains > 0 ? DRAIN_BACKOFF : BACKOFF, random);
-    const afterMs = setback.kind === "retry" ? (setback.afterMs ?? 0) : 0;
-    return Math.max(waitMs, afterMs * (1 + RETRY_AFTER_JITTER * random()));
+    const waitMs = this.#backoffMs(this.#failures++);
+    return Math.max(waitMs, (setback.afterMs ?? 0) * (1 + RETRY_AFTER_JITTER * this.#random()));
   }
 
-  /** Whether a frame up to this one is neither taken nor dropped. */
-  #lacks(goal: bigint | undefined): boolean {
-    const { oldest } = this.#cursor;
-    return goal !== undefined && oldest !== undefined && oldest <= goal;
+  #backoffMs(attempt: number): number {
+    return backoffMs(attempt, this.#drains > 0 ? DRAIN_BACKOFF : BACKOFF, this.#random);
   }
 
   /** Something may have been taken or dropped: lets a drain look. */
@@ -259,16 +306,4 @@ export class Sender {
   #stopped(): boolean {
     return this.#stop.signal.aborted;
   }
-}
-
-function linesOf(frames: readonly Frame[]): number {
-  return frames.reduce((sum, { lines }) => sum + lines, 0);
-}
-
-function rawBytesOf(frames: readonly Frame[]): number {
-  return frames.reduce((sum, { rawBytes }) => sum + rawBytes, 0);
-}
-
-function isSetback(outcome: Outcome): outcome is Setback {
-  return outcome.kind === "retry" || outcome.kind === "misconfigured";
 }

@@ -1,10 +1,11 @@
-import { Agent as HttpAgent, request as httpRequest } from "node:http";
-import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import { request as httpRequest, type Agent } from "node:http";
+import { request as httpsRequest } from "node:https";
 import { HttpError, InfluxDB, setLogger } from "@influxdata/influxdb-client";
 import { formatDuration } from "../lib/duration.ts";
 import { networkFault } from "../lib/network-fault.ts";
 import { Exchange, listening } from "./exchange.ts";
 import type { Answer } from "./outcome.ts";
+import { createAgent, proxySecrets, type ProxyEnvironment } from "./proxy.ts";
 import { REMEDIES } from "./remedies.ts";
 import { authorization, secretsOf, writePath } from "./requests.ts";
 import type { TargetSettings } from "./target.ts";
@@ -20,17 +21,21 @@ export interface Transport {
 // The client logs on its own to the console; what there is to say is in the answers.
 setLogger({ error: () => undefined, warn: () => undefined });
 
-/** One request is in flight at a time; a second socket may be closing. */
-const MAX_SOCKETS = 2;
 const LATE = new Error("late");
 /** What writing to a connection ends with that the server has closed meanwhile. */
 const CLOSED_BY_SERVER = ["ECONNRESET", "EPIPE"];
 
 /** Sends through the official client's transport, with connections of its own that are kept open. */
-export function createTransport(settings: TargetSettings): Transport {
+export function createTransport(settings: TargetSettings, proxies: ProxyEnvironment = {}): Transport {
   const { protocol } = new URL(settings.url);
-  if (protocol !== "https:" && settings.tls.mode !== "Plaintext") return refusePlaintext(settings.url);
-  return new ClientTransport(settings);
+  if (protocol !== "https:" && settings.tls.mode !== "Plaintext")
+    return refusing(`${settings.url} is not encrypted: use https, or allow it with tls.mode: Plaintext`);
+  try {
+    return new ClientTransport(settings, proxies);
+  } catch {
+    // Without the fault's own words, which may hold the variable's value.
+    return refusing("HTTP_PROXY or HTTPS_PROXY in the environment is not the URL of a proxy");
+  }
 }
 
 type Attempt = Answer & { readonly staleConnection?: boolean };
@@ -38,22 +43,22 @@ type Attempt = Answer & { readonly staleConnection?: boolean };
 class ClientTransport implements Transport {
   readonly #settings: TargetSettings;
   readonly #path: string;
-  readonly #agent: HttpAgent;
+  readonly #secrets: readonly string[];
+  readonly #agent: Agent;
   readonly #client: InfluxDB["transport"];
   readonly #exchanges = new WeakMap<AbortSignal, Exchange>();
 
-  constructor(settings: TargetSettings) {
-    const { origin, protocol } = new URL(settings.url);
+  constructor(settings: TargetSettings, proxies: ProxyEnvironment) {
     this.#settings = settings;
     this.#path = writePath(settings);
-    this.#agent =
-      protocol === "https:" ? httpsAgent(settings) : new HttpAgent({ keepAlive: true, maxSockets: MAX_SOCKETS });
+    this.#secrets = [...secretsOf(settings), ...proxySecrets(proxies)];
+    this.#agent = createAgent(settings, proxies);
     const implementation = {
       http: { request: listening(httpRequest, this.#exchanges) },
       https: { request: listening(httpsRequest, this.#exchanges) },
     };
     this.#client = new InfluxDB({
-      url: origin,
+      url: new URL(settings.url).origin,
       timeout: 0, // The client's is for idle sockets, and leaves them open.
       transportOptions: { agent: this.#agent, "follow-redirects": implementation },
     }).transport;
@@ -73,6 +78,8 @@ class ClientTransport implements Transport {
       let answer = await this.#attempt(body, controller);
       // A kept connection that the server closes just when it is used again says nothing about the server.
       if (answer.staleConnection === true) answer = await this.#attempt(body, controller);
+      // A connection that is being made is not closed by the request that wants it.
+      if (controller.signal.aborted) this.#agent.destroy();
       if ("failure" in answer && controller.signal.reason === LATE) {
         return { failure: `no whole answer within ${formatDuration(this.#settings.timeoutMs)}` };
       }
@@ -142,23 +149,10 @@ class ClientTransport implements Transport {
 
   /** Cuts credentials out of a text, should a server send them back. */
   #conceal(text: string): string {
-    return secretsOf(this.#settings).reduce((rest, secret) => rest.replaceAll(secret, "[redacted]"), text);
+    return this.#secrets.reduce((rest, secret) => rest.replaceAll(secret, "[redacted]"), text);
   }
 }
 
-function refusePlaintext(url: string): Transport {
-  const failure = `${url} is not encrypted: use https, or allow it with tls.mode: Plaintext`;
+function refusing(failure: string): Transport {
   return { send: () => Promise.resolve({ failure, local: true }), close: () => undefined };
-}
-
-function httpsAgent({ tls }: TargetSettings): HttpsAgent {
-  return new HttpsAgent({
-    keepAlive: true,
-    maxSockets: MAX_SOCKETS,
-    rejectUnauthorized: tls.mode !== "Insecure",
-    ...(tls.ca !== undefined && { ca: tls.ca }),
-    ...(tls.cert !== undefined && { cert: tls.cert }),
-    ...(tls.key !== undefined && { key: tls.key.reveal() }),
-    ...(tls.serverName !== undefined && { servername: tls.serverName }),
-  });
 }

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import type { Clock } from "./clock.ts";
 
 /** A sleep that can be cut short. A ring while nobody sleeps ends the next sleep before it begins. */
@@ -15,10 +16,12 @@ export class Alarm {
     this.#sleeping?.abort();
   }
 
+  /** Infinity: until it rings. */
   async sleep(ms: number): Promise<void> {
     if (ms > 0 && !this.#rung) {
       this.#sleeping = new AbortController();
-      await this.#clock.sleep(ms, this.#sleeping.signal);
+      const { signal } = this.#sleeping;
+      await (ms === Infinity ? once(signal, "abort") : this.#clock.sleep(ms, signal));
       this.#sleeping = undefined;
     }
     if (ms > 0) this.#rung = false;

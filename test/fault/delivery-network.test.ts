@@ -15,7 +15,7 @@ test("a port where nothing listens: the lines wait and arrive when something doe
   await using influx = await FakeInflux.start({ version: "v2" });
   await using bench = new DeliveryBench();
   const sender = bench.start(targetSettings({ url }));
-  await bench.spool.append(batchOf(3));
+  await bench.append(batchOf(3));
   await until("it failed twice", () => sender.state.consecutiveFailures >= 2);
   assert.match(
     bench.log.of("failing")[0] ?? "",
@@ -33,7 +33,7 @@ test("a port where nothing listens: the lines wait and arrive when something doe
 test("a host name that does not resolve is said to be one", async () => {
   await using bench = new DeliveryBench();
   const sender = bench.start(targetSettings({ url: "http://no-such-host.invalid:8086" }));
-  await bench.spool.append(batchOf(1));
+  await bench.append(batchOf(1));
   await until("it failed", () => sender.state.state === "Failing");
   assert.match(sender.state.detail ?? "", /ENOTFOUND|EAI_AGAIN/);
 });
@@ -43,7 +43,7 @@ test("a server that hangs is left at the deadline, and its sockets do not pile u
   await using bench = new DeliveryBench();
   influx.fault = { kind: "hang" };
   const sender = bench.start(targetSettings({ url: influx.url, timeoutMs: 20 }));
-  await bench.spool.append(batchOf(3));
+  await bench.append(batchOf(3));
   let most = 0;
   await until("twelve requests were left", () => {
     most = Math.max(most, influx.openConnections);
@@ -62,7 +62,7 @@ test("a server that answers one byte at a time is left at the deadline", async (
   await using bench = new DeliveryBench();
   influx.faults.push({ kind: "trickle" });
   const sender = bench.start(targetSettings({ url: influx.url, timeoutMs: 300 }));
-  await bench.spool.append(batchOf(3));
+  await bench.append(batchOf(3));
   await until("it failed", () => sender.state.state === "Failing");
   assert.match(sender.state.detail ?? "", /no whole answer within 300ms/);
   assert.equal(await sender.drain(never), true);
@@ -73,7 +73,7 @@ test("an answer that breaks off is none", async () => {
   await using bench = new DeliveryBench();
   influx.faults.push({ kind: "cut" });
   const sender = bench.start(targetSettings({ url: influx.url }));
-  await bench.spool.append(batchOf(3));
+  await bench.append(batchOf(3));
   assert.equal(await sender.drain(never), true);
   assert.match(bench.log.of("failing")[0] ?? "", /the answer, with status 400, broke off/);
   assert.equal(influx.stored.length, 3);
@@ -85,7 +85,7 @@ test("a reset connection and a lost acknowledgement lose nothing", async () => {
   await using bench = new DeliveryBench();
   influx.faults.push({ kind: "reset" }, { kind: "lostAck" }, { kind: "reset" });
   const sender = bench.start(targetSettings({ url: influx.url }));
-  await bench.spool.append(batchOf(3));
+  await bench.append(batchOf(3));
   assert.equal(await sender.drain(never), true);
   assert.equal(new Set(influx.stored).size, 3);
   assert.equal(sender.state.deliveredLines, 3);
@@ -95,11 +95,11 @@ test("a kept connection that the server has closed meanwhile is not a failure of
   await using influx = await FakeInflux.start({ version: "v2" });
   await using bench = new DeliveryBench();
   const sender = bench.start(targetSettings({ url: influx.url }));
-  await bench.spool.append(batchOf(1));
+  await bench.append(batchOf(1));
   assert.equal(await sender.drain(never), true);
   // The server closes it in answer to the request, as it does when its idle timeout and the request cross on the way.
   influx.faults.push({ kind: "reset" });
-  await bench.spool.append(batchOf(1, 1));
+  await bench.append(batchOf(1, 1));
   assert.equal(await sender.drain(never), true);
   assert.equal(influx.stored.length, 2);
   assert.deepEqual(bench.log.of("failing"), []);
@@ -110,7 +110,7 @@ test("requests to a healthy target share one connection", async () => {
   await using bench = new DeliveryBench();
   const sender = bench.start(targetSettings({ url: influx.url }));
   for (let round = 0; round < 10; round++) {
-    await bench.spool.append(batchOf(1, round));
+    await bench.append(batchOf(1, round));
     assert.equal(await sender.drain(never), true);
   }
   assert.equal(influx.requests.length, 10);
@@ -122,7 +122,7 @@ test("a stopped sender leaves no connection and no request behind", async () => 
   const bench = new DeliveryBench();
   influx.fault = { kind: "hang" };
   const sender = bench.start(targetSettings({ url: influx.url, timeoutMs: 60_000 }));
-  await bench.spool.append(batchOf(1));
+  await bench.append(batchOf(1));
   await until("it is hanging", () => influx.requests.length === 1);
   await sender.stop();
   await until("the server is rid of it", () => influx.openConnections === 0);
@@ -139,7 +139,7 @@ test("a server that does not speak HTTP is reported, not believed", async () => 
   await using bench = new DeliveryBench();
   const { port } = server.address() as AddressInfo;
   const sender = bench.start(targetSettings({ url: `http://127.0.0.1:${port}` }));
-  await bench.spool.append(batchOf(1));
+  await bench.append(batchOf(1));
   await until("it failed", () => sender.state.state === "Failing");
   assert.equal(sender.state.reason, "TargetUnreachable");
   assert.equal(sender.backlog.lines, 1);
@@ -157,7 +157,7 @@ for (const [status, after, least, most] of [
     await using bench = new DeliveryBench();
     influx.faults.push({ kind: "status", status, headers: { "retry-after": after } });
     const sender = bench.start(targetSettings({ url: influx.url }));
-    await bench.spool.append(batchOf(3));
+    await bench.append(batchOf(3));
     await until("it was delivered", () => sender.state.deliveredLines === 3);
     const longest = Math.max(...bench.clock.sleeps);
     assert.ok(longest >= least && longest <= most, `waited ${longest} ms`);
@@ -173,7 +173,7 @@ test("of two targets the healthy one is not delayed by one that hangs", async ()
   const protocol = { version: "v1", database: "metrics" } as const;
   const two = bench.start(targetSettings({ name: "hung", url: hung.url, protocol, timeoutMs: 60_000 }));
   for (let round = 0; round < 20; round++) {
-    await bench.spool.append(batchOf(10, round * 10));
+    await bench.append(batchOf(10, round * 10));
     await until("the healthy target has them", () => one.backlog.lines === 0);
   }
   assert.equal(healthy.stored.length, 200);
@@ -192,7 +192,7 @@ test("a drain ends at its deadline when the target does not take the lines", asy
   await using bench = new DeliveryBench();
   influx.fault = { kind: "status", status: 500 };
   const sender = bench.start(targetSettings({ url: influx.url }));
-  await bench.spool.append(batchOf(1));
+  await bench.append(batchOf(1));
   assert.equal(await sender.drain(AbortSignal.timeout(50)), false);
   assert.equal(sender.backlog.lines, 1);
 });

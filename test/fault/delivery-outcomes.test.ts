@@ -21,8 +21,8 @@ for (const [name, protocol] of Object.entries(PROTOCOLS)) {
     await using bench = new DeliveryBench();
     const sender = bench.start(targetSettings({ url: `${influx.url}/`, protocol }));
     const lines = Array.from({ length: 700 }, (_, index) => goodLine(index));
-    await bench.spool.append(batchFrom(lines.with(333, BAD_LINE)));
-    await bench.spool.append(batchOf(100, 1000));
+    await bench.append(batchFrom(lines.with(333, BAD_LINE)));
+    await bench.append(batchOf(100, 1000));
     assert.equal(await sender.drain(never), true);
 
     const expected = [...lines.toSpliced(333, 1), ...Array.from({ length: 100 }, (_, index) => goodLine(1000 + index))];
@@ -37,16 +37,18 @@ for (const [name, protocol] of Object.entries(PROTOCOLS)) {
   });
 }
 
-test("a batch of bad lines only is given up after a bounded number of requests", async () => {
+// Only because good lines behind them pass: where none does, it may be that a setting is at fault.
+test("a batch of bad lines only is given up after a bounded number of requests, when others pass", async () => {
   await using influx = await FakeInflux.start({ version: "v2" });
   await using bench = new DeliveryBench();
   const sender = bench.start(targetSettings({ url: influx.url }));
-  await bench.spool.append(batchFrom(Array.from({ length: 500 }, () => BAD_LINE)));
-  await bench.spool.append(batchOf(3));
+  await bench.append(batchFrom(Array.from({ length: 500 }, () => BAD_LINE)));
+  await bench.append(batchOf(3));
   assert.equal(await sender.drain(never), true);
   assert.equal(sender.state.rejectedLines + sender.state.deliveredLines, 503);
-  assert.deepEqual([...new Set(influx.stored)], [0, 1, 2].map(goodLine));
-  assert.ok(influx.requests.length <= 2 + 64 + 2, `${influx.requests.length} requests`);
+  assert.deepEqual([...new Set(influx.stored)].sort(), [0, 1, 2].map(goodLine));
+  // Whole, in halves, split 32 times, one line to see whether others pass, and the good ones.
+  assert.ok(influx.requests.length <= 1 + 2 + 64 + 1 + 1, `${influx.requests.length} requests`);
 });
 
 test("a long list of refused lines is read whole, though the answer is not declared as JSON", async () => {
@@ -54,7 +56,7 @@ test("a long list of refused lines is read whole, though the answer is not decla
   await using bench = new DeliveryBench();
   const protocol = { version: "v3", database: "metrics", api: "Native" } as const;
   const sender = bench.start(targetSettings({ url: influx.url, protocol }));
-  await bench.spool.append(batchFrom([...Array.from({ length: 50 }, () => BAD_LINE), goodLine(1)]));
+  await bench.append(batchFrom([...Array.from({ length: 50 }, () => BAD_LINE), goodLine(1)]));
   assert.equal(await sender.drain(never), true);
   assert.equal(sender.state.rejectedLines, 50);
   assert.equal(sender.state.deliveredLines, 1);
@@ -70,7 +72,7 @@ test("an answer without end is cut and does not fill the memory", async () => {
     headers: { "content-type": "application/json" },
   });
   const sender = bench.start(targetSettings({ url: influx.url }));
-  await bench.spool.append(batchOf(2));
+  await bench.append(batchOf(2));
   assert.equal(await sender.drain(never), true);
   assert.match(bench.log.of("failing")[0] ?? "", /^main failing TargetUnreachable: HTTP 503 x{100,}/);
   assert.ok(bench.log.events.every((event) => event.length < 400));
@@ -80,7 +82,8 @@ test("413 halves the batch until it fits, and success lets it grow", async () =>
   await using influx = await FakeInflux.start({ version: "v2", maxBodyBytes: 2_000 });
   await using bench = new DeliveryBench();
   const sender = bench.start(targetSettings({ url: influx.url }));
-  for (let part = 0; part < 40; part++) await bench.spool.append(batchOf(100, part * 100));
+  // At once: what comes bit by bit may be sent bit by bit, and fit.
+  await bench.append(batchOf(4_000));
   assert.equal(await sender.drain(never), true);
   assert.deepEqual([...new Set(influx.stored)].length, 4_000);
   assert.equal(sender.state.rejectedLines, 0);
@@ -89,7 +92,7 @@ test("413 halves the batch until it fits, and success lets it grow", async () =>
   assert.ok(batchLines < 2_500, `${batchLines} lines`);
 
   influx.options = { version: "v2" };
-  for (let part = 0; part < 100; part++) await bench.spool.append(batchOf(50, 4_000 + part * 50));
+  for (let part = 0; part < 100; part++) await bench.append(batchOf(50, 4_000 + part * 50));
   assert.equal(await sender.drain(never), true);
   assert.ok(sender.state.batchLines > batchLines);
 });
@@ -101,7 +104,7 @@ test("a frame that is too large by itself is sent in parts, and only a line that
   const noise = Array.from({ length: 2_000 }, (_, index) => ((index * 7_919) % 104_729).toString(36)).join("");
   const long = `vm_metrics,name=${noise} up=true 1700000000000000000`;
   const lines = [...Array.from({ length: 300 }, (_, index) => goodLine(index)), long];
-  await bench.spool.append(batchFrom(lines));
+  await bench.append(batchFrom(lines));
   assert.equal(await sender.drain(never), true);
   assert.equal(new Set(influx.stored).size, 300);
   assert.equal(sender.state.rejectedLines, 1);
@@ -113,7 +116,7 @@ test("401 keeps the lines, and a new token delivers them at once", async () => {
   await using bench = new DeliveryBench();
   const settings = targetSettings({ url: influx.url, credentials: { kind: "token", token: secret(TOKEN) } });
   const sender = bench.start(settings);
-  await bench.spool.append(batchOf(5));
+  await bench.append(batchOf(5));
   await until("the old token has failed three times", () => influx.requests.length >= 3);
   assert.equal(sender.state.state, "Failing");
   assert.equal(sender.state.reason, "TargetUnauthorized");
@@ -132,7 +135,7 @@ test("404 keeps the lines until the bucket exists", async () => {
   await using influx = await FakeInflux.start({ version: "v2", database: "other" });
   await using bench = new DeliveryBench();
   const sender = bench.start(targetSettings({ url: influx.url }));
-  await bench.spool.append(batchOf(5));
+  await bench.append(batchOf(5));
   await until("it was refused twice", () => influx.requests.length >= 2);
   assert.equal(sender.state.reason, "TargetNotFound");
   influx.options = { version: "v2", database: "metrics" };
@@ -152,7 +155,7 @@ for (const [what, fault] of Object.entries({
     await using bench = new DeliveryBench();
     influx.fault = { kind: "status", ...fault };
     const sender = bench.start(targetSettings({ url: influx.url }));
-    await bench.spool.append(batchOf(5));
+    await bench.append(batchOf(5));
     await until("it was refused twice", () => influx.requests.length >= 2);
     assert.match(sender.state.reason ?? "", /^Target(?:NotFound|Rejecting)$/);
     assert.equal(sender.backlog.lines, 5);
@@ -167,7 +170,7 @@ test("a search for a bad line goes on where an outage interrupted it", async () 
   await using bench = new DeliveryBench();
   const sender = bench.start(targetSettings({ url: influx.url }), { random: () => 0.01 });
   const lines = Array.from({ length: 64 }, (_, index) => goodLine(index));
-  await bench.spool.append(batchFrom(lines.with(20, BAD_LINE)));
+  await bench.append(batchFrom(lines.with(20, BAD_LINE)));
   for (let outage = 0; outage < 4; outage++) {
     await until("it is searching", () => influx.requests.length > outage * 2);
     influx.faults.push({ kind: "status", status: 503 });
@@ -192,7 +195,7 @@ test("credentials never show up, whatever the server sends back", async () => {
     }),
   );
   influx.fault = { kind: "status", status: 403, body: `no right: Basic ${encoded}, that is admin and ${password}` };
-  await bench.spool.append(batchOf(1));
+  await bench.append(batchOf(1));
   await until("it failed", () => sender.state.state === "Failing");
   assert.match(bench.log.of("failing")[0] ?? "", /no right: Basic \[redacted\]/);
   assert.equal(influx.requests[0]?.headers.authorization, `Basic ${encoded}`);
@@ -206,7 +209,7 @@ test("a token that cannot be a header is reported without the token", async () =
   const sender = bench.start(
     targetSettings({ url: influx.url, credentials: { kind: "token", token: secret(`${TOKEN}\n`) } }),
   );
-  await bench.spool.append(batchOf(1));
+  await bench.append(batchOf(1));
   await until("it failed", () => sender.state.state === "Failing");
   assert.match(sender.state.detail ?? "", /authorization/);
   assert.equal(bench.everything().includes(TOKEN), false);
@@ -217,7 +220,7 @@ test("a token does not go out in clear unless the settings say so", async () => 
   await using influx = await FakeInflux.start({ version: "v2" });
   await using bench = new DeliveryBench();
   const sender = bench.start(targetSettings({ url: influx.url, tls: { mode: "Verify" } }));
-  await bench.spool.append(batchOf(1));
+  await bench.append(batchOf(1));
   await until("it failed", () => sender.state.state === "Failing");
   assert.match(sender.state.detail ?? "", /tls\.mode: Plaintext/);
   assert.equal(influx.totalConnections, 0);

@@ -30,7 +30,7 @@ suite("delivery over TLS", { skip: !available }, () => {
     await using bench = new DeliveryBench();
     const credentials = { kind: "token", token: secret("a-token-for-tls") } as const;
     const sender = bench.start(targetSettings({ url: server.url, tls, credentials }));
-    await bench.spool.append(batchOf(5));
+    await bench.append(batchOf(5));
     await until("it is decided", () => sender.state.state !== "Idle");
     assert.equal(bench.everything().includes("a-token-for-tls"), false);
     assert.equal(bench.everything().includes("PRIVATE KEY"), false);
@@ -85,7 +85,7 @@ suite("delivery over TLS", { skip: !available }, () => {
     await using bench = new DeliveryBench();
     const url = influx.url.replace("http:", "https:");
     const sender = bench.start(targetSettings({ url, tls: { mode: "Verify" } }));
-    await bench.spool.append(batchOf(1));
+    await bench.append(batchOf(1));
     await until("it failed", () => sender.state.state === "Failing");
     assert.match(sender.state.detail ?? "", /does not speak TLS|wrong version number|packet length/i);
   });

@@ -108,7 +108,7 @@ before(async () => {
   });
   const batches = corpus.map(([of, samples]) => encode(samples, of));
   expected = batches.flatMap(({ text }) => parseLines(text));
-  for (const { text, lines } of batches) await bench.spool.append({ lines, bytes: Buffer.from(text) });
+  for (const { text, lines } of batches) await bench.append({ lines, bytes: Buffer.from(text) });
   for (const sender of senders)
     assert.ok(await sender.drain(AbortSignal.timeout(120_000)), JSON.stringify(sender.state));
 });

@@ -2,6 +2,7 @@ import { inspect } from "node:util";
 import { systemClock, type Clock } from "../../src/lib/clock.ts";
 import type { LineBatch } from "../../src/spool/spool.ts";
 import { MemorySpool } from "../../src/spool/memory-spool.ts";
+import { Lanes } from "../../src/delivery/lanes.ts";
 import { Sender, type SenderObserver, type SenderOptions } from "../../src/delivery/sender.ts";
 import type { Secret, TargetSettings } from "../../src/delivery/target.ts";
 
@@ -89,10 +90,18 @@ export class DeliveryBench implements AsyncDisposable {
 
   start(settings: TargetSettings, options: Partial<SenderOptions> = {}): Sender {
     const { clock, log: observer } = this;
-    const cursor = this.spool.cursor(settings.name);
-    const sender = new Sender(settings, cursor, { clock, observer, random: () => 0.5, ...options });
+    const lanes = new Lanes(settings.name, this.spool);
+    const sender = new Sender(settings, lanes, { clock, observer, random: () => 0.5, ...options });
     this.#senders.push(sender);
     return sender;
+  }
+
+  /** Appends lines for all of its senders. */
+  async append(batch: LineBatch): Promise<void> {
+    await this.spool.append(
+      batch,
+      this.#senders.map(({ intake }) => intake),
+    );
   }
 
   /** All that could show up somewhere: events, states, and what an inspection prints. */

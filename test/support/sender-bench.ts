@@ -1,7 +1,8 @@
+import { Lanes } from "../../src/delivery/lanes.ts";
 import { Sender } from "../../src/delivery/sender.ts";
 import type { TargetSettings } from "../../src/delivery/target.ts";
 import { MemorySpool } from "../../src/spool/memory-spool.ts";
-import { batchOf, ObserverLog, targetSettings } from "./delivery.ts";
+import { batchOf, ObserverLog, targetSettings, until } from "./delivery.ts";
 import { FakeClock } from "./fake-clock.ts";
 import { MemoryTarget } from "./memory-target.ts";
 
@@ -15,18 +16,32 @@ export class SenderBench implements AsyncDisposable {
   readonly log = new ObserverLog();
   readonly sender: Sender;
   readonly settings: TargetSettings;
-  #appended = 0;
+  #frames = 0;
 
   constructor(change: Partial<TargetSettings> = {}, transport = this.target.transport) {
     this.settings = targetSettings(change);
     const options = { clock: this.clock, observer: this.log, random: () => 1, transport };
-    this.sender = new Sender(this.settings, this.spool.cursor(this.settings.name), options);
+    this.sender = new Sender(this.settings, new Lanes(this.settings.name, this.spool), options);
   }
 
-  /** Appends frames of so many lines, each line unlike every other. */
-  async append(...counts: readonly number[]): Promise<void> {
-    for (const count of counts) await this.spool.append(batchOf(count, this.#appended++ * 10_000));
+  /** Appends frames of so many lines, each line unlike every other; returns the lines. */
+  async append(...counts: readonly number[]): Promise<readonly string[]> {
+    const batches = counts.map((count) => batchOf(count, this.#frames++ * 10_000));
+    for (const batch of batches) await this.spool.append(batch, [this.sender.intake]);
     await this.clock.advance(0);
+    return batches.flatMap(({ bytes }) => Buffer.from(bytes).toString().trimEnd().split("\n"));
+  }
+
+  /** Lets time pass, in steps, and at each lets the sender finish what it compresses or opens. */
+  async pass(ms: number, stepMs = 5_000): Promise<void> {
+    for (let left = ms; left > 0; left -= stepMs) {
+      await this.clock.advance(Math.min(left, stepMs));
+      await until("the sender sleeps", () => this.clock.sleeping > 0 || this.sender.backlog.frames === 0);
+    }
+  }
+
+  get appendedLines(): number {
+    return this.spool.stats.appendedLines;
   }
 
   /** How many lines each request had. */

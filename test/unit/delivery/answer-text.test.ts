@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { countRefused, readServerMessage } from "../../../src/delivery/answer-text.ts";
+import { countRefused, namedLines, readServerMessage } from "../../../src/delivery/answer-text.ts";
 
 test("the message is found in what each server answers", () => {
   const cases: [body: string, text: string][] = [
@@ -50,6 +50,24 @@ test("as many lines count as refused as the server names in one way or another",
   assert.equal(count("partial write"), 1);
   const data = Array.from({ length: 5 }, () => ({ error_message: "bad" }));
   assert.equal(count(JSON.stringify({ error: "partial", data })), 5);
+});
+
+test("the lines are known that InfluxDB 1 quotes, and those that InfluxDB 3 lists", () => {
+  const named = (error: string): unknown => namedLines(readServerMessage(JSON.stringify({ error })));
+  assert.deepEqual(
+    named(
+      "partial write: unable to parse 'm,a=it\\'s x=': missing field value\nunable to parse 'b': bad: very dropped=0",
+    ),
+    [
+      { line: "m,a=it\\'s x=", reason: "missing field value" },
+      { line: "b", reason: "bad: very" },
+    ],
+  );
+  assert.deepEqual(named("partial write: points beyond retention policy dropped=17"), []);
+  assert.deepEqual(named("partial write: unable to parse 'cut of"), []);
+  const data = [{ original_line: "c", error_message: "no field" }];
+  const message = readServerMessage(JSON.stringify({ error: "unable to parse 'a': b", data }));
+  assert.deepEqual(namedLines(message), [{ line: "c", reason: "no field" }]);
 });
 
 test("a number in a refused line is not the server's count", () => {

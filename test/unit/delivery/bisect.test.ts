@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { Bisection } from "../../../src/delivery/bisect.ts";
-import type { Outcome } from "../../../src/delivery/outcome.ts";
+import { Bisection, type Send } from "../../../src/delivery/bisect.ts";
+import { isSetback, type Outcome } from "../../../src/delivery/outcome.ts";
+import { countLines, exampleOf } from "../../../src/delivery/refusal.ts";
 import { compressLines } from "../../../src/spool/frame-payload.ts";
 import type { Frame, LineBatch } from "../../../src/spool/spool.ts";
 import { batchFrom, goodLine } from "../../support/delivery.ts";
@@ -44,6 +45,15 @@ function anyOf(bad: ReadonlySet<string>): Server["refuses"] {
   return (lines) => (lines.some((line) => bad.has(line)) ? REFUSED : undefined);
 }
 
+/** Sends until all is decided, or a setback: the setback then. */
+async function run(bisection: Bisection, send: Send): Promise<Outcome | undefined> {
+  while (!bisection.done) {
+    const outcome = await bisection.step(send);
+    if (outcome !== undefined && isSetback(outcome)) return outcome;
+  }
+  return undefined;
+}
+
 async function search(lines: readonly string[], limits = UNLIMITED): Promise<Bisection> {
   return Bisection.of([await frameOf(batchFrom(lines))], limits);
 }
@@ -58,9 +68,9 @@ test("every good line is stored once and exactly the bad ones are rejected, wher
       const bad = new Set(bads.map((place) => lines[Math.floor(place * count)] ?? ""));
       const server = new Server(anyOf(bad));
       const bisection = await search(lines, { ...UNLIMITED, maxLines });
-      assert.equal(await bisection.run(server.send), undefined);
+      assert.equal(await run(bisection, server.send), undefined);
       assert.deepEqual([...server.stored].sort(), lines.filter((line) => !bad.has(line)).sort());
-      assert.equal(bisection.rejectedLines, bad.size);
+      assert.equal(countLines(bisection.refusals), bad.size);
     }),
     { examples: [[500, [0, 0.4, 0.8], 500]] },
   );
@@ -78,11 +88,11 @@ test("with any number of bad lines the requests are bounded, and no line is neit
         const bad = new Set(lines.filter(() => Number(dice.next().value) < badness));
         const server = new Server(anyOf(bad));
         const bisection = await search(lines);
-        await bisection.run(server.send);
+        await run(bisection, server.send);
         assert.ok(server.requests.length <= 1 + 2 * 32, `${server.requests.length} requests`);
-        assert.equal(server.stored.length + bisection.rejectedLines, count);
+        assert.equal(server.stored.length + countLines(bisection.refusals), count);
         assert.ok(server.stored.every((line) => !bad.has(line)));
-        assert.ok(bisection.rejectedLines >= bad.size);
+        assert.ok(countLines(bisection.refusals) >= bad.size);
       },
     ),
   );
@@ -94,9 +104,9 @@ test("when the bound is reached, parts that the server would take are still sent
   const bad = new Set(Array.from({ length: 20 }, (_, index) => lines[index * 100] ?? ""));
   const server = new Server(anyOf(bad));
   const bisection = await search(lines);
-  await bisection.run(server.send);
+  await run(bisection, server.send);
   assert.ok(server.stored.length >= 2_048, `${server.stored.length} stored`);
-  assert.equal(server.stored.length + bisection.rejectedLines, 4_096);
+  assert.equal(server.stored.length + countLines(bisection.refusals), 4_096);
 });
 
 test("a limit of the target on lines or bytes costs no good line, however many parts it takes", async () => {
@@ -107,9 +117,9 @@ test("a limit of the target on lines or bytes costs no good line, however many p
   ]) {
     const server = new Server();
     const bisection = await search(lines, limits);
-    await bisection.run(server.send);
+    await run(bisection, server.send);
     assert.deepEqual(server.stored, lines);
-    assert.equal(bisection.rejectedLines, 0);
+    assert.equal(countLines(bisection.refusals), 0);
     assert.ok(server.requests.length > 100);
   }
 });
@@ -119,10 +129,10 @@ test("a small limit of the server costs no good line, only lines that are too la
   const long = lines.with(123, `${"x".repeat(400)} up=true`);
   const server = new Server((part) => (part.join("\n").length > 300 ? TOO_LARGE : undefined));
   const bisection = await search(long);
-  await bisection.run(server.send);
+  await run(bisection, server.send);
   assert.deepEqual([...server.stored].sort(), lines.toSpliced(123, 1).sort());
-  assert.equal(bisection.rejectedLines, 1);
-  assert.match(bisection.example, /^HTTP 413: x{200}\.\.\.$/);
+  assert.equal(countLines(bisection.refusals), 1);
+  assert.match(exampleOf(bisection.refusals), /^HTTP 413: x{200}\.\.\.$/);
 });
 
 test("an outcome that says nothing of the lines interrupts, and the search goes on where it was", async () => {
@@ -139,31 +149,31 @@ test("an outcome that says nothing of the lines interrupts, and the search goes 
   for (const interruption of interruptions) {
     let left = 3;
     found.push(
-      await bisection.run((body, count) => (left-- > 0 ? server.send(body, count) : Promise.resolve(interruption))),
+      await run(bisection, (body, count) => (left-- > 0 ? server.send(body, count) : Promise.resolve(interruption))),
     );
   }
-  assert.equal(await bisection.run(server.send), undefined);
-  await (await search(lines)).run(undisturbed.send);
+  assert.equal(await run(bisection, server.send), undefined);
+  await run(await search(lines), undisturbed.send);
   assert.deepEqual(found, interruptions);
   assert.deepEqual(server.requests, undisturbed.requests);
-  assert.equal(bisection.rejectedLines, 1);
+  assert.equal(countLines(bisection.refusals), 1);
 });
 
 test("a part that is stored in part counts its refused lines, never more than it has", async () => {
   const bisection = await search(numbered(10), { ...UNLIMITED, maxLines: 5 });
   const counts = [2, 9];
-  await bisection.run(() =>
-    Promise.resolve({ kind: "partial", rejectedLines: counts.shift() ?? 0, detail: "field type conflict" }),
+  await run(bisection, () =>
+    Promise.resolve({ kind: "partial", rejectedLines: counts.shift() ?? 0, detail: "field type conflict", named: [] }),
   );
-  assert.equal(bisection.rejectedLines, 2 + 5);
-  assert.equal(bisection.example, "field type conflict");
+  assert.equal(countLines(bisection.refusals), 2 + 5);
+  assert.equal(exampleOf(bisection.refusals), "field type conflict");
 });
 
 test("the example is the first refused line and why", async () => {
   const lines = numbered(9);
   const bisection = await search(lines);
-  await bisection.run(new Server(anyOf(new Set([lines[7] ?? ""]))).send);
-  assert.equal(bisection.example, `HTTP 400 bad: ${goodLine(7)}`);
+  await run(bisection, new Server(anyOf(new Set([lines[7] ?? ""]))).send);
+  assert.equal(exampleOf(bisection.refusals), `HTTP 400 bad: ${goodLine(7)}`);
 });
 
 test("a damaged frame is rejected with a reason, and the others are sent", async () => {
@@ -171,17 +181,17 @@ test("a damaged frame is rejected with a reason, and the others are sent", async
   const damaged = { ...(await frameOf(batchFrom(first))), payload: Buffer.from("damaged") };
   const bisection = await Bisection.of([damaged, await frameOf(batchFrom(second))], UNLIMITED);
   const server = new Server(anyOf(new Set([goodLine(7)])));
-  assert.equal(await bisection.run(server.send), undefined);
+  assert.equal(await run(bisection, server.send), undefined);
   assert.deepEqual([...server.stored].sort(), second.slice(0, 4));
-  assert.equal(bisection.rejectedLines, 3 + 1);
+  assert.equal(countLines(bisection.refusals), 3 + 1);
   // Of several reasons the first stays.
-  assert.match(bisection.example, /^damaged in the buffer: /);
+  assert.match(exampleOf(bisection.refusals), /^damaged in the buffer: /);
 });
 
 test("frames that are all damaged leave nothing to send", async () => {
   const damaged = { ...(await frameOf(batchFrom(numbered(3)))), payload: Buffer.from("damaged") };
   const bisection = await Bisection.of([damaged], UNLIMITED);
   const server = new Server();
-  assert.equal(await bisection.run(server.send), undefined);
-  assert.deepEqual([server.requests, bisection.rejectedLines], [[], 3]);
+  assert.equal(await run(bisection, server.send), undefined);
+  assert.deepEqual([server.requests, countLines(bisection.refusals)], [[], 3]);
 });

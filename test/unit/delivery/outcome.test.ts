@@ -30,6 +30,7 @@ test("a status without a telling body means the same for every version", () => {
   const cases: Record<string, readonly number[]> = {
     delivered: [200, 201, 202, 204, 206],
     [UNAUTHORIZED]: [401, 403],
+    "misconfigured TargetUnreachable": [407],
     [NOT_FOUND]: [300, 301, 302, 307, 308, 404, 405, 415],
     tooLarge: [413],
     refused: [400, 422],
@@ -189,9 +190,28 @@ test("no answer at all is repeated, unless the fault is on this side", () => {
   });
 });
 
-test("a detail names the refused line that InfluxDB 3 lists, and the remedy of a fault in the settings", () => {
-  const body = `{"error":"partial write","data":[{"original_line":"vm a","error_message":"no field"}]}`;
-  assert.deepEqual(outcomeOf(V3, 400, body), { kind: "partial", rejectedLines: 1, detail: "no field: vm a" });
+test("only a plain 500 may be about the lines themselves", () => {
+  const isSuspect = (status: number, body = "", retryAfter?: string): boolean =>
+    "suspect" in outcomeOf(V2, status, body, retryAfter);
+  assert.equal(isSuspect(500, `{"code":"internal error","message":"unexpected EOF"}`), true);
+  assert.equal(isSuspect(500, "cache full", "10"), false);
+  assert.equal(isSuspect(500, `{"error":"retention policy not found: x"}`), false);
+  for (const status of [204, 400, 401, 404, 408, 413, 429, 501, 502, 503, 504])
+    assert.equal(isSuspect(status), false, String(status));
+});
+
+test("the lines that a server names in a partial write are known", () => {
+  const named = (protocol: Protocol, body: string): unknown => {
+    const outcome = outcomeOf(protocol, 400, body);
+    return outcome.kind === "partial" && outcome.named;
+  };
+  assert.deepEqual(named(V3, `{"error":"partial","data":[{"original_line":"vm a","error_message":"no field"}]}`), [
+    { line: "vm a", reason: "no field" },
+  ]);
+  assert.deepEqual(named(V1, `{"error":"partial write: points beyond retention policy dropped=17"}`), []);
+});
+
+test("a detail names the remedy of a fault in the settings", () => {
   const unauthorized = outcomeOf(V2, 401, `{"message":"unauthorized access"}`);
   assert.ok("detail" in unauthorized);
   assert.match(unauthorized.detail, /^HTTP 401 unauthorized access \(check the target's credentials/);

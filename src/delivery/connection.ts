@@ -1,0 +1,39 @@
+import type { Clock } from "../lib/clock.ts";
+import { classify, type Outcome } from "./outcome.ts";
+import type { ProxyEnvironment } from "./proxy.ts";
+import type { TargetSettings } from "./target.ts";
+import { createTransport, type Transport } from "./transport.ts";
+
+export interface ConnectionOptions {
+  readonly clock: Clock;
+  /** The environment variables that name proxies; none is used without. */
+  readonly proxies?: ProxyEnvironment | undefined;
+  readonly transport?: (settings: TargetSettings) => Transport;
+}
+
+/** The way to a target under its settings of the moment. */
+export class Connection {
+  readonly #clock: Clock;
+  readonly #make: (settings: TargetSettings) => Transport;
+  #settings: TargetSettings | undefined;
+  #transport: Transport | undefined;
+
+  constructor({ clock, proxies, transport }: ConnectionOptions) {
+    this.#clock = clock;
+    this.#make = transport ?? ((settings) => createTransport(settings, proxies));
+  }
+
+  /** New settings get a new connection, but only here, where no request is in flight on the old one. */
+  async send(settings: TargetSettings, body: Uint8Array, signal: AbortSignal): Promise<Outcome> {
+    if (this.#settings !== settings) this.close();
+    this.#transport ??= this.#make(settings);
+    this.#settings = settings;
+    const answer = await this.#transport.send(body, signal);
+    return classify(answer, { protocol: settings.protocol, nowMs: this.#clock.now() });
+  }
+
+  close(): void {
+    this.#transport?.close();
+    this.#transport = undefined;
+  }
+}

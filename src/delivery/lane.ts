@@ -1,0 +1,79 @@
+import { expandFrame, splitBatch, type BatchLimits } from "../spool/frame-payload.ts";
+import type { Frame, SpoolCursor } from "../spool/spool.ts";
+import { DrainPace } from "./drain-pace.ts";
+import { linesOf, oneOf, rawBytesOf } from "./frames.ts";
+import { Search } from "./search.ts";
+
+/** Enough to find a frame behind those of a request. */
+const LOOK_BEHIND = { lines: 5_000, rawBytes: 2 << 20 };
+const ONE_LINE = { maxLines: 1, maxBytes: Number.POSITIVE_INFINITY };
+
+/** A batch is not taken, and it is not known yet whether for its own sake. */
+interface Trouble {
+  /** Sequence number of its first frame. */
+  readonly head: bigint;
+  readonly sinceMs: number;
+  readonly attempts: number;
+  /** How many requests the target had taken when it began. */
+  readonly passes: number;
+}
+
+/** Lines for a target that are sent in order. Times are on the monotonic clock. */
+export class Lane {
+  /** Of its cursor in the spool. */
+  readonly name: string;
+  readonly cursor: SpoolCursor;
+  readonly pace = new DrainPace();
+  search: Search | undefined;
+  lastSentMs = Number.NEGATIVE_INFINITY;
+  /** Before this it would go too fast. */
+  pacedUntilMs = Number.NEGATIVE_INFINITY;
+  /** Before this there is no use in trying again. */
+  retryAtMs = Number.NEGATIVE_INFINITY;
+  #trouble: Trouble | undefined;
+
+  constructor(name: string, cursor: SpoolCursor) {
+    this.name = name;
+    this.cursor = cursor;
+  }
+
+  get isEmpty(): boolean {
+    return this.search === undefined && this.cursor.backlog.frames === 0;
+  }
+
+  /** Whether there is enough for a request of so many lines. */
+  fills(lines: number): boolean {
+    return this.cursor.backlog.lines >= lines;
+  }
+
+  /** These frames are to be sent in parts. */
+  async beginSearch(frames: readonly Frame[], limits: BatchLimits, random: () => number): Promise<Search> {
+    const otherLine = (): Promise<Uint8Array | undefined> => this.#lineBehind(frames, random());
+    return (this.search = await Search.of(frames, { ...limits, random, otherLine }));
+  }
+
+  /** Its first batch, which these frames are, may be at fault itself. Returns what was known of that before. */
+  suspect(frames: readonly Frame[], now: Pick<Trouble, "sinceMs" | "passes">): Trouble {
+    const head = frames[0]?.sequence ?? 0n;
+    const known = this.#trouble?.head === head ? this.#trouble : { ...now, head, attempts: 0 };
+    this.#trouble = { ...known, attempts: known.attempts + 1 };
+    return known;
+  }
+
+  /** Its first batch is not at fault. */
+  clear(): void {
+    this.#trouble = undefined;
+  }
+
+  /** One line of the frames behind these; `share` from 0 to 1 says which. */
+  async #lineBehind(frames: readonly Frame[], share: number): Promise<Uint8Array | undefined> {
+    const maxLines = linesOf(frames) + LOOK_BEHIND.lines;
+    const read = await this.cursor.read({ maxLines, maxRawBytes: rawBytesOf(frames) + LOOK_BEHIND.rawBytes });
+    const last = frames.at(-1)?.sequence ?? -1n;
+    const behind = read.filter(({ sequence }) => sequence > last);
+    const frame = oneOf(behind, share);
+    if (frame === undefined) return undefined;
+    const bytes = await expandFrame(frame).catch(() => undefined);
+    return bytes && oneOf(splitBatch({ lines: frame.lines, bytes }, ONE_LINE), share)?.bytes;
+  }
+}

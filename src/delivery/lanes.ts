@@ -1,0 +1,134 @@
+import { sumOfLosses, type Losses } from "../spool/losses.ts";
+import type { Spool, SpoolCursor } from "../spool/spool.ts";
+import { Lane } from "./lane.ts";
+
+/** Outages within one another's time of catching up, and the present. */
+const LANES = 4;
+
+/** When lanes are due. */
+export interface Rules {
+  readonly nowMs: number;
+  /** Lines of the present wait for others to fill a request, up to the flush interval. */
+  readonly fullLines: number;
+  readonly intervalMs: number;
+  /** Nothing waits for more lines or keeps to a pace. */
+  readonly hurry: boolean;
+}
+
+/** The names of a target's cursors in the spool. No name of a target has a slash. */
+export function laneNames(target: string): readonly string[] {
+  return Array.from({ length: LANES }, (_, index) => (index === 0 ? target : `${target}/${index + 1}`));
+}
+
+/**
+ * The lines for one target: those of the present, and behind an outage its backlog, each in a lane of its own so that the
+ * present does not have to wait for the past. A lane is a cursor of the spool, so both outlive the process.
+ */
+export class Lanes {
+  readonly #lanes: readonly Lane[];
+  /** The lines of the present. */
+  #live: Lane;
+
+  constructor(target: string, spool: Pick<Spool, "cursor">) {
+    this.#lanes = laneNames(target).map((name) => new Lane(name, spool.cursor(name)));
+    // The one that was left with the newest lines; else the one with the target's own name.
+    this.#live = this.#lanes.reduce((newest, lane) =>
+      newestOf(lane.cursor) > newestOf(newest.cursor) ? lane : newest,
+    );
+  }
+
+  get live(): Lane {
+    return this.#live;
+  }
+
+  get isEmpty(): boolean {
+    return this.#lanes.every((lane) => lane.isEmpty);
+  }
+
+  get backlog(): SpoolCursor["backlog"] {
+    const of = (what: "frames" | "lines" | "bytes"): number =>
+      this.#lanes.reduce((sum, { cursor }) => sum + cursor.backlog[what], 0);
+    return { frames: of("frames"), lines: of("lines"), bytes: of("bytes") };
+  }
+
+  get droppedLines(): number {
+    return this.#lanes.reduce((sum, { cursor }) => sum + cursor.droppedLines, 0);
+  }
+
+  get losses(): Losses {
+    return this.#lanes.map(({ cursor }) => cursor.losses).reduce(sumOfLosses);
+  }
+
+  /** Of the oldest line that waits; see SpoolCursor. */
+  get oldestBornAtMs(): number | undefined {
+    const known = this.#lanes.flatMap(({ cursor }) => cursor.oldestBornAtMs ?? []);
+    return known.length === 0 ? undefined : Math.min(...known);
+  }
+
+  /** The newest frame that is not yet acknowledged; -1 when there is none. */
+  get newest(): bigint {
+    return this.#lanes.reduce((newest, { cursor }) => (newestOf(cursor) > newest ? newestOf(cursor) : newest), -1n);
+  }
+
+  /** Whether a frame up to this one is neither taken nor dropped. */
+  lacks(goal: bigint): boolean {
+    return this.#lanes.some(({ cursor: { oldest } }) => oldest !== undefined && oldest <= goal);
+  }
+
+  /** What is there becomes a backlog, and what comes from now on does not wait for it. Not if no lane is free. */
+  part(): void {
+    this.#live = this.#lanes.find(({ isEmpty }) => isEmpty) ?? this.#live;
+  }
+
+  /** The target takes lines: a lane that was in doubt of it may go on. */
+  vouch(): void {
+    for (const lane of this.#lanes) if (lane.search?.vouch() === true) lane.retryAtMs = Number.NEGATIVE_INFINITY;
+  }
+
+  /** There is a reason to try again at once. */
+  retry(): void {
+    for (const lane of this.#lanes) lane.retryAtMs = Number.NEGATIVE_INFINITY;
+  }
+
+  /** What was found out about the target does not hold any more, what is being tried begins anew. */
+  reset(): void {
+    for (const lane of this.#lanes) {
+      lane.search = undefined;
+      lane.clear();
+    }
+    this.retry();
+  }
+
+  /** The lane whose turn it is, and in how many milliseconds; undefined when all are empty. */
+  next(rules: Rules): { readonly lane: Lane; readonly inMs: number } | undefined {
+    const waiting = this.#inOrder()
+      .filter(({ isEmpty }) => !isEmpty)
+      .map((lane) => ({ lane, inMs: Math.max(0, this.#dueMs(lane, rules) - rules.nowMs) }));
+    return waiting.reduce<(typeof waiting)[number] | undefined>(
+      (soonest, other) => (soonest === undefined || other.inMs < soonest.inMs ? other : soonest),
+      undefined,
+    );
+  }
+
+  /** Resolves when a lane that was empty is not any more, or when the signal aborts; it must, in the end. */
+  async filled(signal: AbortSignal): Promise<void> {
+    await Promise.race(this.#lanes.filter(({ isEmpty }) => isEmpty).map(({ cursor }) => cursor.ready(signal)));
+  }
+
+  /** The present first, then the oldest. */
+  #inOrder(): readonly Lane[] {
+    const backlog = this.#lanes.filter((lane) => lane !== this.#live);
+    return [this.#live, ...backlog.sort((one, other) => (newestOf(one.cursor) < newestOf(other.cursor) ? -1 : 1))];
+  }
+
+  #dueMs(lane: Lane, { fullLines, intervalMs, hurry }: Rules): number {
+    if (hurry || lane.search !== undefined) return lane.retryAtMs;
+    const gathers = lane === this.#live && !lane.fills(fullLines);
+    const gatheredMs = gathers ? lane.lastSentMs + intervalMs : Number.NEGATIVE_INFINITY;
+    return Math.max(lane.retryAtMs, lane.pacedUntilMs, gatheredMs);
+  }
+}
+
+function newestOf({ newest }: SpoolCursor): bigint {
+  return newest ?? -1n;
+}

@@ -1,0 +1,96 @@
+import { mkdir, open, rename, stat } from "node:fs/promises";
+import path from "node:path";
+import type { Clock } from "../lib/clock.ts";
+import { Serial } from "../lib/serial.ts";
+import { countLines, type Refusal } from "./refusal.ts";
+
+/** The newer of the two; at its full size it takes the place of the older. */
+const NEWER = "rejected.jsonl";
+const OLDER = "rejected.1.jsonl";
+const MAX_FILE_BYTES = 8 << 20;
+/** What waits for a disk that is slow. */
+const MAX_WAITING_BYTES = 4 << 20;
+
+/** Takes lines that a target refuses for good. */
+export interface RejectedSink {
+  write(target: string, refusals: readonly Refusal[]): void;
+}
+
+export interface RejectedLinesOptions {
+  readonly directory: string;
+  readonly clock: Clock;
+  /** Of each of the two files. */
+  readonly maxFileBytes?: number;
+}
+
+/**
+ * Keeps what targets refuse for good, for someone to look at and perhaps to repair: one JSON object for each line, with
+ * time, target, reason and the line. Two files of bounded size; a disk that does not take them costs nothing else.
+ */
+export class RejectedLines implements RejectedSink {
+  readonly #options: RejectedLinesOptions;
+  readonly #writing = new Serial();
+  #waitingBytes = 0;
+  #keptLines = 0;
+  #lostLines = 0;
+
+  constructor(options: RejectedLinesOptions) {
+    this.#options = options;
+  }
+
+  /** How many lines are, or were, in the files, and how many never were. */
+  get stats(): { readonly keptLines: number; readonly lostLines: number } {
+    return { keptLines: this.#keptLines, lostLines: this.#lostLines };
+  }
+
+  write(target: string, refusals: readonly Refusal[]): void {
+    const lines = countLines(refusals);
+    const time = new Date(this.#options.clock.now()).toISOString();
+    const size = refusals.reduce((sum, { bytes, reason }) => sum + (bytes?.length ?? 0) + reason.length, 0);
+    if (this.#waitingBytes + size > MAX_WAITING_BYTES) {
+      this.#lostLines += lines;
+      return;
+    }
+    this.#waitingBytes += size;
+    void this.#writing.run(async () => {
+      const kept = await this.#append(recordsOf(time, target, refusals)).catch(() => false);
+      this.#waitingBytes -= size;
+      if (kept) this.#keptLines += lines;
+      else this.#lostLines += lines;
+    });
+  }
+
+  /** Resolves when everything that was given is in the files, or lost. */
+  async idle(): Promise<void> {
+    await this.#writing.run(() => Promise.resolve());
+  }
+
+  /** Resolves to whether they are in the file. */
+  async #append(records: Buffer): Promise<boolean> {
+    const { directory, maxFileBytes = MAX_FILE_BYTES } = this.#options;
+    if (records.length > maxFileBytes) return false;
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    const file = path.join(directory, NEWER);
+    const { size: before } = await stat(file).catch(() => ({ size: 0 }));
+    if (before + records.length > maxFileBytes) await rename(file, path.join(directory, OLDER));
+    await using handle = await open(file, "a", 0o600);
+    const { size } = await handle.stat();
+    try {
+      await handle.writeFile(records);
+      return true;
+    } catch {
+      // Half a record would spoil the one after it.
+      await handle.truncate(size);
+      return false;
+    }
+  }
+}
+
+function recordsOf(time: string, target: string, refusals: readonly Refusal[]): Buffer {
+  const records = refusals.flatMap(({ lines, reason, bytes }): readonly object[] => {
+    if (bytes === undefined) return [{ time, target, reason, lines }];
+    const texts = Buffer.from(bytes).toString().split("\n").filter(Boolean);
+    return texts.map((line) => ({ time, target, reason, line }));
+  });
+  return Buffer.from(records.map((record) => `${JSON.stringify(record)}\n`).join(""));
+}
