@@ -8,6 +8,7 @@ import type { Row } from "./support/csv.ts";
 import { EmulatedNode } from "./support/emulated-node.ts";
 import { Influxd2 } from "./support/influxd2.ts";
 import type { KubeCluster } from "./support/kube.ts";
+import type { Launcher } from "./support/launcher.ts";
 import { until } from "./support/process.ts";
 import { NAMESPACE, startTelemetryCluster } from "./support/telemetry-cluster.ts";
 import { applyVmi, deleteVmi } from "./support/vmi.ts";
@@ -26,6 +27,7 @@ let cluster: KubeCluster;
 let influx: Influxd2;
 let node: EmulatedNode;
 let agent: AgentPod;
+let givenUp: Launcher;
 let token: Awaited<ReturnType<Influxd2["createToken"]>>;
 
 before(async () => {
@@ -47,6 +49,10 @@ before(async () => {
   );
   agent = await node.startAgent();
   await sampled({ name: "web" });
+  givenUp = await node.startVm({ namespace: "prod", name: "given-up", labels: { team: "web" } });
+  await sampled({ name: "given-up" });
+  // It takes half a minute to be noticed, while the other tests run.
+  await givenUp.markUnresponsive();
 });
 after(() => resources.disposeAsync());
 
@@ -117,9 +123,9 @@ test("a VM that the vmSelector does not select is not collected", async () => {
 });
 
 test("pods that are no launchers, or have no daemon, are no fault", () => {
-  const faults = agent.log.filter(({ level, msg }) => level !== "debug" && /libvirt|pods directory/.test(msg));
+  const said = agent.log.filter(({ level }) => ["warn", "error"].includes(level));
   assert.deepEqual(
-    faults.filter(({ msg }) => msg !== "libvirt does not report this value"),
+    said.filter(({ msg, podUid }) => /libvirt|pod/.test(msg) && podUid !== givenUp.podUid),
     [],
   );
 });
@@ -180,6 +186,15 @@ test("a token that was replaced in its Secret is used without a restart, and not
   assert.equal(new Set(times).size, Math.round(span / 1_000) + 1, "a point for every second");
   assert.ok(![token, next].some((each) => agent.output.includes(each.token)), "no token in the log");
   token = next;
+});
+
+test("a launcher that virt-handler has given up is not collected any more, and the log says so", async () => {
+  const said = await agent.logged(({ podUid }) => podUid === givenUp.podUid, "that a launcher is given up");
+  assert.deepEqual([said.level, said["vm"]], ["warn", "prod/given-up"]);
+  await agent.run(2);
+  const last = Math.max(...(await rows()).filter((row) => fits(row, { name: "given-up" })).map(timeOf));
+  // The cycle that was due at that moment may still have run.
+  assert.ok(last < Date.parse(String(said["time"])) + 1_000);
 });
 
 function timeOf({ time = "" }: Row): number {

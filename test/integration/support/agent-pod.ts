@@ -1,17 +1,20 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { chown, mkdtemp, readdir, readFile, readlink, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, readdir, readFile, readlink, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { AGENT_COMMAND, AgentProcess } from "./agent-process.ts";
+import { AGENT_COMMAND, AgentProcess, SERVE_NOTHING } from "./agent-process.ts";
 import type { KubeCluster } from "./kube.ts";
 import { LAUNCHER_UID } from "./launcher.ts";
 import { AGENT, NAMESPACE } from "./telemetry-cluster.ts";
 
-/** As the user of the launchers and in root's group; or as root with one capability; or as root with none. */
+/** Who the agent is. The first two suffice. */
 const IDENTITIES = {
+  /** The user of the launchers, in the group that may look into the kubelet's directories. */
   launcher: `--reuid ${LAUNCHER_UID} --regid 0 --clear-groups --bounding-set=-all --inh-caps=-all`,
+  /** With one capability. */
   root: "--bounding-set=-all,+dac_override --inh-caps=-all",
   "root without capabilities": "--bounding-set=-all --inh-caps=-all",
+  stranger: "--reuid 1234 --regid 1234 --clear-groups --bounding-set=-all --inh-caps=-all",
 } as const;
 
 export interface AgentPodOptions {
@@ -54,11 +57,11 @@ export class AgentPod extends AgentProcess {
   static async start(options: AgentPodOptions): Promise<AgentPod> {
     const { cluster, node, podsDir, identity = "launcher" } = options;
     const account = await mkdtemp(path.join(tmpdir(), "account-"));
-    await chown(account, LAUNCHER_UID, 0);
+    await chmod(account, 0o755);
     const pod = await createPod(cluster, node);
-    await writeAs(path.join(account, "ca.crt"), cluster.ca);
-    await writeAs(path.join(account, "namespace"), NAMESPACE);
-    await writeAs(path.join(account, "token"), await tokenOf(cluster, pod));
+    await replaceFile(path.join(account, "ca.crt"), cluster.ca);
+    await replaceFile(path.join(account, "namespace"), NAMESPACE);
+    await replaceFile(path.join(account, "token"), await tokenOf(cluster, pod));
     const { hostname, port } = new URL(cluster.url);
     const command = [...AGENT_COMMAND, "--node-name", node, "--pods-dir", MOUNT];
     const child = spawn("unshare", ["--mount", "sh", "-c", CONTAINER, "sh", ...command], {
@@ -71,6 +74,7 @@ export class AgentPod extends AgentProcess {
         KUBERNETES_SERVICE_HOST: hostname,
         KUBERNETES_SERVICE_PORT: port,
         KUBEVIRT_TELEMETRY_POD_UID: pod.uid,
+        ...SERVE_NOTHING,
       },
     });
     return new AgentPod(options, account, pod, child);
@@ -98,7 +102,7 @@ export class AgentPod extends AgentProcess {
   /** As the kubelet does it long before a token ends. */
   async renewToken(): Promise<void> {
     this.#pod = await createPod(this.#options.cluster, this.#options.node);
-    await writeAs(path.join(this.#account, "token"), await tokenOf(this.#options.cluster, this.#pod));
+    await replaceFile(path.join(this.#account, "token"), await tokenOf(this.#options.cluster, this.#pod));
   }
 
   override async [Symbol.asyncDispose](): Promise<void> {
@@ -128,9 +132,8 @@ function tokenOf(cluster: KubeCluster, { name }: PodObject): Promise<string> {
   return cluster.createServiceAccountToken(NAMESPACE, AGENT, { boundPod: name });
 }
 
-/** In one step, and for the agent's user only. */
-async function writeAs(file: string, text: string): Promise<void> {
-  await writeFile(`${file}.new`, text, { mode: 0o600 });
-  await chown(`${file}.new`, LAUNCHER_UID, 0);
+/** In one step. */
+async function replaceFile(file: string, text: string): Promise<void> {
+  await writeFile(`${file}.new`, text);
   await rename(`${file}.new`, file);
 }

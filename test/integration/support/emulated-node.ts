@@ -1,10 +1,9 @@
-import { chown, mkdir, mkdtemp, rm } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { AgentPod, type AgentPodOptions } from "./agent-pod.ts";
 import type { KubeCluster } from "./kube.ts";
-import { Launcher, LAUNCHER_UID, type LauncherGuest, type LauncherOptions } from "./launcher.ts";
-import { run } from "./process.ts";
+import { Launcher, type LauncherGuest, type LauncherOptions } from "./launcher.ts";
 import { applyVmi, type Vmi } from "./vmi.ts";
 
 export interface EmulatedVm extends LauncherGuest, Pick<Vmi, "labels" | "annotations"> {}
@@ -15,7 +14,6 @@ export class EmulatedNode implements AsyncDisposable {
   readonly podsDir: string;
   readonly #cluster: KubeCluster;
   readonly #dir: string;
-  readonly #cacheDir: string;
   readonly #stack = new AsyncDisposableStack();
 
   private constructor(cluster: KubeCluster, name: string, dir: string) {
@@ -23,7 +21,6 @@ export class EmulatedNode implements AsyncDisposable {
     this.name = name;
     this.#dir = dir;
     this.podsDir = path.join(dir, "pods");
-    this.#cacheDir = path.join(dir, "cache");
   }
 
   static async create(cluster: KubeCluster, name: string, labels: Vmi["labels"] = {}): Promise<EmulatedNode> {
@@ -33,17 +30,14 @@ export class EmulatedNode implements AsyncDisposable {
     // The kubelet's directories are root's, and its group's to read.
     const dir = await mkdtemp(path.join(tmpdir(), "kubelet-"));
     const node = new EmulatedNode(cluster, name, dir);
-    for (const directory of [dir, node.podsDir]) await mkdir(directory, { recursive: true, mode: 0o750 });
-    await run("chmod", "750", dir);
-    await mkdir(node.#cacheDir);
-    await chown(node.#cacheDir, LAUNCHER_UID, 0);
+    await chmod(dir, 0o750);
+    await mkdir(node.podsDir, { mode: 0o750 });
     return node;
   }
 
   /** A virt-launcher pod without a guest. */
   async startLauncher(options: Pick<LauncherOptions, "socketName"> = {}): Promise<Launcher> {
-    const where = { podsDir: this.podsDir, cacheDir: this.#cacheDir };
-    return this.#stack.use(await Launcher.start({ ...where, ...options }));
+    return this.#stack.use(await Launcher.start({ podsDir: this.podsDir, ...options }));
   }
 
   /** As KubeVirt does it: the VMI is on the node, then its guest starts. */

@@ -10,6 +10,7 @@ export interface ApiObject {
     readonly uid: string;
     readonly resourceVersion: string;
     readonly annotations?: Readonly<Record<string, string>>;
+    readonly ownerReferences?: readonly { readonly uid: string }[];
     readonly continue?: string;
   };
   readonly items?: readonly ApiObject[];

@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { randomUUID } from "node:crypto";
+import { chownSync, mkdtempSync, rmSync } from "node:fs";
 import { chown, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -34,8 +35,6 @@ exec setpriv --reuid ${LAUNCHER_UID} --regid 0 --clear-groups env -i PATH="$PATH
 export interface LauncherOptions {
   /** The kubelet's, in which the pod's directory is made. */
   readonly podsDir: string;
-  /** What daemons of one machine may share: it spares them the trial of every QEMU. */
-  readonly cacheDir: string;
   /** KubeVirt before 0.59 has a libvirtd. */
   readonly socketName?: "virtqemud-sock" | "libvirt-sock";
 }
@@ -82,11 +81,6 @@ export class Launcher implements AsyncDisposable {
     return `qemu+unix:///session?socket=${this.#dir}/libvirt/libvirt-sock`;
   }
 
-  /** Where KubeVirt keeps its own sockets and markers. */
-  get socketsDir(): string {
-    return this.#volume("sockets");
-  }
-
   virsh(...args: string[]): Promise<string> {
     return run("virsh", "-q", "-c", this.uri, ...args);
   }
@@ -94,7 +88,7 @@ export class Launcher implements AsyncDisposable {
   async startDaemon(): Promise<void> {
     this.#daemon = spawn("unshare", ["--net", "--mount", "sh", "-c", POD], {
       stdio: ["ignore", "ignore", "inherit"],
-      env: { ...process.env, DIR: this.#dir, CACHE: this.#options.cacheDir, G_DEBUG: "" },
+      env: { ...process.env, DIR: this.#dir, CACHE: cacheDirectory(), G_DEBUG: "" },
     });
     await until(() => this.virsh("capabilities"), "the launcher's daemon to answer");
   }
@@ -128,6 +122,11 @@ export class Launcher implements AsyncDisposable {
     await this.virsh("migrate", ...options, domain, to.uri);
   }
 
+  /** As virt-handler does it when the launcher does not answer it. */
+  async markUnresponsive(): Promise<void> {
+    await writeFile(path.join(this.#volume("sockets"), "launcher-unresponsive"), "");
+  }
+
   /** The daemon and the guest end, as when a VM is stopped; the pod's directory stays, with a socket of nobody. */
   async end(): Promise<void> {
     if (this.#daemon === undefined) return;
@@ -155,7 +154,7 @@ export class Launcher implements AsyncDisposable {
   async #prepare(): Promise<void> {
     const runtime = this.#volume("libvirt-runtime");
     await mkdir(this.#podDir, { mode: 0o750 });
-    for (const directory of [runtime, this.socketsDir, `${this.#dir}/config/libvirt`])
+    for (const directory of [runtime, this.#volume("sockets"), `${this.#dir}/config/libvirt`])
       await mkdir(directory, { recursive: true });
     // Made by root, used by the launcher.
     for (const directory of [runtime, this.#dir, `${this.#dir}/config`, `${this.#dir}/config/libvirt`])
@@ -192,6 +191,21 @@ export class Launcher implements AsyncDisposable {
   #volume(name: string): string {
     return path.join(this.#podDir, "volumes/kubernetes.io~empty-dir", name);
   }
+}
+
+let cache: string | undefined;
+
+/** The daemons of a test share what they find out about QEMU: it takes each of them seconds. */
+function cacheDirectory(): string {
+  if (cache === undefined) {
+    const made = mkdtempSync(path.join(tmpdir(), "libvirt-cache-"));
+    chownSync(made, LAUNCHER_UID, 0);
+    process.once("exit", () => {
+      rmSync(made, { recursive: true, force: true });
+    });
+    cache = made;
+  }
+  return cache;
 }
 
 function cloudInitXml(file: string): string {
