@@ -27,7 +27,8 @@ export interface RanPod {
 
 /**
  * In the kubelet's place: runs the pods of our image that end by themselves, with the bundle, the token of their service
- * account and the files of their ConfigMaps, and reports how they ended. It leaves all other pods as they are.
+ * account and the files of their ConfigMaps, and reports how they ended. Other volumes are empty, and other pods stay as
+ * they are.
  */
 export class JobRunner implements AsyncDisposable {
   readonly ran: RanPod[] = [];
@@ -68,7 +69,7 @@ export class JobRunner implements AsyncDisposable {
     try {
       for (const mount of volumeMounts) await this.#mount(pod, mount, root);
       const inRoot = args.map((arg) =>
-        volumeMounts.some(({ mountPath }) => arg.startsWith(`${mountPath}/`)) ? root + arg : arg,
+        volumeMounts.some(({ mountPath }) => `${arg}/`.startsWith(`${mountPath}/`)) ? root + arg : arg,
       );
       const KUBECONFIG = await this.#cluster.kubeconfigOf(this.#namespace, pod.serviceAccountName);
       const { exitCode, output } = await runImage(inRoot, { PATH: process.env["PATH"], KUBECONFIG });
@@ -80,6 +81,7 @@ export class JobRunner implements AsyncDisposable {
   }
 
   async #mount({ volumes = [] }: PodSpec, { name, mountPath }: Mount, root: string): Promise<void> {
+    await mkdir(path.join(root, mountPath), { recursive: true });
     const { configMap } = volumes.find((volume) => volume.name === name) ?? {};
     if (configMap === undefined) return;
     const object = await this.#cluster.call(
@@ -87,7 +89,6 @@ export class JobRunner implements AsyncDisposable {
       `/api/v1/namespaces/${this.#namespace}/configmaps/${configMap.name}`,
     );
     const { data } = object as ApiObject & { readonly data: Readonly<Record<string, string>> };
-    await mkdir(path.join(root, mountPath), { recursive: true });
     for (const [file, text] of Object.entries(data)) await writeFile(path.join(root, mountPath, file), text);
   }
 
