@@ -11,7 +11,7 @@ export interface Vmi {
   /** Pod UID -> node. */
   readonly pods: Readonly<Record<string, string>>;
   /** While a live migration is about to bring it there. */
-  readonly migrationTarget?: string;
+  readonly migrationTarget?: string | undefined;
 }
 
 /** Makes the object, or makes it what is given: what is not given any more is removed. KubeVirt writes all of it at once. */
