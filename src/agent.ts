@@ -1,8 +1,13 @@
 import { AgentLog } from "./agent-log.ts";
-import { systemClock } from "./lib/clock.ts";
+import { systemClock, type Clock } from "./lib/clock.ts";
+import type { Histogram } from "./lib/histogram.ts";
 import { Pipeline } from "./node/pipeline.ts";
 import type { NodeOptions, NodeRole } from "./node/role.ts";
+import { selfView } from "./node/self-view.ts";
 import { standalone } from "./node/standalone.ts";
+import { agentRoutes } from "./observability/agent-routes.ts";
+import type { AgentView } from "./observability/agent-view.ts";
+import { SelfServer } from "./observability/self-server.ts";
 import { Outputs } from "./outputs.ts";
 
 export interface AgentOptions extends NodeOptions {
@@ -21,6 +26,10 @@ const FINAL_DRAIN_MS = 30_000;
 export async function runAgent({ configFile, secretsDir, ...options }: AgentOptions): Promise<number> {
   const { nodeName: node, log, signal, cycles } = options;
   const clock = systemClock;
+  let view: ((eventLoopLag: Histogram) => AgentView) | undefined;
+  // Before all else: what takes its time at the start is no standstill.
+  await using resources = new AsyncDisposableStack();
+  resources.use(await serve(options, clock, (eventLoopLag) => view?.(eventLoopLag)));
   const agentLog = new AgentLog(log, clock);
   const onMissing: AgentLog["missing"] = (field, domain) => {
     agentLog.missing(field, domain);
@@ -31,6 +40,9 @@ export async function runAgent({ configFile, secretsDir, ...options }: AgentOpti
     clock,
     outputs,
     pipeline: (work) => new Pipeline({ outputs, log: agentLog, clock, ...work }),
+    started: (parts) => {
+      view = (eventLoopLag) => selfView({ node, outputs, eventLoopLag, clock }, parts);
+    },
   };
   const complete = configFile === undefined ? await inCluster(role) : await standalone(role, configFile, secretsDir);
   const limited = Number.isFinite(cycles) && !signal.aborted;
@@ -41,6 +53,24 @@ export async function runAgent({ configFile, secretsDir, ...options }: AgentOpti
 async function inCluster(role: NodeRole): Promise<boolean> {
   const { clusterNode } = await import("./node/cluster-node.ts");
   return clusterNode(role, process.env);
+}
+
+async function serve(
+  { listen, log, signal }: NodeOptions,
+  clock: Clock,
+  view: (eventLoopLag: Histogram) => AgentView | undefined,
+): Promise<AsyncDisposable | undefined> {
+  if (listen === undefined) return undefined;
+  const server = await SelfServer.start({
+    address: listen,
+    clock,
+    routes: (eventLoopLag) => agentRoutes(() => view(eventLoopLag), signal),
+    faulted: (error) => {
+      log.error({ err: error, code: "E_INTERNAL" }, "a page could not be made");
+    },
+  });
+  log.info({ address: server.address }, "serving metrics, health and the status page");
+  return server;
 }
 
 /** Delivers what is left. Returns whether nothing went wrong that a caller would miss. */

@@ -10,6 +10,7 @@ import { top } from "./commands/top.ts";
 import { validate } from "./commands/validate.ts";
 import { TelemetryError } from "./errors.ts";
 import { LOG_LEVELS } from "./log.ts";
+import { DEFAULT_ADDRESS } from "./observability/listen-address.ts";
 import { SORT_KEYS } from "./top/columns.ts";
 import { VERSION } from "./version.ts";
 
@@ -66,14 +67,10 @@ function commandLine(exit: (code: number) => void): Command {
     .addOption(option("--once", "one cycle; exit 0 only if everything was collected and delivered"))
     .addOption(option("--cycles <n>", "end after n cycles").argParser(wholeNumber(1)))
     .addOption(option("--node-name <name>", "the value of the tag `node`"))
-    .addOption(option("--pods-dir <dir>", "the kubelet's pods directory, in which the launchers' sockets are"))
-    .addOption(
-      option(
-        "--libvirt-socket <path...>",
-        "libvirt socket, repeatable or with commas; default: the first standard one that exists",
-      ),
-    )
+    .addOption(podsDir())
+    .addOption(libvirtSocket())
     .addOption(option("--secrets-dir <dir>", "DIR/<secret>/<key> files stand for Secrets"))
+    .addOption(listen("with --once or --cycles"))
     .addOption(option("--log-level <level>", "how much to log").choices(LOG_LEVELS).default("info"))
     .action(async (options: Parameters<typeof agent>[0]) => {
       exit(await agent(options, stop.signal));
@@ -108,6 +105,10 @@ function commandLine(exit: (code: number) => void): Command {
     .requiredOption("--nics <n>", "network interfaces of each", wholeNumber(0))
     .requiredOption("--disks <n>", "disks of each", wholeNumber(0))
     .option("--seed <n>", "the same seed gives the same domains", wholeNumber(0), 1)
+    .action(async (options: Parameters<typeof simulate>[0]) => {
+      exit(await simulate(options, stop.signal, print));
+    });
+
   program
     .command("top")
     .description("a live table of this host's domains, read from libvirt itself: no agent is needed")
@@ -118,10 +119,6 @@ function commandLine(exit: (code: number) => void): Command {
     .option("--once", "one table, of the load during one interval; exit 0 only if everything was collected")
     .action(async (options: Parameters<typeof top>[0]) => {
       exit(await top(options, stop.signal));
-    });
-
-    .action(async (options: Parameters<typeof simulate>[0]) => {
-      exit(await simulate(options, stop.signal, print));
     });
 
   const spool = program.command("spool").description("look into a spool directory, also while an agent uses it");
@@ -175,6 +172,10 @@ function print(line: string): void {
 }
 
 /** Resolves when the reader can take more. */
+async function write(bytes: Uint8Array): Promise<void> {
+  if (!process.stdout.write(bytes)) await once(process.stdout, "drain");
+}
+
 function podsDir(): Option {
   return option("--pods-dir <dir>", "the kubelet's pods directory, in which the launchers' sockets are");
 }
@@ -184,8 +185,9 @@ function libvirtSocket(): Option {
   return option("--libvirt-socket <path...>", `libvirt socket, repeatable or with commas; ${fallback}`);
 }
 
-async function write(bytes: Uint8Array): Promise<void> {
-  if (!process.stdout.write(bytes)) await once(process.stdout, "drain");
+function listen(offWhen?: string): Option {
+  const fallback = `default: ${DEFAULT_ADDRESS}${offWhen === undefined ? "" : `; ${offWhen} off`}`;
+  return option("--listen <host:port>", `where metrics, health and a status page are served, or off; ${fallback}`);
 }
 
 /** An option that is also the environment variable KUBEVIRT_TELEMETRY_<NAME>; the flag wins. An empty one says nothing. */

@@ -47,7 +47,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // What an agent tells of itself.
   observability: ["collection", "config", "delivery", "errors", "kubernetes", "lib", "measurement", "spool"],
   top: ["collection", "discovery", "errors", "lib", "node"],
-  agent: ["agent-log", "lib", "node", "outputs"],
+  agent: ["agent-log", "lib", "node", "observability", "outputs"],
   controller: ["cluster", "kubernetes", "lib", "log", "version"],
   commands: [
     "agent",
@@ -58,12 +58,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "kubernetes",
     "lib",
     "log",
+    "observability",
     "simulator",
     "spool",
     "top",
     "version",
   ],
-  main: ["commands", "errors", "log", "top", "version"],
+  main: ["commands", "errors", "log", "observability", "top", "version"],
 };
 
 const SRC = path.join(import.meta.dirname, "../src");

@@ -16,19 +16,24 @@ export interface VmiWatchOptions {
   readonly random?: () => number;
 }
 
+/** Labels of VMIs whose value is a node: where it is, and where a live migration is about to bring it. */
+const NODE_LABELS = ["kubevirt.io/nodeName", "kubevirt.io/migrationTargetNodeName"];
+
 /** Follows the VMIs that are on this node, and those that a live migration is about to bring here. */
 export class VmiWatch implements AsyncDisposable {
   readonly inventory: VmiInventory;
   /** Resolves when both lists are there, or when the watch was ended before. */
   readonly synced: Promise<void>;
-  readonly #reflectors: readonly Reflector<Vmi>[];
+  /** By what they follow. */
+  readonly reflectors: ReadonlyMap<string, Reflector<Vmi>>;
   #isSynced = false;
 
   constructor(options: VmiWatchOptions) {
     const { client, nodeName, rules, log, clock, random = Math.random } = options;
-    this.#reflectors = ["kubevirt.io/nodeName", "kubevirt.io/migrationTargetNodeName"].map(
-      (label) =>
-        new Reflector({
+    this.reflectors = new Map(
+      NODE_LABELS.map((label) => {
+        const what = `VMIs with ${label}`;
+        const reflector = new Reflector({
           client,
           path: VMIS,
           query: { labelSelector: `${label}=${nodeName}` },
@@ -37,23 +42,26 @@ export class VmiWatch implements AsyncDisposable {
           onChange: () => {
             this.inventory.changed();
           },
-          observer: reflectorLog(log, `VMIs with ${label}`, clock),
+          observer: reflectorLog(log, what, clock),
           clock,
           random,
-        }),
+        });
+        return [what, reflector];
+      }),
     );
-    const stores = this.#reflectors.map(({ objects }) => objects);
+    const reflectors = [...this.reflectors.values()];
+    const stores = reflectors.map(({ objects }) => objects);
     this.inventory = new VmiInventory(stores, () => this.#isSynced, rules);
-    this.synced = Promise.all(this.#reflectors.map(({ synced }) => synced)).then((synced) => {
+    this.synced = Promise.all(reflectors.map(({ synced }) => synced)).then((synced) => {
       this.#isSynced = synced.every(Boolean);
     });
   }
 
   start(): void {
-    for (const reflector of this.#reflectors) reflector.start();
+    for (const reflector of this.reflectors.values()) reflector.start();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.#reflectors.map((reflector) => reflector.stop()));
+    await Promise.all([...this.reflectors.values()].map((reflector) => reflector.stop()));
   }
 }

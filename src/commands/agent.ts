@@ -1,6 +1,7 @@
 import { runAgent } from "../agent.ts";
 import { TelemetryError } from "../errors.ts";
 import { createLogger, type LogLevel } from "../log.ts";
+import { DEFAULT_ADDRESS, parseListenAddress } from "../observability/listen-address.ts";
 
 interface AgentArguments {
   readonly config?: string;
@@ -11,6 +12,7 @@ interface AgentArguments {
   readonly libvirtSocket?: readonly string[];
   readonly podsDir?: string;
   readonly secretsDir?: string;
+  readonly listen?: string;
   readonly logLevel: LogLevel;
 }
 
@@ -19,13 +21,16 @@ export async function agent(given: AgentArguments, signal: AbortSignal): Promise
   if (given.once && given.cycles !== undefined) {
     throw new TelemetryError("E_USAGE", "--once and --cycles exclude each other: give one of them");
   }
+  const cycles = given.once ? 1 : (given.cycles ?? Number.POSITIVE_INFINITY);
   return runAgent({
     configFile: given.config,
-    cycles: given.once ? 1 : (given.cycles ?? Number.POSITIVE_INFINITY),
+    cycles,
     nodeName: given.nodeName,
     podsDir: given.podsDir,
     libvirtSockets: given.libvirtSocket?.flatMap((sockets) => sockets.split(",")),
     secretsDir: given.secretsDir,
+    // Who runs a cycle by hand may have an agent running beside it.
+    listen: parseListenAddress(given.listen ?? (Number.isFinite(cycles) ? "off" : DEFAULT_ADDRESS)),
     log: await createLogger(given.logLevel),
     signal,
   });

@@ -53,6 +53,7 @@ export class ConfigFile {
   readonly #clock: Clock;
   #current: string;
   #lastError = "";
+  #fault: TelemetryError | undefined;
   #wake = new AbortController();
 
   /** `initial` is what `loadConfigFile` gave at the start. */
@@ -61,6 +62,11 @@ export class ConfigFile {
     this.#secrets = secrets;
     this.#clock = clock;
     this.#current = fingerprint(initial);
+  }
+
+  /** Why the file or a secret cannot be used as it was found last. */
+  get fault(): TelemetryError | undefined {
+    return this.#fault;
   }
 
   /** Looks at once, as a SIGHUP asks for. */
@@ -83,12 +89,14 @@ export class ConfigFile {
     try {
       const config = await loadConfigFile(this.#file, this.#secrets);
       this.#lastError = "";
+      this.#fault = undefined;
       const seen = fingerprint(config);
       if (seen === this.#current) return;
       this.#current = seen;
       listener.changed(config);
     } catch (error) {
       if (!(error instanceof TelemetryError)) throw error;
+      this.#fault = error;
       // A file that stays as it is is reported once.
       if (error.message !== this.#lastError) listener.invalid(error);
       this.#lastError = error.message;

@@ -16,6 +16,8 @@ import { resourcePath } from "../kubernetes/resource-path.ts";
 import { LauncherLog } from "./launcher-log.ts";
 import { ALL_VMS, launcherEndpoints, namingRules, podsDirectoryError } from "./launcher-endpoints.ts";
 import { RateLimit } from "../lib/rate-limit.ts";
+import type { ConfigView } from "../observability/agent-view.ts";
+import { watchView } from "../observability/watch-view.ts";
 import { NodeObserver } from "./observer.ts";
 import { reportNode } from "./report-node.ts";
 import type { Pipeline } from "./pipeline.ts";
@@ -120,6 +122,14 @@ class ClusterNode {
 
   async run(podUID: string): Promise<boolean> {
     const { signal, cycles } = this.#role;
+    this.#role.started({
+      pipeline: this.#pipeline,
+      config: () => this.#configView(),
+      watches: () =>
+        [["TelemetryConfigs", this.#configs] as const, ...this.#vmis.reflectors].map(([what, reflector]) =>
+          watchView(what, reflector),
+        ),
+    });
     await using vmis = this.#vmis;
     await using configs = this.#configs;
     vmis.start();
@@ -156,6 +166,11 @@ class ClusterNode {
     if (error !== undefined) return Promise.reject(podsDirectoryError(error));
     const plain = (this.#role.libvirtSockets ?? []).map((socket) => ({ socket }));
     return Promise.resolve([...plain, ...launcherEndpoints(launchers, this.#vmis.inventory)]);
+  }
+
+  #configView(): Omit<ConfigView, "inForce"> {
+    const { governing, fault } = this.#follower;
+    return { source: governing?.name, generation: governing?.observedGeneration, fault };
   }
 
   #listener(): FollowerListener {

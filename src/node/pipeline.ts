@@ -5,8 +5,10 @@ import { Ticker } from "../collection/ticker.ts";
 import type { EffectiveConfig } from "../config/resolve.ts";
 import { TelemetryError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
-import { EndpointViews } from "./endpoint-views.ts";
+import type { CycleView, LibvirtView } from "../observability/agent-view.ts";
 import type { Outputs } from "../outputs.ts";
+import { CycleRecord } from "./cycle-record.ts";
+import { EndpointViews } from "./endpoint-views.ts";
 
 export interface PipelineOptions {
   readonly outputs: Outputs;
@@ -31,6 +33,8 @@ export class Pipeline {
   readonly views: EndpointViews;
   readonly #options: PipelineOptions;
   readonly #ticker: Ticker;
+  readonly #record: CycleRecord;
+  readonly #calls = { calls: 0 };
   #collector: Collector | undefined;
   #config: EffectiveConfig | undefined;
   #next: { readonly config: EffectiveConfig | undefined } | undefined;
@@ -38,7 +42,24 @@ export class Pipeline {
   constructor(options: PipelineOptions) {
     this.#options = options;
     this.#ticker = new Ticker(IDLE_MS, options.clock);
+    this.#record = new CycleRecord(options.clock);
     this.views = new EndpointViews(options.clock);
+  }
+
+  /** The configuration in force. */
+  get config(): EffectiveConfig | undefined {
+    return this.#config;
+  }
+
+  get cycles(): CycleView {
+    const intervals = [this.#config, this.#next?.config].map((config) => config?.intervalMs ?? IDLE_MS);
+    return this.#record.view(this.#ticker.skipped, Math.max(...intervals));
+  }
+
+  get libvirt(): LibvirtView {
+    const { endpoints, errors, fault } = this.views;
+    const heldWorkers = this.#collector?.heldWorkers ?? 0;
+    return { endpoints, versions: this.libvirtVersions, fault, heldWorkers, calls: this.#calls.calls, errors };
   }
 
   /** Of the libvirt daemons that are connected to. */
@@ -62,6 +83,7 @@ export class Pipeline {
       if (this.#config === undefined) await this.#idle(signal);
       await this.#ticker.next(signal);
       if (stopped()) break;
+      this.#record.progress();
       await this.#applyNext();
       const collector = this.#collector;
       if (collector !== undefined) complete = (await this.#cycle(collector)) && complete;
@@ -76,7 +98,10 @@ export class Pipeline {
   /** Waits for a configuration; its first cycle is due at once. */
   async #idle(signal: AbortSignal): Promise<void> {
     const configured = (): boolean => this.#next?.config !== undefined;
-    while (!configured() && !signal.aborted) await this.#options.clock.sleep(IDLE_MS, signal);
+    while (!configured() && !signal.aborted) {
+      this.#record.progress();
+      await this.#options.clock.sleep(IDLE_MS, signal);
+    }
     this.#ticker.restart();
   }
 
@@ -90,7 +115,7 @@ export class Pipeline {
     if (config !== undefined) await this.#options.outputs.apply(config);
     if (config?.state !== "Active") this.#stopCollecting();
     else if (this.#collector === undefined)
-      this.#collector = new Collector(collectorSettings(config), this.#options.clock);
+      this.#collector = new Collector(collectorSettings(config), this.#options.clock, this.#calls);
     else this.#collector.configure(collectorSettings(config));
   }
 
@@ -122,8 +147,10 @@ export class Pipeline {
     });
     clearInterval(early);
     await flush();
+    const durationMs = clock.monotonic() - begun;
+    this.#record.done(durationMs, complete);
     log.altered({ ...outputs.counters });
-    log.cycle({ domains, lines, durationMs: clock.monotonic() - begun, failed: !complete });
+    log.cycle({ domains, lines, durationMs, failed: !complete });
     return complete;
   }
 
@@ -137,6 +164,7 @@ export class Pipeline {
       return true;
     } catch (error) {
       if (!(error instanceof TelemetryError)) throw error;
+      this.views.notFound(error);
       this.#options.log.endpointCycle({
         endpoint: "libvirt",
         outcome: "failed",

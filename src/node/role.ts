@@ -1,4 +1,6 @@
 import type { Clock } from "../lib/clock.ts";
+import type { ListenAddress } from "../observability/listen-address.ts";
+import type { NodeParts } from "./self-view.ts";
 import type { Logger } from "../log.ts";
 import type { Outputs } from "../outputs.ts";
 import type { Pipeline, PipelineOptions } from "./pipeline.ts";
@@ -11,6 +13,8 @@ export interface NodeOptions {
   readonly podsDir: string | undefined;
   /** The first standard socket that exists, if neither this nor `podsDir` is given. */
   readonly libvirtSockets: readonly string[] | undefined;
+  /** Where metrics, health and the status page are served; nowhere if not given. */
+  readonly listen: ListenAddress | undefined;
   readonly log: Logger;
   readonly signal: AbortSignal;
 }
@@ -20,4 +24,6 @@ export interface NodeRole extends NodeOptions {
   readonly clock: Clock;
   readonly outputs: Outputs;
   pipeline(work: Pick<PipelineOptions, "endpoints" | "inForce">): Pipeline;
+  /** The role works from now on; this is what it can tell of itself. */
+  started(parts: NodeParts): void;
 }

@@ -1,32 +1,33 @@
 import { VERSION } from "../version.ts";
 import type { NodeRole } from "./role.ts";
-import type { Endpoint } from "../collection/endpoint-collector.ts";
 import { ConfigFile, loadConfigFile } from "../config/file-source.ts";
 import { secretsDirectory } from "../config/secrets-dir.ts";
 import { VmiInventory } from "../discovery/inventory.ts";
-import { LauncherSockets } from "../discovery/launcher-sockets.ts";
-import { findLibvirtSocket } from "../discovery/libvirt-sockets.ts";
-import { launcherEndpoints, namingRules, podsDirectoryError } from "./launcher-endpoints.ts";
+import type { ConfigView } from "../observability/agent-view.ts";
+import { namingRules } from "./launcher-endpoints.ts";
+import { localEndpoints } from "./local-endpoints.ts";
 
 /** The node role without Kubernetes: the configuration is a file, the sockets are plain ones or those of launchers. */
 export async function standalone(role: NodeRole, configFile: string, secretsDir: string | undefined): Promise<boolean> {
-  const { log, clock, signal, nodeName, podsDir, libvirtSockets, cycles } = role;
+  const { log, clock, signal, nodeName, cycles } = role;
   const secrets = secretsDirectory(secretsDir);
   const config = await loadConfigFile(configFile, secrets);
   const file = new ConfigFile(configFile, secrets, config, clock);
   const inventory = new VmiInventory([], () => false, namingRules(config, nodeName));
-  const launchers = podsDir === undefined ? undefined : new LauncherSockets(podsDir, clock);
   const pipeline = role.pipeline({
-    endpoints: async () => {
-      if (launchers !== undefined) return launcherEndpoints(await scan(launchers), inventory);
-      return (libvirtSockets ?? [await findLibvirtSocket()]).map((socket): Endpoint => ({ socket }));
-    },
+    endpoints: localEndpoints(role, inventory, clock),
     inForce: (config) => {
       if (config !== undefined) inventory.rules = namingRules(config, nodeName);
     },
   });
   pipeline.configure(config);
-  log.info({ version: VERSION, node: nodeName, sockets: libvirtSockets, podsDir }, "started");
+  role.started({
+    pipeline,
+    config: () => ({ source: configFile, generation: undefined, fault: faultOf(file) }),
+    watches: () => [],
+  });
+  const { libvirtSockets: sockets, podsDir } = role;
+  log.info({ version: VERSION, node: nodeName, sockets, podsDir }, "started");
 
   const reload = (): void => {
     file.reload();
@@ -53,11 +54,6 @@ export async function standalone(role: NodeRole, configFile: string, secretsDir:
   }
 }
 
-async function scan(launchers: LauncherSockets): Promise<LauncherSockets["launchers"]> {
-  try {
-    await launchers.scan();
-  } catch (error) {
-    throw podsDirectoryError(error);
-  }
-  return launchers.launchers;
+function faultOf({ fault }: ConfigFile): ConfigView["fault"] {
+  return fault && { reason: fault.code, message: fault.message };
 }

@@ -8,6 +8,8 @@ export interface ListenAddress {
   readonly port: number;
 }
 
+export const DEFAULT_ADDRESS = ":9090";
+
 const ADDRESS = /^(?:(?<host>[^:\[\]\s]+)|\[(?<host6>[^\[\]\s]+)\])?:(?<port>[0-9]{1,5})$/;
 
 /**

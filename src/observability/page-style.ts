@@ -17,8 +17,9 @@ footer{padding-top:.25rem;padding-bottom:2rem;font-size:.86rem}
 .facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(9.5rem,1fr));gap:.75rem;margin:1rem 0}
 .facts div{background:var(--card);border:1px solid var(--line);border-radius:.6rem;padding:.6rem .9rem}
 .facts dt{color:var(--soft);font-size:.82rem}
-.facts dd{margin:0;font-size:1.3rem;font-weight:600;font-variant-numeric:tabular-nums}
-.facts dd small{font-size:.8rem;font-weight:400;color:var(--soft)}
+.facts dd{margin:0;font-size:1.3rem;line-height:1.35;font-weight:600;font-variant-numeric:tabular-nums}
+.facts small{display:block}
+small{font-size:.8rem;font-weight:400;color:var(--soft)}
 section{background:var(--card);border:1px solid var(--line);border-radius:.6rem;margin:1rem 0;overflow:hidden}
 section>h2{padding:.7rem .9rem;border-bottom:1px solid var(--line);background:var(--head)}
 section>p{margin:0;padding:.7rem .9rem}
@@ -29,12 +30,13 @@ section>p{margin:0;padding:.7rem .9rem}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
 th,td{text-align:left;padding:.38rem .9rem;border-top:1px solid var(--line);vertical-align:top}
 thead th{border-top:0;color:var(--soft);font-weight:500;font-size:.82rem;white-space:nowrap}
-tbody th{font-weight:600;overflow-wrap:anywhere}
+tbody th{font-weight:600;min-width:8rem;overflow-wrap:break-word}
+tbody th small{display:block}
 .n{text-align:right;white-space:nowrap}
-.text{min-width:16rem;overflow-wrap:anywhere}
+.text{min-width:13rem;overflow-wrap:break-word}
 .chip{display:inline-block;border-radius:1rem;padding:.05rem .6rem;font-size:.82rem;font-weight:600;white-space:nowrap;background:var(--ground);color:var(--soft)}
 .good{background:var(--good-ground);color:var(--good)}.bad{background:var(--bad-ground);color:var(--bad)}.warn{background:var(--warn-ground);color:var(--warn)}
-code,pre{font:.84rem/1.55 ui-monospace,SFMono-Regular,Menlo,Consolas,"Liberation Mono",monospace;overflow-wrap:anywhere}
+code,pre{font:.84rem/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,"Liberation Mono",monospace;overflow-wrap:anywhere}
 pre{margin:0;padding:.7rem .9rem;white-space:pre-wrap}
 @media (max-width:40rem){main,header,footer{padding-left:.75rem;padding-right:.75rem}th,td{padding-left:.6rem;padding-right:.6rem}}
 `;

@@ -3,6 +3,8 @@ import { html, Html } from "./html.ts";
 import type { Answer } from "./http-server.ts";
 import { STYLE } from "./page-style.ts";
 
+/** Whole, because the browser compares it with its hash to the last blank. */
+const STYLE_ELEMENT = new Html(`<style>${STYLE}</style>`);
 const STYLE_HASH = createHash("sha256").update(STYLE).digest("base64");
 
 /** Nothing is loaded and no script runs, whatever gets into a page. */
@@ -32,9 +34,7 @@ export function pageAnswer({ title, verdict, subtitle, body }: PageContent, quer
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         ${refresh}
         <title>${title}</title>
-        <style>
-          ${new Html(STYLE)}
-        </style>
+        ${STYLE_ELEMENT}
       </head>
       <body>
         <header>

@@ -98,7 +98,7 @@ const TARGET_TONES: Readonly<Record<TargetView["record"]["state"], Tone>> = {
 function targetSection({ targets, nowMs }: AgentView): Html {
   const ago = (ms: number | undefined): string => (ms === undefined ? "never" : `${formatSpan(nowMs - ms)} ago`);
   const columns: readonly Column<TargetView>[] = [
-    { title: "Target", cell: ({ name }) => name },
+    { title: "Target", cell: ({ name, url }) => html`${name} <small>${url}</small>` },
     { title: "State", cell: ({ record }) => chip(record.state, TARGET_TONES[record.state]) },
     { title: "for", kind: "number", cell: ({ record }) => formatSpan(nowMs - record.sinceMs) },
     {
@@ -119,7 +119,7 @@ function targetSection({ targets, nowMs }: AgentView): Html {
       cell: ({ losses }) => number(Object.values(losses).reduce((sum, lines) => sum + lines, 0)),
     },
     { title: "Last success", kind: "number", cell: ({ record }) => ago(record.lastSuccessMs) },
-    { title: "Last error", kind: "text", cell: ({ record }) => record.detail ?? UNKNOWN },
+    { title: "Error", kind: "text", cell: ({ record }) => record.detail ?? UNKNOWN },
   ];
   return tableSection("Targets", targets, columns, "There are no targets without a configuration.");
 }
@@ -169,7 +169,7 @@ function endpointSection({ libvirt, monotonicMs }: AgentView): Html {
     { title: "for", kind: "number", cell: ({ sinceMs }) => formatSpan(monotonicMs - sinceMs) },
     { title: "Domains", kind: "number", cell: ({ samples }) => samples.length },
     { title: "Stuck", kind: "text", cell: ({ stuck }) => stuck.join(", ") || UNKNOWN },
-    { title: "Last error", kind: "text", cell: ({ error }) => (error === undefined ? UNKNOWN : describe(error)) },
+    { title: "Error", kind: "text", cell: ({ error }) => (error === undefined ? UNKNOWN : describe(error)) },
   ];
   return tableSection("Libvirt daemons", libvirt.endpoints, columns, "No libvirt daemon is asked.");
 }

@@ -1,4 +1,4 @@
-import type { ReflectorCounters } from "../kubernetes/reflector.ts";
+import type { Reflector, ReflectorCounters } from "../kubernetes/reflector.ts";
 
 /** How a watch of the Kubernetes API is doing. */
 export interface WatchView {
@@ -8,4 +8,11 @@ export interface WatchView {
   /** Milliseconds since the API server last proved that nothing is missing; Infinity before the first list. */
   readonly staleMs: number;
   readonly counters: ReflectorCounters;
+}
+
+export function watchView(
+  resource: string,
+  { objects, staleMs, counters }: Pick<Reflector<unknown>, "objects" | "staleMs" | "counters">,
+): WatchView {
+  return { resource, objects: objects.size, staleMs, counters };
 }

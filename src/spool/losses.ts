@@ -7,6 +7,10 @@ export type DropReason = "cap" | "age" | "disk" | "corrupt";
 /** Lines by reason. */
 export type Losses = Readonly<Record<DropReason, number>>;
 
+export function sumOfLosses(a: Losses, b: Losses): Losses {
+  return { cap: a.cap + b.cap, age: a.age + b.age, disk: a.disk + b.disk, corrupt: a.corrupt + b.corrupt };
+}
+
 export class LossCount {
   #losses: Losses = { cap: 0, age: 0, disk: 0, corrupt: 0 };
 

@@ -7,6 +7,9 @@ export type LogEntry = Readonly<Record<string, unknown>> & { readonly level: str
 /** How the bundled agent is called, from the root of the project; at debug level the ends of its cycles are in the log. */
 export const AGENT_COMMAND: readonly string[] = ["node", "dist/kubevirt-telemetry.js", "agent", "--log-level", "debug"];
 
+/** Several run at the same time, and two cannot have one port. */
+export const SERVE_NOTHING = { KUBEVIRT_TELEMETRY_LISTEN: "off" };
+
 /** The bundled program in a process of its own, and what it logs. Its error output goes to the test's as well. */
 export class AgentProcess implements AsyncDisposable {
   readonly log: LogEntry[] = [];

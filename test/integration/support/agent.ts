@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { mkdtemp, mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { AGENT_COMMAND, AgentProcess } from "./agent-process.ts";
+import { AGENT_COMMAND, AgentProcess, SERVE_NOTHING } from "./agent-process.ts";
 import type { Influxd2 } from "./influxd2.ts";
 
 export interface AgentConfig {
@@ -39,7 +39,8 @@ export class RunningAgent extends AgentProcess {
     const sockets = run.sockets.flatMap((socket) => ["--libvirt-socket", socket]);
     const options = ["--config", configFile, "--secrets-dir", path.join(dir, "secrets"), ...sockets];
     const [program = "", ...args] = [...AGENT_COMMAND, ...options, ...(run.args ?? [])];
-    return new RunningAgent(dir, configFile, spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] }));
+    const env = { ...process.env, ...SERVE_NOTHING };
+    return new RunningAgent(dir, configFile, spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], env }));
   }
 
   /** Replaces the configuration in one step, as an editor or Kubernetes does; the agent is not told. */

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { AgentProcess } from "./agent-process.ts";
+import { AgentProcess, SERVE_NOTHING } from "./agent-process.ts";
 import type { KubeCluster } from "./kube.ts";
 import { CONTROLLER, NAMESPACE } from "./telemetry-cluster.ts";
 
@@ -11,7 +11,7 @@ export class ControllerProcess extends AgentProcess {
     const args = ["controller", "--identity", identity, "--log-level", "debug"];
     const child = spawn("node", ["dist/kubevirt-telemetry.js", ...args], {
       stdio: ["ignore", "pipe", "pipe"],
-      env: { PATH: process.env["PATH"], KUBECONFIG },
+      env: { PATH: process.env["PATH"], KUBECONFIG, ...SERVE_NOTHING },
     });
     const controller = new ControllerProcess(child);
     await controller.logged(({ msg }) => msg === "connected to the API server", "that it is connected");

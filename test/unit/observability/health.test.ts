@@ -5,7 +5,7 @@ import { Histogram } from "../../../src/lib/histogram.ts";
 
 function health(progressMs: number | undefined): { readonly status?: number; readonly body: string } {
   const cycles = { cycles: 0, incomplete: 0, skippedTicks: 0, durations: new Histogram([]), patienceMs: 70_000 };
-  return healthAnswer({ ...cycles, progressMs }, 100_000);
+  return healthAnswer({ cycles: { ...cycles, progressMs }, monotonicMs: 100_000 });
 }
 
 test("it is well as long as cycles go on, and before they begin", () => {
