@@ -41,10 +41,6 @@ export class Lanes {
     return this.#live;
   }
 
-  get isEmpty(): boolean {
-    return this.#lanes.every((lane) => lane.isEmpty);
-  }
-
   get backlog(): SpoolCursor["backlog"] {
     const of = (what: "frames" | "lines" | "bytes"): number =>
       this.#lanes.reduce((sum, { cursor }) => sum + cursor.backlog[what], 0);

@@ -2,6 +2,7 @@ import { messageOf } from "../errors.ts";
 import { Alarm } from "../lib/alarm.ts";
 import { backoffMs } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
+import { WakeUp } from "../lib/wake-up.ts";
 import type { Losses } from "../spool/losses.ts";
 import type { Frame, SpoolCursor } from "../spool/spool.ts";
 import { BatchLimit } from "./batch-limit.ts";
@@ -57,7 +58,8 @@ export class Sender {
   /** Requests of which the target took something. */
   #passes = 0;
   #drains = 0;
-  #progress = Promise.withResolvers<undefined>();
+  /** Something may have been taken or dropped. */
+  readonly #progress = new WakeUp();
 
   constructor(settings: TargetSettings, lanes: Lanes, options: SenderOptions) {
     this.#settings = settings;
@@ -118,19 +120,11 @@ export class Sender {
   async drain(signal: AbortSignal): Promise<boolean> {
     const goal = this.#lanes.newest;
     const dropped = this.#lanes.droppedLines;
-    const aborted = Promise.withResolvers<undefined>();
-    const abort = (): void => {
-      aborted.resolve(undefined);
-    };
-    signal.addEventListener("abort", abort, { once: true });
     this.#drains++;
     this.#lanes.retry();
     this.#alarm.ring();
-    while (this.#lanes.lacks(goal) && !signal.aborted && !this.#stop.signal.aborted) {
-      await Promise.race([this.#progress.promise, aborted.promise]);
-    }
+    await this.#progress.until(() => !this.#lanes.lacks(goal) || this.#stopped(), signal);
     this.#drains--;
-    signal.removeEventListener("abort", abort);
     return !this.#lanes.lacks(goal) && this.#lanes.droppedLines === dropped;
   }
 
@@ -140,12 +134,12 @@ export class Sender {
     this.#alarm.ring();
     await this.#finished;
     this.#connection.close();
-    this.#advance();
+    this.#progress.ring();
   }
 
   async #run(): Promise<void> {
     while (!this.#stopped()) {
-      this.#advance();
+      this.#progress.ring();
       let waitMs = 0;
       try {
         const lane = await this.#turn();
@@ -295,12 +289,6 @@ export class Sender {
 
   #backoffMs(attempt: number): number {
     return backoffMs(attempt, this.#drains > 0 ? DRAIN_BACKOFF : BACKOFF, this.#random);
-  }
-
-  /** Something may have been taken or dropped: lets a drain look. */
-  #advance(): void {
-    this.#progress.resolve(undefined);
-    this.#progress = Promise.withResolvers();
   }
 
   #stopped(): boolean {

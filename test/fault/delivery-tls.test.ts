@@ -5,6 +5,7 @@ import { CertificateAuthority, type KeyPair } from "../support/certificates.ts";
 import { batchOf, DeliveryBench, secret, targetSettings, until } from "../support/delivery.ts";
 import { FakeInflux } from "../support/fake-influx.ts";
 
+const never = new AbortController().signal;
 const available = CertificateAuthority.available();
 if (!available && process.env["CI"] === "true") throw new Error("openssl is missing: install it");
 if (!available) console.error("SKIPPED: delivery over TLS, because openssl is missing");
@@ -78,6 +79,37 @@ suite("delivery over TLS", { skip: !available }, () => {
   test("a certificate that is none is a fault of the settings", async () => {
     await using influx = await FakeInflux.start({ version: "v2", tls: forAddress });
     assert.match((await deliver(influx, { mode: "Verify", cert: "none", key: secret("none") })) ?? "", /PEM/i);
+  });
+
+  test("an authority and a token that are replaced while it runs cost no line, and nothing goes to a stranger", async () => {
+    const old = { version: "v2", tls: forAddress, authorization: "Token old-token" } as const;
+    await using influx = await FakeInflux.start(old);
+    await using bench = new DeliveryBench();
+    const settings = targetSettings({
+      url: influx.url,
+      tls: { mode: "Verify", ca: authority.cert },
+      credentials: { kind: "token", token: secret("old-token") },
+    });
+    const sender = bench.start(settings);
+    await bench.append(batchOf(5));
+    assert.equal(await sender.drain(never), true);
+
+    using renewed = new CertificateAuthority("renewed authority");
+    influx.certificate = renewed.issue("renewed", "IP:127.0.0.1");
+    influx.options = { ...old, authorization: "Token new-token" };
+    influx.closeConnections();
+    await bench.append(batchOf(5, 5));
+    await until("it failed", () => sender.state.state === "Failing");
+    assert.match(sender.state.detail ?? "", /set tls\.caRef/);
+    assert.equal(influx.requests.length, 1);
+
+    const trusting = { ...settings, tls: { mode: "Verify", ca: renewed.cert } } as const;
+    sender.update(trusting);
+    await until("the old token is refused", () => sender.state.reason === "TargetUnauthorized");
+    sender.update({ ...trusting, credentials: { kind: "token", token: secret("new-token") } });
+    assert.equal(await sender.drain(never), true);
+    assert.equal(influx.stored.length, 10);
+    assert.doesNotMatch(bench.everything(), /old-token|new-token/);
   });
 
   test("https to a server without TLS says so", async () => {

@@ -1,9 +1,10 @@
 // A strict write endpoint of InfluxDB 1, 2 and 3 that can be told to fail. It follows the servers: what is stored of a
 // batch with a bad line, which statuses and bodies they answer with, what they call the parameters.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { createServer as createTlsServer, type ServerOptions } from "node:https";
+import { createServer as createTlsServer, Server as TlsServer, type ServerOptions } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { gunzipSync } from "node:zlib";
+import type { KeyPair } from "./certificates.ts";
 
 export type Fault =
   | {
@@ -101,6 +102,11 @@ export class FakeInflux implements AsyncDisposable {
   get url(): string {
     const scheme = this.options.tls === undefined ? "http" : "https";
     return `${scheme}://127.0.0.1:${this.port}${this.options.basePath ?? ""}`;
+  }
+
+  /** New connections get this certificate. */
+  set certificate(pair: KeyPair) {
+    if (this.#server instanceof TlsServer) this.#server.setSecureContext(pair);
   }
 
   /** Closes the connections that are kept open, as a server does that finds them idle. */

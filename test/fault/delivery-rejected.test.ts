@@ -1,0 +1,91 @@
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import { test } from "node:test";
+import { RejectedLines } from "../../src/delivery/rejected-lines.ts";
+import type { TargetSettings } from "../../src/delivery/target.ts";
+import { systemClock } from "../../src/lib/clock.ts";
+import { batchFrom, batchOf, DeliveryBench, goodLine, secret, targetSettings, until } from "../support/delivery.ts";
+import { FakeInflux } from "../support/fake-influx.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
+
+const never = new AbortController().signal;
+const TOKEN = "s3cr3t-t0ken-of-a-target";
+const BAD_LINES = ["vm_metrics,name=a\\ bad cpu_time= 1700000000000000000", "vm_metrics,name=b cpu_time=x 1"];
+
+const PROTOCOLS: Readonly<Record<string, TargetSettings["protocol"]>> = {
+  v1: { version: "v1", database: "metrics" },
+  v2: { version: "v2", org: "org", bucket: "metrics" },
+  "v3 native": { version: "v3", database: "metrics", api: "Native" },
+  "v3 compatible": { version: "v3", database: "metrics", api: "V2Compatible" },
+};
+
+interface Kept {
+  readonly target: string;
+  readonly line?: string;
+  readonly reason: string;
+}
+
+for (const [name, protocol] of Object.entries(PROTOCOLS)) {
+  test(`${name}: the lines that are refused, and no others, are kept in the file`, async (t) => {
+    const directory = await temporaryDirectory(t);
+    const rejectedLines = new RejectedLines({ directory, clock: systemClock });
+    await using influx = await FakeInflux.start({ version: protocol.version });
+    await using bench = new DeliveryBench();
+    const credentials = { kind: "token", token: secret(TOKEN) } as const;
+    const sender = bench.start(targetSettings({ url: influx.url, protocol, credentials }), { rejectedLines });
+    const lines = Array.from({ length: 200 }, (_, index) => goodLine(index));
+    await bench.append(batchFrom([...lines.slice(0, 70), ...BAD_LINES, ...lines.slice(70)]));
+    assert.equal(await sender.drain(never), true);
+    await rejectedLines.idle();
+    const text = await readFile(path.join(directory, "rejected.jsonl"), "utf8");
+    const kept = text
+      .trimEnd()
+      .split("\n")
+      .map((record) => JSON.parse(record) as Kept);
+    assert.deepEqual(kept.map(({ line }) => line).sort(), BAD_LINES.toSorted());
+    for (const { target, reason } of kept) {
+      assert.equal(target, "main");
+      assert.match(reason, /invalid|parsing failed/);
+    }
+    assert.deepEqual(rejectedLines.stats, { keptLines: 2, lostLines: 0 });
+  });
+}
+
+test("a server that sends the token back does not get it into the file", async (t) => {
+  const directory = await temporaryDirectory(t);
+  const rejectedLines = new RejectedLines({ directory, clock: systemClock });
+  await using influx = await FakeInflux.start({ version: "v2" });
+  await using bench = new DeliveryBench();
+  const credentials = { kind: "token", token: secret(TOKEN) } as const;
+  const sender = bench.start(targetSettings({ url: influx.url, credentials }), { rejectedLines });
+  influx.faults.push({ kind: "status", status: 422, body: `{"message":"partial write: ${TOKEN} dropped=1"}` });
+  await bench.append(batchOf(3));
+  await until("it is decided", () => sender.state.rejectedLines === 1);
+  await rejectedLines.idle();
+  const text = await readFile(path.join(directory, "rejected.jsonl"), "utf8");
+  assert.match(text, /"reason":"HTTP 422 partial write: \[redacted\] dropped=1","lines":1/);
+  assert.equal(text.includes(TOKEN), false);
+});
+
+for (const status of [400, 422]) {
+  test(`a setting for which the server answers ${status} to every line costs none of them`, async () => {
+    await using influx = await FakeInflux.start({ version: "v2" });
+    await using bench = new DeliveryBench();
+    influx.fault = { kind: "status", status, body: '{"code":"invalid","message":"precision is not supported"}' };
+    const sender = bench.start(targetSettings({ url: influx.url }));
+    await bench.append(batchOf(300));
+    await until("it is clear that no line passes", () => sender.state.reason === "TargetRejecting");
+    await bench.append(batchOf(300, 300));
+    const before = influx.requests.length;
+    await until("it was tried three times", () => influx.requests.length >= before + 3);
+    assert.ok(influx.requests.slice(before).every(({ lines }) => lines.length === 1));
+    assert.deepEqual([sender.state.rejectedLines, sender.backlog.lines], [0, 600]);
+    assert.match(sender.state.detail ?? "", /it takes no line at all: check the target's settings/);
+    assert.equal(bench.log.of("failing").length, 1);
+    influx.fault = undefined;
+    assert.equal(await sender.drain(never), true);
+    assert.equal(new Set(influx.stored).size, 600);
+    assert.equal(sender.state.rejectedLines, 0);
+  });
+}

@@ -1,0 +1,121 @@
+import assert from "node:assert/strict";
+import { cp } from "node:fs/promises";
+import path from "node:path";
+import { test } from "node:test";
+import { Lanes } from "../../src/delivery/lanes.ts";
+import { Sender } from "../../src/delivery/sender.ts";
+import type { TargetSettings } from "../../src/delivery/target.ts";
+import { systemClock, type Clock } from "../../src/lib/clock.ts";
+import type { DurableSpool } from "../../src/spool/durable-spool.ts";
+import { batchOf, ObserverLog, targetSettings, until } from "../support/delivery.ts";
+import { MemoryTarget, taken } from "../support/memory-target.ts";
+import { SpoolBench } from "../support/spool-bench.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
+
+const never = new AbortController().signal;
+const FLUSH = { intervalMs: 1, maxLines: 50, maxBytes: 1 << 20 };
+const SLOWLY = targetSettings({ flush: FLUSH, maxDrainLinesPerSecond: 100 });
+const AT_ONCE = targetSettings({ flush: FLUSH });
+
+/** The real clock, but for the date. */
+class LaterClock implements Clock {
+  offsetMs = 0;
+
+  now(): number {
+    return systemClock.now() + this.offsetMs;
+  }
+
+  monotonic(): number {
+    return systemClock.monotonic();
+  }
+
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    return systemClock.sleep(ms, signal);
+  }
+}
+
+/** The life of one agent, as far as delivery goes. */
+class Agent implements AsyncDisposable {
+  readonly target = new MemoryTarget();
+  readonly clock = new LaterClock();
+  readonly sender: Sender;
+  readonly #bench: SpoolBench;
+  #first: number;
+
+  private constructor(bench: SpoolBench, settings: TargetSettings, first: number) {
+    this.#bench = bench;
+    this.#first = first;
+    const options = { clock: this.clock, observer: new ObserverLog(), transport: this.target.transport };
+    this.sender = new Sender(settings, new Lanes(settings.name, this.spool), options);
+  }
+
+  static async start(directory: string, settings: TargetSettings, first = 0): Promise<Agent> {
+    return new Agent(await SpoolBench.open(directory), settings, first);
+  }
+
+  get spool(): DurableSpool {
+    return this.#bench.spool;
+  }
+
+  async append(frames: number): Promise<void> {
+    for (let count = 0; count < frames; count++) {
+      await this.spool.append(batchOf(10, this.#first), [this.sender.intake]);
+      this.#first += 10;
+    }
+  }
+
+  /** An outage of 600 lines, and some of them delivered after it, and 30 new ones. */
+  async drainInPart(): Promise<void> {
+    this.target.answer = () => ({ status: 503, body: "" });
+    await this.append(60);
+    this.clock.offsetMs = 60_000;
+    this.target.answer = taken;
+    this.sender.update({ ...SLOWLY });
+    await until("new lines have a lane of their own", () => this.sender.intake !== "main");
+    const old = this.target.stored.length;
+    await this.append(3);
+    await until("they are delivered", () => this.target.stored.length >= old + 30);
+    assert.ok(this.sender.backlog.lines > 300, `${this.sender.backlog.lines} lines wait`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.sender.stop();
+    await this.#bench[Symbol.asyncDispose]();
+  }
+}
+
+test("an agent that ends while a backlog drains has delivered each line once, the next one goes on", async (t) => {
+  const directory = await temporaryDirectory(t);
+  const stored: string[] = [];
+  {
+    await using agent = await Agent.start(directory, SLOWLY);
+    await agent.drainInPart();
+    // These wait behind the backlog and in front of it.
+    agent.target.answer = () => ({ status: 503, body: "" });
+    await agent.append(3);
+    await agent.sender.stop();
+    stored.push(...agent.target.stored);
+  }
+  {
+    await using agent = await Agent.start(directory, AT_ONCE, 660);
+    await agent.append(1);
+    assert.equal(await agent.sender.drain(never), true);
+    stored.push(...agent.target.stored);
+    assert.equal(agent.spool.stats.droppedLines, 0);
+  }
+  assert.equal(stored.length, 670);
+  assert.equal(new Set(stored).size, 670);
+});
+
+test("an agent that is killed while a backlog drains has lost nothing", async (t) => {
+  const directory = await temporaryDirectory(t);
+  const copy = path.join(await temporaryDirectory(t), "copy");
+  await using agent = await Agent.start(directory, SLOWLY);
+  await agent.drainInPart();
+  // What another process finds if this one stops at this moment.
+  await cp(directory, copy, { recursive: true, filter: (file) => path.basename(file) !== "lock" });
+  const stored = [...agent.target.stored];
+  await using next = await Agent.start(copy, AT_ONCE, 630);
+  assert.equal(await next.sender.drain(never), true);
+  assert.equal(new Set([...stored, ...next.target.stored]).size, 630);
+});

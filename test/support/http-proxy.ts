@@ -1,0 +1,100 @@
+import { createServer, request as forward, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { connect, type AddressInfo, type Socket } from "node:net";
+
+export interface ProxiedRequest {
+  readonly method: string;
+  /** `host:port` of a tunnel, a whole URL of any other request. */
+  readonly target: string;
+  readonly headers: IncomingMessage["headers"];
+}
+
+/** A proxy for HTTP on this machine: tunnels for https, requests in absolute form for http. */
+export class HttpProxy implements AsyncDisposable {
+  readonly requests: ProxiedRequest[] = [];
+  /** Everything that clients sent, as text. */
+  seen = "";
+  /** What it does in place of a tunnel. */
+  fault: "refuse" | "hang" | "hang behind the answer" | undefined;
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+
+  private constructor() {
+    this.#server = createServer((request, response) => {
+      this.#forward(request, response);
+    });
+    this.#server.on("connection", (socket) => {
+      this.#keep(socket);
+      socket.on("data", (chunk) => (this.seen += chunk.toString("latin1")));
+    });
+    this.#server.on("connect", (request: IncomingMessage, socket: Socket) => {
+      this.#tunnel(request, socket);
+    });
+  }
+
+  static async start(): Promise<HttpProxy> {
+    const proxy = new HttpProxy();
+    await new Promise<void>((resolve) => proxy.#server.listen(0, "127.0.0.1", resolve));
+    return proxy;
+  }
+
+  /** `host:port`. */
+  get address(): string {
+    return `127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  get openConnections(): number {
+    return this.#sockets.size;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy();
+    await new Promise<void>((resolve) => {
+      this.#server.close(() => {
+        resolve();
+      });
+    });
+  }
+
+  #keep(socket: Socket): void {
+    this.#sockets.add(socket);
+    socket.on("error", () => undefined);
+    socket.on("close", () => this.#sockets.delete(socket));
+  }
+
+  #note({ method = "", url = "", headers }: IncomingMessage): void {
+    this.requests.push({ method, target: url, headers });
+  }
+
+  #tunnel(request: IncomingMessage, client: Socket): void {
+    this.#note(request);
+    if (this.fault === "refuse") {
+      client.end("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n");
+      return;
+    }
+    // So that the end of the connection is noticed.
+    client.resume().on("end", () => client.destroy());
+    if (this.fault === "hang") return;
+    client.write("HTTP/1.1 200 Connection established\r\n\r\n");
+    if (this.fault === "hang behind the answer") return;
+    const server = connect(Number(request.url?.split(":")[1]), "127.0.0.1");
+    this.#keep(server);
+    client.pipe(server).pipe(client);
+    client.on("close", () => server.destroy());
+    server.on("close", () => client.destroy());
+  }
+
+  #forward(request: IncomingMessage, response: ServerResponse): void {
+    this.#note(request);
+    if (this.fault === "refuse") {
+      response.writeHead(407).end();
+      return;
+    }
+    const { method, headers } = request;
+    const onward = forward(request.url ?? "", { method, headers }, (answer) => {
+      response.writeHead(answer.statusCode ?? 502, answer.headers);
+      answer.pipe(response);
+    });
+    onward.on("error", () => response.destroy());
+    request.pipe(onward);
+  }
+}

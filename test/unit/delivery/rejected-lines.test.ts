@@ -1,0 +1,112 @@
+import assert from "node:assert/strict";
+import { readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { test, type TestContext } from "node:test";
+import type { Refusal } from "../../../src/delivery/refusal.ts";
+import { RejectedLines } from "../../../src/delivery/rejected-lines.ts";
+import { FakeClock } from "../../support/fake-clock.ts";
+import { temporaryDirectory } from "../../support/temporary-directory.ts";
+
+const TIME = "2023-11-14T22:13:20.000Z";
+
+function refusal(reason: string, ...lines: readonly string[]): Refusal {
+  return { reason, lines: lines.length, bytes: Buffer.from(lines.map((line) => `${line}\n`).join("")) };
+}
+
+async function setUp(t: TestContext, maxFileBytes?: number): Promise<{ directory: string; rejected: RejectedLines }> {
+  const directory = path.join(await temporaryDirectory(t), "rejected");
+  const size = maxFileBytes === undefined ? {} : { maxFileBytes };
+  return { directory, rejected: new RejectedLines({ directory, clock: new FakeClock(), ...size }) };
+}
+
+async function records(file: string): Promise<unknown[]> {
+  const text = await readFile(file, "utf8");
+  return text
+    .split("\n")
+    .filter(Boolean)
+    .map((record): unknown => JSON.parse(record));
+}
+
+test("every line has a record with its time, target and reason, which only the agent's user can read", async (t) => {
+  const { directory, rejected } = await setUp(t);
+  rejected.write("one", [refusal("bad field", "m,a=b x=", 'm s="ü\\""'), { reason: "too old", lines: 7 }]);
+  rejected.write("two", [refusal("too large", "m x=1")]);
+  await rejected.idle();
+  const file = path.join(directory, "rejected.jsonl");
+  assert.deepEqual(await records(file), [
+    { time: TIME, target: "one", reason: "bad field", line: "m,a=b x=" },
+    { time: TIME, target: "one", reason: "bad field", line: 'm s="ü\\""' },
+    { time: TIME, target: "one", reason: "too old", lines: 7 },
+    { time: TIME, target: "two", reason: "too large", line: "m x=1" },
+  ]);
+  assert.equal((await stat(file)).mode & 0o777, 0o600);
+  assert.equal((await stat(directory)).mode & 0o777, 0o700);
+  assert.deepEqual(rejected.stats, { keptLines: 10, lostLines: 0 });
+});
+
+test("two files are kept, of bounded size, with the newest lines", async (t) => {
+  const { directory, rejected } = await setUp(t, 1_000);
+  for (let number = 0; number < 100; number++) rejected.write("one", [refusal("bad", `m x=${number}`)]);
+  await rejected.idle();
+  const names = (await readdir(directory)).sort();
+  assert.deepEqual(names, ["rejected.1.jsonl", "rejected.jsonl"]);
+  const kept: unknown[] = [];
+  for (const name of names) {
+    const file = path.join(directory, name);
+    assert.ok((await stat(file)).size <= 1_000);
+    kept.push(...(await records(file)));
+  }
+  const lines = kept.map((record) => (record as { line: string }).line);
+  assert.ok(lines.length > 10);
+  assert.deepEqual(
+    lines,
+    lines.map((_, index) => `m x=${100 - lines.length + index}`),
+  );
+});
+
+test("what is larger than a file is not kept", async (t) => {
+  const { directory, rejected } = await setUp(t, 1_000);
+  rejected.write("one", [refusal("bad", "x".repeat(2_000))]);
+  rejected.write("one", [refusal("bad", "m x=1")]);
+  await rejected.idle();
+  assert.equal((await records(path.join(directory, "rejected.jsonl"))).length, 1);
+  assert.deepEqual(rejected.stats, { keptLines: 1, lostLines: 1 });
+});
+
+test("a full disk costs the record and nothing else, and the next one is kept when there is room", async (t) => {
+  const { directory, rejected } = await setUp(t);
+  const file = path.join(directory, "rejected.jsonl");
+  rejected.write("one", [refusal("bad", "m x=1")]);
+  await rejected.idle();
+  await rm(file);
+  await symlink("/dev/full", file);
+  rejected.write("one", [refusal("bad", "m x=2", "m x=3")]);
+  await rejected.idle();
+  assert.deepEqual(rejected.stats, { keptLines: 1, lostLines: 2 });
+  await rm(file);
+  rejected.write("one", [refusal("bad", "m x=4")]);
+  await rejected.idle();
+  assert.equal((await records(file)).length, 1);
+  assert.deepEqual(rejected.stats, { keptLines: 2, lostLines: 2 });
+});
+
+test("a directory that cannot be made costs the records and nothing else", async (t) => {
+  const { directory, rejected } = await setUp(t);
+  await writeFile(directory, "");
+  rejected.write("one", [refusal("bad", "m x=1")]);
+  await rejected.idle();
+  assert.deepEqual(rejected.stats, { keptLines: 0, lostLines: 1 });
+});
+
+test("what a slow disk does not take in time does not fill the memory", async (t) => {
+  const { rejected } = await setUp(t);
+  const large = refusal("bad", "x".repeat(1 << 20));
+  for (let count = 0; count < 50; count++) rejected.write("one", [large]);
+  const { lostLines } = rejected.stats;
+  assert.ok(lostLines >= 46, `${lostLines} lost`);
+  await rejected.idle();
+  assert.deepEqual(rejected.stats, { keptLines: 50 - lostLines, lostLines });
+  rejected.write("one", [large]);
+  await rejected.idle();
+  assert.equal(rejected.stats.lostLines, lostLines);
+});
