@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import { mkdir, mkdtemp, rm, symlink } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { after, before, test } from "node:test";
+import { kubernetesPath } from "../../scripts/provision/cache.ts";
+import { docBlocks, type DocBlock } from "../support/docs.ts";
+import { JobRunner } from "./support/job-runner.ts";
+import { KubeCluster } from "./support/kube.ts";
+import { run } from "./support/process.ts";
+import { ReadyNodes } from "./support/ready-nodes.ts";
+import { wantedPods } from "./support/release.ts";
+
+const PAGES = { install: "docs/install.md", upgrade: "docs/upgrade.md" };
+const NAMESPACE = "kubevirt-telemetry";
+const CONFIG = "/apis/kubevirt-telemetry.io/v1alpha1/telemetryconfigs/default";
+
+const commands = Object.entries(PAGES).flatMap(([page, file]) =>
+  docBlocks(file).flatMap((block) => (block.language === "sh" ? [{ page, ...block }] : [])),
+);
+const ran = new Set<DocBlock>();
+
+const resources = new AsyncDisposableStack();
+let cluster: KubeCluster;
+/** A directory of this test, as home and with the programs that a user has. */
+let home: string;
+
+before(async () => {
+  home = await mkdtemp(path.join(tmpdir(), "home-"));
+  resources.defer(() => rm(home, { recursive: true, force: true }));
+  await mkdir(path.join(home, "bin"));
+  for (const program of ["kubectl", "helm"] as const)
+    await symlink(kubernetesPath(program), path.join(home, "bin", program));
+  cluster = resources.use(await KubeCluster.start({ controllers: true }));
+  resources.use(await ReadyNodes.create(cluster, ["node-a"], { "kubernetes.io/os": "linux" }));
+  resources.use(new JobRunner(cluster, NAMESPACE));
+});
+after(() => resources.disposeAsync());
+
+/** Runs what stands below a heading, as somebody who copies it; resolves to what it prints. */
+async function follow(page: keyof typeof PAGES, heading: string): Promise<string> {
+  const blocks = commands.filter((block) => block.page === page && block.heading === heading);
+  assert.notEqual(blocks.length, 0, `${page}: ${heading}`);
+  const user = { HOME: home, KUBECONFIG: cluster.kubeconfig, INFLUX_TOKEN: "secret" };
+  const env = { ...user, PATH: `${home}/bin:${process.env["PATH"] ?? ""}` };
+  let output = "";
+  for (const block of blocks) {
+    ran.add(block);
+    const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+    output += await run("env", ...variables, "sh", "-ec", block.text);
+  }
+  return output;
+}
+
+test("installing, upgrading, going back and uninstalling work as they are written down", async () => {
+  await follow("install", "1. A namespace");
+  await follow("install", "2. The token of the target");
+  await follow("install", "3. The chart");
+  assert.equal(await wantedPods(cluster, NAMESPACE, "kubevirt-telemetry-agent"), 1);
+  await follow("install", "4. What to collect, and where to");
+  assert.match(await follow("install", "5. See it work"), /\/default +0 +5s /);
+  assert.match(await follow("upgrade", "Upgrade"), /has been upgraded/);
+  assert.match(await follow("upgrade", "Back"), /Rollback was a success/);
+  assert.equal((await cluster.request("GET", CONFIG)).status, 200);
+  await follow("install", "Uninstall");
+  assert.equal((await cluster.request("GET", CONFIG)).status, 404);
+});
+
+test("what kubectl has installed can be handed to Helm", async () => {
+  await follow("install", "Without Helm");
+  const agent = `/apis/apps/v1/namespaces/${NAMESPACE}/daemonsets/kubevirt-telemetry-agent`;
+  const { uid } = (await cluster.call("GET", agent)).metadata;
+  await follow("upgrade", "From kubectl to Helm");
+  assert.equal((await cluster.call("GET", agent)).metadata.uid, uid, "nothing was made anew");
+  await follow("install", "Uninstall");
+});
+
+test("every command on these pages was run, or says why it cannot be", () => {
+  const left = commands.filter((block) => !ran.has(block) && block.notRun === undefined);
+  assert.deepEqual(left, []);
+});
