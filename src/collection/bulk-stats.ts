@@ -37,6 +37,8 @@ export class BulkStats {
   readonly #lease: SessionLease;
   readonly #clock: Clock;
   readonly #held = new Set<HeldCall>();
+  /** How long the last whole answer took: to take that long again is no sign of a stuck domain. */
+  #usualMs = 0;
 
   constructor(lease: SessionLease, clock: Clock) {
     this.#lease = lease;
@@ -61,13 +63,19 @@ export class BulkStats {
     const start = this.#clock.monotonic();
     const patienceMs = Math.min(500, Math.max(150, (deadline - start) / 8));
     await this.#explainLate({ domains, deadline, patienceMs });
+    // Only once, and so that a stuck domain leaves time for the calls after this one.
+    let firstWaitMs = Math.max(patienceMs, Math.min(1.5 * this.#usualMs, (deadline - start) / 3));
     while (this.#mayAsk()) {
       // A call that would be given up at once is better not made.
       if (deadline - this.#clock.monotonic() < patienceMs) throw late();
       const session = await this.#lease.session(deadline);
       const timestampMs = this.#clock.now();
-      const stats = await this.#attempt({ session, groups, domains, deadline, patienceMs });
-      if (stats !== undefined) return { stats, timestampMs, groups, whole: true };
+      const asked = this.#clock.monotonic();
+      const stats = await this.#attempt({ session, groups, domains, deadline, patienceMs }, firstWaitMs);
+      firstWaitMs = patienceMs;
+      if (stats === undefined) continue;
+      this.#usualMs = this.#clock.monotonic() - asked;
+      return { stats, timestampMs, groups, whole: true };
     }
     const session = await this.#lease.session(deadline);
     const timestampMs = this.#clock.now();
@@ -89,8 +97,8 @@ export class BulkStats {
     return session.allDomainStats({ groups, flags: DOMAIN_FILTER.ACTIVE | DOMAIN_FILTER.NOWAIT }, { deadlineMs });
   }
 
-  /** The statistics, or undefined when the call got stuck and was left alone. */
-  async #attempt(request: Attempt): Promise<DomainStats[] | undefined> {
+  /** The statistics, or undefined when the call got stuck and was left alone. No domain is looked at before `firstWaitMs`. */
+  async #attempt(request: Attempt, firstWaitMs: number): Promise<DomainStats[] | undefined> {
     const { session, groups, deadline, patienceMs } = request;
     const call = this.#call(session, groups, Number.POSITIVE_INFINITY);
     const answered = new AbortController();
@@ -102,7 +110,7 @@ export class BulkStats {
     void settled.then(() => {
       answered.abort();
     });
-    for (let waitMs = patienceMs; ; waitMs = patienceMs / 2) {
+    for (let waitMs = firstWaitMs; ; waitMs = patienceMs / 2) {
       const leftMs = deadline - this.#clock.monotonic();
       if (leftMs <= 0 && !isAnswered()) {
         this.#hold(session, [], settled);

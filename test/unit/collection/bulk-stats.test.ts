@@ -91,6 +91,17 @@ test("a daemon that is slow, but whose QEMUs answer, is left to finish", async (
   }
 });
 
+test("a daemon that takes as long as it did before is not asked for stuck domains meanwhile", async (t) => {
+  const endpoint = await SimulatedEndpoint.start(t, { domains: TEN.length });
+  endpoint.host.monitorMs = 80;
+  await endpoint.samples();
+  assert.ok(endpoint.newCalls("DOMAIN_GET_CONTROL_INFO") > 0, "nobody knows yet how long it takes");
+  await endpoint.samples();
+  assert.equal(endpoint.newCalls("DOMAIN_GET_CONTROL_INFO"), 0);
+  endpoint.host.stuck.add("vm-007");
+  assertOnlyStuck(await endpoint.cycle(), ["vm-007"]);
+});
+
 test("a call that is late for no QEMU's fault is not followed by another before it returns", async (t) => {
   const endpoint = await SimulatedEndpoint.start(t, { domains: 50 });
   endpoint.host.monitorMs = 240;
