@@ -5,6 +5,7 @@ import type { SenderObserver } from "./delivery/sender.ts";
 import type { Clock } from "./lib/clock.ts";
 import { RateLimit } from "./lib/rate-limit.ts";
 import type { Logger } from "./log.ts";
+import type { SpoolObserver } from "./spool/disk-record.ts";
 
 const WARNING_PERIOD_MS = 300_000;
 const SUMMARY_PERIOD_MS = 60_000;
@@ -22,6 +23,21 @@ interface MissingValue {
 
 /** Says in the log what changes: endpoints, domains and targets that come and go. What lasts is said rarely. */
 export class AgentLog implements SenderObserver {
+  /** What becomes of the spool on disk. */
+  readonly spool: SpoolObserver = {
+    failing: ({ code, message }) => {
+      this.#log.error({ code }, `lines are kept in memory only: ${message}`);
+    },
+    recovered: () => {
+      this.#log.info("lines are kept on disk again");
+    },
+    found: ({ code, message }) => {
+      if (this.#warnings.allows(code)) this.#log.warn({ code }, message);
+    },
+    adopted: (directory, lines) => {
+      this.#log.info({ directory, lines }, "took over what another agent left in the spool");
+    },
+  };
   readonly #log: Logger;
   readonly #clock: Clock;
   readonly #warnings: RateLimit;

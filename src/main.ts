@@ -69,6 +69,7 @@ function commandLine(exit: (code: number) => void): Command {
     .addOption(option("--node-name <name>", "the value of the tag `node`"))
     .addOption(podsDir())
     .addOption(libvirtSocket())
+    .addOption(option("--spool-dir <dir>", "where lines wait until every target has taken them; default: in memory"))
     .addOption(option("--secrets-dir <dir>", "DIR/<secret>/<key> files stand for Secrets"))
     .addOption(listen("with --once or --cycles"))
     .addOption(option("--log-level <level>", "how much to log").choices(LOG_LEVELS).default("info"))
@@ -83,6 +84,7 @@ function commandLine(exit: (code: number) => void): Command {
     .addOption(
       option("--identity <name>", "unlike that of every other controller; default: the host name and a random part"),
     )
+    .addOption(listen())
     .addOption(option("--log-level <level>", "how much to log").choices(LOG_LEVELS).default("info"))
     .action(async (options: Parameters<typeof controller>[0]) => {
       exit(await controller(options, stop.signal));

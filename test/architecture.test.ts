@@ -28,7 +28,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   cluster: ["config", "discovery", "errors", "kubernetes", "lib", "log", "status"],
   // Composition roots and what only they use.
   outputs: ["collection", "config", "delivery", "lib", "measurement", "spool"],
-  "agent-log": ["collection", "config", "delivery", "lib", "log"],
+  "agent-log": ["collection", "config", "delivery", "lib", "log", "spool"],
   node: [
     "agent-log",
     "cluster",
@@ -44,11 +44,22 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "status",
     "version",
   ],
-  // What an agent tells of itself.
-  observability: ["collection", "config", "delivery", "errors", "kubernetes", "lib", "measurement", "spool"],
+  // What agents and controllers tell of themselves.
+  observability: [
+    "collection",
+    "config",
+    "delivery",
+    "errors",
+    "kubernetes",
+    "lib",
+    "log",
+    "measurement",
+    "spool",
+    "status",
+  ],
   top: ["collection", "discovery", "errors", "lib", "node"],
-  agent: ["agent-log", "lib", "node", "observability", "outputs"],
-  controller: ["cluster", "kubernetes", "lib", "log", "version"],
+  agent: ["agent-log", "lib", "node", "observability", "outputs", "spool"],
+  controller: ["cluster", "kubernetes", "lib", "log", "observability", "version"],
   commands: [
     "agent",
     "cluster",

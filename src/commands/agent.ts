@@ -11,6 +11,7 @@ interface AgentArguments {
   /** Each may be several with commas between, because an environment variable is one text. */
   readonly libvirtSocket?: readonly string[];
   readonly podsDir?: string;
+  readonly spoolDir?: string;
   readonly secretsDir?: string;
   readonly listen?: string;
   readonly logLevel: LogLevel;
@@ -28,6 +29,7 @@ export async function agent(given: AgentArguments, signal: AbortSignal): Promise
     nodeName: given.nodeName,
     podsDir: given.podsDir,
     libvirtSockets: given.libvirtSocket?.flatMap((sockets) => sockets.split(",")),
+    spoolDir: given.spoolDir,
     secretsDir: given.secretsDir,
     // Who runs a cycle by hand may have an agent running beside it.
     listen: parseListenAddress(given.listen ?? (Number.isFinite(cycles) ? "off" : DEFAULT_ADDRESS)),

@@ -217,3 +217,24 @@ test("values that had to be changed are warned about when there are new ones, at
   log.altered({ sanitizedTags: 6, clampedIntegers: 1 });
   assert.deepEqual(warned(), [["sanitizedTags", 4]]);
 });
+
+test("a disk that takes no lines is an error until it does again; what is found there is a warning, now and then", async () => {
+  const { clock, log, entries, said } = fixture();
+  log.spool.failing(new TelemetryError("E_SPOOL_WRITE", "/spool does not take lines: ENOSPC"));
+  assert.deepEqual(entries.splice(0), [
+    {
+      level: "error",
+      code: "E_SPOOL_WRITE",
+      msg: "lines are kept in memory only: /spool does not take lines: ENOSPC",
+    },
+  ]);
+  log.spool.recovered();
+  for (const code of ["E_SPOOL_DAMAGED", "E_SPOOL_DAMAGED", "E_SPOOL_NEWER"] as const)
+    log.spool.found(new TelemetryError(code, code));
+  assert.deepEqual(said(), ["info lines are kept on disk again", "warn E_SPOOL_DAMAGED", "warn E_SPOOL_NEWER"]);
+  await clock.advance(300_000);
+  log.spool.found(new TelemetryError("E_SPOOL_DAMAGED", "again"));
+  log.spool.adopted("/spool/v1", 5);
+  const took = "took over what another agent left in the spool";
+  assert.deepEqual(entries.slice(1), [{ level: "info", directory: "/spool/v1", lines: 5, msg: took }]);
+});

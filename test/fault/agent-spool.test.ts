@@ -1,0 +1,82 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { writeFile } from "node:fs/promises";
+import path from "node:path";
+import { test, type TestContext } from "node:test";
+import { exportCommand } from "../../src/commands/spool.ts";
+import { SimulatedHost } from "../../src/simulator/simulated-host.ts";
+import { SimulatorServer } from "../../src/simulator/server.ts";
+import { run, running } from "../support/command-line.ts";
+import { configText } from "../support/config.ts";
+import { until } from "../support/delivery.ts";
+import { FakeInflux } from "../support/fake-influx.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
+
+/** An agent's arguments: a simulated host, one target, and a spool. */
+async function argumentsFor(t: TestContext, targetUrl: string): Promise<{ args: string[]; spool: string }> {
+  const directory = await temporaryDirectory(t);
+  const socket = path.join(directory, "libvirt-sock");
+  const server = await SimulatorServer.start(socket, SimulatedHost.of(3, { nics: 1, disks: 1, seed: 1 }));
+  t.after(() => server[Symbol.asyncDispose]());
+  const config = path.join(directory, "config.yaml");
+  const targets = [{ name: "main", url: targetUrl, tls: { mode: "Plaintext" }, v1: { database: "d" } }];
+  await writeFile(config, configText({ collection: { interval: "1s" }, targets }));
+  const spool = path.join(directory, "spool");
+  return { args: ["agent", "--config", config, "--libvirt-socket", socket, "--spool-dir", spool], spool };
+}
+
+/** The lines in a spool that wait for its target. */
+async function waiting(spool: string): Promise<string[]> {
+  const parts: Uint8Array[] = [];
+  await exportCommand(spool, { target: "main" }, (bytes) => {
+    parts.push(bytes);
+    return Promise.resolve();
+  });
+  return Buffer.concat(parts).toString().split("\n").slice(0, -1);
+}
+
+test("lines that wait for a target outlive an agent that is killed, and one that ends", async (t) => {
+  await using influx = await FakeInflux.start({ version: "v1" });
+  influx.fault = { kind: "status", status: 503 };
+  const { args, spool } = await argumentsFor(t, influx.url);
+  const started = /"msg":"started"/;
+  const seen = new Set<string>();
+  for (const signal of ["SIGKILL", "SIGTERM"] as const) {
+    const before = influx.requests.length;
+    const agent = await running(t, args, started);
+    await until("it has collected and tried to deliver", () => influx.requests.length >= before + 2);
+    const ended = once(agent, "exit");
+    agent.kill(signal);
+    await ended;
+    for (const line of await waiting(spool)) seen.add(line);
+  }
+  assert.ok(seen.size > 0);
+  influx.fault = undefined;
+  const { exitCode, stderr } = await run([...args, "--once"]);
+  assert.equal(exitCode, 0, stderr);
+  const stored = new Set(influx.stored);
+  assert.deepEqual(
+    [...seen].filter((line) => !stored.has(line)),
+    [],
+  );
+  assert.deepEqual(await waiting(spool), []);
+});
+
+test("a spool directory that cannot be used is an error in the log, and the lines are delivered", async (t) => {
+  await using influx = await FakeInflux.start({ version: "v1" });
+  const { args, spool } = await argumentsFor(t, influx.url);
+  await writeFile(spool, "a file");
+  const { exitCode, stdout } = await run([...args, "--once"]);
+  assert.equal(exitCode, 0);
+  assert.match(stdout, /"code":"E_SPOOL_WRITE","msg":"lines are kept in memory only: /);
+  assert.ok(influx.stored.length > 0);
+});
+
+test("an agent that cannot begin leaves its spool to the next", async (t) => {
+  const { args, spool } = await argumentsFor(t, "http://127.0.0.1:9");
+  await writeFile(args[2] ?? "", "not a configuration");
+  const { exitCode } = await run(args);
+  assert.equal(exitCode, 2);
+  const { exitCode: code, stdout } = await run(["spool", "inspect", spool]);
+  assert.deepEqual([code, stdout.split(",")[0]], [0, `${spool}/v1: not in use`]);
+});
