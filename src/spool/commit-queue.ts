@@ -59,6 +59,11 @@ export class CommitQueue {
     return this.#intake.idle();
   }
 
+  /** Tries again to write what the disk has not taken, without waiting for more to come. */
+  async retry(): Promise<void> {
+    if (this.#unsaved.length > 0) await this.#options.disk.run(() => this.#write());
+  }
+
   async #take(intakes: readonly (() => Promise<readonly Draft[]>)[]): Promise<void> {
     const taken: Kept[] = [];
     for (const drafts of intakes) {

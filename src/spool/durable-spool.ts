@@ -140,15 +140,18 @@ export class DurableSpool implements Spool {
   /** Whatever was appended and acknowledged is on disk then, and the directory is free for another process. */
   async close(): Promise<void> {
     this.#stop.abort();
-    const closed = Promise.all([this.#keeping, this.#adoption.idle(), this.#queue.idle()]).then(() =>
-      this.#disk.run(async () => {
-        await this.#store.saveCursors(this.#positions());
-        await this.#store.close();
-      }),
-    );
     const waited = new AbortController();
-    await Promise.race([closed, this.#clock.sleep(CLOSE_PATIENCE_MS, waited.signal)]);
+    await Promise.race([this.#end(), this.#clock.sleep(CLOSE_PATIENCE_MS, waited.signal)]);
     waited.abort();
+  }
+
+  async #end(): Promise<void> {
+    await Promise.all([this.#keeping, this.#adoption.idle(), this.#queue.idle()]);
+    await this.#queue.retry();
+    await this.#disk.run(async () => {
+      await this.#store.saveCursors(this.#positions());
+      await this.#store.close();
+    });
   }
 
   async #recover(): Promise<void> {
@@ -259,6 +262,7 @@ export class DurableSpool implements Spool {
       if (signal.aborted) return;
       if (this.#queue.isStalled) continue;
       await this.#disk.run(() => this.#store.keep());
+      await this.#queue.retry();
       this.#adoption.start(signal);
     }
   }

@@ -130,6 +130,29 @@ test("a disk that hangs keeps neither collection nor a healthy target waiting", 
   assert.deepEqual([await numbersOf(cursor), spool.stats.disk.unsavedLines], [[3, 4], 0]);
 });
 
+test("what the disk did not take is tried again though nothing more comes, and at the latest at the end", async (t) => {
+  const directory = await temporaryDirectory(t);
+  const disk = new FaultyDisk();
+  const clock = new FakeClock();
+  {
+    await using bench = await SpoolBench.open(directory, { openFile: disk.open, clock });
+    bench.spool.cursor("a");
+    for (let number = 0; number < 2; number++) {
+      disk.errors.open = "EIO";
+      disk.errors.datasync = "EIO";
+      await appendNumber(bench.spool, number);
+      disk.errors.open = undefined;
+      disk.errors.datasync = undefined;
+      if (number === 1) break;
+      await clock.advance(5_000);
+      await until("it is on disk", () => bench.spool.stats.disk.unsavedLines === 0);
+    }
+    assert.equal(bench.spool.stats.disk.unsavedLines, 1);
+  }
+  await using again = await SpoolBench.open(directory, { clock });
+  assert.deepEqual(await takeAll(again.spool.cursor("a")), [0, 1]);
+});
+
 test("an agent whose disk hangs can end all the same", async (t) => {
   const directory = await temporaryDirectory(t);
   const disk = new FaultyDisk();
