@@ -2,6 +2,7 @@ import type { DomainIdentity, DomainSample } from "./collection/domain-sample.ts
 import type { EffectiveConfig, EffectiveTarget } from "./config/resolve.ts";
 import { matchesVm } from "./config/selectors.ts";
 import { laneNames, Lanes } from "./delivery/lanes.ts";
+import { RejectedLines } from "./delivery/rejected-lines.ts";
 import { Sender, type SenderOptions } from "./delivery/sender.ts";
 import { newLineCounters } from "./measurement/counters.ts";
 import { Encoder, type MissingListener } from "./measurement/encoder.ts";
@@ -20,12 +21,15 @@ export interface OutputOptions extends SenderOptions {
   readonly onMissing: MissingListener;
   /** In memory without it. */
   readonly spool?: Spool | undefined;
+  /** Where lines are kept that targets refuse for good; nowhere without it. */
+  readonly rejectedDir?: string | undefined;
 }
 
 /** Everything behind collection: encoders, spool and senders, as the configuration wants them. */
 export class Outputs {
   readonly counters = newLineCounters();
   readonly #options: OutputOptions;
+  readonly #rejected: RejectedLines | undefined;
   readonly #spool: Spool;
   readonly #senders = new Map<string, Sender>();
   /** Of targets that are configured under another name now: they deliver what waits, and get nothing new. */
@@ -37,7 +41,9 @@ export class Outputs {
   #audienceOf = new WeakMap<DomainIdentity, readonly Stream[]>();
 
   constructor(options: OutputOptions) {
-    this.#options = options;
+    const { rejectedDir, clock } = options;
+    this.#rejected = rejectedDir === undefined ? undefined : new RejectedLines({ directory: rejectedDir, clock });
+    this.#options = { ...options, rejectedLines: this.#rejected };
     this.#spool = options.spool ?? new MemorySpool({ maxBytes: 0, maxAgeMs: 0 }, options.clock);
   }
 
@@ -48,6 +54,11 @@ export class Outputs {
 
   get undeliveredLines(): number {
     return this.#allSenders.reduce((sum, { backlog }) => sum + backlog.lines, 0);
+  }
+
+  /** Undefined when no lines are kept that targets refuse. */
+  get rejectedStats(): RejectedLines["stats"] | undefined {
+    return this.#rejected?.stats;
   }
 
   get spoolStats(): SpoolStats {
@@ -97,7 +108,7 @@ export class Outputs {
 
   async stop(): Promise<void> {
     await Promise.all(this.#allSenders.map((sender) => sender.stop()));
-    await this.#spool.close();
+    await Promise.all([this.#spool.close(), this.#rejected?.close()]);
   }
 
   get #allSenders(): readonly Sender[] {

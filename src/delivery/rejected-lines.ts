@@ -10,6 +10,7 @@ const OLDER = "rejected.1.jsonl";
 const MAX_FILE_BYTES = 8 << 20;
 /** What waits for a disk that is slow. */
 const MAX_WAITING_BYTES = 4 << 20;
+const CLOSE_PATIENCE_MS = 1_000;
 
 /** Takes lines that a target refuses for good. */
 export interface RejectedSink {
@@ -60,9 +61,12 @@ export class RejectedLines implements RejectedSink {
     });
   }
 
-  /** Resolves when everything that was given is in the files, or lost. */
-  async idle(): Promise<void> {
-    await this.#writing.run(() => Promise.resolve());
+  /** Resolves when everything that was given is in the files, or lost; a disk that hangs is not waited for. */
+  async close(): Promise<void> {
+    const waited = new AbortController();
+    const idle = this.#writing.run(() => Promise.resolve());
+    await Promise.race([idle, this.#options.clock.sleep(CLOSE_PATIENCE_MS, waited.signal)]);
+    waited.abort();
   }
 
   /** Resolves to whether they are in the file. */

@@ -37,7 +37,7 @@ for (const [name, protocol] of Object.entries(PROTOCOLS)) {
     const lines = Array.from({ length: 200 }, (_, index) => goodLine(index));
     await bench.append(batchFrom([...lines.slice(0, 70), ...BAD_LINES, ...lines.slice(70)]));
     assert.equal(await sender.drain(never), true);
-    await rejectedLines.idle();
+    await rejectedLines.close();
     const text = await readFile(path.join(directory, "rejected.jsonl"), "utf8");
     const kept = text
       .trimEnd()
@@ -62,7 +62,7 @@ test("a server that sends the token back does not get it into the file", async (
   influx.faults.push({ kind: "status", status: 422, body: `{"message":"partial write: ${TOKEN} dropped=1"}` });
   await bench.append(batchOf(3));
   await until("it is decided", () => sender.state.rejectedLines === 1);
-  await rejectedLines.idle();
+  await rejectedLines.close();
   const text = await readFile(path.join(directory, "rejected.jsonl"), "utf8");
   assert.match(text, /"reason":"HTTP 422 partial write: \[redacted\] dropped=1","lines":1/);
   assert.equal(text.includes(TOKEN), false);

@@ -31,7 +31,7 @@ test("every line has a record with its time, target and reason, which only the a
   const { directory, rejected } = await setUp(t);
   rejected.write("one", [refusal("bad field", "m,a=b x=", 'm s="ü\\""'), { reason: "too old", lines: 7 }]);
   rejected.write("two", [refusal("too large", "m x=1")]);
-  await rejected.idle();
+  await rejected.close();
   const file = path.join(directory, "rejected.jsonl");
   assert.deepEqual(await records(file), [
     { time: TIME, target: "one", reason: "bad field", line: "m,a=b x=" },
@@ -47,7 +47,7 @@ test("every line has a record with its time, target and reason, which only the a
 test("two files are kept, of bounded size, with the newest lines", async (t) => {
   const { directory, rejected } = await setUp(t, 1_000);
   for (let number = 0; number < 100; number++) rejected.write("one", [refusal("bad", `m x=${number}`)]);
-  await rejected.idle();
+  await rejected.close();
   const names = (await readdir(directory)).sort();
   assert.deepEqual(names, ["rejected.1.jsonl", "rejected.jsonl"]);
   const kept: unknown[] = [];
@@ -68,7 +68,7 @@ test("what is larger than a file is not kept", async (t) => {
   const { directory, rejected } = await setUp(t, 1_000);
   rejected.write("one", [refusal("bad", "x".repeat(2_000))]);
   rejected.write("one", [refusal("bad", "m x=1")]);
-  await rejected.idle();
+  await rejected.close();
   assert.equal((await records(path.join(directory, "rejected.jsonl"))).length, 1);
   assert.deepEqual(rejected.stats, { keptLines: 1, lostLines: 1 });
 });
@@ -77,15 +77,15 @@ test("a full disk costs the record and nothing else, and the next one is kept wh
   const { directory, rejected } = await setUp(t);
   const file = path.join(directory, "rejected.jsonl");
   rejected.write("one", [refusal("bad", "m x=1")]);
-  await rejected.idle();
+  await rejected.close();
   await rm(file);
   await symlink("/dev/full", file);
   rejected.write("one", [refusal("bad", "m x=2", "m x=3")]);
-  await rejected.idle();
+  await rejected.close();
   assert.deepEqual(rejected.stats, { keptLines: 1, lostLines: 2 });
   await rm(file);
   rejected.write("one", [refusal("bad", "m x=4")]);
-  await rejected.idle();
+  await rejected.close();
   assert.equal((await records(file)).length, 1);
   assert.deepEqual(rejected.stats, { keptLines: 2, lostLines: 2 });
 });
@@ -94,7 +94,7 @@ test("a directory that cannot be made costs the records and nothing else", async
   const { directory, rejected } = await setUp(t);
   await writeFile(directory, "");
   rejected.write("one", [refusal("bad", "m x=1")]);
-  await rejected.idle();
+  await rejected.close();
   assert.deepEqual(rejected.stats, { keptLines: 0, lostLines: 1 });
 });
 
@@ -104,9 +104,9 @@ test("what a slow disk does not take in time does not fill the memory", async (t
   for (let count = 0; count < 50; count++) rejected.write("one", [large]);
   const { lostLines } = rejected.stats;
   assert.ok(lostLines >= 46, `${lostLines} lost`);
-  await rejected.idle();
+  await rejected.close();
   assert.deepEqual(rejected.stats, { keptLines: 50 - lostLines, lostLines });
   rejected.write("one", [large]);
-  await rejected.idle();
+  await rejected.close();
   assert.equal(rejected.stats.lostLines, lostLines);
 });

@@ -1,0 +1,87 @@
+import type { EffectiveConfig } from "../../src/config/resolve.ts";
+import type { Family } from "../../src/config/schema.ts";
+import { Outputs } from "../../src/outputs.ts";
+import { ObserverLog, targetSettings } from "./delivery.ts";
+import { FakeClock } from "./fake-clock.ts";
+import { MemoryTarget, taken } from "./memory-target.ts";
+import { sample } from "./samples.ts";
+
+export const FAMILIES: readonly Family[] = ["Metrics", "Features", "Devices", "Totals"];
+
+/** A configuration in which each target has the families given for it. */
+export function configOf(families: Readonly<Record<string, readonly Family[]>>): EffectiveConfig {
+  const vms = { namespaces: {}, vmSelector: {} };
+  return {
+    state: "Active",
+    intervalMs: 5_000,
+    timeoutMs: 4_000,
+    families: FAMILIES,
+    onMissing: "Zero",
+    maxConcurrentEndpoints: 16,
+    deviceCacheTtlMs: 300_000,
+    vms,
+    staticTags: {},
+    vmLabels: [],
+    vmAnnotations: [],
+    measurementPrefix: "",
+    buffer: { maxBytes: 1 << 30, maxAgeMs: 86_400_000 },
+    targets: Object.entries(families).map(([name, wanted]) => ({
+      ...targetSettings(),
+      name,
+      credentials: { kind: "none" },
+      tls: { mode: "Plaintext" },
+      families: wanted,
+      vms,
+    })),
+  };
+}
+
+/** Outputs to two targets in memory, at a time of its own. */
+export class OutputsBench implements AsyncDisposable {
+  readonly clock = new FakeClock();
+  readonly log = new ObserverLog();
+  readonly missing: string[] = [];
+  readonly targets: Readonly<Record<"a" | "b", MemoryTarget>> = { a: new MemoryTarget(), b: new MemoryTarget() };
+  readonly outputs = new Outputs({
+    node: "node-1",
+    clock: this.clock,
+    observer: this.log,
+    onMissing: (field, { name }) => this.missing.push(`${name} ${field}`),
+    transport: (settings) => this.targets[settings.name === "a" ? "a" : "b"].transport(settings),
+  });
+
+  async apply(
+    families: Readonly<Record<string, readonly Family[]>>,
+    change: Partial<EffectiveConfig> = {},
+  ): Promise<void> {
+    await this.outputs.apply({ ...configOf(families), ...change });
+  }
+
+  /** One sample of a domain with this name, spooled; returns how many lines it took. */
+  async sample(name: string): Promise<number> {
+    this.outputs.add(named(name));
+    const lines = await this.outputs.flush();
+    await this.clock.advance(0);
+    return lines;
+  }
+
+  down(...names: readonly ("a" | "b")[]): void {
+    for (const name of ["a", "b"] as const)
+      this.targets[name].answer = names.includes(name) ? () => ({ status: 503, body: "" }) : taken;
+  }
+
+  /** What a target has stored: measurement and domain of each line, without repetitions. */
+  stored(name: "a" | "b"): string[] {
+    const words = this.targets[name].stored.map((line) => /^([^,]+),VMID=\d+,name=([^,]+)/.exec(line));
+    return [...new Set(words.map((match) => `${match?.[2] ?? ""} ${match?.[1] ?? ""}`))];
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.outputs.stop();
+  }
+}
+
+/** A sample of a domain with this name. */
+export function named(name: string, overrides: Parameters<typeof sample>[0] = {}): ReturnType<typeof sample> {
+  return sample({ identity: { id: 1, uuid: name, name }, ...overrides });
+}
