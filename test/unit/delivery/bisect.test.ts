@@ -195,3 +195,48 @@ test("frames that are all damaged leave nothing to send", async () => {
   assert.equal(await run(bisection, server.send), undefined);
   assert.deepEqual([server.requests, countLines(bisection.refusals)], [[], 3]);
 });
+
+test("a part that is to blame for a fault is split as long as it can be, and a single line is refused", async () => {
+  const lines = numbered(200);
+  // More than may be found by a search for bad lines, each at fault by itself.
+  const poison = new Set(lines.filter((_, index) => index % 4 === 0));
+  const fault = { kind: "retry", reason: "TargetUnreachable", detail: "HTTP 500", suspect: true } as const;
+  const server = new Server((part) => (part.some((line) => poison.has(line)) ? fault : undefined));
+  const bisection = await search(lines);
+  while (!bisection.done) {
+    const outcome = await bisection.step(server.send);
+    if (outcome?.kind === "retry") bisection.blame(outcome);
+  }
+  assert.deepEqual([...server.stored].sort(), lines.filter((line) => !poison.has(line)).sort());
+  assert.equal(countLines(bisection.refusals), poison.size);
+  assert.equal(bisection.futile, false);
+});
+
+test("it is futile when nothing at all was taken, which damage of the own does not count for", async () => {
+  const bisection = await search(numbered(4));
+  await run(bisection, () => Promise.resolve(REFUSED));
+  assert.equal(bisection.futile, true);
+  const damaged = { ...(await frameOf(batchFrom(numbered(3)))), payload: Buffer.from("damaged") };
+  assert.equal((await Bisection.of([damaged], UNLIMITED)).futile, false);
+});
+
+test("begun anew nothing is decided, but for what is damaged", async () => {
+  const damaged = { ...(await frameOf(batchFrom(numbered(3)))), payload: Buffer.from("damaged") };
+  const bisection = await Bisection.of([damaged, await frameOf(batchFrom(numbered(4)))], UNLIMITED);
+  await run(bisection, () => Promise.resolve(REFUSED));
+  assert.equal(countLines(bisection.refusals), 7);
+  bisection.restart();
+  assert.deepEqual([bisection.done, bisection.futile, countLines(bisection.refusals)], [false, false, 3]);
+  const server = new Server();
+  await run(bisection, server.send);
+  assert.deepEqual(server.stored, numbered(4));
+});
+
+test("any one of its lines can be had", async () => {
+  const bisection = await search(numbered(4));
+  const lines = [0, 0.24, 0.25, 0.99, 1].map((share) => Buffer.from(bisection.line(share)).toString());
+  assert.deepEqual(
+    lines,
+    [0, 0, 1, 3, 3].map((number) => `${goodLine(number)}\n`),
+  );
+});

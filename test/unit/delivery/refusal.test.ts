@@ -1,0 +1,29 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { countLines, exampleOf, refusalsOf } from "../../../src/delivery/refusal.ts";
+
+const NAMED = [
+  { line: "m x=", reason: "no value" },
+  { line: "", reason: "no name" },
+];
+
+test("lines that a server names are refused for its reasons, the others for what it says of all", () => {
+  const refusals = refusalsOf(5, { detail: "HTTP 400 partial write", named: NAMED });
+  assert.deepEqual(refusals, [
+    { lines: 1, reason: "no value", bytes: Buffer.from("m x=\n") },
+    { lines: 1, reason: "no name" },
+    { lines: 3, reason: "HTTP 400 partial write" },
+  ]);
+  assert.equal(countLines(refusals), 5);
+});
+
+test("a server that names more lines than it got is not believed", () => {
+  assert.equal(countLines(refusalsOf(1, { detail: "HTTP 400", named: NAMED })), 1);
+});
+
+test("the example is the first reason, with the first line if that is known", () => {
+  assert.equal(exampleOf([]), "");
+  assert.equal(exampleOf([{ lines: 3, reason: "too old" }]), "too old");
+  const bytes = Buffer.from(`${"x".repeat(300)} f=1\nm f=2\n`);
+  assert.equal(exampleOf([{ lines: 2, reason: "bad", bytes }]), `bad: ${"x".repeat(200)}...`);
+});
