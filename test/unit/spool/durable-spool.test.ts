@@ -136,6 +136,22 @@ test("a smaller cap takes effect at once", async (t) => {
   assert.equal(cursor.losses.cap, 30 - left.length);
 });
 
+test("what a cap takes while it is being read is not handed out, so that no line is both lost and delivered", async (t) => {
+  const options = { memoryBytes: 0, maxSegmentBytes: 1 };
+  await using bench = await SpoolBench.open(await temporaryDirectory(t), options);
+  const { spool } = bench;
+  const cursor = spool.cursor("a");
+  for (let number = 0; number < 10; number++) await appendNumber(spool, number);
+  const reading = cursor.read(ALL);
+  spool.caps = { ...HUGE, maxBytes: spool.stats.bytes / 2 };
+  const frames = await reading;
+  assert.equal(cursor.losses.cap, 5);
+  assert.deepEqual(
+    frames.map(({ sequence }) => sequence),
+    [5n, 6n, 7n, 8n, 9n],
+  );
+});
+
 test("lines grow too old by the clock that never steps, also in a backlog from before the start", async (t) => {
   const directory = await temporaryDirectory(t);
   const clock = new FakeClock();
