@@ -1,3 +1,4 @@
+import path from "node:path";
 import { AgentLog } from "./agent-log.ts";
 import { systemClock } from "./lib/clock.ts";
 import type { Histogram } from "./lib/histogram.ts";
@@ -53,7 +54,16 @@ export async function runAgent({ configFile, secretsDir, spoolDir, ...options }:
           owner: process.env["KUBEVIRT_TELEMETRY_POD_UID"],
           minFreeShare: configFile === undefined ? FREE_SHARE.cluster : FREE_SHARE.host,
         });
-  const outputs = new Outputs({ node, clock, observer: agentLog, onMissing, proxies: process.env, spool });
+  const rejectedDir = spoolDir === undefined ? undefined : path.join(spoolDir, "rejected");
+  const outputs = new Outputs({
+    node,
+    clock,
+    observer: agentLog,
+    onMissing,
+    proxies: process.env,
+    spool,
+    rejectedDir,
+  });
   const role: NodeRole = {
     ...options,
     clock,

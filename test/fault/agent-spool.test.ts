@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { test, type TestContext } from "node:test";
 import { exportCommand } from "../../src/commands/spool.ts";
@@ -60,6 +60,43 @@ test("lines that wait for a target outlive an agent that is killed, and one that
     [],
   );
   assert.deepEqual(await waiting(spool), []);
+});
+
+test("an agent that is told to end while its target hangs ends in order, with every line in the spool", async (t) => {
+  await using influx = await FakeInflux.start({ version: "v1" });
+  influx.fault = { kind: "hang" };
+  const { args, spool } = await argumentsFor(t, influx.url);
+  const agent = await running(t, args, /"msg":"started"/);
+  let log = "";
+  agent.stdout?.on("data", (chunk: Buffer) => (log += chunk.toString()));
+  await until("it has tried to deliver", () => influx.requests.length > 0);
+  const [first = []] = influx.requests.map(({ lines }) => lines);
+  let before: string[] = [];
+  for (let look = 0; look < 1_000 && before.length < 3 * first.length; look++) before = await waiting(spool);
+  assert.ok(before.length >= 3 * first.length, "later cycles wait too");
+  const ended = once(agent, "exit");
+  agent.kill("SIGTERM");
+  assert.deepEqual(await ended, [0, null]);
+  const after = new Set(await waiting(spool));
+  assert.deepEqual(
+    [...first, ...before].filter((line) => !after.has(line)),
+    [],
+  );
+  assert.match(log, new RegExp(`"undeliveredLines":${after.size},"rejectedLines":0,"msg":"stopped"`));
+});
+
+test("lines that a target refuses for good are kept beside the spool", async (t) => {
+  await using influx = await FakeInflux.start({ version: "v1" });
+  const { args, spool } = await argumentsFor(t, influx.url);
+  influx.faults.push({
+    kind: "status",
+    status: 400,
+    body: `{"error":"partial write: unable to parse 'vm a=': missing field value dropped=0"}`,
+  });
+  const { exitCode } = await run([...args, "--once"]);
+  assert.equal(exitCode, 1);
+  const records = await readFile(path.join(spool, "rejected", "rejected.jsonl"), "utf8");
+  assert.match(records, /^\{"time":"[^"]+","target":"main","reason":"missing field value","line":"vm a="\}\n$/);
 });
 
 test("a spool directory that cannot be used is an error in the log, and the lines are delivered", async (t) => {
