@@ -10,7 +10,7 @@ import type { Listed } from "./object-store.ts";
  *   of etcd, each through all objects of the cluster, for the few that the selector lets through. The API server ignores
  *   `limit` then, which costs nothing for the same reason: what the selector lets through is little.
  * - a version: from the cache as well, but not older than what has been seen; another API server may lag behind the one
- *   that was asked before. There is no limit in the request: up to Kubernetes 1.34 one sends it to etcd.
+ *   that was asked before. There is no limit in the request: one would send it to etcd on older servers.
  * - `newest`: consistent and in pages. For lists without a selector, which are long, and when the cache does not serve.
  */
 export type Freshness = "any" | "newest" | { readonly notOlderThan: string };
