@@ -60,9 +60,10 @@ export class Adoption {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    const { root, store, record } = this.#options;
+    const { root, store, queue, record } = this.#options;
     for (const directory of (await homesIn(root)).homes) {
-      if (directory === store.directory || signal.aborted) continue;
+      // While the disk takes nothing, what is adopted would only push new lines out of the memory.
+      if (directory === store.directory || signal.aborted || queue.unsaved.length > 0) continue;
       try {
         await this.#adopt(directory, signal);
       } catch (error) {

@@ -3,6 +3,8 @@ import { readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises"
 import path from "node:path";
 
 const LOCK = "lock";
+/** Nobody takes so long to replace a stale lock. */
+const CLAIM_MS = 60_000;
 
 /** A process, so that another can tell whether it still runs. What cannot be known is empty. */
 export interface Holder {
@@ -72,20 +74,10 @@ export class SpoolLock {
   static async take(directory: string, me: Holder, silent?: number): Promise<SpoolLock | undefined> {
     const file = path.join(directory, LOCK);
     const seen = await seeLock(directory);
-    if (seen !== undefined) {
-      const alive = seen.holder === undefined ? "unknown" : isAlive(seen.holder, me);
-      if (alive === true || (alive === "unknown" && seen.beatMs !== silent)) return undefined;
-      if (!(await removeStale(file, seen))) return undefined;
-    }
-    try {
-      await writeFile(file, "", { flag: "wx", mode: 0o600 });
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "EEXIST") return undefined;
-      throw error;
-    }
-    // On a full disk the name alone is the lock; its beat still says that it is held.
-    await writeFile(file, JSON.stringify(me)).catch(() => undefined);
-    return new SpoolLock(file);
+    if (seen === undefined) return (await create(file, me)) ? new SpoolLock(file) : undefined;
+    const alive = seen.holder === undefined ? "unknown" : isAlive(seen.holder, me);
+    if (alive === true || (alive === "unknown" && seen.beatMs !== silent)) return undefined;
+    return (await replace(directory, seen, me)) ? new SpoolLock(file) : undefined;
   }
 
   /** Says that the holder lives. */
@@ -99,21 +91,38 @@ export class SpoolLock {
   }
 }
 
-/** Of several processes that find a lock stale only one gets this far, and none takes away the lock of that one. */
-async function removeStale(file: string, { inode, beatMs }: SeenLock): Promise<boolean> {
-  const aside = `${file}.${process.pid}`;
+/** Whether the file is this process's; false when it is there already. */
+async function create(file: string, me: Holder): Promise<boolean> {
   try {
-    await rename(file, aside);
-  } catch {
-    return false;
+    await writeFile(file, "", { flag: "wx", mode: 0o600 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    throw error;
   }
-  const moved = await stat(aside);
-  if (moved.ino !== inode || moved.mtimeMs !== beatMs) {
-    await rename(aside, file);
-    return false;
-  }
-  await rm(aside, { force: true });
+  // On a full disk the name alone is the lock; its beat still says that it is held.
+  await writeFile(file, JSON.stringify(me)).catch(() => undefined);
   return true;
+}
+
+/**
+ * Puts a lock in the place of a stale one. Of all that find the same one stale only who makes the file with its name may,
+ * and only as long as it is there: who comes late finds another lock.
+ */
+async function replace(directory: string, { inode, beatMs }: SeenLock, me: Holder): Promise<boolean> {
+  const claim = path.join(directory, `${LOCK}.${inode}-${beatMs}`);
+  if (!(await create(claim, me))) {
+    const { mtimeMs } = await stat(claim).catch(() => ({ mtimeMs: Infinity }));
+    // Who made it has died since; the next who tries may.
+    if (Date.now() - mtimeMs > CLAIM_MS) await rm(claim, { force: true });
+    return false;
+  }
+  const now = await seeLock(directory);
+  if (now?.inode === inode && now.beatMs === beatMs) {
+    await rename(claim, path.join(directory, LOCK));
+    return true;
+  }
+  await rm(claim, { force: true });
+  return false;
 }
 
 function parseHolder(text: string): Holder | undefined {

@@ -9,6 +9,7 @@ import { encodePreamble } from "../../src/spool/frame-format.ts";
 import { thisProcess, type Holder } from "../../src/spool/lock.ts";
 import { until } from "../support/delivery.ts";
 import { FakeClock } from "../support/fake-clock.ts";
+import { FaultyDisk } from "../support/faulty-disk.ts";
 import { appendNumber, contentOf, MAIN, numbersOf, SpoolBench, takeAll } from "../support/spool-bench.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 
@@ -125,6 +126,23 @@ test("what is adopted keeps to the caps, and what does not fit is counted", asyn
   await passesUntil(clock, "it has been looked at", () => bench.notes.events.length > 0);
   assert.deepEqual([a.losses.cap, b.losses.cap], [3, 2]);
   await until("its directory is gone", () => readdirSync(directory).join() === MAIN);
+});
+
+test("what cannot be made durable stays where it was, and is taken over when the disk works again", async (t) => {
+  const directory = await temporaryDirectory(t);
+  await leftBy(directory, await deadProcess(), [1, 2, 3]);
+  await rename(path.join(directory, MAIN), path.join(directory, "v1-0badcafe"));
+  const disk = new FaultyDisk();
+  disk.errors.open = "EIO";
+  const clock = new FakeClock();
+  await using bench = await SpoolBench.open(directory, { clock, openFile: disk.open });
+  const cursor = bench.spool.cursor("a");
+  await passesUntil(clock, "it has been tried", () => cursor.backlog.frames > 0);
+  await passes(clock, 5_000);
+  assert.ok((await readdir(path.join(directory, "v1-0badcafe"))).some((name) => name.endsWith(".seg")));
+  disk.errors.open = undefined;
+  await passesUntil(clock, "it has been taken over", () => bench.notes.events.at(-1) === "adopted 3");
+  assert.deepEqual(new Set(await takeAll(cursor)), new Set([1, 2, 3]));
 });
 
 test("after a downgrade what the newer version left stays as it is, and is reported; what can be read is delivered", async (t) => {

@@ -36,10 +36,15 @@ test("a lock is one process's, until it is released", async (t) => {
 });
 
 test("of many that find a stale lock at the same time exactly one gets it", async (t) => {
-  for (let round = 0; round < 20; round++) {
+  for (let round = 0; round < 30; round++) {
     const directory = await temporaryDirectory(t);
     await writeFile(path.join(directory, "lock"), JSON.stringify({ ...me, boot: "another" }));
-    const taken = await Promise.all(Array.from({ length: 8 }, () => SpoolLock.take(directory, me)));
+    const taken = await Promise.all(
+      Array.from({ length: 8 }, async (_, turns) => {
+        for (let turn = 0; turn < turns * (round % 5); turn++) await new Promise((resolve) => setImmediate(resolve));
+        return SpoolLock.take(directory, me);
+      }),
+    );
     assert.equal(taken.filter((lock) => lock !== undefined).length, 1);
     assert.deepEqual(await readdir(directory), ["lock"]);
   }
