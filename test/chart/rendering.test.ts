@@ -67,7 +67,7 @@ test("with everything on there is an object for each switch, under the name that
     "NetworkPolicy telemetry-agent",
     "NetworkPolicy telemetry-controller",
     "Pod telemetry-test",
-    "PodMonitor telemetry-agent",
+    "PodMonitor telemetry",
     "SecurityContextConstraints telemetry-agent",
     "ValidatingAdmissionPolicy telemetry-own-node",
     "ValidatingAdmissionPolicyBinding telemetry-own-node",
@@ -131,6 +131,22 @@ test("an agent sees the pods of its node read-only, under a short path, and lets
       { name: "pods", hostPath: { path: podsDir, type: "Directory" } },
       name,
     );
+  }
+});
+
+test("agents and controllers listen where they are asked for their health", () => {
+  for (const kind of ["DaemonSet", "Deployment"]) {
+    const [container] = podSpecOf(only(objects("default"), kind)).containers;
+    assert.deepEqual(container?.env?.find(({ name }) => name === "KUBEVIRT_TELEMETRY_LISTEN")?.value, ":9090", kind);
+    assert.deepEqual(container["ports"], [{ name: "metrics", containerPort: 9090 }], kind);
+    for (const [probe, path] of [
+      ["livenessProbe", "/healthz"],
+      ["readinessProbe", "/readyz"],
+    ] as const)
+      assert.deepEqual((container[probe] as { httpGet: unknown }).httpGet, { path, port: "metrics" }, kind);
+    const [unasked] = podSpecOf(only(objects("everything"), kind)).containers;
+    assert.deepEqual(unasked?.["ports"], [{ name: "metrics", containerPort: 19090 }], kind);
+    assert.equal(unasked["livenessProbe"], undefined, kind);
   }
 });
 

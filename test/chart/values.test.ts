@@ -14,7 +14,7 @@ const WRONG: readonly (readonly [what: string, set: string, reason: RegExp])[] =
   ["a text for a switch", "crds.keep=no", /'\/crds\/keep'.*got string, want boolean/],
   ["a user that is none of the two", "agent.launchers=qemu", /'\/agent\/launchers'.*must be one of 'nonroot', 'root'/],
   ["a path that is none", "agent.podsDir=pods", /'\/agent\/podsDir'.*does not match pattern/],
-  ["a port that is none", "agent.port=99999", /'\/agent\/port'.*maximum/],
+  ["a port that is none", "port=99999", /'\/port'.*maximum/],
   ["a digest that is none", "image.digest=sha256:ab", /'\/image\/digest'.*does not match pattern/],
   ["an empty name, which would be the right to read all", "secretNames={}", /secretNames/],
   [

@@ -55,6 +55,27 @@ imagePullSecrets:
 {{- end }}
 {{- end -}}
 
+{{- /* Metrics and health, of agents and controller. */ -}}
+{{- define "kubevirt-telemetry.endpoint" -}}
+ports:
+  - name: metrics
+    containerPort: {{ .Values.port }}
+{{- if .Values.probes.enabled }}
+livenessProbe:
+  httpGet:
+    path: /healthz
+    port: metrics
+  periodSeconds: 15
+  timeoutSeconds: 5
+readinessProbe:
+  httpGet:
+    path: /readyz
+    port: metrics
+  periodSeconds: 10
+  timeoutSeconds: 5
+{{- end }}
+{{- end -}}
+
 {{- /* Where the pods run: of .Values.agent or .Values.controller. */ -}}
 {{- define "kubevirt-telemetry.scheduling" -}}
 {{- with .priorityClassName }}

@@ -55,7 +55,13 @@ const POD_MONITOR = fields(
   {
     spec: fields(
       {
-        selector: fields({ matchLabels: { type: "object", additionalProperties: text } }),
+        selector: fields({
+          matchLabels: { type: "object", additionalProperties: text },
+          matchExpressions: {
+            type: "array",
+            items: fields({ key: text, operator: text, values: texts }, ["key", "operator"]),
+          },
+        }),
         podMetricsEndpoints: {
           type: "array",
           items: fields({

@@ -17,11 +17,13 @@ export interface RunOptions {
   readonly capabilities?: readonly string[];
   /** Where in the container -> directory here; with `:ro` behind it read-only. */
   readonly mounts?: Readonly<Record<string, string>>;
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** A container without a runtime: its root is the image's, read-only, and so is what is mounted with `:ro`. */
 const CONTAINER = `set -e
 mount --bind "$ROOTFS" "$ROOTFS"
+mount --bind /proc "$ROOTFS/proc"
 for mount in $MOUNTS; do
   mount --bind "\${mount#*=}" "$ROOTFS\${mount%%=*}"
 done
@@ -75,22 +77,32 @@ export class Image implements AsyncDisposable {
   }
 
   /** Runs the image to its end; resolves to what it prints. */
-  async run({ user, capabilities = [], mounts = {} }: RunOptions, ...args: string[]): Promise<string> {
+  async run(options: RunOptions, ...args: string[]): Promise<string> {
+    const [program, ...rest] = await this.command(options, ...args);
+    return run(program, ...rest);
+  }
+
+  /** What to call here to run the image. */
+  async command(
+    { user, capabilities = [], mounts = {}, env = {} }: RunOptions,
+    ...args: string[]
+  ): Promise<[string, ...string[]]> {
     const { rootfs } = this;
     // As a runtime makes them.
-    for (const at of Object.keys(mounts)) await mkdir(path.join(rootfs, at), { recursive: true });
+    for (const at of ["/proc", ...Object.keys(mounts)]) await mkdir(path.join(rootfs, at), { recursive: true });
     const places = Object.entries(mounts).map(([at, from]) => ({ at, from: from.replace(/:ro$/, ""), full: from }));
-    const env = {
+    const variables = {
       ROOTFS: rootfs,
       MOUNTS: places.map(({ at, from }) => `${at}=${from}`).join(" "),
       READONLY: places.flatMap(({ at, full }) => (full.endsWith(":ro") ? [at] : [])).join(" "),
       BOUNDING: ["-all", ...[...TO_GET_IN, ...capabilities].map((capability) => `+${capability}`)].join(","),
       USERSPEC: user,
       PATH: process.env["PATH"] ?? "",
+      ...env,
     };
-    const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
-    const command = ["unshare", "--mount", "sh", "-c", CONTAINER, "sh", ...this.config.Entrypoint, ...args];
-    return run("env", "--ignore-environment", ...variables, ...command);
+    const given = Object.entries(variables).map(([name, value]) => `${name}=${value}`);
+    const container = ["unshare", "--mount", "sh", "-c", CONTAINER, "sh", ...this.config.Entrypoint, ...args];
+    return ["env", "--ignore-environment", ...given, ...container];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
