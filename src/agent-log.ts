@@ -12,7 +12,8 @@ const SUMMARY_PERIOD_MS = 60_000;
 
 interface EndpointState {
   outcome: EndpointCycle["outcome"] | undefined;
-  stuck: ReadonlySet<string>;
+  /** Domains whose QEMU did not answer in the last cycle -> whether that was said. */
+  stuck: ReadonlyMap<string, boolean>;
   domains: ReadonlyMap<string, string>;
 }
 
@@ -65,7 +66,7 @@ export class AgentLog implements SenderObserver {
 
   endpointCycle(cycle: EndpointCycle): void {
     const { endpoint, outcome, errors } = cycle;
-    const state = this.#endpoints.get(endpoint) ?? { outcome: undefined, stuck: new Set(), domains: new Map() };
+    const state = this.#endpoints.get(endpoint) ?? { outcome: undefined, stuck: new Map(), domains: new Map() };
     this.#endpoints.set(endpoint, state);
     if (outcome === "skipped") return;
     const { outcome: before } = state;
@@ -173,13 +174,15 @@ export class AgentLog implements SenderObserver {
   }
 
   #domains(state: EndpointState, { endpoint, samples, stuck }: EndpointCycle): void {
-    const now = new Set(stuck);
-    for (const domain of now) {
-      if (!state.stuck.has(domain))
+    // One cycle without an answer is ordinary: a QEMU that starts, migrates or gets a device is busy with that.
+    const now = new Map(stuck.map((domain) => [domain, state.stuck.has(domain)]));
+    for (const [domain, lasts] of now) {
+      if (lasts && state.stuck.get(domain) === false)
         this.#log.warn({ endpoint, domain }, "QEMU does not answer libvirt: no disk values and totals for this domain");
     }
-    for (const domain of state.stuck)
-      if (!now.has(domain)) this.#log.info({ endpoint, domain }, "QEMU answers libvirt again, or the domain is gone");
+    for (const [domain, said] of state.stuck)
+      if (said && !now.has(domain))
+        this.#log.info({ endpoint, domain }, "QEMU answers libvirt again, or the domain is gone");
     state.stuck = now;
     const domains = new Map(samples.map(({ identity }) => [`${identity.uuid}/${identity.id}`, identity.name]));
     for (const [run, domain] of domains)
