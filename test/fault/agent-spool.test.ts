@@ -4,6 +4,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { test, type TestContext } from "node:test";
 import { exportCommand } from "../../src/commands/spool.ts";
+import { systemClock } from "../../src/lib/clock.ts";
 import { SimulatedHost } from "../../src/simulator/simulated-host.ts";
 import { SimulatorServer } from "../../src/simulator/server.ts";
 import { run, running } from "../support/command-line.ts";
@@ -72,7 +73,10 @@ test("an agent that is told to end while its target hangs ends in order, with ev
   await until("it has tried to deliver", () => influx.requests.length > 0);
   const [first = []] = influx.requests.map(({ lines }) => lines);
   let before: string[] = [];
-  for (let look = 0; look < 1_000 && before.length < 3 * first.length; look++) before = await waiting(spool);
+  for (let look = 0; look < 1_000 && before.length < 3 * first.length; look++) {
+    before = await waiting(spool);
+    await systemClock.sleep(10);
+  }
   assert.ok(before.length >= 3 * first.length, "later cycles wait too");
   const ended = once(agent, "exit");
   agent.kill("SIGTERM");
