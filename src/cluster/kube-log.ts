@@ -1,29 +1,42 @@
+import type { KubeError } from "../kubernetes/kube-error.ts";
 import type { ReflectorObserver } from "../kubernetes/reflector.ts";
 import type { Clock } from "../lib/clock.ts";
 import { RateLimit } from "../lib/rate-limit.ts";
 import type { Logger } from "../log.ts";
 
 const WARNING_PERIOD_MS = 300_000;
+/** An API server that has just started knows no rights for a moment, and denies everything to everybody. */
+const STARTING_MS = 10_000;
+/** The version of a watch is forgotten sooner or later; a list makes up for it. */
+const GONE = 410;
 
 /** Says in the log what becomes of the objects of one kind; what lasts is said rarely. `what` names them in plural. */
 export function reflectorLog(log: Logger, what: string, clock: Clock): ReflectorObserver {
   const warnings = new RateLimit(WARNING_PERIOD_MS, clock);
-  const warn = (code: string, message: string): void => {
-    if (warnings.allows(code)) log.warn({ code, what }, `${message}; what was last known stays in force`);
+  let deniedSinceMs: number | undefined;
+  const warn = ({ code, status, message }: KubeError): void => {
+    if (warnings.allows(`${code} ${status ?? ""}`))
+      log.warn({ code, what }, `${message}; what was last known stays in force`);
+  };
+  const passOver = ({ code, message }: KubeError): void => {
+    log.debug({ code, what }, message);
   };
   return {
     listed: ({ objects, missed }) => {
       log.debug({ what, objects, missed }, "listed");
     },
-    denied: ({ code, message }) => {
-      warn(code, message);
+    denied: (error) => {
+      deniedSinceMs ??= clock.monotonic();
+      if (clock.monotonic() - deniedSinceMs < STARTING_MS) passOver(error);
+      else warn(error);
     },
-    interrupted: ({ code, message }) => {
+    interrupted: (error) => {
       // Watches break off in every life of an API server; what lasts is said by the next refusal to connect.
-      if (code === "E_KUBE_CLOSED") log.debug({ code, what }, message);
-      else warn(code, message);
+      if (error.code === "E_KUBE_CLOSED" || error.status === GONE) passOver(error);
+      else warn(error);
     },
     resumed: () => {
+      deniedSinceMs = undefined;
       log.debug({ what }, "followed again");
     },
     faulted: (error) => {

@@ -49,7 +49,8 @@ export function answerOfStatus(status: unknown): KubeAnswer {
 /** An answer that is of no use, as an error. */
 export function refusal(answer: KubeAnswer, what: string): KubeError {
   const code = answer.status === 401 || answer.status === 403 ? "E_KUBE_DENIED" : "E_KUBE_REFUSED";
-  return new KubeError(code, `${what}: ${answer.status} ${messageOfAnswer(answer)}`.trim());
+  const { status } = answer;
+  return new KubeError(code, `${what}: ${status} ${messageOfAnswer(answer)}`.trim(), { status });
 }
 
 function asStatus(body: unknown): StatusObject {

@@ -6,6 +6,13 @@ type KubeErrorCode = Extract<ErrorCode, `E_KUBE_${string}`>;
 /** The API server gave no answer, or one that is of no use. The message never holds a header. */
 export class KubeError extends TelemetryError {
   override readonly name = "KubeError";
+  /** Of the answer, if there was one. */
+  readonly status: number | undefined;
+
+  constructor(code: ErrorCode, message: string, { status, ...options }: ErrorOptions & { status?: number } = {}) {
+    super(code, message, options);
+    this.status = status;
+  }
 }
 
 const REMEDIES: Remedies = {

@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { pino } from "pino";
+import { reflectorLog } from "../../../src/cluster/kube-log.ts";
+import { refusal } from "../../../src/kubernetes/answer.ts";
+import { KubeError } from "../../../src/kubernetes/kube-error.ts";
+import { FakeClock } from "../../support/fake-clock.ts";
+
+function bench() {
+  const clock = new FakeClock();
+  const said: string[] = [];
+  const log = pino(
+    { base: null, level: "debug", formatters: { level: (level) => ({ level }) } },
+    {
+      write: (line) => {
+        const { level, msg } = JSON.parse(line) as { level: string; msg: string };
+        said.push(`${level} ${msg}`);
+      },
+    },
+  );
+  const observer = reflectorLog(log, "VMIs", clock);
+  return { clock, observer, warnings: () => said.splice(0).filter((line) => line.startsWith("warn")) };
+}
+
+const answer = (status: number): KubeError => refusal({ status, headers: {}, body: "no" }, "the list");
+
+test("a denial is warned about when it has lasted longer than a server takes to read its rules", async () => {
+  const { clock, observer, warnings } = bench();
+  observer.denied(answer(403));
+  await clock.advance(9_000);
+  observer.denied(answer(403));
+  assert.deepEqual(warnings(), []);
+  await clock.advance(1_000);
+  observer.denied(answer(403));
+  observer.denied(answer(403));
+  assert.deepEqual(warnings(), ["warn the list: 403 no; what was last known stays in force"]);
+  observer.denied(answer(401));
+  assert.deepEqual(warnings(), ["warn the list: 401 no; what was last known stays in force"]);
+  observer.resumed();
+  await clock.advance(300_000);
+  observer.denied(answer(403));
+  assert.deepEqual(warnings(), []);
+});
+
+test("a version that is gone and a watch that breaks off are no warning, and nobody there is one every five minutes", async () => {
+  const { clock, observer, warnings } = bench();
+  observer.interrupted(answer(410));
+  observer.interrupted(new KubeError("E_KUBE_CLOSED", "it broke off"));
+  assert.deepEqual(warnings(), []);
+  for (let minute = 0; minute < 6; minute++) {
+    observer.interrupted(new KubeError("E_KUBE_UNREACHABLE", "nobody there"));
+    await clock.advance(60_000);
+  }
+  assert.equal(warnings().length, 2);
+});
