@@ -102,6 +102,15 @@ export class KubeCluster extends KubeApi implements AsyncDisposable {
     await this.#kill("kube-apiserver");
   }
 
+  /** It keeps its connections and answers nothing. */
+  freezeApiServer(): void {
+    this.#children.get("kube-apiserver")?.kill("SIGSTOP");
+  }
+
+  thawApiServer(): void {
+    this.#children.get("kube-apiserver")?.kill("SIGCONT");
+  }
+
   /** Removes what etcd remembers of the past: older resource versions are gone afterwards. */
   async compact(): Promise<void> {
     const { header } = (await this.#etcd("/v3/maintenance/status", {})) as { header: { revision: string } };

@@ -1,0 +1,155 @@
+import assert from "node:assert/strict";
+import { after, before, beforeEach, test } from "node:test";
+import type { Point } from "../../scripts/demo/line-protocol-parser.ts";
+import { systemClock } from "../../src/lib/clock.ts";
+import type { AgentPod } from "./support/agent-pod.ts";
+import { EmulatedNode } from "./support/emulated-node.ts";
+import type { KubeCluster } from "./support/kube.ts";
+import { until } from "./support/process.ts";
+import { RecordingSink, ticksSpanned } from "./support/recording-sink.ts";
+import { applyConfig, target } from "./support/telemetry-config.ts";
+import { startTelemetryCluster } from "./support/telemetry-cluster.ts";
+import { applyVmi } from "./support/vmi.ts";
+
+// What an API server can do to an agent: it must not cost a cycle. SOAK_MINUTES=10 makes the last test longer.
+
+const INTERVAL_MS = 1_000;
+const FLAPPING_MS = Number(process.env["SOAK_MINUTES"] ?? 0.5) * 60_000;
+
+const resources = new AsyncDisposableStack();
+let cluster: KubeCluster;
+let node: EmulatedNode;
+let agent: AgentPod;
+let sink: RecordingSink;
+let podUid: string;
+/** How much there was at the beginning of the test. */
+let begun = { points: 0, log: 0 };
+let team = 0;
+
+before(async () => {
+  sink = resources.use(await RecordingSink.start());
+  cluster = resources.use(await startTelemetryCluster());
+  node = resources.use(await EmulatedNode.create(cluster, "node-1"));
+  await applyConfig(cluster, "default", { targets: [target(sink)], tags: { vmLabels: [{ key: "team" }] } });
+  ({ podUid } = await node.startVm({ namespace: "prod", name: "web" }));
+  agent = await node.startAgent();
+  await received(() => true);
+});
+after(() => resources.disposeAsync());
+beforeEach(() => {
+  begun = { points: sink.points.length, log: agent.log.length };
+});
+
+function points(): readonly Point[] {
+  return sink.points.slice(begun.points);
+}
+
+/** Resolves to the first point that fits, now or later, of those of this test. */
+function received(fits: (point: Point) => boolean): Promise<Point> {
+  return until(() => Promise.resolve(points().find(fits)), "a point", 180_000);
+}
+
+/** Changes the VMI, and waits until the agent has heard of it. */
+async function assertFollowed(): Promise<void> {
+  const label = `t${team++}`;
+  await applyVmi(cluster, {
+    namespace: "prod",
+    name: "web",
+    labels: { team: label },
+    node: node.name,
+    pods: { [podUid]: node.name },
+  });
+  await received(({ tags }) => tags.get("team") === label);
+}
+
+/** That the VM has a point for every second of this test, of one and the same process. */
+function assertNoCycleMissed(): void {
+  const cycles = Map.groupBy(
+    points().filter(({ tags }) => tags.get("name") === "web"),
+    ({ timestamp }) => Number(timestamp / 1_000_000n),
+  );
+  const sampled = [...cycles].map(([timeMs, points]) => ({ timeMs, points })).sort((a, b) => a.timeMs - b.timeMs);
+  assert.equal(sampled.length, ticksSpanned(sampled, INTERVAL_MS));
+  assert.equal(agent.log.filter(({ msg }) => msg === "started").length, 1);
+}
+
+/** Does something while the API server is kept busy with the VMIs of another node, and its history grows. */
+async function underLoad(act: () => Promise<void>): Promise<void> {
+  let ended = false;
+  const worker = async (name: string): Promise<void> => {
+    for (let step = 0; !ended; step++) {
+      const vmi = { namespace: "load", name, labels: { step: String(step) }, node: "elsewhere", pods: {} };
+      // There may be no server at the moment.
+      await applyVmi(cluster, vmi).catch(() => systemClock.sleep(50));
+    }
+  };
+  const workers = ["a", "b", "c"].map(worker);
+  try {
+    await act();
+  } finally {
+    ended = true;
+    await Promise.all(workers);
+  }
+}
+
+test("an API server that is killed under load costs no cycle, and a list makes up for a history that is gone", async () => {
+  await underLoad(async () => {
+    await agent.run(2);
+    await cluster.killApiServer();
+  });
+  await agent.logged(({ msg }) => msg.startsWith("no connection to the API server"), "the outage", begun.log);
+  const launcher = await node.startLauncher();
+  await launcher.createGuest({ namespace: "prod", name: "new" });
+  const unknown = await received(({ tags }) => tags.get("name") === "new");
+  assert.deepEqual([unknown.tags.get("namespace"), unknown.tags.get("team")], ["prod", undefined]);
+  await cluster.compact();
+  await cluster.startApiServer();
+  const vmi = { namespace: "prod", name: "new", node: node.name, pods: { [launcher.podUid]: node.name } };
+  await applyVmi(cluster, { ...vmi, labels: { team: "late" } });
+  await received(({ tags }) => tags.get("name") === "new" && tags.get("team") === "late");
+  await assertFollowed();
+  assertNoCycleMissed();
+  const again = agent.log.slice(begun.log).filter(({ msg }) => msg === "listed");
+  assert.ok(again.length > 0, "a list, because the version of the watch is gone");
+  await launcher[Symbol.asyncDispose]();
+});
+
+test("a token that is not good any more costs no cycle, and its successor is used without a restart", async () => {
+  await agent.revokeToken();
+  // What is open outlives the token.
+  await cluster.killApiServer();
+  await cluster.startApiServer();
+  const refusal = await agent.logged(({ code }) => code === "E_KUBE_DENIED", "that it is not let in", begun.log);
+  assert.equal(refusal.level, "warn");
+  assert.match(refusal.msg, /the API server refuses to (list|watch) .*: 401 Unauthorized; what was last known/);
+  await agent.run(2);
+  await agent.renewToken();
+  await assertFollowed();
+  assertNoCycleMissed();
+});
+
+test("an API server that comes and goes costs no cycle", async () => {
+  await underLoad(async () => {
+    const end = performance.now() + FLAPPING_MS;
+    while (performance.now() < end) {
+      await cluster.killApiServer();
+      await systemClock.sleep(2_000 * Math.random());
+      await cluster.startApiServer();
+      await systemClock.sleep(4_000 * Math.random());
+    }
+  });
+  await assertFollowed();
+  assertNoCycleMissed();
+  const warnings = agent.log.slice(begun.log).filter(({ level }) => level === "warn");
+  assert.ok(warnings.length <= FLAPPING_MS / 1_000, `${warnings.length} warnings`);
+});
+
+test("an API server that does not answer does not hold up the end", async () => {
+  cluster.freezeApiServer();
+  await agent.run(2);
+  assert.equal(await agent.stop(), 0);
+  cluster.thawApiServer();
+  assertNoCycleMissed();
+  const last = agent.log.at(-1);
+  assert.deepEqual([last?.msg, last?.["undeliveredLines"]], ["stopped", 0]);
+});
