@@ -159,7 +159,7 @@ export class AgentLog implements SenderObserver {
       this.#log.error({ target, lines }, `target refuses lines for good: ${example}`);
   }
 
-  /** No warning: a guest without a balloon driver, or one that is not up yet, has no memory values. */
+  /** A warning, because what is written instead may be a zero; one for all fields that it is due for. */
   #sayMissing(): void {
     const due = [...this.#missing].filter(([field]) => this.#warnings.allows(`missing ${field}`));
     this.#missing.clear();
@@ -167,7 +167,7 @@ export class AgentLog implements SenderObserver {
     if (example === undefined) return;
     const domains = Object.fromEntries(due.map(([field, { domains }]) => [field, domains]));
     const { namespace, name } = example;
-    this.#log.info(
+    this.#log.warn(
       { domains, example: namespace === undefined ? name : `${namespace}/${name}` },
       "values that libvirt does not report, and for how many domains",
     );
