@@ -13,10 +13,10 @@ export interface ObservedNode {
   readonly agent: NodeObservation["agent"];
   readonly nodeName: string;
   readonly podsDir: string;
-  readonly pipeline: Pipeline;
-  readonly outputs: Outputs;
-  readonly inventory: VmiInventory;
-  readonly launchers: LauncherSockets;
+  readonly pipeline: Pick<Pipeline, "views" | "libvirtVersions">;
+  readonly outputs: Pick<Outputs, "senders" | "droppedLines">;
+  readonly inventory: Pick<VmiInventory, "vmiOf">;
+  readonly launchers: Pick<LauncherSockets, "error" | "launchers" | "passedOver">;
   readonly config: {
     readonly governing: Governing | undefined;
     readonly selectedBy: readonly string[];
@@ -74,8 +74,13 @@ export class NodeObserver {
       denied: true,
       message: "the agent may not look into it",
     }));
+    const givenUp = launchers
+      .passedOver("unresponsive")
+      .filter((podUid) => this.#isHere(podUid))
+      .map((podUid) => ({ where: `${podsDir}/${podUid}`, denied: false, message: "virt-handler has given it up" }));
     const sockets = new Map(launchers.launchers.map(({ podUid, socket }) => [socket, podUid]));
-    return [...denied, ...pipeline.views.endpoints.flatMap((view) => this.#failure(view, sockets.get(view.endpoint)))];
+    const failed = pipeline.views.endpoints.flatMap((view) => this.#failure(view, sockets.get(view.endpoint)));
+    return [...denied, ...givenUp, ...failed];
   }
 
   #failure(view: EndpointView, podUid: string | undefined): LibvirtFailure[] {
@@ -88,8 +93,13 @@ export class NodeObserver {
 
   /** Whether a launcher without a daemon should have one: its VMI is said to run here, and not only since a moment ago. */
   #isMissed(podUid: string, sinceMs: number): boolean {
-    const { inventory, nodeName, clock } = this.#node;
-    return clock.monotonic() - sinceMs > ABSENT_MS && inventory.vmiOf(podUid)?.nodeName === nodeName;
+    return this.#node.clock.monotonic() - sinceMs > ABSENT_MS && this.#isHere(podUid);
+  }
+
+  /** Whether a VMI is said to run in the pod, on this node: not that of a pod that ends or of a migration's destination. */
+  #isHere(podUid: string): boolean {
+    const { inventory, nodeName } = this.#node;
+    return inventory.vmiOf(podUid)?.nodeName === nodeName;
   }
 
   #bufferFault(): NodeObservation["bufferFault"] {

@@ -1,0 +1,102 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { EndpointCycle } from "../../../src/collection/endpoint-collector.ts";
+import type { Vmi } from "../../../src/discovery/vmi.ts";
+import { LibvirtError } from "../../../src/libvirt/errors.ts";
+import { EndpointViews } from "../../../src/node/endpoint-views.ts";
+import { NodeObserver } from "../../../src/node/observer.ts";
+import { FakeClock } from "../../support/fake-clock.ts";
+
+function vmiOn(nodeName: string): Vmi {
+  return { namespace: "prod", name: "web", uid: "u", labels: {}, annotations: {}, nodeName, pods: [] };
+}
+
+/** A node with two launchers, `here` and `elsewhere`, named for where their VMIs are said to be. */
+function bench() {
+  const clock = new FakeClock();
+  const views = new EndpointViews(clock);
+  const passed = { denied: [] as string[], unresponsive: [] as string[] };
+  const state = { error: undefined as unknown, droppedLines: 0 };
+  const observer = new NodeObserver({
+    agent: { version: "1", podUID: "agent", startedMs: 0 },
+    nodeName: "n1",
+    podsDir: "/pods",
+    pipeline: { views, libvirtVersions: ["9.0.0"] },
+    outputs: {
+      senders: [],
+      get droppedLines() {
+        return state.droppedLines;
+      },
+    },
+    inventory: { vmiOf: (podUid) => ({ here: vmiOn("n1"), elsewhere: vmiOn("n2") })[podUid] },
+    launchers: {
+      get error() {
+        return state.error;
+      },
+      launchers: ["here", "elsewhere"].map((podUid) => ({ podUid, socket: `/pods/${podUid}` })),
+      passedOver: (why) => passed[why],
+    },
+    config: { governing: undefined, selectedBy: [], fault: undefined },
+    clock,
+  });
+  const cycle = (endpoint: string, change: Partial<EndpointCycle>): void => {
+    views.add({ endpoint, outcome: "failed", samples: [], stuck: [], errors: [], ...change });
+  };
+  const failures = (): readonly unknown[] =>
+    observer.observe().libvirt.failures.map(({ where, denied, message }) => [where, denied, message]);
+  return { clock, passed, state, observer, cycle, failures };
+}
+
+const absent: Partial<EndpointCycle> = {
+  outcome: "absent",
+  errors: [new LibvirtError("E_LIBVIRT_UNREACHABLE", "nobody listens")],
+};
+
+test("a launcher without a daemon is missed after a minute, if its VMI is said to run here", async () => {
+  const { clock, cycle, failures, observer } = bench();
+  cycle("/pods/here", absent);
+  cycle("/pods/elsewhere", absent);
+  assert.deepEqual(failures(), []);
+  assert.equal(observer.observe().libvirt.endpoints, 0);
+  await clock.advance(61_000);
+  assert.deepEqual(failures(), [["/pods/here", false, "nobody listens"]]);
+});
+
+test("a launcher that virt-handler has given up is a failure, if its VMI is said to run here", () => {
+  const { passed, failures } = bench();
+  passed.unresponsive = ["here", "elsewhere", "ended"];
+  assert.deepEqual(failures(), [["/pods/here", false, "virt-handler has given it up"]]);
+});
+
+test("what may not be looked into or used is told from what does not answer", () => {
+  const { passed, cycle, failures } = bench();
+  passed.denied = ["other"];
+  cycle("/pods/here", { errors: [new LibvirtError("E_LIBVIRT_DENIED", "no permission")] });
+  cycle("/pods/elsewhere", { outcome: "collected", stuck: ["prod_web"] });
+  assert.deepEqual(failures(), [
+    ["/pods/other", true, "the agent may not look into it"],
+    ["/pods/here", true, "no permission"],
+    ["/pods/elsewhere", false, "the QEMU of prod_web does not answer"],
+  ]);
+});
+
+test("a pods directory that cannot be read is all that is wrong with libvirt", () => {
+  const { state, passed, failures } = bench();
+  passed.denied = ["other"];
+  state.error = Object.assign(new Error("EACCES: permission denied"), { code: "EACCES" });
+  assert.deepEqual(failures(), [["/pods", true, "EACCES: permission denied"]]);
+  state.error = Object.assign(new Error("ENOENT: no such file"), { code: "ENOENT" });
+  assert.deepEqual(failures(), [["/pods", false, "ENOENT: no such file"]]);
+});
+
+test("a loss to a cap is told for five minutes", async () => {
+  const { clock, state, observer } = bench();
+  assert.equal(observer.observe().bufferFault, undefined);
+  state.droppedLines = 7;
+  assert.deepEqual(observer.observe().bufferFault, {
+    reason: "BufferFull",
+    message: "7 lines were dropped since the agent started",
+  });
+  await clock.advance(300_001);
+  assert.equal(observer.observe().bufferFault, undefined);
+});
