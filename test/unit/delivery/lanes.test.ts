@@ -110,3 +110,32 @@ test("an empty lane that gets something is noticed, and so is the end of waiting
   await append(1);
   await filled;
 });
+
+test("when the target takes something, a lane that waited for that goes on at once", async () => {
+  const { spool, lanes, append } = setUp();
+  await append(2);
+  const frames = await spool.cursor("main").read({ maxLines: 10, maxRawBytes: 1_000 });
+  const search = await lanes.live.beginSearch(frames, { maxLines: 10, maxBytes: 1_000 }, () => 0);
+  lanes.live.retryAtMs = RULES.nowMs + 60_000;
+  lanes.vouch();
+  assert.deepEqual(next(lanes), ["main", 60_000]);
+  search.blameFaults();
+  lanes.vouch();
+  assert.deepEqual(next(lanes), ["main", 0]);
+});
+
+test("what is known of a batch that may be at fault is not held against another one", async () => {
+  const { spool, lanes, append } = setUp();
+  await append(1);
+  await append(1);
+  const [first, second] = (await spool.cursor("main").read({ maxLines: 10, maxRawBytes: 1_000 })).map((frame) => [
+    frame,
+  ]);
+  assert.ok(first !== undefined && second !== undefined);
+  const now = { sinceMs: 5, passes: 7 };
+  assert.deepEqual(lanes.live.suspect(first, now), { ...now, head: 0n, attempts: 0 });
+  assert.deepEqual(lanes.live.suspect(first, { sinceMs: 9, passes: 9 }), { ...now, head: 0n, attempts: 1 });
+  assert.deepEqual(lanes.live.suspect(second, now), { ...now, head: 1n, attempts: 0 });
+  lanes.live.clear();
+  assert.deepEqual(lanes.live.suspect(second, now), { ...now, head: 1n, attempts: 0 });
+});
