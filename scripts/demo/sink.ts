@@ -8,7 +8,7 @@ const MAX_BODY = 64 * 1024 * 1024;
 export class Sink implements AsyncDisposable {
   readonly #server: Server;
 
-  private constructor(onPoints: (points: readonly Point[]) => void) {
+  private constructor(onLines: (lines: string) => void) {
     this.#server = createServer((request, response) => {
       void (async () => {
         const { pathname } = new URL(request.url ?? "/", "http://sink");
@@ -17,7 +17,7 @@ export class Sink implements AsyncDisposable {
           return;
         }
         try {
-          onPoints(parseLines(await body(request)));
+          onLines(await body(request));
           response.writeHead(204).end();
         } catch (error) {
           const message = error instanceof Error ? error.message : String(error);
@@ -29,8 +29,15 @@ export class Sink implements AsyncDisposable {
     });
   }
 
-  static async start(onPoints: (points: readonly Point[]) => void): Promise<Sink> {
-    const sink = new Sink(onPoints);
+  static start(onPoints: (points: readonly Point[]) => void): Promise<Sink> {
+    return Sink.startUnparsed((lines) => {
+      onPoints(parseLines(lines));
+    });
+  }
+
+  /** Takes whatever comes; a write is refused when `onLines` throws. */
+  static async startUnparsed(onLines: (lines: string) => void): Promise<Sink> {
+    const sink = new Sink(onLines);
     await new Promise<void>((resolve, reject) => {
       sink.#server.once("error", reject);
       sink.#server.listen(0, "127.0.0.1", resolve);

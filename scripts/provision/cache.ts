@@ -12,6 +12,11 @@ export function influxd2Path(): string {
   return cached("influxd-2.7.12", "influxd");
 }
 
+/** Telegraf, for the benchmarks; the version is that of telegraf.sh. */
+export function telegrafPath(): string {
+  return cached("telegraf-1.37.2", "telegraf");
+}
+
 /** A kernel for test guests, with its modules in `modules` beside it. */
 export function kernelPath(): string {
   return cached("guest-kernel", "vmlinuz");

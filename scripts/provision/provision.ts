@@ -8,6 +8,7 @@ import {
   kubernetesDirectory,
   kubernetesPath,
   type KubernetesProgram,
+  telegrafPath,
 } from "./cache.ts";
 import { importsOf } from "./imports.ts";
 
@@ -20,7 +21,10 @@ interface Part {
 
 /** What it takes to run a file: a test, benchmark or script that imports it, directly or not, needs the part. */
 const PARTS: Readonly<Record<string, Part>> = {
+  "benchmarks/python.ts": { packages: { "python3-libvirt": "/usr/lib/python3/dist-packages/libvirt.py" } },
+  "benchmarks/telegraf.ts": { make: telegraf },
   "scripts/helm.ts": { make: () => programs(["helm"]) },
+  "test/integration/support/chromium.ts": { packages: { chromium: "chromium" } },
   "test/integration/support/image.ts": { packages: { buildah: "buildah" }, make: root },
   "test/integration/support/influxd1.ts": { packages: { influxdb: "influxd" } },
   "test/integration/support/influxd2.ts": { make: influxd2 },
@@ -37,6 +41,8 @@ const PARTS: Readonly<Record<string, Part>> = {
     },
     make: root,
   },
+  "test/integration/support/promtool.ts": { packages: { prometheus: "promtool" } },
+  "test/integration/support/terminal.ts": { packages: { python3: "python3" } },
   "test/integration/support/working-guest.ts": {
     packages: { "busybox-static": "busybox", cpio: "cpio" },
     make: kernel,
@@ -100,6 +106,13 @@ function influxd2(): readonly string[] {
   if (absent.length > 0) return [`${absent.join(" and ")}, to build InfluxDB 2`];
   console.log("# building InfluxDB 2, about ten minutes on two cores; the result is kept");
   return script("influxd2.sh", influxd2Path()) ? [] : ["InfluxDB 2 (scripts/provision/influxd2.sh failed)"];
+}
+
+function telegraf(): readonly string[] {
+  if (existsSync(telegrafPath())) return [];
+  if (!isThere("go")) return ["go, to build Telegraf"];
+  console.log("# building Telegraf, about a minute on two cores; the result is kept");
+  return script("telegraf.sh", telegrafPath()) ? [] : ["Telegraf (scripts/provision/telegraf.sh failed)"];
 }
 
 function kubernetes(): readonly string[] {

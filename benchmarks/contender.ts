@@ -1,0 +1,85 @@
+import { setTimeout } from "node:timers/promises";
+import { Sink } from "../scripts/demo/sink.ts";
+import { FIRST_DOMAIN } from "./node.ts";
+
+const ANSWER_MS = 200;
+
+/** Between two cycles of a program that keeps its own time: the agent's default. */
+export const INTERVAL = "5s";
+
+/** A program that reads all domains of the node and delivers what it read to an InfluxDB, cycle after cycle. */
+export interface Contender extends AsyncDisposable {
+  readonly name: string;
+  readonly pid: number;
+  /** What it delivers to. */
+  readonly deliveries: Deliveries;
+  /** Lets it work until `during` is done, and makes it rest again. */
+  work(during: () => Promise<void>): Promise<void>;
+}
+
+/** An InfluxDB that forgets everything but how much there was of it. */
+export class Deliveries implements AsyncDisposable {
+  readonly #marker: RegExp;
+  readonly #resources = new AsyncDisposableStack();
+  #url = "";
+  #cycles = 0;
+  #lines = 0;
+  #fields = 0;
+  #arrived = Promise.withResolvers<undefined>();
+
+  /** `marker` is a measurement of which the first domain has one line in every cycle. */
+  private constructor(marker: string) {
+    this.#marker = new RegExp(`^${marker},.*\\b${FIRST_DOMAIN}\\b`);
+  }
+
+  static async start(marker: string): Promise<Deliveries> {
+    const deliveries = new Deliveries(marker);
+    const sink = await Sink.startUnparsed((lines) => {
+      deliveries.#count(lines);
+    });
+    deliveries.#resources.use(sink);
+    deliveries.#url = sink.url;
+    return deliveries;
+  }
+
+  get url(): string {
+    return this.#url;
+  }
+
+  get totals(): { readonly cycles: number; readonly lines: number; readonly fields: number } {
+    return { cycles: this.#cycles, lines: this.#lines, fields: this.#fields };
+  }
+
+  /** Resolves when the lines of so many more cycles have come. */
+  async next(cycles: number): Promise<void> {
+    const wanted = this.#cycles + cycles;
+    while (this.#cycles < wanted) await this.#arrived.promise;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#resources.disposeAsync();
+  }
+
+  #count(text: string): void {
+    for (const line of text.trimEnd().split("\n")) {
+      this.#lines++;
+      // No program here writes a space or a comma into a name or a value, but "no state".
+      this.#fields += line.slice(line.indexOf(" ")).split(",").length;
+      if (this.#marker.test(line)) this.#cycles++;
+    }
+    this.#arrived.resolve(undefined);
+    this.#arrived = Promise.withResolvers();
+  }
+}
+
+/** Stops a process that keeps its own time while it rests, so that all can be started, warm, and one at work. */
+export async function workBySignals(pid: number, during: () => Promise<void>): Promise<void> {
+  process.kill(pid, "SIGCONT");
+  try {
+    await during();
+    // The answer to its last delivery is on its way.
+    await setTimeout(ANSWER_MS);
+  } finally {
+    process.kill(pid, "SIGSTOP");
+  }
+}

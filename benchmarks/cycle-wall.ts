@@ -1,0 +1,56 @@
+import { EndpointCollector } from "../src/collection/endpoint-collector.ts";
+import { systemClock } from "../src/lib/clock.ts";
+import { LibvirtClient } from "../src/libvirt/client.ts";
+import { DOMAIN_FILTER, STATS_GROUP } from "../src/libvirt/protocol.ts";
+import { newLineCounters } from "../src/measurement/counters.ts";
+import { Encoder } from "../src/measurement/encoder.ts";
+import { compressLines } from "../src/spool/frame-payload.ts";
+import { ALL_FAMILIES } from "./codec.ts";
+import type { BenchNode } from "./node.ts";
+import { interleave, median } from "./rounds.ts";
+
+/** Milliseconds from the first call to lines that are ready for the spool, and of the calls alone. */
+export interface CycleWall {
+  readonly cycle: number;
+  readonly calls: number;
+}
+
+const ROUNDS = 40;
+const WARM_UP_ROUNDS = 10;
+const DEADLINE = { deadlineMs: 60_000 };
+
+/** How much longer a cycle takes than the calls that it makes of libvirt. */
+export async function measureCycleWall(node: BenchNode): Promise<CycleWall> {
+  using client = await LibvirtClient.open(node.socket, DEADLINE);
+  const settings = { timeoutMs: 4_000, deviceCacheTtlMs: 300_000, needs: { devices: true, totals: true } };
+  const collector = new EndpointCollector({ socket: node.socket }, settings, systemClock);
+  const encoder = new Encoder(ALL_FAMILIES, newLineCounters(), () => undefined);
+  const cycle = async (): Promise<void> => {
+    const { samples, errors } = await collector.collect();
+    if (errors.length > 0) throw new AggregateError(errors, "a cycle failed");
+    for (const sample of samples) encoder.add(sample);
+    await compressLines(encoder.take().bytes);
+  };
+  const calls = async (): Promise<void> => {
+    const domains = await client.listDomains(DOMAIN_FILTER.ACTIVE, DEADLINE);
+    await Promise.all(
+      domains.flatMap((domain) => [client.domainInfo(domain, DEADLINE), client.domainCpuStats(domain, DEADLINE)]),
+    );
+    const groups = STATS_GROUP.BALLOON | STATS_GROUP.INTERFACE | STATS_GROUP.BLOCK;
+    await client.allDomainStats({ groups, flags: DOMAIN_FILTER.ACTIVE | DOMAIN_FILTER.NOWAIT }, DEADLINE);
+  };
+  try {
+    await interleave([cycle, calls], WARM_UP_ROUNDS, wall);
+    const walls = await interleave([cycle, calls], ROUNDS, wall);
+    const [ofCycle = 0, ofCalls = 0] = [...walls.values()].map((samples) => median(samples, (ms) => ms));
+    return { cycle: ofCycle, calls: ofCalls };
+  } finally {
+    collector.close();
+  }
+}
+
+async function wall(run: () => Promise<void>): Promise<number> {
+  const begun = performance.now();
+  await run();
+  return performance.now() - begun;
+}

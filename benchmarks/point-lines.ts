@@ -1,0 +1,48 @@
+import { Point } from "@influxdata/influxdb-client";
+import type { DomainSample } from "../src/collection/domain-sample.ts";
+import type { DeviceTags, SampleLines } from "../src/measurement/measurement.ts";
+import { MEASUREMENTS } from "../src/measurement/registry.ts";
+
+/** The lines of samples by the official client's Point, which rounds integers above 2^53. */
+export function writeByPoints(samples: readonly DomainSample[]): Uint8Array {
+  const lines: string[] = [];
+  for (const sample of samples)
+    for (const measurement of MEASUREMENTS) measurement.write(sample, new PointLines(measurement.name, sample, lines));
+  return Buffer.from(`${lines.join("\n")}\n`);
+}
+
+class PointLines implements SampleLines {
+  readonly #measurement: string;
+  readonly #sample: DomainSample;
+  readonly #lines: string[];
+  #point = new Point();
+
+  constructor(measurement: string, sample: DomainSample, lines: string[]) {
+    this.#measurement = measurement;
+    this.#sample = sample;
+    this.#lines = lines;
+  }
+
+  begin(device?: DeviceTags): void {
+    const { id, name, uuid } = this.#sample.identity;
+    this.#point = new Point(this.#measurement).tag("VMID", String(id)).tag("name", name).tag("uuid", uuid);
+    if (device !== undefined) this.#point.tag("devtype", device.devtype).tag("device", device.device);
+  }
+
+  integer(key: string, value: bigint | number | undefined): void {
+    this.#point.intField(key, Number(value ?? 0));
+  }
+
+  float(key: string, value: number): void {
+    this.#point.floatField(key, value);
+  }
+
+  string(key: string, value: string): void {
+    this.#point.stringField(key, value);
+  }
+
+  end(): void {
+    const line = this.#point.timestamp(`${this.#sample.timestampMs}000000`).toLineProtocol();
+    if (line !== undefined) this.#lines.push(line);
+  }
+}
