@@ -54,3 +54,13 @@ test("a ring while nobody sleeps ends the next sleep before it begins, and only 
   await clock.advance(1);
   assert.equal(whole.over, true);
 });
+
+test("a sleep without end ends when it rings, and needs no timer", async () => {
+  const { clock, alarm, sleep } = setUp();
+  const state = sleep(Infinity);
+  await clock.advance(1e9);
+  assert.deepEqual([state.over, clock.sleeping], [false, 0]);
+  alarm.ring();
+  await clock.advance(0);
+  assert.equal(state.over, true);
+});
