@@ -55,6 +55,12 @@ export function gapsOf(points: readonly Point[]): number[] {
   return times.slice(1).map((time, index) => time - (times[index] ?? time));
 }
 
+/** How many ticks of the interval have no point of a VM, from its first point to its last. */
+export function missedTicks(points: readonly Point[], vm: string, intervalMs: number): number {
+  const gaps = gapsOf(points.filter(({ tags }) => tags.get("name") === vm));
+  return Math.round(gaps.reduce((sum, gap) => sum + gap, 0) / intervalMs) - gaps.length;
+}
+
 /** Points that came twice: of one series and one time. */
 export function repeatedPoints(points: readonly Point[]): string[] {
   const seen = new Set<string>();
