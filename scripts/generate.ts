@@ -8,6 +8,7 @@ import { scaleReport } from "../benchmarks/scale.ts";
 import { configReference } from "./generate/config-reference.ts";
 import { nodeTelemetryCrd, telemetryConfigCrd } from "./generate/crd.ts";
 import { installManifest, policyManifest, rightsManifest } from "./generate/manifests.ts";
+import { metricsReference } from "./generate/metrics-reference.ts";
 import { nodeReference } from "./generate/node-reference.ts";
 import { CHART } from "./helm.ts";
 import { provision } from "./provision/provision.ts";
@@ -15,6 +16,7 @@ import { provision } from "./provision/provision.ts";
 type Files = Readonly<Record<string, () => string | Promise<string>>>;
 
 const FILES: Files = {
+  "docs/metrics.md": metricsReference,
   "docs/reference/nodetelemetry.md": nodeReference,
   "docs/reference/telemetryconfig.md": configReference,
   "docs/scale.md": scaleReport,

@@ -1,10 +1,18 @@
-import { keepConfigStatuses } from "./cluster/config-statuses.ts";
+import { keepConfigStatuses, type Followed } from "./cluster/config-statuses.ts";
 import { KubeApi } from "./kubernetes/api.ts";
 import { findAccess } from "./kubernetes/find-access.ts";
 import { LeaderElection } from "./kubernetes/lease.ts";
-import { systemClock } from "./lib/clock.ts";
+import { systemClock, type Clock } from "./lib/clock.ts";
+import type { Histogram } from "./lib/histogram.ts";
 import { RateLimit } from "./lib/rate-limit.ts";
 import type { Logger } from "./log.ts";
+import { controllerRoutes } from "./observability/controller-routes.ts";
+import type { ControllerView } from "./observability/controller-view.ts";
+import type { Routes } from "./observability/http-server.ts";
+import type { ListenAddress } from "./observability/listen-address.ts";
+import { processView } from "./observability/process-view.ts";
+import { SelfServer } from "./observability/self-server.ts";
+import { watchView } from "./observability/watch-view.ts";
 import { VERSION } from "./version.ts";
 
 export interface ControllerOptions {
@@ -13,6 +21,8 @@ export interface ControllerOptions {
   /** Unlike that of every other controller. */
   readonly identity: string;
   readonly env: NodeJS.ProcessEnv;
+  /** Where metrics, health and the status page are served; nowhere if not given. */
+  readonly listen: ListenAddress | undefined;
   readonly log: Logger;
   readonly signal: AbortSignal;
 }
@@ -21,7 +31,14 @@ const LEASE = "kubevirt-telemetry-controller";
 const WARNING_PERIOD_MS = 300_000;
 
 /** Runs the cluster role until the signal: one of its processes works, the others wait. Resolves to the exit code. */
-export async function runController({ identity, env, log, signal, ...given }: ControllerOptions): Promise<number> {
+export async function runController({
+  identity,
+  env,
+  listen,
+  log,
+  signal,
+  ...given
+}: ControllerOptions): Promise<number> {
   const clock = systemClock;
   const readAccess = findAccess({ env });
   // Read in any case: what is wrong with it ends the start, not the first of many tries.
@@ -59,8 +76,47 @@ export async function runController({ identity, env, log, signal, ...given }: Co
       },
     },
   });
+  let followed: Followed | undefined;
+  await using resources = new AsyncDisposableStack();
+  if (listen !== undefined) {
+    const routes = (eventLoopLag: Histogram): Routes =>
+      controllerRoutes(() => controllerView({ identity, followed, eventLoopLag, clock }), signal);
+    resources.use(await SelfServer.start({ address: listen, routes, clock, log }));
+  }
   log.info({ version: VERSION, identity, namespace }, "started");
-  await election.run((leading) => keepConfigStatuses({ client, instance: identity, log, clock }, leading), signal);
+  const following = (all: Followed): void => {
+    followed = all;
+  };
+  await election.run(async (leading) => {
+    await keepConfigStatuses({ client, instance: identity, log, clock, following }, leading);
+    followed = undefined;
+  }, signal);
   log.info("stopped");
   return 0;
+}
+
+function controllerView({
+  identity,
+  followed,
+  eventLoopLag,
+  clock,
+}: {
+  readonly identity: string;
+  /** Undefined while another controller leads. */
+  readonly followed: Followed | undefined;
+  readonly eventLoopLag: Histogram;
+  readonly clock: Clock;
+}): ControllerView {
+  const watches =
+    followed === undefined
+      ? []
+      : [watchView("TelemetryConfigs", followed.configs), watchView("NodeTelemetries", followed.nodes)];
+  return {
+    process: processView(VERSION, eventLoopLag),
+    nowMs: clock.now(),
+    identity,
+    leading: followed !== undefined,
+    configs: [...(followed?.configs.objects.values() ?? [])],
+    watches,
+  };
 }

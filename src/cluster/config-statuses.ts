@@ -17,6 +17,13 @@ export interface ConfigStatusesOptions {
   readonly log: Logger;
   readonly clock: Clock;
   readonly random?: () => number;
+  /** Told what is followed as soon as it is. */
+  readonly following?: (followed: Followed) => void;
+}
+
+export interface Followed {
+  readonly configs: Reflector<ConfigSummary>;
+  readonly nodes: Reflector<NodeSummary>;
 }
 
 /**
@@ -57,6 +64,7 @@ export async function keepConfigStatuses(options: ConfigStatusesOptions, signal:
   });
   configs.start();
   nodes.start();
+  options.following?.({ configs, nodes });
   await writer.run(signal);
 }
 

@@ -2,10 +2,12 @@ import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { runController } from "../controller.ts";
 import { createLogger, type LogLevel } from "../log.ts";
+import { DEFAULT_ADDRESS, parseListenAddress } from "../observability/listen-address.ts";
 
 interface ControllerArguments {
   readonly namespace?: string;
   readonly identity?: string;
+  readonly listen?: string;
   readonly logLevel: LogLevel;
 }
 
@@ -17,6 +19,7 @@ export async function controller(given: ControllerArguments, signal: AbortSignal
     // itself it could be that of another controller, and both would lead.
     identity: given.identity ?? `${hostname()}_${randomUUID()}`,
     env: process.env,
+    listen: parseListenAddress(given.listen ?? DEFAULT_ADDRESS),
     log: await createLogger(given.logLevel),
     signal,
   });

@@ -78,7 +78,7 @@ export const TARGET_METRICS: MetricGroup<AgentView> = {
     {
       name: "kubevirt_telemetry_target_dropped_lines_total",
       type: "counter",
-      help: "Lines lost before the target took them: to the byte cap, to the age cap, to a disk that failed, damaged on the disk",
+      help: "Lines lost before the target took them: to the buffer's cap or age, to a disk that failed, or corrupt on the disk",
       labels: ["target", "reason"],
       read: ({ targets }) =>
         targets.flatMap(({ name, losses }) =>

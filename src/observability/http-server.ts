@@ -18,13 +18,19 @@ export interface HttpServerOptions {
   readonly routes: Routes;
   /** An answer could not be made. */
   readonly faulted: (error: unknown) => void;
+  readonly limits?: Limits;
 }
 
-/** More than everybody together needs who looks at one node; one connection more ends the oldest. */
-const MAX_CONNECTIONS = 64;
-const HEADERS_MS = 5_000;
-const REQUEST_MS = 10_000;
-const IDLE_MS = 15_000;
+export interface Limits {
+  /** More than everybody together needs who looks at one node; one connection more ends the oldest. */
+  readonly connections: number;
+  /** For the headers of a request. */
+  readonly headersMs: number;
+  /** Between two requests, and for a client to take its answer. */
+  readonly idleMs: number;
+}
+
+const LIMITS: Limits = { connections: 64, headersMs: 5_000, idleMs: 15_000 };
 const MAX_HEADER_BYTES = 8 * 1024;
 
 const HEADERS = {
@@ -40,25 +46,28 @@ const HEADERS = {
 export class HttpServer implements AsyncDisposable {
   readonly #server: Server;
   readonly #options: HttpServerOptions;
+  readonly #limits: Limits;
   /** The oldest first. */
   readonly #connections = new Set<Socket>();
 
   private constructor(options: HttpServerOptions) {
     this.#options = options;
+    this.#limits = options.limits ?? LIMITS;
+    const { headersMs, idleMs } = this.#limits;
     this.#server = createServer(
       {
-        headersTimeout: HEADERS_MS,
-        requestTimeout: REQUEST_MS,
-        keepAliveTimeout: IDLE_MS,
-        connectionsCheckingInterval: HEADERS_MS,
+        headersTimeout: headersMs,
+        // No request has a body that is waited for.
+        requestTimeout: headersMs,
+        connectionsCheckingInterval: headersMs,
+        keepAliveTimeout: idleMs,
         maxHeaderSize: MAX_HEADER_BYTES,
       },
       (request, response) => {
         this.#answer(request, response);
       },
     );
-    // Of a client that does not read its answer.
-    this.#server.setTimeout(IDLE_MS);
+    this.#server.setTimeout(idleMs);
     this.#server.on("connection", (socket) => {
       this.#admit(socket);
     });
@@ -106,7 +115,7 @@ export class HttpServer implements AsyncDisposable {
     this.#connections.add(socket);
     socket.once("close", () => this.#connections.delete(socket));
     const [oldest] = this.#connections;
-    if (this.#connections.size > MAX_CONNECTIONS) oldest?.destroy();
+    if (this.#connections.size > this.#limits.connections) oldest?.destroy();
   }
 
   #answer(request: IncomingMessage, response: ServerResponse): void {

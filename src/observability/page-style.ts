@@ -31,9 +31,10 @@ table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
 th,td{text-align:left;padding:.38rem .9rem;border-top:1px solid var(--line);vertical-align:top}
 thead th{border-top:0;color:var(--soft);font-weight:500;font-size:.82rem;white-space:nowrap}
 tbody th{font-weight:600;min-width:8rem;overflow-wrap:break-word}
-tbody th small{display:block}
+td small,th small{display:block;font-weight:400;color:var(--soft)}
 .n{text-align:right;white-space:nowrap}
-.text{min-width:13rem;overflow-wrap:break-word}
+.text{min-width:14rem;overflow-wrap:break-word}
+th code{font-weight:400;overflow-wrap:break-word;word-break:break-all}
 .chip{display:inline-block;border-radius:1rem;padding:.05rem .6rem;font-size:.82rem;font-weight:600;white-space:nowrap;background:var(--ground);color:var(--soft)}
 .good{background:var(--good-ground);color:var(--good)}.bad{background:var(--bad-ground);color:var(--bad)}.warn{background:var(--warn-ground);color:var(--warn)}
 code,pre{font:.84rem/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,"Liberation Mono",monospace;overflow-wrap:anywhere}

@@ -96,8 +96,8 @@ export function tableSection<Row>(
   );
   return html`<section aria-labelledby="${id}">
     <h2 id="${id}">${title}</h2>
-    <div class="scroll" tabindex="0" role="region" aria-labelledby="${id}">
-      <table>
+    <div class="scroll" tabindex="0" role="group" aria-labelledby="${id}">
+      <table aria-labelledby="${id}">
         <thead>
           <tr>
             ${head}

@@ -18,7 +18,8 @@ export function problemsOf(view: AgentView): readonly string[] {
     ...targets.flatMap((target) => [...failing(target), ...lost(target)]),
     ...(unsavedLines > 0 ? [`the disk does not take ${unsavedLines} lines, they are in memory only`] : []),
     ...watches.flatMap(({ resource, staleMs }) => {
-      if (staleMs < STALE_MS) return [];
+      // Nothing was to be heard before the start.
+      if (Math.min(staleMs, view.nowMs - view.process.startedMs) < STALE_MS) return [];
       const since = Number.isFinite(staleMs) ? `since ${formatSpan(staleMs)}` : "yet";
       return [`${resource}: nothing heard from the API server ${since}; what was last known stays in force`];
     }),

@@ -1,5 +1,6 @@
 import type { Clock } from "../lib/clock.ts";
 import type { Histogram } from "../lib/histogram.ts";
+import type { Logger } from "../log.ts";
 import { EventLoopLag } from "./event-loop-lag.ts";
 import { HttpServer, type Routes } from "./http-server.ts";
 import type { ListenAddress } from "./listen-address.ts";
@@ -8,29 +9,32 @@ export interface SelfServerOptions {
   readonly address: ListenAddress;
   readonly routes: (eventLoopLag: Histogram) => Routes;
   readonly clock: Clock;
-  readonly faulted: (error: unknown) => void;
+  readonly log: Logger;
 }
 
-/** Tells of this process, over HTTP. */
+/** Tells of this process over HTTP, and watches what only it wants to know. */
 export class SelfServer implements AsyncDisposable {
   readonly #server: HttpServer;
   readonly #stop = new AbortController();
   readonly #watching: Promise<void>;
 
-  private constructor(server: HttpServer, lag: EventLoopLag, clock: Clock) {
+  private constructor(server: HttpServer, watch: (signal: AbortSignal) => Promise<void>) {
     this.#server = server;
-    this.#watching = lag.watch(clock, this.#stop.signal);
+    this.#watching = watch(this.#stop.signal);
   }
 
   /** @throws {TelemetryError} E_LISTEN */
-  static async start({ address, routes, clock, faulted }: SelfServerOptions): Promise<SelfServer> {
+  static async start({ address, routes, clock, log }: SelfServerOptions): Promise<SelfServer> {
     const lag = new EventLoopLag();
-    return new SelfServer(await HttpServer.listen({ address, routes: routes(lag.histogram), faulted }), lag, clock);
-  }
-
-  /** Where it listens, as HOST:PORT. */
-  get address(): string {
-    return this.#server.address;
+    const server = await HttpServer.listen({
+      address,
+      routes: routes(lag.histogram),
+      faulted: (error) => {
+        log.error({ err: error, code: "E_INTERNAL" }, "metrics, health or status could not be told");
+      },
+    });
+    log.info({ address: server.address }, "serving metrics, health and the status page");
+    return new SelfServer(server, (signal) => lag.watch(clock, signal));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

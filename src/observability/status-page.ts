@@ -67,14 +67,14 @@ function facts({ libvirt, cycles, spool, config, process }: AgentView): Html {
     [
       "Interval",
       config.inForce === undefined ? UNKNOWN : formatSpan(config.inForce.intervalMs),
-      `${cycles.cycles} cycles`,
+      `${number(cycles.cycles)} cycles`,
     ],
     [
       "A cycle takes",
       count === 0 ? UNKNOWN : `${Math.round((sum / count) * 1000)} ms`,
       `${cycles.skippedTicks} skipped`,
     ],
-    ["Lines", spool.appendedLines.toLocaleString("en"), "since the start"],
+    ["Lines", number(spool.appendedLines), "since the start"],
     ["Buffer", formatBytes(spool.bytes), cap === undefined ? "" : `of ${formatBytes(cap)}`],
     ["Memory", formatBytes(process.residentBytes), `${process.cpuSeconds.toFixed(1)} s of CPU`],
   ];
@@ -99,18 +99,13 @@ function targetSection({ targets, nowMs }: AgentView): Html {
   const ago = (ms: number | undefined): string => (ms === undefined ? "never" : `${formatSpan(nowMs - ms)} ago`);
   const columns: readonly Column<TargetView>[] = [
     { title: "Target", cell: ({ name, url }) => html`${name} <small>${url}</small>` },
-    { title: "State", cell: ({ record }) => chip(record.state, TARGET_TONES[record.state]) },
-    { title: "for", kind: "number", cell: ({ record }) => formatSpan(nowMs - record.sinceMs) },
     {
-      title: "Lines that wait",
-      kind: "number",
-      cell: ({ backlog }) => `${number(backlog.lines)} (${formatBytes(backlog.bytes)})`,
+      title: "State",
+      cell: ({ record: { state, sinceMs } }) =>
+        html`${chip(state, TARGET_TONES[state])} <small>for ${formatSpan(nowMs - sinceMs)}</small>`,
     },
-    {
-      title: "the oldest",
-      kind: "number",
-      cell: ({ oldestAgeMs }) => (oldestAgeMs === undefined ? UNKNOWN : formatSpan(oldestAgeMs)),
-    },
+    { title: "Last success", kind: "number", cell: ({ record }) => ago(record.lastSuccessMs) },
+    { title: "Lines that wait", kind: "number", cell: waiting },
     { title: "Taken", kind: "number", cell: ({ record }) => number(record.deliveredLines) },
     { title: "Refused", kind: "number", cell: ({ record }) => number(record.rejectedLines) },
     {
@@ -118,10 +113,17 @@ function targetSection({ targets, nowMs }: AgentView): Html {
       kind: "number",
       cell: ({ losses }) => number(Object.values(losses).reduce((sum, lines) => sum + lines, 0)),
     },
-    { title: "Last success", kind: "number", cell: ({ record }) => ago(record.lastSuccessMs) },
     { title: "Error", kind: "text", cell: ({ record }) => record.detail ?? UNKNOWN },
   ];
   return tableSection("Targets", targets, columns, "There are no targets without a configuration.");
+}
+
+function waiting({ backlog: { lines, bytes }, oldestAgeMs }: TargetView): Html {
+  const more =
+    oldestAgeMs === undefined
+      ? undefined
+      : html` <small>${formatBytes(bytes)}, the oldest for ${formatSpan(oldestAgeMs)}</small>`;
+  return html`${number(lines)}${more}`;
 }
 
 function domainSection({ libvirt }: AgentView): Html {
@@ -165,13 +167,20 @@ const ENDPOINT_TONES: Readonly<Record<EndpointStateName, Tone>> = {
 function endpointSection({ libvirt, monotonicMs }: AgentView): Html {
   const columns: readonly Column<EndpointView>[] = [
     { title: "libvirt socket", cell: ({ endpoint }) => html`<code>${endpoint}</code>` },
-    { title: "State", cell: ({ state }) => chip(state, ENDPOINT_TONES[state]) },
-    { title: "for", kind: "number", cell: ({ sinceMs }) => formatSpan(monotonicMs - sinceMs) },
+    {
+      title: "State",
+      cell: ({ state, sinceMs }) =>
+        html`${chip(state, ENDPOINT_TONES[state])} <small>for ${formatSpan(monotonicMs - sinceMs)}</small>`,
+    },
     { title: "Domains", kind: "number", cell: ({ samples }) => samples.length },
-    { title: "Stuck", kind: "text", cell: ({ stuck }) => stuck.join(", ") || UNKNOWN },
-    { title: "Error", kind: "text", cell: ({ error }) => (error === undefined ? UNKNOWN : describe(error)) },
+    { title: "Error", kind: "text", cell: endpointError },
   ];
   return tableSection("Libvirt daemons", libvirt.endpoints, columns, "No libvirt daemon is asked.");
+}
+
+function endpointError({ stuck, error }: EndpointView): string {
+  const hanging = stuck.length === 0 ? [] : [`no answer from the QEMU of ${stuck.join(", ")}`];
+  return [...hanging, ...(error === undefined ? [] : [describe(error)])].join("; ") || UNKNOWN;
 }
 
 function configSection({ config }: AgentView): Html {

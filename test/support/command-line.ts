@@ -42,7 +42,7 @@ export async function assertUsage(args: readonly string[], reason: RegExp, varia
 export async function running(
   t: TestContext,
   args: readonly string[],
-  fits: RegExp,
+  fits: Pick<RegExp, "test">,
   variables: Variables = {},
 ): Promise<ChildProcess> {
   const child = spawn(process.execPath, [MAIN, ...args], {

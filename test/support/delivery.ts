@@ -116,9 +116,9 @@ export class DeliveryBench implements AsyncDisposable {
 }
 
 /** Waits until it holds; fails with the text when it takes a minute. */
-export async function until(what: string, holds: () => boolean): Promise<void> {
+export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
   const giveUpAt = performance.now() + 60_000;
-  while (!holds()) {
+  while (!(await holds())) {
     if (performance.now() > giveUpAt) throw new Error(`waited in vain until ${what}`);
     await systemClock.sleep(2);
   }

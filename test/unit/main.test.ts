@@ -12,9 +12,10 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
     "--pods-dir",
     "--libvirt-socket",
     "--secrets-dir",
+    "--listen",
     "--log-level",
   ],
-  controller: ["--namespace", "--identity", "--log-level"],
+  controller: ["--namespace", "--identity", "--listen", "--log-level"],
   validate: ["<files...>", "--cluster"],
   top: ["--libvirt-socket", "--pods-dir", "--sort", "--interval", "--once"],
   simulate: ["--socket", "--domains", "--nics", "--disks", "--seed"],
@@ -113,6 +114,11 @@ const WRONG: readonly (readonly [what: string, args: readonly string[], reason: 
   ["an unknown order of top", ["top", "--sort", "size"], /Allowed choices are cpu, memory, disk, network, name/],
   ["an interval of top that is none", ["top", "--interval", "2"], /^error: E_USAGE: --interval must be a duration/],
   ["an interval of top that is too short", ["top", "--interval", "100ms"], /^error: E_USAGE: --interval must be/],
+  [
+    "an address that is none",
+    ["agent", "--config", "x", "--listen", "9090"],
+    /^error: E_USAGE: --listen must be HOST:PORT/,
+  ],
   ["nothing to validate", ["validate"], /missing required argument 'files'/],
   ["no number of domains", SIMULATE, /required option '--domains <n>' not specified/],
   [

@@ -257,3 +257,16 @@ test("the end is at once, also in the middle of a sleep", async (t) => {
   await followed.clock.advance(10 * POLL_MS);
   assert.deepEqual(followed.told, []);
 });
+
+test("a fault is known for as long as it lasts, also when the file comes back as it was", async (t) => {
+  const followed = await Followed.start(t, every("5s"));
+  const fault = (): string | undefined => followed.config.fault?.code;
+  assert.equal(fault(), undefined);
+  await followed.write("no configuration");
+  await followed.poll();
+  assert.equal(fault(), "E_CONFIG_INVALID");
+  await followed.write(every("5s"));
+  await followed.poll();
+  assert.equal(fault(), undefined);
+  assert.deepEqual(followed.told, ["E_CONFIG_INVALID"]);
+});

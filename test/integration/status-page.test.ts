@@ -1,0 +1,98 @@
+import assert from "node:assert/strict";
+import { mkdir, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { test, type TestContext } from "node:test";
+import { HttpServer } from "../../src/observability/http-server.ts";
+import { statusPage } from "../../src/observability/status-page.ts";
+import { systemClock } from "../../src/lib/clock.ts";
+import { SimulatorServer } from "../../src/simulator/server.ts";
+import { SimulatedHost } from "../../src/simulator/simulated-host.ts";
+import { troubledView } from "../support/agent-view.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { RunningAgent, target1 } from "./support/agent.ts";
+import { Chromium } from "./support/chromium.ts";
+import { until } from "./support/process.ts";
+
+const SIZE = { width: 1280, height: 1180 };
+const HEADINGS = ["worker-7", "Problems", "Targets", "Domains", "Libvirt daemons", "Kubernetes", "Configuration"];
+
+/** Serves the page of a node on which several things are wrong; counts how often it is asked for. */
+async function troubled(t: TestContext): Promise<{ readonly url: string; readonly asked: () => number }> {
+  let asked = 0;
+  const server = await HttpServer.listen({
+    address: { host: "127.0.0.1", port: 0 },
+    routes: {
+      "/": (query) => {
+        asked++;
+        return statusPage(troubledView(), query);
+      },
+    },
+    faulted: (error) => {
+      throw error;
+    },
+  });
+  t.after(() => server[Symbol.asyncDispose]());
+  return { url: `http://${server.address}/`, asked: () => asked };
+}
+
+test("a browser without scripts shows the domains of a running agent, and complains of nothing", async (t) => {
+  const socket = path.join(await temporaryDirectory(t), "sock");
+  const libvirt = await SimulatorServer.start(socket, SimulatedHost.of(3, { nics: 1, disks: 1, seed: 1 }));
+  t.after(() => libvirt[Symbol.asyncDispose]());
+  await using agent = await RunningAgent.start({
+    sockets: [socket],
+    targets: target1({ url: "http://127.0.0.1:9", database: "d" }),
+    args: ["--listen", "127.0.0.1:0", "--node-name", "host-1"],
+  });
+  const { address } = await agent.logged(({ msg }) => msg.startsWith("serving"), "where it serves");
+  assert.ok(typeof address === "string");
+  await agent.run(2);
+  await using browser = await Chromium.start();
+  await browser.open(`http://${address}/?refresh=off`);
+  assert.deepEqual(await browser.named("table"), ["Targets", "Domains", "Libvirt daemons"]);
+  const names = await browser.named("rowheader");
+  assert.deepEqual(
+    names.filter((name) => name.startsWith("vm-")),
+    ["vm-001", "vm-002", "vm-003"],
+  );
+  for (const text of ["<h1>host-1</h1>", "1 problem", "database: d"])
+    assert.ok((await browser.dom()).includes(text), text);
+  assert.deepEqual(browser.complaints, []);
+});
+
+test("the page has its style, also in the dark, and can be read by assistive technology", async (t) => {
+  const { url } = await troubled(t);
+  await using browser = await Chromium.start();
+  await browser.open(`${url}?refresh=off`);
+  const light = await browser.screenshot(SIZE);
+  assert.equal(await browser.style("body", "background-color"), "rgb(243, 245, 248)");
+  const dark = await browser.screenshot({ ...SIZE, scheme: "dark" });
+  assert.equal(await browser.style("body", "background-color"), "rgb(16, 22, 29)");
+  assert.notDeepEqual(light, dark);
+  assert.deepEqual(await browser.named("heading"), HEADINGS);
+  assert.deepEqual(browser.complaints, []);
+  if (process.env["UPDATE_IMAGES"] !== "1") return;
+  await mkdir("docs/images", { recursive: true });
+  await writeFile("docs/images/status-page.png", light);
+});
+
+test("no table makes a narrow window scroll sideways as a whole", async (t) => {
+  const { url } = await troubled(t);
+  await using browser = await Chromium.start();
+  await browser.open(`${url}?refresh=off`);
+  await browser.screenshot({ width: 390, height: 800 });
+  assert.equal(await browser.contentWidth(), 390);
+});
+
+test("the page renews itself without scripts, and stands still when asked to", async (t) => {
+  const { url, asked } = await troubled(t);
+  await using browser = await Chromium.start();
+  await browser.open(url);
+  await until(() => Promise.resolve(asked() >= 3 || undefined), "the page to be asked for again and again");
+  await browser.open(`${url}?refresh=off`);
+  const before = asked();
+  // Longer than it would take to renew itself.
+  await systemClock.sleep(7_000);
+  assert.equal(asked(), before);
+  assert.deepEqual(browser.complaints, []);
+});

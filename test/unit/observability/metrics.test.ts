@@ -1,0 +1,80 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { AGENT_METRICS } from "../../../src/observability/agent-metrics.ts";
+import { CONTROLLER_METRICS } from "../../../src/observability/controller-metrics.ts";
+import { exposition } from "../../../src/observability/exposition.ts";
+import type { Metric, MetricGroup } from "../../../src/observability/metric.ts";
+import { agentView, troubledView, watchOf } from "../../support/agent-view.ts";
+
+const METRICS: readonly Metric<never>[] = [AGENT_METRICS, CONTROLLER_METRICS].flatMap(
+  (groups: readonly MetricGroup<never>[]) => groups.flatMap(({ metrics }) => metrics),
+);
+const NAMES = new Set(METRICS.map(({ name }) => name));
+
+/** The names in a text that Prometheus reads. */
+function exposedNames(text: string): ReadonlySet<string> {
+  return new Set([...text.matchAll(/^# TYPE (\S+) /gm)].map(([, name = ""]) => name));
+}
+
+const AGENT = exposition(AGENT_METRICS, { ...agentView(), config: troubledView().config });
+const CONTROLLER = exposition(CONTROLLER_METRICS, {
+  process: agentView().process,
+  nowMs: 0,
+  identity: "a",
+  leading: true,
+  configs: [
+    {
+      name: "default",
+      suspended: false,
+      status: {
+        observedGeneration: 1,
+        conditions: [],
+        targetCount: 1,
+        nodes: { selected: 5, governed: 4, ready: 2, degraded: 1, stale: 1 },
+        nodeSummary: "2/4",
+        failures: [],
+      },
+    },
+  ],
+  watches: [watchOf("TelemetryConfigs", 1)],
+});
+
+test("what an agent exposes is the recorded text", () => {
+  assert.equal(AGENT, readFileSync("test/golden/observability/agent.prom", "utf8"));
+});
+
+test("what a controller exposes has the nodes of each TelemetryConfig", () => {
+  assert.match(CONTROLLER, /^kubevirt_telemetry_controller_leading 1$/m);
+  const nodes = CONTROLLER.match(/^kubevirt_telemetry_controller_config_nodes\{.*$/gm);
+  assert.deepEqual(nodes, [
+    'kubevirt_telemetry_controller_config_nodes{config="default",state="selected"} 5',
+    'kubevirt_telemetry_controller_config_nodes{config="default",state="governed"} 4',
+    'kubevirt_telemetry_controller_config_nodes{config="default",state="ready"} 2',
+    'kubevirt_telemetry_controller_config_nodes{config="default",state="degraded"} 1',
+    'kubevirt_telemetry_controller_config_nodes{config="default",state="stale"} 1',
+  ]);
+});
+
+test("every metric in the table is exposed, and no other", () => {
+  assert.deepEqual([...exposedNames(AGENT).union(exposedNames(CONTROLLER))].sort(), [...NAMES].sort());
+});
+
+test("docs/metrics.md has every metric in the table, and no other", () => {
+  const documented = readFileSync("docs/metrics.md", "utf8").matchAll(/^\| `([a-z_]+)`/gm);
+  assert.deepEqual(new Set([...documented].map(([, name]) => name)), NAMES);
+});
+
+test("names follow the rules of Prometheus", () => {
+  for (const { name, type, labels = [], help } of METRICS) {
+    assert.match(name, /^(kubevirt_telemetry|process|nodejs)_[a-z0-9]+(_[a-z0-9]+)*$/);
+    assert.equal(name.endsWith("_total"), type === "counter", name);
+    for (const label of labels) assert.match(label, /^[a-z]+(_[a-z]+)*$/, name);
+    assert.ok(help !== "" && !help.endsWith("."), name);
+  }
+});
+
+test("two agents' tables do not give one name to two things", () => {
+  const helps = Map.groupBy(METRICS, ({ name }) => name);
+  for (const [name, metrics] of helps) assert.equal(new Set(metrics.map(({ help }) => help)).size, 1, name);
+});

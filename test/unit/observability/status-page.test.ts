@@ -1,0 +1,147 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { test } from "node:test";
+import { resolveConfig } from "../../../src/config/resolve.ts";
+import { parseConfig } from "../../../src/config/parse.ts";
+import type { AgentView } from "../../../src/observability/agent-view.ts";
+import { statusPage } from "../../../src/observability/status-page.ts";
+import { CLUSTER_SPEC, configText } from "../../support/config.ts";
+import { agentView, launcher, targetView, troubledView, vm } from "../../support/agent-view.ts";
+
+function page(view: AgentView, query = ""): string {
+  return statusPage(view, new URLSearchParams(query)).body;
+}
+
+/** What a reader sees, one text for each element. */
+function texts(html: string): readonly string[] {
+  const body = html.slice(html.indexOf("<body>"));
+  return body
+    .split(/<[^>]*>/)
+    .map((text) => text.replace(/\s+/g, " ").trim())
+    .filter((text) => text !== "");
+}
+
+test("a node that is well says so, and shows its domains with their load", () => {
+  const shown = texts(page(agentView()));
+  assert.deepEqual(shown.slice(0, 3), ["worker-7", "all is well", "kubevirt-telemetry 1.2.3, up 1d 1h"]);
+  assert.ok(!shown.includes("Problems"));
+  const at = shown.indexOf("shop/web-1");
+  assert.deepEqual(shown.slice(at, at + 10), [
+    "shop/web-1",
+    "running",
+    "2",
+    "12.0 %",
+    "768 MiB",
+    "525 MiB",
+    "0 B/s",
+    "0 B/s",
+    "0 B/s",
+    "0 B/s",
+  ]);
+});
+
+test("what is wrong stands first, in words as well as in colours", () => {
+  const shown = texts(page(troubledView()));
+  assert.deepEqual(shown.slice(1, 2), ["4 problems"]);
+  assert.equal(shown[3], "Problems");
+  for (const word of ["QEMU stuck", "Failing", "failed", "stuck", "absent", "116,160", "7.9 MiB, the oldest for 2h 1m"])
+    assert.ok(shown.includes(word), word);
+});
+
+test("without a configuration, and with a suspended one, it says that", () => {
+  const { config } = agentView();
+  assert.ok(config.inForce !== undefined);
+  const none = agentView({ config: { ...config, inForce: undefined, source: undefined }, targets: [] });
+  assert.ok(texts(page(none)).includes("not configured"));
+  const suspended = agentView({ config: { ...config, inForce: { ...config.inForce, state: "Suspended" } } });
+  assert.ok(texts(page(suspended)).includes("suspended"));
+});
+
+test("the page renews itself, unless it is asked not to", () => {
+  assert.match(page(agentView()), /<meta http-equiv="refresh" content="5" \/>/);
+  assert.doesNotMatch(page(agentView(), "refresh=off"), /http-equiv/);
+  assert.match(page(agentView(), "refresh=off"), /<a href="\/">Let it renew itself<\/a>/);
+});
+
+test("nothing from outside becomes part of the page: names, paths, errors, tags", () => {
+  const evil = `<script>alert("x")</script><img src=x onerror='y'>&amp;`;
+  const { config, libvirt } = agentView();
+  assert.ok(config.inForce !== undefined);
+  const html = page(
+    agentView({
+      node: evil,
+      config: {
+        ...config,
+        source: evil,
+        inForce: { ...config.inForce, staticTags: { site: evil } },
+        fault: { reason: evil, message: evil },
+      },
+      libvirt: {
+        ...libvirt,
+        endpoints: [
+          launcher("x", [vm(evil, evil, 1)], {
+            endpoint: evil,
+            stuck: [evil],
+            state: "failed",
+            error: { code: evil, message: evil },
+          }),
+        ],
+      },
+      targets: [targetView(evil, { state: "Failing", detail: evil }, { url: evil })],
+    }),
+  );
+  assert.doesNotMatch(html, /<script|<img|onerror='|&amp;amp|"x"/);
+  assert.ok(html.includes("&#60;script&#62;alert(&#34;x&#34;)&#60;/script&#62;"));
+});
+
+test("no secret of a configuration is on the page, whatever it holds", async () => {
+  const { config } = parseConfig(configText(CLUSTER_SPEC), { cluster: true });
+  assert.ok(config !== undefined);
+  const asked: string[] = [];
+  const inForce = await resolveConfig(config, {
+    read: (kind, name, key) => {
+      asked.push(`${kind}-${name}-${key}-content`);
+      return Promise.resolve(`${kind}-${name}-${key}-content`);
+    },
+  });
+  const html = page(agentView({ config: { ...agentView().config, inForce } }));
+  assert.ok(asked.length > 5);
+  for (const content of asked) assert.ok(!html.includes(content), content);
+  for (const told of [
+    "https://one.example.com:8086/influx",
+    "retentionPolicy: week",
+    "credentials: basic",
+    "ownCa: true",
+  ])
+    assert.ok(html.includes(told), told);
+});
+
+test("the page loads nothing and runs nothing, and the policy allows its own style and nothing else", () => {
+  const { body, headers = {}, type } = statusPage(troubledView(), new URLSearchParams());
+  assert.equal(type, "text/html; charset=utf-8");
+  const [, style = ""] = /<style>([^]*)<\/style>/.exec(body) ?? [];
+  const hash = createHash("sha256").update(style).digest("base64");
+  assert.ok(headers["content-security-policy"]?.startsWith(`default-src 'none'; style-src 'sha256-${hash}';`));
+  assert.doesNotMatch(body, /<script|<link|<img|url\(|@import| style=| on[a-z]+=/);
+});
+
+test("the page is one that assistive technology can read", () => {
+  const body = page(troubledView());
+  assert.match(body, /<html lang="en">/);
+  assert.match(body, /<title>worker-7<\/title>/);
+  const ids = [...body.matchAll(/ id="([^"]+)"/g)].map(([, id]) => id);
+  assert.equal(new Set(ids).size, ids.length, "ids are unique");
+  for (const [, id] of body.matchAll(/aria-labelledby="([^"]+)"/g)) assert.ok(ids.includes(id), id);
+  assert.equal(body.match(/<th(?! scope=)[ >]/g), null);
+  assert.equal(body.match(/<main>/g)?.length, 1);
+  // What can be scrolled sideways can be reached with the keyboard.
+  assert.equal(body.match(/class="scroll"/g)?.length, body.match(/tabindex="0"/g)?.length);
+});
+
+test("a host with very many domains shows the first of them and says so", () => {
+  const vms = Array.from({ length: 600 }, (_, index) => vm("many", `vm-${String(index).padStart(3, "0")}`, index));
+  const { libvirt } = agentView();
+  const shown = texts(page(agentView({ libvirt: { ...libvirt, endpoints: [launcher("x", vms)] } })));
+  assert.equal(shown.filter((text) => text.startsWith("many/vm-")).length, 500);
+  assert.ok(shown.includes("The first 500 of 600 domains."));
+});
