@@ -74,7 +74,9 @@ async function readKubeconfig(file: string) {
       current: config["current-context"] as string | undefined,
       contexts: newContexts(config["contexts"]),
       clusters: newClusters(config["clusters"]).map((cluster) => absoluteCluster(cluster, path.dirname(file))),
-      users: newUsers(config["users"]).map((user) => absoluteUser(user, path.dirname(file))),
+      users: newUsers(config["users"]).map((user) =>
+        withTokenFile(absoluteUser(user, path.dirname(file)), config["users"], path.dirname(file)),
+      ),
     };
   } catch (error) {
     throw new KubeError("E_KUBE_CONFIG", `${file}: ${messageOf(error)}`);
@@ -102,4 +104,15 @@ function absoluteUser(user: User, directory: string): User {
     ...(user.certFile && { certFile: path.resolve(directory, user.certFile) }),
     ...(user.keyFile && { keyFile: path.resolve(directory, user.keyFile) }),
   };
+}
+
+/** The official client passes `tokenFile` over. It wins over `token`, as with kubectl. */
+function withTokenFile(user: User, entries: unknown, directory: string): User {
+  const named = (entries as readonly { name: string; user?: { tokenFile?: string } }[]).find(
+    ({ name }) => name === user.name,
+  );
+  const file = named?.user?.tokenFile;
+  if (typeof file !== "string" || file === "") return user;
+  const authProvider = { name: "tokenFile", config: { tokenFile: path.resolve(directory, file) } };
+  return Object.assign(user, { token: undefined, authProvider });
 }

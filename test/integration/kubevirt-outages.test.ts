@@ -3,6 +3,7 @@ import { after, before, beforeEach, test } from "node:test";
 import type { Point } from "../../scripts/demo/line-protocol-parser.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import type { AgentPod } from "./support/agent-pod.ts";
+import type { LogEntry } from "./support/agent-process.ts";
 import { EmulatedNode } from "./support/emulated-node.ts";
 import type { KubeCluster } from "./support/kube.ts";
 import { until } from "./support/process.ts";
@@ -114,11 +115,14 @@ test("a token that is not good any more costs no cycle, and its successor is use
   // What is open outlives the token.
   await cluster.killApiServer();
   await cluster.startApiServer();
-  const refusal = await agent.logged(({ code }) => code === "E_KUBE_DENIED", "that it is not let in", begun.log);
-  assert.equal(refusal.level, "warn");
-  assert.match(refusal.msg, /the API server refuses to (list|watch) .*: 401 Unauthorized; what was last known/);
-  await agent.run(2);
-  await agent.renewToken();
+  try {
+    const isWarning = ({ level, code }: LogEntry): boolean => level === "warn" && code === "E_KUBE_DENIED";
+    const { msg } = await agent.logged(isWarning, "that it is not let in", begun.log);
+    assert.match(msg, /the API server refuses to (list|watch) .*: 401 Unauthorized; what was last known/);
+    await agent.run(2);
+  } finally {
+    await agent.renewToken();
+  }
   await assertFollowed();
   assertNoCycleMissed();
 });

@@ -98,6 +98,12 @@ void suite("access to an API server", () => {
     assert.equal(readFileSync(log, "utf8"), "run\nrun\n");
   });
 
+  test("by a kubeconfig with a token file uses what is in it, rather than a token beside it", async () => {
+    write("my-token", "of the file\n");
+    const access = await read(kubeconfig({ tokenFile: "my-token", token: "older" }));
+    assert.deepEqual(await access.headers(), { authorization: "Bearer of the file" });
+  });
+
   test("by several kubeconfigs takes the first entry of each name", async () => {
     const first = write("first", { users: [{ name: "u", user: { token: "mine" } }], "current-context": "x" });
     const both = [first, kubeconfig({ token: "other" })].join(path.delimiter);
