@@ -19,6 +19,19 @@ interface Part {
   readonly make?: () => readonly string[];
 }
 
+const LIBVIRT: Part = {
+  packages: {
+    iproute2: "ip",
+    "libvirt-clients": "virsh",
+    "libvirt-daemon": "libvirtd",
+    "libvirt-daemon-driver-qemu": "/usr/lib/x86_64-linux-gnu/libvirt/connection-driver/libvirt_driver_qemu.so",
+    "libvirt-daemon-system": "/etc/libvirt/qemu.conf",
+    "qemu-system-x86": "qemu-system-x86_64",
+    "qemu-utils": "qemu-img",
+  },
+  make: root,
+};
+
 /** What it takes to run a file: a test, benchmark or script that imports it, directly or not, needs the part. */
 const PARTS: Readonly<Record<string, Part>> = {
   "benchmarks/python.ts": { packages: { "python3-libvirt": "/usr/lib/python3/dist-packages/libvirt.py" } },
@@ -29,18 +42,8 @@ const PARTS: Readonly<Record<string, Part>> = {
   "test/integration/support/influxd1.ts": { packages: { influxdb: "influxd" } },
   "test/integration/support/influxd2.ts": { make: influxd2 },
   "test/integration/support/kube.ts": { make: kubernetes },
-  "test/integration/support/libvirt-host.ts": {
-    packages: {
-      iproute2: "ip",
-      "libvirt-clients": "virsh",
-      "libvirt-daemon": "libvirtd",
-      "libvirt-daemon-driver-qemu": "/usr/lib/x86_64-linux-gnu/libvirt/connection-driver/libvirt_driver_qemu.so",
-      "libvirt-daemon-system": "/etc/libvirt/qemu.conf",
-      "qemu-system-x86": "qemu-system-x86_64",
-      "qemu-utils": "qemu-img",
-    },
-    make: root,
-  },
+  "test/integration/support/launcher.ts": LIBVIRT,
+  "test/integration/support/libvirt-host.ts": LIBVIRT,
   "test/integration/support/promtool.ts": { packages: { prometheus: "promtool" } },
   "test/integration/support/terminal.ts": { packages: { python3: "python3" } },
   "test/integration/support/working-guest.ts": {
