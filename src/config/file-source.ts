@@ -26,12 +26,18 @@ export function formatFault(file: string, { line, path, message }: Fault): strin
  * @throws {TelemetryError} E_CONFIG_UNREADABLE, E_CONFIG_INVALID with every fault on a line
  */
 export async function readConfigFile(file: string, options?: ParseOptions): Promise<TelemetryConfig> {
-  let text: string;
+  return checked(file, await readText(file), options);
+}
+
+async function readText(file: string): Promise<string> {
   try {
-    text = await readFile(file, "utf8");
+    return await readFile(file, "utf8");
   } catch (error) {
     throw new TelemetryError("E_CONFIG_UNREADABLE", `${file} cannot be read: ${messageOf(error)}`, { cause: error });
   }
+}
+
+function checked(file: string, text: string, options?: ParseOptions): TelemetryConfig {
   const { config, faults } = parseConfig(text, options);
   if (config !== undefined) return config;
   const lines = faults.map((fault) => formatFault(file, fault));
@@ -51,6 +57,8 @@ export class ConfigFile {
   readonly #file: string;
   readonly #secrets: SecretSource;
   readonly #clock: Clock;
+  /** Parsing and checking takes as long as writing the lines of a cycle, and the file is nearly always as it was. */
+  #checked: { readonly text: string; readonly config: TelemetryConfig } | undefined;
   #current: string;
   #lastError = "";
   #fault: TelemetryError | undefined;
@@ -87,7 +95,9 @@ export class ConfigFile {
 
   async #look(listener: ConfigListener): Promise<void> {
     try {
-      const config = await loadConfigFile(this.#file, this.#secrets);
+      const text = await readText(this.#file);
+      if (this.#checked?.text !== text) this.#checked = { text, config: checked(this.#file, text) };
+      const config = await resolveConfig(this.#checked.config, this.#secrets);
       this.#lastError = "";
       this.#fault = undefined;
       const seen = fingerprint(config);
