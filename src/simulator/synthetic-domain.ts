@@ -167,8 +167,8 @@ function diskLetters(index: number): string {
   return index < 26 ? last : diskLetters(Math.floor(index / 26) - 1) + last;
 }
 
-/** A small generator of pseudo-random numbers in [0, 1), by Tommy Ettinger (public domain). */
-function mulberry32(seed: number): () => number {
+/** Pseudo-random numbers in [0, 1), the same for the same seed; by Tommy Ettinger (public domain). */
+export function mulberry32(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;

@@ -163,6 +163,7 @@ export class FakeInflux implements AsyncDisposable {
         status: 404,
         body: `{"error":"database not found: \\"${String(url.searchParams.get(api.database))}\\""}`,
       };
+    if (!isWhole(body)) return BROKEN_BODY[this.options.version];
     return undefined;
   }
 
@@ -226,11 +227,22 @@ const API = {
   ],
 };
 
+const BROKEN_BODY = {
+  v1: { status: 400, body: '{"error":"unexpected EOF"}' },
+  v2: { status: 500, body: '{"code":"internal error","message":"An internal error has occurred"}' },
+  v3: { status: 400, body: '{"error":"unexpected EOF"}' },
+};
+
 /** The lines of all gzip members of a body. */
 export function linesOf(body: Uint8Array): string[] {
+  return isWhole(body) ? gunzipSync(body).toString().split("\n").filter(Boolean) : [];
+}
+
+function isWhole(body: Uint8Array): boolean {
   try {
-    return gunzipSync(body).toString().split("\n").filter(Boolean);
+    gunzipSync(body);
+    return true;
   } catch {
-    return [];
+    return false;
   }
 }

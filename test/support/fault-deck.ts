@@ -1,0 +1,57 @@
+import { mulberry32 } from "../../src/simulator/synthetic-domain.ts";
+
+/** What can happen to a write request on its way, and to the requests after it. */
+const FAULTS = {
+  refuse: "connections are refused for a while",
+  hang: "there is no answer",
+  reset: "the connection is reset",
+  slow: "the request is read slowly",
+  trickle: "the lines are stored, the answer comes one byte at a time and never ends",
+  lostAck: "the lines are stored, the connection is closed without an answer",
+  "401": "401",
+  "404": "404",
+  "429 seconds": "429, Retry-After in seconds",
+  "429 date": "429, Retry-After as a date",
+  "503 seconds": "503, Retry-After in seconds",
+  "503 date": "503, Retry-After as a date",
+  garble: "the body arrives without its end",
+} as const;
+
+export type FaultKind = keyof typeof FAULTS;
+
+export const FAULT_KINDS = Object.keys(FAULTS) as readonly FaultKind[];
+
+/**
+ * Deals faults in an order that follows from the seed. As with cards, each kind comes up once in every round, so that
+ * none is left to luck.
+ */
+export class FaultDeck {
+  readonly #round: readonly (FaultKind | undefined)[];
+  /** The next card is the last. */
+  readonly #cards: (FaultKind | undefined)[] = [];
+  readonly #random: () => number;
+
+  /** `passes` is how many requests pass for each fault. */
+  constructor(kinds: readonly FaultKind[], { seed, passes }: { readonly seed: number; readonly passes: number }) {
+    this.#random = mulberry32(seed);
+    this.#round = [...kinds, ...Array.from({ length: Math.round(kinds.length * passes) }, () => undefined)];
+  }
+
+  /** What happens to the next request; undefined: nothing. */
+  draw(): FaultKind | undefined {
+    if (this.#cards.length === 0) this.#cards.push(...this.#shuffled());
+    return this.#cards.pop();
+  }
+
+  /** It could not happen to that request, so it does to the next. */
+  putBack(fault: FaultKind | undefined): void {
+    if (fault !== undefined) this.#cards.push(fault);
+  }
+
+  #shuffled(): readonly (FaultKind | undefined)[] {
+    return this.#round
+      .map((card) => ({ card, at: this.#random() }))
+      .sort((one, other) => one.at - other.at)
+      .map(({ card }) => card);
+  }
+}

@@ -1,0 +1,34 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { FaultKind } from "./fault-deck.ts";
+
+export interface Reply {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+const WAIT_S = 1;
+
+/** An answer in place of the server's, in the words of InfluxDB 1 or 2, whichever API is asked. */
+export function refusal(
+  fault: Extract<FaultKind, `${number}${string}`>,
+  { url = "" }: Pick<IncomingMessage, "url">,
+): Reply {
+  const status = Number(fault.slice(0, 3));
+  const [code, message] = MEANINGS[status] ?? ["", ""];
+  const body = JSON.stringify(url.startsWith("/api/v2/") ? { code, message } : { error: message });
+  const wait = fault.endsWith("date") ? new Date(Date.now() + 1_000 * (WAIT_S + 1)).toUTCString() : String(WAIT_S);
+  return { status, body, headers: fault.includes(" ") ? { "retry-after": wait } : {} };
+}
+
+const MEANINGS: Readonly<Record<number, readonly [code: string, message: string]>> = {
+  401: ["unauthorized", "authorization failed"],
+  404: ["not found", 'database not found: "telemetry"'],
+  429: ["too many requests", "too many requests"],
+  503: ["unavailable", "the service is unavailable"],
+};
+
+export function reply(response: ServerResponse, { status, headers, body }: Reply): void {
+  response.writeHead(status, { "content-type": "application/json", ...headers });
+  response.end(body);
+}

@@ -1,0 +1,229 @@
+// Stands between whoever writes to InfluxDB and a real server, and does what networks, gateways and servers do:
+//
+//   const proxy = await FaultyProxy.start(server.url, { seed: 1 });   // proxy.url in place of the server's
+//   proxy.counts                                                      // what it did, by kind
+//   proxy.calm()                                                      // no more faults
+//   await proxy[Symbol.asyncDispose]()
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+import { buffer } from "node:stream/consumers";
+import { setTimeout as sleep } from "node:timers/promises";
+import { gunzipSync, gzipSync } from "node:zlib";
+import { mulberry32 } from "../../src/simulator/synthetic-domain.ts";
+import { FAULT_KINDS, FaultDeck, type FaultKind } from "./fault-deck.ts";
+import { refusal, reply, type Reply } from "./faulty-answers.ts";
+import { spoil } from "./spoiled-lines.ts";
+
+export interface FaultyProxyOptions {
+  readonly seed: number;
+  /** All if not given. */
+  readonly faults?: readonly FaultKind[];
+  /** How many requests pass for each fault; one if not given. */
+  readonly passes?: number;
+  /** A larger body, counted on the wire, is answered with 413. */
+  readonly maxBodyBytes?: number;
+  /** Lines that arrive in a form that the server cannot parse; see `spoil`. */
+  readonly isBad?: (line: string) => boolean;
+}
+
+/** What it counts: its faults, the answers 413 and 400 of each kind, and the requests that the server stored whole. */
+export type Event = FaultKind | "413" | "400 partial" | "400 whole" | "taken";
+
+interface Write {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly body: Buffer;
+  /** Without compression. */
+  readonly text: string;
+}
+
+/** One of its own, where no connection of another program can take the port while this one refuses connections. */
+const HOST = "127.0.0.2";
+const [REFUSE_MS, SLOW_MS] = [1_500, 1_000];
+const TRICKLE_MS = 50;
+
+export class FaultyProxy implements AsyncDisposable {
+  readonly url: string;
+  readonly counts = new Map<Event, number>();
+  readonly #upstream: string;
+  readonly #options: FaultyProxyOptions;
+  readonly #deck: FaultDeck;
+  /** How long things take. Not of the deck, whose order would then depend on who asks first. */
+  readonly #random: () => number;
+  readonly #server: Server;
+  readonly #sockets: Set<Socket>;
+  readonly #stop = new AbortController();
+  #calm = false;
+
+  private constructor(upstream: string, options: FaultyProxyOptions, { server, sockets }: Listening) {
+    const { seed, faults = FAULT_KINDS, passes = 1 } = options;
+    this.#upstream = upstream.replace(/\/$/, "");
+    this.#options = options;
+    this.#random = mulberry32(seed + 1);
+    this.#deck = new FaultDeck(faults, { seed, passes });
+    this.#server = server;
+    this.#sockets = sockets;
+    this.url = `http://${HOST}:${(server.address() as AddressInfo).port}`;
+    server.on("request", (request, response) => {
+      void this.#receive(request, response).catch(() => request.socket.destroy());
+    });
+  }
+
+  static async start(upstream: string, options: FaultyProxyOptions): Promise<FaultyProxy> {
+    return new FaultyProxy(upstream, options, await startServer());
+  }
+
+  /** From now on everything passes. What is too large or bad remains so. */
+  calm(): void {
+    this.#calm = true;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    await this.#close();
+  }
+
+  async #receive(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const fault = this.#calm ? undefined : this.#deck.draw();
+    try {
+      if (fault === "slow") await this.#pause(SLOW_MS * this.#random());
+      const body = await buffer(request);
+      const text = (request.headers["content-encoding"] === "gzip" ? gunzipSync(body) : body).toString();
+      await this.#handle({ request, response, body, text }, fault);
+    } catch (error) {
+      this.#deck.putBack(fault);
+      throw error;
+    }
+  }
+
+  async #handle(write: Write, fault: FaultKind | undefined): Promise<void> {
+    const { request, response, body } = write;
+    if (body.length > (this.#options.maxBodyBytes ?? Infinity)) {
+      this.#deck.putBack(fault);
+      this.#count("413");
+      reply(response, { status: 413, body: "Request Entity Too Large" });
+      return;
+    }
+    if (fault === "garble" && !mayBeGarbled(write)) {
+      this.#deck.putBack(fault);
+      fault = undefined;
+    }
+    if (fault !== undefined) this.#count(fault);
+    const { socket } = request;
+    switch (fault) {
+      case undefined:
+      case "slow":
+        reply(response, await this.#pass(write));
+        break;
+      case "garble":
+        reply(response, await this.#pass({ ...write, body: body.subarray(0, -12) }));
+        break;
+      case "lostAck":
+        await this.#pass(write);
+        socket.destroy();
+        break;
+      case "trickle":
+        await this.#pass(write);
+        await this.#trickle(socket);
+        break;
+      case "reset":
+        socket.resetAndDestroy();
+        break;
+      case "refuse":
+        await this.#refuse(REFUSE_MS * (0.5 + this.#random()));
+        break;
+      case "hang":
+        break;
+      default:
+        reply(response, refusal(fault, request));
+    }
+  }
+
+  /** What the server says to it. */
+  async #pass({ request, body, text }: Write): Promise<Reply> {
+    const { isBad = () => false } = this.#options;
+    const lines = text.split("\n");
+    const whole = lines.some(isBad)
+      ? gzipSync(lines.map((line) => (isBad(line) ? spoil(line) : line)).join("\n"))
+      : body;
+    const { authorization, "content-encoding": encoding = "identity", "content-type": type } = request.headers;
+    const answer = await fetch(`${this.#upstream}${request.url ?? ""}`, {
+      method: request.method ?? "POST",
+      headers: {
+        ...(authorization !== undefined && { authorization }),
+        ...(type !== undefined && { "content-type": type }),
+        "content-encoding": whole === body ? encoding : "gzip",
+      },
+      body: new Uint8Array(whole),
+    });
+    const { status, headers } = answer;
+    const said = await answer.text();
+    if (status === 400) this.#count(said.includes("partial write") ? "400 partial" : "400 whole");
+    if (answer.ok) this.#count("taken");
+    return { status, body: said, headers: { "content-type": headers.get("content-type") ?? "application/json" } };
+  }
+
+  async #trickle(socket: Socket): Promise<void> {
+    socket.write("HTTP/1.1 204 No Content\r\nx-slow: ");
+    while (!socket.destroyed && !this.#stop.signal.aborted) {
+      socket.write("z");
+      await this.#pause(TRICKLE_MS);
+    }
+  }
+
+  async #refuse(ms: number): Promise<void> {
+    const { port } = this.#server.address() as AddressInfo;
+    await this.#close();
+    await this.#pause(ms);
+    if (!this.#stop.signal.aborted) await listen(this.#server, port);
+  }
+
+  async #close(): Promise<void> {
+    const closed = new Promise((resolve) => this.#server.close(resolve));
+    for (const socket of this.#sockets) socket.destroy();
+    await closed;
+  }
+
+  async #pause(ms: number): Promise<void> {
+    await sleep(ms, undefined, { signal: this.#stop.signal }).catch(() => undefined);
+  }
+
+  #count(event: Event): void {
+    this.counts.set(event, (this.counts.get(event) ?? 0) + 1);
+  }
+}
+
+/**
+ * Whoever takes what is left for lines would take a wrong one for good. And to a line by itself the server must not say
+ * that it is bad, because then it would be: nobody could know better.
+ */
+function mayBeGarbled({ request, text }: Write): boolean {
+  return request.headers["content-encoding"] === "gzip" && text.indexOf("\n") < text.length - 1;
+}
+
+interface Listening {
+  readonly server: Server;
+  readonly sockets: Set<Socket>;
+}
+
+async function startServer(): Promise<Listening> {
+  const sockets = new Set<Socket>();
+  const server = createServer();
+  server.on("connection", (socket) => {
+    sockets.add(socket);
+    socket.on("error", () => undefined);
+    socket.on("close", () => sockets.delete(socket));
+  });
+  await listen(server, 0);
+  return { server, sockets };
+}
+
+function listen(server: Server, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, HOST, () => {
+      server.off("error", reject);
+      resolve();
+    });
+  });
+}
