@@ -11,6 +11,7 @@ export interface DocBlock {
 
 const PART =
   /^#+ (?<heading>[^\n]*)$|(?:^<!-- not-run: (?<why>[^\n]*) -->\n+)?^```(?<language>\w+)\n(?<text>.*?)^```$/gms;
+const HEADING_OR_TABLE = /^#+ (?<heading>[^\n]*)$|(?<table>(?:^\|[^\n]*\|\n)+)/gm;
 
 /** The blocks of code of a page. */
 export function docBlocks(file: string): readonly DocBlock[] {
@@ -22,4 +23,50 @@ export function docBlocks(file: string): readonly DocBlock[] {
       blocks.push({ heading, language: groups["language"] ?? "", text: groups["text"] ?? "", notRun: groups["why"] });
   }
   return blocks;
+}
+
+export interface DocTable {
+  /** The heading that it stands below. */
+  readonly heading: string;
+  readonly columns: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+}
+
+/** The tables of a page. */
+export function docTables(file: string): readonly DocTable[] {
+  let heading = "";
+  const tables: DocTable[] = [];
+  for (const { groups = {} } of outsideOfCode(file).matchAll(HEADING_OR_TABLE)) {
+    if (groups["heading"] !== undefined) heading = groups["heading"];
+    else {
+      const [columns = [], , ...rows] = (groups["table"] ?? "").trimEnd().split("\n").map(cells);
+      tables.push({ heading, columns, rows });
+    }
+  }
+  return tables;
+}
+
+/** The headings of a page, as they are written. */
+export function docHeadings(file: string): readonly string[] {
+  return [...outsideOfCode(file).matchAll(/^#+ (.+)$/gm)].map(([, heading = ""]) => heading);
+}
+
+/** As GitHub makes an anchor of a heading, the first of its name. */
+export function anchorOf(heading: string): string {
+  return heading
+    .toLowerCase()
+    .replace(/[^\w\s-]/g, "")
+    .replaceAll(" ", "-");
+}
+
+/** A page without its blocks of code. */
+export function outsideOfCode(file: string): string {
+  return readFileSync(file, "utf8").replace(/^```.*?^```$/gms, "");
+}
+
+function cells(row: string): string[] {
+  return row
+    .slice(1, -1)
+    .split(/(?<!\\)\|/)
+    .map((cell) => cell.trim());
 }

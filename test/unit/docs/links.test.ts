@@ -1,0 +1,54 @@
+import assert from "node:assert/strict";
+import { existsSync, globSync, statSync } from "node:fs";
+import path from "node:path";
+import { test } from "node:test";
+import { anchorOf, docHeadings, outsideOfCode } from "../../support/docs.ts";
+
+const PAGES = globSync(["*.md", "docs/**/*.md", "charts/*/README.md"]).sort();
+
+interface Link {
+  readonly page: string;
+  readonly to: string;
+}
+
+const links = PAGES.flatMap((page): Link[] =>
+  [...outsideOfCode(page).matchAll(/\]\((?<to>[^)\s]+)\)|\b(?:src|href|srcset)="(?<attribute>[^"]+)"/g)].map(
+    ({ groups = {} }) => ({ page, to: groups["to"] ?? groups["attribute"] ?? "" }),
+  ),
+);
+const inner = links.filter(({ to }) => !/^[a-z]+:/.test(to));
+
+test("every link to a file of this project has its file", () => {
+  assert.ok(inner.length > 50);
+  const broken = inner.filter(({ page, to }) => !existsSync(fileOf({ page, to })));
+  assert.deepEqual(broken, []);
+});
+
+test("every link to a section has its section", () => {
+  const broken = inner.filter(({ page, to }) => {
+    const [, anchor] = to.split("#");
+    const file = fileOf({ page, to });
+    if (anchor === undefined || !statSync(file).isFile() || !file.endsWith(".md")) return false;
+    return !docHeadings(file).map(anchorOf).includes(anchor);
+  });
+  assert.deepEqual(broken, []);
+});
+
+test("links to elsewhere are https", () => {
+  assert.deepEqual(
+    links.filter(({ to }) => /^[a-z]+:/.test(to) && !to.startsWith("https://")),
+    [],
+  );
+});
+
+test("every page of the documentation is in the list of the README", () => {
+  const listed = inner.filter(({ page }) => page === "README.md").map(fileOf);
+  const pages = PAGES.filter((page) => page !== "README.md" && path.dirname(page) !== "docs/adr");
+  const missing = [...pages, "docs/adr/README.md"].filter((page) => !listed.includes(page));
+  assert.deepEqual(missing, []);
+});
+
+function fileOf({ page, to }: Link): string {
+  const [file = ""] = to.split("#");
+  return file === "" ? page : path.normalize(path.join(path.dirname(page), file)).replace(/\/$/, "");
+}

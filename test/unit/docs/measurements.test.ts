@@ -1,0 +1,64 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { parseLines, type Point } from "../../../scripts/demo/line-protocol-parser.ts";
+import { stateName } from "../../../src/collection/domain-state.ts";
+import { MEASUREMENTS } from "../../../src/measurement/registry.ts";
+import { docTables } from "../../support/docs.ts";
+
+const PAGE = "docs/measurements.md";
+/** The lines of a domain, which a test of the encoder holds against what it writes. */
+const GOLDEN = readFileSync("test/golden/lines/plain-domain.lp", "utf8");
+
+const points = parseLines(GOLDEN);
+const tables = docTables(PAGE);
+
+/** `name type` of every field, in the order of the line. */
+function fieldsOf({ fields }: Point): readonly string[] {
+  const types = { bigint: "integer", number: "float", string: "string", boolean: "boolean" };
+  return [...fields].map(([name, value]) => `\`${name}\` ${types[typeof value as keyof typeof types]}`);
+}
+
+test("every field of every measurement is documented with its type, in the order of the line, and no other", () => {
+  const documented = tables
+    .filter(({ columns }) => columns[0] === "field")
+    .map(({ heading, rows }) => [heading, rows.map(([name = "", type = ""]) => `${name} ${type}`)]);
+  // Both of the golden domain's interfaces have the same fields.
+  const written = points.filter(({ tags }) => tags.get("device") !== "tap1");
+  assert.deepEqual(
+    documented,
+    written.map((point) => [point.measurement, fieldsOf(point)]),
+  );
+});
+
+test("every field has a unit or is a bare number or word, and says whether it only grows", () => {
+  for (const { columns, rows } of tables.filter(({ columns }) => columns[0] === "field")) {
+    assert.deepEqual(columns, ["field", "type", "unit", "kind", "what it is", "libvirt"]);
+    for (const [name, , , kind = "", what = ""] of rows) {
+      assert.match(kind, /^(?:counter|gauge)$/, name);
+      assert.notEqual(what, "", name);
+    }
+  }
+});
+
+test("the overview has the measurements that there are, with their families", () => {
+  const overview = tables.find(({ columns }) => columns[0] === "measurement");
+  assert.deepEqual(
+    overview?.rows.map(([name, family]) => [name, family]),
+    MEASUREMENTS.map(({ name, family }) => [`[\`${name}\`](#${name})`, `\`${family}\``]),
+  );
+});
+
+test("the examples are what the encoder writes", () => {
+  const examples = readFileSync(PAGE, "utf8").match(/^vm_\w+,.*$/gm) ?? [];
+  assert.equal(examples.length, 5);
+  for (const example of examples) assert.ok(GOLDEN.split("\n").includes(example), example);
+});
+
+test("the table of states has every state's word", () => {
+  const states = tables.find(({ heading }) => heading === "States");
+  assert.deepEqual(
+    states?.rows,
+    Array.from({ length: 8 }, (_, state) => [String(state), `\`${stateName(state)}\``]),
+  );
+});
