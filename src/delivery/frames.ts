@@ -12,3 +12,9 @@ export function rawBytesOf(frames: readonly Frame[]): number {
 export function oneOf<T>(items: readonly T[], share: number): T | undefined {
   return items[Math.min(items.length - 1, Math.floor(share * items.length))];
 }
+
+/** Those before the first for which it does not hold. */
+export function leading<T>(items: readonly T[], holds: (item: T) => boolean): readonly T[] {
+  const end = items.findIndex((item) => !holds(item));
+  return end === -1 ? items : items.slice(0, end);
+}

@@ -1,7 +1,7 @@
 import { expandFrame, splitBatch, type BatchLimits } from "../spool/frame-payload.ts";
-import type { Frame, SpoolCursor } from "../spool/spool.ts";
+import type { Frame, ReadLimits, SpoolCursor } from "../spool/spool.ts";
 import { DrainPace } from "./drain-pace.ts";
-import { linesOf, oneOf, rawBytesOf } from "./frames.ts";
+import { leading, linesOf, oneOf, rawBytesOf } from "./frames.ts";
 import { Search } from "./search.ts";
 
 /** Enough to find a frame behind those of a request. */
@@ -24,6 +24,8 @@ export class Lane {
   readonly name: string;
   readonly cursor: SpoolCursor;
   readonly pace = new DrainPace();
+  /** Sequence numbers of frames that were taken before their turn, and are passed over when it comes. */
+  readonly takenAhead = new Set<bigint>();
   search: Search | undefined;
   lastSentMs = Number.NEGATIVE_INFINITY;
   /** Before this it would go too fast. */
@@ -41,9 +43,33 @@ export class Lane {
     return this.search === undefined && this.cursor.backlog.frames === 0;
   }
 
+  /** What it has to send. */
+  get backlog(): SpoolCursor["backlog"] {
+    return this.cursor.backlog;
+  }
+
   /** Whether there is enough for a request of so many lines. */
   fills(lines: number): boolean {
-    return this.cursor.backlog.lines >= lines;
+    return this.backlog.lines >= lines;
+  }
+
+  /** The oldest frames that are to be sent, up to the limits but at least one when there is any. */
+  async read(limits: ReadLimits): Promise<readonly Frame[]> {
+    const isTaken = ({ sequence }: Frame): boolean => this.takenAhead.has(sequence);
+    for (;;) {
+      const frames = await this.cursor.read(limits);
+      const passed = leading(frames, isTaken);
+      if (passed.length === 0) return leading(frames, (frame) => !isTaken(frame));
+      for (const { sequence } of passed) {
+        this.cursor.acknowledge(sequence);
+        this.takenAhead.delete(sequence);
+      }
+    }
+  }
+
+  /** The target has the frames up to this one, which were read. */
+  acknowledge(sequence: bigint): void {
+    this.cursor.acknowledge(sequence);
   }
 
   /** These frames are to be sent in parts. */
@@ -68,7 +94,7 @@ export class Lane {
   /** One line of the frames behind these; `share` from 0 to 1 says which. */
   async #lineBehind(frames: readonly Frame[], share: number): Promise<Uint8Array | undefined> {
     const maxLines = linesOf(frames) + LOOK_BEHIND.lines;
-    const read = await this.cursor.read({ maxLines, maxRawBytes: rawBytesOf(frames) + LOOK_BEHIND.rawBytes });
+    const read = await this.read({ maxLines, maxRawBytes: rawBytesOf(frames) + LOOK_BEHIND.rawBytes });
     const last = frames.at(-1)?.sequence ?? -1n;
     const behind = read.filter(({ sequence }) => sequence > last);
     const frame = oneOf(behind, share);

@@ -1,5 +1,6 @@
 import { sumOfLosses, type Losses } from "../spool/losses.ts";
 import type { Spool, SpoolCursor } from "../spool/spool.ts";
+import { AheadLane } from "./ahead-lane.ts";
 import { Lane } from "./lane.ts";
 
 /** Outages within one another's time of catching up, and the present. */
@@ -22,12 +23,15 @@ export function laneNames(target: string): readonly string[] {
 
 /**
  * The lines for one target: those of the present, and behind an outage its backlog, each in a lane of its own so that the
- * present does not have to wait for the past. A lane is a cursor of the spool, so both outlive the process.
+ * present does not have to wait for the past. A lane is a cursor of the spool, so both outlive the process. What was written
+ * just before a lane became a backlog, or while it did, goes ahead of the rest of it.
  */
 export class Lanes {
   readonly #lanes: readonly Lane[];
-  /** The lines of the present. */
+  /** Where the lines of the present are appended. */
   #live: Lane;
+  /** Lines of the present that are in a lane with a backlog before them. */
+  #ahead: AheadLane | undefined;
 
   constructor(target: string, spool: Pick<Spool, "cursor">) {
     this.#lanes = laneNames(target).map((name) => new Lane(name, spool.cursor(name)));
@@ -71,24 +75,41 @@ export class Lanes {
     return this.#lanes.some(({ cursor: { oldest } }) => oldest !== undefined && oldest <= goal);
   }
 
-  /** What is there becomes a backlog, and what comes from now on does not wait for it. Not if no lane is free. */
-  part(): void {
-    this.#live = this.#lanes.find(({ isEmpty }) => isEmpty) ?? this.#live;
+  /** Whether its lines are those of the present. Those of the live lane are not when it has a backlog before them. */
+  isPresent(lane: Lane): boolean {
+    return lane === this.#ahead || (lane === this.#live && lane.name !== this.#ahead?.name);
+  }
+
+  /**
+   * What is there becomes a backlog. What was appended after this moment, in milliseconds since the epoch, does not wait for
+   * it, nor does what comes from now on: in a lane of its own if one is free.
+   */
+  part(sinceMs: number): void {
+    this.#ahead = new AheadLane(this.#live, sinceMs);
+    const free = this.#lanes.find(({ isEmpty }) => isEmpty);
+    free?.takenAhead.clear();
+    this.#live = free ?? this.#live;
+  }
+
+  /** It would go too fast before this. One pace is for all backlogs together. */
+  pace(lane: Lane, untilMs: number): void {
+    const paced = this.isPresent(lane) ? [lane] : this.#lanes.filter((other) => !this.isPresent(other));
+    for (const each of paced) each.pacedUntilMs = untilMs;
   }
 
   /** The target takes lines: a lane that was in doubt of it may go on. */
   vouch(): void {
-    for (const lane of this.#lanes) if (lane.search?.vouch() === true) lane.retryAtMs = Number.NEGATIVE_INFINITY;
+    for (const lane of this.#inOrder()) if (lane.search?.vouch() === true) lane.retryAtMs = Number.NEGATIVE_INFINITY;
   }
 
   /** There is a reason to try again at once. */
   retry(): void {
-    for (const lane of this.#lanes) lane.retryAtMs = Number.NEGATIVE_INFINITY;
+    for (const lane of this.#inOrder()) lane.retryAtMs = Number.NEGATIVE_INFINITY;
   }
 
   /** What was found out about the target does not hold any more, what is being tried begins anew. */
   reset(): void {
-    for (const lane of this.#lanes) {
+    for (const lane of this.#inOrder()) {
       lane.search = undefined;
       lane.clear();
     }
@@ -97,6 +118,8 @@ export class Lanes {
 
   /** The lane whose turn it is, and in how many milliseconds; undefined when all are empty. */
   next(rules: Rules): { readonly lane: Lane; readonly inMs: number } | undefined {
+    // There is no backlog any more.
+    if (this.#ahead?.isEmpty === true) this.#ahead = undefined;
     const waiting = this.#inOrder()
       .filter(({ isEmpty }) => !isEmpty)
       .map((lane) => ({ lane, inMs: Math.max(0, this.#dueMs(lane, rules) - rules.nowMs) }));
@@ -113,13 +136,17 @@ export class Lanes {
 
   /** The present first, then the oldest. */
   #inOrder(): readonly Lane[] {
-    const backlog = this.#lanes.filter((lane) => lane !== this.#live);
-    return [this.#live, ...backlog.sort((one, other) => (newestOf(one.cursor) < newestOf(other.cursor) ? -1 : 1))];
+    const lanes = this.#lanes.toSorted((one, other) => (newestOf(one.cursor) < newestOf(other.cursor) ? -1 : 1));
+    const ahead = this.#ahead === undefined ? [] : [this.#ahead];
+    const present = lanes.filter((lane) => this.isPresent(lane));
+    return [...ahead, ...present, ...lanes.filter((lane) => !this.isPresent(lane))];
   }
 
-  #dueMs(lane: Lane, { fullLines, intervalMs, hurry }: Rules): number {
-    if (hurry || lane.search !== undefined) return lane.retryAtMs;
-    const gathers = lane === this.#live && !lane.fills(fullLines);
+  #dueMs(lane: Lane, { nowMs, fullLines, intervalMs, hurry }: Rules): number {
+    // An append may be under way that began when this lane was the live one.
+    if (lane === this.#ahead && !lane.fills(1)) return nowMs + intervalMs;
+    if (lane === this.#ahead || hurry || lane.search !== undefined) return lane.retryAtMs;
+    const gathers = this.isPresent(lane) && !lane.fills(fullLines);
     const gatheredMs = gathers ? lane.lastSentMs + intervalMs : Number.NEGATIVE_INFINITY;
     return Math.max(lane.retryAtMs, lane.pacedUntilMs, gatheredMs);
   }

@@ -174,10 +174,10 @@ export class Sender {
     const { clock } = this.#options;
     if (lane.search !== undefined) return this.#continueSearch(lane, lane.search);
     const limits = { maxLines: this.#limit.lines, maxRawBytes: this.#settings.flush.maxBytes };
-    const frames = await lane.cursor.read(limits);
+    const frames = await lane.read(limits);
     if (frames.length === 0) {
       // Too old by now, all of them.
-      if (lane.cursor.backlog.frames > 0) lane.retryAtMs = clock.monotonic() + UNREADABLE_MS;
+      if (lane.backlog.frames > 0) lane.retryAtMs = clock.monotonic() + UNREADABLE_MS;
       return 0;
     }
     const lines = linesOf(frames);
@@ -241,7 +241,7 @@ export class Sender {
   #taken(lane: Lane, frames: readonly Frame[], durationMs: number, refusals: readonly Refusal[]): number {
     const { clock, rejectedLines } = this.#options;
     const last = frames.at(-1);
-    if (last !== undefined) lane.cursor.acknowledge(last.sequence);
+    if (last !== undefined) lane.acknowledge(last.sequence);
     lane.clear();
     this.#record.answered();
     const rejected = countLines(refusals);
@@ -251,15 +251,17 @@ export class Sender {
       rejectedLines?.write(this.#settings.name, refusals);
     }
     const paceMs = lane.pace.durationMs(frames, this.#settings.maxDrainLinesPerSecond) - durationMs;
-    if (lane.fills(this.#limit.lines) || lane !== this.#lanes.live) lane.pacedUntilMs = clock.monotonic() + paceMs;
+    if (lane.fills(this.#limit.lines) || !this.#lanes.isPresent(lane))
+      this.#lanes.pace(lane, clock.monotonic() + paceMs);
     this.#part(lane, frames);
     return 0;
   }
 
   /** When the target takes lines of the past, those of the present shall not wait for them. */
   #part(lane: Lane, [first]: readonly Frame[]): void {
-    const ageMs = this.#options.clock.now() - (first?.createdAtMs ?? Infinity);
-    if (lane === this.#lanes.live && lane.fills(this.#limit.lines) && ageMs > PAST_MS) this.#lanes.part();
+    const sinceMs = this.#options.clock.now() - PAST_MS;
+    const isOld = first !== undefined && first.createdAtMs < sinceMs;
+    if (isOld && this.#lanes.isPresent(lane) && lane.fills(this.#limit.lines)) this.#lanes.part(sinceMs);
   }
 
   /** What may be about the lines holds up their lane only. Returns how long to wait before the next request of any. */

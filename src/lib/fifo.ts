@@ -34,6 +34,17 @@ export class Fifo<T extends object> implements Iterable<T> {
     return item;
   }
 
+  /** The newest items for which it holds, with none between for which it does not; the oldest of them first. */
+  lastWhile(holds: (item: T) => boolean): readonly T[] {
+    const found: T[] = [];
+    for (let at = this.#items.length - 1; at >= this.#head; at--) {
+      const item = this.#items[at];
+      if (item === undefined || !holds(item)) break;
+      found.push(item);
+    }
+    return found.reverse();
+  }
+
   *[Symbol.iterator](): Generator<T> {
     for (let at = this.#head; at < this.#items.length; at++) {
       const item = this.#items[at];

@@ -95,6 +95,10 @@ export class DurableCursor implements SpoolCursor, Reader {
     return this.#stillNeeded(batch.frames);
   }
 
+  recent(sinceMs: number): readonly Frame[] {
+    return this.#recent.lastWhile(({ frame }) => frame.createdAtMs >= sinceMs).map(({ frame }) => frame);
+  }
+
   acknowledge(sequence: bigint): void {
     for (const { totals, behind } of this.#read.filter((frame) => frame.sequence <= sequence)) {
       behind.segment.settle(this.name, totals);

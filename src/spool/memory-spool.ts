@@ -192,6 +192,10 @@ class MemoryCursor implements SpoolCursor {
     return Promise.resolve(batch.frames);
   }
 
+  recent(sinceMs: number): readonly Frame[] {
+    return this.#kept.lastWhile(({ frame }) => frame.createdAtMs >= sinceMs).map(({ frame }) => frame);
+  }
+
   acknowledge(sequence: bigint): void {
     while (this.oldest !== undefined && this.oldest <= sequence) this.#shift();
   }

@@ -54,6 +54,11 @@ export interface ReadLimits {
 export interface SpoolCursor {
   /** The oldest frames not yet acknowledged, up to the limits but at least one when there is any; stays where it is. */
   read(limits: ReadLimits): Promise<readonly Frame[]>;
+  /**
+   * The frames not yet acknowledged that were appended since then, in milliseconds since the epoch: as many of the newest as
+   * are in memory, the oldest of them first.
+   */
+  recent(sinceMs: number): readonly Frame[];
   /** Advances behind the frame with this sequence number, which the last `read` returned. */
   acknowledge(sequence: bigint): void;
   /** Resolves when there is something to read, or when the signal aborts. */

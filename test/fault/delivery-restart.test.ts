@@ -7,7 +7,7 @@ import { Sender } from "../../src/delivery/sender.ts";
 import type { TargetSettings } from "../../src/delivery/target.ts";
 import { systemClock, type Clock } from "../../src/lib/clock.ts";
 import type { DurableSpool } from "../../src/spool/durable-spool.ts";
-import { batchOf, ObserverLog, targetSettings, until } from "../support/delivery.ts";
+import { batchOf, goodLine, ObserverLog, targetSettings, until } from "../support/delivery.ts";
 import { MemoryTarget, taken } from "../support/memory-target.ts";
 import { SpoolBench } from "../support/spool-bench.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
@@ -37,20 +37,22 @@ class LaterClock implements Clock {
 /** The life of one agent, as far as delivery goes. */
 class Agent implements AsyncDisposable {
   readonly target = new MemoryTarget();
-  readonly clock = new LaterClock();
+  readonly clock: LaterClock;
   readonly sender: Sender;
   readonly #bench: SpoolBench;
   #first: number;
 
-  private constructor(bench: SpoolBench, settings: TargetSettings, first: number) {
+  private constructor(bench: SpoolBench, clock: LaterClock, settings: TargetSettings, first: number) {
     this.#bench = bench;
+    this.clock = clock;
     this.#first = first;
-    const options = { clock: this.clock, observer: new ObserverLog(), transport: this.target.transport };
+    const options = { clock, observer: new ObserverLog(), transport: this.target.transport };
     this.sender = new Sender(settings, new Lanes(settings.name, this.spool), options);
   }
 
   static async start(directory: string, settings: TargetSettings, first = 0): Promise<Agent> {
-    return new Agent(await SpoolBench.open(directory), settings, first);
+    const clock = new LaterClock();
+    return new Agent(await SpoolBench.open(directory, { clock }), clock, settings, first);
   }
 
   get spool(): DurableSpool {
@@ -118,4 +120,24 @@ test("an agent that is killed while a backlog drains has lost nothing", async (t
   await using next = await Agent.start(copy, AT_ONCE, 630);
   assert.equal(await next.sender.drain(never), true);
   assert.equal(new Set([...stored, ...next.target.stored]).size, 630);
+});
+
+test("an agent that is killed has lost nothing of what went ahead of a backlog", async (t) => {
+  const directory = await temporaryDirectory(t);
+  const copy = path.join(await temporaryDirectory(t), "copy");
+  await using agent = await Agent.start(directory, SLOWLY);
+  agent.target.answer = () => ({ status: 503, body: "" });
+  await agent.append(57);
+  agent.clock.offsetMs = 60_000;
+  await agent.append(3);
+  agent.target.answer = taken;
+  agent.sender.update({ ...SLOWLY });
+  const latest = goodLine(599);
+  await until("what is new goes ahead", () => agent.target.stored.includes(latest));
+  assert.ok(agent.sender.backlog.lines > 300, `${agent.sender.backlog.lines} lines wait`);
+  await cp(directory, copy, { recursive: true, filter: (file) => path.basename(file) !== "lock" });
+  const stored = [...agent.target.stored];
+  await using next = await Agent.start(copy, AT_ONCE, 600);
+  assert.equal(await next.sender.drain(never), true);
+  assert.equal(new Set([...stored, ...next.target.stored]).size, 600);
 });

@@ -6,6 +6,8 @@ import { batchOf } from "./delivery.ts";
 import { FakeClock } from "./fake-clock.ts";
 
 const NAMES = ["a", "b", "c"] as const;
+/** What came within this time is asked for at every step. */
+const RECENT_MS = 700;
 
 interface ModelFrame extends Pick<Frame, "lines" | "payload"> {
   readonly bornAtMs: number;
@@ -173,6 +175,8 @@ export class Comparison<S extends Spool> {
       assert.deepEqual(cursor.backlog, { frames: frames.length, lines: linesOf(frames), bytes: bytesOf(frames) }, name);
       assert.equal(cursor.droppedLines, this.#model.droppedBy(name), name);
       assert.equal(cursor.oldest === undefined, frames.length === 0);
+      const recent = cursor.recent(this.clock.now() - RECENT_MS).map(({ payload }) => payload);
+      assert.deepEqual(recent, this.#recent(name).slice(-recent.length || Infinity), name);
       assert.equal(cursor.newest === undefined, frames.length === 0);
     }
   }
@@ -182,6 +186,18 @@ export class Comparison<S extends Spool> {
     const { losses, ...stats } = this.spool.stats;
     assert.deepEqual(stats, this.#model.stats);
     assert.equal(stats.droppedLines, losses.age + losses.cap);
+    for (const name of this.#present)
+      assert.equal(
+        this.spool.cursor(name).recent(this.clock.now() - RECENT_MS).length,
+        this.#recent(name).length,
+        name,
+      );
+  }
+
+  /** Payloads of what waits for a target and came lately. */
+  #recent(name: string): readonly Uint8Array[] {
+    const sinceMs = this.clock.monotonic() - RECENT_MS;
+    return this.#model.waiting(name).flatMap(({ bornAtMs, payload }) => (bornAtMs >= sinceMs ? [payload] : []));
   }
 
   /** Reads, and acknowledges what was read if it is delivered; both have the same frames, from the oldest on. */

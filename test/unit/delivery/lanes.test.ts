@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Lane } from "../../../src/delivery/lane.ts";
 import { laneNames, Lanes, type Rules } from "../../../src/delivery/lanes.ts";
 import { MemorySpool } from "../../../src/spool/memory-spool.ts";
 import { batchOf } from "../../support/delivery.ts";
@@ -8,10 +9,41 @@ import { CAPS } from "../../support/sender-bench.ts";
 
 const RULES: Rules = { nowMs: 10_000, fullLines: 100, intervalMs: 1_000, hurry: false };
 
-function setUp(): { spool: MemorySpool; lanes: Lanes; append: (lines: number) => Promise<void> } {
-  const spool = new MemorySpool(CAPS, new FakeClock());
+/** Nothing of what there is. */
+const NOTHING_AHEAD = Infinity;
+const ALL = { maxLines: 1_000_000, maxRawBytes: 1 << 30 };
+
+interface Bench {
+  readonly clock: FakeClock;
+  readonly spool: MemorySpool;
+  readonly lanes: Lanes;
+  readonly append: (lines: number) => Promise<void>;
+}
+
+function setUp(): Bench {
+  const clock = new FakeClock();
+  const spool = new MemorySpool(CAPS, clock);
   const lanes = new Lanes("main", spool);
-  return { spool, lanes, append: (lines) => spool.append(batchOf(lines), [lanes.live.name]) };
+  return { clock, spool, lanes, append: (lines) => spool.append(batchOf(lines), [lanes.live.name]) };
+}
+
+/** Frames of 1, 2 and 3 lines, a second apart, of which the first is a backlog and the others are of the present. */
+async function setUpAhead(): Promise<Bench & { readonly ahead: Lane }> {
+  const bench = setUp();
+  const { clock, lanes, append } = bench;
+  for (const lines of [1, 2, 3]) {
+    await clock.advance(1_000);
+    await append(lines);
+  }
+  lanes.part(clock.now() - 1_000);
+  const ahead = lanes.next(RULES)?.lane;
+  assert.ok(ahead !== undefined && lanes.isPresent(ahead));
+  return { ...bench, ahead };
+}
+
+/** Line counts of the frames that a lane would send. */
+async function counts(lane: Lane | undefined): Promise<number[] | undefined> {
+  return (await lane?.read(ALL))?.map(({ lines }) => lines);
 }
 
 /** The name of the lane whose turn it is, and when. */
@@ -46,7 +78,7 @@ test("what is new goes first, then the oldest; a lane that must wait lets others
   for (let lane = 0; lane < 3; lane++) {
     await append(1);
     order.push(lanes.live);
-    if (lane < 2) lanes.part();
+    if (lane < 2) lanes.part(NOTHING_AHEAD);
   }
   const [oldest, older, live] = order;
   assert.ok(oldest !== undefined && older !== undefined && live !== undefined);
@@ -62,25 +94,43 @@ test("what is new goes first, then the oldest; a lane that must wait lets others
   assert.deepEqual(next(lanes), [older.name, 0]);
 });
 
+test("one pace is for all backlogs of a target, and the present has its own", async () => {
+  const { lanes, append } = setUp();
+  for (let lane = 0; lane < 3; lane++) {
+    await append(1);
+    if (lane < 2) lanes.part(NOTHING_AHEAD);
+  }
+  const { live } = lanes;
+  live.lastSentMs = RULES.nowMs;
+  const oldest = lanes.next(RULES)?.lane;
+  assert.ok(oldest !== undefined && oldest !== live);
+  lanes.pace(oldest, RULES.nowMs + 700);
+  assert.deepEqual(next(lanes), [oldest.name, 700]);
+  live.lastSentMs = Number.NEGATIVE_INFINITY;
+  assert.deepEqual(next(lanes), [live.name, 0]);
+  lanes.pace(live, RULES.nowMs + 900);
+  assert.deepEqual(next(lanes), [oldest.name, 700]);
+});
+
 test("no more lanes are parted than there are, and one that is empty is used again", async () => {
   const { spool, lanes, append } = setUp();
   const used = new Set<string>();
   for (let round = 0; round < 10; round++) {
     await append(1);
     used.add(lanes.live.name);
-    lanes.part();
+    lanes.part(NOTHING_AHEAD);
   }
   assert.deepEqual([...used].sort(), [...laneNames("main")].sort());
   const { newest = -1n } = spool.cursor("main/2");
   spool.cursor("main/2").acknowledge(newest);
-  lanes.part();
+  lanes.part(NOTHING_AHEAD);
   assert.equal(lanes.live.name, "main/2");
 });
 
 test("it all counts together", async () => {
   const { spool, lanes, append } = setUp();
   await append(3);
-  lanes.part();
+  lanes.part(NOTHING_AHEAD);
   await append(4);
   assert.deepEqual([lanes.backlog.frames, lanes.backlog.lines], [2, 7]);
   assert.equal(lanes.backlog.bytes, spool.stats.bytes);
@@ -93,7 +143,7 @@ test("it all counts together", async () => {
 test("after a restart the lane with the newest lines is the present", async () => {
   const { spool, lanes, append } = setUp();
   await append(1);
-  lanes.part();
+  lanes.part(NOTHING_AHEAD);
   await append(1);
   assert.equal(new Lanes("main", spool).live.name, lanes.live.name);
 });
@@ -101,7 +151,7 @@ test("after a restart the lane with the newest lines is the present", async () =
 test("an empty lane that gets something is noticed, and so is the end of waiting", async () => {
   const { lanes, append } = setUp();
   await append(1);
-  lanes.part();
+  lanes.part(NOTHING_AHEAD);
   const given = new AbortController();
   const filled = lanes.filled(new AbortController().signal);
   const givenUp = lanes.filled(given.signal);
@@ -138,4 +188,55 @@ test("what is known of a batch that may be at fault is not held against another 
   assert.deepEqual(lanes.live.suspect(second, now), { ...now, head: 1n, attempts: 0 });
   lanes.live.clear();
   assert.deepEqual(lanes.live.suspect(second, now), { ...now, head: 1n, attempts: 0 });
+});
+
+test("what is of the present in a lane with a backlog goes before all else, and is passed over in its turn", async () => {
+  const { lanes, append, ahead } = await setUpAhead();
+  await append(4);
+  assert.deepEqual(await counts(ahead), [2, 3]);
+  assert.deepEqual(ahead.backlog.lines, 5);
+  ahead.acknowledge(1n);
+  assert.deepEqual(await counts(ahead), [3]);
+  ahead.acknowledge(2n);
+  const backlog = lanes.next({ ...RULES, hurry: true })?.lane;
+  assert.deepEqual(await counts(backlog), [4]);
+  backlog?.acknowledge(3n);
+  const old = lanes.next(RULES)?.lane;
+  assert.deepEqual(await counts(old), [1]);
+  old?.acknowledge(0n);
+  assert.deepEqual(await counts(old), []);
+  assert.equal(lanes.backlog.frames, 0);
+});
+
+test("lines whose append was under way when their lane became a backlog are looked for at every flush interval", async () => {
+  const { spool, lanes, ahead } = await setUpAhead();
+  ahead.acknowledge(2n);
+  const [old] = [lanes.next(RULES)?.lane];
+  assert.ok(old !== undefined);
+  old.pacedUntilMs = RULES.nowMs + 60_000;
+  assert.deepEqual(next(lanes), ["main", RULES.intervalMs]);
+  await spool.append(batchOf(7), ["main"]);
+  assert.deepEqual(next(lanes), ["main", 0]);
+  assert.deepEqual(await counts(ahead), [7]);
+});
+
+test("nothing goes ahead any more when the backlog is gone, not even what was being searched", async () => {
+  const { spool, lanes, append, ahead } = await setUpAhead();
+  await ahead.beginSearch(await ahead.read(ALL), { maxLines: 1, maxBytes: 1_000 }, () => 0);
+  spool.cursor("main").acknowledge(2n);
+  assert.deepEqual(next(lanes), [undefined, undefined]);
+  assert.equal(lanes.isPresent(ahead), false);
+  lanes.live.lastSentMs = RULES.nowMs;
+  await append(1);
+  assert.deepEqual(next(lanes), [lanes.live.name, RULES.intervalMs]);
+});
+
+test("what was taken ahead and then dropped is not remembered for ever", async () => {
+  const { spool, lanes, ahead } = await setUpAhead();
+  ahead.acknowledge(2n);
+  const old = lanes.next(RULES)?.lane;
+  assert.equal(old?.takenAhead.size, 2);
+  spool.caps = { ...CAPS, maxBytes: 0 };
+  lanes.part(NOTHING_AHEAD);
+  assert.equal(old.takenAhead.size, 0);
 });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { batchOf } from "../../support/delivery.ts";
 import { taken } from "../../support/memory-target.ts";
 import { SenderBench } from "../../support/sender-bench.ts";
 
@@ -8,6 +9,8 @@ const FLUSH = { intervalMs: 1_000, maxLines: 100, maxBytes: 2 << 20 };
 
 /** Lines that a node writes in a second. */
 const RATE = 50;
+/** Those that are not of the past when they have waited. */
+const PRESENT = 10 * RATE;
 
 function down(): { status: number; body: string } {
   return { status: 503, body: "" };
@@ -27,21 +30,32 @@ async function live(bench: SenderBench, seconds: number, rate = RATE): Promise<n
   return late;
 }
 
-async function outage(bench: SenderBench, seconds: number, rate = RATE): Promise<void> {
+/** Lines that are written while the target is down; returns those of the last seconds. */
+async function outage(bench: SenderBench, seconds: number, rate = RATE): Promise<readonly string[]> {
   bench.target.answer = down;
-  await live(bench, seconds, rate);
+  await live(bench, seconds - 4, rate);
+  const latest = [];
+  for (let second = 0; second < 4; second++) {
+    latest.push(...(await bench.append(rate)));
+    await bench.clock.advance(1_000);
+  }
   bench.target.answer = taken;
   bench.sender.update({ ...bench.settings });
+  return latest;
+}
+
+/** How many of these lines the target has not stored. */
+function missing(bench: SenderBench, lines: readonly string[]): number {
+  const stored = new Set(bench.target.stored);
+  return lines.filter((line) => !stored.has(line)).length;
 }
 
 test("after an outage new lines do not wait for the backlog, which goes at its own pace", async () => {
   await using bench = new SenderBench({ flush: FLUSH, maxDrainLinesPerSecond: 100 });
   await outage(bench, 120);
   assert.equal(bench.sender.backlog.lines, 120 * RATE);
-  const late = await live(bench, 50);
-  // The first goes before anybody knows that the target is there again.
-  assert.deepEqual(new Set(late.slice(2)), new Set([0]));
-  const backlog = bench.target.stored.length - 50 * RATE;
+  assert.deepEqual(new Set(await live(bench, 50)), new Set([0]));
+  const backlog = bench.target.stored.length - 50 * RATE - PRESENT;
   assert.ok(backlog >= 4_800 && backlog <= 5_300, `${backlog} lines of the backlog in 50 seconds`);
   await live(bench, 20);
   assert.equal(bench.sender.backlog.lines, 0);
@@ -53,7 +67,7 @@ test("without a limit of the settings a backlog goes three times as fast as it c
   await using bench = new SenderBench({ flush: { ...FLUSH, maxLines: 1_000 }, maxDrainLinesPerSecond: 0 });
   await outage(bench, 80, 500);
   await live(bench, 20, 500);
-  const backlog = bench.target.stored.length - 20 * 500;
+  const backlog = bench.target.stored.length - 20 * 500 - PRESENT * 10;
   assert.ok(backlog >= 27_000 && backlog <= 33_000, `${backlog} lines of the backlog in 20 seconds`);
 });
 
@@ -62,8 +76,7 @@ test("an outage while a backlog drains makes a second one, and new lines wait fo
   await outage(bench, 120);
   await live(bench, 10);
   await outage(bench, 60);
-  const late = await live(bench, 30);
-  assert.deepEqual(new Set(late.slice(2)), new Set([0]));
+  assert.deepEqual(new Set(await live(bench, 30)), new Set([0]));
   assert.equal(await bench.sender.drain(never), true);
   assert.equal(new Set(bench.target.stored).size, bench.appendedLines);
 });
@@ -77,6 +90,51 @@ test("however often the target goes away while backlogs drain, every line arrive
   assert.equal(await bench.sender.drain(never), true);
   assert.equal(bench.target.stored.length, bench.appendedLines);
   assert.equal(new Set(bench.target.stored).size, bench.appendedLines);
+});
+
+test("lines that were written just before the target is back do not wait for the backlog either", async () => {
+  await using bench = new SenderBench({ flush: FLUSH, maxDrainLinesPerSecond: 100 });
+  const latest = await outage(bench, 120);
+  await bench.clock.advance(1_000);
+  assert.equal(missing(bench, latest), 0);
+  assert.ok(bench.sender.backlog.lines > 100 * RATE, `${bench.sender.backlog.lines} lines wait`);
+});
+
+test("lines whose append began before there was a lane for them do not wait for the backlog", async () => {
+  await using bench = new SenderBench({ flush: FLUSH, maxDrainLinesPerSecond: 100 });
+  const { intake } = bench.sender;
+  await outage(bench, 120);
+  await live(bench, 5);
+  assert.notEqual(bench.sender.intake, intake);
+  const batch = batchOf(RATE, 9_000_000);
+  await bench.spool.append(batch, [intake]);
+  await bench.clock.advance(FLUSH.intervalMs);
+  assert.equal(missing(bench, Buffer.from(batch.bytes).toString().trimEnd().split("\n")), 0);
+});
+
+test("new lines do not wait when there is no lane left for them, and the backlog keeps to its pace", async () => {
+  await using bench = new SenderBench({ flush: FLUSH, maxDrainLinesPerSecond: 100 });
+  for (let round = 0; round < 8; round++) {
+    const latest = await outage(bench, 60);
+    const before = bench.target.stored.length;
+    assert.deepEqual([round, new Set(await live(bench, 5))], [round, new Set([0])]);
+    assert.equal(missing(bench, latest), 0);
+    const backlog = bench.target.stored.length - before - 5 * RATE - PRESENT;
+    assert.ok(backlog <= 700, `${backlog} lines of the backlog in 5 seconds`);
+  }
+});
+
+test("a bad line among those that do not wait for the backlog costs nothing but itself", async () => {
+  await using bench = new SenderBench({ flush: FLUSH, maxDrainLinesPerSecond: 100 });
+  const latest = await outage(bench, 120);
+  const bad = latest.at(-3) ?? "";
+  bench.target.answer = (lines) => (lines.includes(bad) ? { status: 400, body: '{"message":"no"}' } : taken());
+  await bench.pass(2_000, 500);
+  assert.equal(missing(bench, latest), 1);
+  assert.equal(bench.sender.state.rejectedLines, 1);
+  assert.equal(await bench.sender.drain(never), true);
+  const { deliveredLines, rejectedLines } = bench.sender.state;
+  assert.deepEqual([deliveredLines, rejectedLines], [bench.appendedLines - 1, 1]);
 });
 
 test("a short hiccup makes no backlog of its own: everything stays in order", async () => {
@@ -110,7 +168,6 @@ test("a batch of the backlog that is searched for a bad line does not delay new 
     await bench.clock.sleep(200);
     return lines.includes(bad) ? { status: 400, body: '{"message":"no"}' } : taken();
   };
-  const late = await live(bench, 20);
-  assert.deepEqual(new Set(late.slice(2)), new Set([0]));
+  assert.deepEqual(new Set(await live(bench, 20)), new Set([0]));
   assert.equal(bench.sender.state.rejectedLines, 1);
 });

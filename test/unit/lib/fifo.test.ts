@@ -16,6 +16,8 @@ test("a queue does what an array does with push and shift", () => {
         assert.equal(fifo.length, array.length);
         assert.deepEqual([fifo.first, fifo.last], [array[0], array.at(-1)]);
         assert.deepEqual([...fifo], array);
+        const isNew = ({ number }: { readonly number: number }): boolean => number % 3 !== 0;
+        assert.deepEqual(fifo.lastWhile(isNew), array.slice(array.findLastIndex((item) => !isNew(item)) + 1));
       }
     }),
   );

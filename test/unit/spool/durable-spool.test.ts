@@ -191,3 +191,22 @@ async function sizeOf(directory: string): Promise<number> {
   const sizes = await Promise.all(names.map(async (name) => (await stat(path.join(directory, name))).size));
   return sizes.reduce((sum, size) => sum + size, 0);
 }
+
+test("of what came lately a cursor shows what is in memory, and reading goes on as if nobody had asked", async (t) => {
+  const clock = new FakeClock();
+  const options = { clock, memoryBytes: 100, maxSegmentBytes: 1 };
+  await using bench = await SpoolBench.open(await temporaryDirectory(t), options);
+  const cursor = bench.spool.cursor("a");
+  for (const number of [0, 1, 2, 3, 4, 5]) {
+    await clock.advance(1_000);
+    await appendNumber(bench.spool, number);
+  }
+  const recent = (agoMs: number): number[] =>
+    cursor.recent(clock.now() - agoMs).map(({ sequence }) => Number(sequence));
+  assert.deepEqual([recent(-1), recent(0), recent(1_000)], [[], [5], [4, 5]]);
+  assert.ok(recent(60_000).length < 6, "all of them are in memory");
+  const [first] = await cursor.read({ maxLines: 1, maxRawBytes: 1_000 });
+  assert.deepEqual(recent(1_000), [4, 5]);
+  cursor.acknowledge(first?.sequence ?? -1n);
+  assert.deepEqual(await numbersOf(cursor), [1, 2, 3, 4, 5]);
+});
