@@ -12,7 +12,7 @@ const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { versio
 const httpByRequire: Plugin = {
   name: "http by require",
   setup(build) {
-    build.onResolve({ filter: /^(node:)?http$/ }, ({ kind, path }) =>
+    build.onResolve({ filter: /^(node:)?http2?$/ }, ({ kind, path }) =>
       kind === "import-statement" ? { path, namespace: "required" } : undefined,
     );
     build.onLoad({ filter: /^/, namespace: "required" }, ({ path }) => ({
