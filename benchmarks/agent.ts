@@ -1,10 +1,11 @@
+import { readFileSync } from "node:fs";
 import { RunningAgent, target1, type AgentConfig } from "../test/integration/support/agent.ts";
 import { Deliveries, INTERVAL, workBySignals, type Contender } from "./contender.ts";
 
 /** Until V8 has compiled what runs often; the agent gets there faster at a short interval. */
 const WARM_UP = { cycles: 40, interval: "1s" };
 
-/** The bundle as a user runs it, with the defaults of its configuration. */
+/** The bundle as the image runs it, with the defaults of its configuration. */
 export async function startAgent(socket: string): Promise<Contender> {
   await using resources = new AsyncDisposableStack();
   const deliveries = resources.use(await Deliveries.start("vm_metrics"));
@@ -13,7 +14,12 @@ export async function startAgent(socket: string): Promise<Contender> {
     targets: target1({ url: deliveries.url, database: "telemetry" }),
   });
   const agent = resources.use(
-    await RunningAgent.start({ ...config(WARM_UP.interval), sockets: [socket], args: ["--log-level", "warn"] }),
+    await RunningAgent.start({
+      ...config(WARM_UP.interval),
+      sockets: [socket],
+      args: ["--log-level", "warn"],
+      nodeArgs: imageNodeArgs(),
+    }),
   );
   await deliveries.next(WARM_UP.cycles);
   await agent.writeConfig(config(INTERVAL));
@@ -32,4 +38,11 @@ export async function startAgent(socket: string): Promise<Contender> {
     work: (during) => workBySignals(agent.pid, during),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+/** What stands between Node and the bundle where the image starts. */
+function imageNodeArgs(): string[] {
+  const entrypoint = /^ENTRYPOINT (.*)$/m.exec(readFileSync("Dockerfile", "utf8"))?.[1];
+  if (entrypoint === undefined) throw new Error("the Dockerfile has no ENTRYPOINT");
+  return (JSON.parse(entrypoint) as string[]).slice(1, -1);
 }

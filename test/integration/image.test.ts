@@ -30,7 +30,8 @@ async function directory(t: TestContext, { uid, gid } = LAUNCHER): Promise<strin
 test("the image is one file of JavaScript, and runs as a number", async () => {
   const { User, Entrypoint, Labels } = image.config;
   assert.equal(User, "65532:65532");
-  assert.deepEqual(Entrypoint, ["/nodejs/bin/node", "/app/kubevirt-telemetry.js"]);
+  assert.equal(Entrypoint[0], "/nodejs/bin/node");
+  assert.equal(Entrypoint.at(-1), "/app/kubevirt-telemetry.js");
   assert.equal(Labels["org.opencontainers.image.version"], version);
   assert.equal(Labels["org.opencontainers.image.licenses"], "Apache-2.0");
   const files = ["LICENSE", "THIRD_PARTY_LICENSES.txt", "kubevirt-telemetry.js"];

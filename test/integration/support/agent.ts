@@ -15,6 +15,8 @@ export interface AgentConfig {
 export interface AgentRun extends AgentConfig {
   readonly sockets: readonly string[];
   readonly args?: readonly string[];
+  /** Options of Node itself. */
+  readonly nodeArgs?: readonly string[];
   /** Secret name -> key -> value. */
   readonly secrets?: Readonly<Record<string, Readonly<Record<string, string>>>>;
 }
@@ -38,7 +40,8 @@ export class RunningAgent extends AgentProcess {
       for (const [key, value] of Object.entries(keys)) await writeSecret(dir, { name, key, value });
     const sockets = run.sockets.flatMap((socket) => ["--libvirt-socket", socket]);
     const options = ["--config", configFile, "--secrets-dir", path.join(dir, "secrets"), ...sockets];
-    const [program = "", ...args] = [...AGENT_COMMAND, ...options, ...(run.args ?? [])];
+    const [program = "", ...command] = AGENT_COMMAND;
+    const args = [...(run.nodeArgs ?? []), ...command, ...options, ...(run.args ?? [])];
     const env = { ...process.env, ...SERVE_NOTHING };
     return new RunningAgent(dir, configFile, spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], env }));
   }
