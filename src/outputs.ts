@@ -2,7 +2,7 @@ import type { DomainIdentity, DomainSample } from "./collection/domain-sample.ts
 import type { EffectiveConfig, EffectiveTarget } from "./config/resolve.ts";
 import { matchesVm } from "./config/selectors.ts";
 import { laneNames, Lanes } from "./delivery/lanes.ts";
-import { RejectedLines } from "./delivery/rejected-lines.ts";
+import { RejectedLines, type RejectedStats } from "./delivery/rejected-lines.ts";
 import { Sender, type SenderOptions } from "./delivery/sender.ts";
 import { newLineCounters } from "./measurement/counters.ts";
 import { Encoder, type MissingListener } from "./measurement/encoder.ts";
@@ -57,7 +57,7 @@ export class Outputs {
   }
 
   /** Undefined when no lines are kept that targets refuse. */
-  get rejectedStats(): RejectedLines["stats"] | undefined {
+  get rejectedStats(): RejectedStats | undefined {
     return this.#rejected?.stats;
   }
 

@@ -17,6 +17,14 @@ export interface RejectedSink {
   write(target: string, refusals: readonly Refusal[]): void;
 }
 
+export interface RejectedStats {
+  /** Lines that are, or were, in the files, and lines that never were. */
+  readonly keptLines: number;
+  readonly lostLines: number;
+  /** What both files take, once it is known. */
+  readonly fileBytes: number;
+}
+
 export interface RejectedLinesOptions {
   readonly directory: string;
   readonly clock: Clock;
@@ -34,14 +42,15 @@ export class RejectedLines implements RejectedSink {
   #waitingBytes = 0;
   #keptLines = 0;
   #lostLines = 0;
+  #fileBytes = 0;
 
   constructor(options: RejectedLinesOptions) {
     this.#options = options;
+    void this.#writing.run(() => this.#measure());
   }
 
-  /** How many lines are, or were, in the files, and how many never were. */
-  get stats(): { readonly keptLines: number; readonly lostLines: number } {
-    return { keptLines: this.#keptLines, lostLines: this.#lostLines };
+  get stats(): RejectedStats {
+    return { keptLines: this.#keptLines, lostLines: this.#lostLines, fileBytes: this.#fileBytes };
   }
 
   write(target: string, refusals: readonly Refusal[]): void {
@@ -58,6 +67,7 @@ export class RejectedLines implements RejectedSink {
       this.#waitingBytes -= size;
       if (kept) this.#keptLines += lines;
       else this.#lostLines += lines;
+      await this.#measure();
     });
   }
 
@@ -69,13 +79,18 @@ export class RejectedLines implements RejectedSink {
     waited.abort();
   }
 
+  async #measure(): Promise<void> {
+    const sizes = await Promise.all([NEWER, OLDER].map((name) => sizeOf(path.join(this.#options.directory, name))));
+    this.#fileBytes = sizes.reduce((sum, size) => sum + size, 0);
+  }
+
   /** Resolves to whether they are in the file. */
   async #append(records: Buffer): Promise<boolean> {
     const { directory, maxFileBytes = MAX_FILE_BYTES } = this.#options;
     if (records.length > maxFileBytes) return false;
     await mkdir(directory, { recursive: true, mode: 0o700 });
     const file = path.join(directory, NEWER);
-    const { size: before } = await stat(file).catch(() => ({ size: 0 }));
+    const before = await sizeOf(file);
     if (before + records.length > maxFileBytes) await rename(file, path.join(directory, OLDER));
     await using handle = await open(file, "a", 0o600);
     const { size } = await handle.stat();
@@ -88,6 +103,11 @@ export class RejectedLines implements RejectedSink {
       return false;
     }
   }
+}
+
+async function sizeOf(file: string): Promise<number> {
+  const { size } = await stat(file).catch(() => ({ size: 0 }));
+  return size;
 }
 
 function recordsOf(time: string, target: string, refusals: readonly Refusal[]): Buffer {

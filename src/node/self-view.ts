@@ -35,6 +35,7 @@ export function selfView({ node, outputs, eventLoopLag, clock }: SelfViewOptions
     lines: outputs.counters,
     targets: targetViews(outputs, clock.monotonic()),
     spool: outputs.spoolStats,
+    rejected: outputs.rejectedStats,
     watches: watches(),
   };
 }

@@ -1,5 +1,6 @@
 import type { DomainSample } from "../collection/domain-sample.ts";
 import type { EffectiveConfig } from "../config/resolve.ts";
+import type { RejectedStats } from "../delivery/rejected-lines.ts";
 import type { SenderState } from "../delivery/sender-record.ts";
 import type { Histogram } from "../lib/histogram.ts";
 import type { LineCounters } from "../measurement/counters.ts";
@@ -21,6 +22,8 @@ export interface AgentView {
   readonly lines: LineCounters;
   readonly targets: readonly TargetView[];
   readonly spool: SpoolStats;
+  /** Undefined when no lines are kept that targets refuse. */
+  readonly rejected: RejectedStats | undefined;
   /** Empty without Kubernetes. */
   readonly watches: readonly WatchView[];
 }

@@ -1,5 +1,6 @@
 import type { AgentView, TargetView } from "./agent-view.ts";
 import type { Metric, MetricGroup, Reading } from "./metric.ts";
+import type { RejectedStats } from "../delivery/rejected-lines.ts";
 import type { DiskStats } from "../spool/disk-record.ts";
 
 const TARGET_STATES: readonly TargetView["record"]["state"][] = ["Idle", "Delivering", "Failing"];
@@ -25,6 +26,20 @@ function ofTarget(
 
 function ofSpool(type: Kind, name: string, help: string, read: Metric<AgentView>["read"]): Metric<AgentView> {
   return { name: `kubevirt_telemetry_spool_${name}`, type, help, read };
+}
+
+function ofRejected(
+  type: Kind,
+  name: string,
+  help: string,
+  value: (stats: RejectedStats) => number,
+): Metric<AgentView> {
+  return {
+    name: `kubevirt_telemetry_rejected_${name}`,
+    type,
+    help,
+    read: ({ rejected }) => rejected && value(rejected),
+  };
 }
 
 function ofDisk(
@@ -85,6 +100,19 @@ export const TARGET_METRICS: MetricGroup<AgentView> = {
           Object.entries(losses).map(([reason, lines]): Reading => [lines, name, reason]),
         ),
     },
+    ofRejected(
+      "counter",
+      "kept_lines_total",
+      "Lines that targets refused and that were written to the files of refused lines",
+      ({ keptLines }) => keptLines,
+    ),
+    ofRejected(
+      "counter",
+      "lost_lines_total",
+      "Lines that targets refused and that are in no file: the disk did not take them, or too slowly",
+      ({ lostLines }) => lostLines,
+    ),
+    ofRejected("gauge", "file_bytes", "Size of the files of refused lines", ({ fileBytes }) => fileBytes),
   ],
 };
 

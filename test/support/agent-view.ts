@@ -184,6 +184,7 @@ export function agentView(change: Partial<AgentView> = {}): AgentView {
         freeBytes: 40 * 2 ** 30,
       },
     },
+    rejected: { keptLines: 7, lostLines: 2, fileBytes: 1_200 },
     watches: [watchOf("TelemetryConfigs", 2), watchOf("VMIs with kubevirt.io/nodeName", 3)],
     ...change,
   };

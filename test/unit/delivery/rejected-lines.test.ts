@@ -19,6 +19,11 @@ async function setUp(t: TestContext, maxFileBytes?: number): Promise<{ directory
   return { directory, rejected: new RejectedLines({ directory, clock: new FakeClock(), ...size }) };
 }
 
+/** Lines that were kept, and lines that were not. */
+function counts({ stats: { keptLines, lostLines } }: RejectedLines): [number, number] {
+  return [keptLines, lostLines];
+}
+
 async function records(file: string): Promise<unknown[]> {
   const text = await readFile(file, "utf8");
   return text
@@ -41,7 +46,7 @@ test("every line has a record with its time, target and reason, which only the a
   ]);
   assert.equal((await stat(file)).mode & 0o777, 0o600);
   assert.equal((await stat(directory)).mode & 0o777, 0o700);
-  assert.deepEqual(rejected.stats, { keptLines: 10, lostLines: 0 });
+  assert.deepEqual(counts(rejected), [10, 0]);
 });
 
 test("two files are kept, of bounded size, with the newest lines", async (t) => {
@@ -70,7 +75,7 @@ test("what is larger than a file is not kept", async (t) => {
   rejected.write("one", [refusal("bad", "m x=1")]);
   await rejected.close();
   assert.equal((await records(path.join(directory, "rejected.jsonl"))).length, 1);
-  assert.deepEqual(rejected.stats, { keptLines: 1, lostLines: 1 });
+  assert.deepEqual(counts(rejected), [1, 1]);
 });
 
 test("a full disk costs the record and nothing else, and the next one is kept when there is room", async (t) => {
@@ -82,12 +87,12 @@ test("a full disk costs the record and nothing else, and the next one is kept wh
   await symlink("/dev/full", file);
   rejected.write("one", [refusal("bad", "m x=2", "m x=3")]);
   await rejected.close();
-  assert.deepEqual(rejected.stats, { keptLines: 1, lostLines: 2 });
+  assert.deepEqual(counts(rejected), [1, 2]);
   await rm(file);
   rejected.write("one", [refusal("bad", "m x=4")]);
   await rejected.close();
   assert.equal((await records(file)).length, 1);
-  assert.deepEqual(rejected.stats, { keptLines: 2, lostLines: 2 });
+  assert.deepEqual(counts(rejected), [2, 2]);
 });
 
 test("a directory that cannot be made costs the records and nothing else", async (t) => {
@@ -95,7 +100,7 @@ test("a directory that cannot be made costs the records and nothing else", async
   await writeFile(directory, "");
   rejected.write("one", [refusal("bad", "m x=1")]);
   await rejected.close();
-  assert.deepEqual(rejected.stats, { keptLines: 0, lostLines: 1 });
+  assert.deepEqual(counts(rejected), [0, 1]);
 });
 
 test("what a slow disk does not take in time does not fill the memory", async (t) => {
@@ -105,8 +110,27 @@ test("what a slow disk does not take in time does not fill the memory", async (t
   const { lostLines } = rejected.stats;
   assert.ok(lostLines >= 46, `${lostLines} lost`);
   await rejected.close();
-  assert.deepEqual(rejected.stats, { keptLines: 50 - lostLines, lostLines });
+  assert.deepEqual(counts(rejected), [50 - lostLines, lostLines]);
   rejected.write("one", [large]);
   await rejected.close();
   assert.equal(rejected.stats.lostLines, lostLines);
+});
+
+test("the size of the files is known, also of those that an earlier process left", async (t) => {
+  const { directory, rejected } = await setUp(t, 1_000);
+  const sizes = async (): Promise<number> => {
+    const all = await Promise.all((await readdir(directory)).map((name) => stat(path.join(directory, name))));
+    return all.reduce((sum, { size }) => sum + size, 0);
+  };
+  await rejected.close();
+  assert.equal(rejected.stats.fileBytes, 0);
+  for (const count of [1, 30]) {
+    for (let number = 0; number < count; number++) rejected.write("one", [refusal("bad", `m x=${number}`)]);
+    await rejected.close();
+    assert.equal(rejected.stats.fileBytes, await sizes());
+  }
+  const next = new RejectedLines({ directory, clock: new FakeClock() });
+  await next.close();
+  assert.equal(next.stats.fileBytes, await sizes());
+  assert.ok(next.stats.fileBytes > 1_000);
 });
