@@ -1,26 +1,39 @@
 import { execFileSync } from "node:child_process";
 import { cpus, loadavg, release, totalmem } from "node:os";
-import { telegrafPath } from "../scripts/provision/cache.ts";
 
-/** What the figures depend on, name -> text. */
-export function describeMachine(): Readonly<Record<string, string>> {
+/** What figures depend on. */
+export interface Circumstances {
+  readonly date: string;
+  readonly machine: Readonly<Record<string, string>>;
+  /** Load average at the start and at the end. */
+  readonly load: readonly [number, number];
+}
+
+/** `programs` are those besides Node, name -> what prints its version. To be called again at the end. */
+export function circumstancesOf(programs: Readonly<Record<string, readonly string[]>>): () => Circumstances {
+  const before = load();
+  return () => ({
+    date: new Date().toISOString().slice(0, 10),
+    machine: describeMachine(programs),
+    load: [before, load()],
+  });
+}
+
+function describeMachine(programs: Readonly<Record<string, readonly string[]>>): Readonly<Record<string, string>> {
   const { length } = cpus();
   const gib = Math.round(totalmem() / 1024 ** 3);
   return {
     machine: `${length} CPUs (${cpus()[0]?.model.trim() ?? "unknown"}), ${gib} GiB, Linux ${release()}`,
-    libvirt: firstLine("libvirtd", "--version"),
-    QEMU: firstLine("qemu-system-x86_64", "--version"),
     Node: process.version,
-    Telegraf: firstLine(telegrafPath(), "--version"),
-    Python: firstLine("/usr/bin/python3", "--version"),
+    ...Object.fromEntries(Object.entries(programs).map(([name, command]) => [name, firstLine(command)])),
   };
 }
 
 /** Processes that wanted a CPU, on average over the last minute. */
-export function load(): number {
+function load(): number {
   return loadavg()[0] ?? 0;
 }
 
-function firstLine(command: string, ...args: string[]): string {
-  return execFileSync(command, args, { encoding: "utf8" }).split("\n")[0]?.trim() ?? "";
+function firstLine([program = "", ...args]: readonly string[]): string {
+  return execFileSync(program, args, { encoding: "utf8" }).split("\n")[0]?.trim() ?? "";
 }

@@ -1,33 +1,39 @@
-// The tables of docs/benchmarks.md, measured anew. Takes about a quarter of an hour, and less on a machine that is idle.
+// The tables of docs/benchmarks.md, measured anew: all of them, or those of the parts that are named.
 import { spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { format } from "prettier";
-import { measureCallCosts } from "../benchmarks/call-costs.ts";
-import { measureCodec } from "../benchmarks/codec.ts";
-import { measureCycleCosts } from "../benchmarks/cycle-costs.ts";
-import { measureCycleWall } from "../benchmarks/cycle-wall.ts";
-import { describeMachine, load } from "../benchmarks/machine.ts";
-import { BenchNode, SHAPE } from "../benchmarks/node.ts";
-import { report, type Figures } from "../benchmarks/report.ts";
+import { page } from "../benchmarks/page.ts";
 import { provision } from "./provision/provision.ts";
 
 const FILE = "docs/benchmarks.md";
 
-const missing = [...provision(["scripts/bench.ts"]).values()].flat();
-if (missing.length > 0) {
-  console.error(`the benchmarks cannot run here; they need ${missing.join("; ")}`);
-  process.exit(1);
+interface Part {
+  /** By what it imports it is known what it needs. */
+  readonly file: string;
+  /** Measures it, and writes what is to be said of it. */
+  readonly load: () => Promise<{ measure(resources: AsyncDisposableStack): Promise<string> }>;
 }
+
+const PARTS: Readonly<Record<string, Part>> = {
+  cycle: { file: "benchmarks/cycle-part.ts", load: () => import("../benchmarks/cycle-part.ts") },
+};
+
+const asked = process.argv.slice(2);
+const unknown = asked.filter((name) => PARTS[name] === undefined);
+if (unknown.length > 0) fail(`there is no part ${unknown.join(", ")}, but ${Object.keys(PARTS).join(", ")}`);
+const chosen = Object.entries(PARTS).filter(([name]) => asked.length === 0 || asked.includes(name));
+const missing = new Set([...provision(chosen.map(([, { file }]) => file)).values()].flat());
+if (missing.size > 0) fail(`the benchmarks cannot run here; they need ${[...missing].join("; ")}`);
 if (spawnSync("node", ["scripts/build.ts"], { stdio: "inherit" }).status !== 0) process.exit(1);
 
 const resources = new AsyncDisposableStack();
 try {
-  const figures = await Promise.race([measure(resources), interrupted()]);
+  const measured = await Promise.race([measure(), interrupted()]);
   const config = JSON.parse(readFileSync(".prettierrc.json", "utf8")) as object;
-  const text = await format(report(figures), { ...config, filepath: FILE });
-  writeFileSync(FILE, text);
-  console.log(`\n${text}`);
+  const text = page(Object.keys(PARTS), measured, readFileSync(FILE, "utf8"));
+  writeFileSync(FILE, await format(text, { ...config, filepath: FILE }));
+  console.log(`\n${[...measured.values()].join("\n\n")}`);
 } catch (error) {
   console.error(error);
   process.exitCode = 1;
@@ -37,31 +43,21 @@ try {
 // After an interruption the measurement is still under way.
 process.exit();
 
-async function measure(resources: AsyncDisposableStack): Promise<Figures> {
-  const loadAtStart = load();
-  console.log("# from a reply to lines");
-  const codec = await measureCodec();
-  console.log(`# starting ${SHAPE.domains} guests`);
-  const node = await BenchNode.start(resources);
-  console.log("# what each call costs");
-  const calls = await measureCallCosts(node);
-  console.log("# wall time of a cycle");
-  const wall = await measureCycleWall(node);
-  console.log("# cycles of each program");
-  const { programs, idle } = await measureCycleCosts(node, resources);
-  return {
-    date: new Date().toISOString().slice(0, 10),
-    machine: describeMachine(),
-    load: [loadAtStart, load()],
-    programs,
-    idle,
-    wall,
-    calls,
-    codec,
-  };
+async function measure(): Promise<ReadonlyMap<string, string>> {
+  const measured = new Map<string, string>();
+  for (const [name, { load }] of chosen) {
+    const part = await load();
+    measured.set(name, await part.measure(resources));
+  }
+  return measured;
 }
 
 async function interrupted(): Promise<never> {
   await Promise.race([once(process, "SIGINT"), once(process, "SIGTERM")]);
   throw new Error("interrupted; everything that was started is ended");
+}
+
+function fail(message: string): never {
+  console.error(message);
+  process.exit(1);
 }

@@ -3,13 +3,11 @@ import type { CodecCost } from "./codec.ts";
 import { CYCLE_ROUNDS, CYCLES, type CycleCost } from "./cycle-costs.ts";
 import type { CycleWall } from "./cycle-wall.ts";
 import { INTERVAL } from "./contender.ts";
+import type { Circumstances } from "./machine.ts";
+import { circumstances, fixed, levelTable, table, type ServiceLevel } from "./markdown.ts";
 import { SHAPE, type NodeUsage } from "./node.ts";
 
-export interface Figures {
-  readonly date: string;
-  readonly machine: Readonly<Record<string, string>>;
-  /** Load average at the start and at the end. */
-  readonly load: readonly [number, number];
+interface Figures extends Circumstances {
   readonly programs: readonly CycleCost[];
   readonly idle: NodeUsage;
   readonly wall: CycleWall;
@@ -17,16 +15,7 @@ export interface Figures {
   readonly codec: readonly CodecCost[];
 }
 
-type Row = readonly (string | number)[];
-
-interface ServiceLevel {
-  readonly what: string;
-  readonly limit: number;
-  readonly unit: string;
-  readonly value: (figures: Figures) => number;
-}
-
-const LEVELS: readonly ServiceLevel[] = [
+const LEVELS: readonly ServiceLevel<Figures>[] = [
   {
     what: "whole-node CPU of a cycle, against Telegraf on the same socket",
     limit: 0.6,
@@ -48,34 +37,20 @@ const LEVELS: readonly ServiceLevel[] = [
   },
 ];
 
-/** docs/benchmarks.md. */
-export function report(figures: Figures): string {
-  return `# Benchmarks
+/** The part of docs/benchmarks.md about cycles. */
+export function cycleReport(figures: Figures): string {
+  return `## What a cycle costs the node
 
-<!-- Written by \`npm run bench\`; change benchmarks/report.ts, not this file. -->
+Measured on a real libvirtd with ${SHAPE.domains} paused guests of ${SHAPE.vcpus} vCPUs, ${SHAPE.nics} NICs and ${SHAPE.disks} disks. A
+paused guest uses nothing by itself, so all CPU of libvirtd and of the QEMU processes is spent on answering.
 
-What a cycle costs the node, measured on a real libvirtd with ${SHAPE.domains} paused guests of ${SHAPE.vcpus} vCPUs,
-${SHAPE.nics} NICs and ${SHAPE.disks} disks. A paused guest uses nothing by itself, so all CPU of libvirtd and of the QEMU
-processes is spent on answering. Every program of a table had its turn in every round, and the figures are medians over the
-rounds: what a busy machine adds, it adds to all of them. The ratios carry over to other machines, the milliseconds do not.
+${circumstances(figures, "cycle")}
 
-- measured on ${figures.date} by \`npm run bench\`, load average ${fixed(figures.load[0])} at the start and
-  ${fixed(figures.load[1])} at the end
-${Object.entries(figures.machine)
-  .map(([name, text]) => `- ${name}: ${text}`)
-  .join("\n")}
+### Service levels
 
-## Service levels
+${levelTable(LEVELS, figures)}
 
-${table(
-  ["level", "at most", "measured", ""],
-  LEVELS.map(({ what, limit, unit, value }) => {
-    const measured = value(figures);
-    return [what, `${limit} ${unit}`, `${fixed(measured, 2)} ${unit}`, measured <= limit ? "met" : "**not met**"];
-  }),
-)}
-
-## A cycle of each program
+### A cycle of each program
 
 Milliseconds of CPU for one cycle, of everybody who works for it. The agent and Telegraf run by themselves with an interval
 of ${INTERVAL} and deliver to an InfluxDB that only counts; ${CYCLES} cycles a round from delivery to delivery, ${CYCLE_ROUNDS} rounds. The Python
@@ -101,12 +76,12 @@ Most of the agent's memory is Node itself: the same Node with an empty program t
 binary that are shared with every other Node of the machine. What is asked of libvirt decides what a cycle costs, not who
 asks: the Python program with one bulk call needs the least CPU itself and costs the node more than the agent.
 
-## Wall time
+### Wall time
 
 From the first call to compressed lines a cycle took ${fixed(figures.wall.cycle)} ms; the same calls alone, made by the
 same client in turns with it, ${fixed(figures.wall.calls)} ms.
 
-## What each call costs
+### What each call costs
 
 Milliseconds for all ${SHAPE.domains} domains together, called one by one without anything else.
 [ADR 0011](adr/0011-cheapest-true-source.md) says what follows.
@@ -122,7 +97,7 @@ ${table(
   ]),
 )}
 
-## From a reply to lines
+### From a reply to lines
 
 CPU microseconds per domain, garbage collection included, from simulated replies. The other way is a decoder that makes
 every name anew and checks nothing, and the official InfluxDB client's \`Point\`, which rounds large integers.
@@ -144,13 +119,4 @@ function of(programs: readonly CycleCost[], name: string): CycleCost {
   const found = programs.find((program) => program.name.includes(name));
   if (found === undefined) throw new Error(`${name} was not measured`);
   return found;
-}
-
-function table(head: Row, rows: readonly Row[]): string {
-  const line = (cells: Row): string => `| ${cells.join(" | ")} |`;
-  return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
-}
-
-function fixed(value: number, digits = 1): string {
-  return value.toFixed(digits);
 }
