@@ -1,7 +1,7 @@
 import { mulberry32 } from "../../src/simulator/synthetic-domain.ts";
 
 /** What can happen to a write request on its way, and to the requests after it. */
-const FAULTS = {
+export const FAULTS = {
   refuse: "connections are refused for a while",
   hang: "there is no answer",
   reset: "the connection is reset",

@@ -1,0 +1,24 @@
+// The chaos test of delivery, for longer than `npm test` has time: `CHAOS_MINUTES=30 CHAOS_SEED=7 npm run chaos`. Prints
+// what came of it, and fails when a line is lost.
+import { spawnSync } from "node:child_process";
+import { describeChaos } from "../test/integration/support/chaos-report.ts";
+import { runChaos } from "../test/integration/support/chaos.ts";
+import { provision } from "./provision/provision.ts";
+
+const missing = [...provision(["scripts/chaos.ts"]).values()].flat();
+if (missing.length > 0) {
+  console.error(`the chaos test cannot run here; it needs ${missing.join("; ")}`);
+  process.exit(1);
+}
+if (spawnSync("node", ["scripts/build.ts"], { stdio: "inherit" }).status !== 0) process.exit(1);
+
+const { CHAOS_SEED: seed = Date.now() % 1_000_000, CHAOS_MINUTES: minutes = 10 } = process.env;
+const report = await runChaos({ seed: Number(seed), minutes: Number(minutes), say: console.log });
+console.log(`\n${describeChaos(report)}`);
+const faults = report.targets.flatMap(({ name, lost, givenUp, different, unwritten }) =>
+  Object.entries({ lost, givenUp, different, unwritten }).flatMap(([what, lines]) =>
+    lines.slice(0, 3).map((line) => `${name}, ${what}: ${line}`),
+  ),
+);
+for (const fault of faults) console.error(fault);
+process.exitCode = faults.length > 0 || report.written.missingFrames > 0 ? 1 : 0;

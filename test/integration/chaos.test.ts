@@ -1,0 +1,60 @@
+import assert from "node:assert/strict";
+import { before, test } from "node:test";
+import { FAULT_KINDS } from "../support/fault-deck.ts";
+import { describeChaos } from "./support/chaos-report.ts";
+import { runChaos, type ChaosReport, type TargetReport } from "./support/chaos.ts";
+
+const SEED = 1;
+/** Of the answers that no schedule brings about. */
+const ANSWERS = { influx1: ["413", "400 partial", "400 whole"], influx2: ["413", "400 whole"] } as const;
+
+let report: ChaosReport;
+
+before(async () => {
+  report = await runChaos({ seed: SEED, minutes: 1 });
+  console.log(describeChaos(report));
+});
+
+test("every kind of fault happened to each target, and the agent was killed every few seconds", () => {
+  assert.ok(report.kills >= 8, `${report.kills} kills`);
+  for (const name of ["influx1", "influx2"] as const) {
+    const { events } = target(name);
+    const missing = [...FAULT_KINDS, ...ANSWERS[name]].filter((kind) => !events.has(kind));
+    assert.deepEqual(missing, [], name);
+  }
+});
+
+test("what was written is all in the spool still, because one target never took anything", () => {
+  const { lines, missingFrames, audiences } = report.written;
+  assert.ok(lines.length >= 5_000, `${lines.length} lines`);
+  assert.equal(missingFrames, 0);
+  assert.deepEqual([...audiences], [["dead influx1 influx2", lines.length]]);
+});
+
+for (const name of ["influx1", "influx2"]) {
+  test(`${name} has every line that was written exactly once, with its values, and no other`, () => {
+    const { stored, rejected, lost, different, unwritten } = target(name);
+    assert.deepEqual(first(lost), []);
+    assert.deepEqual(first(different), []);
+    assert.deepEqual(first(unwritten), []);
+    assert.equal(stored + rejected, report.written.lines.length);
+  });
+
+  test(`${name} refused bad lines only, which are all on record`, () => {
+    const { rejected, givenUp } = target(name);
+    assert.deepEqual(first(givenUp), []);
+    assert.equal(rejected, report.badLines);
+    assert.ok(rejected > 0);
+  });
+}
+
+function target(name: string): TargetReport {
+  const found = report.targets.find((target) => target.name === name);
+  assert.ok(found !== undefined);
+  return found;
+}
+
+/** Enough to see what is wrong. */
+function first(items: readonly string[]): readonly string[] {
+  return items.slice(0, 3);
+}

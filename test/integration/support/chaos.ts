@@ -1,0 +1,171 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { SimulatedHost } from "../../../src/simulator/simulated-host.ts";
+import { SimulatorServer } from "../../../src/simulator/server.ts";
+import { mulberry32 } from "../../../src/simulator/synthetic-domain.ts";
+import { FAULT_KINDS } from "../../support/fault-deck.ts";
+import { FaultyProxy } from "../../support/faulty-proxy.ts";
+import { RunningAgent, target1, target2, type AgentRun } from "./agent.ts";
+import { judge, type Examined, type Verdict } from "./chaos-verdict.ts";
+import { Influxd1 } from "./influxd1.ts";
+import { Influxd2 } from "./influxd2.ts";
+import { until } from "./process.ts";
+import { backlogOf, writtenTo, type Written } from "./written-lines.ts";
+
+export interface ChaosOptions {
+  readonly seed: number;
+  /** How long at least; as long as it takes for every kind of fault to happen to every target. */
+  readonly minutes: number;
+  /** Told how it goes. */
+  readonly say?: (text: string) => void;
+}
+
+export interface ChaosReport {
+  readonly seed: number;
+  readonly seconds: number;
+  readonly kills: number;
+  readonly written: Written;
+  /** Those of the lines that were written that the targets have to refuse. */
+  readonly badLines: number;
+  readonly targets: readonly TargetReport[];
+}
+
+export interface TargetReport extends Verdict {
+  readonly name: string;
+  /** What came between it and the agent. */
+  readonly events: FaultyProxy["counts"];
+  /** Lines that it had not taken when the faults ended. */
+  readonly waiting: number;
+}
+
+interface Live extends Examined {
+  readonly proxy: FaultyProxy;
+  readonly settings: string;
+}
+
+/** Nobody ever listens there, so everything that is written stays in the spool. */
+const DEAD = `    - name: dead
+      url: http://127.0.0.1:9
+      tls: {mode: Plaintext}
+      v1: {database: telemetry}
+`;
+const DOMAINS = 60;
+const SHAPE = { nics: 2, disks: 1 };
+/** An agent lives so long, in milliseconds: some are killed before they have begun. */
+const [SHORTEST_LIFE, LONGEST_LIFE] = [100, 8_000];
+const SETTINGS = "      timeout: 1s\n      flush: {interval: 200ms}\n      maxDrainLinesPerSecond: 10000\n";
+/** About two frames. */
+const MAX_BODY_BYTES = 40_000;
+/** Enough requests that the parts of a batch with a bad line get through within one life. */
+const PASSES = 4;
+const PATIENCE_MS = 180_000;
+
+/** A line every ten seconds or so, which the servers cannot parse. */
+function isBad(line: string): boolean {
+  return /^vm_totals,[^ ]*name=vm-007[, ].* \d{9}0\d{9}$/.test(line);
+}
+
+/**
+ * Kills the agent again and again while what is between it and its targets fails in every way there is; then lets it
+ * deliver what waits, and compares what was written to its spool with what is in the targets.
+ */
+export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
+  await using resources = new AsyncDisposableStack();
+  const directory = await mkdtemp(path.join(tmpdir(), "chaos-"));
+  resources.defer(() => rm(directory, { recursive: true, force: true }));
+  const socket = path.join(directory, "libvirt-sock");
+  const host = SimulatedHost.of(DOMAINS, { ...SHAPE, seed: options.seed });
+  const libvirt = resources.use(await SimulatorServer.start(socket, host));
+  const spoolDir = path.join(directory, "spool");
+  const { live, secrets } = await startTargets(resources, options.seed);
+  const run: AgentRun = {
+    targets: [...live.map(({ settings }) => settings), DEAD].join(""),
+    sockets: [socket],
+    secrets,
+    args: ["--spool-dir", spoolDir],
+  };
+  const began = performance.now();
+  const kills = await killAgain(run, live, options);
+  const seconds = Math.round((performance.now() - began) / 1_000);
+  const waiting = new Map(live.map(({ name }) => [name, 0]));
+  for (const { name, proxy } of live) {
+    waiting.set(name, await backlogOf(spoolDir, name));
+    proxy.calm();
+  }
+  await deliverTheRest(run, live, { libvirt, spoolDir });
+  const written = await writtenTo(spoolDir);
+  const targets = [];
+  for (const target of live) {
+    const verdict = await judge(target, written.lines, { spoolDir, isBad });
+    const { name, proxy } = target;
+    targets.push({ ...verdict, name, events: proxy.counts, waiting: waiting.get(name) ?? 0 });
+  }
+  return { seed: options.seed, seconds, kills, written, badLines: written.lines.filter(isBad).length, targets };
+}
+
+async function startTargets(
+  resources: AsyncDisposableStack,
+  seed: number,
+): Promise<{ readonly live: readonly Live[]; readonly secrets: NonNullable<AgentRun["secrets"]> }> {
+  const [influx1, influx2] = [resources.use(await Influxd1.start()), resources.use(await Influxd2.start())];
+  const options = { passes: PASSES, maxBodyBytes: MAX_BODY_BYTES, isBad };
+  const proxy1 = resources.use(await FaultyProxy.start(influx1.url, { ...options, seed }));
+  const proxy2 = resources.use(await FaultyProxy.start(influx2.url, { ...options, seed: seed + 1 }));
+  const live = [
+    {
+      name: "influx1",
+      proxy: proxy1,
+      settings: target1({ url: proxy1.url, database: influx1.database }, SETTINGS),
+      query: (q: string) => influx1.query(q),
+    },
+    {
+      name: "influx2",
+      proxy: proxy2,
+      settings: target2({ url: proxy2.url, org: influx2.org, bucket: influx2.bucket }, SETTINGS),
+      query: (q: string) => influx2.query(q),
+    },
+  ];
+  return { live, secrets: { influx2: { token: influx2.token } } };
+}
+
+/** Resolves to how often the agent was killed. */
+async function killAgain(run: AgentRun, live: readonly Live[], { seed, minutes, say }: ChaosOptions): Promise<number> {
+  const random = mulberry32(seed);
+  const began = performance.now();
+  const elapsedMs = (): number => performance.now() - began;
+  const isDone = (): boolean =>
+    elapsedMs() >= minutes * 60_000 && live.every(({ proxy }) => FAULT_KINDS.every((kind) => proxy.counts.has(kind)));
+  let kills = 0;
+  for (; !isDone(); kills++) {
+    await using agent = await RunningAgent.start(run);
+    const lifeMs = SHORTEST_LIFE + random() * (LONGEST_LIFE - SHORTEST_LIFE);
+    const died = await Promise.race([agent.exit().then(() => true), sleep(lifeMs, false)]);
+    if (elapsedMs() > minutes * 60_000 + PATIENCE_MS) throw new Error("not every kind of fault has come up");
+    if (died) throw new Error(`the agent ended by itself: ${agent.output}`);
+    agent.signal("SIGKILL");
+    await agent.exit();
+    const takers = live.map(({ name, proxy }) => `${name} took ${proxy.counts.get("taken") ?? 0} requests`);
+    say?.(`${Math.round(elapsedMs() / 1_000)} s: killed ${kills + 1} times, ${takers.join(", ")}`);
+  }
+  return kills;
+}
+
+/** One last life, which ends in order. */
+async function deliverTheRest(
+  run: AgentRun,
+  live: readonly Live[],
+  { libvirt, spoolDir }: { readonly libvirt: SimulatorServer; readonly spoolDir: string },
+): Promise<void> {
+  await using agent = await RunningAgent.start(run);
+  await agent.run(3);
+  await libvirt[Symbol.asyncDispose]();
+  const isDelivered = async (): Promise<true | undefined> => {
+    for (const { name } of live) if ((await backlogOf(spoolDir, name)) > 0) return undefined;
+    return true;
+  };
+  await until(isDelivered, "what waits to be delivered", PATIENCE_MS);
+  const code = await agent.stop();
+  if (code !== 0) throw new Error(`the agent ended with ${code}`);
+}
