@@ -5,6 +5,7 @@ import { parse } from "yaml";
 import { AGENT_METRICS } from "../../src/observability/agent-metrics.ts";
 import { CONTROLLER_METRICS } from "../../src/observability/controller-metrics.ts";
 import type { MetricGroup } from "../../src/observability/metric.ts";
+import { anchorOf, docHeadings } from "../support/docs.ts";
 import { promtool } from "./support/promtool.ts";
 
 interface Rule {
@@ -17,14 +18,6 @@ interface Rule {
 const RULES = (
   parse(readFileSync("docs/alerts.yaml", "utf8")) as { readonly groups: readonly { readonly rules: readonly Rule[] }[] }
 ).groups.flatMap(({ rules }) => rules);
-
-/** As GitHub makes an anchor of a heading. */
-function anchorOf(heading: string): string {
-  return heading
-    .toLowerCase()
-    .replace(/[^\w\s-]/g, "")
-    .replaceAll(" ", "-");
-}
 
 test("Prometheus takes the rules, and each alert fires when it should and not when it should not", async () => {
   for (const args of [
@@ -57,8 +50,7 @@ test("rules speak of metrics that there are", () => {
 });
 
 test("every alert says what to do, in a section that there is", () => {
-  const text = readFileSync("docs/troubleshooting.md", "utf8");
-  const anchors = [...text.matchAll(/^## (.+)$/gm)].map(([, heading = ""]) => anchorOf(heading));
+  const anchors = docHeadings("docs/troubleshooting.md").map(anchorOf);
   for (const { alert, annotations, labels } of RULES) {
     const [file, anchor = ""] = annotations.runbook.split("#");
     assert.equal(file, "troubleshooting.md", alert);

@@ -4,16 +4,25 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, afterEach, before, test } from "node:test";
 import { kubernetesPath } from "../../scripts/provision/cache.ts";
+import { nodeReport } from "../../src/status/node-report.ts";
 import { docBlocks, type DocBlock } from "../support/docs.ts";
+import { observation } from "../support/observation.ts";
 import { JobRunner } from "./support/job-runner.ts";
 import { KubeCluster } from "./support/kube.ts";
 import { run } from "./support/process.ts";
 import { ReadyNodes } from "./support/ready-nodes.ts";
 import { wantedPods } from "./support/release.ts";
+import { VMI_CRD } from "./support/vmi-crd.ts";
 
-const PAGES = { readme: "README.md", install: "docs/install.md", upgrade: "docs/upgrade.md" };
+const PAGES = {
+  readme: "README.md",
+  install: "docs/install.md",
+  upgrade: "docs/upgrade.md",
+  runbook: "docs/runbook.md",
+};
 const NAMESPACE = "kubevirt-telemetry";
 const CONFIG = "/apis/kubevirt-telemetry.io/v1alpha1/telemetryconfigs/default";
+const REPORTS = "/apis/kubevirt-telemetry.io/v1alpha1/nodetelemetries";
 
 const commands = Object.entries(PAGES).flatMap(([page, file]) =>
   docBlocks(file).flatMap((block) => (block.language === "sh" ? [{ page, ...block }] : [])),
@@ -32,6 +41,7 @@ before(async () => {
   for (const program of ["kubectl", "helm"] as const)
     await symlink(kubernetesPath(program), path.join(home, "bin", program));
   cluster = resources.use(await KubeCluster.start({ controllers: true }));
+  await cluster.apply(VMI_CRD);
   resources.use(await ReadyNodes.create(cluster, ["node-a"], { "kubernetes.io/os": "linux" }));
   resources.use(new JobRunner(cluster, NAMESPACE));
 });
@@ -55,7 +65,7 @@ async function follow(page: keyof typeof PAGES, heading: string): Promise<string
 }
 
 function shell(text: string): Promise<string> {
-  const user = { HOME: home, KUBECONFIG: cluster.kubeconfig, INFLUX_TOKEN: "secret" };
+  const user = { HOME: home, KUBECONFIG: cluster.kubeconfig, INFLUX_TOKEN: "secret", NODE: "node-a" };
   const env = { ...user, PATH: `${home}/bin:${process.env["PATH"] ?? ""}` };
   return run("env", ...Object.entries(env).map(([name, value]) => `${name}=${value}`), "sh", "-ec", text);
 }
@@ -67,12 +77,32 @@ test("installing, upgrading, going back and uninstalling work as they are writte
   assert.equal(await wantedPods(cluster, NAMESPACE, "kubevirt-telemetry-agent"), 1);
   await follow("install", "4. What to collect, and where to");
   assert.match(await follow("install", "5. See it work"), /\/default +0 +5s /);
+  await followRunbook();
   assert.match(await follow("upgrade", "Upgrade"), /has been upgraded/);
   assert.match(await follow("upgrade", "Back"), /Rollback was a success/);
   assert.equal((await cluster.request("GET", CONFIG)).status, 200);
   await follow("install", "Uninstall");
   assert.equal((await cluster.request("GET", CONFIG)).status, 404);
 });
+
+/** The commands of the runbook that need no agent, beside the report of a node whose agent has trouble. */
+async function followRunbook(): Promise<void> {
+  const kind = { apiVersion: "kubevirt-telemetry.io/v1alpha1", kind: "NodeTelemetry", metadata: { name: "node-a" } };
+  await cluster.call("POST", REPORTS, { body: kind });
+  const fault = { reason: "SecretNotFound", message: "there is no Secret influxdb" } as const;
+  const status = nodeReport(observation({ configFault: fault }), undefined, Date.now());
+  const patch = { body: { status }, contentType: "application/merge-patch+json" };
+  await cluster.call("PATCH", `${REPORTS}/node-a/status`, patch);
+  const headings = commands.flatMap(({ page, heading, notRun }) => (page === "runbook" && !notRun ? [heading] : []));
+  const answers = new Map<string, string>();
+  for (const heading of new Set(headings)) answers.set(heading, await follow("runbook", heading));
+  const said = (heading: string): string => answers.get(heading) ?? "";
+  assert.match(said("First steps"), /there is no Secret influxdb/);
+  assert.equal(said("KubevirtTelemetryConfigFault"), "SecretNotFound: there is no Secret influxdb");
+  assert.match(said("KubevirtTelemetryApiServerSilent"), /^yes$/m);
+  assert.match(said("KubevirtTelemetryTargetFailing"), /node-a +main +Delivering/);
+  assert.match(said("KubevirtTelemetryNodesNotReady"), /node-a +False +SecretNotFound/);
+}
 
 test("the quick start of the README ends with an agent on every node and a configuration", async () => {
   assert.match(await follow("readme", "Run it on Kubernetes"), /\/default +0 +5s /);
@@ -87,7 +117,7 @@ test("what kubectl has installed can be handed to Helm", async () => {
   assert.equal((await cluster.call("GET", agent)).metadata.uid, uid, "nothing was made anew");
 });
 
-test("every command of the pages on installing and upgrading was run, or says why it cannot be", () => {
+test("every command of these pages was run, or says why it cannot be", () => {
   const left = commands.filter((block) => block.page !== "readme" && !ran.has(block) && block.notRun === undefined);
   assert.deepEqual(left, []);
 });
