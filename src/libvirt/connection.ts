@@ -12,6 +12,9 @@ const MAX_OUTSTANDING = 4;
 /** How long a daemon may take to say goodbye. */
 const FAREWELL_MS = 500;
 
+/** What every socket reads into: the bytes are used up before the next read of any, and no read makes a buffer. */
+const RECEIVED = Buffer.allocUnsafeSlow(64 * 1024);
+
 export interface Call<Result> {
   readonly procedure: ProcedureName;
   readonly write?: (writer: XdrWriter) => void;
@@ -50,17 +53,6 @@ export class Connection {
 
   private constructor(socket: Socket) {
     this.#socket = socket;
-    socket.on("data", (chunk: Buffer) => {
-      try {
-        if (!this.#ended) this.#assembler.push(chunk);
-      } catch (error) {
-        this.#end(
-          error instanceof LibvirtError
-            ? error
-            : new LibvirtError("E_LIBVIRT_PROTOCOL", String(error), { cause: error }),
-        );
-      }
-    });
     socket.on("error", (error) => {
       this.#end(
         new LibvirtError("E_LIBVIRT_CLOSED", `the connection to libvirt failed: ${error.message}`, { cause: error }),
@@ -84,8 +76,18 @@ export class Connection {
       );
     }
     return new Promise((resolve, reject) => {
-      // A bare string of digits would be taken for a TCP port.
-      const socket = createConnection({ path });
+      let connection: Connection | undefined;
+      const socket = createConnection({
+        // A bare string of digits would be taken for a TCP port.
+        path,
+        onread: {
+          buffer: RECEIVED,
+          callback: (bytes) => {
+            if (connection !== undefined) connection.#push(RECEIVED.subarray(0, bytes));
+            return true;
+          },
+        },
+      });
       const timer = setDeadline(deadlineMs, () => {
         socket.destroy();
         reject(new LibvirtError("E_LIBVIRT_TIMEOUT", `${path}: no connection within ${Math.round(deadlineMs)} ms`));
@@ -98,7 +100,8 @@ export class Connection {
       socket.once("connect", () => {
         clearTimeout(timer);
         socket.off("error", failed);
-        resolve(new Connection(socket));
+        connection = new Connection(socket);
+        resolve(connection);
       });
     });
   }
@@ -180,6 +183,16 @@ export class Connection {
     );
     pending.reject(error);
     this.#end(new LibvirtError("E_LIBVIRT_CLOSED", `the connection was dropped: ${error.message}`, { cause: error }));
+  }
+
+  #push(chunk: Buffer): void {
+    try {
+      if (!this.#ended) this.#assembler.push(chunk);
+    } catch (error) {
+      this.#end(
+        error instanceof LibvirtError ? error : new LibvirtError("E_LIBVIRT_PROTOCOL", String(error), { cause: error }),
+      );
+    }
   }
 
   #received(header: PacketHeader, payload: XdrReader): void {
