@@ -7,6 +7,7 @@ import { chartReadme, valuesSchema } from "./generate/chart-values.ts";
 import { scaleReport } from "../benchmarks/scale.ts";
 import { configReference } from "./generate/config-reference.ts";
 import { nodeTelemetryCrd, telemetryConfigCrd } from "./generate/crd.ts";
+import { DASHBOARDS } from "./generate/dashboards/files.ts";
 import { installManifest, policyManifest, rightsManifest } from "./generate/manifests.ts";
 import { metricsReference } from "./generate/metrics-reference.ts";
 import { nodeReference } from "./generate/node-reference.ts";
@@ -23,6 +24,7 @@ const FILES: Files = {
   "manifests/crds/nodetelemetries.yaml": nodeTelemetryCrd,
   "manifests/crds/telemetryconfigs.yaml": telemetryConfigCrd,
   [`${CHART}/README.md`]: chartReadme,
+  ...DASHBOARDS,
   [`${CHART}/templates/crd-nodetelemetries.yaml`]: () => crdTemplate(nodeTelemetryCrd()),
   [`${CHART}/templates/crd-telemetryconfigs.yaml`]: () => crdTemplate(telemetryConfigCrd()),
   [`${CHART}/values.schema.json`]: valuesSchema,

@@ -12,6 +12,11 @@ export function influxd2Path(): string {
   return cached("influxd-2.7.12", "influxd");
 }
 
+/** Python packages of Apache DataFusion, for PYTHONPATH; the version is that of datafusion.sh. */
+export function datafusionPath(): string {
+  return cached("datafusion-50.1.0");
+}
+
 /** Telegraf, for the benchmarks; the version is that of telegraf.sh. */
 export function telegrafPath(): string {
   return cached("telegraf-1.37.2", "telegraf");

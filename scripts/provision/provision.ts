@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync } from "node:fs";
 import path from "node:path";
 import {
+  datafusionPath,
   influxd2Path,
   kernelPath,
   KUBERNETES_PROGRAMS,
@@ -38,12 +39,17 @@ const PARTS: Readonly<Record<string, Part>> = {
   "benchmarks/telegraf.ts": { make: telegraf },
   "scripts/helm.ts": { make: () => programs(["helm"]) },
   "test/integration/support/chromium.ts": { packages: { chromium: "chromium" } },
+  "test/integration/support/datafusion.ts": {
+    packages: { python3: "python3", "python3-pip": "pip3" },
+    make: datafusion,
+  },
   "test/integration/support/image.ts": { packages: { buildah: "buildah" }, make: root },
   "test/integration/support/influxd1.ts": { packages: { influxdb: "influxd" } },
   "test/integration/support/influxd2.ts": { make: influxd2 },
   "test/integration/support/kube.ts": { make: kubernetes },
   "test/integration/support/launcher.ts": LIBVIRT,
   "test/integration/support/libvirt-host.ts": LIBVIRT,
+  "test/integration/support/prometheus.ts": { packages: { prometheus: "prometheus" } },
   "test/integration/support/promtool.ts": { packages: { prometheus: "promtool" } },
   "test/integration/support/terminal.ts": { packages: { python3: "python3" } },
   "test/integration/support/working-guest.ts": {
@@ -109,6 +115,12 @@ function influxd2(): readonly string[] {
   if (absent.length > 0) return [`${absent.join(" and ")}, to build InfluxDB 2`];
   console.log("# building InfluxDB 2, about ten minutes on two cores; the result is kept");
   return script("influxd2.sh", influxd2Path()) ? [] : ["InfluxDB 2 (scripts/provision/influxd2.sh failed)"];
+}
+
+function datafusion(): readonly string[] {
+  if (existsSync(datafusionPath())) return [];
+  console.log("# fetching DataFusion, 90 MB; the result is kept");
+  return script("datafusion.sh", datafusionPath()) ? [] : ["DataFusion (scripts/provision/datafusion.sh failed)"];
 }
 
 function telegraf(): readonly string[] {

@@ -53,6 +53,11 @@ bind-address = "127.0.0.1:${rpc}"
     return influxql(this, q);
   }
 
+  async write(lines: string): Promise<void> {
+    const response = await fetch(`${this.url}/write?db=${this.database}`, { method: "POST", body: lines });
+    if (!response.ok) throw new Error(`influxd 1 answered ${response.status}: ${await response.text()}`);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await end(this.#child);
     await rm(this.#dir, { recursive: true, force: true, maxRetries: 5 });

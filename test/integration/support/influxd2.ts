@@ -56,8 +56,8 @@ export class Influxd2 implements AsyncDisposable {
 
   /** The points of a measurement, a row for each series and time with its tags and fields, times in RFC 3339. */
   async points(measurement: string): Promise<Row[]> {
-    const flux = `from(bucket: "${this.bucket}") |> range(start: 0, stop: 2100-01-01T00:00:00Z) |> filter(fn: (r) => r._measurement == "${measurement}")`;
-    const values = parseCsv(await this.#post(`/api/v2/query?org=${this.org}`, "application/vnd.flux", flux));
+    const all = `from(bucket: "${this.bucket}") |> range(start: 0, stop: 2100-01-01T00:00:00Z) |> filter(fn: (r) => r._measurement == "${measurement}")`;
+    const values = await this.flux(all);
     const points = new Map<string, Record<string, string>>();
     for (const { _field: field = "", _value: value = "", _time: time = "", ...rest } of values) {
       const tags = Object.fromEntries(
@@ -71,6 +71,15 @@ export class Influxd2 implements AsyncDisposable {
       points.set(series, point);
     }
     return [...points.values()];
+  }
+
+  async write(lines: string): Promise<void> {
+    await this.#post(`/api/v2/write?org=${this.org}&bucket=${this.bucket}`, "text/plain", lines);
+  }
+
+  /** The rows of a Flux query, of all its tables. */
+  async flux(query: string): Promise<Row[]> {
+    return parseCsv(await this.#post(`/api/v2/query?org=${this.org}`, "application/vnd.flux", query));
   }
 
   /** A token that may write, and a way to make it worthless. */

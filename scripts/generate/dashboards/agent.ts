@@ -1,0 +1,279 @@
+import type { Section } from "./panel.ts";
+
+/** A query of Prometheus. `$pods` in it selects what is shown. */
+export interface Expression {
+  readonly expr: string;
+  readonly legend: string;
+}
+
+/** Agents are known by their node where Prometheus has it as a label, as the chart's PodMonitor makes it. */
+const POD = "{{node}} {{instance}}";
+const BY_POD = "sum by (node, instance)";
+
+function perPod(expr: string, more = ""): Expression {
+  return { expr, legend: more === "" ? POD : `${POD} ${more}` };
+}
+
+function rate(metric: string, more = ""): string {
+  return `rate(${metric}{$pods}[$__rate_interval])${more}`;
+}
+
+export const AGENT_PANELS: readonly Section<Expression>[] = [
+  {
+    title: "All",
+    panels: [
+      {
+        title: "Agents that answer",
+        description: "Agents whose metrics Prometheus could read last.",
+        unit: "none",
+        kind: "stat",
+        asked: [{ expr: "count(kubevirt_telemetry_cycles_total{$pods})", legend: "agents" }],
+      },
+      {
+        title: "VMs",
+        description: "Domains collected in the last cycle, of all agents.",
+        unit: "none",
+        kind: "stat",
+        asked: [{ expr: "sum(kubevirt_telemetry_domains{$pods})", legend: "VMs" }],
+      },
+      {
+        title: "Stuck VMs",
+        description: "Domains whose QEMU does not answer libvirt.",
+        unit: "none",
+        kind: "stat",
+        steps: [
+          [0, "green"],
+          [1, "red"],
+        ],
+        asked: [{ expr: "sum(kubevirt_telemetry_stuck_domains{$pods})", legend: "VMs" }],
+      },
+      {
+        title: "Targets that fail",
+        description: "Targets of agents that take no lines.",
+        unit: "none",
+        kind: "stat",
+        steps: [
+          [0, "green"],
+          [1, "red"],
+        ],
+        asked: [{ expr: 'sum(kubevirt_telemetry_target_state{$pods, state="Failing"})', legend: "targets" }],
+      },
+      {
+        title: "Oldest line that waits",
+        description: "Age of the oldest line that some target has not taken yet.",
+        unit: "s",
+        kind: "stat",
+        steps: [
+          [0, "green"],
+          [300, "orange"],
+          [1800, "red"],
+        ],
+        asked: [{ expr: "max(kubevirt_telemetry_target_oldest_unsent_age_seconds{$pods})", legend: "age" }],
+      },
+      {
+        title: "Lines lost",
+        description: "Lines lost in the time shown before a target took them.",
+        unit: "none",
+        kind: "stat",
+        decimals: 0,
+        steps: [
+          [0, "green"],
+          [1, "red"],
+        ],
+        asked: [
+          { expr: "sum(increase(kubevirt_telemetry_target_dropped_lines_total{$pods}[$__range]))", legend: "lines" },
+        ],
+      },
+    ],
+  },
+  {
+    title: "Collection",
+    panels: [
+      {
+        title: "Cycles that were run",
+        description: "Part of the cycles that the configured interval asks for; 100 % is all.",
+        unit: "percentunit",
+        kind: "series",
+        asked: [
+          perPod(
+            `${rate("kubevirt_telemetry_cycles_total")} * on (instance) kubevirt_telemetry_interval_seconds{$pods}`,
+          ),
+        ],
+      },
+      {
+        title: "Cycles left out, and incomplete ones",
+        description:
+          "Cycles that did not begin because the one before was not done, and those that could not collect all.",
+        unit: "cps",
+        kind: "series",
+        asked: [
+          perPod(rate("kubevirt_telemetry_ticks_skipped_total"), "left out"),
+          perPod(rate("kubevirt_telemetry_cycles_incomplete_total"), "incomplete"),
+        ],
+      },
+      {
+        title: "Length of a cycle, 99th percentile",
+        description: "From the tick until all lines of the cycle are in the spool.",
+        unit: "s",
+        kind: "series",
+        asked: [
+          perPod(
+            `histogram_quantile(0.99, sum by (node, instance, le) (${rate("kubevirt_telemetry_cycle_duration_seconds_bucket")}))`,
+          ),
+        ],
+      },
+      {
+        title: "VMs",
+        description: "Domains collected in the last cycle, by agent.",
+        unit: "none",
+        kind: "series",
+        asked: [perPod("kubevirt_telemetry_domains{$pods}")],
+      },
+      {
+        title: "libvirt daemons that are not well",
+        description: "Daemons that failed, or with a QEMU that does not answer, by agent.",
+        unit: "none",
+        kind: "series",
+        asked: [perPod('kubevirt_telemetry_endpoints{$pods, state=~"failed|stuck"}', "{{state}}")],
+      },
+      {
+        title: "Errors of libvirt",
+        description:
+          "What went wrong with libvirt, by the code in the documentation of errors; nothing while nothing did.",
+        unit: "cps",
+        kind: "series",
+        asked: [{ expr: `sum by (code) (${rate("kubevirt_telemetry_libvirt_errors_total")})`, legend: "{{code}}" }],
+      },
+    ],
+  },
+  {
+    title: "Delivery",
+    panels: [
+      {
+        title: "Lines written and taken",
+        description: "Lines of all agents, and those that each target took. Several targets each take all.",
+        unit: "cps",
+        kind: "series",
+        asked: [
+          { expr: `sum(${rate("kubevirt_telemetry_lines_total")})`, legend: "written" },
+          { expr: `sum by (target) (${rate("kubevirt_telemetry_target_sent_lines_total")})`, legend: "{{target}}" },
+        ],
+      },
+      {
+        title: "Lines that wait",
+        description: "Lines that a target has not taken yet, of all agents.",
+        unit: "none",
+        kind: "series",
+        asked: [{ expr: "sum by (target) (kubevirt_telemetry_target_queue_lines{$pods})", legend: "{{target}}" }],
+      },
+      {
+        title: "Oldest line that waits",
+        description: "Its age, the greatest of all agents.",
+        unit: "s",
+        kind: "series",
+        asked: [
+          {
+            expr: "max by (target) (kubevirt_telemetry_target_oldest_unsent_age_seconds{$pods})",
+            legend: "{{target}}",
+          },
+        ],
+      },
+      {
+        title: "Lines lost or refused",
+        description: "Lines that the buffer's caps or a disk cost, and lines that a target refused for good.",
+        unit: "cps",
+        kind: "series",
+        asked: [
+          {
+            expr: `sum by (target, reason) (${rate("kubevirt_telemetry_target_dropped_lines_total")})`,
+            legend: "lost {{target}} {{reason}}",
+          },
+          {
+            expr: `sum by (target) (${rate("kubevirt_telemetry_target_rejected_lines_total")})`,
+            legend: "refused {{target}}",
+          },
+        ],
+      },
+      {
+        title: "Buffer",
+        description: "How full the spool is, of what it may hold: at 100 % the oldest lines go.",
+        unit: "percentunit",
+        kind: "series",
+        steps: [
+          [0, "green"],
+          [0.8, "red"],
+        ],
+        asked: [perPod("kubevirt_telemetry_spool_bytes{$pods} / kubevirt_telemetry_spool_cap_bytes{$pods}")],
+      },
+      {
+        title: "Sent",
+        description: "Bodies of requests, compressed.",
+        unit: "binBps",
+        kind: "series",
+        asked: [
+          { expr: `sum by (target) (${rate("kubevirt_telemetry_target_sent_bytes_total")})`, legend: "{{target}}" },
+        ],
+      },
+    ],
+  },
+  {
+    title: "Processes of agents and controllers",
+    panels: [
+      {
+        title: "CPU",
+        description: "CPUs that the process keeps busy.",
+        unit: "suffix:cores",
+        kind: "series",
+        asked: [perPod(`${BY_POD} (${rate("process_cpu_seconds_total")})`)],
+      },
+      {
+        title: "Resident memory",
+        description: "Of the process.",
+        unit: "bytes",
+        kind: "series",
+        asked: [perPod("process_resident_memory_bytes{$pods}")],
+      },
+      {
+        title: "Event loop lag, 99th percentile",
+        description: "How late timers are. Above a second the process lacks CPU.",
+        unit: "s",
+        kind: "series",
+        steps: [
+          [0, "green"],
+          [1, "red"],
+        ],
+        asked: [
+          perPod(
+            `histogram_quantile(0.99, sum by (node, instance, le) (${rate("kubevirt_telemetry_event_loop_lag_seconds_bucket")}))`,
+          ),
+        ],
+      },
+      {
+        title: "Nodes, by their state",
+        description: "What the controller that leads says of the nodes of each TelemetryConfig.",
+        unit: "none",
+        kind: "series",
+        asked: [
+          {
+            expr: "sum by (config, state) (kubevirt_telemetry_controller_config_nodes{$pods})",
+            legend: "{{config}} {{state}}",
+          },
+        ],
+      },
+      {
+        title: "Silence of the API server",
+        description: "Time since it last proved that no change is missing; it does so about every minute.",
+        unit: "s",
+        kind: "series",
+        asked: [perPod("kubevirt_telemetry_kubernetes_stale_seconds{$pods}", "{{resource}}")],
+      },
+      {
+        title: "Versions",
+        description: "Processes by the version that they run.",
+        unit: "none",
+        kind: "series",
+        asked: [{ expr: "count by (version) (kubevirt_telemetry_build_info{$pods})", legend: "{{version}}" }],
+      },
+    ],
+  },
+];

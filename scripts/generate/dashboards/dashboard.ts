@@ -1,0 +1,68 @@
+import { SIZES, type Panel, type Section } from "./panel.ts";
+
+export interface Dashboard {
+  readonly uid: string;
+  readonly title: string;
+  readonly description: string;
+  /** Dashboards of one tag link to each other. */
+  readonly tag: string;
+  readonly variables: readonly object[];
+  readonly refresh: string;
+}
+
+/** Grafana's version of the form of a dashboard's JSON. */
+const SCHEMA_VERSION = 42;
+const COLUMNS = 24;
+
+/** The JSON that Grafana imports. */
+export function dashboardModel<Asked>(
+  dashboard: Dashboard,
+  sections: readonly Section<Asked>[],
+  model: (panel: Panel<Asked>) => object,
+): string {
+  const { uid, title, description, tag, variables, refresh } = dashboard;
+  return JSON.stringify({
+    uid,
+    title,
+    description,
+    tags: ["kubevirt-telemetry", tag],
+    schemaVersion: SCHEMA_VERSION,
+    editable: true,
+    graphTooltip: 1,
+    time: { from: "now-1h", to: "now" },
+    refresh,
+    links: [
+      { title: "Dashboards", type: "dashboards", tags: [tag], asDropdown: true, includeVars: true, keepTime: true },
+    ],
+    annotations: { list: [] },
+    templating: { list: variables },
+    panels: laidOut(sections, model),
+  });
+}
+
+/** Sections below each other, each with a head; their panels in lines from left to right. */
+function laidOut<Asked>(sections: readonly Section<Asked>[], model: (panel: Panel<Asked>) => object): object[] {
+  const placed: object[] = [];
+  let y = 0;
+  for (const { title, panels } of sections) {
+    placed.push({
+      id: placed.length + 1,
+      type: "row",
+      title,
+      collapsed: false,
+      panels: [],
+      gridPos: { x: 0, y, w: COLUMNS, h: 1 },
+    });
+    y += 1;
+    let [x, lineHeight] = [0, 0];
+    for (const panel of panels) {
+      const { width, height } = { ...SIZES[panel.kind], ...(panel.width !== undefined && { width: panel.width }) };
+      if (x + width > COLUMNS) [x, y, lineHeight] = [0, y + lineHeight, 0];
+      placed.push({ id: placed.length + 1, ...model(panel), gridPos: { x, y, w: width, h: height } });
+      x += width;
+      lineHeight = Math.max(lineHeight, height);
+    }
+    y += lineHeight;
+  }
+  return placed;
+}

@@ -1,0 +1,173 @@
+import { CHART } from "../../helm.ts";
+import { AGENT_PANELS } from "./agent.ts";
+import { dashboardModel } from "./dashboard.ts";
+import { FLEET_PANELS } from "./fleet.ts";
+import { FLUX } from "./flux.ts";
+import { INFLUXQL } from "./influxql.ts";
+import { NODE_PANELS } from "./node.ts";
+import { panelModel, type Panel, type Section, type Source } from "./panel.ts";
+import { legendOf, type Filter, type Language, type Query } from "./query.ts";
+import { SQL } from "./sql.ts";
+import { choice, MIN_INTERVAL, queryVariable, sourceVariable, textVariable, type QueryVariable } from "./variables.ts";
+import { VM_PANELS } from "./vm.ts";
+
+/** A dashboard of VMs, in every language the same. */
+interface Subject {
+  readonly id: string;
+  readonly title: string;
+  readonly description: string;
+  readonly filters: readonly Filter[];
+  /** Tags to choose from, each among the lines that the filters before it leave. */
+  readonly labels: Readonly<Record<string, string>>;
+  readonly variables: readonly object[];
+  readonly sections: readonly Section<Query>[];
+}
+
+const LANGUAGES: readonly Language[] = [INFLUXQL, FLUX, SQL];
+const ROWS = choice("top", "VMs in a table", "How many VMs the tables of the highest show.", ["10", "5", "20", "50"]);
+const PREFIX = textVariable(
+  "prefix",
+  "Prefix",
+  "What `spec.measurementPrefix` of the TelemetryConfig says; usually nothing.",
+);
+
+const SUBJECTS: readonly Subject[] = [
+  {
+    id: "node",
+    title: "VMs of a node",
+    description: "What the VMs of one node use of it.",
+    filters: [{ tag: "node", variable: "node" }],
+    labels: { node: "Node" },
+    variables: [],
+    sections: NODE_PANELS,
+  },
+  {
+    id: "vm",
+    title: "One VM",
+    description: "CPU, memory, disks and interfaces of one VM, wherever it runs.",
+    filters: [
+      { tag: "namespace", variable: "namespace" },
+      { tag: "name", variable: "vm" },
+    ],
+    labels: { namespace: "Namespace", vm: "VM" },
+    variables: [],
+    sections: VM_PANELS,
+  },
+  {
+    id: "fleet",
+    title: "All VMs",
+    description: "The nodes of the fleet, and the VMs that use the most.",
+    filters: [
+      { tag: "namespace", variable: "namespace", several: true },
+      { tag: "node", variable: "node", several: true },
+    ],
+    labels: { namespace: "Namespace", node: "Node" },
+    variables: [ROWS],
+    sections: FLEET_PANELS,
+  },
+];
+
+/** The dashboards of the chart: file -> what makes it. */
+export const DASHBOARDS: Readonly<Record<string, () => string>> = {
+  ...Object.fromEntries(
+    LANGUAGES.flatMap((language) =>
+      SUBJECTS.map((subject) => [file(`${language.id}/${subject.id}`), () => vmDashboard(subject, language)]),
+    ),
+  ),
+  [file("agent")]: agentDashboard,
+};
+
+function file(name: string): string {
+  return `${CHART}/dashboards/${name}.json`;
+}
+
+function uid(subject: string, language: Language): string {
+  return `kubevirt-telemetry-${language.id}-${subject}`;
+}
+
+function vmDashboard(subject: Subject, language: Language): string {
+  const { id, title, description, filters, labels, variables, sections } = subject;
+  const choices = filters.map(({ tag, variable, several }, index): QueryVariable => ({
+    name: variable,
+    label: labels[variable] ?? variable,
+    query: language.tagValues(tag, filters.slice(0, index)),
+    ...(several === true && { several }),
+  }));
+  return dashboardModel(
+    {
+      uid: uid(id, language),
+      title: `KubeVirt telemetry: ${title} (${language.title})`,
+      description: `${description} Of kubevirt-telemetry, from InfluxDB by ${language.title}.`,
+      tag: `kubevirt-telemetry-${language.id}`,
+      refresh: "30s",
+      variables: [
+        sourceVariable("influxdb"),
+        ...language.variables,
+        PREFIX,
+        ...choices.map((choice) => queryVariable("influxdb", choice)),
+        ...variables,
+        MIN_INTERVAL,
+      ],
+    },
+    sections,
+    (panel) => panelModel(panel, sourceOf(panel, language, filters)),
+  );
+}
+
+function sourceOf(panel: Panel<Query>, language: Language, filters: readonly Filter[]): Source {
+  if (panel.kind === "table") {
+    const kept =
+      "${datasource:queryparam}&${prefix:queryparam}" + (language.id === "flux" ? "&${bucket:queryparam}" : "");
+    return {
+      type: "influxdb",
+      targets: panel.asked.map((query) => language.top(query, filters)),
+      link: `/d/${uid("vm", language)}?${kept}&var-namespace=\${__data.fields.namespace}&var-vm=\${__data.fields.name}&\${__url_time_range}`,
+    };
+  }
+  return {
+    type: "influxdb",
+    targets: panel.asked.map((query) => language.series(query, filters)),
+    // A query of InfluxQL names its series itself.
+    ...(language.id !== "influxql" && {
+      names: panel.asked.map((query) => legendOf(query, (tag) => `\${__field.labels.${tag}}`)),
+    }),
+  };
+}
+
+function agentDashboard(): string {
+  return dashboardModel(
+    {
+      uid: "kubevirt-telemetry-agent",
+      title: "KubeVirt telemetry: Agents (Prometheus)",
+      description: "How the agents and controllers of kubevirt-telemetry are doing, by what they tell Prometheus.",
+      tag: "kubevirt-telemetry-prometheus",
+      refresh: "30s",
+      variables: [
+        sourceVariable("prometheus"),
+        queryVariable("prometheus", {
+          name: "job",
+          label: "Job",
+          query: "label_values(kubevirt_telemetry_build_info, job)",
+          several: true,
+        }),
+        queryVariable("prometheus", {
+          name: "instance",
+          label: "Agent or controller",
+          query: 'label_values(kubevirt_telemetry_build_info{job=~"$job"}, instance)',
+          several: true,
+        }),
+        MIN_INTERVAL,
+      ],
+    },
+    AGENT_PANELS,
+    (panel) =>
+      panelModel(panel, {
+        type: "prometheus",
+        targets: panel.asked.map(({ expr, legend }) => ({
+          expr: expr.replaceAll("$pods", 'job=~"$job", instance=~"$instance"'),
+          legendFormat: legend,
+          range: true,
+        })),
+      }),
+  );
+}

@@ -1,0 +1,165 @@
+/** A panel of a dashboard; `Asked` is what its values come from. */
+export interface Panel<Asked> {
+  readonly title: string;
+  /** What the numbers mean. */
+  readonly description: string;
+  /** Of Grafana's list of units. */
+  readonly unit: string;
+  readonly kind: "series" | "stack" | "stat" | "table" | "states";
+  /** Of the 24 columns; the one of its kind if not given. */
+  readonly width?: number;
+  readonly asked: readonly Asked[];
+  /** How a stat makes one number of its series. */
+  readonly calculation?: "mean" | "max" | "lastNotNull";
+  /** Whether values may be below zero. */
+  readonly signed?: true;
+  readonly decimals?: number;
+  /** From which value on a colour holds, the first one from the beginning. */
+  readonly steps?: readonly (readonly [from: number, color: string])[];
+  readonly mappings?: readonly object[];
+}
+
+export interface Section<Asked> {
+  readonly title: string;
+  readonly panels: readonly Panel<Asked>[];
+}
+
+/** What a data source adds to a panel. */
+export interface Source {
+  readonly type: "influxdb" | "prometheus";
+  readonly targets: readonly object[];
+  /** Names of series by the target that they are from, where the target cannot say them itself. */
+  readonly names?: readonly string[];
+  /** Where a row of a table leads. */
+  readonly link?: string;
+}
+
+/** Grafana's reference to a data source: of the kind, the one that is chosen at the top of the dashboard. */
+export function datasource(type: Source["type"]): object {
+  return { type, uid: "${datasource}" };
+}
+
+export const SIZES: Readonly<Record<Panel<unknown>["kind"], { readonly width: number; readonly height: number }>> = {
+  stat: { width: 4, height: 4 },
+  series: { width: 8, height: 8 },
+  stack: { width: 12, height: 8 },
+  table: { width: 8, height: 9 },
+  states: { width: 24, height: 5 },
+};
+
+export function panelModel(panel: Panel<unknown>, source: Source): object {
+  const { title, description, unit, kind, signed, decimals, steps = [[0, "blue"]], mappings } = panel;
+  return {
+    title,
+    description,
+    type: TYPES[kind],
+    datasource: datasource(source.type),
+    // Sums and counts need every series in every bucket of time.
+    interval: "$min_interval",
+    targets: source.targets.map((target, index) => ({
+      refId: refId(index),
+      datasource: datasource(source.type),
+      ...target,
+    })),
+    fieldConfig: {
+      defaults: {
+        unit,
+        ...(signed !== true && { min: 0 }),
+        ...(decimals !== undefined && { decimals }),
+        ...(mappings !== undefined && { mappings }),
+        color: { mode: kind === "stat" || kind === "table" ? "thresholds" : "palette-classic" },
+        thresholds: {
+          mode: "absolute",
+          steps: steps.map(([value, color], index) => ({ color, value: index === 0 ? null : value })),
+        },
+        custom: custom(kind, steps.length > 1),
+      },
+      overrides: [...overrides(source), ...(kind === "table" ? tableOverrides(title, source.link) : [])],
+    },
+    options: options(panel),
+    ...(kind === "table" && { transformations: [WITHOUT_TIME] }),
+  };
+}
+
+const TYPES: Readonly<Record<Panel<unknown>["kind"], string>> = {
+  stat: "stat",
+  series: "timeseries",
+  stack: "timeseries",
+  table: "table",
+  states: "state-timeline",
+};
+
+/** A table of InfluxQL has the beginning of the time in every row. */
+const WITHOUT_TIME = {
+  id: "organize",
+  options: { excludeByName: { Time: true, time: true }, indexByName: { namespace: 0, name: 1, value: 2 } },
+};
+
+function refId(index: number): string {
+  return String.fromCharCode("A".charCodeAt(0) + index);
+}
+
+function custom(kind: Panel<unknown>["kind"], hasSteps: boolean): object {
+  switch (kind) {
+    case "series":
+    case "stack":
+      return {
+        drawStyle: "line",
+        lineWidth: 1,
+        fillOpacity: kind === "stack" ? 25 : 5,
+        showPoints: "auto",
+        spanNulls: false,
+        stacking: { mode: kind === "stack" ? "normal" : "none", group: "A" },
+        thresholdsStyle: { mode: hasSteps ? "dashed" : "off" },
+      };
+    case "states":
+      return { fillOpacity: 70, lineWidth: 0 };
+    default:
+      return {};
+  }
+}
+
+function options({ kind, calculation = "lastNotNull" }: Panel<unknown>): object {
+  switch (kind) {
+    case "stat":
+      return {
+        reduceOptions: { calcs: [calculation], fields: "", values: false },
+        colorMode: "value",
+        graphMode: "area",
+        textMode: "value",
+      };
+    case "table":
+      return { showHeader: true, sortBy: [{ displayName: "Average", desc: true }] };
+    case "states":
+      return { mergeValues: true, showValue: "auto", legend: { showLegend: false }, tooltip: { mode: "single" } };
+    default:
+      return {
+        legend: { displayMode: "table", placement: "bottom", showLegend: true, calcs: ["mean", "max", "lastNotNull"] },
+        tooltip: { mode: "multi", sort: "desc" },
+      };
+  }
+}
+
+function overrides({ names = [] }: Source): object[] {
+  return names.map((name, index) => ({
+    matcher: { id: "byFrameRefID", options: refId(index) },
+    properties: [{ id: "displayName", value: name }],
+  }));
+}
+
+function tableOverrides(title: string, link: string | undefined): object[] {
+  const column = (name: string, ...properties: object[]): object => ({
+    matcher: { id: "byName", options: name },
+    properties,
+  });
+  const links = link === undefined ? [] : [{ id: "links", value: [{ title: `Show it: ${title}`, url: link }] }];
+  return [
+    column("namespace", { id: "displayName", value: "Namespace" }),
+    column("name", { id: "displayName", value: "VM" }, ...links),
+    column(
+      "value",
+      { id: "displayName", value: "Average" },
+      { id: "custom.cellOptions", value: { type: "gauge", mode: "gradient" } },
+    ),
+  ];
+}

@@ -1,0 +1,53 @@
+import { datasource, type Source } from "./panel.ts";
+
+/** The first variable of every dashboard, which all queries of it go to. */
+export function sourceVariable(type: Source["type"]): object {
+  return { name: "datasource", label: "Data source", type: "datasource", query: type, refresh: 1 };
+}
+
+export interface QueryVariable {
+  readonly name: string;
+  readonly label: string;
+  readonly query: string;
+  /** Several values may be chosen, and all. */
+  readonly several?: true;
+}
+
+/** A choice of what a query finds in the time that is shown. */
+export function queryVariable(type: Source["type"], { name, label, query, several }: QueryVariable): object {
+  return {
+    name,
+    label,
+    type: "query",
+    datasource: datasource(type),
+    query,
+    definition: query,
+    refresh: 2,
+    sort: 1,
+    ...(several === true && {
+      multi: true,
+      includeAll: true,
+      // What has not the tag is shown too.
+      allValue: ".*",
+      current: { text: ["All"], value: ["$__all"] },
+    }),
+  };
+}
+
+/** A choice of given values; the first one to begin with. */
+export function choice(name: string, label: string, description: string, values: readonly string[]): object {
+  const options = values.map((value, index) => ({ text: value, value, selected: index === 0 }));
+  return { name, label, description, type: "custom", query: values.join(","), options, current: options[0] };
+}
+
+export function textVariable(name: string, label: string, description: string): object {
+  const current = { text: "", value: "" };
+  return { name, label, description, type: "textbox", query: "", options: [{ ...current, selected: true }], current };
+}
+
+export const MIN_INTERVAL = choice(
+  "min_interval",
+  "At least every",
+  "The shortest time between two points of a line. Let it be twice the collection's interval or more: a sum needs every VM in it.",
+  ["10s", "30s", "1m", "2m", "5m", "10m"],
+);

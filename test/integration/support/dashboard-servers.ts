@@ -1,0 +1,102 @@
+import type { Point } from "../../../scripts/demo/line-protocol-parser.ts";
+import { Datafusion } from "./datafusion.ts";
+import { MACROS, type Shown } from "./grafana.ts";
+import type { Influxd1 } from "./influxd1.ts";
+import { Influxd2 } from "./influxd2.ts";
+
+export type LanguageId = "influxql" | "flux" | "sql";
+
+/** A row of an answer: tags, `value`, and `time` in milliseconds where there is one. */
+export type AnswerRow = Readonly<Record<string, string | number | null>>;
+
+/** Something that answers the queries of a dashboard, as Grafana reads the answers. */
+export interface Server {
+  readonly name: string;
+  readonly language: LanguageId;
+  ask(query: string, shown: Shown): Promise<readonly AnswerRow[]>;
+}
+
+/** Columns of Flux that Grafana makes no labels of. */
+const FLUX_OWN = ["", "result", "table", "_start", "_stop", "_field", "_measurement"];
+/** Of Arrow, those that Grafana reads: others it turns into nothing. */
+const READABLE = /^(timestamp\[ns\]|double|u?int64|string|dictionary<values=string, indices=int32, ordered=0>)$/;
+
+export function influxqlServer(name: string, server: Influxd1 | Influxd2): Server {
+  return {
+    name,
+    language: "influxql",
+    ask: (query, shown) => influxql(server, MACROS.influxql(query, shown)),
+  };
+}
+
+export function fluxServer(name: string, server: Influxd2): Server {
+  return {
+    name,
+    language: "flux",
+    async ask(query, shown) {
+      const rows = await server.flux(MACROS.flux(query, shown));
+      return rows.map((row) =>
+        Object.fromEntries(
+          Object.entries(row)
+            .filter(([column]) => !FLUX_OWN.includes(column))
+            .map(([column, value]) => {
+              if (column === "_time") return ["time", Date.parse(value)];
+              const isValue = column === "_value" || column === "value";
+              return [isValue ? "value" : column, isValue ? numberOrText(value) : value];
+            }),
+        ),
+      );
+    },
+  };
+}
+
+export async function sqlServer(name: string, points: readonly Point[]): Promise<Server & AsyncDisposable> {
+  const engine = await Datafusion.start(points);
+  return {
+    name,
+    language: "sql",
+    async ask(query, shown) {
+      const { types, rows } = await engine.query(MACROS.sql(query, shown));
+      for (const [column, type] of Object.entries(types))
+        if (!READABLE.test(type)) throw new Error(`Grafana cannot read ${column}, which is ${type}`);
+      return rows;
+    },
+    [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose](),
+  };
+}
+
+interface InfluxqlAnswer {
+  readonly results: readonly {
+    readonly error?: string;
+    readonly series?: readonly {
+      readonly tags?: Readonly<Record<string, string>>;
+      readonly columns: readonly string[];
+      readonly values: readonly (readonly (string | number | null)[])[];
+    }[];
+  }[];
+}
+
+async function influxql(server: Influxd1 | Influxd2, q: string): Promise<AnswerRow[]> {
+  const [database, token] = server instanceof Influxd2 ? [server.bucket, server.token] : [server.database, undefined];
+  const response = await fetch(`${server.url}/query`, {
+    method: "POST",
+    headers: token === undefined ? {} : { authorization: `Token ${token}` },
+    body: new URLSearchParams({ db: database, epoch: "ms", q }),
+  });
+  const text = await response.text();
+  if (!response.ok) throw new Error(`InfluxDB answered ${response.status}: ${text}`);
+  return (JSON.parse(text) as InfluxqlAnswer).results.flatMap(({ error, series = [] }) => {
+    if (error !== undefined) throw new Error(`InfluxDB: ${error}`);
+    return series.flatMap(({ tags, columns, values }) =>
+      values.map((row) => ({
+        ...tags,
+        ...Object.fromEntries(columns.map((name, index) => [name, row[index] ?? null])),
+      })),
+    );
+  });
+}
+
+function numberOrText(value: string): string | number | null {
+  if (value === "") return null;
+  return Number.isNaN(Number(value)) ? value : Number(value);
+}
