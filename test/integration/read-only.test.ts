@@ -1,0 +1,49 @@
+import assert from "node:assert/strict";
+import { chmod, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { mock, test } from "node:test";
+import { LibvirtClient } from "../../src/libvirt/client.ts";
+import { Connection, type Call } from "../../src/libvirt/connection.ts";
+import { DOMAIN_FILTER, PROCEDURE, REMOTE_ERROR } from "../../src/libvirt/protocol.ts";
+import type { DomainRef } from "../../src/libvirt/types.ts";
+import { writeDomain } from "../../src/libvirt/wire-types.ts";
+import { Launcher } from "./support/launcher.ts";
+
+const SOON = { deadlineMs: 20_000 };
+/** virDomainDestroy, which this client has no way to call. */
+const DESTROY = { DOMAIN_DESTROY: 12 };
+
+test("a launcher's socket lets a guest be ended, and its daemon refuses that to the connections that the agent opens", async (t) => {
+  const podsDir = await mkdtemp(path.join(tmpdir(), "pods-"));
+  t.after(() => rm(podsDir, { recursive: true, force: true }));
+  // As the kubelet's directories: root's, and its group's to read.
+  await chmod(podsDir, 0o750);
+  await using launcher = await Launcher.start({ podsDir });
+  await launcher.createGuest({ namespace: "shop", name: "web" });
+  // By the short way to it.
+  const [, socket = ""] = launcher.uri.split("socket=");
+  const opened = mock.method(Connection, "connect");
+  using client = await LibvirtClient.open(socket, SOON);
+  const [guest] = await client.listDomains(DOMAIN_FILTER.ACTIVE, SOON);
+  assert.ok(guest !== undefined);
+  const connection = await (opened.mock.calls[0]?.result as Promise<Connection>);
+  opened.mock.restore();
+
+  await assert.rejects(connection.call(destroy(guest)), { libvirtCode: REMOTE_ERROR.OPERATION_DENIED });
+  assert.equal((await client.listDomains(DOMAIN_FILTER.ACTIVE, SOON)).length, 1);
+  await launcher.virsh("destroy", "shop_web");
+  assert.equal((await client.listDomains(DOMAIN_FILTER.ACTIVE, SOON)).length, 0);
+});
+
+function destroy(guest: DomainRef): Call<undefined> {
+  Object.assign(PROCEDURE, DESTROY);
+  return {
+    procedure: "DOMAIN_DESTROY" as keyof typeof PROCEDURE,
+    write: (writer) => {
+      writeDomain(writer, guest);
+    },
+    read: () => undefined,
+    ...SOON,
+  };
+}
