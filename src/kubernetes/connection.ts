@@ -33,6 +33,13 @@ const BACKOFF = { baseMs: 500, capMs: 5_000 };
 /** As client-go does: a connection through which nothing comes is found dead within 45 seconds. */
 const PING_MS = 30_000;
 const PING_ANSWER_MS = 15_000;
+const LAST_WORDS_MS = 1_000;
+/**
+ * As client-go does. With HTTP/2's 64 KiB a list waits for the other side every 64 KiB. And Node 24 stalls when it writes
+ * twice after the other side's reset and before it has read that, as it does to widen a small window: a failed write over
+ * TLS is never over, and until it is nothing is read.
+ */
+const WINDOW_BYTES = 4 * 1024 * 1024;
 /** Watches move away from a server that says goodbye at some moment in this time; short requests are done by then. */
 const FAREWELL_MS = { least: 20_000, spread: 20_000 };
 
@@ -128,7 +135,8 @@ export class Connection {
     return new Promise((resolve, reject) => {
       const { server } = access;
       const socket = dialTls(access);
-      const http2 = connect(server.origin, { settings: { enablePush: false }, createConnection: () => socket });
+      const settings = { enablePush: false, initialWindowSize: WINDOW_BYTES };
+      const http2 = connect(server.origin, { settings, createConnection: () => socket });
       let reason: KubeError | undefined;
       const late = (): void => {
         this.#cut(http2, deadline.expired ? timeout(`no connection to ${server.host}`, CONNECT_MS) : closed());
@@ -140,8 +148,12 @@ export class Connection {
       });
       http2.once("connect", () => {
         deadline.signal.removeEventListener("abort", late);
-        if (http2.alpnProtocol === "h2") resolve(http2);
-        else this.#cut(http2, new KubeError("E_KUBE_PROTOCOL", `${server.host} does not speak HTTP/2`));
+        if (http2.alpnProtocol !== "h2") {
+          this.#cut(http2, new KubeError("E_KUBE_PROTOCOL", `${server.host} does not speak HTTP/2`));
+          return;
+        }
+        http2.setLocalWindowSize(WINDOW_BYTES);
+        resolve(http2);
       });
       http2.once("goaway", (code) => {
         if (code === constants.NGHTTP2_NO_ERROR) void this.#leave(http2);
@@ -196,13 +208,19 @@ export class Connection {
       return;
     }
     http2.destroy(reason);
-    // Not before the session has written its last: Node 24 would never be able to end the process.
-    const destroy = (): void => {
-      setImmediate(() => socket.destroy());
-    };
-    if (socket.writableFinished) destroy();
-    else socket.once("finish", destroy);
+    void this.#destroy(socket);
     socket.unref();
+  }
+
+  /** Not before the session has written its last, or Node 24 would never be able to end the process. */
+  async #destroy(socket: TLSSocket): Promise<void> {
+    const written = new AbortController();
+    socket.once("finish", () => {
+      written.abort();
+    });
+    // A peer that takes nothing any more is not waited for.
+    if (!socket.writableFinished) await this.#options.clock.sleep(LAST_WORDS_MS, written.signal);
+    setImmediate(() => socket.destroy());
   }
 
   #report(reason: KubeError): void {

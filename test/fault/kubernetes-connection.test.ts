@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { constants } from "node:http2";
 import { suite, test } from "node:test";
+import type { KubeAnswer } from "../../src/kubernetes/answer.ts";
 import { drain, failsWith, KubeBench, THINGS } from "../support/kube-bench.ts";
 import { skipWithoutOpenssl } from "../support/openssl.ts";
 import { TcpRelay } from "../support/tcp-relay.ts";
@@ -166,6 +167,52 @@ void suite("the connection to the Kubernetes API", { skip }, () => {
     await bench.clock.advance(15_000);
     await end;
     assert.match(bench.events.join(), /^connected,disconnected E_KUBE_TIMEOUT no answer to a ping within 15000 ms$/);
+  });
+
+  test("a reset after a part of a long answer is noticed at once", async () => {
+    await using bench = await KubeBench.start();
+    // More than the 32 KiB after which a small window would be widened, and one piece for the client.
+    bench.server.faults.push({ kind: "bytes", bytes: " ".repeat(60_000), then: "reset" });
+    await assert.rejects(bench.api.request(LIST), failsWith("E_KUBE_CLOSED"));
+    assert.equal((await bench.ask()).status, 200);
+  });
+
+  /** Sends more than the network takes. Resolves to the request, on a connection that is dead and has not written all. */
+  async function sendTooMuch(bench: KubeBench, relay: TcpRelay): Promise<{ readonly request: Promise<KubeAnswer> }> {
+    await bench.api.request(LIST);
+    relay.freeze();
+    const body = " ".repeat(16_000_000);
+    const request = bench.api.request({ ...LIST, method: "POST", body, deadlineMs: 100_000 });
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    return { request };
+  }
+
+  test("a connection that takes nothing any more is found dead by a ping, and replaced", async () => {
+    let port = 0;
+    await using bench = await KubeBench.start({ readAccess: () => bench.access("t", `https://127.0.0.1:${port}`) });
+    await using relay = await TcpRelay.start(Number(new URL(bench.server.url).port));
+    port = relay.port;
+    const { request } = await sendTooMuch(bench, relay);
+    const failed = assert.rejects(request, failsWith("E_KUBE_TIMEOUT", /no answer to a ping/));
+    await bench.clock.advance(45_000);
+    await failed;
+    await bench.clock.advance(1_000);
+    assert.equal((await bench.ask()).status, 200);
+    const said = bench.events.map((event) => event.split(" ")[0]);
+    assert.deepEqual(said, ["connected", "disconnected", "connected"]);
+  });
+
+  test("closing does not wait for a connection that takes nothing any more", async () => {
+    let port = 0;
+    await using bench = await KubeBench.start({ readAccess: () => bench.access("t", `https://127.0.0.1:${port}`) });
+    await using relay = await TcpRelay.start(Number(new URL(bench.server.url).port));
+    port = relay.port;
+    const { request } = await sendTooMuch(bench, relay);
+    const failed = assert.rejects(request, failsWith("E_KUBE_CLOSED"));
+    const closed = bench.api[Symbol.asyncDispose]();
+    await failed;
+    await bench.clock.advance(1_000);
+    await closed;
   });
 
   test("a quiet connection that answers pings stays", async () => {

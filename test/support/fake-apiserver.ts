@@ -41,6 +41,9 @@ export interface OpenWatch {
   readonly stream: ServerHttp2Stream;
 }
 
+/** Takes large bodies without a pause. */
+const WINDOW_BYTES = 64 * 1024 * 1024;
+
 export class FakeApiserver implements AsyncDisposable {
   readonly objects = new FakeObjects();
   /** Who is let in; everybody when it is empty. */
@@ -84,9 +87,11 @@ export class FakeApiserver implements AsyncDisposable {
 
   /** Starts, or starts again where it was. */
   async listen(): Promise<void> {
-    const server = createSecureServer(this.#tls);
+    const settings = { initialWindowSize: WINDOW_BYTES };
+    const server = createSecureServer({ ...this.#tls, settings });
     this.#server = server;
     server.on("session", (session) => {
+      session.setLocalWindowSize(WINDOW_BYTES);
       this.#sessions.add(session);
       session.on("error", () => undefined);
       session.on("close", () => this.#sessions.delete(session));
