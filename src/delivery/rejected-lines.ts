@@ -10,11 +10,13 @@ const OLDER = "rejected.1.jsonl";
 const MAX_FILE_BYTES = 8 << 20;
 /** What waits for a disk that is slow. */
 const MAX_WAITING_BYTES = 4 << 20;
-const CLOSE_PATIENCE_MS = 1_000;
+/** A disk that hangs is not waited for. */
+const PATIENCE_MS = 1_000;
 
 /** Takes lines that a target refuses for good. */
 export interface RejectedSink {
-  write(target: string, refusals: readonly Refusal[]): void;
+  /** Resolves when they are on record, or are not going to be. */
+  write(target: string, refusals: readonly Refusal[]): Promise<void>;
 }
 
 export interface RejectedStats {
@@ -53,7 +55,7 @@ export class RejectedLines implements RejectedSink {
     return { keptLines: this.#keptLines, lostLines: this.#lostLines, fileBytes: this.#fileBytes };
   }
 
-  write(target: string, refusals: readonly Refusal[]): void {
+  async write(target: string, refusals: readonly Refusal[]): Promise<void> {
     const lines = countLines(refusals);
     const time = new Date(this.#options.clock.now()).toISOString();
     const size = refusals.reduce((sum, { bytes, reason }) => sum + (bytes?.length ?? 0) + reason.length, 0);
@@ -62,20 +64,24 @@ export class RejectedLines implements RejectedSink {
       return;
     }
     this.#waitingBytes += size;
-    void this.#writing.run(async () => {
+    const written = this.#writing.run(async () => {
       const kept = await this.#append(recordsOf(time, target, refusals)).catch(() => false);
       this.#waitingBytes -= size;
       if (kept) this.#keptLines += lines;
       else this.#lostLines += lines;
       await this.#measure();
     });
+    await this.#patiently(written);
   }
 
-  /** Resolves when everything that was given is in the files, or lost; a disk that hangs is not waited for. */
+  /** Resolves when everything that was given is in the files, or lost. */
   async close(): Promise<void> {
+    await this.#patiently(this.#writing.run(() => Promise.resolve()));
+  }
+
+  async #patiently(done: Promise<void>): Promise<void> {
     const waited = new AbortController();
-    const idle = this.#writing.run(() => Promise.resolve());
-    await Promise.race([idle, this.#options.clock.sleep(CLOSE_PATIENCE_MS, waited.signal)]);
+    await Promise.race([done, this.#options.clock.sleep(PATIENCE_MS, waited.signal)]);
     waited.abort();
   }
 

@@ -238,19 +238,18 @@ export class Sender {
     return outcome;
   }
 
-  #taken(lane: Lane, frames: readonly Frame[], durationMs: number, refusals: readonly Refusal[]): number {
+  async #taken(lane: Lane, frames: readonly Frame[], tookMs: number, refusals: readonly Refusal[]): Promise<number> {
     const { clock, rejectedLines } = this.#options;
+    // A kill must not find them neither in the spool nor on record.
+    if (refusals.length > 0) await rejectedLines?.write(this.#settings.name, refusals);
     const last = frames.at(-1);
     if (last !== undefined) lane.acknowledge(last.sequence);
     lane.clear();
     this.#record.answered();
     const rejected = countLines(refusals);
-    this.#record.taken(linesOf(frames) - rejected, durationMs);
-    if (rejected > 0) {
-      this.#record.rejected(rejected, exampleOf(refusals));
-      rejectedLines?.write(this.#settings.name, refusals);
-    }
-    const paceMs = lane.pace.durationMs(frames, this.#settings.maxDrainLinesPerSecond) - durationMs;
+    this.#record.taken(linesOf(frames) - rejected, tookMs);
+    if (rejected > 0) this.#record.rejected(rejected, exampleOf(refusals));
+    const paceMs = lane.pace.durationMs(frames, this.#settings.maxDrainLinesPerSecond) - tookMs;
     if (lane.fills(this.#limit.lines) || !this.#lanes.isPresent(lane))
       this.#lanes.pace(lane, clock.monotonic() + paceMs);
     this.#part(lane, frames);

@@ -22,6 +22,7 @@ for (const protocol of [
     const rejectedLines: RejectedSink = {
       write: (_target, refusals) => {
         for (const { bytes = "" } of refusals) rejected.push(unspoil(String(bytes).trimEnd()));
+        return Promise.resolve();
       },
     };
     await using bench = new DeliveryBench();

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { test } from "node:test";
-import { RejectedLines } from "../../src/delivery/rejected-lines.ts";
+import { RejectedLines, type RejectedSink } from "../../src/delivery/rejected-lines.ts";
 import type { TargetSettings } from "../../src/delivery/target.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { batchFrom, batchOf, DeliveryBench, goodLine, secret, targetSettings, until } from "../support/delivery.ts";
@@ -89,3 +89,25 @@ for (const status of [400, 422]) {
     assert.equal(sender.state.rejectedLines, 0);
   });
 }
+
+test("a refused line is on record before it leaves the spool", async () => {
+  await using influx = await FakeInflux.start({ version: "v1" });
+  await using bench = new DeliveryBench();
+  const onRecord = Promise.withResolvers<undefined>();
+  const written: string[] = [];
+  const rejectedLines: RejectedSink = {
+    write: async (target) => {
+      written.push(target);
+      await onRecord.promise;
+    },
+  };
+  const protocol = { version: "v1", database: "metrics" } as const;
+  const sender = bench.start(targetSettings({ url: influx.url, protocol }), { rejectedLines });
+  await bench.append(batchFrom(BAD_LINES));
+  await until("it is refused", () => written.length > 0);
+  await systemClock.sleep(20);
+  assert.equal(sender.backlog.lines, BAD_LINES.length);
+  onRecord.resolve(undefined);
+  assert.equal(await sender.drain(never), true);
+  assert.deepEqual(written, ["main"]);
+});

@@ -34,8 +34,8 @@ async function records(file: string): Promise<unknown[]> {
 
 test("every line has a record with its time, target and reason, which only the agent's user can read", async (t) => {
   const { directory, rejected } = await setUp(t);
-  rejected.write("one", [refusal("bad field", "m,a=b x=", 'm s="ü\\""'), { reason: "too old", lines: 7 }]);
-  rejected.write("two", [refusal("too large", "m x=1")]);
+  await rejected.write("one", [refusal("bad field", "m,a=b x=", 'm s="ü\\""'), { reason: "too old", lines: 7 }]);
+  await rejected.write("two", [refusal("too large", "m x=1")]);
   await rejected.close();
   const file = path.join(directory, "rejected.jsonl");
   assert.deepEqual(await records(file), [
@@ -51,7 +51,7 @@ test("every line has a record with its time, target and reason, which only the a
 
 test("two files are kept, of bounded size, with the newest lines", async (t) => {
   const { directory, rejected } = await setUp(t, 1_000);
-  for (let number = 0; number < 100; number++) rejected.write("one", [refusal("bad", `m x=${number}`)]);
+  for (let number = 0; number < 100; number++) await rejected.write("one", [refusal("bad", `m x=${number}`)]);
   await rejected.close();
   const names = (await readdir(directory)).sort();
   assert.deepEqual(names, ["rejected.1.jsonl", "rejected.jsonl"]);
@@ -71,8 +71,8 @@ test("two files are kept, of bounded size, with the newest lines", async (t) => 
 
 test("what is larger than a file is not kept", async (t) => {
   const { directory, rejected } = await setUp(t, 1_000);
-  rejected.write("one", [refusal("bad", "x".repeat(2_000))]);
-  rejected.write("one", [refusal("bad", "m x=1")]);
+  await rejected.write("one", [refusal("bad", "x".repeat(2_000))]);
+  await rejected.write("one", [refusal("bad", "m x=1")]);
   await rejected.close();
   assert.equal((await records(path.join(directory, "rejected.jsonl"))).length, 1);
   assert.deepEqual(counts(rejected), [1, 1]);
@@ -81,15 +81,15 @@ test("what is larger than a file is not kept", async (t) => {
 test("a full disk costs the record and nothing else, and the next one is kept when there is room", async (t) => {
   const { directory, rejected } = await setUp(t);
   const file = path.join(directory, "rejected.jsonl");
-  rejected.write("one", [refusal("bad", "m x=1")]);
+  await rejected.write("one", [refusal("bad", "m x=1")]);
   await rejected.close();
   await rm(file);
   await symlink("/dev/full", file);
-  rejected.write("one", [refusal("bad", "m x=2", "m x=3")]);
+  await rejected.write("one", [refusal("bad", "m x=2", "m x=3")]);
   await rejected.close();
   assert.deepEqual(counts(rejected), [1, 2]);
   await rm(file);
-  rejected.write("one", [refusal("bad", "m x=4")]);
+  await rejected.write("one", [refusal("bad", "m x=4")]);
   await rejected.close();
   assert.equal((await records(file)).length, 1);
   assert.deepEqual(counts(rejected), [2, 2]);
@@ -98,7 +98,7 @@ test("a full disk costs the record and nothing else, and the next one is kept wh
 test("a directory that cannot be made costs the records and nothing else", async (t) => {
   const { directory, rejected } = await setUp(t);
   await writeFile(directory, "");
-  rejected.write("one", [refusal("bad", "m x=1")]);
+  await rejected.write("one", [refusal("bad", "m x=1")]);
   await rejected.close();
   assert.deepEqual(counts(rejected), [0, 1]);
 });
@@ -106,12 +106,12 @@ test("a directory that cannot be made costs the records and nothing else", async
 test("what a slow disk does not take in time does not fill the memory", async (t) => {
   const { rejected } = await setUp(t);
   const large = refusal("bad", "x".repeat(1 << 20));
-  for (let count = 0; count < 50; count++) rejected.write("one", [large]);
+  for (let count = 0; count < 50; count++) void rejected.write("one", [large]);
   const { lostLines } = rejected.stats;
   assert.ok(lostLines >= 46, `${lostLines} lost`);
   await rejected.close();
   assert.deepEqual(counts(rejected), [50 - lostLines, lostLines]);
-  rejected.write("one", [large]);
+  await rejected.write("one", [large]);
   await rejected.close();
   assert.equal(rejected.stats.lostLines, lostLines);
 });
@@ -125,7 +125,7 @@ test("the size of the files is known, also of those that an earlier process left
   await rejected.close();
   assert.equal(rejected.stats.fileBytes, 0);
   for (const count of [1, 30]) {
-    for (let number = 0; number < count; number++) rejected.write("one", [refusal("bad", `m x=${number}`)]);
+    for (let number = 0; number < count; number++) await rejected.write("one", [refusal("bad", `m x=${number}`)]);
     await rejected.close();
     assert.equal(rejected.stats.fileBytes, await sizes());
   }
