@@ -16,7 +16,7 @@ before(async () => {
 });
 
 test("every kind of fault happened to each target, and the agent was killed every few seconds", () => {
-  assert.ok(report.kills >= 8, `${report.kills} kills`);
+  assert.ok(report.kills >= 6, `${report.kills} kills`);
   for (const name of ["influx1", "influx2"] as const) {
     const { events } = target(name);
     const missing = [...FAULT_KINDS, ...ANSWERS[name]].filter((kind) => !events.has(kind));
