@@ -1,13 +1,15 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { FakeInflux } from "../support/fake-influx.ts";
+import { ControllerProcess } from "./support/controller.ts";
 import { EmulatedNode } from "./support/emulated-node.ts";
 import type { KubeCluster } from "./support/kube.ts";
+import type { Launcher } from "./support/launcher.ts";
 import { until } from "./support/process.ts";
 import { applyConfig } from "./support/telemetry-config.ts";
 import { API, NAMESPACE, startTelemetryCluster } from "./support/telemetry-cluster.ts";
 
-// What the agents of many nodes report. A report is written within a minute of a start or of a change of configuration,
+// What the agents of many nodes report and the controller makes of it. A report is written within a minute of a start or of a change of configuration,
 // and half a minute after anything else: the nodes are waited for together.
 
 const REPORTED_MS = 120_000;
@@ -17,7 +19,7 @@ interface NodeCase {
   readonly pool?: string;
   readonly identity?: "launcher" | "root without capabilities" | "stranger";
   readonly vm?: boolean;
-  /** Ready, Config, Domains, Targets, Reason as `kubectl get nt` shows them. */
+  /** Ready, Config, Domains, Targets, Reason. */
   readonly columns: string;
 }
 
@@ -34,13 +36,26 @@ const NODES: Readonly<Record<string, NodeCase>> = {
 /** Those whose reports change. */
 const CHANGING: Readonly<Record<string, NodeCase>> = {
   moving: { pool: "moving", vm: true, columns: "True moving 1 1/1 AsExpected" },
+  hanging: { pool: "hanging", vm: true, columns: "True hanging 1 1/1 AsExpected" },
   leaving: { columns: "True default 0 1/1 NoDomains" },
+};
+
+/** Priority, Interval, Targets, Ready, Nodes of the TelemetryConfigs of NODES, but for that of nodes that change. */
+const CONFIGS: Readonly<Record<string, string>> = {
+  locked: "1 1s 1 False 0/1",
+  secret: "1 1s 1 False 0/1",
+};
+
+const TITLES: Readonly<Record<string, string>> = {
+  telemetryconfig: "NAME PRIORITY INTERVAL TARGETS READY NODES AGE",
+  nodetelemetry: "NAME READY CONFIG DOMAINS TARGETS REASON AGE",
 };
 
 const resources = new AsyncDisposableStack();
 let cluster: KubeCluster;
 let influx: FakeInflux;
 let moving: FakeInflux;
+let hanging: Launcher;
 const nodes = new Map<string, EmulatedNode>();
 
 before(async () => {
@@ -61,10 +76,13 @@ before(async () => {
   await applyConfig(cluster, "locked", { ...target(influx, { key: "wrong" }), ...pool("locked") });
   await applyConfig(cluster, "secret", { ...target(influx, { name: "not-named" }), ...pool("secret") });
   await applyConfig(cluster, "moving", { ...target(moving), ...pool("moving") });
+  await applyConfig(cluster, "hanging", { ...target(influx), ...pool("hanging") });
+  resources.use(await ControllerProcess.start(cluster, "controller"));
   for (const [name, { pool: value, identity = "launcher", vm }] of Object.entries({ ...NODES, ...CHANGING })) {
     const node = resources.use(await EmulatedNode.create(cluster, name, value === undefined ? {} : { pool: value }));
     const launcher = vm && (await node.startVm({ namespace: "prod", name: `vm-on-${name}`, paused: true }));
     if (name === "unresponsive" && launcher) await launcher.markUnresponsive();
+    if (name === "hanging" && launcher) hanging = launcher;
     nodes.set(name, node);
     await node.startAgent({ identity });
   }
@@ -106,11 +124,62 @@ async function reported(name: string, columns: string): Promise<void> {
 }
 
 describe("a minute later", { concurrency: true }, () => {
-  test("kubectl get nt shows of every node how it is doing", async () => {
+  test("kubectl get tcfg,nt shows of every node and of every object how it is doing", async () => {
     for (const [name, { columns }] of Object.entries(NODES)) await reported(name, columns);
-    const shown = table(await cluster.kubectl("get", "nt"));
-    for (const [name, { columns }] of Object.entries(NODES)) assert.equal(shown.get(name), columns, name);
+    await shown(async (rows) => {
+      for (const [name, { columns }] of Object.entries(NODES))
+        assert.equal(rows.get(`nodetelemetry/${name}`)?.cells, columns, name);
+      for (const [name, columns] of Object.entries(CONFIGS))
+        assert.equal(rows.get(`telemetryconfig/${name}`)?.cells, columns, name);
+      const governed = [...rows.values()].filter(({ cells }) => / default \d+ \d\/\d /.test(cells));
+      const ready = governed.filter(({ cells }) => cells.startsWith("True "));
+      const nodes = `${ready.length}/${governed.length}`;
+      assert.equal(rows.get("telemetryconfig/default")?.cells, `0 1s 1 False ${nodes}`);
+      for (const [name, { ageS }] of rows) {
+        const [kind = "", object = ""] = name.split("/");
+        const path = kind === "nodetelemetry" ? "nodetelemetries" : "telemetryconfigs";
+        const { creationTimestamp } = (await cluster.call("GET", `${API}/${path}/${object}`)).metadata;
+        const ageNowS = (Date.now() - Date.parse(creationTimestamp)) / 1_000;
+        assert.ok(ageS <= ageNowS && ageS > ageNowS - 60, `${name}: ${ageS}, ${ageNowS}`);
+      }
+    });
   });
+
+  const UPS_AND_DOWNS: readonly (readonly [what: string, node: string, down: string, act: (up: boolean) => void])[] = [
+    [
+      "a target goes away and comes back",
+      "moving",
+      "False moving 1 0/1 TargetUnreachable",
+      (up) => {
+        moving.fault = up ? undefined : { kind: "status", status: 503 };
+      },
+    ],
+    [
+      "the daemon of a launcher hangs, and answers again",
+      "hanging",
+      "False hanging 0 1/1 EndpointTimeout",
+      (up) => {
+        if (up) hanging.thawDaemon();
+        else hanging.freezeDaemon();
+      },
+    ],
+  ];
+  for (const [what, name, down, act] of UPS_AND_DOWNS)
+    test(`kubectl get tcfg,nt shows the truth, column for column, when ${what}`, async () => {
+      const show = async (config: string, node: string): Promise<void> => {
+        await reported(name, node);
+        await shown((rows) => {
+          assert.equal(rows.get(`nodetelemetry/${name}`)?.cells, node);
+          assert.equal(rows.get(`telemetryconfig/${name}`)?.cells, config);
+        });
+      };
+      const up = CHANGING[name]?.columns ?? "";
+      await show("1 1s 1 True 1/1", up);
+      act(false);
+      await show("1 1s 1 False 0/1", down);
+      act(true);
+      await show("1 1s 1 True 1/1", up);
+    });
 
   for (const [name, type, wanted] of [
     ["denied", "LibvirtReachable", /^\/mnt\/[-0-9a-f]+\/volumes\/[^ ]*: this process may not use the socket/],
@@ -124,12 +193,6 @@ describe("a minute later", { concurrency: true }, () => {
       await reported(name, NODES[name]?.columns ?? "");
       assert.match((await reportOf(name))?.conditions.find((one) => one.type === type)?.message ?? "", wanted);
     });
-
-  test("a target that goes away shows in the report", async () => {
-    await reported("moving", CHANGING["moving"]?.columns ?? "");
-    moving.fault = { kind: "status", status: 503 };
-    await reported("moving", "False moving 1 0/1 TargetUnreachable");
-  });
 
   test("the report goes with its Node, and is made anew for a Node that comes back", async () => {
     await reported("leaving", CHANGING["leaving"]?.columns ?? "");
@@ -148,21 +211,35 @@ describe("a minute later", { concurrency: true }, () => {
   });
 });
 
-/** Reads a table of kubectl without the column of ages: name -> the rest. An empty cell is only to be seen by its place. */
-function table(text: string): ReadonlyMap<string, string> {
-  const [header = "", ...rows] = text.trim().split("\n");
-  assert.deepEqual(header.split(/\s+/), ["NAME", "READY", "CONFIG", "DOMAINS", "TARGETS", "REASON", "AGE"]);
+interface Row {
+  /** Without the name and the age. */
+  readonly cells: string;
+  readonly ageS: number;
+}
+
+/** Waits until what `kubectl get tcfg,nt` prints is right: `nodetelemetry/NAME` and `telemetryconfig/NAME` -> its row. */
+async function shown(isRight: (rows: ReadonlyMap<string, Row>) => void | Promise<void>): Promise<void> {
+  await until(async () => {
+    const tables = (await cluster.kubectl("get", "tcfg,nt")).trim().split("\n\n");
+    await isRight(new Map(tables.flatMap(rowsOf)));
+    return true;
+  }, "kubectl get tcfg,nt to show the truth");
+}
+
+/** Of one table. An empty cell is only to be seen by its place. */
+function rowsOf(table: string): readonly (readonly [string, Row])[] {
+  const [header = "", ...lines] = table.split("\n");
   const starts = [...header.matchAll(/\S+/g)].map(({ index }) => index);
-  return new Map(
-    rows.map((row) => {
-      const [name = "", ...cells] = starts.map((start, index) => row.slice(start, starts[index + 1]).trim());
-      return [
-        name,
-        cells
-          .slice(0, -1)
-          .map((cell) => cell || "<none>")
-          .join(" "),
-      ];
-    }),
-  );
+  return lines.map((line) => {
+    const [name = "", ...cells] = starts.map((start, index) => line.slice(start, starts[index + 1]).trim() || "<none>");
+    const [kind = "", object] = name.split(/\.kubevirt-telemetry\.io\//);
+    assert.equal(header.trim().split(/\s+/).join(" "), TITLES[kind]);
+    return [`${kind}/${object ?? ""}`, { cells: cells.slice(0, -1).join(" "), ageS: seconds(cells.at(-1) ?? "") }];
+  });
+}
+
+/** Of an age as kubectl prints it: `90s`, `2m30s`, `11m`. */
+function seconds(age: string): number {
+  const [, minutes = 0, rest = 0] = /^(?:(\d+)m)?(?:(\d+)s)?$/.exec(age) ?? [];
+  return 60 * Number(minutes) + Number(rest);
 }

@@ -122,6 +122,15 @@ export class Launcher implements AsyncDisposable {
     await this.virsh("migrate", ...options, domain, to.uri);
   }
 
+  /** The daemon keeps its socket and answers nothing. */
+  freezeDaemon(): void {
+    this.#daemon?.kill("SIGSTOP");
+  }
+
+  thawDaemon(): void {
+    this.#daemon?.kill("SIGCONT");
+  }
+
   /** As virt-handler does it when the launcher does not answer it. */
   async markUnresponsive(): Promise<void> {
     await writeFile(path.join(this.#volume("sockets"), "launcher-unresponsive"), "");
