@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { format, getFileInfo } from "prettier";
+import { alertRules } from "./generate/alert-rules.ts";
 import { crdTemplate } from "./generate/chart-crd.ts";
 import { chartReadme, valuesSchema } from "./generate/chart-values.ts";
 import { scaleReport } from "../benchmarks/scale.ts";
@@ -24,6 +25,7 @@ const FILES: Files = {
   "manifests/crds/nodetelemetries.yaml": nodeTelemetryCrd,
   "manifests/crds/telemetryconfigs.yaml": telemetryConfigCrd,
   [`${CHART}/README.md`]: chartReadme,
+  [`${CHART}/alerts.yaml`]: alertRules,
   ...DASHBOARDS,
   [`${CHART}/templates/crd-nodetelemetries.yaml`]: () => crdTemplate(nodeTelemetryCrd()),
   [`${CHART}/templates/crd-telemetryconfigs.yaml`]: () => crdTemplate(telemetryConfigCrd()),

@@ -60,6 +60,10 @@ test("with everything on there is an object for each switch, under the name that
   assert.deepEqual(others, [
     "ConfigMap extra-as-text",
     "ConfigMap telemetry-create-config",
+    "ConfigMap telemetry-dashboard-agent",
+    "ConfigMap telemetry-dashboard-fleet",
+    "ConfigMap telemetry-dashboard-node",
+    "ConfigMap telemetry-dashboard-vm",
     "ConfigMap telemetry-extra",
     "DaemonSet telemetry-agent",
     "Deployment telemetry-controller",
@@ -68,6 +72,7 @@ test("with everything on there is an object for each switch, under the name that
     "NetworkPolicy telemetry-controller",
     "Pod telemetry-test",
     "PodMonitor telemetry",
+    "PrometheusRule telemetry",
     "SecurityContextConstraints telemetry-agent",
     "ValidatingAdmissionPolicy telemetry-own-node",
     "ValidatingAdmissionPolicyBinding telemetry-own-node",

@@ -78,6 +78,26 @@ const POD_MONITOR = fields(
   ["spec"],
 );
 
+/** In prometheus-operator/prometheus-operator: pkg/apis/monitoring/v1. */
+const RULE = fields(
+  {
+    alert: text,
+    expr: text,
+    for: { type: "string", pattern: "^[0-9]+(ms|s|m|h)$" },
+    labels: { type: "object", additionalProperties: text },
+    annotations: { type: "object", additionalProperties: text },
+  },
+  ["expr"],
+);
+const PROMETHEUS_RULE = fields(
+  {
+    spec: fields({
+      groups: { type: "array", items: fields({ name: text, rules: { type: "array", items: RULE } }, ["name"]) },
+    }),
+  },
+  ["spec"],
+);
+
 function crd(group: string, kind: string, plural: string, scope: "Cluster" | "Namespaced", schema: Schema): object {
   return {
     apiVersion: "apiextensions.k8s.io/v1",
@@ -95,4 +115,5 @@ function crd(group: string, kind: string, plural: string, scope: "Cluster" | "Na
 export const FOREIGN_CRDS: readonly object[] = [
   crd("security.openshift.io", "SecurityContextConstraints", "securitycontextconstraints", "Cluster", SCC),
   crd("monitoring.coreos.com", "PodMonitor", "podmonitors", "Namespaced", POD_MONITOR),
+  crd("monitoring.coreos.com", "PrometheusRule", "prometheusrules", "Namespaced", PROMETHEUS_RULE),
 ];

@@ -1,0 +1,128 @@
+import assert from "node:assert/strict";
+import { globSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { test } from "node:test";
+import { CHART } from "../../scripts/helm.ts";
+import { askedBy, readDashboard, type GrafanaDashboard, type GrafanaPanel } from "../integration/support/grafana.ts";
+import { chartObjects, type ChartObject } from "../support/chart.ts";
+
+const COLUMNS = 24;
+/** `kubectl apply` keeps what it has applied in an annotation, and all of these have at most so much. */
+const MAX_ANNOTATION_BYTES = 262_144;
+/** Grafana's. */
+const MAX_UID = 40;
+/** What Grafana itself knows in a query or link. */
+const BUILT_IN = /^(__\w+|timeFilter|tag_\w+)$/;
+
+const FILES = globSync(`${CHART}/dashboards/**/*.json`).sort();
+const DASHBOARDS = new Map(FILES.map((file) => [file, readDashboard(file)]));
+const LANGUAGES = ["influxql", "flux", "sql"];
+
+function shownPanels({ panels }: GrafanaDashboard): readonly GrafanaPanel[] {
+  return panels.filter(({ type }) => type !== "row");
+}
+
+function configMaps(...args: string[]): readonly ChartObject[] {
+  return chartObjects("--set", "dashboards.enabled=true", ...args).filter(({ kind }) => kind === "ConfigMap");
+}
+
+test("there is a dashboard of each kind for each language, and one of the agents", () => {
+  const expected = LANGUAGES.flatMap((language) => ["node", "vm", "fleet"].map((name) => `${language}/${name}.json`));
+  const found = FILES.map((file) => path.relative(`${CHART}/dashboards`, file));
+  assert.deepEqual(found, [...expected, "agent.json"].sort());
+});
+
+test("each dashboard is one of its own to Grafana", () => {
+  const uids = [...DASHBOARDS.values()].map(({ uid }) => uid);
+  assert.equal(new Set(uids).size, FILES.length);
+  for (const uid of uids) assert.ok(/^[\w-]+$/.test(uid) && uid.length <= MAX_UID, uid);
+  assert.equal(new Set([...DASHBOARDS.values()].map(({ title }) => title)).size, FILES.length);
+});
+
+for (const [file, dashboard] of DASHBOARDS) {
+  const name = path.relative(`${CHART}/dashboards`, file);
+
+  test(`${name}: panels have ids of their own, and none lies on another one`, () => {
+    const { panels } = dashboard;
+    assert.equal(new Set(panels.map(({ id }) => id)).size, panels.length);
+    const taken = new Map<string, string>();
+    for (const { title, gridPos } of panels) {
+      assert.ok(gridPos.x >= 0 && gridPos.x + gridPos.w <= COLUMNS, title);
+      for (let x = gridPos.x; x < gridPos.x + gridPos.w; x++)
+        for (let y = gridPos.y; y < gridPos.y + gridPos.h; y++) {
+          assert.equal(taken.get(`${x},${y}`), undefined, title);
+          taken.set(`${x},${y}`, title);
+        }
+    }
+  });
+
+  test(`${name}: every panel says what its numbers are`, () => {
+    for (const panel of shownPanels(dashboard)) {
+      const { defaults } = panel["fieldConfig"] as { readonly defaults: { readonly unit?: string } };
+      assert.ok(defaults.unit, panel.title);
+      assert.match(String(panel["description"]), /\.$/, panel.title);
+      assert.ok((panel.targets ?? []).length > 0, panel.title);
+      for (const target of panel.targets ?? []) assert.notEqual(askedBy(target), "", panel.title);
+    }
+  });
+
+  test(`${name}: data comes from the source that is chosen, and from no other`, () => {
+    const type = name === "agent.json" ? "prometheus" : "influxdb";
+    const [, ...references] = JSON.stringify(dashboard).split('"datasource":');
+    assert.notEqual(references.length, 0);
+    for (const reference of references)
+      assert.ok(reference.startsWith(`{"type":"${type}","uid":"\${datasource}"}`), reference.slice(0, 100));
+    assert.equal(dashboard.templating.list[0]?.query, type);
+  });
+
+  test(`${name}: every variable is used, and none is missing`, () => {
+    const { templating, ...rest } = dashboard;
+    const names = templating.list.map((variable) => variable.name);
+    const queries = templating.list.map(({ query }) => query);
+    const used = new Set(
+      [...JSON.stringify([rest, queries]).matchAll(/\$\{?(\w+)/g)]
+        .map(([, variable = ""]) => variable)
+        .filter((variable) => !BUILT_IN.test(variable)),
+    );
+    assert.deepEqual(
+      [...used].filter((variable) => !names.includes(variable)),
+      [],
+    );
+    assert.deepEqual(
+      names.filter((variable) => !used.has(variable) && variable !== "datasource"),
+      [],
+    );
+  });
+}
+
+for (const language of LANGUAGES) {
+  test(`the chart makes ConfigMaps of the dashboards for ${language}, which kubectl can apply too`, () => {
+    const made = configMaps("--set", `dashboards.language=${language}`);
+    assert.deepEqual(
+      made.map(({ metadata }) => metadata.labels?.["grafana_dashboard"]),
+      ["1", "1", "1", "1"],
+    );
+    const held = made.flatMap(({ data = {} }) => Object.values(data)).map((text) => JSON.parse(text) as object);
+    const wanted = FILES.filter((file) => file.includes(`/${language}/`) || file.endsWith("/agent.json"));
+    assert.deepEqual(new Set(held), new Set(wanted.map((file) => DASHBOARDS.get(file))));
+    for (const configMap of made)
+      assert.ok(Buffer.byteLength(JSON.stringify(configMap)) < MAX_ANNOTATION_BYTES, configMap.metadata.name);
+    const files = made.flatMap(({ data = {} }) => Object.keys(data));
+    assert.equal(new Set(files).size, files.length);
+  });
+}
+
+test("labels and annotations are what the sidecar looks for", () => {
+  const [first] = configMaps(
+    "--set-json",
+    'dashboards.labels={"grafana_dashboard":null,"dash":"yes"},dashboards.annotations={"grafana_folder":"VMs"}',
+  );
+  assert.equal(first?.metadata.labels?.["grafana_dashboard"], undefined);
+  assert.equal(first?.metadata.labels?.["dash"], "yes");
+  assert.deepEqual(first.metadata.annotations, { grafana_folder: "VMs" });
+});
+
+test("no dashboard is a template to Helm", () => {
+  for (const file of FILES)
+    if (!file.endsWith("/agent.json")) assert.ok(!readFileSync(file, "utf8").includes("{{"), file);
+});
