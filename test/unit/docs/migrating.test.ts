@@ -1,0 +1,35 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { parseLines } from "../../../scripts/demo/line-protocol-parser.ts";
+import { docTables } from "../../support/docs.ts";
+
+/** `vm_devices.rxbytes` for every field that is written. */
+const fields = new Set(
+  parseLines(readFileSync("test/golden/lines/plain-domain.lp", "utf8")).flatMap(({ measurement, fields: written }) =>
+    [...written.keys()].map((field) => `${measurement}.${field}`),
+  ),
+);
+const mapped = docTables("docs/migrating.md").filter(({ columns }) => columns[1] === "here");
+
+function oursIn(rows: readonly (readonly string[])[]): string[] {
+  return rows.flatMap(([, here = ""]) => [...here.matchAll(/`(vm_\w+\.\w+)`/g)].map(([, field = ""]) => field));
+}
+
+test("old names are mapped to fields that there are, each once", () => {
+  assert.equal(mapped.length, 2);
+  for (const { rows } of mapped) {
+    const ours = oursIn(rows);
+    assert.ok(ours.length > 20);
+    assert.deepEqual(ours, [...new Set(ours)]);
+    for (const field of ours) assert.ok(fields.has(field), field);
+  }
+});
+
+test("every value that Telegraf reads too is in the table, but for the sums and slopes that it has not", () => {
+  const ours = new Set(oursIn(mapped[0]?.rows ?? []));
+  const missing = [...fields].filter(
+    (field) => !ours.has(field) && !/^vm_(?:features|totals\.(?:net|disk)_)/.test(field),
+  );
+  assert.deepEqual(missing, []);
+});
