@@ -24,23 +24,33 @@ export class XdrWriter {
   }
 
   int(value: number): this {
-    return this.#put(4, (at) => this.#buffer.writeInt32BE(value, at));
+    const at = this.#reserve(4);
+    this.#buffer.writeInt32BE(value, at);
+    return this;
   }
 
   uint(value: number): this {
-    return this.#put(4, (at) => this.#buffer.writeUInt32BE(value >>> 0, at));
+    const at = this.#reserve(4);
+    this.#buffer.writeUInt32BE(value >>> 0, at);
+    return this;
   }
 
   hyper(value: bigint): this {
-    return this.#put(8, (at) => this.#buffer.writeBigInt64BE(value, at));
+    const at = this.#reserve(8);
+    this.#buffer.writeBigInt64BE(value, at);
+    return this;
   }
 
   uhyper(value: bigint): this {
-    return this.#put(8, (at) => this.#buffer.writeBigUInt64BE(value, at));
+    const at = this.#reserve(8);
+    this.#buffer.writeBigUInt64BE(value, at);
+    return this;
   }
 
   double(value: number): this {
-    return this.#put(8, (at) => this.#buffer.writeDoubleBE(value, at));
+    const at = this.#reserve(8);
+    this.#buffer.writeDoubleBE(value, at);
+    return this;
   }
 
   bool(value: boolean): this {
@@ -48,11 +58,9 @@ export class XdrWriter {
   }
 
   fixedOpaque(bytes: Uint8Array): this {
-    const size = padded(bytes.length);
-    return this.#put(size, (at) => {
-      this.#buffer.set(bytes, at);
-      this.#buffer.fill(0, at + bytes.length, at + size);
-    });
+    const at = this.#reservePadded(bytes.length);
+    this.#buffer.set(bytes, at);
+    return this;
   }
 
   opaque(bytes: Uint8Array): this {
@@ -60,7 +68,10 @@ export class XdrWriter {
   }
 
   string(text: string): this {
-    return this.opaque(Buffer.from(text));
+    const length = Buffer.byteLength(text);
+    const at = this.uint(length).#reservePadded(length);
+    this.#buffer.write(text, at);
+    return this;
   }
 
   /** A pointer: absent when undefined. */
@@ -81,16 +92,23 @@ export class XdrWriter {
     this.#buffer.writeUInt32BE(value, at);
   }
 
-  #put(size: number, write: (at: number) => void): this {
+  /** Makes room; returns where it begins. */
+  #reserve(size: number): number {
     const at = this.#length;
     if (at + size > this.#buffer.length) {
       const grown = Buffer.allocUnsafe(Math.max(at + size, this.#buffer.length * 2));
       this.#buffer.copy(grown, 0, 0, at);
       this.#buffer = grown;
     }
-    write(at);
     this.#length = at + size;
-    return this;
+    return at;
+  }
+
+  #reservePadded(length: number): number {
+    const size = padded(length);
+    const at = this.#reserve(size);
+    this.#buffer.fill(0, at + length, at + size);
+    return at;
   }
 }
 
