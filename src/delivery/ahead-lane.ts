@@ -9,13 +9,11 @@ import { Lane } from "./lane.ts";
  */
 export class AheadLane extends Lane {
   readonly #lane: Lane;
-  readonly #sinceMs: number;
 
-  /** Of what was, and will be, appended to the lane since then; in milliseconds since the epoch. */
+  /** Of what was, and will be, appended to the lane since then. */
   constructor(lane: Lane, sinceMs: number) {
-    super(lane.name, lane.cursor);
+    super(lane.name, lane.cursor, sinceMs);
     this.#lane = lane;
-    this.#sinceMs = sinceMs;
   }
 
   override get isEmpty(): boolean {
@@ -42,6 +40,6 @@ export class AheadLane extends Lane {
   }
 
   #frames(): readonly Frame[] {
-    return this.cursor.recent(this.#sinceMs).filter(({ sequence }) => !this.#lane.takenAhead.has(sequence));
+    return this.cursor.recent(this.sinceMs).filter(({ sequence }) => !this.#lane.takenAhead.has(sequence));
   }
 }

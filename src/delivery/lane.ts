@@ -23,6 +23,8 @@ export class Lane {
   /** Of its cursor in the spool. */
   readonly name: string;
   readonly cursor: SpoolCursor;
+  /** What it sends was appended since then, in milliseconds since the epoch. */
+  readonly sinceMs: number;
   readonly pace = new DrainPace();
   /** Sequence numbers of frames that were taken before their turn, and are passed over when it comes. */
   readonly takenAhead = new Set<bigint>();
@@ -34,9 +36,10 @@ export class Lane {
   retryAtMs = Number.NEGATIVE_INFINITY;
   #trouble: Trouble | undefined;
 
-  constructor(name: string, cursor: SpoolCursor) {
+  constructor(name: string, cursor: SpoolCursor, sinceMs = Number.NEGATIVE_INFINITY) {
     this.name = name;
     this.cursor = cursor;
+    this.sinceMs = sinceMs;
   }
 
   get isEmpty(): boolean {

@@ -259,7 +259,8 @@ export class Sender {
   /** When the target takes lines of the past, those of the present shall not wait for them. */
   #part(lane: Lane, [first]: readonly Frame[]): void {
     const sinceMs = this.#options.clock.now() - PAST_MS;
-    const isOld = first !== undefined && first.createdAtMs < sinceMs;
+    // What goes ahead is that old from the beginning.
+    const isOld = first !== undefined && first.createdAtMs < sinceMs && lane.sinceMs < sinceMs - PAST_MS;
     if (isOld && this.#lanes.isPresent(lane) && lane.fills(this.#limit.lines)) this.#lanes.part(sinceMs);
   }
 

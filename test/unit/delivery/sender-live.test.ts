@@ -100,6 +100,21 @@ test("lines that were written just before the target is back do not wait for the
   assert.ok(bench.sender.backlog.lines > 100 * RATE, `${bench.sender.backlog.lines} lines wait`);
 });
 
+test("so it is when the target takes its time", async () => {
+  await using bench = new SenderBench({ flush: FLUSH, maxDrainLinesPerSecond: 100 });
+  const latest = await outage(bench, 120);
+  bench.target.answer = async () => {
+    await bench.clock.sleep(700);
+    return taken();
+  };
+  await bench.clock.advance(700);
+  await live(bench, 5);
+  const late = missing(bench, latest);
+  bench.target.answer = taken;
+  await bench.clock.advance(700);
+  assert.equal(late, 0);
+});
+
 test("lines whose append began before there was a lane for them do not wait for the backlog", async () => {
   await using bench = new SenderBench({ flush: FLUSH, maxDrainLinesPerSecond: 100 });
   const { intake } = bench.sender;
