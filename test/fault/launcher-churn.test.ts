@@ -1,0 +1,200 @@
+// What is left of launchers that have come and gone: nothing. benchmarks/churn.ts shows the same of a whole agent's memory.
+import assert from "node:assert/strict";
+import { mkdir } from "node:fs/promises";
+import path from "node:path";
+import { test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { pino } from "pino";
+import { AgentLog } from "../../src/agent-log.ts";
+import { parseConfig } from "../../src/config/parse.ts";
+import { resolveConfig } from "../../src/config/resolve.ts";
+import { secretsDirectory } from "../../src/config/secrets-dir.ts";
+import { domainNameOf } from "../../src/discovery/domain-name.ts";
+import { VmiInventory } from "../../src/discovery/inventory.ts";
+import { LauncherSockets } from "../../src/discovery/launcher-sockets.ts";
+import type { Vmi } from "../../src/discovery/vmi.ts";
+import { Histogram } from "../../src/lib/histogram.ts";
+import { ALL_VMS, launcherEndpoints, namingRules } from "../../src/node/launcher-endpoints.ts";
+import { LauncherLog } from "../../src/node/launcher-log.ts";
+import { Pipeline } from "../../src/node/pipeline.ts";
+import { selfView } from "../../src/node/self-view.ts";
+import { AGENT_METRICS } from "../../src/observability/agent-metrics.ts";
+import { exposition } from "../../src/observability/exposition.ts";
+import { Outputs } from "../../src/outputs.ts";
+import { FakeClock } from "../support/fake-clock.ts";
+import { SimulatedLauncher } from "../support/simulated-launcher.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
+
+const GENERATIONS = 10;
+const LAUNCHERS = 50;
+/** How their daemons end, in turns. */
+const ENDINGS = ["stops", "crashes", "vanishes amid a call"] as const;
+
+/** Everything of the node role that is between the pods directory and the targets. */
+class ChurnedNode {
+  readonly #clock = new FakeClock();
+  readonly #vmis = new Map<string, Vmi>();
+  readonly #inventory: VmiInventory;
+  readonly #sockets: LauncherSockets;
+  readonly #launcherLog: LauncherLog;
+  readonly #outputs: Outputs;
+  readonly #pipeline: Pipeline;
+  readonly #directory: string;
+  readonly #stop = new AbortController();
+  readonly #held: WeakRef<object>[] = [];
+  #running: Promise<unknown> | undefined;
+
+  constructor(directory: string) {
+    const clock = this.#clock;
+    const log = pino({ level: "silent" });
+    const agentLog = new AgentLog(log, clock);
+    const rules = namingRules({ ...ALL_VMS, vmLabels: [{ key: "life", tag: "life" }] }, "node-1");
+    this.#directory = directory;
+    this.#inventory = new VmiInventory([this.#vmis], () => true, rules);
+    this.#sockets = new LauncherSockets(this.#podsDir, clock);
+    this.#launcherLog = new LauncherLog(log, this.#inventory, clock);
+    this.#outputs = new Outputs({ node: "node-1", clock, observer: agentLog, onMissing: () => undefined });
+    this.#pipeline = new Pipeline({
+      outputs: this.#outputs,
+      log: agentLog,
+      clock,
+      endpoints: () => Promise.resolve(launcherEndpoints(this.#sockets.launchers, this.#inventory)),
+    });
+  }
+
+  async start(): Promise<void> {
+    await mkdir(this.#podsDir);
+    const { config, faults } = parseConfig(`apiVersion: kubevirt-telemetry.io/v1alpha1
+kind: TelemetryConfig
+metadata: { name: test }
+spec:
+  targets: [{ name: main, url: "http://127.0.0.1:1", tls: { mode: Plaintext }, v1: { database: d } }]`);
+    assert.equal(faults, undefined);
+    this.#pipeline.configure(await resolveConfig(config, secretsDirectory(undefined)));
+    this.#running = this.#pipeline.run(Number.POSITIVE_INFINITY, this.#stop.signal);
+    await this.cycle();
+  }
+
+  /** A launcher whose VMI is known. */
+  async launch(life: string): Promise<SimulatedLauncher> {
+    const vmi = {
+      namespace: "prod",
+      name: `vm-${life}`,
+      uid: life,
+      labels: { life },
+      annotations: {},
+      nodeName: "node-1",
+      pods: [life],
+    };
+    const place = { podsDir: this.#podsDir, linksDir: this.#directory, podUid: life };
+    const launcher = await SimulatedLauncher.withoutDaemon(place);
+    this.#vmis.set(life, vmi);
+    this.#held.push(new WeakRef(vmi));
+    this.#inventory.changed();
+    await launcher.boot(domainNameOf(vmi), this.#held.length);
+    return launcher;
+  }
+
+  delete(life: string): void {
+    this.#vmis.delete(life);
+    this.#inventory.changed();
+  }
+
+  /** Lets the agent look at the pods directory and run a cycle; `amid` happens while the cycle waits for answers. */
+  async cycle(amid: () => Promise<void> = () => Promise.resolve()): Promise<void> {
+    await this.#sockets.scan();
+    this.#launcherLog.scanned(this.#sockets);
+    const { cycles } = this.#pipeline.cycles;
+    await this.#clock.advance(5_000);
+    await amid();
+    while (this.#pipeline.cycles.cycles === cycles) {
+      await this.#clock.advance(10);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    for (const { samples } of this.#pipeline.views.endpoints)
+      for (const sample of samples) this.#held.push(new WeakRef(sample), new WeakRef(sample.identity));
+  }
+
+  /** Domains that the last cycle sampled. */
+  get domains(): number {
+    return this.#pipeline.views.domains;
+  }
+
+  get sleeping(): number {
+    return this.#clock.sleeping;
+  }
+
+  /** What the agent has, as far as it can be counted from outside. */
+  state(): object {
+    const view = selfView(
+      { node: "node-1", outputs: this.#outputs, eventLoopLag: new Histogram([1]), clock: this.#clock },
+      { pipeline: this.#pipeline, config: () => ({ source: "", generation: 1, fault: undefined }), watches: () => [] },
+    );
+    const series = exposition(AGENT_METRICS, view)
+      .split("\n")
+      .filter((line) => !line.startsWith("#"))
+      .map((line) => line.slice(0, line.lastIndexOf(" ")))
+      // Faults are counted by their code for as long as the agent lives.
+      .filter((name) => !name.includes("libvirt_errors_total"));
+    return {
+      launchers: this.#sockets.launchers,
+      endpoints: this.#pipeline.views.endpoints,
+      versions: this.#pipeline.libvirtVersions,
+      series,
+    };
+  }
+
+  /** VMIs, names and samples that somebody still holds after a garbage collection. */
+  async held(): Promise<number> {
+    // What a weak reference was asked for stays until the end of the turn.
+    await new Promise((resolve) => setImmediate(resolve));
+    setFlagsFromString("--expose-gc");
+    (runInNewContext("gc") as () => void)();
+    return this.#held.filter((reference) => reference.deref() !== undefined).length;
+  }
+
+  get remembered(): number {
+    return this.#held.length;
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#running;
+    await this.#outputs.stop();
+  }
+
+  get #podsDir(): string {
+    return path.join(this.#directory, "p");
+  }
+}
+
+test("launchers that come and go leave nothing behind, however they end", async (t) => {
+  const node = new ChurnedNode(await temporaryDirectory(t));
+  await node.start();
+  t.after(() => node.stop());
+  const before = node.state();
+  for (let generation = 0; generation < GENERATIONS; generation++) {
+    const lives = Array.from({ length: LAUNCHERS }, (_, index) => `${generation}-${index}`);
+    const launchers = await Promise.all(lives.map((life) => node.launch(life)));
+    const ending = (wanted: (typeof ENDINGS)[number]): SimulatedLauncher[] =>
+      launchers.filter((_, index) => ENDINGS[index % ENDINGS.length] === wanted);
+    await node.cycle();
+    await node.cycle();
+    assert.equal(node.domains, LAUNCHERS);
+    for (const launcher of ending("stops")) await launcher.stop();
+    for (const launcher of ending("crashes")) await launcher.crash();
+    for (const launcher of ending("vanishes amid a call")) launcher.freeze();
+    await node.cycle(async () => {
+      for (const launcher of ending("vanishes amid a call")) await launcher[Symbol.asyncDispose]();
+    });
+    assert.equal(node.domains, 0);
+    for (const life of lives) node.delete(life);
+    for (const launcher of launchers) await launcher[Symbol.asyncDispose]();
+    await node.cycle();
+  }
+  assert.deepEqual(node.state(), before);
+  assert.ok(node.sleeping <= 3, `${node.sleeping} wait: for the next tick, and to deliver again`);
+  assert.ok(node.remembered > GENERATIONS * LAUNCHERS);
+  assert.equal(await node.held(), 0);
+});
