@@ -96,7 +96,7 @@ export const AGENT_PANELS: readonly Section<Expression>[] = [
         kind: "series",
         asked: [
           perPod(
-            `${rate("kubevirt_telemetry_cycles_total")} * on (instance) kubevirt_telemetry_interval_seconds{$pods}`,
+            `${rate("kubevirt_telemetry_cycles_total")} * on (node, instance) kubevirt_telemetry_interval_seconds{$pods}`,
           ),
         ],
       },

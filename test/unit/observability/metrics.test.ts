@@ -5,7 +5,8 @@ import { AGENT_METRICS } from "../../../src/observability/agent-metrics.ts";
 import { CONTROLLER_METRICS } from "../../../src/observability/controller-metrics.ts";
 import { exposition } from "../../../src/observability/exposition.ts";
 import type { Metric, MetricGroup } from "../../../src/observability/metric.ts";
-import { agentView, troubledView, watchOf } from "../../support/agent-view.ts";
+import { agentView, troubledView } from "../../support/agent-view.ts";
+import { controllerView } from "../../support/controller-view.ts";
 
 const METRICS: readonly Metric<never>[] = [AGENT_METRICS, CONTROLLER_METRICS].flatMap(
   (groups: readonly MetricGroup<never>[]) => groups.flatMap(({ metrics }) => metrics),
@@ -18,27 +19,7 @@ function exposedNames(text: string): ReadonlySet<string> {
 }
 
 const AGENT = exposition(AGENT_METRICS, { ...agentView(), config: troubledView().config });
-const CONTROLLER = exposition(CONTROLLER_METRICS, {
-  process: agentView().process,
-  nowMs: 0,
-  identity: "a",
-  leading: true,
-  configs: [
-    {
-      name: "default",
-      suspended: false,
-      status: {
-        observedGeneration: 1,
-        conditions: [],
-        targetCount: 1,
-        nodes: { selected: 5, governed: 4, ready: 2, degraded: 1, stale: 1 },
-        nodeSummary: "2/4",
-        failures: [],
-      },
-    },
-  ],
-  watches: [watchOf("TelemetryConfigs", 1)],
-});
+const CONTROLLER = exposition(CONTROLLER_METRICS, controllerView());
 
 test("what an agent exposes is the recorded text", () => {
   assert.equal(AGENT, readFileSync("test/golden/observability/agent.prom", "utf8"));
