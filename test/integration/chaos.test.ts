@@ -17,6 +17,7 @@ before(async () => {
 
 test("every kind of fault happened to each target, and the agent was killed every few seconds", () => {
   assert.ok(report.kills >= 6, `${report.kills} kills`);
+  assert.ok(report.overlaps > 0);
   for (const name of ["influx1", "influx2"] as const) {
     const { events } = target(name);
     const missing = [...FAULT_KINDS, ...ANSWERS[name]].filter((kind) => !events.has(kind));
@@ -28,7 +29,7 @@ test("what was written is all in the spool still, because one target never took 
   const { lines, missingFrames, audiences } = report.written;
   assert.ok(lines.length >= 5_000, `${lines.length} lines`);
   assert.equal(missingFrames, 0);
-  assert.deepEqual([...audiences], [["dead influx1 influx2", lines.length]]);
+  for (const audience of audiences.keys()) assert.match(audience, /\bdead\b/);
 });
 
 for (const name of ["influx1", "influx2"]) {

@@ -2,13 +2,14 @@ import { FAULTS } from "../../support/fault-deck.ts";
 import type { ChaosReport, TargetReport } from "./chaos.ts";
 
 /** A table for people. */
-export function describeChaos({ seed, seconds, kills, written, targets }: ChaosReport): string {
+export function describeChaos({ seed, seconds, kills, overlaps, written, targets }: ChaosReport): string {
   const row = (what: string, of: (target: TargetReport) => number): string =>
     `| ${[what, ...targets.map((target) => of(target).toLocaleString("en"))].join(" | ")} |`;
   const event = (what: string, key: Parameters<TargetReport["events"]["get"]>[0]): string =>
     row(what, ({ events }) => events.get(key) ?? 0);
   return [
-    `Seed ${seed}: ${seconds} s of faults, the agent killed ${kills} times; one more target was never there.`,
+    `Seed ${seed}: ${seconds} s of faults, the agent killed ${kills} times, ${overlaps} of them with the next beside it;`,
+    "one more target was never there.",
     "",
     `| lines | ${targets.map(({ name }) => name).join(" | ")} |`,
     `| --- | ${targets.map(() => "--:").join(" | ")} |`,

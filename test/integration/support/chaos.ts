@@ -26,6 +26,8 @@ export interface ChaosReport {
   readonly seed: number;
   readonly seconds: number;
   readonly kills: number;
+  /** How often two agents ran at the same time with the same spool directory. */
+  readonly overlaps: number;
   readonly written: Written;
   /** Those of the lines that were written that the targets have to refuse. */
   readonly badLines: number;
@@ -55,12 +57,15 @@ const DOMAINS = 60;
 const SHAPE = { nics: 2, disks: 1 };
 /** An agent lives so long, in milliseconds: some are killed before they have begun. */
 const [SHORTEST_LIFE, LONGEST_LIFE] = [100, 10_000];
+/** Each fourth is killed only after the next has begun, as in a rolling update. */
+const OVERLAP = 4;
+const LONGEST_OVERLAP = 3_000;
 const SETTINGS = "      timeout: 1s\n      flush: {interval: 200ms}\n      maxDrainLinesPerSecond: 10000\n";
 /** About two frames. */
 const MAX_BODY_BYTES = 40_000;
 /** How many requests pass for each fault. InfluxDB 2 takes nothing of a batch with a bad line: to find it takes twenty. */
 const PASSES = { influx1: 3, influx2: 9 };
-const PATIENCE_MS = 180_000;
+const PATIENCE_S = 180;
 
 /** A line every ten seconds or so, which the servers cannot parse. */
 function isBad(line: string): boolean {
@@ -86,9 +91,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     secrets,
     args: ["--spool-dir", spoolDir],
   };
-  const began = performance.now();
-  const kills = await killAgain(run, live, options);
-  const seconds = Math.round((performance.now() - began) / 1_000);
+  const killing = await killAgain(run, live, options);
   const waiting = new Map(live.map(({ name }) => [name, 0]));
   for (const { name, proxy } of live) {
     waiting.set(name, await backlogOf(spoolDir, name));
@@ -102,7 +105,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     const { name, proxy } = target;
     targets.push({ ...verdict, name, events: proxy.counts, waiting: waiting.get(name) ?? 0 });
   }
-  return { seed: options.seed, seconds, kills, written, badLines: written.lines.filter(isBad).length, targets };
+  return { seed: options.seed, ...killing, written, badLines: written.lines.filter(isBad).length, targets };
 }
 
 async function startTargets(
@@ -132,26 +135,46 @@ async function startTargets(
   return { live, secrets: { influx2: { token: influx2.token } } };
 }
 
-/** Resolves to how often the agent was killed. */
-async function killAgain(run: AgentRun, live: readonly Live[], { seed, minutes, say }: ChaosOptions): Promise<number> {
+async function killAgain(
+  run: AgentRun,
+  live: readonly Live[],
+  { seed, minutes, say }: ChaosOptions,
+): Promise<Pick<ChaosReport, "seconds" | "kills" | "overlaps">> {
   const random = mulberry32(seed);
   const began = performance.now();
-  const elapsedMs = (): number => performance.now() - began;
+  const secondsGone = (): number => Math.round((performance.now() - began) / 1_000);
   const isDone = (): boolean =>
-    elapsedMs() >= minutes * 60_000 && live.every(({ proxy }) => FAULT_KINDS.every((kind) => proxy.counts.has(kind)));
-  let kills = 0;
+    secondsGone() >= minutes * 60 && live.every(({ proxy }) => FAULT_KINDS.every((kind) => proxy.counts.has(kind)));
+  await using agents = new AsyncDisposableStack();
+  let [kills, overlaps] = [0, 0];
+  let agent = agents.use(await RunningAgent.start(run));
   for (; !isDone(); kills++) {
-    await using agent = await RunningAgent.start(run);
-    const lifeMs = SHORTEST_LIFE + random() * (LONGEST_LIFE - SHORTEST_LIFE);
-    const died = await Promise.race([agent.exit().then(() => true), sleep(lifeMs, false)]);
-    if (elapsedMs() > minutes * 60_000 + PATIENCE_MS) throw new Error("not every kind of fault has come up");
-    if (died) throw new Error(`the agent ended by itself: ${agent.output}`);
-    agent.signal("SIGKILL");
-    await agent.exit();
+    if (secondsGone() > minutes * 60 + PATIENCE_S) throw new Error("not every kind of fault has come up");
+    await survives(agent, SHORTEST_LIFE + random() * (LONGEST_LIFE - SHORTEST_LIFE));
+    const overlapping = kills % OVERLAP === OVERLAP - 1;
+    if (!overlapping) await kill(agent);
+    const next = agents.use(await RunningAgent.start(run));
+    if (overlapping) {
+      overlaps++;
+      await survives(next, random() * LONGEST_OVERLAP);
+      await kill(agent);
+    }
+    agent = next;
     const takers = live.map(({ name, proxy }) => `${name} took ${proxy.counts.get("taken") ?? 0} requests`);
-    say?.(`${Math.round(elapsedMs() / 1_000)} s: killed ${kills + 1} times, ${takers.join(", ")}`);
+    say?.(`${secondsGone()} s: killed ${kills + 1} times, ${takers.join(", ")}`);
   }
-  return kills;
+  await kill(agent);
+  return { seconds: secondsGone(), kills: kills + 1, overlaps };
+}
+
+async function kill(agent: RunningAgent): Promise<void> {
+  agent.signal("SIGKILL");
+  await agent.exit();
+}
+
+async function survives(agent: RunningAgent, ms: number): Promise<void> {
+  const died = await Promise.race([agent.exit().then(() => true), sleep(ms, false)]);
+  if (died) throw new Error(`the agent ended by itself: ${agent.output}`);
 }
 
 /** One last life, which ends in order. */
@@ -167,7 +190,7 @@ async function deliverTheRest(
     for (const { name } of live) if ((await backlogOf(spoolDir, name)) > 0) return undefined;
     return true;
   };
-  await until(isDelivered, "what waits to be delivered", PATIENCE_MS);
+  await until(isDelivered, "what waits to be delivered", PATIENCE_S * 1_000);
   const code = await agent.stop();
   if (code !== 0) throw new Error(`the agent ended with ${code}`);
 }

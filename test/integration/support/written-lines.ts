@@ -6,6 +6,7 @@ import { inspectSpool, partsOf, targetOf } from "../../../src/spool/inspection.t
 
 /** What was ever written to a spool of which one target has taken nothing. */
 export interface Written {
+  /** Each once, though it may be there twice: taken over from another agent's directory, which is not deleted yet. */
   readonly lines: readonly string[];
   /** Frames that are not there any more, or are not intact: a cap took them, or they are damaged. */
   readonly missingFrames: number;
@@ -46,9 +47,9 @@ async function exported(spoolDir: string): Promise<readonly string[]> {
   const args = ["dist/kubevirt-telemetry.js", "spool", "export", spoolDir];
   const child = spawn("node", args, { stdio: ["ignore", "pipe", "inherit"] });
   const ended = once(child, "close");
-  const lines: string[] = [];
-  for await (const line of createInterface({ input: child.stdout })) lines.push(line);
+  const lines = new Set<string>();
+  for await (const line of createInterface({ input: child.stdout })) lines.add(line);
   const [code] = (await ended) as [number | null];
   if (code !== 0) throw new Error(`spool export ended with ${code}`);
-  return lines;
+  return [...lines];
 }
