@@ -32,7 +32,17 @@ export function dashboardModel<Asked>(
     time: { from: "now-1h", to: "now" },
     refresh,
     links: [
-      { title: "Dashboards", type: "dashboards", tags: [tag], asDropdown: true, includeVars: true, keepTime: true },
+      {
+        title: "Dashboards",
+        type: "dashboards",
+        tags: [tag],
+        icon: "external link",
+        tooltip: "",
+        asDropdown: true,
+        targetBlank: false,
+        includeVars: true,
+        keepTime: true,
+      },
     ],
     annotations: { list: [] },
     templating: { list: variables },

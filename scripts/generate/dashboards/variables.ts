@@ -21,7 +21,6 @@ export function queryVariable(type: Source["type"], { name, label, query, severa
     type: "query",
     datasource: datasource(type),
     query,
-    definition: query,
     refresh: 2,
     sort: 1,
     ...(several === true && {
