@@ -23,6 +23,7 @@ export interface AgentPodOptions {
   readonly node: string;
   readonly podsDir: string;
   readonly identity?: keyof typeof IDENTITIES;
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** Where a container has the pods directory, read-only and under a short name. */
@@ -55,7 +56,7 @@ export class AgentPod extends AgentProcess {
   }
 
   static async start(options: AgentPodOptions): Promise<AgentPod> {
-    const { cluster, node, podsDir, identity = "launcher" } = options;
+    const { cluster, node, podsDir, identity = "launcher", env = {} } = options;
     const account = await mkdtemp(path.join(tmpdir(), "account-"));
     await chmod(account, 0o755);
     const pod = await createPod(cluster, node);
@@ -75,6 +76,7 @@ export class AgentPod extends AgentProcess {
         KUBERNETES_SERVICE_PORT: port,
         KUBEVIRT_TELEMETRY_POD_UID: pod.uid,
         ...SERVE_NOTHING,
+        ...env,
       },
     });
     return new AgentPod(options, account, pod, child);

@@ -48,7 +48,7 @@ export class EmulatedNode implements AsyncDisposable {
     return launcher;
   }
 
-  async startAgent(options: Pick<AgentPodOptions, "identity"> = {}): Promise<AgentPod> {
+  async startAgent(options: Pick<AgentPodOptions, "identity" | "env"> = {}): Promise<AgentPod> {
     const { name: node, podsDir } = this;
     return this.#stack.use(await AgentPod.start({ cluster: this.#cluster, node, podsDir, ...options }));
   }

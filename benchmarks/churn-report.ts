@@ -1,0 +1,118 @@
+import { LAUNCHERS, type ChurnFigures } from "./churn.ts";
+import type { ChurnSample } from "./churn-probe.ts";
+import type { Circumstances } from "./machine.ts";
+import { fixed, table } from "./markdown.ts";
+
+interface Growth {
+  readonly what: string;
+  readonly unit: string;
+  /** What it may grow by, of itself and of the noise of its samples. */
+  readonly atMost: number;
+  readonly of: (sample: ChurnSample) => number;
+}
+
+/** Of the run, until caches are full and what runs often is compiled. */
+const WARM_UP = 0.25;
+
+const GROWTHS: readonly Growth[] = [
+  { what: "live heap", unit: "MiB", atMost: 0.75, of: ({ heapMiB }) => heapMiB },
+  { what: "buffers", unit: "MiB", atMost: 1, of: ({ buffersMiB }) => buffersMiB },
+  { what: "resident memory", unit: "MiB", atMost: 4, of: ({ residentMiB }) => residentMiB },
+  { what: "open files", unit: "", atMost: 4, of: ({ openFiles }) => openFiles },
+  { what: "connections to libvirt", unit: "", atMost: 4, of: ({ connections }) => connections },
+  { what: "inotify watches", unit: "", atMost: 0, of: ({ inotifyWatches }) => inotifyWatches },
+  { what: "metrics", unit: "", atMost: 1, of: ({ series }) => series },
+];
+
+/** docs/churn.md. */
+export function churnReport(figures: ChurnFigures, { date, machine, load }: Circumstances): string {
+  const { minutes, intervalS, seen, faults, warnings, before, after, samples } = figures;
+  const settled = samples.filter(({ minute }) => minute > WARM_UP * minutes);
+  const span = (settled.at(-1)?.minute ?? 0) - (settled[0]?.minute ?? 0);
+  return `# Launchers that come and go
+
+<!-- Written by \`npm run churn\`; change benchmarks/churn-report.ts, not this file. -->
+
+Whether the agent grows on a busy node: the bundle with a service account's rights on a real API server, ${LAUNCHERS} launchers
+at any time with a simulated libvirt daemon and one VM each, and ${seen} VMIs in ${minutes} minutes, each with a UID, a pod and a label
+value of its own. Of four launchers one stops, one leaves a socket on which nobody listens, one stops answering and is gone amid a
+call, and one crashes while another VMI of its name is made. Every tenth has a pod beside it whose daemon never starts. The
+interval is ${intervalS} s, and the label is a tag.
+
+- measured on ${date} by \`npm run churn -- ${minutes}\`, load average ${fixed(load[0])} at the start and ${fixed(load[1])} at the end
+${Object.entries(machine)
+  .map(([name, text]) => `- ${name}: ${text}`)
+  .join("\n")}
+
+## Growth
+
+By the line that fits best through the samples of the last ${fixed(span, 0)} minutes, in which ${(settled.at(-1)?.seen ?? 0) - (settled[0]?.seen ?? 0)} VMIs came. V8 goes on
+compiling what runs often, and what it compiles is a part of the heap.
+
+${table(
+  ["what", "at first", "at last", "growth", "at most", ""],
+  GROWTHS.map(({ what, unit, atMost, of }) => {
+    const line = fit(settled.map((sample) => [sample.minute, of(sample)]));
+    const text = (value: number): string => `${fixed(value, unit === "" ? 0 : 2)} ${unit}`.trim();
+    const growth = line.slope * span;
+    const [first, last] = [settled[0]?.minute ?? 0, settled.at(-1)?.minute ?? 0];
+    const verdict = growth <= atMost ? "met" : "**not met**";
+    return [what, text(line.at(first)), text(line.at(last)), text(growth), text(atMost), verdict];
+  }),
+)}
+
+## What arrived
+
+Of the samples of ${seen} VMs, as their target got them:
+
+${table(
+  ["what", "how many"],
+  [
+    ["VMs without a sample", faults.never],
+    [`first samples later than ${intervalS} s and two seconds after the daemon was up`, faults.late],
+    ["cycles without a sample, from the first to the last of a VM", faults.missed],
+    ["last samples older than an interval when the VM ended", faults.early],
+    ["samples of VMs that were gone", faults.afterEnd],
+    ["samples without the VM's label", faults.nameless],
+  ],
+)}
+
+Warnings in the agent's log:
+
+${table(
+  ["warning", "how often"],
+  Object.entries(warnings).sort(([, a], [, b]) => b - a),
+)}
+
+## Samples
+
+Memory is in MiB: resident memory on average since the sample before, and after a full garbage collection what is left of the
+heap and of buffers. \`objects\` are the VMIs and TelemetryConfigs that are followed. The first and the last line are without any
+launcher.
+
+${table(
+  ["minute", "VMIs seen", "resident", "heap", "buffers", "open files", "connections", "watches", "metrics", "objects"],
+  [before, ...samples, after].map((sample) => [
+    fixed(sample.minute, minutes < 20 ? 1 : 0),
+    sample.seen,
+    fixed(sample.residentMiB),
+    fixed(sample.heapMiB, 2),
+    fixed(sample.buffersMiB, 2),
+    sample.openFiles,
+    sample.connections,
+    sample.inotifyWatches,
+    sample.series,
+    sample.objects,
+  ]),
+)}
+`;
+}
+
+/** The straight line with the least squares of distance. */
+function fit(points: readonly (readonly [x: number, y: number])[]): { slope: number; at: (x: number) => number } {
+  const mean = (index: 0 | 1): number => points.reduce((sum, point) => sum + point[index], 0) / points.length;
+  const [x, y] = [mean(0), mean(1)];
+  const covariance = points.reduce((sum, point) => sum + (point[0] - x) * (point[1] - y), 0);
+  const slope = covariance / points.reduce((sum, point) => sum + (point[0] - x) ** 2, 0);
+  return { slope, at: (at) => y + slope * (at - x) };
+}

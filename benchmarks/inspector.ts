@@ -1,0 +1,39 @@
+import { once } from "node:events";
+
+interface HeapUsage {
+  /** Bytes of live JavaScript objects. */
+  readonly usedSize: number;
+  /** Bytes of buffers and of what else objects hold outside the heap. */
+  readonly backingStorageSize: number;
+}
+
+/** Another Node process that was started with --inspect, seen through its inspector. */
+export class Inspector {
+  readonly #port: number;
+
+  constructor(port: number) {
+    this.#port = port;
+  }
+
+  /** What is still in use after a full garbage collection. */
+  async liveHeap(): Promise<HeapUsage> {
+    const response = await fetch(`http://127.0.0.1:${this.#port}/json/list`);
+    const [target] = (await response.json()) as { readonly webSocketDebuggerUrl: string }[];
+    const socket = new WebSocket(target?.webSocketDebuggerUrl ?? "");
+    await once(socket, "open");
+    try {
+      // What is reachable only from weak references and finalizers takes a second turn.
+      for (const id of [1, 2]) await call(socket, id, "HeapProfiler.collectGarbage");
+      return (await call(socket, 3, "Runtime.getHeapUsage")) as HeapUsage;
+    } finally {
+      socket.close();
+    }
+  }
+}
+
+async function call(socket: WebSocket, id: number, method: string): Promise<unknown> {
+  const answered = once(socket, "message") as Promise<[{ readonly data: string }]>;
+  socket.send(JSON.stringify({ id, method }));
+  const [{ data }] = await answered;
+  return (JSON.parse(data) as { readonly result: unknown }).result;
+}
