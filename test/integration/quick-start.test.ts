@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import { cp, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { after, before, test } from "node:test";
+import { SimulatedHost } from "../../src/simulator/simulated-host.ts";
+import { SimulatorServer } from "../../src/simulator/server.ts";
+import { docBlocks } from "../support/docs.ts";
+import { Influxd1 } from "./support/influxd1.ts";
+import { run } from "./support/process.ts";
+
+const resources = new AsyncDisposableStack();
+/** As much of a checkout as its user needs, so that what is built is not what other tests use. */
+let checkout: string;
+let influx: Influxd1;
+let socket: string;
+
+before(async () => {
+  checkout = await mkdtemp(path.join(tmpdir(), "checkout-"));
+  resources.defer(() => rm(checkout, { recursive: true, force: true }));
+  for (const part of ["docs", "package.json", "package-lock.json", "scripts", "src"])
+    await cp(part, path.join(checkout, part), { recursive: true });
+  await symlink(path.resolve("node_modules"), path.join(checkout, "node_modules"));
+  influx = resources.use(await Influxd1.start());
+  socket = path.join(checkout, "libvirt-sock-ro");
+  resources.use(await SimulatorServer.start(socket, SimulatedHost.of(2, { nics: 1, disks: 1, seed: 1 })));
+});
+after(() => resources.disposeAsync());
+
+/** Runs a block of the README in the checkout; resolves to what it prints. */
+function shell(text: string): Promise<string> {
+  return run("env", "--chdir", checkout, `KUBEVIRT_TELEMETRY_LIBVIRT_SOCKET=${socket}`, "sh", "-ec", text);
+}
+
+function blocks(heading: string): readonly string[] {
+  return docBlocks("README.md").flatMap((block) => (block.heading === heading ? [block.text] : []));
+}
+
+test("the demo shows lines and ends by itself", async () => {
+  const [demo = ""] = blocks("Try it");
+  assert.match(await shell(demo), /vm_devices[^]*everything was collected and delivered/);
+});
+
+test("the quick start on a host builds the agent, checks a configuration, shows the VMs and delivers them", async () => {
+  const [build = "", collect = ""] = blocks("Run it on a KVM host");
+  await shell(build);
+  await writeFile(
+    path.join(checkout, "config.yaml"),
+    `apiVersion: kubevirt-telemetry.io/v1alpha1
+kind: TelemetryConfig
+metadata: { name: host }
+spec:
+  targets:
+    - name: influxdb
+      url: ${influx.url}
+      tls: { mode: Plaintext }
+      v1: { database: ${influx.database} }
+`,
+  );
+  assert.match(await shell(collect), /vm-001[^]*vm-002/);
+  assert.equal((await influx.query('SELECT last("cputime_ns") FROM "vm_metrics" GROUP BY "name"')).length, 2);
+});
