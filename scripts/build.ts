@@ -23,6 +23,11 @@ const httpByRequire: Plugin = {
 
 const BANNER = [
   "#!/usr/bin/env node",
+  // An older one ends at the first thing that it does not know, with a page of this file.
+  `if (parseInt(process.versions.node) < 24) {
+  console.error("kubevirt-telemetry needs Node 24 or newer, and this is " + process.versions.node);
+  process.exit(2);
+}`,
   // CommonJS packages in the bundle ask for Node's modules with require.
   'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
   // V8 would let new objects pile up in as much as 32 MB before it looks what is left of them; a cycle makes 4 MB.

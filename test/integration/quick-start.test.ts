@@ -60,3 +60,12 @@ spec:
   assert.match(await shell(collect), /vm-001[^]*vm-002/);
   assert.equal((await influx.query('SELECT last("cputime_ns") FROM "vm_metrics" GROUP BY "name"')).length, 2);
 });
+
+test("an older Node is told in one line that it is too old", async () => {
+  const versions = 'Object.defineProperty(process, "versions", { value: { ...process.versions, node: "20.19.5" } })';
+  const older = ["--import", `data:text/javascript,${encodeURIComponent(versions)}`];
+  await assert.rejects(run("node", ...older, "dist/kubevirt-telemetry.js", "--version"), {
+    code: 2,
+    stderr: "kubevirt-telemetry needs Node 24 or newer, and this is 20.19.5\n",
+  });
+});
