@@ -48,6 +48,14 @@ test("every page of the documentation is in the list of the README", () => {
   assert.deepEqual(missing, []);
 });
 
+test("every picture is on a page", () => {
+  const shown = inner.map(fileOf);
+  assert.deepEqual(
+    globSync("docs/images/*").filter((picture) => !shown.includes(picture)),
+    [],
+  );
+});
+
 function fileOf({ page, to }: Link): string {
   const [file = ""] = to.split("#");
   return file === "" ? page : path.normalize(path.join(path.dirname(page), file)).replace(/\/$/, "");
