@@ -162,9 +162,7 @@ export class Connection {
         this.#open.delete(http2);
         const why = reason ?? new KubeError("E_KUBE_CLOSED", `${server.host} closed the connection`);
         reject(why);
-        if (this.#current?.http2 !== http2) return;
-        this.#current = undefined;
-        this.#report(why);
+        this.#lost(http2, why);
       });
     });
   }
@@ -207,6 +205,7 @@ export class Connection {
       socket.destroy(reason);
       return;
     }
+    this.#lost(http2, reason);
     http2.destroy(reason);
     void this.#destroy(socket);
     socket.unref();
@@ -221,6 +220,12 @@ export class Connection {
     // A peer that takes nothing any more is not waited for.
     if (!socket.writableFinished) await this.#options.clock.sleep(LAST_WORDS_MS, written.signal);
     setImmediate(() => socket.destroy());
+  }
+
+  #lost(http2: ClientHttp2Session, reason: KubeError): void {
+    if (this.#current?.http2 !== http2) return;
+    this.#current = undefined;
+    this.#report(reason);
   }
 
   #report(reason: KubeError): void {
