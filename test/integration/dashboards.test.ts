@@ -48,6 +48,8 @@ const CHOICES: Choices = {
 };
 const ALL: Choices = { ...CHOICES, namespace: ".*", node: ["node-1", "node-2"] };
 
+/** Of lines as a host without KubeVirt writes them. */
+const PLAIN_PREFIX = "plain_";
 /** Variable -> what it offers with these choices. */
 const OFFERED: Readonly<Record<string, readonly string[]>> = {
   bucket: ["telemetry"],
@@ -73,7 +75,8 @@ before(async () => {
   const labS = Math.floor(Date.now() / 1000 / LAB.bucketS) * LAB.bucketS - 2 * LAB.seconds;
   const lab = labLines(labS);
   labShown = { fromMs: labS * 1000, toMs: (labS + LAB.seconds) * 1000 - 1, intervalS: LAB.bucketS };
-  await Promise.all([influx1.write(lab), influx2.write(lab)]);
+  const plain = lab.replaceAll(LAB.prefix, PLAIN_PREFIX).replaceAll("namespace=lab,", "");
+  await Promise.all([influx1, influx2].map((server) => server.write(lab + plain)));
   const fromMs = Date.now() - 1_000;
   const agents = await Promise.all(
     nodes.map(async ({ podsDir }, index) =>
@@ -269,6 +272,19 @@ for (const [name, language] of Object.entries(LANGUAGE_OF)) {
       assert.deepEqual(found, vm === "unseen" ? steady(percent, null) : steady(percent), vm);
     }
   });
+
+  if (language !== "sql")
+    test(`${name}: VMs without a namespace are shown too`, async () => {
+      const all = { prefix: PLAIN_PREFIX, node: ".*" };
+      const panel = panelOf("vm", language, "CPU, of its vCPUs");
+      assert.deepEqual(await lab(panel, { ...all, namespace: "", vm: "moved" }), steady(25));
+      const table = interpolate(queryOf(panelOf("fleet", language, "CPU, of its vCPUs"), 0), { ...ALL, ...all });
+      const rows = await serverOf(name).ask(table, labShown);
+      assert.deepEqual(
+        rows.map((row) => row["name"]),
+        ["unseen", "moved", "restarted"],
+      );
+    });
 
   test(`${name}: a VM that migrates is not counted twice in a sum`, async () => {
     const all = { namespace: "lab", node: ".*" };

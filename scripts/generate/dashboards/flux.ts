@@ -108,14 +108,12 @@ function calculated(query: Query, toRows: readonly string[]): string[] {
   return [...(isOne ? [] : toRows), `map(fn: (r) => ({r with _value: ${value}}))`];
 }
 
-/** A series without the tag has it empty, as the storage sees it. */
+/** To a regular expression a series without the tag has it empty; it equals nothing. */
 function conditions(measurement: Query["measurement"], filters: readonly Filter[], devtype?: string): string {
   return [
     `r._measurement == "${measurementName({ measurement })}"`,
     ...(devtype === undefined ? [] : [`r.devtype == "${devtype}"`]),
-    ...filters.map(({ tag, variable: name, several }) =>
-      several === true ? `r.${tag} =~ /^${variable(name, "regex")}$/` : `r.${tag} == ${variable(name, "doublequote")}`,
-    ),
+    ...filters.map(({ tag, variable: name }) => `r.${tag} =~ /^${variable(name, "regex")}$/`),
   ].join(" and ");
 }
 

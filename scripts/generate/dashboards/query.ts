@@ -80,7 +80,7 @@ export function legendOf({ legend }: Query, write: (tag: string) => string): str
 }
 
 /** A variable of Grafana in a query, in one of its formats. */
-export function variable(name: string, format?: "regex" | "singlequote" | "doublequote" | "sqlstring"): string {
+export function variable(name: string, format?: "regex" | "singlequote" | "sqlstring"): string {
   return `\${${name}${format === undefined ? "" : `:${format}`}}`;
 }
 

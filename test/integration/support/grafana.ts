@@ -56,7 +56,6 @@ export function askedBy(target: Target): string {
 const FORMATS: Readonly<Record<string, (values: readonly string[]) => string>> = {
   regex: (values) => alternatives(values.map((value) => (value === ".*" ? value : escaped(value)))),
   singlequote: (values) => values.map((value) => `'${value.replaceAll("'", "\\'")}'`).join(","),
-  doublequote: (values) => values.map((value) => `"${value.replaceAll('"', '\\"')}"`).join(","),
   sqlstring: (values) => values.map((value) => `'${value.replaceAll("'", "''")}'`).join(","),
 };
 

@@ -5,30 +5,46 @@ interface LabVm {
   readonly name: string;
   /** CPUs that it keeps busy. */
   readonly cores: number;
-  /** Node at a second, or undefined when nothing was written. */
-  readonly node: (second: number) => string | undefined;
-  /** Seconds at which its counter begins anew. */
-  readonly resets: readonly number[];
+  /** The nodes whose agents see it at a second. */
+  readonly nodes: (second: number) => readonly string[];
+  /** Second from which on its counter on a node counts, where that is not the beginning. */
+  readonly anew?: Readonly<Record<string, number>>;
 }
+
+/** Agents' clocks do not tick together. */
+const PHASE_MS: Readonly<Record<string, number>> = { a: 500, b: 0 };
+/** Second of every bucket in which a VM does nothing, to make up for it in the next one. */
+const IDLE = 5;
+const BOTH = 50;
+const RESTART = 70;
 
 /** What counters go through: a live migration in the middle of a bucket, a restart, and an agent that was away. */
 export const LAB_VMS: readonly LabVm[] = [
-  { name: "moved", cores: 0.5, node: (second) => (second < 50 ? "a" : "b"), resets: [50] },
-  { name: "restarted", cores: 0.25, node: () => "a", resets: [70] },
-  { name: "unseen", cores: 0.75, node: (second) => (second < 40 || second >= 80 ? "a" : undefined), resets: [] },
+  {
+    name: "moved",
+    cores: 0.5,
+    nodes: (second) => (second === BOTH ? ["a", "b"] : second < BOTH ? ["a"] : ["b"]),
+    anew: { b: BOTH },
+  },
+  { name: "restarted", cores: 0.25, nodes: () => ["a"], anew: { a: RESTART } },
+  { name: "unseen", cores: 0.75, nodes: (second) => (second < 40 || second >= 80 ? ["a"] : []) },
 ];
 
 /** Line protocol of `vm_totals`, a point a second. */
 export function labLines(beginS: number): string {
-  return LAB_VMS.flatMap(({ name, cores, node, resets }) =>
-    Array.from({ length: LAB.seconds }, (_, second) => {
-      const where = node(second);
-      if (where === undefined) return "";
-      const since = Math.max(0, ...resets.filter((reset) => reset <= second));
-      // Unlike zero from the beginning, as a counter is that begins before its first sample.
-      const cputime = Math.round((second - since + 2) * cores * 1e9);
-      const tags = `VMID=1,name=${name},uuid=${name},namespace=lab,node=${where}`;
-      return `${LAB.prefix}vm_totals,${tags} cputime=${cputime}i,cpus=2i,memrss=${1024 * 1024}i ${beginS + second}000000000\n`;
-    }),
-  ).join("");
+  return LAB_VMS.flatMap(({ name, cores, nodes, anew = {} }) =>
+    Array.from({ length: LAB.seconds }, (_, second) =>
+      nodes(second).map((node) => {
+        const from = anew[node] ?? 0;
+        const worked = second % LAB.bucketS === IDLE ? second - 1 : second;
+        // A counter begins before its first sample.
+        const cputime = Math.round((worked - (second < from ? 0 : from) + 2) * cores * 1e9);
+        const ms = (beginS + second) * 1000 + (PHASE_MS[node] ?? 0);
+        const tags = `VMID=1,name=${name},uuid=${name},namespace=lab,node=${node}`;
+        return `${LAB.prefix}vm_totals,${tags} cputime=${cputime}i,cpus=2i,memrss=1048576i ${ms}000000\n`;
+      }),
+    ),
+  )
+    .flat()
+    .join("");
 }
