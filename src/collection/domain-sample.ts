@@ -56,7 +56,7 @@ export interface MemoryPoint {
   readonly monotonicMs: number;
 }
 
-/** Cumulative counters of a network interface, as the host sees its tap device. */
+/** Cumulative counters of a network interface, in the guest's direction: rx is what the host's tap device has sent. */
 export interface NicSample {
   readonly device: string;
   /** KubeVirt network name. */
