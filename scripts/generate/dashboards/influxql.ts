@@ -13,7 +13,7 @@ import {
   type Query,
 } from "./query.ts";
 
-/** InfluxDB 1, the 1.x interface of InfluxDB 2, and InfluxDB 3. */
+/** InfluxDB 1, and the 1.x interface of InfluxDB 2. */
 export const INFLUXQL: Language = {
   id: "influxql",
   title: "InfluxQL",
