@@ -1,9 +1,9 @@
 // The tables of docs/benchmarks.md, measured anew: all of them, or those of the parts that are named.
 import { spawnSync } from "node:child_process";
-import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { format } from "prettier";
 import { page } from "../benchmarks/page.ts";
+import { interrupted } from "./interrupted.ts";
 import { provision } from "./provision/provision.ts";
 
 const FILE = "docs/benchmarks.md";
@@ -50,11 +50,6 @@ async function measure(): Promise<ReadonlyMap<string, string>> {
     measured.set(name, await part.measure(resources));
   }
   return measured;
-}
-
-async function interrupted(): Promise<never> {
-  await Promise.race([once(process, "SIGINT"), once(process, "SIGTERM")]);
-  throw new Error("interrupted; everything that was started is ended");
 }
 
 function fail(message: string): never {

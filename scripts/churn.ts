@@ -1,13 +1,13 @@
 // Whether an agent grows while launchers and their VMIs come and go. Takes an hour and writes docs/churn.md; with a number of
 // minutes as its argument it lets as many VMIs come in that time, and only prints what came of it.
 import { spawnSync } from "node:child_process";
-import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { format } from "prettier";
 import { measureChurn } from "../benchmarks/churn.ts";
 import { churnReport } from "../benchmarks/churn-report.ts";
 import { circumstancesOf } from "../benchmarks/machine.ts";
 import { kubernetesPath } from "./provision/cache.ts";
+import { interrupted } from "./interrupted.ts";
 import { provision } from "./provision/provision.ts";
 
 const FILE = "docs/churn.md";
@@ -37,8 +37,3 @@ try {
 }
 // After an interruption the measurement is still under way.
 process.exit();
-
-async function interrupted(): Promise<never> {
-  await Promise.race([once(process, "SIGINT"), once(process, "SIGTERM")]);
-  throw new Error("interrupted; everything that was started is ended");
-}

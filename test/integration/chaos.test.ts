@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { before, test } from "node:test";
+import { after, before, test } from "node:test";
 import { FAULT_KINDS } from "../support/fault-deck.ts";
 import { describeChaos } from "./support/chaos-report.ts";
 import { runChaos, type ChaosReport, type TargetReport } from "./support/chaos.ts";
@@ -8,12 +8,15 @@ const SEED = 1;
 /** Of the answers that no schedule brings about. */
 const ANSWERS = { influx1: ["413", "400 partial", "400 whole"], influx2: ["413", "400 whole"] } as const;
 
+const resources = new AsyncDisposableStack();
 let report: ChaosReport;
 
 before(async () => {
-  report = await runChaos({ seed: SEED, minutes: 1 });
+  report = await runChaos({ seed: SEED, minutes: 1 }, resources);
   console.log(describeChaos(report));
 });
+
+after(() => resources.disposeAsync());
 
 test("every kind of fault happened to each target, and the agent was killed every few seconds", () => {
   assert.ok(report.kills >= 6, `${report.kills} kills`);

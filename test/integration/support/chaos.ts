@@ -76,8 +76,7 @@ function isBad(line: string): boolean {
  * Kills the agent again and again while what is between it and its targets fails in every way there is; then lets it
  * deliver what waits, and compares what was written to its spool with what is in the targets.
  */
-export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
-  await using resources = new AsyncDisposableStack();
+export async function runChaos(options: ChaosOptions, resources: AsyncDisposableStack): Promise<ChaosReport> {
   const directory = await mkdtemp(path.join(tmpdir(), "chaos-"));
   resources.defer(() => rm(directory, { recursive: true, force: true }));
   const socket = path.join(directory, "libvirt-sock");
@@ -91,13 +90,19 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     secrets,
     args: ["--spool-dir", spoolDir],
   };
-  const killing = await killAgain(run, live, options);
+  const start = async (): Promise<RunningAgent> => {
+    const agent = await RunningAgent.start(run);
+    if (!resources.disposed) return resources.use(agent);
+    await kill(agent);
+    throw new Error("the chaos was ended");
+  };
+  const killing = await killAgain(start, live, options);
   const waiting = new Map(live.map(({ name }) => [name, 0]));
   for (const { name, proxy } of live) {
     waiting.set(name, await backlogOf(spoolDir, name));
     proxy.calm();
   }
-  await deliverTheRest(run, live, { libvirt, spoolDir });
+  await deliverTheRest(start, live, { libvirt, spoolDir });
   const written = await writtenTo(spoolDir);
   const targets = [];
   for (const target of live) {
@@ -136,7 +141,7 @@ async function startTargets(
 }
 
 async function killAgain(
-  run: AgentRun,
+  start: () => Promise<RunningAgent>,
   live: readonly Live[],
   { seed, minutes, say }: ChaosOptions,
 ): Promise<Pick<ChaosReport, "seconds" | "kills" | "overlaps">> {
@@ -145,15 +150,14 @@ async function killAgain(
   const secondsGone = (): number => Math.round((performance.now() - began) / 1_000);
   const isDone = (): boolean =>
     secondsGone() >= minutes * 60 && live.every(({ proxy }) => FAULT_KINDS.every((kind) => proxy.counts.has(kind)));
-  await using agents = new AsyncDisposableStack();
   let [kills, overlaps] = [0, 0];
-  let agent = agents.use(await RunningAgent.start(run));
+  let agent = await start();
   for (; !isDone(); kills++) {
     if (secondsGone() > minutes * 60 + PATIENCE_S) throw new Error("not every kind of fault has come up");
     await survives(agent, SHORTEST_LIFE + random() * (LONGEST_LIFE - SHORTEST_LIFE));
     const overlapping = kills % OVERLAP === OVERLAP - 1;
     if (!overlapping) await kill(agent);
-    const next = agents.use(await RunningAgent.start(run));
+    const next = await start();
     if (overlapping) {
       overlaps++;
       await survives(next, random() * LONGEST_OVERLAP);
@@ -170,6 +174,7 @@ async function killAgain(
 async function kill(agent: RunningAgent): Promise<void> {
   agent.signal("SIGKILL");
   await agent.exit();
+  await agent[Symbol.asyncDispose]();
 }
 
 async function survives(agent: RunningAgent, ms: number): Promise<void> {
@@ -179,11 +184,11 @@ async function survives(agent: RunningAgent, ms: number): Promise<void> {
 
 /** One last life, which ends in order. */
 async function deliverTheRest(
-  run: AgentRun,
+  start: () => Promise<RunningAgent>,
   live: readonly Live[],
   { libvirt, spoolDir }: { readonly libvirt: SimulatorServer; readonly spoolDir: string },
 ): Promise<void> {
-  await using agent = await RunningAgent.start(run);
+  const agent = await start();
   await agent.run(3);
   await libvirt[Symbol.asyncDispose]();
   const isDelivered = async (): Promise<true | undefined> => {
