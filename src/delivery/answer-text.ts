@@ -42,6 +42,8 @@ export function namedLines({ text, listed }: ServerMessage): readonly NamedLine[
 }
 
 function parseObject(body: string): Record<string, unknown> | undefined {
+  // As it is after every write that went well: an exception would cost more than the rest of the answer.
+  if (body === "") return undefined;
   try {
     const value: unknown = JSON.parse(body);
     return isRecord(value) ? value : undefined;

@@ -110,8 +110,8 @@ class ClientTransport implements Transport {
       });
       this.#exchanges.set(controller.signal, exchange);
       const options = { method: "POST", headers: this.#headers(), signal: controller.signal };
-      // The type asks for a string; the code makes a Buffer of whatever it gets, and bytes stay as they are.
-      this.#client.send(this.#path, body as unknown as string, options, {
+      // The type asks for a string; the code makes a Buffer of whatever it gets, of an ArrayBuffer without a copy.
+      this.#client.send(this.#path, unshared(body) as unknown as string, options, {
         responseStarted: (headers, code = 0) => {
           status = code;
           const value = headers["retry-after"];
@@ -151,6 +151,11 @@ class ClientTransport implements Transport {
   #conceal(text: string): string {
     return this.#secrets.reduce((rest, secret) => rest.replaceAll(secret, "[redacted]"), text);
   }
+}
+
+/** The memory of these bytes if nothing else is in it. */
+function unshared(bytes: Uint8Array): Uint8Array | ArrayBufferLike {
+  return bytes.byteLength === bytes.buffer.byteLength ? bytes.buffer : bytes;
 }
 
 function refusing(failure: string): Transport {
