@@ -1,8 +1,6 @@
-import type { Point } from "../../../scripts/demo/line-protocol-parser.ts";
-import { Datafusion } from "./datafusion.ts";
+import type { Datafusion } from "./datafusion.ts";
 import { MACROS, type Shown } from "./grafana.ts";
-import type { Influxd1 } from "./influxd1.ts";
-import { Influxd2 } from "./influxd2.ts";
+import type { Influxd2 } from "./influxd2.ts";
 
 export type LanguageId = "influxql" | "flux" | "sql";
 
@@ -11,8 +9,6 @@ export type AnswerRow = Readonly<Record<string, string | number | null>>;
 
 /** Something that answers the queries of a dashboard, as Grafana reads the answers. */
 export interface Server {
-  readonly name: string;
-  readonly language: LanguageId;
   ask(query: string, shown: Shown): Promise<readonly AnswerRow[]>;
 }
 
@@ -21,18 +17,21 @@ const FLUX_OWN = ["", "result", "table", "_start", "_stop", "_field", "_measurem
 /** Of Arrow, those that Grafana reads: others it turns into nothing. */
 const READABLE = /^(timestamp\[ns\]|double|u?int64|string|dictionary<values=string, indices=int32, ordered=0>)$/;
 
-export function influxqlServer(name: string, server: Influxd1 | Influxd2): Server {
+/** As `/query` of InfluxDB 1 and 2 takes it. */
+interface Database {
+  readonly url: string;
+  readonly database: string;
+  readonly token?: string;
+}
+
+export function influxqlServer(server: Database): Server {
   return {
-    name,
-    language: "influxql",
     ask: (query, shown) => influxql(server, MACROS.influxql(query, shown)),
   };
 }
 
-export function fluxServer(name: string, server: Influxd2): Server {
+export function fluxServer(server: Influxd2): Server {
   return {
-    name,
-    language: "flux",
     async ask(query, shown) {
       const rows = await server.flux(MACROS.flux(query, shown));
       return rows.map((row) =>
@@ -50,18 +49,14 @@ export function fluxServer(name: string, server: Influxd2): Server {
   };
 }
 
-export async function sqlServer(name: string, points: readonly Point[]): Promise<Server & AsyncDisposable> {
-  const engine = await Datafusion.start(points);
+export function sqlServer(engine: Datafusion): Server {
   return {
-    name,
-    language: "sql",
     async ask(query, shown) {
       const { types, rows } = await engine.query(MACROS.sql(query, shown));
       for (const [column, type] of Object.entries(types))
         if (!READABLE.test(type)) throw new Error(`Grafana cannot read ${column}, which is ${type}`);
       return rows;
     },
-    [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose](),
   };
 }
 
@@ -76,9 +71,8 @@ interface InfluxqlAnswer {
   }[];
 }
 
-async function influxql(server: Influxd1 | Influxd2, q: string): Promise<AnswerRow[]> {
-  const [database, token] = server instanceof Influxd2 ? [server.bucket, server.token] : [server.database, undefined];
-  const response = await fetch(`${server.url}/query`, {
+async function influxql({ url, database, token }: Database, q: string): Promise<AnswerRow[]> {
+  const response = await fetch(`${url}/query`, {
     method: "POST",
     headers: token === undefined ? {} : { authorization: `Token ${token}` },
     body: new URLSearchParams({ db: database, epoch: "ms", q }),

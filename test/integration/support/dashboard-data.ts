@@ -1,0 +1,52 @@
+import assert from "node:assert/strict";
+import { RunningAgent, type AgentRun } from "./agent.ts";
+import type { Shown } from "./grafana.ts";
+import { LAB, labLines } from "./lab-lines.ts";
+import { SimulatedNode } from "./simulated-node.ts";
+
+const CYCLES = 10;
+/** Time enough for a cycle on a busy machine: one that is late would not be whole. */
+const INTERVAL_S = 2;
+
+/** Of the lab's lines as a host without KubeVirt writes them. */
+export const PLAIN_PREFIX = "plain_";
+
+/** What was written for dashboards to show. */
+export interface DashboardData {
+  /** Of the agents that wrote from `shown.fromMs` on. */
+  readonly nodes: readonly [SimulatedNode, SimulatedNode];
+  readonly shown: Shown;
+  readonly labShown: Shown;
+}
+
+/**
+ * Lets the agents of two nodes write to these targets, and `write` the lines of the lab from before that.
+ */
+export async function writeForDashboards(
+  run: Pick<AgentRun, "targets" | "secrets">,
+  write: (lines: string) => Promise<void>,
+): Promise<DashboardData> {
+  await using first = await SimulatedNode.start({ "shop_web.1": 1, shop_db: 2, lab_batch: 3 });
+  await using second = await SimulatedNode.start({ shop_cache: 4 });
+  const nodes = [first, second] as const;
+  const labS = Math.floor(Date.now() / 1000 / LAB.bucketS) * LAB.bucketS - 2 * LAB.seconds;
+  const lab = labLines(labS);
+  await write(lab + lab.replaceAll(LAB.prefix, PLAIN_PREFIX).replaceAll("namespace=lab,", ""));
+  const fromMs = Date.now() - 1_000;
+  await Promise.all(
+    nodes.map(async ({ podsDir }, index) => {
+      await using agent = await RunningAgent.start({
+        ...run,
+        interval: `${INTERVAL_S}s`,
+        sockets: [],
+        args: ["--pods-dir", podsDir, "--node-name", `node-${index + 1}`, "--cycles", String(CYCLES)],
+      });
+      assert.equal(await agent.exit(), 0, JSON.stringify(agent.log, null, 1));
+    }),
+  );
+  return {
+    nodes,
+    shown: { fromMs, toMs: Date.now(), intervalS: 2 * INTERVAL_S },
+    labShown: { fromMs: labS * 1000, toMs: (labS + LAB.seconds) * 1000 - 1, intervalS: LAB.bucketS },
+  };
+}
