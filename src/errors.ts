@@ -11,6 +11,7 @@ export const ERROR_CODES = {
   E_PODS_DIR: { retryable: true },
   E_DOMAIN_XML: { retryable: false },
   E_QEMU_STUCK: { retryable: true },
+  E_DOMAIN_FOREIGN: { retryable: true },
   E_LISTEN: { retryable: true },
   E_INTERNAL: { retryable: true },
   E_SIMULATOR: { retryable: false },

@@ -43,6 +43,7 @@ export interface Endpoint {
    * Says who a domain in this state (virDomainState and its reason, unknown if libvirt did not say) is; undefined when it
    * is not to be collected here. The same object for as long as the answer is the same. Without it a domain has its own
    * name and all are collected.
+   * @throws {TelemetryError} when the domain must not be collected, which is reported
    */
   readonly name?: (domain: DomainRef, state: number, reason: number | undefined) => DomainName | undefined;
   /** The daemon comes and goes with its guest: that nobody listens on its socket is then no failure. */
@@ -172,7 +173,7 @@ export class EndpointCollector {
       present.map(async (fact): Promise<DomainSample[]> => {
         const stats = reports.get(domainRun(fact.domain));
         const { state, reason } = domainState(fact, stats?.params);
-        const named = this.#name === undefined ? fact.domain : this.#name(fact.domain, state, reason);
+        const named = this.#nameOf(fact.domain, { state, reason }, report);
         if (named === undefined) return [];
         const answered = stats?.monitorAnswered ?? !this.#bulk.suspects.has(fact.domain.uuid);
         if (!answered) stuck.push(fact.domain.name);
@@ -198,6 +199,19 @@ export class EndpointCollector {
       }),
     );
     return { samples: samples.flat(), stuck, errors };
+  }
+
+  #nameOf(
+    domain: DomainRef,
+    { state, reason }: ReturnType<typeof domainState>,
+    report: (error: unknown) => void,
+  ): DomainName | undefined {
+    try {
+      return this.#name === undefined ? domain : this.#name(domain, state, reason);
+    } catch (error) {
+      report(error);
+      return undefined;
+    }
   }
 
   #groups(facts: readonly DomainFacts[]): number {

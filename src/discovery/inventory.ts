@@ -1,3 +1,4 @@
+import { TelemetryError } from "../errors.ts";
 import type { DomainRef } from "../libvirt/types.ts";
 import { domainNameOf, splitDomainName, type ObjectName } from "./domain-name.ts";
 import { domainRun } from "./domain-run.ts";
@@ -69,11 +70,11 @@ export class VmiInventory {
    * The name of a domain in the state that libvirt reports (virDomainState and its reason), or undefined when it is not
    * to be collected: the configuration does not want it, or another node has it. In a live migration a VMI has a domain
    * on two nodes; the one that runs counts, and a paused one only where the VMI is said to be.
+   * @throws {TelemetryError} E_DOMAIN_FOREIGN when the domain is not the one of the pod's VMI
    */
   name(podUid: string, domain: DomainRef, state: number, reason: number | undefined): NamedDomain | undefined {
-    const known = this.vmiOf(podUid);
-    // A pod whose domain has another name than its VMI is not what it seems: its own name is truer.
-    const vmi = known !== undefined && domainNameOf(known) === domain.name ? known : undefined;
+    const vmi = this.vmiOf(podUid);
+    if (vmi !== undefined && domainNameOf(vmi) !== domain.name) throw foreign(vmi);
     const who = vmi ?? splitDomainName(domain.name) ?? { namespace: "", name: domain.name };
     const { namespace, name } = who;
     if (!this.#isHere(vmi, state, reason) || !this.#rules.accepts({ namespace, name, labels: vmi?.labels }))
@@ -102,6 +103,14 @@ export class VmiInventory {
     this.#named.set(key, { vmi, domain });
     return domain;
   }
+}
+
+/** Without the name that the domain claims: whoever claims one can claim as many as they like. */
+function foreign({ namespace, name }: Vmi): TelemetryError {
+  return new TelemetryError(
+    "E_DOMAIN_FOREIGN",
+    `the launcher of ${namespace}/${name} has a domain of another name, which is left out`,
+  );
 }
 
 function pick(

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { DomainSample } from "../../../src/collection/domain-sample.ts";
+import { TelemetryError } from "../../../src/errors.ts";
 import type { TypedValue } from "../../../src/libvirt/types.ts";
 import { SyntheticDomain } from "../../../src/simulator/synthetic-domain.ts";
 import { points } from "../../support/encode.ts";
@@ -251,6 +252,22 @@ test("names come from who knows them, by the state and its reason; who is not na
     [["shop", "web", 1]],
   );
   assert.equal(endpoint.newCalls("DOMAIN_GET_XML_DESC"), 1, "the other's devices are not looked at");
+});
+
+test("a domain that is not what it says is left out and reported, and the others are collected", async (t) => {
+  const endpoint = await SimulatedEndpoint.start(t, {
+    domains: 2,
+    name: (domain) => {
+      if (domain.name === "vm-001") throw new TelemetryError("E_DOMAIN_FOREIGN", "not of this launcher");
+      return domain;
+    },
+  });
+  const { samples, errors, outcome } = await endpoint.cycle();
+  assert.deepEqual([outcome, errors.map(({ code }) => code)], ["collected", ["E_DOMAIN_FOREIGN"]]);
+  assert.deepEqual(
+    samples.map(({ identity }) => identity.name),
+    ["vm-002"],
+  );
 });
 
 test("the reason of a state is asked for even when no family needs the bulk statistics", async (t) => {

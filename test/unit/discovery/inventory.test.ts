@@ -75,9 +75,12 @@ test("a VMI made anew under its old name does not lend its labels to the old one
   assert.deepEqual(inventory.name("pod-2", DOMAIN, RUNNING, undefined)?.labels, { generation: "2" });
 });
 
-test("a domain that does not have the name of its pod's VMI keeps its own", () => {
-  const named = inventory.name("pod-1", { ...DOMAIN, name: "shop_other" }, RUNNING, undefined);
-  assert.deepEqual([named?.name, named?.labels], ["other", {}]);
+test("a launcher cannot give numbers to another VM than that of its pod", () => {
+  for (const name of ["shop_other", "bank_web", "web", ""])
+    assert.throws(() => inventory.name("pod-1", { ...DOMAIN, name }, RUNNING, undefined), {
+      code: "E_DOMAIN_FOREIGN",
+      message: "the launcher of shop/web has a domain of another name, which is left out",
+    });
 });
 
 test("two VMs of one name and UUID in two namespaces are two", () => {
