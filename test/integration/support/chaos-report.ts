@@ -17,7 +17,7 @@ export function describeChaos({ seed, seconds, kills, overlaps, written, targets
     row("stored, each once and with its values", ({ stored }) => stored),
     row("rejected: bad lines, all on record", ({ rejected }) => rejected),
     row("good lines given up beside bad ones", ({ givenUp }) => givenUp.length),
-    row("dropped by a cap", () => written.missingFrames),
+    row("dropped by a cap, or damaged (frames)", () => written.missingFrames),
     row("**lost**", ({ lost }) => lost.length),
     row("stored with other values", ({ different }) => different.length),
     row("stored but not written to the spool", ({ unwritten }) => unwritten.length),
