@@ -39,7 +39,7 @@ const LAST_WORDS_MS = 1_000;
  * twice after the other side's reset and before it has read that, as it does to widen a small window: a failed write over
  * TLS is never over, and until it is nothing is read.
  */
-const WINDOW_BYTES = 4 * 1024 * 1024;
+const WINDOW_BYTES = { stream: 4 * 1024 ** 2, connection: 1024 ** 3 };
 /** Watches move away from a server that says goodbye at some moment in this time; short requests are done by then. */
 const FAREWELL_MS = { least: 20_000, spread: 20_000 };
 
@@ -135,7 +135,7 @@ export class Connection {
     return new Promise((resolve, reject) => {
       const { server } = access;
       const socket = dialTls(access);
-      const settings = { enablePush: false, initialWindowSize: WINDOW_BYTES };
+      const settings = { enablePush: false, initialWindowSize: WINDOW_BYTES.stream };
       const http2 = connect(server.origin, { settings, createConnection: () => socket });
       let reason: KubeError | undefined;
       const late = (): void => {
@@ -152,7 +152,7 @@ export class Connection {
           this.#cut(http2, new KubeError("E_KUBE_PROTOCOL", `${server.host} does not speak HTTP/2`));
           return;
         }
-        http2.setLocalWindowSize(WINDOW_BYTES);
+        http2.setLocalWindowSize(WINDOW_BYTES.connection);
         resolve(http2);
       });
       http2.once("goaway", (code) => {
