@@ -29,6 +29,7 @@ export function churnReport(figures: ChurnFigures, { date, machine, load }: Circ
   const { minutes, intervalS, seen, faults, warnings, before, after, samples } = figures;
   const settled = samples.filter(({ minute }) => minute > WARM_UP * minutes);
   const span = (settled.at(-1)?.minute ?? 0) - (settled[0]?.minute ?? 0);
+  const came = (settled.at(-1)?.seen ?? 0) - (settled[0]?.seen ?? 0);
   return `# Launchers that come and go
 
 <!-- Written by \`npm run churn\`; change benchmarks/churn-report.ts, not this file. -->
@@ -46,8 +47,8 @@ ${Object.entries(machine)
 
 ## Growth
 
-By the line that fits best through the samples of the last ${fixed(span, 0)} minutes, in which ${(settled.at(-1)?.seen ?? 0) - (settled[0]?.seen ?? 0)} VMIs came. V8 goes on
-compiling what runs often, and what it compiles is a part of the heap.
+By the line that fits best through the samples of the last ${fixed(span, 0)} minutes, in which ${came} VMIs came: a kilobyte that each
+left behind would be ${fixed(came / 1024, 2)} MiB. V8 goes on compiling what runs often, and what it compiles is a part of the heap.
 
 ${table(
   ["what", "at first", "at last", "growth", "at most", ""],
@@ -63,7 +64,8 @@ ${table(
 
 ## What arrived
 
-Of the samples of ${seen} VMs, as their target got them:
+Of the samples of ${seen} VMs, as their target got them. One that is taken before the API server has told of the VMI has
+its name from the domain, and no label.
 
 ${table(
   ["what", "how many"],

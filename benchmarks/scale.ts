@@ -70,7 +70,7 @@ ${rows.join("\n")}
 - The writes at rest are signs of life, one an hour. A change of configuration is reported within a minute, each node at a
   moment of its own. What a write changes is the node's own NodeTelemetry; nobody but the controller watches these.
 - Not in the table: TLS handshakes after a restart (one for each agent, with backoff), and the events of VMIs that change,
-  which each go to one node.
+  which each go to one node. What such changes leave behind in an agent, nothing, is in [churn](churn.md).
 `;
 }
 
