@@ -44,6 +44,10 @@ for (const name of ["influx1", "influx2"]) {
     assert.equal(stored + rejected, report.written.lines.length);
   });
 
+  test(`${name} was not asked again before its Retry-After allowed it`, () => {
+    assert.equal(target(name).events.get("early"), undefined);
+  });
+
   test(`${name} refused bad lines only, which are all on record`, () => {
     const { rejected, givenUp } = target(name);
     assert.deepEqual(first(givenUp), []);

@@ -9,16 +9,22 @@ export interface Reply {
 
 const WAIT_S = 1;
 
-/** An answer in place of the server's, in the words of InfluxDB 1 or 2, whichever API is asked. */
+/**
+ * An answer in place of the server's, in the words of InfluxDB 1 or 2, whichever API is asked; and before which time nobody
+ * should ask again, in milliseconds since the epoch.
+ */
 export function refusal(
   fault: Extract<FaultKind, `${number}${string}`>,
   { url = "" }: Pick<IncomingMessage, "url">,
-): Reply {
+): Reply & { readonly notBeforeMs: number } {
   const status = Number(fault.slice(0, 3));
   const [code, message] = MEANINGS[status] ?? ["", ""];
   const body = JSON.stringify(url.startsWith("/api/v2/") ? { code, message } : { error: message });
-  const wait = fault.endsWith("date") ? new Date(Date.now() + 1_000 * (WAIT_S + 1)).toUTCString() : String(WAIT_S);
-  return { status, body, headers: fault.includes(" ") ? { "retry-after": wait } : {} };
+  if (!fault.includes(" ")) return { status, body, notBeforeMs: 0 };
+  const date = new Date(Date.now() + 1_000 * (WAIT_S + 1)).toUTCString();
+  return fault.endsWith("date")
+    ? { status, body, headers: { "retry-after": date }, notBeforeMs: Date.parse(date) }
+    : { status, body, headers: { "retry-after": String(WAIT_S) }, notBeforeMs: Date.now() + 1_000 * WAIT_S };
 }
 
 const MEANINGS: Readonly<Record<number, readonly [code: string, message: string]>> = {

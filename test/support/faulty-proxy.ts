@@ -26,8 +26,11 @@ export interface FaultyProxyOptions {
   readonly isBad?: (line: string) => boolean;
 }
 
-/** What it counts: its faults, the answers 413 and 400 of each kind, and the requests that the server stored whole. */
-export type Event = FaultKind | "413" | "400 partial" | "400 whole" | "taken";
+/**
+ * What it counts: its faults, the answers 413 and 400 of each kind, the requests that the server stored whole, and those that
+ * came over a connection on which a Retry-After had asked for more patience.
+ */
+export type Event = FaultKind | "413" | "400 partial" | "400 whole" | "taken" | "early";
 
 interface Write {
   readonly request: IncomingMessage;
@@ -41,6 +44,8 @@ interface Write {
 const HOST = "127.0.0.2";
 const [REFUSE_MS, SLOW_MS] = [1_500, 1_000];
 const TRICKLE_MS = 50;
+/** Timers may be early by that much. */
+const TOLERANCE_MS = 20;
 
 export class FaultyProxy implements AsyncDisposable {
   readonly url: string;
@@ -52,6 +57,8 @@ export class FaultyProxy implements AsyncDisposable {
   readonly #random: () => number;
   readonly #server: Server;
   readonly #sockets: Set<Socket>;
+  /** Before which time nothing more should come over a connection. */
+  readonly #notBefore = new WeakMap<Socket, number>();
   readonly #stop = new AbortController();
   #calm = false;
 
@@ -84,6 +91,7 @@ export class FaultyProxy implements AsyncDisposable {
   }
 
   async #receive(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    this.#watch(request);
     const fault = this.#calm ? undefined : this.#deck.draw();
     try {
       if (fault === "slow") await this.#pause(SLOW_MS * this.#random());
@@ -94,6 +102,10 @@ export class FaultyProxy implements AsyncDisposable {
       this.#deck.putBack(fault);
       throw error;
     }
+  }
+
+  #watch({ socket }: IncomingMessage): void {
+    if (Date.now() + TOLERANCE_MS < (this.#notBefore.get(socket) ?? 0)) this.#count("early");
   }
 
   async #handle(write: Write, fault: FaultKind | undefined): Promise<void> {
@@ -134,8 +146,11 @@ export class FaultyProxy implements AsyncDisposable {
         break;
       case "hang":
         break;
-      default:
-        reply(response, refusal(fault, request));
+      default: {
+        const { notBeforeMs, ...answer } = refusal(fault, request);
+        this.#notBefore.set(socket, notBeforeMs);
+        reply(response, answer);
+      }
     }
   }
 
