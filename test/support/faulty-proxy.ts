@@ -12,7 +12,7 @@ import { gunzipSync, gzipSync } from "node:zlib";
 import { mulberry32 } from "../../src/simulator/synthetic-domain.ts";
 import { FAULT_KINDS, FaultDeck, type FaultKind } from "./fault-deck.ts";
 import { refusal, reply, type Reply } from "./faulty-answers.ts";
-import { spoil } from "./spoiled-lines.ts";
+import { conflicting, spoil } from "./spoiled-lines.ts";
 
 export interface FaultyProxyOptions {
   readonly seed: number;
@@ -24,13 +24,15 @@ export interface FaultyProxyOptions {
   readonly maxBodyBytes?: number;
   /** Lines that arrive in a form that the server cannot parse; see `spoil`. */
   readonly isBad?: (line: string) => boolean;
+  /** Lines that arrive with a field of another type; see `conflicting`. */
+  readonly isConflicting?: (line: string) => boolean;
 }
 
 /**
- * What it counts: its faults, the answers 413 and 400 of each kind, the requests that the server stored whole, and those that
+ * What it counts: its faults, the answers 413, 422, and 400 of each kind, the requests that the server stored whole, and those that
  * came over a connection on which a Retry-After had asked for more patience.
  */
-export type Event = FaultKind | "413" | "400 partial" | "400 whole" | "taken" | "early";
+export type Event = FaultKind | "413" | "422" | "400 partial" | "400 whole" | "taken" | "early";
 
 interface Write {
   readonly request: IncomingMessage;
@@ -156,11 +158,8 @@ export class FaultyProxy implements AsyncDisposable {
 
   /** What the server says to it. */
   async #pass({ request, body, text }: Write): Promise<Reply> {
-    const { isBad = () => false } = this.#options;
-    const lines = text.split("\n");
-    const whole = lines.some(isBad)
-      ? gzipSync(lines.map((line) => (isBad(line) ? spoil(line) : line)).join("\n"))
-      : body;
+    const arriving = this.#spoiled(text);
+    const whole = arriving === text ? body : gzipSync(arriving);
     const { authorization, "content-encoding": encoding = "identity", "content-type": type } = request.headers;
     const answer = await fetch(`${this.#upstream}${request.url ?? ""}`, {
       method: request.method ?? "POST",
@@ -174,8 +173,15 @@ export class FaultyProxy implements AsyncDisposable {
     const { status, headers } = answer;
     const said = await answer.text();
     if (status === 400) this.#count(said.includes("partial write") ? "400 partial" : "400 whole");
+    if (status === 422) this.#count("422");
     if (answer.ok) this.#count("taken");
     return { status, body: said, headers: { "content-type": headers.get("content-type") ?? "application/json" } };
+  }
+
+  #spoiled(text: string): string {
+    const { isBad = () => false, isConflicting = () => false } = this.#options;
+    const lines = text.split("\n");
+    return lines.map((line) => (isBad(line) ? spoil(line) : isConflicting(line) ? conflicting(line) : line)).join("\n");
   }
 
   async #trickle(socket: Socket): Promise<void> {

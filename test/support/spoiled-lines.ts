@@ -9,3 +9,8 @@ export function spoil(line: string): string {
 export function unspoil(line: string): string {
   return line.replace(BAD_FIELD, " ");
 }
+
+/** The same line with a number of CPUs that is a text: of another type than in all other lines. */
+export function conflicting(line: string): string {
+  return line.replace(/,cpus=\d+i/, ',cpus="some"');
+}

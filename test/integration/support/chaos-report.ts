@@ -30,6 +30,7 @@ export function describeChaos({ seed, seconds, kills, overlaps, written, targets
     event("413: the body is larger than the proxy lets through", "413"),
     event("400, the other lines are stored", "400 partial"),
     event("400, nothing is stored", "400 whole"),
+    event("422, the other lines are stored", "422"),
     event("sent before Retry-After allowed it", "early"),
   ].join("\n");
 }

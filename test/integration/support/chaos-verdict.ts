@@ -8,7 +8,7 @@ import type { Row } from "./csv.ts";
 export interface Verdict {
   /** Of the lines that were written, those that the target has, each once and with its values. */
   readonly stored: number;
-  /** Lines that the target does not have and that are on record as refused; all of them are bad lines. */
+  /** Bad lines that the target does not have and that are on record as refused. */
   readonly rejected: number;
   /** Lines that the target does not have, and of which nothing is known. */
   readonly lost: readonly string[];
@@ -24,6 +24,10 @@ export interface Examined {
   readonly name: string;
   /** InfluxQL; values as written, times in nanoseconds. */
   query(q: string): Promise<Row[]>;
+  /** Lines that it has to refuse, by name. */
+  isBad(line: string): boolean;
+  /** Lines that it has to refuse without saying which they are. */
+  isConflicting(line: string): boolean;
 }
 
 /** So many nanoseconds of lines are compared at a time. */
@@ -34,12 +38,9 @@ const META = new Set(["time", "tags"]);
 type Slice = ReadonlyMap<string, readonly string[]>;
 
 /** Compares what a target has with the lines that were written to the spool, in both directions and digit by digit. */
-export async function judge(
-  { name, query }: Examined,
-  lines: readonly string[],
-  { spoolDir, isBad }: { readonly spoolDir: string; readonly isBad: (line: string) => boolean },
-): Promise<Verdict> {
-  const refused = await linesOnRecord(spoolDir, name);
+export async function judge(target: Examined, lines: readonly string[], spoolDir: string): Promise<Verdict> {
+  const { query } = target;
+  const onRecord = await linesOnRecord(spoolDir, target.name);
   const verdict = { stored: 0, rejected: 0, lost: [], givenUp: [], different: [], unwritten: [] } as Mutable;
   const slices = Map.groupBy(lines, (line) => timeOf(line) / SLICE_NS);
   const numbers = [...slices.keys()].sort((one, other) => (one < other ? -1 : 1));
@@ -49,7 +50,7 @@ export async function judge(
     const byMeasurement: Slice = Map.groupBy(slices.get(number) ?? [], (line) => line.split(",", 1)[0] ?? "");
     for (const measurement of new Set([...byMeasurement.keys(), ...measurements])) {
       const rows = await query(`SELECT * FROM "${measurement}" WHERE ${between(number * SLICE_NS)}`);
-      compare(byMeasurement.get(measurement) ?? [], rows, { measurement, refused, isBad, verdict });
+      compare(byMeasurement.get(measurement) ?? [], rows, { measurement, target, onRecord, verdict });
     }
   }
   for (const measurement of measurements)
@@ -71,13 +72,17 @@ function timeOf(line: string): bigint {
 
 interface Case {
   readonly measurement: string;
-  readonly refused: ReadonlySet<string>;
-  readonly isBad: (line: string) => boolean;
+  readonly target: Examined;
+  readonly onRecord: OnRecord;
   readonly verdict: Mutable;
 }
 
 /** The lines and the rows of one measurement and one span of time. */
-function compare(lines: readonly string[], rows: readonly Row[], { measurement, refused, isBad, verdict }: Case): void {
+function compare(
+  lines: readonly string[],
+  rows: readonly Row[],
+  { measurement, target, onRecord, verdict }: Case,
+): void {
   const points = lines.length === 0 ? [] : parseLines(`${lines.join("\n")}\n`);
   const tagKeys = [...new Set(points.flatMap(({ tags }) => [...tags.keys()]))].sort();
   const rest = new Map(rows.map((row) => [identity(tagKeys, row, row["time"]), row]));
@@ -89,8 +94,9 @@ function compare(lines: readonly string[], rows: readonly Row[], { measurement, 
     if (row !== undefined) {
       if (isSame(point, row)) verdict.stored++;
       else verdict.different.push(`${line} is ${JSON.stringify(row)}`);
-    } else if (!refused.has(line)) verdict.lost.push(line);
-    else if (isBad(line)) verdict.rejected++;
+    } else if (target.isConflicting(line) && onRecord.nameless-- > 0) verdict.rejected++;
+    else if (!onRecord.lines.has(line)) verdict.lost.push(line);
+    else if (target.isBad(line)) verdict.rejected++;
     else verdict.givenUp.push(line);
   }
   for (const row of rest.values()) verdict.unwritten.push(`${measurement} ${JSON.stringify(row)}`);
@@ -116,15 +122,24 @@ function isSame({ tags, fields, timestamp }: Point, row: Row): boolean {
   );
 }
 
-/** The lines that the target is known to refuse, as they were before they were spoiled. */
-async function linesOnRecord(spoolDir: string, target: string): Promise<ReadonlySet<string>> {
+/** What the target is known to have refused. */
+interface OnRecord {
+  /** As they were before they were spoiled. */
+  readonly lines: ReadonlySet<string>;
+  /** How many more, at most: one may be on record twice, because of a kill. */
+  nameless: number;
+}
+
+async function linesOnRecord(spoolDir: string, target: string): Promise<OnRecord> {
   const directory = path.join(spoolDir, "rejected");
   const files = await readdir(directory).catch(() => []);
   const texts = await Promise.all(files.map((file) => readFile(path.join(directory, file), "utf8")));
-  const records = texts.join("").split("\n").filter(Boolean);
-  return new Set(
-    records
-      .map((record) => JSON.parse(record) as { readonly target: string; readonly line?: string })
-      .flatMap(({ target: of, line }) => (of === target && line !== undefined ? unspoil(line) : [])),
-  );
+  const records = texts
+    .flatMap((text) => text.split("\n").filter(Boolean))
+    .map((record) => JSON.parse(record) as { readonly target: string; readonly line?: string; readonly lines?: number })
+    .filter((record) => record.target === target);
+  return {
+    lines: new Set(records.flatMap(({ line }) => (line === undefined ? [] : unspoil(line)))),
+    nameless: records.reduce((sum, { lines = 0 }) => sum + lines, 0),
+  };
 }

@@ -29,8 +29,6 @@ export interface ChaosReport {
   /** How often two agents ran at the same time with the same spool directory. */
   readonly overlaps: number;
   readonly written: Written;
-  /** Those of the lines that were written that the targets have to refuse. */
-  readonly badLines: number;
   readonly targets: readonly TargetReport[];
 }
 
@@ -38,6 +36,8 @@ export interface TargetReport extends Verdict {
   readonly name: string;
   /** What came between it and the agent. */
   readonly events: FaultyProxy["counts"];
+  /** Those of the lines that were written that it has to refuse. */
+  readonly badLines: number;
   /** Lines that it had not taken when the faults ended. */
   readonly waiting: number;
 }
@@ -67,10 +67,9 @@ const MAX_BODY_BYTES = 40_000;
 const PASSES = { influx1: 3, influx2: 9 };
 const PATIENCE_S = 180;
 
-/** A line every ten seconds or so, which the servers cannot parse. */
-function isBad(line: string): boolean {
-  return /^vm_totals,[^ ]*name=vm-007[, ].* \d{9}0\d{9}$/.test(line);
-}
+/** A line every ten seconds or so, which the servers cannot parse; and one that has a field of another type. */
+const isBad = (line: string): boolean => /^vm_totals,[^ ]*name=vm-007[, ].* \d{9}0\d{9}$/.test(line);
+const isConflicting = (line: string): boolean => /^vm_totals,[^ ]*name=vm-008[, ].* \d{9}5\d{9}$/.test(line);
 
 /**
  * Kills the agent again and again while what is between it and its targets fails in every way there is; then lets it
@@ -106,11 +105,12 @@ export async function runChaos(options: ChaosOptions, resources: AsyncDisposable
   const written = await writtenTo(spoolDir);
   const targets = [];
   for (const target of live) {
-    const verdict = await judge(target, written.lines, { spoolDir, isBad });
+    const verdict = await judge(target, written.lines, spoolDir);
     const { name, proxy } = target;
-    targets.push({ ...verdict, name, events: proxy.counts, waiting: waiting.get(name) ?? 0 });
+    const badLines = written.lines.filter((line) => target.isBad(line) || target.isConflicting(line)).length;
+    targets.push({ ...verdict, name, badLines, events: proxy.counts, waiting: waiting.get(name) ?? 0 });
   }
-  return { seed: options.seed, ...killing, written, badLines: written.lines.filter(isBad).length, targets };
+  return { seed: options.seed, ...killing, written, targets };
 }
 
 async function startTargets(
@@ -121,7 +121,7 @@ async function startTargets(
   const options = { maxBodyBytes: MAX_BODY_BYTES, isBad };
   const proxy1 = resources.use(await FaultyProxy.start(influx1.url, { ...options, seed, passes: PASSES.influx1 }));
   const proxy2 = resources.use(
-    await FaultyProxy.start(influx2.url, { ...options, seed: seed + 1, passes: PASSES.influx2 }),
+    await FaultyProxy.start(influx2.url, { ...options, isConflicting, seed: seed + 1, passes: PASSES.influx2 }),
   );
   const live = [
     {
@@ -129,12 +129,17 @@ async function startTargets(
       proxy: proxy1,
       settings: target1({ url: proxy1.url, database: influx1.database }, SETTINGS),
       query: (q: string) => influx1.query(q),
+      isBad,
+      // Of a batch with lines of both kinds it names those of one only.
+      isConflicting: () => false,
     },
     {
       name: "influx2",
       proxy: proxy2,
       settings: target2({ url: proxy2.url, org: influx2.org, bucket: influx2.bucket }, SETTINGS),
       query: (q: string) => influx2.query(q),
+      isBad,
+      isConflicting,
     },
   ];
   return { live, secrets: { influx2: { token: influx2.token } } };
