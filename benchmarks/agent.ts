@@ -1,6 +1,6 @@
-import { readFileSync } from "node:fs";
 import { RunningAgent, target1, type AgentConfig } from "../test/integration/support/agent.ts";
 import { Deliveries, INTERVAL, workBySignals, type Contender } from "./contender.ts";
+import { imageNodeArgs } from "./image.ts";
 
 /** Until V8 has compiled what runs often; the agent gets there faster at a short interval. */
 const WARM_UP = { cycles: 40, interval: "1s" };
@@ -38,11 +38,4 @@ export async function startAgent(socket: string): Promise<Contender> {
     work: (during) => workBySignals(agent.pid, during),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
-}
-
-/** What stands between Node and the bundle where the image starts. */
-function imageNodeArgs(): string[] {
-  const entrypoint = /^ENTRYPOINT (.*)$/m.exec(readFileSync("Dockerfile", "utf8"))?.[1];
-  if (entrypoint === undefined) throw new Error("the Dockerfile has no ENTRYPOINT");
-  return (JSON.parse(entrypoint) as string[]).slice(1, -1);
 }

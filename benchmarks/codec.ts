@@ -1,20 +1,14 @@
-import { domainReport, cpuSample, deviceSamples, memorySample } from "../src/collection/sample-mapping.ts";
-import type { DomainFacts } from "../src/collection/domain-facts.ts";
-import type { DomainSample } from "../src/collection/domain-sample.ts";
-import { parseDomainXml } from "../src/discovery/domain-layout.ts";
-import { STATS_GROUP } from "../src/libvirt/protocol.ts";
 import { readDomainStats } from "../src/libvirt/replies.ts";
-import { TypedParameterDecoder, writeTypedParameters } from "../src/libvirt/typed-parameters.ts";
+import { TypedParameterDecoder } from "../src/libvirt/typed-parameters.ts";
 import type { DomainStats } from "../src/libvirt/types.ts";
-import { writeDomain } from "../src/libvirt/wire-types.ts";
-import { XdrReader, XdrWriter } from "../src/libvirt/xdr.ts";
+import { XdrReader } from "../src/libvirt/xdr.ts";
 import { newLineCounters } from "../src/measurement/counters.ts";
 import { Encoder, type EncoderOptions } from "../src/measurement/encoder.ts";
-import { SyntheticDomain } from "../src/simulator/synthetic-domain.ts";
 import { decodeNaively } from "./naive-decoder.ts";
 import { SHAPE } from "./node.ts";
 import { writeByPoints } from "./point-lines.ts";
 import { interleave, median } from "./rounds.ts";
+import { mapperOf, replyOf, syntheticDomains } from "./simulated-samples.ts";
 
 /** CPU microseconds per domain of one step on the way from a reply to lines, and of the obvious other way. */
 export interface CodecCost {
@@ -36,8 +30,6 @@ const SIZES = [50, 500];
 const ROUNDS = 9;
 const SAMPLE_MS = 100;
 const WARM_UP_MS = 1_000;
-const GROUPS = STATS_GROUP.BALLOON | STATS_GROUP.INTERFACE | STATS_GROUP.BLOCK;
-const UPTIME_S = 3_600;
 
 interface Step {
   readonly step: string;
@@ -74,8 +66,7 @@ function cpuUs(run: () => unknown, forMs: number): number {
 }
 
 function steps(count: number): readonly Step[] {
-  const shape = { nics: SHAPE.nics, disks: SHAPE.disks, seed: 1 };
-  const domains = Array.from({ length: count }, (_, index) => new SyntheticDomain(index + 1, shape));
+  const domains = syntheticDomains(count, SHAPE);
   const reply = replyOf(domains);
   const parameters = new TypedParameterDecoder();
   const decode = (): DomainStats[] => readDomainStats(new XdrReader(reply), parameters);
@@ -95,44 +86,4 @@ function steps(count: number): readonly Step[] {
       baseline: () => writeByPoints(samples),
     },
   ];
-}
-
-function replyOf(domains: readonly SyntheticDomain[]): Buffer {
-  const writer = new XdrWriter();
-  writer.array(domains, (domain) => {
-    writeDomain(writer, domain.ref);
-    writeTypedParameters(writer, domain.stats(GROUPS, UPTIME_S, true));
-  });
-  return writer.bytes();
-}
-
-/** As the collector does it, with what it would know of these domains by then. */
-function mapperOf(domains: readonly SyntheticDomain[]): (stats: readonly DomainStats[]) => DomainSample[] {
-  const known = domains.map((domain) => {
-    const [time, user, system] = [...domain.cpuStats(UPTIME_S).values()].map((value) => BigInt(value));
-    const facts: DomainFacts = {
-      domain: domain.ref,
-      info: domain.info(UPTIME_S),
-      readMs: 5_000,
-      cpu: { time, user, system },
-    };
-    return { facts, layout: parseDomainXml(domain.xml()) };
-  });
-  return (stats) =>
-    stats.flatMap(({ domain: identity, params }, index): DomainSample[] => {
-      const { facts, layout } = known[index] ?? {};
-      if (facts === undefined || layout === undefined) return [];
-      const memory = memorySample(facts, params);
-      return [
-        {
-          timestampMs: 1_699_900_000_000,
-          identity,
-          state: facts.info.state,
-          cpu: cpuSample(facts, params),
-          memory,
-          ...deviceSamples(layout, domainReport(params, GROUPS)),
-          previous: { current: facts.info.memoryKiB, monotonicMs: 0 },
-        },
-      ];
-    });
 }

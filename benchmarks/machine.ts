@@ -35,5 +35,7 @@ function load(): number {
 }
 
 function firstLine([program = "", ...args]: readonly string[]): string {
-  return execFileSync(program, args, { encoding: "utf8" }).split("\n")[0]?.trim() ?? "";
+  const [line = ""] = execFileSync(program, args, { encoding: "utf8" }).split("\n");
+  // InfluxDB takes the time at which it is asked for that of its build.
+  return line.replace(/ \(git: .*/, "").trim();
 }

@@ -17,6 +17,7 @@ interface Part {
 
 const PARTS: Readonly<Record<string, Part>> = {
   cycle: { file: "benchmarks/cycle-part.ts", load: () => import("../benchmarks/cycle-part.ts") },
+  delivery: { file: "benchmarks/delivery-part.ts", load: () => import("../benchmarks/delivery-part.ts") },
 };
 
 const asked = process.argv.slice(2);

@@ -1,0 +1,68 @@
+// A process that does what an agent does behind collection: samples become lines, get into a spool on disk and to the targets
+// of DIR/config.yaml, once in every interval. Or it makes a backlog of so many lines, as fast as it can, and ends.
+//
+//   fork("benchmarks/delivery-writer.ts", [DIR, INTERVAL_S, BACKLOG_LINES])
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { loadConfigFile } from "../src/config/file-source.ts";
+import { secretsDirectory } from "../src/config/secrets-dir.ts";
+import { systemClock, type Clock } from "../src/lib/clock.ts";
+import { Outputs } from "../src/outputs.ts";
+import { DurableSpool } from "../src/spool/durable-spool.ts";
+import { simulatedSamples } from "./simulated-samples.ts";
+import { DOMAINS, LINES_PER_SECOND, NODE_SHAPE } from "./writer.ts";
+
+const [directory = "", interval = "", backlogLines = "0"] = process.argv.slice(2);
+const intervalMs = Number(interval) * 1_000;
+
+/** The real clock, but for the date. */
+class EarlierClock implements Clock {
+  behindMs = 0;
+
+  now(): number {
+    return systemClock.now() - this.behindMs;
+  }
+
+  monotonic(): number {
+    return systemClock.monotonic();
+  }
+
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    return systemClock.sleep(ms, signal);
+  }
+}
+
+const clock = new EarlierClock();
+const samples = simulatedSamples(DOMAINS * Number(interval), NODE_SHAPE);
+const outputs = new Outputs({
+  node: "bench",
+  clock,
+  observer: { delivered: ignore, failing: ignore, recovered: ignore, rejected: ignore },
+  onMissing: ignore,
+  spool: await DurableSpool.open({ directory: path.join(directory, "spool"), clock, minFreeShare: 0 }),
+});
+const secrets = secretsDirectory(path.join(directory, "secrets"));
+await outputs.apply(await loadConfigFile(path.join(directory, "config.yaml"), secrets));
+
+const seconds = Math.ceil(Number(backlogLines) / LINES_PER_SECOND);
+// The frames have the times of an outage of so many seconds, by which it is known how fast lines come.
+for (clock.behindMs = seconds * 1_000; clock.behindMs > 0; clock.behindMs -= intervalMs) await write();
+
+let isOver = seconds > 0;
+process.on("disconnect", () => (isOver = true));
+for (let next = Date.now(); !isOver; next += intervalMs) {
+  await sleep(next - Date.now());
+  await write();
+}
+await outputs.stop();
+process.exit();
+
+async function write(): Promise<void> {
+  const timestampMs = clock.now();
+  for (const sample of samples) outputs.add({ ...sample, timestampMs });
+  await outputs.flush();
+}
+
+function ignore(): void {
+  // What it says of itself is not what is measured.
+}

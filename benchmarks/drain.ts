@@ -1,0 +1,103 @@
+import { writeFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Influxd1 } from "../test/integration/support/influxd1.ts";
+import { Influxd2 } from "../test/integration/support/influxd2.ts";
+import { Arrivals } from "./arrivals.ts";
+import { residentMiB } from "./process-usage.ts";
+import { Writer, type WriterOptions } from "./writer.ts";
+
+export const FLUSH_INTERVAL_MS = 1_000;
+const BACKLOG_LINES = 500_000;
+/** What the default pace takes to drain all of it is not needed to see that it is kept to. */
+const PACED_LINES = 60_000;
+const CAP_OFF = 10_000_000;
+const OUTAGE_MS = 3_000;
+const DRAIN_MS = 180_000;
+
+export interface DrainCost {
+  readonly server: string;
+  /** Whether the backlog went at the pace that is the default, and not as fast as it could. */
+  readonly paced: boolean;
+  readonly backlogLines: number;
+  readonly linesPerSecond: number;
+  /** In flush intervals, of lines that were written from one interval before the target was back until the backlog was gone. */
+  readonly maxLag: number;
+  readonly liveLines: number;
+  /** Resident memory of the writer in MiB, while the target was away and at its highest while the backlog drained. */
+  readonly residentBefore: number;
+  readonly residentPeak: number;
+}
+
+interface Behind {
+  readonly url: string | undefined;
+  /** How the target is configured, but for its URL. */
+  readonly target: object;
+  readonly secrets?: WriterOptions["secrets"];
+}
+
+type StartServer = (resources: AsyncDisposableStack) => Promise<Behind>;
+
+const SERVERS: Readonly<Record<string, StartServer>> = {
+  "one that only counts": () => Promise.resolve({ url: undefined, target: { v1: { database: "telemetry" } } }),
+  "InfluxDB 2": async (resources) => {
+    const { url, org, bucket, token } = resources.use(await Influxd2.start());
+    const target = { v2: { org, bucket, tokenSecretRef: { name: "influx" } } };
+    return { url, target, secrets: { influx: { token } } };
+  },
+  "InfluxDB 1": async (resources) => {
+    const { url, database } = resources.use(await Influxd1.start());
+    return { url, target: { v1: { database } } };
+  },
+};
+
+/** What it is like when a target comes back after an outage. */
+export async function measureDrains(): Promise<readonly DrainCost[]> {
+  const costs: DrainCost[] = [];
+  for (const server of Object.keys(SERVERS)) costs.push(await drain(server, false));
+  costs.push(await drain("InfluxDB 2", true));
+  return costs;
+}
+
+async function drain(server: string, paced: boolean): Promise<DrainCost> {
+  await using resources = new AsyncDisposableStack();
+  const behind = await SERVERS[server]?.(resources);
+  if (behind === undefined) throw new Error(`there is no server ${server}`);
+  const arrivals = resources.use(await Arrivals.start("refuse", behind.url));
+  const backlogLines = paced ? PACED_LINES : BACKLOG_LINES;
+  const target = {
+    name: "main",
+    url: arrivals.url,
+    tls: { mode: "Plaintext" },
+    ...behind.target,
+    ...(!paced && { maxDrainLinesPerSecond: CAP_OFF }),
+  };
+  const options = { targets: [target], backlogLines, ...(behind.secrets && { secrets: behind.secrets }) };
+  const writer = resources.use(await Writer.start(options));
+  const filledMs = Date.now();
+  await sleep(OUTAGE_MS);
+  const residentBefore = residentMiB(writer.pid).now;
+  // From here on the highest is noted anew.
+  writeFileSync(`/proc/${writer.pid}/clear_refs`, "5");
+  arrivals.mode = "take";
+  const isPast = (writtenMs: number): boolean => writtenMs < filledMs;
+  const deadline = Date.now() + DRAIN_MS;
+  while (arrivals.count(isPast) < backlogLines) {
+    if (Date.now() > deadline) throw new Error(`${arrivals.count(isPast)} of ${backlogLines} lines came`);
+    await sleep(50);
+  }
+  const times = arrivals.all.filter(({ writtenMs }) => isPast(writtenMs)).map(({ atMs }) => atMs);
+  const [beganMs, endedMs] = [Math.min(...times), Math.max(...times)];
+  // What was written at the end is on its way.
+  await sleep(2 * FLUSH_INTERVAL_MS);
+  const isLive = (writtenMs: number): boolean => writtenMs >= beganMs - FLUSH_INTERVAL_MS && writtenMs <= endedMs;
+  return {
+    server,
+    paced,
+    backlogLines: arrivals.count(isPast),
+    linesPerSecond: arrivals.count(isPast) / ((endedMs - beganMs) / 1_000),
+    maxLag: arrivals.maxLagMs(isLive) / FLUSH_INTERVAL_MS,
+    liveLines: arrivals.count(isLive),
+    residentBefore,
+    residentPeak: residentMiB(writer.pid).peak,
+  };
+}

@@ -1,0 +1,8 @@
+import { readFileSync } from "node:fs";
+
+/** What stands between Node and the bundle where the image starts. */
+export function imageNodeArgs(): string[] {
+  const entrypoint = /^ENTRYPOINT (.*)$/m.exec(readFileSync("Dockerfile", "utf8"))?.[1];
+  if (entrypoint === undefined) throw new Error("the Dockerfile has no ENTRYPOINT");
+  return (JSON.parse(entrypoint) as string[]).slice(1, -1);
+}

@@ -1,0 +1,57 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** What a contender is told when it starts, as JSON in its first argument. */
+export interface LossOrder {
+  /** The tag by which its lines are known. */
+  readonly run: string;
+  readonly url: string;
+  readonly org: string;
+  readonly bucket: string;
+  readonly token: string;
+  /** The number of its first line. */
+  readonly first: number;
+  /** Where it may keep things from one life to the next. */
+  readonly directory: string;
+}
+
+const EVERY_MS = 100;
+const LINES_AT_ONCE = 20;
+export function order(): LossOrder {
+  return JSON.parse(process.argv[2] ?? "") as LossOrder;
+}
+
+/**
+ * Makes lines and hands them to `take`, until the process is told to end. After each handing over says how many there are
+ * by now, for which the contender is answerable from then on.
+ */
+export async function makeLines(
+  { run, first }: LossOrder,
+  take: (lines: readonly string[]) => Promise<void> | void,
+): Promise<void> {
+  const enough = new AbortController();
+  // It stays: without a listener the process would end as soon as it has nothing to do.
+  process.on("message", () => {
+    enough.abort();
+  });
+  const beganMs = performance.now();
+  for (let number = first; !enough.signal.aborted; number += LINES_AT_ONCE) {
+    await take(Array.from({ length: LINES_AT_ONCE }, (_, index) => lineOf(run, number + index)));
+    process.send?.(number + LINES_AT_ONCE);
+    const dueMs = beganMs + ((number + LINES_AT_ONCE - first) / LINES_AT_ONCE) * EVERY_MS;
+    await sleep(Math.max(0, dueMs - performance.now()));
+  }
+}
+
+/** Resolves when the process is told for the second time, which is to end. */
+export function ending(): Promise<unknown> {
+  return new Promise((resolve) => process.once("SIGTERM", resolve));
+}
+
+function lineOf(run: string, number: number): string {
+  return `loss,run=${run} number=${number}i,text="one of the lines of ${run}" ${String(Date.now())}${String(number % 1_000_000).padStart(6, "0")}`;
+}
+
+/** The number of a line. */
+export function numberOf(line: string): number {
+  return Number(/ number=(\d+)i/.exec(line)?.[1]);
+}

@@ -1,0 +1,190 @@
+import { fork, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { FAULT_KINDS, type FaultKind } from "../test/support/fault-deck.ts";
+import { FaultyProxy, type FaultyProxyOptions } from "../test/support/faulty-proxy.ts";
+import { Influxd2 } from "../test/integration/support/influxd2.ts";
+import { end } from "../test/integration/support/process.ts";
+import { numberOf, type LossOrder } from "./loss-lines.ts";
+
+export const FAULTS_S = 8;
+export const CALM_S = 4;
+const LIFE_MS = 2_500;
+/** Who has stored nothing new for so long has given up the rest. */
+export const QUIET_S = 30;
+/** Scenarios that run at the same time. */
+const AT_ONCE = 5;
+const SEED = 5;
+const SMALL_BODY = 1_000;
+
+const PROGRAMS = { ours: "benchmarks/loss-ours.ts", theirs: "benchmarks/loss-write-api.ts" } as const;
+type Contender = keyof typeof PROGRAMS;
+
+interface Scenario extends Omit<FaultyProxyOptions, "seed"> {
+  readonly what: string;
+  /** Whether the process is killed again and again. */
+  readonly killed?: boolean;
+}
+
+/** One line in five hundred is one that no InfluxDB can parse. */
+function isBad(line: string): boolean {
+  return numberOf(line) % 500 === 77;
+}
+
+/** Every request meets with this, for as long as faults last. */
+function always(what: string, fault: FaultKind): Scenario {
+  return { what, faults: [fault], passes: 0 };
+}
+
+const SCENARIOS: readonly Scenario[] = [
+  always("no connection", "refuse"),
+  always("no answer", "hang"),
+  always("an answer without end", "trickle"),
+  { what: "every second connection is reset", faults: ["reset"], passes: 1 },
+  { what: "every second acknowledgement is lost", faults: ["lostAck"], passes: 1 },
+  always("503 with Retry-After", "503 seconds"),
+  always("429 with Retry-After", "429 seconds"),
+  always("401, until a token is corrected", "401"),
+  always("404, until a bucket is created", "404"),
+  { what: `413 for more than ${SMALL_BODY} bytes`, faults: [], maxBodyBytes: SMALL_BODY },
+  { what: "one line in 500 is bad", faults: [], isBad },
+  { what: "the process is killed every 2.5 s", faults: [], killed: true },
+  { what: "it is killed while there is no connection", faults: ["refuse"], passes: 0, killed: true },
+  {
+    what: "all of it together, one request in two",
+    faults: FAULT_KINDS,
+    passes: 1,
+    maxBodyBytes: SMALL_BODY,
+    isBad,
+    killed: true,
+  },
+];
+
+export interface Loss {
+  readonly what: string;
+  /** Lines that they had taken on to deliver. */
+  readonly written: Readonly<Record<Contender, number>>;
+  readonly lost: Readonly<Record<Contender, number>>;
+}
+
+/** The same faults for our delivery and for the official client's WriteApi. */
+export async function measureLosses(): Promise<readonly Loss[]> {
+  await using influx = await Influxd2.start();
+  const losses: Loss[] = [];
+  for (let first = 0; first < SCENARIOS.length; first += AT_ONCE) {
+    const group = SCENARIOS.slice(first, first + AT_ONCE);
+    console.log(`# ${group.map(({ what }) => what).join("; ")}`);
+    losses.push(...(await Promise.all(group.map((scenario, index) => compare(influx, scenario, first + index)))));
+  }
+  return losses;
+}
+
+async function compare(influx: Influxd2, scenario: Scenario, index: number): Promise<Loss> {
+  const [ours, theirs] = await Promise.all([
+    lose(influx, scenario, { contender: "ours", run: `ours-${index}` }),
+    lose(influx, scenario, { contender: "theirs", run: `theirs-${index}` }),
+  ]);
+  return {
+    what: scenario.what,
+    written: { ours: ours.written, theirs: theirs.written },
+    lost: { ours: ours.lost, theirs: theirs.lost },
+  };
+}
+
+interface Run {
+  readonly contender: Contender;
+  readonly run: string;
+}
+
+async function lose(
+  influx: Influxd2,
+  { killed = false, ...faults }: Scenario,
+  { contender, run }: Run,
+): Promise<{ readonly written: number; readonly lost: number }> {
+  const directory = await mkdtemp(path.join(tmpdir(), "loss-"));
+  await using resources = new AsyncDisposableStack();
+  resources.defer(() => rm(directory, { recursive: true, force: true }));
+  const proxy = resources.use(await FaultyProxy.start(influx.url, { seed: SEED, ...faults }));
+  const { org, bucket, token } = influx;
+  const order = { run, url: proxy.url, org, bucket, token, directory };
+  const lives = new Lives(PROGRAMS[contender], order);
+  resources.defer(() => lives.end());
+  for (const overAt = Date.now() + FAULTS_S * 1_000; Date.now() < overAt;) {
+    lives.begin();
+    await sleep(killed ? LIFE_MS : FAULTS_S * 1_000);
+    if (killed) await lives.kill();
+  }
+  proxy.calm();
+  lives.begin();
+  await sleep(CALM_S * 1_000);
+  lives.makeNoMore();
+  await sleep(1_000);
+  const lost = (): Promise<number> => missing(influx, run, lives.written, faults.isBad);
+  let [least, sinceMs] = [await lost(), Date.now()];
+  while (least > 0 && Date.now() - sinceMs < QUIET_S * 1_000) {
+    await sleep(1_000);
+    const left = await lost();
+    if (left < least) [least, sinceMs] = [left, Date.now()];
+  }
+  await lives.end();
+  return { written: lives.written, lost: await lost() };
+}
+
+/** How many lines are not stored that a server can store. */
+async function missing(
+  influx: Influxd2,
+  run: string,
+  written: number,
+  isBad: ((line: string) => boolean) | undefined,
+): Promise<number> {
+  const rows = await influx.query(`SELECT "number" FROM "loss" WHERE "run" = '${run}'`);
+  const stored = new Set(rows.map(({ number }) => Number(number)));
+  const good = Array.from({ length: written }, (_, number) => number).filter(
+    (number) => isBad?.(` number=${number}i`) !== true,
+  );
+  return good.filter((number) => !stored.has(number)).length;
+}
+
+/** A contender's process, and those that take its place when it is killed. */
+class Lives {
+  /** Lines that it has taken on to deliver. */
+  written = 0;
+  readonly #program: string;
+  readonly #order: Omit<LossOrder, "first">;
+  #child: ChildProcess | undefined;
+
+  constructor(program: string, order: Omit<LossOrder, "first">) {
+    this.#program = program;
+    this.#order = order;
+  }
+
+  /** Does nothing if it is alive. */
+  begin(): void {
+    if (this.#child !== undefined) return;
+    const order: LossOrder = { ...this.#order, first: this.written };
+    this.#child = fork(this.#program, [JSON.stringify(order)], { stdio: "inherit" });
+    this.#child.on("message", (written) => (this.written = Number(written)));
+  }
+
+  async kill(): Promise<void> {
+    const child = this.#child;
+    this.#child = undefined;
+    if (child === undefined) return;
+    const gone = once(child, "close");
+    child.kill("SIGKILL");
+    await gone;
+  }
+
+  makeNoMore(): void {
+    this.#child?.send("enough");
+  }
+
+  /** In order: it may deliver what is left. */
+  async end(): Promise<void> {
+    if (this.#child !== undefined) await end(this.#child);
+    this.#child = undefined;
+  }
+}

@@ -1,0 +1,67 @@
+import type { DomainFacts } from "../src/collection/domain-facts.ts";
+import type { DomainSample } from "../src/collection/domain-sample.ts";
+import { cpuSample, deviceSamples, domainReport, memorySample } from "../src/collection/sample-mapping.ts";
+import { parseDomainXml } from "../src/discovery/domain-layout.ts";
+import { STATS_GROUP } from "../src/libvirt/protocol.ts";
+import { readDomainStats } from "../src/libvirt/replies.ts";
+import { TypedParameterDecoder, writeTypedParameters } from "../src/libvirt/typed-parameters.ts";
+import type { DomainStats } from "../src/libvirt/types.ts";
+import { writeDomain } from "../src/libvirt/wire-types.ts";
+import { XdrReader, XdrWriter } from "../src/libvirt/xdr.ts";
+import { SyntheticDomain, type DomainShape } from "../src/simulator/synthetic-domain.ts";
+
+type Devices = Pick<DomainShape, "nics" | "disks">;
+
+const GROUPS = STATS_GROUP.BALLOON | STATS_GROUP.INTERFACE | STATS_GROUP.BLOCK;
+const UPTIME_S = 3_600;
+
+/** Samples of so many domains, as one cycle makes them. */
+export function simulatedSamples(count: number, shape: Devices): readonly DomainSample[] {
+  const domains = syntheticDomains(count, shape);
+  return mapperOf(domains)(readDomainStats(new XdrReader(replyOf(domains)), new TypedParameterDecoder()));
+}
+
+export function syntheticDomains(count: number, { nics, disks }: Devices): readonly SyntheticDomain[] {
+  return Array.from({ length: count }, (_, index) => new SyntheticDomain(index + 1, { nics, disks, seed: 1 }));
+}
+
+/** The reply to the bulk call. */
+export function replyOf(domains: readonly SyntheticDomain[]): Buffer {
+  const writer = new XdrWriter();
+  writer.array(domains, (domain) => {
+    writeDomain(writer, domain.ref);
+    writeTypedParameters(writer, domain.stats(GROUPS, UPTIME_S, true));
+  });
+  return writer.bytes();
+}
+
+/** As the collector maps a reply, with what it would know of these domains by then. */
+export function mapperOf(domains: readonly SyntheticDomain[]): (stats: readonly DomainStats[]) => DomainSample[] {
+  const known = domains.map((domain) => {
+    const [time, user, system] = [...domain.cpuStats(UPTIME_S).values()].map((value) => BigInt(value));
+    const facts: DomainFacts = {
+      domain: domain.ref,
+      info: domain.info(UPTIME_S),
+      readMs: 5_000,
+      cpu: { time, user, system },
+    };
+    return { facts, layout: parseDomainXml(domain.xml()) };
+  });
+  return (stats) =>
+    stats.flatMap(({ domain: identity, params }, index): DomainSample[] => {
+      const { facts, layout } = known[index] ?? {};
+      if (facts === undefined || layout === undefined) return [];
+      const memory = memorySample(facts, params);
+      return [
+        {
+          timestampMs: 1_699_900_000_000,
+          identity,
+          state: facts.info.state,
+          cpu: cpuSample(facts, params),
+          memory,
+          ...deviceSamples(layout, domainReport(params, GROUPS)),
+          previous: { current: facts.info.memoryKiB, monotonicMs: 0 },
+        },
+      ];
+    });
+}

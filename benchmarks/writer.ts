@@ -1,0 +1,62 @@
+import { fork, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { configText } from "../test/support/config.ts";
+import { end } from "../test/integration/support/process.ts";
+import { imageNodeArgs } from "./image.ts";
+
+export const NODE_SHAPE = { nics: 2, disks: 3 } as const;
+const LINES_PER_DOMAIN = 8;
+/** So many for each second of the interval make some 1,500 lines a second. */
+export const DOMAINS = 188;
+export const LINES_PER_SECOND = DOMAINS * LINES_PER_DOMAIN;
+
+export interface WriterOptions {
+  /** Of a TelemetryConfig. */
+  readonly targets: readonly object[];
+  readonly backlogLines?: number;
+  /** One second if not given. */
+  readonly intervalS?: number;
+  /** Secret name -> key -> value. */
+  readonly secrets?: Readonly<Record<string, Readonly<Record<string, string>>>>;
+}
+
+/** `delivery-writer.ts` in a process of its own, as the image starts the agent, with a spool of its own. */
+export class Writer implements AsyncDisposable {
+  readonly pid: number;
+  readonly #child: ChildProcess;
+  readonly #directory: string;
+
+  private constructor(child: ChildProcess, directory: string) {
+    if (child.pid === undefined) throw new Error("the writer did not start");
+    this.pid = child.pid;
+    this.#child = child;
+    this.#directory = directory;
+  }
+
+  /** With a backlog it is a second process that begins with what the first has left in the spool. */
+  static async start({ targets, backlogLines = 0, intervalS = 1, secrets = {} }: WriterOptions): Promise<Writer> {
+    const directory = await mkdtemp(path.join(tmpdir(), "writer-"));
+    const spec = { targets, buffer: { maxMiB: 4_096 } };
+    await writeFile(path.join(directory, "config.yaml"), configText(spec));
+    for (const [secret, keys] of Object.entries(secrets)) {
+      await mkdir(path.join(directory, "secrets", secret), { recursive: true });
+      for (const [key, value] of Object.entries(keys))
+        await writeFile(path.join(directory, "secrets", secret, key), value);
+    }
+    const interval = String(intervalS);
+    if (backlogLines > 0) await once(startWriter(directory, interval, String(backlogLines)), "exit");
+    return new Writer(startWriter(directory, interval), directory);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await end(this.#child);
+    await rm(this.#directory, { recursive: true, force: true });
+  }
+}
+
+function startWriter(...args: readonly string[]): ChildProcess {
+  return fork("benchmarks/delivery-writer.ts", args, { execArgv: imageNodeArgs(), stdio: "inherit" });
+}
