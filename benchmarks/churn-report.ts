@@ -13,6 +13,8 @@ interface Growth {
 
 /** Of the run, until caches are full and what runs often is compiled. */
 const WARM_UP = 0.25;
+/** Resident memory takes some ten minutes to settle, however many VMs come. */
+const SETTLES_MIN = 45;
 
 const GROWTHS: readonly Growth[] = [
   { what: "live heap", unit: "MiB", atMost: 0.75, of: ({ heapMiB }) => heapMiB },
@@ -48,7 +50,7 @@ ${Object.entries(machine)
 ## Growth
 
 By the line that fits best through the samples of the last ${fixed(span, 0)} minutes, in which ${came} VMIs came: a kilobyte that each
-left behind would be ${fixed(came / 1024, 2)} MiB. V8 goes on compiling what runs often, and what it compiles is a part of the heap.
+left behind would be ${fixed(came / 1024, 2)} MiB. V8 goes on compiling what runs often, and what it compiles is a part of the heap.${minutes < SETTLES_MIN ? " In so short a run resident memory has not settled yet." : ""}
 
 ${table(
   ["what", "at first", "at last", "growth", "at most", ""],
