@@ -51,7 +51,7 @@ for (clock.behindMs = seconds * 1_000; clock.behindMs > 0; clock.behindMs -= int
 let isOver = seconds > 0;
 process.on("disconnect", () => (isOver = true));
 for (let next = Date.now(); !isOver; next += intervalMs) {
-  await sleep(next - Date.now());
+  await sleep(Math.max(0, next - Date.now()));
   await write();
 }
 await outputs.stop();
