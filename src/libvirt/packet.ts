@@ -12,7 +12,8 @@ export interface PacketHeader {
 }
 
 const LENGTH_BYTES = 4;
-const INITIAL_BYTES = 64 * 1024;
+/** Enough for the answers of a virt-launcher, of which a node may have hundreds. */
+const INITIAL_BYTES = 16 * 1024;
 /** A receive buffer that had to grow beyond this for one packet is given back afterwards. */
 const KEPT_BYTES = 4 * 1024 * 1024;
 
