@@ -81,7 +81,7 @@ export async function runAgent({ configFile, secretsDir, spoolDir, ...options }:
     throw error;
   }
   const limited = Number.isFinite(cycles) && !signal.aborted;
-  return (await end(outputs, options, limited)) && (complete || !limited) ? 0 : 1;
+  return (await end(outputs, { ...options, spoolDir }, limited)) && (complete || !limited) ? 0 : 1;
 }
 
 /** Without a cluster, what speaks with one is not even loaded. */
@@ -93,14 +93,23 @@ async function inCluster(role: NodeRole): Promise<boolean> {
 /** Delivers what is left. Returns whether nothing went wrong that a caller would miss. */
 async function end(
   outputs: Outputs,
-  { signal, log }: Pick<NodeOptions, "signal" | "log">,
+  { signal, log, spoolDir }: Pick<AgentOptions, "signal" | "log" | "spoolDir">,
   limited: boolean,
 ): Promise<boolean> {
-  const deadline = AbortSignal.timeout(limited ? FINAL_DRAIN_MS : SHUTDOWN_DRAIN_MS);
+  const withinMs = limited ? FINAL_DRAIN_MS : SHUTDOWN_DRAIN_MS;
+  const deadline = AbortSignal.timeout(withinMs);
+  if (outputs.undeliveredLines > 0) log.info({ lines: outputs.undeliveredLines, withinMs }, "delivering what is left");
   const delivered = await outputs.drain(limited ? AbortSignal.any([deadline, signal]) : deadline);
   await outputs.stop();
-  const rejectedLines = outputs.senders.reduce((sum, { state }) => sum + state.rejectedLines, 0);
   const { undeliveredLines } = outputs;
-  log.info({ undeliveredLines, rejectedLines }, "stopped");
+  if (undeliveredLines > 0 && spoolDir === undefined)
+    log.warn(
+      { lines: undeliveredLines },
+      "lines that were not delivered are lost: without --spool-dir they are in memory",
+    );
+  const sum = (counter: "deliveredLines" | "rejectedLines"): number =>
+    outputs.senders.reduce((total, { state }) => total + state[counter], 0);
+  const rejectedLines = sum("rejectedLines");
+  log.info({ deliveredLines: sum("deliveredLines"), undeliveredLines, rejectedLines }, "stopped");
   return signal.aborted || (delivered && rejectedLines === 0);
 }

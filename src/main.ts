@@ -103,9 +103,9 @@ function commandLine(exit: (code: number) => void): Command {
     .command("simulate")
     .description("a libvirt RPC server with synthetic domains, for demos, load tests and bug reports")
     .requiredOption("--socket <path>", "unix socket to listen on")
-    .requiredOption("--domains <n>", "number of domains", wholeNumber(0))
-    .requiredOption("--nics <n>", "network interfaces of each", wholeNumber(0))
-    .requiredOption("--disks <n>", "disks of each", wholeNumber(0))
+    .option("--domains <n>", "number of domains", wholeNumber(0), 10)
+    .option("--nics <n>", "network interfaces of each", wholeNumber(0), 2)
+    .option("--disks <n>", "disks of each", wholeNumber(0), 3)
     .option("--seed <n>", "the same seed gives the same domains", wholeNumber(0), 1)
     .action(async (options: Parameters<typeof simulate>[0]) => {
       exit(await simulate(options, stop.signal, print));

@@ -10,13 +10,19 @@ const STARTING_MS = 10_000;
 /** The version of a watch is forgotten sooner or later; a list makes up for it. */
 const GONE = 410;
 
+/** The answer to a list of what no CustomResourceDefinition defines. */
+const UNDEFINED = 404;
+const UNDEFINED_KIND =
+  "this cluster does not have the kind: is KubeVirt installed, and are the definitions of the chart?";
+
 /** Says in the log what becomes of the objects of one kind; what lasts is said rarely. `what` names them in plural. */
 export function reflectorLog(log: Logger, what: string, clock: Clock): ReflectorObserver {
   const warnings = new RateLimit(WARNING_PERIOD_MS, clock);
   let deniedSinceMs: number | undefined;
   const warn = ({ code, status, message }: KubeError): void => {
-    if (warnings.allows(`${code} ${status ?? ""}`))
-      log.warn({ code, what }, `${message}; what was last known stays in force`);
+    if (!warnings.allows(`${code} ${status ?? ""}`)) return;
+    const consequence = status === UNDEFINED ? UNDEFINED_KIND : "what was last known stays in force";
+    log.warn({ code, what }, `${message}; ${consequence}`);
   };
   const passOver = ({ code, message }: KubeError): void => {
     log.debug({ code, what }, message);

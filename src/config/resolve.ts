@@ -1,3 +1,4 @@
+import { TelemetryError } from "../errors.ts";
 import { parseDuration } from "../lib/duration.ts";
 import type { Family, TargetSpec, TelemetryConfig } from "./schema.ts";
 import { Secret } from "./secret.ts";
@@ -133,7 +134,11 @@ async function credentialsOf(
   }
   const token = v2?.tokenSecretRef ?? v3?.tokenSecretRef;
   if (token === undefined) return { kind: "none" };
-  return { kind: "token", token: new Secret(await secrets.read("Secret", token.name, token.key)) };
+  const value = await secrets.read("Secret", token.name, token.key);
+  // Made from a variable that was not set; the server would only say that it is wrong.
+  if (value === "")
+    throw new TelemetryError("E_SECRET_NOT_FOUND", `the key \`${token.key}\` of the Secret \`${token.name}\` is empty`);
+  return { kind: "token", token: new Secret(value) };
 }
 
 async function tlsOf({ tls }: TargetSpec, secrets: SecretSource): Promise<EffectiveTarget["tls"]> {

@@ -173,6 +173,12 @@ class ClusterNode {
     return { source: governing?.name, generation: governing?.observedGeneration, fault };
   }
 
+  /** While the configuration that is asked for cannot be used. */
+  get #whatHolds(): string {
+    const none = this.#follower.governing === undefined;
+    return none ? "nothing is collected, for want of a configuration" : "the configuration before stays in force";
+  }
+
   #listener(): FollowerListener {
     const { log } = this.#role;
     return {
@@ -182,10 +188,10 @@ class ClusterNode {
         else log.info({ ...governing }, "governed by a TelemetryConfig");
       },
       invalid: ({ reason, message }) => {
-        log.error({ reason }, `the configuration before stays in force: ${message}`);
+        log.error({ reason }, `${this.#whatHolds}: ${message}`);
       },
       interrupted: ({ code, message }) => {
-        this.#warn(`the configuration before stays in force: ${message}`, code);
+        this.#warn(`${this.#whatHolds}: ${message}`, code);
       },
     };
   }

@@ -89,6 +89,22 @@ test("an agent that is told to end while its target hangs ends in order, with ev
   assert.match(log, new RegExp(`"undeliveredLines":${after.size},"rejectedLines":0,"msg":"stopped"`));
 });
 
+test("an agent without a spool says at its end that what no target took is lost", async (t) => {
+  await using influx = await FakeInflux.start({ version: "v1" });
+  influx.fault = { kind: "status", status: 503 };
+  const { args } = await argumentsFor(t, influx.url);
+  const agent = await running(t, [...args.slice(0, -2), "--once"], /"msg":"delivering what is left"/);
+  let log = "";
+  agent.stdout?.on("data", (chunk: Buffer) => (log += chunk.toString()));
+  const ended = once(agent, "close");
+  agent.kill("SIGTERM");
+  await ended;
+  assert.match(
+    log,
+    /"lines":(\d+),"msg":"lines that were not delivered are lost: .*"deliveredLines":0,"undeliveredLines":\1,/s,
+  );
+});
+
 test("lines that a target refuses for good are kept beside the spool", async (t) => {
   await using influx = await FakeInflux.start({ version: "v1" });
   const { args, spool } = await argumentsFor(t, influx.url);

@@ -177,10 +177,22 @@ test("a Secret that the agent may not read leaves the configuration before in fo
   const v2 = { org: "o", bucket: "b", tokenSecretRef: { name: "not-named" } };
   await configure("secret", { targets: [{ name: "sink", url: sink.url, tls: { mode: "Plaintext" }, v2 }] });
   const { msg } = await logged((entry) => entry["reason"] === "SecretNotFound", "what is missing");
-  assert.match(msg, /the key `token` of the Secret `not-named` in the namespace kubevirt-telemetry cannot be read/);
+  assert.match(
+    msg,
+    /^the configuration before stays in force: the key `token` of the Secret `not-named` in the namespace /,
+  );
   await agent.run(2);
   assert.deepEqual(points().filter(isOf("secret")), []);
   assert.equal(missed(points()), 0);
+});
+
+test("a first configuration whose Secret is not there is not said to leave one before in force", async () => {
+  await deleteConfig(cluster, "default");
+  await logged(({ msg }) => msg.startsWith("no Active TelemetryConfig"), "that it has nothing to do");
+  const v2 = { org: "o", bucket: "b", tokenSecretRef: { name: "influxdb" } };
+  await configure("first", { targets: [{ name: "sink", url: sink.url, tls: { mode: "Plaintext" }, v2 }] });
+  const { msg } = await logged((entry) => entry["reason"] === "SecretNotFound", "what is missing");
+  assert.match(msg, /^nothing is collected, for want of a configuration: the key `token` of the Secret `influxdb` /);
 });
 
 function msOf({ timestamp }: Point): number {

@@ -113,17 +113,7 @@ test("validate prints faults as file:line: path: message and exits with 1, with 
 });
 
 test("simulate on a path that it cannot have exits with 1", async () => {
-  const { exitCode, stderr } = await run([
-    "simulate",
-    "--socket",
-    "/nonexistent/s",
-    "--domains",
-    "1",
-    "--nics",
-    "1",
-    "--disks",
-    "1",
-  ]);
+  const { exitCode, stderr } = await run(["simulate", "--socket", "/nonexistent/s"]);
   assert.equal(exitCode, 1);
   assert.match(stderr, /^error: E_SIMULATOR: cannot serve on \/nonexistent\/s: /);
 });
@@ -133,10 +123,10 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
     const config = await configFile(t, UNREACHED);
     const dir = path.dirname(config);
     const agent = ["agent", "--config", config, "--libvirt-socket", path.join(dir, "absent")];
-    const simulate = ["simulate", "--socket", path.join(dir, "s"), "--domains", "1", "--nics", "1", "--disks", "1"];
+    const simulate = ["simulate", "--socket", path.join(dir, "s")];
     for (const [args, fits] of [
       [agent, /"started"/],
-      [simulate, /^1 domains/],
+      [simulate, /^10 domains with 2 NICs and 3 disks each/],
     ] as const) {
       const child = await running(t, args, fits);
       const ended = new Promise((resolve) =>

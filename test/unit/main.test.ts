@@ -120,7 +120,7 @@ const WRONG: readonly (readonly [what: string, args: readonly string[], reason: 
     /^error: E_USAGE: --listen must be HOST:PORT/,
   ],
   ["nothing to validate", ["validate"], /missing required argument 'files'/],
-  ["no number of domains", SIMULATE, /required option '--domains <n>' not specified/],
+  ["no socket to serve", ["simulate"], /required option '--socket <path>' not specified/],
   [
     "a negative number of domains",
     [...SIMULATE, "--domains", "-1"],

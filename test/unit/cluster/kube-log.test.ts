@@ -53,3 +53,11 @@ test("a version that is gone and a watch that breaks off are no warning, and nob
   }
   assert.equal(warnings().length, 2);
 });
+
+test("a cluster without KubeVirt is told that it has none", () => {
+  const { observer, warnings } = bench();
+  observer.interrupted(answer(404));
+  assert.deepEqual(warnings(), [
+    "warn the list: 404 no; this cluster does not have the kind: is KubeVirt installed, and are the definitions of the chart?",
+  ]);
+});

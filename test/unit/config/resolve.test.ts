@@ -170,9 +170,17 @@ test("a label without a tag of its own becomes a tag by its key", async () => {
 test("a secret that is not there is the whole configuration's error", async () => {
   const error = new TelemetryError("E_SECRET_NOT_FOUND", "the key `t` is not there");
   const secrets: SecretSource = {
-    read: (_kind, name) => (name === "three" ? Promise.reject(error) : Promise.resolve("")),
+    read: (_kind, name) => (name === "three" ? Promise.reject(error) : Promise.resolve("a")),
   };
   await assert.rejects(resolved(FULL_SPEC, secrets), error);
+});
+
+test("a token that is empty is one that is not there", async () => {
+  const secrets: SecretSource = { read: (_kind, name) => Promise.resolve(name === "two" ? "" : "a") };
+  await assert.rejects(resolved(FULL_SPEC, secrets), {
+    code: "E_SECRET_NOT_FOUND",
+    message: "the key `api-token` of the Secret `two` is empty",
+  });
 });
 
 test("tokens, passwords and keys do not show in the configuration that holds them", async () => {
