@@ -21,6 +21,7 @@ function ensurePackages() {
     .update(readFileSync(path.join(root, "package-lock.json")))
     .digest("hex");
   if (existsSync(node) && existsSync(marker) && readFileSync(marker, "utf8") === lock) return;
+  console.error("installing the packages of package-lock.json with npm; this takes a while, and is done once");
   const status = run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"]);
   if (status !== 0 || !existsSync(node)) {
     console.error(

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { cp, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before, test } from "node:test";
@@ -44,19 +44,8 @@ test("the demo shows lines and ends by itself", async () => {
 test("the quick start on a host builds the agent, checks a configuration, shows the VMs and delivers them", async () => {
   const [build = "", collect = ""] = blocks("Run it on a KVM host");
   await shell(build);
-  await writeFile(
-    path.join(checkout, "config.yaml"),
-    `apiVersion: kubevirt-telemetry.io/v1alpha1
-kind: TelemetryConfig
-metadata: { name: host }
-spec:
-  targets:
-    - name: influxdb
-      url: ${influx.url}
-      tls: { mode: Plaintext }
-      v1: { database: ${influx.database} }
-`,
-  );
+  const config = path.join(checkout, "config.yaml");
+  await writeFile(config, (await readFile(config, "utf8")).replaceAll("http://localhost:8086", influx.url));
   assert.match(await shell(collect), /vm-001[^]*vm-002/);
   assert.equal((await influx.query('SELECT last("cputime_ns") FROM "vm_metrics" GROUP BY "name"')).length, 2);
 });
