@@ -1,7 +1,7 @@
 // A process that does what an agent does behind collection: samples become lines, get into a spool on disk and to the targets
 // of DIR/config.yaml, once in every interval. Or it makes a backlog of so many lines, as fast as it can, and ends.
 //
-//   fork("benchmarks/delivery-writer.ts", [DIR, INTERVAL_S, BACKLOG_LINES])
+//   fork("benchmarks/delivery-writer.ts", [DIR, INTERVAL_S, PHASE_MS, BACKLOG_LINES])
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { loadConfigFile } from "../src/config/file-source.ts";
@@ -12,7 +12,7 @@ import { DurableSpool } from "../src/spool/durable-spool.ts";
 import { simulatedSamples } from "./simulated-samples.ts";
 import { DOMAINS, LINES_PER_SECOND, NODE_SHAPE } from "./writer.ts";
 
-const [directory = "", interval = "", backlogLines = "0"] = process.argv.slice(2);
+const [directory = "", interval = "", phaseMs = "", backlogLines = "0"] = process.argv.slice(2);
 const intervalMs = Number(interval) * 1_000;
 
 /** The real clock, but for the date. */
@@ -50,7 +50,7 @@ for (clock.behindMs = seconds * 1_000; clock.behindMs > 0; clock.behindMs -= int
 
 let isOver = seconds > 0;
 process.on("disconnect", () => (isOver = true));
-for (let next = Date.now(); !isOver; next += intervalMs) {
+for (let next = Math.ceil(Date.now() / 1_000) * 1_000 + Number(phaseMs); !isOver; next += intervalMs) {
   await sleep(Math.max(0, next - Date.now()));
   await write();
 }

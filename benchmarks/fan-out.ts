@@ -8,6 +8,7 @@ import { Writer } from "./writer.ts";
 /** The last is the default of the configuration. */
 const INTERVALS_S = [1, 5];
 const TARGETS = [1, 2, 4];
+const APART_MS = 160;
 const WARM_UP_MS = 30_000;
 const WINDOW_MS = 20_000;
 const ROUNDS = 5;
@@ -26,7 +27,7 @@ export interface Lags {
   readonly besideHung: number;
 }
 
-/** What a node's lines cost. All writers work at the same time, so that all have the same machine. */
+/** What a node's lines cost. All writers run at the same time, to have the same machine, but none works when another does. */
 export async function measureFanOut(): Promise<readonly FanOutCost[]> {
   await using resources = new AsyncDisposableStack();
   const arrivals = resources.use(await Arrivals.start("ignore"));
@@ -35,7 +36,8 @@ export async function measureFanOut(): Promise<readonly FanOutCost[]> {
   for (const intervalS of INTERVALS_S) {
     for (const targets of TARGETS) {
       const specs = Array.from({ length: targets }, (_, index) => targetOf(`target-${index}`, arrivals));
-      pids.push(resources.use(await Writer.start({ targets: specs, intervalS })).pid);
+      const phaseMs = pids.length * APART_MS;
+      pids.push(resources.use(await Writer.start({ targets: specs, intervalS, phaseMs })).pid);
       writers.push({ intervalS, targets });
     }
   }

@@ -19,6 +19,8 @@ export interface WriterOptions {
   readonly backlogLines?: number;
   /** One second if not given. */
   readonly intervalS?: number;
+  /** How long after the full second it writes. */
+  readonly phaseMs?: number;
   /** Secret name -> key -> value. */
   readonly secrets?: Readonly<Record<string, Readonly<Record<string, string>>>>;
 }
@@ -37,7 +39,13 @@ export class Writer implements AsyncDisposable {
   }
 
   /** With a backlog it is a second process that begins with what the first has left in the spool. */
-  static async start({ targets, backlogLines = 0, intervalS = 1, secrets = {} }: WriterOptions): Promise<Writer> {
+  static async start({
+    targets,
+    backlogLines = 0,
+    intervalS = 1,
+    phaseMs = 0,
+    secrets = {},
+  }: WriterOptions): Promise<Writer> {
     const directory = await mkdtemp(path.join(tmpdir(), "writer-"));
     const spec = { targets, buffer: { maxMiB: 4_096 } };
     await writeFile(path.join(directory, "config.yaml"), configText(spec));
@@ -46,9 +54,9 @@ export class Writer implements AsyncDisposable {
       for (const [key, value] of Object.entries(keys))
         await writeFile(path.join(directory, "secrets", secret, key), value);
     }
-    const interval = String(intervalS);
-    if (backlogLines > 0) await once(startWriter(directory, interval, String(backlogLines)), "exit");
-    return new Writer(startWriter(directory, interval), directory);
+    const args = [directory, String(intervalS), String(phaseMs)];
+    if (backlogLines > 0) await once(startWriter(...args, String(backlogLines)), "exit");
+    return new Writer(startWriter(...args), directory);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
