@@ -8,7 +8,10 @@ import { inspectSpool, partsOf, targetOf } from "../../../src/spool/inspection.t
 export interface Written {
   /** Each once, though it may be there twice: taken over from another agent's directory, which is not deleted yet. */
   readonly lines: readonly string[];
-  /** Frames that are not there any more, or are not intact: a cap took them, or they are damaged. */
+  /**
+   * Frames that are not there any more behind others that are, or are not intact. That the oldest are gone may only mean that
+   * another agent was taking the directory over; had a cap taken them, targets would have lines that are not here.
+   */
   readonly missingFrames: number;
   /** The targets of a frame -> how many lines are for these. */
   readonly audiences: ReadonlyMap<string, number>;
@@ -20,14 +23,14 @@ export async function writtenTo(spoolDir: string): Promise<Written> {
   let missingFrames = 0;
   const { homes } = await inspectSpool(spoolDir);
   for (const home of homes) {
-    let next = 0n;
+    let next: bigint | undefined;
     for await (const part of partsOf(home)) {
       if (part.kind !== "frame") {
         missingFrames++;
         continue;
       }
       const { sequence, targets, lines } = part.header;
-      missingFrames += Number(sequence - next);
+      missingFrames += Number(sequence - (next ?? sequence));
       next = sequence + 1n;
       const audience = [...new Set(targets.map(targetOf))].sort().join(" ");
       audiences.set(audience, (audiences.get(audience) ?? 0) + lines);
