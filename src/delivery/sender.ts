@@ -1,11 +1,11 @@
 import { messageOf } from "../errors.ts";
 import { Alarm } from "../lib/alarm.ts";
-import { backoffMs } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
 import { WakeUp } from "../lib/wake-up.ts";
 import type { Losses } from "../spool/losses.ts";
 import type { Frame, SpoolCursor } from "../spool/spool.ts";
 import { BatchLimit } from "./batch-limit.ts";
+import { Bodies } from "./bodies.ts";
 import { Connection, type ConnectionOptions } from "./connection.ts";
 import { linesOf, rawBytesOf } from "./frames.ts";
 import type { Lane } from "./lane.ts";
@@ -13,13 +13,11 @@ import type { Lanes } from "./lanes.ts";
 import { isSetback, type Outcome, type Setback } from "./outcome.ts";
 import { countLines, exampleOf, refusalsOf, type Refusal } from "./refusal.ts";
 import type { RejectedSink } from "./rejected-lines.ts";
+import { retryPauseMs } from "./retry-pause.ts";
 import type { Search } from "./search.ts";
 import { SenderRecord, type SenderObserver, type SenderState } from "./sender-record.ts";
 import type { TargetSettings } from "./target.ts";
 
-const BACKOFF = { baseMs: 500, capMs: 60_000 };
-/** Nobody waits a minute for a drain to try again. */
-const DRAIN_BACKOFF = { baseMs: 500, capMs: 1_000 };
 /** Spreads nodes that were all told to come back at one moment. */
 const RETRY_AFTER_JITTER = 0.1;
 /** A batch that meets with nothing but faults of the server for so long may be what causes them. */
@@ -33,6 +31,8 @@ export interface SenderOptions extends ConnectionOptions {
   readonly clock: Clock;
   readonly observer: SenderObserver;
   readonly random?: () => number;
+  /** Shared by senders with the same spool. */
+  readonly bodies?: Bodies;
   /** Gets the lines that are refused for good. */
   readonly rejectedLines?: RejectedSink | undefined;
 }
@@ -52,6 +52,7 @@ export class Sender {
   readonly #limit: BatchLimit;
   readonly #record: SenderRecord;
   readonly #connection: Connection;
+  readonly #bodies: Bodies;
   readonly #finished: Promise<void>;
   #settings: TargetSettings;
   #failures = 0;
@@ -70,6 +71,7 @@ export class Sender {
     this.#limit = new BatchLimit(settings.flush.maxLines);
     this.#record = new SenderRecord(() => this.#settings.name, options.observer, options.clock);
     this.#connection = new Connection(options);
+    this.#bodies = options.bodies ?? new Bodies();
     this.#finished = this.#run();
   }
 
@@ -186,7 +188,7 @@ export class Sender {
       return this.#beginSearch(lane, frames, limits.maxLines);
     const begun = clock.monotonic();
     lane.lastSentMs = begun;
-    const outcome = await this.#send(Buffer.concat(frames.map(({ payload }) => payload)), lines);
+    const outcome = await this.#send(this.#bodies.of(frames), lines);
     if (this.#stopped()) return 0;
     switch (outcome.kind) {
       case "delivered":
@@ -242,8 +244,7 @@ export class Sender {
     const { clock, rejectedLines } = this.#options;
     // A kill must not find them neither in the spool nor on record.
     if (refusals.length > 0) await rejectedLines?.write(this.#settings.name, refusals);
-    const last = frames.at(-1);
-    if (last !== undefined) lane.acknowledge(last.sequence);
+    for (const { sequence } of frames.slice(-1)) lane.acknowledge(sequence);
     lane.clear();
     this.#record.answered();
     const rejected = countLines(refusals);
@@ -290,7 +291,7 @@ export class Sender {
   }
 
   #backoffMs(attempt: number): number {
-    return backoffMs(attempt, this.#drains > 0 ? DRAIN_BACKOFF : BACKOFF, this.#random);
+    return retryPauseMs(attempt, this.#drains > 0, this.#random);
   }
 
   #stopped(): boolean {
