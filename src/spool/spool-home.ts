@@ -36,9 +36,11 @@ export async function claimHome(directory: string, me: Holder): Promise<Home | u
 }
 
 async function makeDurably(directory: string): Promise<void> {
-  const first = await mkdir(directory, { recursive: true, mode: 0o700 });
+  // Whole paths: the parent of `s` is `.`, which is no shorter, and its own parent.
+  const whole = path.resolve(directory);
+  const first = await mkdir(whole, { recursive: true, mode: 0o700 });
   if (first === undefined) return;
-  for (let made = directory; made.length >= first.length; made = path.dirname(made))
+  for (let made = whole; made.length >= first.length; made = path.dirname(made))
     await syncDirectory(path.dirname(made));
 }
 
