@@ -9,10 +9,10 @@ import { Writer } from "./writer.ts";
 const INTERVALS_S = [1, 5];
 const TARGETS = [1, 2, 4];
 const APART_MS = 160;
-const WARM_UP_MS = 30_000;
+const WARM_UP_MS = 20_000;
 const WINDOW_MS = 20_000;
 const ROUNDS = 5;
-const HUNG_MS = 40_000;
+const HUNG_MS = 20_000;
 
 export interface FanOutCost {
   readonly intervalS: number;

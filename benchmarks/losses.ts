@@ -14,7 +14,7 @@ export const FAULTS_S = 8;
 export const CALM_S = 4;
 const LIFE_MS = 2_500;
 /** Who has stored nothing new for so long has given up the rest. */
-export const QUIET_S = 30;
+export const QUIET_S = 20;
 /** Scenarios that run at the same time. */
 const AT_ONCE = 5;
 const SEED = 5;
