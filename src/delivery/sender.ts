@@ -244,7 +244,8 @@ export class Sender {
     const { clock, rejectedLines } = this.#options;
     // A kill must not find them neither in the spool nor on record.
     if (refusals.length > 0) await rejectedLines?.write(this.#settings.name, refusals);
-    for (const { sequence } of frames.slice(-1)) lane.acknowledge(sequence);
+    const last = frames.at(-1);
+    if (last !== undefined) lane.acknowledge(last.sequence);
     lane.clear();
     this.#record.answered();
     const rejected = countLines(refusals);
@@ -275,7 +276,7 @@ export class Sender {
     const { sinceMs, attempts, passes } = lane.suspect(frames, { sinceMs: nowMs, passes: this.#passes });
     // When the target takes others meanwhile, it is not the target that fails.
     if (passes === this.#passes) this.#record.failed(setback.reason, setback.detail);
-    lane.retryAtMs = nowMs + this.#backoffMs(attempts);
+    lane.retryAtMs = nowMs + retryPauseMs(attempts, this.#drains > 0, this.#random);
     if (setback.kind === "retry" && nowMs - sinceMs >= POISON_MS) {
       if (lane.search === undefined) await this.#beginSearch(lane, frames, linesOf(frames));
       lane.search?.blameFaults();
@@ -286,12 +287,8 @@ export class Sender {
   #failed(setback: Setback): number {
     if (this.#stopped()) return 0;
     this.#record.failed(setback.reason, setback.detail);
-    const waitMs = this.#backoffMs(this.#failures++);
+    const waitMs = retryPauseMs(this.#failures++, this.#drains > 0, this.#random);
     return Math.max(waitMs, (setback.afterMs ?? 0) * (1 + RETRY_AFTER_JITTER * this.#random()));
-  }
-
-  #backoffMs(attempt: number): number {
-    return retryPauseMs(attempt, this.#drains > 0, this.#random);
   }
 
   #stopped(): boolean {
