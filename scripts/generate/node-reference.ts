@@ -13,7 +13,7 @@ export function nodeReference(): string {
 
 \`apiVersion: ${API_VERSION}\`, \`kind: ${kind}\`, cluster-scoped, short name \`${shortName}\`. There is one for each node on which
 an agent runs. It has the Node's name, is owned by the Node and so goes with it. Only the agent of that node writes it, and
-only its status: when a condition or a target has changed for 30 s, within a minute of a change of configuration, five minutes after the
+only its status: when a condition or a target has changed for 30 s, or differs from the written report for 60 s, whatever flaps; within a minute of a change of configuration, five minutes after the
 last time when its counts have changed, and once an hour as a sign of life. What changes all the time is no status.
 
 ## Columns of \`kubectl get ${shortName}\`

@@ -6,10 +6,12 @@ import type { NodeTelemetryStatus } from "./node-telemetry.ts";
 
 /** How often the agent looks at itself; costs nothing but the look. */
 const LOOK_MS = 1_000;
-/** A transition must last this long to be written. */
+/** A transition must last this long to be written early. */
 const HOLD_DOWN_MS = 30_000;
 /** After a change of configuration all nodes would write at one moment. */
 const SPREAD_MS = 60_000;
+/** A difference is on the server a minute after it began: it may be a look old when it is seen, and the next look writes. */
+const WRITE_WITHIN_MS = 60_000 - 2 * LOOK_MS;
 /** Other numbers than those of a transition are refreshed this often at most. */
 const REFRESH_MS = 300_000;
 /** A sign of life. */
@@ -34,6 +36,8 @@ export interface ReportWriterOptions {
 /**
  * Decides when this node's report is worth a write: on a transition that lasts, spread over a minute after a change of
  * configuration, when counts have changed for minutes, and once an hour. Thousands of nodes write to one API server.
+ * Whatever flaps, a report that differs from the written one is written at the latest 60 s after the difference began.
+ * Only a state that returns to the written one before that is not written.
  */
 export class ReportWriter {
   readonly #options: ReportWriterOptions;
@@ -41,7 +45,8 @@ export class ReportWriter {
   #written: NodeTelemetryStatus | undefined;
   #writtenAtMs = Number.NEGATIVE_INFINITY;
   #heartbeatMs = 0;
-  #pending: { readonly key: string; readonly dueMs: number } | undefined;
+  /** The transition that waits to be written, and since when the report differs from the written one. */
+  #pending: { readonly key: string; readonly dueMs: number; readonly differsSinceMs: number } | undefined;
   #failures = 0;
   #notBeforeMs = Number.NEGATIVE_INFINITY;
   #writes = 0;
@@ -94,8 +99,10 @@ export class ReportWriter {
     }
     const key = transitionKey(report);
     if (this.#pending?.key !== key) {
+      const { differsSinceMs = now } = this.#pending ?? {};
       const spread = written === undefined || configKey(report) !== configKey(written);
-      this.#pending = { key, dueMs: now + (spread ? this.#random() * SPREAD_MS : HOLD_DOWN_MS) };
+      const dueMs = now + (spread ? this.#random() * SPREAD_MS : HOLD_DOWN_MS);
+      this.#pending = { key, dueMs: Math.min(dueMs, differsSinceMs + WRITE_WITHIN_MS), differsSinceMs };
     }
     return now >= this.#pending.dueMs;
   }

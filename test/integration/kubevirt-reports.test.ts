@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { FakeInflux } from "../support/fake-influx.ts";
 import { ControllerProcess } from "./support/controller.ts";
 import { EmulatedNode } from "./support/emulated-node.ts";
@@ -37,6 +38,7 @@ const NODES: Readonly<Record<string, NodeCase>> = {
 const CHANGING: Readonly<Record<string, NodeCase>> = {
   moving: { pool: "moving", vm: true, columns: "True moving 1 1/1 AsExpected" },
   hanging: { pool: "hanging", vm: true, columns: "True hanging 1 1/1 AsExpected" },
+  flapping: { pool: "flapping", vm: true, columns: "True flapping 1 1/1 AsExpected" },
   leaving: { columns: "True default 0 1/1 NoDomains" },
 };
 
@@ -56,11 +58,14 @@ let cluster: KubeCluster;
 let influx: FakeInflux;
 let moving: FakeInflux;
 let hanging: Launcher;
+let away: FakeInflux;
+let flapping: Launcher;
 const nodes = new Map<string, EmulatedNode>();
 
 before(async () => {
   influx = resources.use(await FakeInflux.start({ version: "v2", authorization: "Token right" }));
   moving = resources.use(await FakeInflux.start({ version: "v2" }));
+  away = resources.use(await FakeInflux.start({ version: "v2" }));
   cluster = resources.use(await startTelemetryCluster({ controllers: true }));
   const stringData = { token: "right", wrong: "wrong" };
   await cluster.call("POST", `/api/v1/namespaces/${NAMESPACE}/secrets`, {
@@ -77,12 +82,14 @@ before(async () => {
   await applyConfig(cluster, "secret", { ...target(influx, { name: "not-named" }), ...pool("secret") });
   await applyConfig(cluster, "moving", { ...target(moving), ...pool("moving") });
   await applyConfig(cluster, "hanging", { ...target(influx), ...pool("hanging") });
+  await applyConfig(cluster, "flapping", { ...target(away), ...pool("flapping") });
   resources.use(await ControllerProcess.start(cluster, "controller"));
   for (const [name, { pool: value, identity = "launcher", vm }] of Object.entries({ ...NODES, ...CHANGING })) {
     const node = resources.use(await EmulatedNode.create(cluster, name, value === undefined ? {} : { pool: value }));
     const launcher = vm && (await node.startVm({ namespace: "prod", name: `vm-on-${name}`, paused: true }));
     if (name === "unresponsive" && launcher) await launcher.markUnresponsive();
     if (name === "hanging" && launcher) hanging = launcher;
+    if (name === "flapping" && launcher) flapping = launcher;
     nodes.set(name, node);
     await node.startAgent({ identity });
   }
@@ -180,6 +187,30 @@ describe("a minute later", { concurrency: true }, () => {
       act(true);
       await show("1 1s 1 True 1/1", up);
     });
+
+  test("a daemon that flaps does not keep kubectl from showing that the target is away", async () => {
+    await reported("flapping", CHANGING["flapping"]?.columns ?? "");
+    away.fault = { kind: "status", status: 503 };
+    const seen = new AbortController();
+    const flaps = (async () => {
+      for (let flap = 0; !seen.signal.aborted; flap++) {
+        if (flap % 2 === 0) flapping.freezeDaemon();
+        else flapping.thawDaemon();
+        await sleep(flap % 2 === 0 ? 13_000 : 12_000, undefined, { signal: seen.signal }).catch(() => undefined);
+      }
+      flapping.thawDaemon();
+    })();
+    try {
+      await until(
+        async () => (await reportOf("flapping"))?.targetSummary === "0/1" || undefined,
+        "the report of a flapping node to say that its target is away",
+        REPORTED_MS,
+      );
+    } finally {
+      seen.abort();
+      await flaps;
+    }
+  });
 
   for (const [name, type, wanted] of [
     ["denied", "LibvirtReachable", /^\/mnt\/[-0-9a-f]+\/volumes\/[^ ]*: this process may not use the socket/],

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import { afterEach, beforeEach, test } from "node:test";
-import type { NodeObservation } from "../../../src/status/node-report.ts";
+import { nodeReport, type NodeObservation } from "../../../src/status/node-report.ts";
 import type { NodeTelemetryStatus } from "../../../src/status/node-telemetry.ts";
 import { ReportWriter, type WriteOutcome } from "../../../src/status/report-writer.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
@@ -39,6 +40,8 @@ afterEach(async () => {
   stop.abort();
   await running;
 });
+
+const REASONS = ["TargetUnreachable", "TargetUnauthorized", "TargetNotFound"] as const;
 
 const failing: NodeObservation["targets"] = [
   { name: "main", state: "Failing", sinceMs: 0, reason: "TargetUnreachable", detail: "connect ECONNREFUSED" },
@@ -80,6 +83,64 @@ test("what flaps back within half a minute is not written", async () => {
     await clock.advance(10_000);
   }
   assert.equal(written.length, 1);
+});
+
+test("a daemon that flaps while the target is away does not keep the report wrong for minutes", async () => {
+  start();
+  await clock.advance(31_000);
+  const { libvirt } = seen;
+  const down = [{ where: "/run/libvirt-sock", denied: false, message: "no answer" }];
+  for (let flap = 0; flap < 3; flap++) {
+    seen = observation({ targets: failing, libvirt: { ...libvirt, failures: down } });
+    await clock.advance(13_000);
+    seen = observation({ targets: failing });
+    await clock.advance(12_000);
+  }
+  assert.equal(written[1]?.targetSummary, "0/1");
+});
+
+test("no difference stays unwritten for more than 60 s, and not every flap is written", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(
+        fc.record({
+          state: fc.integer({ min: 0, max: 3 }),
+          lastsMs: fc.oneof(fc.integer({ min: 1, max: 29_000 }), fc.integer({ min: 1, max: 90_000 })),
+        }),
+        {
+          minLength: 20,
+          maxLength: 60,
+        },
+      ),
+      async (steps) => {
+        clock = new FakeClock();
+        seen = observation();
+        written = [];
+        stop = new AbortController();
+        start();
+        await clock.advance(61_000);
+        const reasonOf = (report: NodeTelemetryStatus | undefined): string | undefined => report?.targets[0]?.reason;
+        let differsForMs = 0;
+        let totalMs = 61_000;
+        for (const { state, lastsMs } of steps) {
+          const reason = REASONS[state];
+          seen = observation(reason === undefined ? {} : { targets: failing.map((target) => ({ ...target, reason })) });
+          const truth = reasonOf(nodeReport(seen, undefined, 0));
+          for (let leftMs = lastsMs; leftMs > 0; leftMs -= 500) {
+            await clock.advance(Math.min(500, leftMs));
+            const differs = reasonOf(written.at(-1)) !== truth;
+            differsForMs = differs ? differsForMs + Math.min(500, leftMs) : 0;
+            assert.ok(differsForMs <= 60_000, `unwritten for ${differsForMs} ms`);
+          }
+          totalMs += lastsMs;
+        }
+        assert.ok(written.length <= 2 + totalMs / 30_000, `${written.length} writes in ${totalMs} ms`);
+        stop.abort();
+        await running;
+      },
+    ),
+    { numRuns: 30 },
+  );
 });
 
 test("a change of configuration is spread, so that thousands of nodes do not write at once", async () => {
