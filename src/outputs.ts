@@ -86,7 +86,10 @@ export class Outputs {
     for (const target of config.targets) this.#applyTarget(target);
   }
 
-  /** Encodes a sample for all who want it. */
+  /**
+   * Encodes a sample for every target that wants it.
+   * @throws when the sample cannot be encoded; no encoder then has a part of it
+   */
   add(sample: DomainSample): void {
     for (const { encoder } of this.#streamsFor(sample.identity)) encoder.add(sample);
   }

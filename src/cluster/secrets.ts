@@ -4,6 +4,7 @@ import type { KubeClient } from "../kubernetes/api.ts";
 import { messageOfAnswer } from "../kubernetes/answer.ts";
 import { recordOf } from "../kubernetes/kube-object.ts";
 import { resourcePath } from "../kubernetes/resource-path.ts";
+import { ownValue } from "../lib/own-value.ts";
 
 /**
  * Secrets and ConfigMaps of one namespace, read at each question: they are small, few and rarely asked for, and a watch
@@ -24,9 +25,9 @@ export function clusterSecrets(client: KubeClient, namespace: string): SecretSou
         throw new TelemetryError(code, `${wanted} cannot be read (${answer.status}): ${remedy}`);
       }
       const { data, binaryData } = recordOf(answer.body);
-      const value = recordOf(data)[key];
+      const value = ownValue(recordOf(data), key);
       if (typeof value === "string") return (kind === "Secret" ? decode(value) : value).replace(/\r?\n$/, "");
-      const binary = recordOf(binaryData)[key];
+      const binary = ownValue(recordOf(binaryData), key);
       if (typeof binary === "string") return decode(binary);
       throw new TelemetryError("E_SECRET_NOT_FOUND", `${wanted} is not there`);
     },

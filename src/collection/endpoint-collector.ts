@@ -269,7 +269,7 @@ function unanswered(calls: number): TelemetryError {
   );
 }
 
-/** Errors that nobody planned are bugs: they keep their stack as the cause of one that can be reported. */
+/** Makes an error of any other kind, which is a bug, one that can be reported; it keeps its stack as the cause. */
 function planned(error: unknown): LibvirtError | TelemetryError {
   if (error instanceof LibvirtError || error instanceof TelemetryError) return error;
   return new TelemetryError("E_INTERNAL", `collection failed unexpectedly: ${messageOf(error)}`, { cause: error });

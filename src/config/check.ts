@@ -1,4 +1,5 @@
 import { PATTERN_HELP } from "./schema-parts.ts";
+import { ownValue } from "../lib/own-value.ts";
 
 /** The part of JSON schema that a structural CRD schema allows and ours uses. */
 export interface Schema {
@@ -79,7 +80,7 @@ function checkObject(
   const checked: [string, unknown][] = [];
   for (const [key, item] of Object.entries(value)) {
     const at = [...path, key];
-    const property = Object.hasOwn(properties, key) ? properties[key] : undefined;
+    const property = ownValue(properties, key);
     if (property !== undefined) checked.push([key, check(property, item, at, report)]);
     else if (typeof additionalProperties === "object") {
       checkKey(schema, key, at, report);

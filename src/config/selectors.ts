@@ -1,3 +1,4 @@
+import { ownValue } from "../lib/own-value.ts";
 import type { LabelSelector, NamespaceFilter } from "./schema.ts";
 
 export type Labels = Readonly<Record<string, string>>;
@@ -10,11 +11,10 @@ export interface VmFilter {
 
 /** Whether labels satisfy a selector, as Kubernetes defines it: NotIn and DoesNotExist hold where the key is missing. */
 export function matchesLabels({ matchLabels = {}, matchExpressions = [] }: LabelSelector, labels: Labels): boolean {
-  const valueOf = (key: string): string | undefined => (Object.hasOwn(labels, key) ? labels[key] : undefined);
   return (
-    Object.entries(matchLabels).every(([key, value]) => valueOf(key) === value) &&
+    Object.entries(matchLabels).every(([key, value]) => ownValue(labels, key) === value) &&
     matchExpressions.every(({ key, operator, values = [] }) => {
-      const value = valueOf(key);
+      const value = ownValue(labels, key);
       const listed = value !== undefined && values.includes(value);
       switch (operator) {
         case "In":

@@ -1,5 +1,6 @@
 import { XMLParser } from "fast-xml-parser";
 import { TelemetryError, messageOf } from "../errors.ts";
+import { ownValue } from "../lib/own-value.ts";
 
 /** The devices of a domain that telemetry reports, in the order of its XML. */
 export interface DomainLayout {
@@ -21,6 +22,8 @@ const MAX_XML_LENGTH = 1024 * 1024;
 /** Disks of these kinds count as disks; a missing attribute means `disk`. */
 const REPORTED_DISKS = new Set(["disk", "lun"]);
 
+const REFUSED_NAMES = new Set(["__proto__", "constructor", "prototype"]);
+
 // Entities are not expanded: a document type is refused below, and attribute values are decoded here.
 const parser = new XMLParser({
   ignoreAttributes: false,
@@ -28,6 +31,8 @@ const parser = new XMLParser({
   parseTagValue: false,
   parseAttributeValue: false,
   processEntities: false,
+  // The parser refuses elements of these names, which any application may have put into <metadata>.
+  transformTagName: (name) => (REFUSED_NAMES.has(name) ? `_${name}` : name),
   isArray: (name) => name === "interface" || name === "disk",
 });
 
@@ -103,7 +108,7 @@ function decode(text: string): string {
   return text.replace(
     /&(?:#x([0-9a-f]{1,6})|#([0-9]{1,7})|([a-z]+));/gi,
     (whole, hex?: string, dec?: string, name?: string) => {
-      if (name !== undefined) return ENTITIES[name] ?? whole;
+      if (name !== undefined) return ownValue(ENTITIES, name) ?? whole;
       const code = hex === undefined ? Number(dec) : Number.parseInt(hex, 16);
       return code <= 0x10ffff ? String.fromCodePoint(code) : whole;
     },

@@ -1,4 +1,5 @@
 import { TelemetryError } from "../errors.ts";
+import { ownValue } from "../lib/own-value.ts";
 import type { DomainRef } from "../libvirt/types.ts";
 import { domainNameOf, splitDomainName, type ObjectName } from "./domain-name.ts";
 import { domainRun } from "./domain-run.ts";
@@ -118,7 +119,7 @@ function pick(
   values: Readonly<Record<string, string>> = {},
 ): (readonly [string, string])[] {
   return wanted.flatMap(({ key, tag }) => {
-    const value = values[key];
+    const value = ownValue(values, key);
     return value === undefined || value === "" ? [] : [[tag, value] as const];
   });
 }

@@ -1,3 +1,5 @@
+import { ownValue } from "./own-value.ts";
+
 /** What the operator can do about a failure, by the code of the error. */
 export type Remedies = Readonly<Record<string, string>>;
 
@@ -7,7 +9,7 @@ export function networkFault(thrown: unknown, remedies: Remedies): { readonly co
   const error: unknown = thrown instanceof AggregateError && thrown.errors.length > 0 ? thrown.errors[0] : thrown;
   const code = codeOf(error);
   const message = error instanceof Error && error.message !== "" ? error.message : code || "the connection failed";
-  const remedy = remedies[code];
+  const remedy = ownValue(remedies, code);
   return { code, text: remedy === undefined ? message : `${message} (${remedy})` };
 }
 

@@ -48,14 +48,21 @@ export class Encoder implements SampleLines {
     }));
   }
 
-  /** Writes all lines of one sample. */
+  /** Writes all lines of one sample, or none when it throws. */
   add(sample: DomainSample): void {
+    const start = this.#writer.position;
     this.#sample = sample;
-    for (const measurement of this.#measurements) {
-      this.#current = measurement;
-      measurement.write(sample, this);
+    try {
+      for (const measurement of this.#measurements) {
+        this.#current = measurement;
+        measurement.write(sample, this);
+      }
+    } catch (error) {
+      this.#writer.rewind(start);
+      throw error;
+    } finally {
+      this.#sample = undefined;
     }
-    this.#sample = undefined;
   }
 
   /** The lines since the last call. */

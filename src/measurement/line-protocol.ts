@@ -4,6 +4,11 @@ const INT64_MAX = 2n ** 63n - 1n;
 const INT64_MIN = -(2n ** 63n);
 const INITIAL_BYTES = 64 * 1024;
 
+interface LinePosition {
+  readonly bytes: number;
+  readonly lines: number;
+}
+
 /**
  * Writes InfluxDB line protocol into one growing buffer: `begin`, any number of fields, `end`. A line without fields
  * leaves nothing behind. The buffer is reused from cycle to cycle, and a line is one string until it is whole, which
@@ -59,6 +64,17 @@ export class LineWriter {
     if (this.#fields === 0) return;
     this.#append(`${this.#line} ${timestampMs}000000\n`);
     this.#lines++;
+  }
+
+  /** Where the next line begins, for `rewind`. */
+  get position(): LinePosition {
+    return { bytes: this.#length, lines: this.#lines };
+  }
+
+  /** Removes the lines behind a position; `take` must not have been called since. */
+  rewind({ bytes, lines }: LinePosition): void {
+    this.#length = bytes;
+    this.#lines = lines;
   }
 
   /** The lines since the last call, in a buffer of their own. */

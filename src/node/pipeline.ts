@@ -1,9 +1,10 @@
 import type { AgentLog } from "../agent-log.ts";
 import { Collector, type CollectorSettings } from "../collection/collector.ts";
 import type { Endpoint, EndpointCycle } from "../collection/endpoint-collector.ts";
+import type { DomainSample } from "../collection/domain-sample.ts";
 import { Ticker } from "../collection/ticker.ts";
 import type { EffectiveConfig } from "../config/resolve.ts";
-import { TelemetryError } from "../errors.ts";
+import { TelemetryError, messageOf } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { CycleView, LibvirtView } from "../observability/agent-view.ts";
 import type { Outputs } from "../outputs.ts";
@@ -138,10 +139,10 @@ export class Pipeline {
       lines += flushed;
     };
     const early = setInterval(() => void flush(), EARLY_FLUSH_MS);
-    await collector.collect((cycle) => {
+    await collector.collect((collected) => {
+      const cycle = this.#encode(collected);
       log.endpointCycle(cycle);
       this.views.add(cycle);
-      for (const sample of cycle.samples) outputs.add(sample);
       domains += cycle.samples.length;
       complete &&= isComplete(cycle);
     });
@@ -152,6 +153,21 @@ export class Pipeline {
     log.altered({ ...outputs.counters });
     log.cycle({ domains, lines, durationMs, failed: !complete });
     return complete;
+  }
+
+  /** Hands the samples to the outputs. One that cannot be encoded is taken out, reported, and costs no other its lines. */
+  #encode(cycle: EndpointCycle): EndpointCycle {
+    const errors: TelemetryError[] = [];
+    const samples = cycle.samples.filter((sample) => {
+      try {
+        this.#options.outputs.add(sample);
+        return true;
+      } catch (error) {
+        errors.push(notEncoded(sample, error));
+        return false;
+      }
+    });
+    return errors.length === 0 ? cycle : { ...cycle, samples, errors: [...cycle.errors, ...errors] };
   }
 
   async #findEndpoints(collector: Collector): Promise<boolean> {
@@ -175,6 +191,14 @@ export class Pipeline {
       return false;
     }
   }
+}
+
+function notEncoded({ identity: { uuid } }: DomainSample, error: unknown): TelemetryError {
+  return new TelemetryError(
+    "E_INTERNAL",
+    `the lines of the VM with the UUID ${uuid} cannot be written: ${messageOf(error)}; please report this as a bug`,
+    { cause: error },
+  );
 }
 
 function isComplete({ outcome, errors, stuck }: EndpointCycle): boolean {

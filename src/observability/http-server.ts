@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { isIPv6, type AddressInfo, type Socket } from "node:net";
 import { messageOf, TelemetryError } from "../errors.ts";
 import type { ListenAddress } from "./listen-address.ts";
+import { ownValue } from "../lib/own-value.ts";
 
 export interface Answer {
   readonly status?: number;
@@ -136,7 +137,7 @@ export class HttpServer implements AsyncDisposable {
       return { ...plain(405, "only GET and HEAD"), headers: { allow: "GET, HEAD" } };
     const [path = "", query = ""] = (request.url ?? "").split("?", 2);
     const { routes, faulted } = this.#options;
-    const route = Object.hasOwn(routes, path) ? routes[path] : undefined;
+    const route = ownValue(routes, path);
     if (route === undefined) return plain(404, `not found; there are ${Object.keys(routes).join(" ")}`);
     try {
       return route(new URLSearchParams(query));

@@ -4,6 +4,7 @@ import { sorted, type SortKey } from "./columns.ts";
 import type { NodePicture } from "./node-watch.ts";
 import { highlighted, Screen, type ScreenOptions } from "./screen.ts";
 import { domainTable } from "./table.ts";
+import { ownValue } from "../lib/own-value.ts";
 
 export interface LiveViewOptions extends Pick<ScreenOptions, "input" | "output"> {
   readonly sort: SortKey;
@@ -60,7 +61,7 @@ export class LiveView implements Disposable {
 
   #pressed(key: string): void {
     if (key === "q" || key.includes(CTRL_C)) this.#quit.abort();
-    this.#sort = KEYS[key] ?? this.#sort;
+    this.#sort = ownValue(KEYS, key) ?? this.#sort;
     this.#draw();
   }
 

@@ -3,7 +3,7 @@ import type { DomainSample } from "../../src/collection/domain-sample.ts";
 import { newLineCounters, type LineCounters } from "../../src/measurement/counters.ts";
 import { Encoder, type EncoderOptions } from "../../src/measurement/encoder.ts";
 
-const ALL: EncoderOptions = {
+export const ALL: EncoderOptions = {
   families: ["Metrics", "Features", "Devices", "Totals"],
   onMissing: "Zero",
   measurementPrefix: "",

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { clusterSecrets } from "../../../src/cluster/secrets.ts";
 import type { KubeAnswer } from "../../../src/kubernetes/answer.ts";
 import type { KubeClient } from "../../../src/kubernetes/api.ts";
+import { INHERITED_NAMES } from "../../support/inherited-names.ts";
 
 function secrets(answer: Omit<KubeAnswer, "headers">): {
   readonly paths: string[];
@@ -51,3 +52,12 @@ for (const [what, answer, code, says] of [
     );
   });
 }
+
+test("a key such as constructor is not there unless the Secret has it", async () => {
+  for (const key of INHERITED_NAMES) {
+    const empty = secrets({ status: 200, body: { data: {}, binaryData: {} } });
+    await assert.rejects(empty.read("Secret", "influx", key), { code: "E_SECRET_NOT_FOUND" });
+    const body = { data: Object.fromEntries([[key, base64("own")]]) };
+    assert.equal(await secrets({ status: 200, body }).read("Secret", "influx", key), "own");
+  }
+});

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { parseDomainXml } from "../../../src/discovery/domain-layout.ts";
 import { TelemetryError } from "../../../src/errors.ts";
+import { INHERITED_NAMES } from "../../support/inherited-names.ts";
 
 const KUBEVIRT = `
 <domain type='kvm' id='1'>
@@ -74,4 +75,15 @@ test("no text makes the parser throw anything but E_DOMAIN_XML", () => {
     }),
     { numRuns: 2_000 },
   );
+});
+
+test("elements, attributes and entities named constructor hide no device", () => {
+  for (const name of INHERITED_NAMES) {
+    const metadata = `<metadata><${name} ${name}='1'><${name}/></${name}></metadata>`;
+    const xml = KUBEVIRT.replace("<devices>", `${metadata}<devices>`).replace("ua-rootdisk", `ua-&${name};`);
+    const alias = /^[a-z]+$/i.test(name) ? `&${name};` : "";
+    const layout = parseDomainXml(xml);
+    assert.equal(layout.disks.length, 3, name);
+    if (alias !== "") assert.equal(layout.disks[0]?.alias, alias);
+  }
 });

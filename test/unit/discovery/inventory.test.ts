@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import { VmiInventory, type NamingRules } from "../../../src/discovery/inventory.ts";
 import type { Vmi } from "../../../src/discovery/vmi.ts";
+import { INHERITED_NAMES } from "../../support/inherited-names.ts";
 
 const RUNNING = 1;
 const PAUSED = 3;
@@ -166,4 +167,16 @@ test("a paused VM is written where the API server says it is, and without word o
   assert.equal(inventory.name("pod-9", DOMAIN, PAUSED, BY_USER), undefined);
   synced = false;
   assert.ok(inventory.name("pod-9", DOMAIN, PAUSED, BY_USER));
+});
+
+test("a label key such as constructor is no tag unless the VMI has it", () => {
+  const labelTags = INHERITED_NAMES.map((key) => ({ key, tag: key }));
+  inventory.rules = { ...ALL, labelTags, annotationTags: labelTags };
+  assert.deepEqual(inventory.name("pod-1", DOMAIN, RUNNING, undefined)?.tags, []);
+  const given = Object.fromEntries(INHERITED_NAMES.map((key) => [key, "own"]));
+  put(here, vmi({ labels: given }));
+  assert.deepEqual(
+    inventory.name("pod-1", DOMAIN, RUNNING, undefined)?.tags,
+    INHERITED_NAMES.map((key) => [key, "own"]),
+  );
 });

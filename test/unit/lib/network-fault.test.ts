@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { networkFault } from "../../../src/lib/network-fault.ts";
+import { INHERITED_NAMES } from "../../support/inherited-names.ts";
 
 const REMEDIES = { ECONNREFUSED: "check the url" };
 
@@ -29,4 +30,9 @@ test("there is always something to read, whatever was thrown", () => {
   assert.deepEqual(networkFault(failure("EPIPE", ""), REMEDIES), { code: "EPIPE", text: "EPIPE" });
   for (const thrown of [undefined, null, "text", 7, {}, new Error("")])
     assert.deepEqual(networkFault(thrown, REMEDIES), { code: "", text: "the connection failed" });
+});
+
+test("an error whose code is the name of an inherited property has no remedy", () => {
+  for (const code of INHERITED_NAMES)
+    assert.deepEqual(networkFault(failure(code), REMEDIES), { code, text: `connect ${code}` });
 });

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
-import { encode } from "../../support/encode.ts";
+import { newLineCounters } from "../../../src/measurement/counters.ts";
+import { Encoder } from "../../../src/measurement/encoder.ts";
+import { ALL, encode } from "../../support/encode.ts";
 import { disk, nic, sample } from "../../support/samples.ts";
 
 async function golden(name: string): Promise<string> {
@@ -111,4 +113,20 @@ test("unknown states fall back to `no state`; every known one has the predecesso
     "no state",
     "no state",
   ]);
+});
+
+test("a sample that cannot be written leaves no line, and the next one is written whole", () => {
+  const encoder = new Encoder(ALL, newLineCounters(), () => undefined);
+  const broken = sample();
+  Object.defineProperty(broken, "disks", {
+    get: () => {
+      throw new Error("no such thing");
+    },
+  });
+  encoder.add(sample());
+  assert.throws(() => {
+    encoder.add(broken);
+  }, /no such thing/);
+  encoder.add(sample());
+  assert.equal(encoder.take().lines, 12);
 });

@@ -5,6 +5,7 @@ import path from "node:path";
 import { test, type TestContext } from "node:test";
 import { pino } from "pino";
 import { AgentLog } from "../../../src/agent-log.ts";
+import type { Endpoint } from "../../../src/collection/endpoint-collector.ts";
 import { parseConfig } from "../../../src/config/parse.ts";
 import { resolveConfig, type EffectiveConfig } from "../../../src/config/resolve.ts";
 import { secretsDirectory } from "../../../src/config/secrets-dir.ts";
@@ -28,7 +29,10 @@ ${spec}`);
 }
 
 /** A pipeline over a simulated daemon with two domains, whose lines nobody takes. */
-async function bench(t: TestContext): Promise<{
+async function bench(
+  t: TestContext,
+  name?: Endpoint["name"],
+): Promise<{
   readonly pipeline: Pipeline;
   readonly outputs: Outputs;
   readonly socket: string;
@@ -52,7 +56,7 @@ async function bench(t: TestContext): Promise<{
     endpoints: () =>
       endpoints.sockets instanceof Error
         ? Promise.reject(endpoints.sockets)
-        : Promise.resolve(endpoints.sockets.map((one) => ({ socket: one }))),
+        : Promise.resolve(endpoints.sockets.map((one) => ({ socket: one, ...(name !== undefined && { name }) }))),
   });
   t.after(async () => {
     await outputs.stop();
@@ -96,6 +100,23 @@ test("a configuration that goes away ends collection and keeps what waits for th
   stop.abort();
   await done;
   assert.equal(outputs.senders[0]?.backlog.lines, 8 * log.filter((msg) => msg === "cycle").length);
+});
+
+test("an exception while one domain is encoded costs that domain only, and is reported", async (t) => {
+  const { pipeline, outputs, log } = await bench(t, (domain) => {
+    const tags: (readonly [string, string])[] = [];
+    const broken = (): never => {
+      throw new Error("no such thing");
+    };
+    return domain.name === "vm-001" ? { ...domain, tags: Object.assign(tags, { [Symbol.iterator]: broken }) } : domain;
+  });
+  pipeline.configure(await config());
+  assert.equal(await pipeline.run(1, never), false);
+  assert.equal(outputs.senders[0]?.backlog.lines, 4);
+  assert.ok(
+    log.some((msg) => /^the lines of the VM with the UUID \S+ cannot be written: no such thing/.test(msg)),
+    log.join("\n"),
+  );
 });
 
 test("a suspended configuration collects nothing and counts its cycles all the same", async (t) => {
