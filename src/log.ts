@@ -1,3 +1,4 @@
+import type { WriteStream } from "node:tty";
 import { pino, destination, type Logger } from "pino";
 
 export type { Logger };
@@ -5,14 +6,14 @@ export type { Logger };
 export const LOG_LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
+/** The standard output of the process, or a stream of a test, which has no file descriptor. */
+export type LogStream = WriteStream & { readonly fd?: number };
+
 /** Keys that may hold a secret; they are cut from every log line in case an object with one is ever logged. */
 const REDACTED = ["token", "password", "authorization", "headers.authorization"].flatMap((key) => [key, `*.${key}`]);
 
 /** The root logger: JSON lines, readable text on a terminal. Written synchronously, so that a crash loses no line. */
-export async function createLogger(
-  level: LogLevel,
-  stream: NodeJS.WriteStream & { readonly fd: number } = process.stdout,
-): Promise<Logger> {
+export async function createLogger(level: LogLevel, stream: LogStream): Promise<Logger> {
   const options = { level, base: null, redact: { paths: REDACTED, censor: "[redacted]" } };
   if (!stream.isTTY) {
     return pino(
@@ -21,7 +22,7 @@ export async function createLogger(
         timestamp: () => `,"time":"${new Date().toISOString()}"`,
         formatters: { level: (label) => ({ level: label }) },
       },
-      destination({ fd: stream.fd, sync: true }),
+      stream.fd === undefined ? stream : destination({ fd: stream.fd, sync: true }),
     );
   }
   const { default: pretty } = await import("pino-pretty");

@@ -1,6 +1,6 @@
 import { runAgent } from "../agent.ts";
 import { TelemetryError } from "../errors.ts";
-import { createLogger, type LogLevel } from "../log.ts";
+import { createLogger, type LogLevel, type LogStream } from "../log.ts";
 import { DEFAULT_ADDRESS, parseListenAddress } from "../observability/listen-address.ts";
 
 interface AgentArguments {
@@ -18,7 +18,7 @@ interface AgentArguments {
 }
 
 /** The node role. Resolves to the exit code. */
-export async function agent(given: AgentArguments, signal: AbortSignal): Promise<number> {
+export async function agent(given: AgentArguments, signal: AbortSignal, stdout: LogStream): Promise<number> {
   if (given.once && given.cycles !== undefined) {
     throw new TelemetryError("E_USAGE", "--once and --cycles exclude each other: give one of them");
   }
@@ -33,7 +33,7 @@ export async function agent(given: AgentArguments, signal: AbortSignal): Promise
     secretsDir: given.secretsDir,
     // Who runs a cycle by hand may have an agent running beside it.
     listen: parseListenAddress(given.listen ?? (Number.isFinite(cycles) ? "off" : DEFAULT_ADDRESS)),
-    log: await createLogger(given.logLevel),
+    log: await createLogger(given.logLevel, stdout),
     signal,
   });
 }

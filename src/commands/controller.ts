@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { runController } from "../controller.ts";
-import { createLogger, type LogLevel } from "../log.ts";
+import { createLogger, type LogLevel, type LogStream } from "../log.ts";
 import { DEFAULT_ADDRESS, parseListenAddress } from "../observability/listen-address.ts";
 
 interface ControllerArguments {
@@ -12,7 +12,7 @@ interface ControllerArguments {
 }
 
 /** The cluster role. Resolves to the exit code. */
-export async function controller(given: ControllerArguments, signal: AbortSignal): Promise<number> {
+export async function controller(given: ControllerArguments, signal: AbortSignal, stdout: LogStream): Promise<number> {
   return runController({
     namespace: given.namespace,
     // In a pod the host name is the pod's name, cut to 63 characters or, in the network of the node, the node's name: by
@@ -20,7 +20,7 @@ export async function controller(given: ControllerArguments, signal: AbortSignal
     identity: given.identity ?? `${hostname()}_${randomUUID()}`,
     env: process.env,
     listen: parseListenAddress(given.listen ?? DEFAULT_ADDRESS),
-    log: await createLogger(given.logLevel),
+    log: await createLogger(given.logLevel, stdout),
     signal,
   });
 }

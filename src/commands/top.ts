@@ -3,6 +3,7 @@ import { systemClock } from "../lib/clock.ts";
 import { parseDuration } from "../lib/duration.ts";
 import type { SortKey } from "../top/columns.ts";
 import { runTop } from "../top/top.ts";
+import type { StandardStreams } from "./standard-streams.ts";
 
 interface TopArguments {
   readonly once?: boolean;
@@ -16,14 +17,14 @@ interface TopArguments {
 const LEAST_INTERVAL_MS = 200;
 
 /** Shows the node's domains. Resolves to the exit code: 1 when `--once` could not collect everything. */
-export async function top(given: TopArguments, signal: AbortSignal): Promise<number> {
+export async function top(given: TopArguments, signal: AbortSignal, streams: StandardStreams): Promise<number> {
   const intervalMs = parseDuration(given.interval) ?? 0;
   if (intervalMs < LEAST_INTERVAL_MS)
     throw new TelemetryError(
       "E_USAGE",
       `--interval must be a duration of at least 200ms, such as 2s; it is ${given.interval}`,
     );
-  const { stdin, stdout, stderr } = process;
+  const { stdin, stdout, stderr } = streams;
   const complete = await runTop({
     libvirtSockets: given.libvirtSocket?.flatMap((sockets) => sockets.split(",")),
     podsDir: given.podsDir,

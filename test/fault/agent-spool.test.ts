@@ -7,7 +7,7 @@ import { exportCommand } from "../../src/commands/spool.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { SimulatedHost } from "../../src/simulator/simulated-host.ts";
 import { SimulatorServer } from "../../src/simulator/server.ts";
-import { run, running } from "../support/command-line.ts";
+import { run, runningProcess } from "../support/command-line.ts";
 import { configText } from "../support/config.ts";
 import { until } from "../support/delivery.ts";
 import { FakeInflux } from "../support/fake-influx.ts";
@@ -44,7 +44,7 @@ test("lines that wait for a target outlive an agent that is killed, and one that
   const seen = new Set<string>();
   for (const signal of ["SIGKILL", "SIGTERM"] as const) {
     const before = influx.requests.length;
-    const agent = await running(t, args, started);
+    const agent = await runningProcess(t, args, started);
     await until("it has collected and tried to deliver", () => influx.requests.length >= before + 2);
     const ended = once(agent, "exit");
     agent.kill(signal);
@@ -67,7 +67,7 @@ test("an agent that is told to end while its target hangs ends in order, with ev
   await using influx = await FakeInflux.start({ version: "v1" });
   influx.fault = { kind: "hang" };
   const { args, spool } = await argumentsFor(t, influx.url);
-  const agent = await running(t, args, /"msg":"started"/);
+  const agent = await runningProcess(t, args, /"msg":"started"/);
   let log = "";
   agent.stdout?.on("data", (chunk: Buffer) => (log += chunk.toString()));
   await until("it has tried to deliver", () => influx.requests.length > 0);
@@ -93,7 +93,7 @@ test("an agent without a spool says at its end that what no target took is lost"
   await using influx = await FakeInflux.start({ version: "v1" });
   influx.fault = { kind: "status", status: 503 };
   const { args } = await argumentsFor(t, influx.url);
-  const agent = await running(t, [...args.slice(0, -2), "--once"], /"msg":"delivering what is left"/);
+  const agent = await runningProcess(t, [...args.slice(0, -2), "--once"], /"msg":"delivering what is left"/);
   let log = "";
   agent.stdout?.on("data", (chunk: Buffer) => (log += chunk.toString()));
   const ended = once(agent, "close");

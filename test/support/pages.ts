@@ -1,6 +1,6 @@
 import type { ChildProcess } from "node:child_process";
 import type { TestContext } from "node:test";
-import { running, type Variables } from "./command-line.ts";
+import { runningProcess, type Variables } from "./command-line.ts";
 
 /** A process that serves its state, on a port of its own. */
 export interface Served {
@@ -19,7 +19,7 @@ export async function serving(t: TestContext, args: readonly string[], variables
     if (address !== undefined) url = `http://${address}`;
     return address !== undefined;
   };
-  const child = await running(t, [...args, "--listen", "127.0.0.1:0"], { test: serves }, variables);
+  const child = await runningProcess(t, [...args, "--listen", "127.0.0.1:0"], { test: serves }, variables);
   const get: Served["get"] = async (path) => {
     const answer = await fetch(url + path);
     return { status: answer.status, body: await answer.text() };

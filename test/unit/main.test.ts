@@ -1,133 +1,35 @@
+// The process itself: what the tests of the command line, which run in the process of the test, cannot see.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { once } from "node:events";
+import { writeFile } from "node:fs/promises";
+import path from "node:path";
 import { test } from "node:test";
-import { assertUsage, run, type Variables } from "../support/command-line.ts";
+import { runningProcess, runProcess } from "../support/command-line.ts";
+import { configText } from "../support/config.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
 
-const COMMANDS: Readonly<Record<string, readonly string[]>> = {
-  agent: [
-    "--config",
-    "--once",
-    "--cycles",
-    "--node-name",
-    "--pods-dir",
-    "--libvirt-socket",
-    "--secrets-dir",
-    "--listen",
-    "--log-level",
-  ],
-  controller: ["--namespace", "--identity", "--listen", "--log-level"],
-  validate: ["<files...>", "--cluster"],
-  top: ["--libvirt-socket", "--pods-dir", "--sort", "--interval", "--once"],
-  simulate: ["--socket", "--domains", "--nics", "--disks", "--seed"],
-};
-
-test("--version prints the version of the package", async () => {
-  const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
-    version: string;
-  };
-  for (const flag of ["--version", "-V"])
-    assert.deepEqual(await run([flag]), { exitCode: 0, stdout: `${version}\n`, stderr: "" });
+test("the exit code and the error output are those of the command", async () => {
+  const { exitCode, stdout, stderr } = await runProcess(["agent", "--once", "--cycles", "2"]);
+  assert.deepEqual({ exitCode, stdout }, { exitCode: 2, stdout: "" });
+  assert.equal(stderr, "error: E_USAGE: --once and --cycles exclude each other: give one of them\n");
 });
 
-test("--help lists the commands, and on every command its options", async () => {
-  const { exitCode, stdout, stderr } = await run(["--help"]);
-  assert.deepEqual([exitCode, stderr], [0, ""]);
-  for (const command of Object.keys(COMMANDS)) assert.match(stdout, new RegExp(`^  ${command} `, "m"));
-  for (const [command, options] of Object.entries(COMMANDS)) {
-    for (const args of [
-      [command, "--help"],
-      ["help", command],
-    ]) {
-      const help = await run(args);
-      assert.deepEqual([help.exitCode, help.stderr], [0, ""], command);
-      for (const option of options) assert.ok(help.stdout.includes(option), `${command} ${option}`);
-    }
-  }
+test("SIGTERM ends an agent in order", async (t) => {
+  const directory = await temporaryDirectory(t);
+  const config = path.join(directory, "config.yaml");
+  const target = { name: "a", url: "http://127.0.0.1:9", tls: { mode: "Plaintext" }, v1: { database: "d" } };
+  await writeFile(config, configText({ targets: [target] }));
+  const args = ["agent", "--config", config, "--libvirt-socket", path.join(directory, "absent")];
+  const agent = await runningProcess(t, args, /"msg":"started"/);
+  const ended = once(agent, "exit");
+  agent.kill("SIGTERM");
+  assert.deepEqual(await ended, [0, null]);
 });
 
-test("every option of the agent names its environment variable in the help", async () => {
-  const { stdout } = await run(["agent", "--help"]);
-  for (const option of COMMANDS["agent"] ?? []) {
-    const name = option.slice(2).toUpperCase().replaceAll("-", "_");
-    assert.match(stdout.replace(/\s+/g, " "), new RegExp(`env: KUBEVIRT_TELEMETRY_${name}\\b`));
-  }
+test("SIGINT ends a simulator in order", async (t) => {
+  const args = ["simulate", "--socket", path.join(await temporaryDirectory(t), "socket")];
+  const simulator = await runningProcess(t, args, /^10 domains with 2 NICs and 3 disks each/);
+  const ended = once(simulator, "exit");
+  simulator.kill("SIGINT");
+  assert.deepEqual(await ended, [0, null]);
 });
-
-const SIMULATE = ["simulate", "--socket", "/nonexistent/s", "--nics", "1", "--disks", "1"];
-
-const WRONG: readonly (readonly [what: string, args: readonly string[], reason: RegExp, variables?: Variables])[] = [
-  ["no command", [], /^Usage: kubevirt-telemetry/],
-  ["an unknown command", ["collect"], /unknown command 'collect'/],
-  ["an unknown option", ["--verbose"], /unknown option '--verbose'/],
-  [
-    "an unknown option of agent, with the one that was meant",
-    ["agent", "--confg", "x"],
-    /unknown option '--confg'\s+\(Did you mean --config\?\)/,
-  ],
-  ["an unknown option of validate", ["validate", "--strict", "x.yaml"], /unknown option '--strict'/],
-  ["an unknown option of simulate", [...SIMULATE, "--domains", "1", "--vms", "3"], /unknown option '--vms'/],
-  ["an argument too many", ["agent", "config.yaml"], /too many arguments for 'agent'/],
-  [
-    "neither --config nor what a cluster needs",
-    ["agent"],
-    /^error: E_USAGE: --[a-z-]+ is missing: .* give --config FILE$/m,
-  ],
-  ["an option without its value", ["agent", "--config"], /option '--config <file>' argument missing/],
-  [
-    "--once with --cycles",
-    ["agent", "--config", "x", "--once", "--cycles", "2"],
-    /^error: E_USAGE: --once and --cycles exclude each other/,
-  ],
-  [
-    "--once with the variable of --cycles",
-    ["agent", "--config", "x", "--once"],
-    /^error: E_USAGE: --once and --cycles/,
-    { KUBEVIRT_TELEMETRY_CYCLES: "2" },
-  ],
-  [
-    "no cycles at all",
-    ["agent", "--config", "x", "--cycles", "0"],
-    /'0' is invalid. It must be a whole number of at least 1/,
-  ],
-  [
-    "cycles that are no number",
-    ["agent", "--config", "x", "--cycles", "1e3"],
-    /'1e3' is invalid. It must be a whole number/,
-  ],
-  [
-    "a variable that is no number",
-    ["agent", "--config", "x"],
-    /'many' from env 'KUBEVIRT_TELEMETRY_CYCLES' is invalid/,
-    { KUBEVIRT_TELEMETRY_CYCLES: "many" },
-  ],
-  [
-    "an unknown log level",
-    ["agent", "--config", "x", "--log-level", "loud"],
-    /Allowed choices are debug, info, warn, error, silent/,
-  ],
-  [
-    "an unknown log level in the variable",
-    ["agent", "--config", "x"],
-    /'loud' from env 'KUBEVIRT_TELEMETRY_LOG_LEVEL' is invalid/,
-    { KUBEVIRT_TELEMETRY_LOG_LEVEL: "loud" },
-  ],
-  ["an unknown order of top", ["top", "--sort", "size"], /Allowed choices are cpu, memory, disk, network, name/],
-  ["an interval of top that is none", ["top", "--interval", "2"], /^error: E_USAGE: --interval must be a duration/],
-  ["an interval of top that is too short", ["top", "--interval", "100ms"], /^error: E_USAGE: --interval must be/],
-  [
-    "an address that is none",
-    ["agent", "--config", "x", "--listen", "9090"],
-    /^error: E_USAGE: --listen must be HOST:PORT/,
-  ],
-  ["nothing to validate", ["validate"], /missing required argument 'files'/],
-  ["no socket to serve", ["simulate"], /required option '--socket <path>' not specified/],
-  [
-    "a negative number of domains",
-    [...SIMULATE, "--domains", "-1"],
-    /'-1' is invalid. It must be a whole number of at least 0/,
-  ],
-];
-
-for (const [what, args, reason, variables] of WRONG) {
-  test(`${what} is wrong usage`, () => assertUsage(args, reason, variables));
-}

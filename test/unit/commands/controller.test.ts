@@ -28,10 +28,9 @@ test("without a usable way to an API server it ends with its reason, whatever el
 
 test("an API server that is away is waited for, in the namespace of the kubeconfig, until the signal", async (t) => {
   const started = /"identity":".+","namespace":"telemetry","msg":"started"/;
-  const child = await running(t, ["controller"], started, { KUBECONFIG: await kubeconfig(t) });
-  const ended = new Promise((resolve) => child.once("exit", resolve));
-  child.kill("SIGTERM");
-  assert.equal(await ended, 0);
+  const { stop, exitCode } = await running(t, ["controller"], started, { KUBECONFIG: await kubeconfig(t) });
+  stop();
+  assert.equal(await exitCode, 0);
 });
 
 test("namespace and identity are what is given", async (t) => {

@@ -1,0 +1,158 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { assertUsage, run, type Variables } from "../support/command-line.ts";
+
+const COMMANDS: Readonly<Record<string, readonly string[]>> = {
+  agent: [
+    "--config",
+    "--once",
+    "--cycles",
+    "--node-name",
+    "--pods-dir",
+    "--libvirt-socket",
+    "--spool-dir",
+    "--secrets-dir",
+    "--listen",
+    "--log-level",
+  ],
+  controller: ["--namespace", "--identity", "--listen", "--log-level"],
+  validate: ["<files...>", "--cluster"],
+  simulate: ["--socket", "--domains", "--nics", "--disks", "--seed"],
+  top: ["--pods-dir", "--libvirt-socket", "--sort", "--interval", "--once"],
+  spool: [],
+  "spool inspect": ["<dir>"],
+  "spool verify": ["<dir>"],
+  "spool export": ["<dir>", "--target"],
+};
+/** Commands whose options are environment variables too. */
+const WITH_VARIABLE = ["agent", "controller"];
+
+async function helpOf(...args: readonly string[]): Promise<string> {
+  const { exitCode, stdout, stderr } = await run([...args, "--help"]);
+  assert.deepEqual([exitCode, stderr], [0, ""], args.join(" "));
+  return stdout;
+}
+
+/** The names in a section of a help text. */
+function listed(help: string, section: "Commands" | "Options"): string[] {
+  const [, lines = ""] = new RegExp(`^${section}:\\n((?: .*\\n)*)`, "m").exec(help) ?? [];
+  return [...lines.matchAll(/^ {2}(?:-\w, )?([\w-]+)/gm)].map(([, name = ""]) => name);
+}
+
+function argumentsIn(help: string): string[] {
+  return [...(/^Usage: .*$/m.exec(help)?.[0] ?? "").matchAll(/<[^>]+>/g)].map(([argument]) => argument);
+}
+
+test("--version prints the version of the package", async () => {
+  const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+    version: string;
+  };
+  for (const flag of ["--version", "-V"])
+    assert.deepEqual(await run([flag]), { exitCode: 0, stdout: `${version}\n`, stderr: "" });
+});
+
+test("--help lists the commands, and no other", async () => {
+  const commands = listed(await helpOf(), "Commands").filter((name) => name !== "help");
+  const subcommands = listed(await helpOf("spool"), "Commands").filter((name) => name !== "help");
+  assert.deepEqual([...commands, ...subcommands.map((name) => `spool ${name}`)], Object.keys(COMMANDS));
+});
+
+for (const [command, expected] of Object.entries(COMMANDS)) {
+  test(`the help of ${command} lists its arguments and options, and no other`, async () => {
+    const words = command.split(" ");
+    const help = await helpOf(...words);
+    const options = listed(help, "Options").filter((name) => name !== "--help");
+    assert.deepEqual([...argumentsIn(help), ...options], expected);
+    if (words.length === 1) assert.equal((await run(["help", command])).stdout, help);
+  });
+}
+
+for (const command of WITH_VARIABLE) {
+  test(`every option of ${command} names its environment variable in the help`, async () => {
+    const help = (await helpOf(command)).replace(/\s+/g, " ");
+    for (const option of COMMANDS[command] ?? []) {
+      const name = option.slice(2).toUpperCase().replaceAll("-", "_");
+      assert.match(help, new RegExp(`env: KUBEVIRT_TELEMETRY_${name}\\b`));
+    }
+  });
+}
+
+const SIMULATE = ["simulate", "--socket", "/nonexistent/s", "--nics", "1", "--disks", "1"];
+
+const WRONG: readonly (readonly [what: string, args: readonly string[], reason: RegExp, variables?: Variables])[] = [
+  ["no command", [], /^Usage: kubevirt-telemetry/],
+  ["an unknown command", ["collect"], /unknown command 'collect'/],
+  ["an unknown option", ["--verbose"], /unknown option '--verbose'/],
+  [
+    "an unknown option of agent, with the one that was meant",
+    ["agent", "--confg", "x"],
+    /unknown option '--confg'\s+\(Did you mean --config\?\)/,
+  ],
+  ["an unknown option of validate", ["validate", "--strict", "x.yaml"], /unknown option '--strict'/],
+  ["an unknown option of simulate", [...SIMULATE, "--domains", "1", "--vms", "3"], /unknown option '--vms'/],
+  ["an argument too many", ["agent", "config.yaml"], /too many arguments for 'agent'/],
+  [
+    "neither --config nor what a cluster needs",
+    ["agent"],
+    /^error: E_USAGE: --[a-z-]+ is missing: .* give --config FILE$/m,
+  ],
+  ["an option without its value", ["agent", "--config"], /option '--config <file>' argument missing/],
+  [
+    "--once with --cycles",
+    ["agent", "--config", "x", "--once", "--cycles", "2"],
+    /^error: E_USAGE: --once and --cycles exclude each other/,
+  ],
+  [
+    "--once with the variable of --cycles",
+    ["agent", "--config", "x", "--once"],
+    /^error: E_USAGE: --once and --cycles/,
+    { KUBEVIRT_TELEMETRY_CYCLES: "2" },
+  ],
+  [
+    "no cycles at all",
+    ["agent", "--config", "x", "--cycles", "0"],
+    /'0' is invalid. It must be a whole number of at least 1/,
+  ],
+  [
+    "cycles that are no number",
+    ["agent", "--config", "x", "--cycles", "1e3"],
+    /'1e3' is invalid. It must be a whole number/,
+  ],
+  [
+    "a variable that is no number",
+    ["agent", "--config", "x"],
+    /'many' from env 'KUBEVIRT_TELEMETRY_CYCLES' is invalid/,
+    { KUBEVIRT_TELEMETRY_CYCLES: "many" },
+  ],
+  [
+    "an unknown log level",
+    ["agent", "--config", "x", "--log-level", "loud"],
+    /Allowed choices are debug, info, warn, error, silent/,
+  ],
+  [
+    "an unknown log level in the variable",
+    ["agent", "--config", "x"],
+    /'loud' from env 'KUBEVIRT_TELEMETRY_LOG_LEVEL' is invalid/,
+    { KUBEVIRT_TELEMETRY_LOG_LEVEL: "loud" },
+  ],
+  ["an unknown order of top", ["top", "--sort", "size"], /Allowed choices are cpu, memory, disk, network, name/],
+  ["an interval of top that is none", ["top", "--interval", "2"], /^error: E_USAGE: --interval must be a duration/],
+  ["an interval of top that is too short", ["top", "--interval", "100ms"], /^error: E_USAGE: --interval must be/],
+  [
+    "an address that is none",
+    ["agent", "--config", "x", "--listen", "9090"],
+    /^error: E_USAGE: --listen must be HOST:PORT/,
+  ],
+  ["nothing to validate", ["validate"], /missing required argument 'files'/],
+  ["no socket to serve", ["simulate"], /required option '--socket <path>' not specified/],
+  [
+    "a negative number of domains",
+    [...SIMULATE, "--domains", "-1"],
+    /'-1' is invalid. It must be a whole number of at least 0/,
+  ],
+];
+
+for (const [what, args, reason, variables] of WRONG) {
+  test(`${what} is wrong usage`, () => assertUsage(args, reason, variables));
+}
