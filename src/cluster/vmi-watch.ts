@@ -51,10 +51,15 @@ export class VmiWatch implements AsyncDisposable {
     );
     const reflectors = [...this.reflectors.values()];
     const stores = reflectors.map(({ objects }) => objects);
-    this.inventory = new VmiInventory(stores, () => this.#isSynced, rules);
+    this.inventory = new VmiInventory(stores, rules);
     this.synced = Promise.all(reflectors.map(({ synced }) => synced)).then((synced) => {
       this.#isSynced = synced.every(Boolean);
     });
+  }
+
+  /** Whether the inventory has had all VMIs of this node once; an API server that is away later does not change it. */
+  get isSynced(): boolean {
+    return this.#isSynced;
   }
 
   start(): void {

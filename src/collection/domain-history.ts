@@ -2,8 +2,8 @@ import { domainRun, retainRuns } from "../discovery/domain-run.ts";
 import type { DomainRef } from "../libvirt/types.ts";
 import type { DomainIdentity, DomainSample, MemoryPoint, MemorySample } from "./domain-sample.ts";
 
-/** Who a domain is to its users; see DomainIdentity. */
-export type DomainName = Omit<DomainIdentity, "id" | "uuid">;
+/** What a domain is to its users; see DomainIdentity. Without a `uuid` of its own the domain's is its users' too. */
+export type DomainName = Omit<DomainIdentity, "id" | "uuid"> & { readonly uuid?: string };
 
 interface Entry {
   named: DomainName;
@@ -16,8 +16,8 @@ export class DomainHistory {
   readonly #entries = new Map<string, Entry>();
 
   /**
-   * The identity and the previous point of a run of a domain (UUID and id); remembers `memory` for the next cycle. The
-   * identity is a new object only when `named` is another object, or another name, than before.
+   * The identity and the previous point of a run of a domain (libvirt's UUID and id); remembers `memory` for the next
+   * cycle. The identity is a new object only when something of `named` is not what it was.
    */
   next(
     domain: DomainRef,
@@ -30,9 +30,7 @@ export class DomainHistory {
       entry = { named, identity: identityOf(domain, named), last: undefined };
       this.#entries.set(run, entry);
     }
-    // A domain itself is its name where nobody knows better.
-    const same = entry.named === named || (named === domain && entry.identity.name === named.name);
-    if (!same) Object.assign(entry, { named, identity: identityOf(domain, named) });
+    if (!isSame(entry.named, named)) Object.assign(entry, { named, identity: identityOf(domain, named) });
     const previous = entry.last;
     if (memory.current !== undefined) entry.last = { current: memory.current, monotonicMs: memory.monotonicMs };
     return { identity: entry.identity, previous };
@@ -44,9 +42,16 @@ export class DomainHistory {
   }
 }
 
-function identityOf({ id, uuid }: DomainRef, { name, namespace, labels, tags }: DomainName): DomainIdentity {
+function isSame(before: DomainName, after: DomainName): boolean {
+  return (["name", "namespace", "uuid", "labels", "tags"] as const).every((key) => before[key] === after[key]);
+}
+
+function identityOf(
+  domain: DomainRef,
+  { uuid = domain.uuid, name, namespace, labels, tags }: DomainName,
+): DomainIdentity {
   return {
-    id,
+    id: domain.id,
     uuid,
     name,
     ...(namespace !== undefined && { namespace }),

@@ -16,7 +16,9 @@ export interface DomainSample {
 }
 
 export interface DomainIdentity {
+  /** libvirt's number of this run. */
   readonly id: number;
+  /** Of the VMI; without one libvirt's. */
   readonly uuid: string;
   /** VMI name; without a VMI the domain name. */
   readonly name: string;

@@ -40,9 +40,9 @@ export interface CollectionSettings {
 export interface Endpoint {
   readonly socket: string;
   /**
-   * Says who a domain in this state (virDomainState and its reason, unknown if libvirt did not say) is; undefined when it
-   * is not to be collected here. The same object for as long as the answer is the same. Without it a domain has its own
-   * name and all are collected.
+   * Names a domain in this state (virDomainState and its reason, unknown if libvirt did not say); undefined when it is not
+   * to be collected here. Labels and tags are the same objects for as long as they are the same. Without it a domain has
+   * its own name and all are collected.
    * @throws {TelemetryError} when the domain must not be collected, which is reported
    */
   readonly name?: (domain: DomainRef, state: number, reason: number | undefined) => DomainName | undefined;

@@ -3,17 +3,20 @@ export interface Vmi {
   readonly namespace: string;
   readonly name: string;
   readonly uid: string;
+  /** `spec.domain.firmware.uuid`, the UUID that KubeVirt gives the domain, in small letters; undefined when it has none. */
+  readonly firmwareUuid: string | undefined;
   readonly labels: Readonly<Record<string, string>>;
   /** Without values that could not be a tag. */
   readonly annotations: Readonly<Record<string, string>>;
   /** `status.nodeName`: where the VMI counts as running; in a live migration the source until the target has taken over. */
   readonly nodeName: string | undefined;
-  /** UIDs of its virt-launcher pods, `status.activePods`; ended ones may be among them. */
+  /** UIDs of its virt-launcher pods on any node, `status.activePods`: all that it has ever had, ended ones too. */
   readonly pods: readonly string[];
 }
 
 /** As long as a tag's value may be; kubectl's last-applied-configuration is a thousand times longer. */
 const MAX_ANNOTATION = 256;
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** Keeps of an object what is needed; undefined when it is not a VMI. */
 export function projectVmi(object: unknown): Vmi | undefined {
@@ -26,11 +29,19 @@ export function projectVmi(object: unknown): Vmi | undefined {
     namespace,
     name,
     uid,
+    firmwareUuid: uuidOf(field(field(field(field(object, "spec"), "domain"), "firmware"), "uuid")),
     labels: strings(metadata["labels"]),
     annotations: Object.fromEntries(annotations.filter(([, value]) => value.length <= MAX_ANNOTATION)),
     nodeName: typeof status["nodeName"] === "string" ? status["nodeName"] : undefined,
-    pods: Object.keys(record(status["activePods"])),
+    // KubeVirt writes an empty UID before the first pod is there.
+    pods: Object.keys(record(status["activePods"])).filter((podUid) => podUid !== ""),
   };
+}
+
+/** Of libvirt's form; undefined for everything else, which a user may have written there. */
+function uuidOf(value: unknown): string | undefined {
+  const uuid = typeof value === "string" ? value.toLowerCase() : "";
+  return UUID.test(uuid) ? uuid : undefined;
 }
 
 function field(object: unknown, name: string): unknown {

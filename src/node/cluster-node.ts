@@ -14,7 +14,7 @@ import { findAccess } from "../kubernetes/find-access.ts";
 import { Reflector } from "../kubernetes/reflector.ts";
 import { resourcePath } from "../kubernetes/resource-path.ts";
 import { LauncherLog } from "./launcher-log.ts";
-import { ALL_VMS, launcherEndpoints, namingRules, podsDirectoryError } from "./launcher-endpoints.ts";
+import { ALL_VMS, namingRules, podsDirectoryError, vmiEndpoints } from "./launcher-endpoints.ts";
 import { RateLimit } from "../lib/rate-limit.ts";
 import type { ConfigView } from "../observability/agent-view.ts";
 import { watchView } from "../observability/watch-view.ts";
@@ -24,7 +24,7 @@ import type { Pipeline } from "./pipeline.ts";
 import type { NodeObservation } from "../status/node-report.ts";
 import { VERSION } from "../version.ts";
 
-/** How long the first configuration waits for the VMIs, so that the first samples have their names. */
+/** How long the first configuration waits for the VMIs, so that the first cycle has their launchers. */
 const NAMES_MS = 10_000;
 const CREDENTIALS_LOOK_MS = 5_000;
 const WARNING_PERIOD_MS = 300_000;
@@ -150,7 +150,8 @@ class ClusterNode {
   async #follow(podUID: string): Promise<void> {
     const { log, clock, signal } = this.#role;
     const until = AbortSignal.any([signal, this.#ended.signal]);
-    const launcherLog = new LauncherLog(log, this.#vmis.inventory, clock);
+    const { inventory } = this.#vmis;
+    const launcherLog = new LauncherLog({ log, inventory, synced: () => this.#vmis.isSynced, clock });
     const launchers = this.#launchers.follow(until, () => {
       launcherLog.scanned(this.#launchers);
     });
@@ -164,8 +165,9 @@ class ClusterNode {
   #endpoints(): Promise<readonly Endpoint[]> {
     const { error, launchers } = this.#launchers;
     if (error !== undefined) return Promise.reject(podsDirectoryError(error));
+    // An administrator has named these: they are trusted, and their domains have their own names.
     const plain = (this.#role.libvirtSockets ?? []).map((socket) => ({ socket }));
-    return Promise.resolve([...plain, ...launcherEndpoints(launchers, this.#vmis.inventory)]);
+    return Promise.resolve([...plain, ...vmiEndpoints(launchers, this.#vmis.inventory)]);
   }
 
   #configView(): Omit<ConfigView, "inForce"> {

@@ -1,24 +1,24 @@
 import type { Endpoint } from "../collection/endpoint-collector.ts";
-import type { VmiInventory } from "../discovery/inventory.ts";
+import type { VmFilter } from "../config/selectors.ts";
 import { LauncherSockets } from "../discovery/launcher-sockets.ts";
 import { findLibvirtSocket } from "../discovery/libvirt-sockets.ts";
 import type { Clock } from "../lib/clock.ts";
-import { launcherEndpoints, podsDirectoryError } from "./launcher-endpoints.ts";
+import { podsDirectoryError, trustedEndpoints } from "./launcher-endpoints.ts";
 import type { NodeOptions } from "./role.ts";
 
 /**
  * Finds the node's libvirt daemons anew at each call: those of the sockets that were named and of the launchers in the pods
- * directory; the standard one when neither is given. Domains of launchers are named by the inventory.
+ * directory; the standard one when neither is given. No cluster names their domains: they have the names that they claim.
  */
 export function localEndpoints(
   { podsDir, libvirtSockets }: Pick<NodeOptions, "podsDir" | "libvirtSockets">,
-  inventory: VmiInventory,
+  vms: () => VmFilter,
   clock: Clock,
 ): () => Promise<readonly Endpoint[]> {
   const launchers = podsDir === undefined ? undefined : new LauncherSockets(podsDir, clock);
   return async () => {
     const plain = (libvirtSockets ?? []).map((socket): Endpoint => ({ socket }));
-    if (launchers !== undefined) return [...plain, ...launcherEndpoints(await scan(launchers), inventory)];
+    if (launchers !== undefined) return [...plain, ...trustedEndpoints(await scan(launchers), vms)];
     return plain.length > 0 ? plain : [{ socket: await findLibvirtSocket() }];
   };
 }

@@ -66,14 +66,14 @@ export class NodeObserver {
   }
 
   #failures(): LibvirtFailure[] {
-    const { launchers, podsDir, pipeline } = this.#node;
+    const { launchers, inventory, podsDir, pipeline } = this.#node;
     const { error } = launchers;
     if (error !== undefined) return [{ where: podsDir, denied: isDenied(error), message: messageOf(error) }];
-    const denied = launchers.passedOver("denied").map((podUid) => ({
-      where: `${podsDir}/${podUid}`,
-      denied: true,
-      message: "the agent may not look into it",
-    }));
+    // Any pod can look like a launcher: only those of VMIs count.
+    const denied = launchers
+      .passedOver("denied")
+      .filter((podUid) => inventory.vmiOf(podUid) !== undefined)
+      .map((podUid) => ({ where: `${podsDir}/${podUid}`, denied: true, message: "the agent may not look into it" }));
     const givenUp = launchers
       .passedOver("unresponsive")
       .filter((podUid) => this.#isHere(podUid))

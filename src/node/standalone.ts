@@ -1,10 +1,9 @@
 import { VERSION } from "../version.ts";
 import type { NodeRole } from "./role.ts";
 import { ConfigFile, loadConfigFile } from "../config/file-source.ts";
+import type { VmFilter } from "../config/selectors.ts";
 import { secretsDirectory } from "../config/secrets-dir.ts";
-import { VmiInventory } from "../discovery/inventory.ts";
 import type { ConfigView } from "../observability/agent-view.ts";
-import { namingRules } from "./launcher-endpoints.ts";
 import { localEndpoints } from "./local-endpoints.ts";
 
 /** The node role without Kubernetes: the configuration is a file, the sockets are plain ones or those of launchers. */
@@ -13,13 +12,8 @@ export async function standalone(role: NodeRole, configFile: string, secretsDir:
   const secrets = secretsDirectory(secretsDir);
   const config = await loadConfigFile(configFile, secrets);
   const file = new ConfigFile(configFile, secrets, config, clock);
-  const inventory = new VmiInventory([], () => false, namingRules(config, nodeName));
-  const pipeline = role.pipeline({
-    endpoints: localEndpoints(role, inventory, clock),
-    inForce: (config) => {
-      if (config !== undefined) inventory.rules = namingRules(config, nodeName);
-    },
-  });
+  const vms = (): VmFilter => (pipeline.config ?? config).vms;
+  const pipeline = role.pipeline({ endpoints: localEndpoints(role, vms, clock) });
   pipeline.configure(config);
   role.started({
     pipeline,

@@ -1,10 +1,9 @@
 import { Collector } from "../collection/collector.ts";
 import { domainOverviews, type DomainOverview } from "../collection/domain-overview.ts";
-import { VmiInventory } from "../discovery/inventory.ts";
 import { TelemetryError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import { EndpointViews } from "../node/endpoint-views.ts";
-import { ALL_VMS, namingRules } from "../node/launcher-endpoints.ts";
+import { ALL_VMS } from "../node/launcher-endpoints.ts";
 import { localEndpoints } from "../node/local-endpoints.ts";
 import type { NodeOptions } from "../node/role.ts";
 
@@ -30,8 +29,7 @@ export class NodeWatch implements Disposable {
   readonly #find: ReturnType<typeof localEndpoints>;
 
   constructor(places: NodePlaces, intervalMs: number, clock: Clock) {
-    const inventory = new VmiInventory([], () => false, namingRules(ALL_VMS, undefined));
-    this.#find = localEndpoints(places, inventory, clock);
+    this.#find = localEndpoints(places, () => ALL_VMS.vms, clock);
     this.#views = new EndpointViews(clock);
     this.#collector = new Collector(
       {

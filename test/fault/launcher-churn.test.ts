@@ -15,7 +15,7 @@ import { VmiInventory } from "../../src/discovery/inventory.ts";
 import { LauncherSockets } from "../../src/discovery/launcher-sockets.ts";
 import type { Vmi } from "../../src/discovery/vmi.ts";
 import { Histogram } from "../../src/lib/histogram.ts";
-import { ALL_VMS, launcherEndpoints, namingRules } from "../../src/node/launcher-endpoints.ts";
+import { ALL_VMS, namingRules, vmiEndpoints } from "../../src/node/launcher-endpoints.ts";
 import { LauncherLog } from "../../src/node/launcher-log.ts";
 import { Pipeline } from "../../src/node/pipeline.ts";
 import { selfView } from "../../src/node/self-view.ts";
@@ -25,6 +25,7 @@ import { Outputs } from "../../src/outputs.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { SimulatedLauncher } from "../support/simulated-launcher.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { vmi } from "../support/vmis.ts";
 
 const GENERATIONS = 10;
 const LAUNCHERS = 50;
@@ -51,15 +52,15 @@ class ChurnedNode {
     const agentLog = new AgentLog(log, clock);
     const rules = namingRules({ ...ALL_VMS, vmLabels: [{ key: "life", tag: "life" }] }, "node-1");
     this.#directory = directory;
-    this.#inventory = new VmiInventory([this.#vmis], () => true, rules);
+    this.#inventory = new VmiInventory([this.#vmis], rules);
     this.#sockets = new LauncherSockets(this.#podsDir, clock);
-    this.#launcherLog = new LauncherLog(log, this.#inventory, clock);
+    this.#launcherLog = new LauncherLog({ log, inventory: this.#inventory, synced: () => true, clock });
     this.#outputs = new Outputs({ node: "node-1", clock, observer: agentLog, onMissing: () => undefined });
     this.#pipeline = new Pipeline({
       outputs: this.#outputs,
       log: agentLog,
       clock,
-      endpoints: () => Promise.resolve(launcherEndpoints(this.#sockets.launchers, this.#inventory)),
+      endpoints: () => Promise.resolve(vmiEndpoints(this.#sockets.launchers, this.#inventory)),
     });
   }
 
@@ -78,21 +79,13 @@ spec:
 
   /** A launcher whose VMI is known. */
   async launch(life: string): Promise<SimulatedLauncher> {
-    const vmi = {
-      namespace: "prod",
-      name: `vm-${life}`,
-      uid: life,
-      labels: { life },
-      annotations: {},
-      nodeName: "node-1",
-      pods: [life],
-    };
+    const object = vmi({ name: `vm-${life}`, uid: life, labels: { life }, pods: [life] });
     const place = { podsDir: this.#podsDir, linksDir: this.#directory, podUid: life };
     const launcher = await SimulatedLauncher.withoutDaemon(place);
-    this.#vmis.set(life, vmi);
-    this.#held.push(new WeakRef(vmi));
+    this.#vmis.set(life, object);
+    this.#held.push(new WeakRef(object));
     this.#inventory.changed();
-    await launcher.boot(domainNameOf(vmi), this.#held.length);
+    await launcher.boot(domainNameOf(object), this.#held.length);
     return launcher;
   }
 

@@ -63,3 +63,16 @@ test("a domain that is named by others has a new identity when they name it anew
   assert.equal(again.identity.namespace, "other");
   assert.deepEqual(again.previous, { current: 20n, monotonicMs: 5 });
 });
+
+test("the UUID that its name has is the one of its identity; its history goes by libvirt's", () => {
+  const history = new DomainHistory();
+  const named = { name: "web", uuid: "0d3f1f6c-0f0e-5b0c-8f8e-2f4f5f0b7a11" };
+  const first = history.next(WEB, memory(10n, 0), named);
+  assert.equal(first.identity.uuid, named.uuid);
+  const { identity, previous } = history.next({ ...WEB }, memory(20n, 5), { ...named });
+  assert.equal(identity, first.identity);
+  assert.deepEqual(previous, { current: 10n, monotonicMs: 0 });
+  const other = { ...WEB, uuid: "00000000-0000-0000-0000-000000000002" };
+  assert.equal(history.next(other, memory(20n, 5), named).previous, undefined);
+  assert.equal(history.next(WEB, memory(30n, 9), { name: "web" }).identity.uuid, WEB.uuid);
+});

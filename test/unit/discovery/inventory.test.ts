@@ -3,9 +3,11 @@ import { beforeEach, test } from "node:test";
 import { VmiInventory, type NamingRules } from "../../../src/discovery/inventory.ts";
 import type { Vmi } from "../../../src/discovery/vmi.ts";
 import { INHERITED_NAMES } from "../../support/inherited-names.ts";
+import { vmi } from "../../support/vmis.ts";
 
 const RUNNING = 1;
 const PAUSED = 3;
+const CRASHED = 6;
 const BY_USER = 1;
 const BY_MIGRATION = 2;
 const POST_COPY = 12;
@@ -13,29 +15,14 @@ const DOMAIN = { name: "shop_web", uuid: "6b6f8c52-3f5e-4e2a-9a53-0c4f9c1f7a01",
 
 const ALL: NamingRules = { nodeName: "node-1", labelTags: [], annotationTags: [], accepts: () => true };
 
-function vmi(change: Partial<Vmi> = {}): Vmi {
-  return {
-    namespace: "shop",
-    name: "web",
-    uid: "u1",
-    labels: {},
-    annotations: {},
-    nodeName: "node-1",
-    pods: ["pod-1"],
-    ...change,
-  };
-}
-
 let here: Map<string, Vmi>;
 let coming: Map<string, Vmi>;
-let synced: boolean;
 let inventory: VmiInventory;
 
 beforeEach(() => {
   here = new Map([["shop/web", vmi()]]);
   coming = new Map();
-  synced = true;
-  inventory = new VmiInventory([here, coming], () => synced, ALL);
+  inventory = new VmiInventory([here, coming], ALL);
 });
 
 function put(store: Map<string, Vmi>, value: Vmi): void {
@@ -63,16 +50,38 @@ test("a domain has the name, namespace and chosen labels of the VMI that owns it
   ]);
 });
 
-test("a domain whose VMI is not known yet has the names that its own name holds, and no labels", () => {
-  const named = inventory.name("pod-9", { ...DOMAIN, name: "db_main" }, RUNNING, undefined);
-  assert.deepEqual(named, { namespace: "db", name: "main", labels: {}, tags: [] });
-  assert.deepEqual(inventory.name("pod-9", { ...DOMAIN, name: "plain" }, RUNNING, undefined)?.name, "plain");
+test("a pod that no VMI lists has no name, whatever its domain claims and whatever it does", () => {
+  for (const name of ["shop_web", "db_main", "plain"])
+    for (const state of [RUNNING, PAUSED]) {
+      assert.equal(inventory.name("pod-9", { ...DOMAIN, name }, state, undefined), undefined);
+      assert.equal(inventory.name("", { ...DOMAIN, name }, state, undefined), undefined);
+    }
+});
+
+test("a pod has a name as soon as a VMI lists it, on whichever side of a migration, and none once it does not", () => {
+  for (const [store, nodeName] of [
+    [here, "node-1"],
+    [coming, "node-2"],
+  ] as const) {
+    put(store, vmi({ name: "db", pods: ["pod-7", "pod-8"], nodeName }));
+    for (const pod of ["pod-7", "pod-8"])
+      assert.equal(inventory.name(pod, { ...DOMAIN, name: "shop_db" }, RUNNING, undefined)?.name, "db");
+    store.delete("shop/db");
+    inventory.changed();
+    assert.equal(inventory.name("pod-7", { ...DOMAIN, name: "shop_db" }, RUNNING, undefined), undefined);
+  }
+});
+
+test("the UUID of a domain is that of its VMI, and libvirt's word only where the VMI has none", () => {
+  assert.equal(inventory.name("pod-1", DOMAIN, RUNNING, undefined)?.uuid, undefined);
+  put(here, vmi({ firmwareUuid: "0d3f1f6c-0f0e-5b0c-8f8e-2f4f5f0b7a11" }));
+  assert.equal(inventory.name("pod-1", DOMAIN, RUNNING, undefined)?.uuid, "0d3f1f6c-0f0e-5b0c-8f8e-2f4f5f0b7a11");
 });
 
 test("a VMI made anew under its old name does not lend its labels to the old one's last domain", () => {
   here.clear();
   put(here, vmi({ uid: "u2", pods: ["pod-2"], labels: { generation: "2" } }));
-  assert.deepEqual(inventory.name("pod-1", DOMAIN, RUNNING, undefined)?.labels, {});
+  assert.equal(inventory.name("pod-1", DOMAIN, RUNNING, undefined), undefined);
   assert.deepEqual(inventory.name("pod-2", DOMAIN, RUNNING, undefined)?.labels, { generation: "2" });
 });
 
@@ -101,25 +110,13 @@ test("what the configuration does not want is not named", () => {
   const seen: unknown[] = [];
   inventory.rules = {
     ...ALL,
-    accepts: (who) => {
-      seen.push(who);
-      return who.namespace !== "shop";
+    accepts: ({ namespace, labels }) => {
+      seen.push([namespace, labels]);
+      return namespace !== "shop";
     },
   };
   assert.equal(inventory.name("pod-1", DOMAIN, RUNNING, undefined), undefined);
-  inventory.name("pod-9", { ...DOMAIN, name: "db_main" }, RUNNING, undefined);
-  assert.deepEqual(seen, [
-    { namespace: "shop", name: "web", labels: {} },
-    { namespace: "db", name: "main", labels: undefined },
-  ]);
-});
-
-test("names of pods that are gone are forgotten", () => {
-  const first = inventory.name("pod-1", DOMAIN, RUNNING, undefined);
-  inventory.retain(new Set(["pod-1"]));
-  assert.equal(inventory.name("pod-1", DOMAIN, RUNNING, undefined), first);
-  inventory.retain(new Set());
-  assert.notEqual(inventory.name("pod-1", DOMAIN, RUNNING, undefined), first);
+  assert.deepEqual(seen, [["shop", {}]]);
 });
 
 /** The two nodes of a live migration, each with what its two watches show and its libvirt says. */
@@ -148,7 +145,7 @@ test("through a live migration exactly one of the two nodes has the VMI, except 
   for (const { what, nodeName, source, target, emits } of steps) {
     const seen = vmi({ nodeName, pods: ["pod-1", "pod-2"] });
     put(here, seen);
-    const onTarget = new VmiInventory([new Map(), new Map([["shop/web", seen]])], () => true, {
+    const onTarget = new VmiInventory([new Map(), new Map([["shop/web", seen]])], {
       ...ALL,
       nodeName: "node-2",
     });
@@ -160,13 +157,16 @@ test("through a live migration exactly one of the two nodes has the VMI, except 
   }
 });
 
-test("a paused VM is written where the API server says it is, and without word of it where it cannot be known better", () => {
-  assert.ok(inventory.name("pod-1", DOMAIN, PAUSED, BY_USER));
-  put(here, vmi({ nodeName: "node-2" }));
-  assert.equal(inventory.name("pod-1", DOMAIN, PAUSED, BY_USER), undefined);
-  assert.equal(inventory.name("pod-9", DOMAIN, PAUSED, BY_USER), undefined);
-  synced = false;
-  assert.ok(inventory.name("pod-9", DOMAIN, PAUSED, BY_USER));
+test("a VM that does not run is written where the API server says it is, and not where its migration has taken it", () => {
+  for (const state of [PAUSED, CRASHED]) {
+    put(here, vmi());
+    assert.ok(inventory.name("pod-1", DOMAIN, state, BY_USER));
+    assert.ok(inventory.name("pod-1", DOMAIN, state, undefined));
+    put(here, vmi({ nodeName: "node-2" }));
+    assert.equal(inventory.name("pod-1", DOMAIN, state, BY_USER), undefined);
+    put(here, vmi({ nodeName: undefined }));
+    assert.equal(inventory.name("pod-1", DOMAIN, state, undefined), undefined);
+  }
 });
 
 test("a label key such as constructor is no tag unless the VMI has it", () => {

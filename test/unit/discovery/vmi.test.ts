@@ -14,13 +14,14 @@ test("a VMI is reduced to what the agent needs", () => {
       annotations: { owner: "team-a", "kubectl.kubernetes.io/last-applied-configuration": "x".repeat(257) },
       managedFields: [{}],
     },
-    spec: { domain: {} },
+    spec: { domain: { firmware: { uuid: "6b6f8c52-3f5e-4e2a-9a53-0c4f9c1f7a01" } } },
     status: { nodeName: "node-1", activePods: { "pod-1": "node-1", "pod-2": "node-2" }, phase: "Running" },
   });
   assert.deepEqual(vmi, {
     namespace: "shop",
     name: "web",
     uid: "u1",
+    firmwareUuid: "6b6f8c52-3f5e-4e2a-9a53-0c4f9c1f7a01",
     labels: { app: "shop", "kubevirt.io/nodeName": "node-1" },
     annotations: { owner: "team-a" },
     nodeName: "node-1",
@@ -31,6 +32,31 @@ test("a VMI is reduced to what the agent needs", () => {
 test("a VMI that is only just scheduled has no node and no pods", () => {
   const vmi = projectVmi({ metadata: { namespace: "shop", name: "web", uid: "u1" } });
   assert.deepEqual([vmi?.nodeName, vmi?.pods, vmi?.labels], [undefined, [], {}]);
+});
+
+test("a launcher counts with and without the name of its node, but not the pod without a UID that KubeVirt begins with", () => {
+  const activePods = { "": "", "pod-1": "", "pod-2": "node-2" };
+  const vmi = projectVmi({ metadata: { namespace: "shop", name: "web", uid: "u1" }, status: { activePods } });
+  assert.deepEqual(vmi?.pods, ["pod-1", "pod-2"]);
+});
+
+test("a VMI's UUID is in small letters with dashes, as libvirt's, and what is no UUID is none", () => {
+  const uuidOf = (uuid: unknown): string | undefined =>
+    projectVmi({
+      metadata: { namespace: "shop", name: "web", uid: "u1" },
+      spec: { domain: { firmware: { uuid } } },
+    })?.firmwareUuid;
+  assert.equal(uuidOf("6B6F8C52-3f5e-4e2a-9a53-0c4f9c1f7a01"), "6b6f8c52-3f5e-4e2a-9a53-0c4f9c1f7a01");
+  for (const other of [
+    "",
+    "web",
+    7,
+    {},
+    undefined,
+    "6b6f8c52-3f5e-4e2a-9a53-0c4f9c1f7a01\n",
+    "6b6f8c523f5e4e2a9a530c4f9c1f7a01",
+  ])
+    assert.equal(uuidOf(other), undefined, JSON.stringify(other));
 });
 
 test("whatever comes instead of a VMI is no VMI, and no error", () => {

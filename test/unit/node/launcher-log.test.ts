@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { pino } from "pino";
-import { VmiInventory } from "../../../src/discovery/inventory.ts";
-import { ALL_VMS, namingRules } from "../../../src/node/launcher-endpoints.ts";
 import { LauncherLog } from "../../../src/node/launcher-log.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
+import { vmi } from "../../support/vmis.ts";
 
 function bench() {
   const clock = new FakeClock();
@@ -13,41 +12,82 @@ function bench() {
     { base: null, timestamp: false, formatters: { level: (level) => ({ level }) } },
     { write: (line) => void entries.push(JSON.parse(line) as Record<string, unknown>) },
   );
-  const vmi = {
-    namespace: "prod",
-    name: "web",
-    uid: "u",
-    labels: {},
-    annotations: {},
-    nodeName: "n1",
-    pods: ["pod-a"],
-  };
-  const inventory = new VmiInventory([new Map([["prod/web", vmi]])], () => true, namingRules(ALL_VMS, "n1"));
-  const launcherLog = new LauncherLog(log, inventory, clock);
+  const node = { synced: true, listed: new Map([["pod-a", vmi()]]), launchers: [] as string[] };
+  const inventory = { vmiOf: (podUid: string) => node.listed.get(podUid) };
+  const launcherLog = new LauncherLog({ log, inventory, synced: () => node.synced, clock });
   /** What a scan with these findings makes it say. */
-  const scan = (denied: readonly string[], unresponsive: readonly string[]): Record<string, unknown>[] => {
-    launcherLog.scanned({ passedOver: (state) => (state === "denied" ? denied : unresponsive) });
+  const scan = (denied: readonly string[] = [], unresponsive: readonly string[] = []): Record<string, unknown>[] => {
+    launcherLog.scanned({
+      launchers: node.launchers.map((podUid) => ({ podUid, socket: `/pods/${podUid}` })),
+      passedOver: (state) => (state === "denied" ? denied : unresponsive),
+    });
     return entries.splice(0);
   };
-  return { clock, scan };
+  return { clock, node, scan };
 }
 
 test("a launcher that virt-handler has given up is told once, with its VM, and again if it happens again", () => {
   const { scan } = bench();
   const msg = "virt-handler has given this launcher up (launcher-unresponsive): its VM is not collected";
   assert.deepEqual(scan([], []), []);
-  assert.deepEqual(scan([], ["pod-a"]), [{ level: "warn", podUid: "pod-a", vm: "prod/web", msg }]);
+  assert.deepEqual(scan([], ["pod-a"]), [{ level: "warn", podUid: "pod-a", vm: "shop/web", msg }]);
   assert.deepEqual(scan([], ["pod-a"]), []);
-  assert.deepEqual(scan([], ["pod-a", "pod-x"]), [{ level: "warn", podUid: "pod-x", msg }]);
   scan([], []);
   assert.equal(scan([], ["pod-a"]).length, 1);
 });
 
 test("pods that the agent may not look into are told in one line, and every five minutes", async () => {
-  const { clock, scan } = bench();
-  const [first, ...others] = scan(["pod-a", "pod-b"], []);
+  const { clock, node, scan } = bench();
+  for (const podUid of ["pod-b", "pod-c"]) node.listed.set(podUid, vmi());
+  const [first, ...others] = scan(["pod-a", "pod-b"]);
   assert.deepEqual([first?.["level"], first?.["pods"], first?.["example"], others], ["warn", 2, "pod-a", []]);
-  assert.deepEqual(scan(["pod-a", "pod-b", "pod-c"], []), []);
+  assert.deepEqual(scan(["pod-a", "pod-b", "pod-c"]), []);
   await clock.advance(300_000);
-  assert.equal(scan(["pod-a"], []).length, 1);
+  assert.equal(scan(["pod-a"]).length, 1);
+});
+
+test("a pod of no VMI cannot make warnings: it may neither be entered nor is it given up", () => {
+  const { node, scan } = bench();
+  assert.deepEqual(scan(["pod-x"], ["pod-x"]), []);
+  node.listed.set("pod-x", vmi({ name: "young" }));
+  assert.deepEqual(
+    scan([], ["pod-x"]).map(({ level, vm }) => [level, vm]),
+    [["warn", "shop/young"]],
+  );
+});
+
+test("launchers that wait for the first list of VMIs are told once, and that they are collected once it is there", () => {
+  const { node, scan } = bench();
+  const messages = (): unknown[] => scan().map(({ level, msg }) => [level, msg]);
+  node.synced = false;
+  node.launchers = ["pod-a"];
+  assert.deepEqual(messages(), [], "its VMI is known from one of the two lists");
+  node.launchers = ["pod-a", "pod-b"];
+  assert.deepEqual(messages(), [
+    ["info", "the API server has not listed the VMIs yet: launchers are not collected until it has"],
+  ]);
+  assert.deepEqual(messages(), []);
+  node.synced = true;
+  assert.deepEqual(messages(), [["info", "the API server has listed the VMIs: their launchers are collected"]]);
+  assert.deepEqual(messages(), []);
+});
+
+test("pods that only look like launchers are told once, after a minute, and in one line in five minutes", async () => {
+  const { clock, node, scan } = bench();
+  node.launchers = ["pod-a", "pod-x", "pod-y", "ends"];
+  assert.deepEqual(scan(), []);
+  node.launchers = ["pod-a", "pod-x", "pod-y"];
+  await clock.advance(59_999);
+  assert.deepEqual(scan(), [], "a launcher that starts or ends has no VMI for a moment");
+  await clock.advance(1);
+  const msg = "pods with a libvirt socket that no VMI lists among its launchers: they are not collected";
+  assert.deepEqual(scan(), [{ level: "info", pods: 2, example: "pod-x", msg }]);
+  node.launchers = ["pod-a", "pod-x", "pod-y", "pod-z"];
+  scan();
+  await clock.advance(100_000);
+  assert.deepEqual(scan(), [], "a stream of such pods fills no log");
+  await clock.advance(200_000);
+  assert.deepEqual(scan(), [{ level: "info", pods: 1, example: "pod-z", msg }]);
+  await clock.advance(300_000);
+  assert.deepEqual(scan(), []);
 });

@@ -1,0 +1,16 @@
+import type { Vmi } from "../../src/discovery/vmi.ts";
+
+/** `shop/web`, which runs in `pod-1` on `node-1`, unless something else is given. */
+export function vmi(change: Partial<Vmi> = {}): Vmi {
+  return {
+    namespace: "shop",
+    name: "web",
+    uid: "u1",
+    firmwareUuid: undefined,
+    labels: {},
+    annotations: {},
+    nodeName: "node-1",
+    pods: ["pod-1"],
+    ...change,
+  };
+}

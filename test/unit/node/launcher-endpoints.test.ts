@@ -1,0 +1,61 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { VmiInventory } from "../../../src/discovery/inventory.ts";
+import type { Vmi } from "../../../src/discovery/vmi.ts";
+import { ALL_VMS, namingRules, trustedEndpoints, vmiEndpoints } from "../../../src/node/launcher-endpoints.ts";
+import { vmi } from "../../support/vmis.ts";
+
+const RUNNING = 1;
+const PAUSED = 3;
+const BY_USER = 1;
+const BY_MIGRATION = 2;
+const DOMAIN = { name: "shop_web", uuid: "6b6f8c52-3f5e-4e2a-9a53-0c4f9c1f7a01", id: 1 };
+const LAUNCHERS = ["pod-1", "pod-9"].map((podUid) => ({ podUid, socket: `/pods/${podUid}` }));
+
+test("in a cluster the socket of a pod is an endpoint from the moment a VMI lists it until none does", () => {
+  const vmis = new Map<string, Vmi>();
+  const inventory = new VmiInventory([vmis], namingRules(ALL_VMS, "node-1"));
+  const found = () => vmiEndpoints(LAUNCHERS, inventory).map(({ socket, transient }) => [socket, transient]);
+  assert.deepEqual(found(), []);
+  vmis.set("shop/web", vmi());
+  inventory.changed();
+  assert.deepEqual(found(), [["/pods/pod-1", true]]);
+  vmis.clear();
+  inventory.changed();
+  assert.deepEqual(found(), []);
+});
+
+test("in a cluster a domain is named by the VMI of the pod whose socket it is behind", () => {
+  const inventory = new VmiInventory([new Map([["shop/web", vmi()]])], namingRules(ALL_VMS, "node-1"));
+  const [endpoint] = vmiEndpoints(LAUNCHERS, inventory);
+  assert.equal(endpoint?.name?.(DOMAIN, RUNNING, undefined)?.name, "web");
+  assert.throws(() => endpoint.name?.({ ...DOMAIN, name: "bank_db" }, RUNNING, undefined), {
+    code: "E_DOMAIN_FOREIGN",
+  });
+});
+
+test("without a cluster every launcher is an endpoint whose domains have the names that they claim", () => {
+  const [endpoint, other] = trustedEndpoints(LAUNCHERS, () => ALL_VMS.vms);
+  assert.equal(other?.socket, "/pods/pod-9");
+  const named = endpoint?.name?.(DOMAIN, RUNNING, undefined);
+  assert.deepEqual(named, { namespace: "shop", name: "web", labels: {}, tags: [] });
+  const plain = endpoint?.name?.({ ...DOMAIN, name: "plain" }, RUNNING, undefined);
+  assert.deepEqual([plain?.namespace, plain?.name], ["", "plain"]);
+});
+
+test("without a cluster a paused VM is written, unless a live migration has paused it for its other side", () => {
+  const [endpoint] = trustedEndpoints(LAUNCHERS, () => ALL_VMS.vms);
+  const isCollected = (reason?: number): boolean => endpoint?.name?.(DOMAIN, PAUSED, reason) !== undefined;
+  assert.deepEqual([BY_USER, undefined, BY_MIGRATION].map(isCollected), [true, true, false]);
+});
+
+test("without a cluster the namespaces of the present configuration select, and no label is known", () => {
+  let vms: typeof ALL_VMS.vms = ALL_VMS.vms;
+  const [endpoint] = trustedEndpoints(LAUNCHERS, () => vms);
+  const isCollected = (): boolean => endpoint?.name?.(DOMAIN, RUNNING, undefined) !== undefined;
+  assert.ok(isCollected());
+  vms = { namespaces: { exclude: ["shop"] }, vmSelector: {} };
+  assert.ok(!isCollected());
+  vms = { namespaces: {}, vmSelector: { matchLabels: { team: "web" } } };
+  assert.ok(!isCollected());
+});
