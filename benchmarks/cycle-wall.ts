@@ -8,6 +8,7 @@ import { compressLines } from "../src/spool/frame-payload.ts";
 import { ALL_FAMILIES } from "./codec.ts";
 import type { BenchNode } from "./node.ts";
 import { interleave, median } from "./rounds.ts";
+import { BALLOON, CPU_TIMES, DEVICES } from "../src/collection/stats-needs.ts";
 
 /** Milliseconds from the first call to lines that are ready for the spool, and of the calls alone. */
 export interface CycleWall {
@@ -22,7 +23,7 @@ const DEADLINE = { deadlineMs: 60_000 };
 /** How much longer a cycle takes than the calls that it makes of libvirt. */
 export async function measureCycleWall(node: BenchNode): Promise<CycleWall> {
   using client = await LibvirtClient.open(node.socket, DEADLINE);
-  const settings = { timeoutMs: 4_000, deviceCacheTtlMs: 300_000, needs: { devices: true, totals: true } };
+  const settings = { timeoutMs: 4_000, deviceCacheTtlMs: 300_000, needs: [DEVICES, BALLOON, CPU_TIMES] };
   const collector = new EndpointCollector({ socket: node.socket }, settings, systemClock);
   const encoder = new Encoder(ALL_FAMILIES, newLineCounters(), () => undefined);
   const cycle = async (): Promise<void> => {

@@ -1,6 +1,6 @@
 import { Point } from "@influxdata/influxdb-client";
 import type { DomainSample } from "../src/collection/domain-sample.ts";
-import type { DeviceTags, SampleLines } from "../src/measurement/measurement.ts";
+import type { PartTags, SampleLines } from "../src/measurement/measurement.ts";
 import { MEASUREMENTS } from "../src/measurement/registry.ts";
 
 /** The lines of samples by the official client's Point, which rounds integers above 2^53. */
@@ -23,10 +23,10 @@ class PointLines implements SampleLines {
     this.#lines = lines;
   }
 
-  begin(device?: DeviceTags): void {
+  begin(part: PartTags = {}): void {
     const { id, name, uuid } = this.#sample.identity;
     this.#point = new Point(this.#measurement).tag("VMID", String(id)).tag("name", name).tag("uuid", uuid);
-    if (device !== undefined) this.#point.tag("devtype", device.devtype).tag("device", device.device);
+    for (const [key, value] of Object.entries(part)) if (value !== undefined) this.#point.tag(key, value);
   }
 
   integer(key: string, value: bigint | number | undefined): void {

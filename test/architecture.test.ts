@@ -10,16 +10,17 @@ import { test } from "node:test";
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   lib: [],
   errors: [],
+  contract: [],
   version: [],
   log: [],
   // Could be published by itself.
   libvirt: [],
   // Generic: knows no kind and no configuration of this agent.
   kubernetes: ["errors", "lib"],
-  config: ["errors", "lib"],
+  config: ["contract", "errors", "lib"],
   discovery: ["errors", "lib", "libvirt"],
-  collection: ["discovery", "errors", "lib", "libvirt"],
-  measurement: ["collection"],
+  collection: ["contract", "discovery", "errors", "lib", "libvirt"],
+  measurement: ["collection", "contract"],
   spool: ["errors", "lib"],
   delivery: ["errors", "lib", "spool"],
   status: ["lib"],
@@ -39,6 +40,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "kubernetes",
     "lib",
     "log",
+    "measurement",
     "observability",
     "outputs",
     "status",

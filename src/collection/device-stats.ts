@@ -1,60 +1,69 @@
+import { DISK_COUNTERS, NIC_COUNTERS, type Counter, type Counters } from "../contract.ts";
 import type { LayoutDevice } from "../discovery/domain-layout.ts";
 import type { TypedParameters } from "../libvirt/types.ts";
 import type { DiskSample, NicSample } from "./domain-sample.ts";
 import { count, counter, text } from "./typed-reading.ts";
 
-/** Names a device's fields from its index once and for all; cycles only look them up. */
-function keyTable<Keys>(name: (index: number) => Keys): (index: number) => Keys {
-  const table: Keys[] = [];
-  return (index) => (table[index] ??= name(index));
-}
-
-const nicKeys = keyTable((index) => {
-  const of = (field: string): string => `net.${index}.${field}`;
-  return {
-    name: of("name"),
-    rxBytes: of("rx.bytes"),
-    rxPackets: of("rx.pkts"),
-    rxErrors: of("rx.errs"),
-    rxDrops: of("rx.drop"),
-    txBytes: of("tx.bytes"),
-    txPackets: of("tx.pkts"),
-    txErrors: of("tx.errs"),
-    txDrops: of("tx.drop"),
-  };
-});
-
-const diskKeys = keyTable((index) => {
-  const of = (field: string): string => `block.${index}.${field}`;
-  return {
-    name: of("name"),
-    readRequests: of("rd.reqs"),
-    readBytes: of("rd.bytes"),
-    writeRequests: of("wr.reqs"),
-    writeBytes: of("wr.bytes"),
-    errors: of("errors"),
-  };
-});
-
 /** Device name -> index in the statistics. Indexes have gaps where an interface has no device on the host. */
 export type DeviceIndex = ReadonlyMap<string, number>;
 
+/** The statistics of one kind of device: `net.0.rx.bytes` is the counter `rx.bytes` of the kind `net`. */
+class DeviceStats<Table extends Readonly<Record<string, Counter>>> {
+  readonly #kind: string;
+  readonly #counters: readonly (readonly [name: keyof Table, counter: Counter])[];
+  /** Full names by index of the device: made once, then only looked up. */
+  readonly #keys: { readonly name: string; readonly counters: readonly string[] }[] = [];
+
+  constructor(kind: string, table: Table) {
+    this.#kind = kind;
+    this.#counters = Object.entries(table);
+  }
+
+  index(params: TypedParameters): DeviceIndex {
+    const found = new Map<string, number>();
+    const devices = count(params, `${this.#kind}.count`);
+    for (let index = 0; index < devices; index++) {
+      const name = text(params, this.#keysOf(index).name);
+      if (name !== undefined) found.set(name, index);
+    }
+    return found;
+  }
+
+  /** Adds the counters of the device at this index to `sample`; without an index libvirt did not report the device. */
+  addTo<Sample extends object>(
+    sample: Sample,
+    params: TypedParameters,
+    index: number | undefined,
+  ): Sample & Counters<Table> {
+    const values = sample as Record<keyof Table, bigint | undefined>;
+    const keys = index === undefined ? undefined : this.#keysOf(index).counters;
+    for (const [at, [name, { absent }]] of this.#counters.entries()) {
+      const key = keys?.[at];
+      values[name] = (key === undefined ? undefined : counter(params, key)) ?? absent;
+    }
+    return values as Sample & Counters<Table>;
+  }
+
+  /** Whether there is any counter for one of these devices. */
+  hasCounters(params: TypedParameters, index: DeviceIndex): boolean {
+    return [...index.values()].some((at) => params.has(this.#keysOf(at).counters[0] ?? ""));
+  }
+
+  #keysOf(index: number): { readonly name: string; readonly counters: readonly string[] } {
+    const of = (stat: string): string => `${this.#kind}.${index}.${stat}`;
+    return (this.#keys[index] ??= { name: of("name"), counters: this.#counters.map(([, { stat }]) => of(stat)) });
+  }
+}
+
+const NICS = new DeviceStats("net", NIC_COUNTERS);
+const DISKS = new DeviceStats("block", DISK_COUNTERS);
+
 export function nicIndex(params: TypedParameters): DeviceIndex {
-  return deviceIndex(params, "net.count", (index) => nicKeys(index).name);
+  return NICS.index(params);
 }
 
 export function diskIndex(params: TypedParameters): DeviceIndex {
-  return deviceIndex(params, "block.count", (index) => diskKeys(index).name);
-}
-
-function deviceIndex(params: TypedParameters, countField: string, nameField: (index: number) => string): DeviceIndex {
-  const found = new Map<string, number>();
-  const devices = count(params, countField);
-  for (let index = 0; index < devices; index++) {
-    const name = text(params, nameField(index));
-    if (name !== undefined) found.set(name, index);
-  }
-  return found;
+  return DISKS.index(params);
 }
 
 export function nicSample(
@@ -62,20 +71,7 @@ export function nicSample(
   params: TypedParameters,
   index: number | undefined,
 ): NicSample {
-  const keys = index === undefined ? undefined : nicKeys(index);
-  const read = (key: string | undefined): bigint | undefined => (key === undefined ? undefined : counter(params, key));
-  return {
-    device,
-    ...(alias !== undefined && { network: alias }),
-    rxBytes: read(keys?.rxBytes),
-    rxPackets: read(keys?.rxPackets),
-    rxErrors: read(keys?.rxErrors),
-    rxDrops: read(keys?.rxDrops),
-    txBytes: read(keys?.txBytes),
-    txPackets: read(keys?.txPackets),
-    txErrors: read(keys?.txErrors),
-    txDrops: read(keys?.txDrops),
-  };
+  return NICS.addTo(alias === undefined ? { device } : { device, network: alias }, params, index);
 }
 
 export function diskSample(
@@ -83,20 +79,10 @@ export function diskSample(
   params: TypedParameters,
   index: number | undefined,
 ): DiskSample {
-  const keys = index === undefined ? undefined : diskKeys(index);
-  const read = (key: string | undefined): bigint | undefined => (key === undefined ? undefined : counter(params, key));
-  return {
-    device,
-    ...(alias !== undefined && { volume: alias }),
-    readRequests: read(keys?.readRequests),
-    readBytes: read(keys?.readBytes),
-    writeRequests: read(keys?.writeRequests),
-    writeBytes: read(keys?.writeBytes),
-    errors: read(keys?.errors) ?? 0n,
-  };
+  return DISKS.addTo(alias === undefined ? { device } : { device, volume: alias }, params, index);
 }
 
 /** Whether QEMU's monitor answered for the block devices: without it libvirt sends their names only. */
 export function hasDiskCounters(params: TypedParameters, index: DeviceIndex): boolean {
-  return [...index.values()].some((at) => params.has(diskKeys(at).readRequests));
+  return DISKS.hasCounters(params, index);
 }

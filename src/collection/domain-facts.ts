@@ -60,7 +60,7 @@ function cpuTimes(params: TypedParameters): DomainFacts["cpu"] {
 }
 
 /** The answer, or undefined when the daemon answers that it cannot tell of this domain. */
-async function unlessRefused<Answer>(
+export async function unlessRefused<Answer>(
   call: Promise<Answer>,
   refused?: (error: LibvirtError) => void,
 ): Promise<Answer | undefined> {

@@ -1,3 +1,5 @@
+import type { Counters, DISK_COUNTERS, NIC_COUNTERS } from "../contract.ts";
+
 /** What one cycle learned of one running domain. Values that libvirt did not report are undefined, never zero. */
 export interface DomainSample {
   /** Wall clock at which the values were asked for, in milliseconds since the epoch. */
@@ -13,6 +15,8 @@ export interface DomainSample {
   readonly disks: readonly DiskSample[] | undefined;
   /** The sample of the same domain (endpoint, UUID and id) one cycle before. */
   readonly previous: MemoryPoint | undefined;
+  /** StatsReader -> its value, for optional measurements; see `reading()`. Absent when no such measurement is on. */
+  readonly readings?: ReadonlyMap<object, unknown>;
 }
 
 export interface DomainIdentity {
@@ -58,30 +62,16 @@ export interface MemoryPoint {
   readonly monotonicMs: number;
 }
 
-/** Cumulative counters of a network interface, in the guest's direction: rx is what the host's tap device has sent. */
-export interface NicSample {
+/** Cumulative counters of a network interface. */
+export interface NicSample extends Counters<typeof NIC_COUNTERS> {
   readonly device: string;
   /** KubeVirt network name. */
   readonly network?: string;
-  readonly rxBytes: bigint | undefined;
-  readonly rxPackets: bigint | undefined;
-  readonly rxErrors: bigint | undefined;
-  readonly rxDrops: bigint | undefined;
-  readonly txBytes: bigint | undefined;
-  readonly txPackets: bigint | undefined;
-  readonly txErrors: bigint | undefined;
-  readonly txDrops: bigint | undefined;
 }
 
 /** Cumulative counters of a disk. */
-export interface DiskSample {
+export interface DiskSample extends Counters<typeof DISK_COUNTERS> {
   readonly device: string;
   /** KubeVirt volume name. */
   readonly volume?: string;
-  readonly readRequests: bigint | undefined;
-  readonly readBytes: bigint | undefined;
-  readonly writeRequests: bigint | undefined;
-  readonly writeBytes: bigint | undefined;
-  /** QEMU never reports it: 0 there. */
-  readonly errors: bigint;
 }

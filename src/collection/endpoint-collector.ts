@@ -5,10 +5,10 @@ import type { Clock } from "../lib/clock.ts";
 import { LibvirtClient } from "../libvirt/client.ts";
 import { LibvirtError } from "../libvirt/errors.ts";
 import { DOMAIN_FILTER, STATS_GROUP } from "../libvirt/protocol.ts";
-import type { DomainRef } from "../libvirt/types.ts";
+import type { DomainRef, TypedParameters } from "../libvirt/types.ts";
 import { BulkStats, type BulkReply } from "./bulk-stats.ts";
 import { CircuitBreaker } from "./circuit-breaker.ts";
-import { readFacts, isGone, type DomainFacts } from "./domain-facts.ts";
+import { readFacts, isGone, unlessRefused, type DomainFacts } from "./domain-facts.ts";
 import { DomainHistory, type DomainName } from "./domain-history.ts";
 import type { DomainSample } from "./domain-sample.ts";
 import {
@@ -21,19 +21,14 @@ import {
   type DeviceSamples,
   type DomainReport,
 } from "./sample-mapping.ts";
-
-/** What the enabled measurements need; less is asked of the host when less is needed. */
-interface CollectionNeeds {
-  readonly devices: boolean;
-  /** Balloon details, and user and system time apart. */
-  readonly totals: boolean;
-}
+import { DEVICES, groupsOf, readersOf, type StatsNeed } from "./stats-needs.ts";
 
 export interface CollectionSettings {
   /** Time for one cycle of one endpoint, in milliseconds; less than the interval. */
   readonly timeoutMs: number;
   readonly deviceCacheTtlMs: number;
-  readonly needs: CollectionNeeds;
+  /** What the enabled measurements need; less is asked of the host when less is needed. */
+  readonly needs: readonly StatsNeed[];
 }
 
 /** A libvirt daemon to collect from. */
@@ -194,6 +189,7 @@ export class EndpointCollector {
             nics: found?.nics,
             disks: found?.disks,
             ...this.#history.next(fact.domain, memory, named),
+            ...(await this.#readings(fact.domain, stats?.params, leftMs())),
           },
         ];
       }),
@@ -215,12 +211,9 @@ export class EndpointCollector {
   }
 
   #groups(facts: readonly DomainFacts[]): number {
-    const { needs } = this.#settings;
     // The reason of a state tells the two sides of a live migration apart.
     const state = this.#name === undefined ? 0 : STATS_GROUP.STATE;
-    const devices = needs.devices ? STATS_GROUP.INTERFACE | STATS_GROUP.BLOCK : 0;
-    if (!needs.totals) return state | devices;
-    return state | devices | STATS_GROUP.BALLOON | (facts.every(hasCpuTimes) ? 0 : STATS_GROUP.CPU_TOTAL);
+    return state | groupsOf(this.#settings.needs, facts.every(hasCpuTimes));
   }
 
   async #deviceSamples(
@@ -228,7 +221,7 @@ export class EndpointCollector {
     report: DomainReport | undefined,
     deadlineMs: number,
   ): Promise<DeviceSamples | undefined> {
-    if (report === undefined || !this.#settings.needs.devices) return undefined;
+    if (report === undefined || !this.#settings.needs.includes(DEVICES)) return undefined;
     const { nics, disks, monitorAnswered } = report;
     const seen = { nics: new Set(nics.keys()), blocks: monitorAnswered === true ? new Set(disks.keys()) : undefined };
     const layout = await this.#devices.layout(domain, seen, async () => {
@@ -236,6 +229,24 @@ export class EndpointCollector {
       return session.domainXml(domain, { deadlineMs });
     });
     return deviceSamples(layout, report);
+  }
+
+  /** What the readers among the needs have read; nothing when there are none. */
+  async #readings(
+    domain: DomainRef,
+    params: TypedParameters | undefined,
+    deadlineMs: number,
+  ): Promise<Pick<DomainSample, "readings">> {
+    const readers = readersOf(this.#settings.needs);
+    if (readers.length === 0) return {};
+    const session = await this.#connect(this.#clock.monotonic() + deadlineMs);
+    const values = await Promise.all(
+      readers.map(async (reader) => {
+        const answer = reader.ask && (await unlessRefused(reader.ask(session, domain, { deadlineMs })));
+        return [reader, reader.read(params, answer)] as const;
+      }),
+    );
+    return { readings: new Map(values) };
   }
 
   async #connect(deadline: number): Promise<LibvirtClient> {

@@ -1,6 +1,7 @@
+import type { Family } from "../contract.ts";
 import { TelemetryError } from "../errors.ts";
 import { parseDuration } from "../lib/duration.ts";
-import type { Family, TargetSpec, TelemetryConfig } from "./schema.ts";
+import type { TargetSpec, TelemetryConfig } from "./schema.ts";
 import { Secret } from "./secret.ts";
 import type { SecretSource } from "./secrets-dir.ts";
 import type { VmFilter } from "./selectors.ts";

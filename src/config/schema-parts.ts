@@ -1,9 +1,8 @@
 import type { TSchema, TStringOptions } from "typebox";
 import * as Type from "typebox";
+import { FAMILY_NAMES } from "../contract.ts";
 import { DURATION_PATTERN } from "../lib/duration.ts";
 import { ATOMIC, SET, keyedBy } from "../lib/list-type.ts";
-
-export const FAMILIES = ["Metrics", "Features", "Devices", "Totals"] as const;
 
 /** What a value that breaks a pattern should look like, in the words of an error message. */
 export const PATTERN_HELP = new Map<string, string>();
@@ -140,11 +139,11 @@ export const namespaces = (description: string) =>
   );
 
 export const families = (description: string) =>
-  set(choice(FAMILIES, "Family."), { description, minItems: 1, maxItems: 16 });
+  set(choice(FAMILY_NAMES, "Family."), { description, minItems: 1, maxItems: 16 });
 
 /** Atomic, not a set: there a server-side apply would keep what the default has put in. */
 export const defaultedFamilies = (description: string, defaults: readonly string[]) =>
-  list(choice(FAMILIES, "Family."), { description, minItems: 1, maxItems: 16, default: defaults });
+  list(choice(FAMILY_NAMES, "Family."), { description, minItems: 1, maxItems: 16, default: defaults });
 
 export const tagSources = (what: string) =>
   keyedList(

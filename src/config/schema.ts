@@ -1,5 +1,6 @@
 import type { Static } from "typebox";
 import * as Type from "typebox";
+import { DEFAULT_FAMILIES } from "../contract.ts";
 import {
   text,
   name,
@@ -16,7 +17,6 @@ import {
   tagSources,
   secretKeyRef,
   objectKeyRef,
-  FAMILIES,
   DNS_LABEL,
   TAG_KEY,
   PREFIX,
@@ -134,7 +134,7 @@ export const SPEC_SCHEMA = Type.Object({
           description: "Time for one cycle of one libvirt daemon; 80 % of the interval, at most 8s, if not given.",
         }),
       ),
-      families: defaultedFamilies("Families that are collected.", FAMILIES),
+      families: defaultedFamilies("Families that are collected.", DEFAULT_FAMILIES),
       onMissing: choice(
         ["Zero", "Omit"],
         "What becomes of a value that libvirt does not report: 0, or no field.",
@@ -186,7 +186,6 @@ export type TelemetrySpec = Static<typeof SPEC_SCHEMA>;
 export type TargetSpec = TelemetrySpec["targets"][number];
 export type LabelSelector = Static<ReturnType<typeof labelSelector>>;
 export type NamespaceFilter = Static<ReturnType<typeof namespaces>>;
-export type Family = (typeof FAMILIES)[number];
 
 /** The whole object in a file. Other metadata is Kubernetes' business. */
 export const OBJECT_SCHEMA = Type.Object({

@@ -1,16 +1,7 @@
-/** Tags of the data contract, and the one name that InfluxDB keeps for itself; no other tag may take them. */
-export const RESERVED_TAGS: readonly string[] = [
-  "VMID",
-  "name",
-  "uuid",
-  "devtype",
-  "device",
-  "namespace",
-  "node",
-  "network",
-  "volume",
-  "time",
-];
+import { TAGS } from "../contract.ts";
+
+/** Tag keys that a configuration must not use: the agent's own, and the one that InfluxDB reserves. */
+export const RESERVED_TAGS: readonly string[] = [...TAGS, "time"];
 
 /** A label or annotation that becomes a tag. */
 export interface TagSource {

@@ -1,37 +1,35 @@
-import type { DiskSample, NicSample } from "../collection/domain-sample.ts";
+import { DISK_COUNTERS, NIC_COUNTERS, type Counters } from "../contract.ts";
 
-/** A field of a device: its key in `vm_devices`, its key in `vm_totals`, and where its value is. */
-interface DeviceField<Device> {
+/** A counter of a device: its field in `vm_devices`, and that of the sum over all devices in `vm_totals`. */
+interface DeviceField<Name> {
+  readonly counter: Name;
   readonly key: string;
   readonly total: string;
-  readonly value: (device: Device) => bigint | undefined;
 }
 
-export const NIC_FIELDS: readonly DeviceField<NicSample>[] = [
-  { key: "rxbytes", total: "net_rxbytes", value: (nic) => nic.rxBytes },
-  { key: "rxpackets", total: "net_rxpackets", value: (nic) => nic.rxPackets },
-  { key: "rxerrors", total: "net_rxerrors", value: (nic) => nic.rxErrors },
-  { key: "rxdrops", total: "net_rxdrops", value: (nic) => nic.rxDrops },
-  { key: "txbytes", total: "net_txbytes", value: (nic) => nic.txBytes },
-  { key: "txpackets", total: "net_txpackets", value: (nic) => nic.txPackets },
-  { key: "txerrors", total: "net_txerrors", value: (nic) => nic.txErrors },
-  { key: "txdrops", total: "net_txdrops", value: (nic) => nic.txDrops },
-];
+export const NIC_FIELDS = fieldsOf(NIC_COUNTERS, "net");
+export const DISK_FIELDS = fieldsOf(DISK_COUNTERS, "disk");
 
-export const DISK_FIELDS: readonly DeviceField<DiskSample>[] = [
-  { key: "rd_req", total: "disk_rd_req", value: (disk) => disk.readRequests },
-  { key: "rd_bytes", total: "disk_rd_bytes", value: (disk) => disk.readBytes },
-  { key: "wr_reqs", total: "disk_wr_reqs", value: (disk) => disk.writeRequests },
-  { key: "wr_bytes", total: "disk_wr_bytes", value: (disk) => disk.writeBytes },
-  { key: "errors", total: "disk_errors", value: (disk) => disk.errors },
-];
+function fieldsOf<Name extends string>(
+  table: Readonly<Record<Name, { readonly field: string }>>,
+  kind: "net" | "disk",
+): readonly DeviceField<Name>[] {
+  return (Object.keys(table) as Name[]).map((counter) => ({
+    counter,
+    key: table[counter].field,
+    total: `${kind}_${table[counter].field}`,
+  }));
+}
 
 /** The sum over what `vm_devices` reports of these devices; undefined when there are some and none has the value. */
-export function total<Device>(devices: readonly Device[], { value }: DeviceField<Device>): bigint | undefined {
+export function total<Name extends string>(
+  devices: readonly Counters<Record<Name, unknown>>[],
+  { counter }: DeviceField<Name>,
+): bigint | undefined {
   let sum: bigint | undefined = devices.length === 0 ? 0n : undefined;
   for (const device of devices) {
-    const one = value(device);
-    if (one !== undefined) sum = (sum ?? 0n) + one;
+    const value = device[counter];
+    if (value !== undefined) sum = (sum ?? 0n) + value;
   }
   return sum;
 }

@@ -1,7 +1,8 @@
 import type { DomainIdentity, DomainSample } from "../collection/domain-sample.ts";
+import { SERIES_TAGS, type Family, type PartTag } from "../contract.ts";
 import type { LineCounters } from "./counters.ts";
 import { LineWriter } from "./line-protocol.ts";
-import type { DeviceTags, Family, Measurement, SampleLines } from "./measurement.ts";
+import type { Measurement, PartTags, SampleLines } from "./measurement.ts";
 import { MEASUREMENTS } from "./registry.ts";
 import { escapeMeasurement, tag } from "./tags.ts";
 
@@ -70,15 +71,12 @@ export class Encoder implements SampleLines {
     return this.#writer.take();
   }
 
-  begin(device?: DeviceTags): void {
+  begin(part?: PartTags): void {
     const { head, place, rest } = this.#tagsOf(this.#active().identity);
-    let own = "";
-    let where = "";
-    if (device !== undefined) {
-      own = `,devtype=${device.devtype}${tag("device", device.device, this.#counters)}`;
-      where = tag("network", device.network, this.#counters) + tag("volume", device.volume, this.#counters);
-    }
-    this.#writer.begin(this.#current.escaped + head + own + place + where + rest);
+    const tags = (keys: readonly PartTag[]): string =>
+      part === undefined ? "" : keys.map((key) => tag(key, part[key], this.#counters)).join("");
+    const { part: own, origin } = SERIES_TAGS;
+    this.#writer.begin(this.#current.escaped + head + tags(own) + place + tags(origin) + rest);
   }
 
   integer(key: string, value: bigint | number | undefined): void {

@@ -4,6 +4,7 @@ import type { Measurement } from "./measurement.ts";
 export const vmFeatures: Measurement = {
   name: "vm_features",
   family: "Features",
+  needs: [],
   write({ memory, previous }, lines) {
     if (memory.current === undefined || previous === undefined) return;
     const seconds = (memory.monotonicMs - previous.monotonicMs) / 1000;

@@ -4,6 +4,7 @@ import type { Measurement } from "./measurement.ts";
 export const vmMetrics: Measurement = {
   name: "vm_metrics",
   family: "Metrics",
+  needs: [],
   write({ state, cpu, memory }, lines) {
     lines.begin();
     lines.string("state", stateName(state));

@@ -1,9 +1,11 @@
+import { BALLOON, CPU_TIMES, DEVICES } from "../collection/stats-needs.ts";
 import { DISK_FIELDS, NIC_FIELDS, total } from "./device-fields.ts";
 import type { Measurement } from "./measurement.ts";
 
 export const vmTotals: Measurement = {
   name: "vm_totals",
   family: "Totals",
+  needs: [DEVICES, BALLOON, CPU_TIMES],
   write({ state, cpu, memory, nics, disks }, lines) {
     // Without one kind of device the sums would fall to zero and rise again: no line is truer than that.
     if (nics === undefined || disks === undefined) return;

@@ -6,6 +6,7 @@ import { Ticker } from "../collection/ticker.ts";
 import type { EffectiveConfig } from "../config/resolve.ts";
 import { TelemetryError, messageOf } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
+import { needsOf } from "../measurement/registry.ts";
 import type { CycleView, LibvirtView } from "../observability/agent-view.ts";
 import type { Outputs } from "../outputs.ts";
 import { CycleRecord } from "./cycle-record.ts";
@@ -211,12 +212,10 @@ function collectorSettings({
   maxConcurrentEndpoints,
   targets,
 }: EffectiveConfig): CollectorSettings {
-  const families = new Set(targets.flatMap((target) => target.families));
-  const totals = families.has("Totals");
   return {
     timeoutMs,
     deviceCacheTtlMs,
     maxConcurrentEndpoints,
-    needs: { devices: totals || families.has("Devices"), totals },
+    needs: needsOf(targets.flatMap(({ families }) => families)),
   };
 }

@@ -1,5 +1,6 @@
 import { Collector } from "../collection/collector.ts";
 import { domainOverviews, type DomainOverview } from "../collection/domain-overview.ts";
+import { BALLOON, DEVICES } from "../collection/stats-needs.ts";
 import { TelemetryError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import { EndpointViews } from "../node/endpoint-views.ts";
@@ -36,7 +37,7 @@ export class NodeWatch implements Disposable {
         timeoutMs: Math.min(intervalMs * 0.8, MAX_TIMEOUT_MS),
         deviceCacheTtlMs: DEVICE_CACHE_MS,
         maxConcurrentEndpoints: CONCURRENT_ENDPOINTS,
-        needs: { devices: true, totals: true },
+        needs: [DEVICES, BALLOON],
       },
       clock,
     );

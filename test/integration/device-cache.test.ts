@@ -8,6 +8,7 @@ import { encode, points } from "../support/encode.ts";
 import { diskXml, nicXml } from "./support/guest-xml.ts";
 import { LibvirtHost } from "./support/libvirt-host.ts";
 import { bootWorkingGuest } from "./support/working-guest.ts";
+import { BALLOON, CPU_TIMES, DEVICES } from "../../src/collection/stats-needs.ts";
 
 const TTL_MS = 300_000;
 const MINUTE_MS = 60_000;
@@ -23,7 +24,7 @@ let collector: EndpointCollector;
 
 before(async () => {
   host = resources.use(await LibvirtHost.start());
-  const settings = { timeoutMs: 10_000, deviceCacheTtlMs: TTL_MS, needs: { devices: true, totals: true } };
+  const settings = { timeoutMs: 10_000, deviceCacheTtlMs: TTL_MS, needs: [DEVICES, BALLOON, CPU_TIMES] };
   collector = resources.adopt(new EndpointCollector({ socket: host.socket }, settings, clock), (one) => {
     one.close();
   });

@@ -1,5 +1,5 @@
 import type { EffectiveConfig } from "../../src/config/resolve.ts";
-import type { Family } from "../../src/config/schema.ts";
+import type { Family } from "../../src/contract.ts";
 import { Outputs } from "../../src/outputs.ts";
 import { ObserverLog, targetSettings } from "./delivery.ts";
 import { FakeClock } from "./fake-clock.ts";

@@ -15,6 +15,7 @@ import { SimulatedHost } from "../../src/simulator/simulated-host.ts";
 import { SimulatorServer } from "../../src/simulator/server.ts";
 import type { SyntheticDomain, DomainShape } from "../../src/simulator/synthetic-domain.ts";
 import { FakeClock } from "./fake-clock.ts";
+import { BALLOON, CPU_TIMES, DEVICES } from "../../src/collection/stats-needs.ts";
 
 const INTERVAL_MS = 5_000;
 /** Turns of the event loop in which everything that two sockets of one process have to say to each other is said. */
@@ -25,7 +26,7 @@ const STEP_MS = 25;
 const SETTINGS: CollectionSettings = {
   timeoutMs: 4_000,
   deviceCacheTtlMs: 300_000,
-  needs: { devices: true, totals: true },
+  needs: [DEVICES, BALLOON, CPU_TIMES],
 };
 
 export interface EndpointOptions {

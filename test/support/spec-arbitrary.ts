@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { FAMILIES } from "../../src/config/schema-parts.ts";
+import { FAMILY_NAMES } from "../../src/contract.ts";
 
 /** On, just below and just above every bound of a rule. */
 const DURATIONS = "0s 99ms 100ms 999ms 1s 1001ms 5s 59s 1m 4m60s 5m1s 59m60s 1h 1h1ms 23h60m 24h1s 168h 168h1ms".split(
@@ -70,7 +70,7 @@ const url = fc.oneof(
   { weight: 1, arbitrary: oddUrl },
 );
 
-const families = fc.subarray([...FAMILIES], { minLength: 1 });
+const families = fc.subarray([...FAMILY_NAMES], { minLength: 1 });
 
 const caRef = maybe(
   given({ configMap: maybe(fc.constant({ name: "ca" })), secret: maybe(fc.constant({ name: "ca" })) }),

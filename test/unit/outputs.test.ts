@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Family } from "../../src/config/schema.ts";
+import type { Family } from "../../src/contract.ts";
 import { configOf, FAMILIES, named, OutputsBench } from "../support/outputs-bench.ts";
 import { nic } from "../support/samples.ts";
 

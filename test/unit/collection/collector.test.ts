@@ -8,12 +8,13 @@ import { systemClock } from "../../../src/lib/clock.ts";
 import { PROCEDURE } from "../../../src/libvirt/protocol.ts";
 import { SimulatedHost } from "../../../src/simulator/simulated-host.ts";
 import { SimulatorServer } from "../../../src/simulator/server.ts";
+import { BALLOON, CPU_TIMES, DEVICES } from "../../../src/collection/stats-needs.ts";
 
 const SETTINGS: CollectorSettings = {
   timeoutMs: 5_000,
   deviceCacheTtlMs: 300_000,
   maxConcurrentEndpoints: 8,
-  needs: { devices: true, totals: true },
+  needs: [DEVICES, BALLOON, CPU_TIMES],
 };
 
 /** Daemons a, b, c, ... with one domain each, and a collector of all of them. */
@@ -90,7 +91,7 @@ test("new settings reach the endpoints that there are and those to come", async 
   const { collector, hosts, sockets, cycle } = await node(t, 2);
   collector.setEndpoints(sockets.slice(0, 1).map(endpoint));
   await cycle();
-  collector.configure({ ...SETTINGS, needs: { devices: false, totals: false } });
+  collector.configure({ ...SETTINGS, needs: [] });
   collector.setEndpoints(sockets.map(endpoint));
   await cycle();
   const bulk = hosts.map(({ calls }) => calls.get(PROCEDURE.CONNECT_GET_ALL_DOMAIN_STATS) ?? 0);

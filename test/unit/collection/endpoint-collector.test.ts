@@ -6,6 +6,7 @@ import type { TypedValue } from "../../../src/libvirt/types.ts";
 import { SyntheticDomain } from "../../../src/simulator/synthetic-domain.ts";
 import { points } from "../../support/encode.ts";
 import { SimulatedEndpoint } from "../../support/simulated-endpoint.ts";
+import { BALLOON, CPU_TIMES, DEVICES } from "../../../src/collection/stats-needs.ts";
 
 function devices({ nics = [], disks = [] }: DomainSample): string[] {
   return [...nics, ...disks].map(({ device }) => device);
@@ -24,7 +25,7 @@ test("the XML is read again when the cache's time is over, and not before", asyn
 
 test("a shorter time to live counts for what is read after the change", async (t) => {
   const endpoint = await SimulatedEndpoint.start(t, { domains: 1 });
-  const settings = { timeoutMs: 4_000, deviceCacheTtlMs: 5_000, needs: { devices: true, totals: true } };
+  const settings = { timeoutMs: 4_000, deviceCacheTtlMs: 5_000, needs: [DEVICES, BALLOON, CPU_TIMES] };
   await endpoint.samples();
   endpoint.collector.configure(settings);
   await endpoint.samples();
@@ -120,7 +121,7 @@ for (const gaps of [1, 24]) {
   test(`${gaps} interfaces without a device on the host before the others shift nobody's counters`, async (t) => {
     const endpoint = await SimulatedEndpoint.start(t, {
       domains: 1,
-      settings: { needs: { devices: true, totals: false } },
+      settings: { needs: [DEVICES] },
     });
     const plain = await endpoint.sample();
     endpoint.host.adjust = (_name, params) => {
@@ -161,8 +162,8 @@ test("a domain without balloon has zeros, or no fields, for what it cannot tell,
 });
 
 test("a domain that has no disks is not stuck, whichever measurements are wanted", async (t) => {
-  for (const totals of [true, false]) {
-    const settings = { needs: { devices: true, totals } };
+  for (const needs of [[DEVICES, BALLOON, CPU_TIMES], [DEVICES]]) {
+    const settings = { needs };
     const endpoint = await SimulatedEndpoint.start(t, { settings, shape: { nics: 1, disks: 0, seed: 1 } });
     endpoint.host.adjust = (_name, params) => {
       for (const field of params.keys()) if (field.startsWith("block.")) params.delete(field);
@@ -174,11 +175,8 @@ test("a domain that has no disks is not stuck, whichever measurements are wanted
   }
 });
 
-for (const needs of [
-  { devices: true, totals: true },
-  { devices: false, totals: false },
-]) {
-  test(`a domain that is defined and does not run writes nothing (${needs.totals ? "all" : "only vm_metrics"} wanted)`, async (t) => {
+for (const needs of [[DEVICES, BALLOON, CPU_TIMES], []]) {
+  test(`a domain that is defined and does not run writes nothing (${needs.length > 0 ? "all" : "only vm_metrics"} wanted)`, async (t) => {
     const endpoint = await SimulatedEndpoint.start(t, { settings: { needs } });
     endpoint.host.inactive.add("vm-002");
     assert.deepEqual([...(await endpoint.samples()).keys()], ["vm-001", "vm-003"]);
@@ -219,12 +217,12 @@ test("no series gets two points of one timestamp, in a cycle or in two", async (
 });
 
 test("only what the wanted measurements need is asked", async (t) => {
-  const none = await SimulatedEndpoint.start(t, { settings: { needs: { devices: false, totals: false } } });
+  const none = await SimulatedEndpoint.start(t, { settings: { needs: [] } });
   const { nics, disks, cpu, memory } = await none.sample();
   assert.deepEqual([nics, disks, memory.rss], [undefined, undefined, undefined]);
   assert.ok(cpu.time !== undefined && memory.current !== undefined);
   assert.equal(none.newCalls("CONNECT_GET_ALL_DOMAIN_STATS") + none.newCalls("DOMAIN_GET_XML_DESC"), 0);
-  const some = await SimulatedEndpoint.start(t, { settings: { needs: { devices: true, totals: false } } });
+  const some = await SimulatedEndpoint.start(t, { settings: { needs: [DEVICES] } });
   some.host.adjust = (_name, params) => {
     for (const field of params.keys()) assert.match(field, /^(net|block)\./);
   };
@@ -274,7 +272,7 @@ test("the reason of a state is asked for even when no family needs the bulk stat
   const reasons: unknown[] = [];
   const endpoint = await SimulatedEndpoint.start(t, {
     domains: 1,
-    settings: { needs: { devices: false, totals: false } },
+    settings: { needs: [] },
     name: (domain, _state, reason) => {
       reasons.push(reason);
       return domain;

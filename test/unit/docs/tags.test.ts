@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { parseLines } from "../../../scripts/demo/line-protocol-parser.ts";
 import type { DomainSample } from "../../../src/collection/domain-sample.ts";
 import { RESERVED_TAGS } from "../../../src/config/tag-names.ts";
-import type { Family } from "../../../src/measurement/measurement.ts";
+import type { Family } from "../../../src/contract.ts";
 import { SyntheticDomain } from "../../../src/simulator/synthetic-domain.ts";
 import { docTables } from "../../support/docs.ts";
 import { points } from "../../support/encode.ts";

@@ -1,0 +1,74 @@
+/**
+ * The names of the data contract: what the configuration, the collection and the measurements must agree on. Old queries
+ * depend on every name here, so a row may be added but never changed. This file imports nothing.
+ */
+
+interface FamilyRow {
+  /** Written when `spec.collection.families` is not given. */
+  readonly byDefault: boolean;
+}
+
+/** The values of `spec.collection.families`, in the order of the documentation. */
+const FAMILIES = {
+  Metrics: { byDefault: true },
+  Features: { byDefault: true },
+  Devices: { byDefault: true },
+  Totals: { byDefault: true },
+} satisfies Readonly<Record<string, FamilyRow>>;
+
+export type Family = keyof typeof FAMILIES;
+
+const ROWS = Object.entries(FAMILIES) as [Family, FamilyRow][];
+
+export const FAMILY_NAMES: readonly Family[] = ROWS.map(([family]) => family);
+export const DEFAULT_FAMILIES: readonly Family[] = ROWS.filter(([, row]) => row.byDefault).map(([family]) => family);
+
+/**
+ * The tags that the agent sets, in their order on the line: of the VM, of the part of it that the line is about, of the
+ * place, and of the origin of the part. Tags from labels, annotations and `spec.tags.static` follow.
+ */
+export const SERIES_TAGS = {
+  vm: ["VMID", "name", "uuid"],
+  part: ["devtype", "device"],
+  place: ["namespace", "node"],
+  origin: ["network", "volume"],
+} as const;
+
+export const TAGS: readonly string[] = Object.values(SERIES_TAGS).flat();
+
+/** A tag that a measurement gives to the line of one part of a VM, such as a disk. */
+export type PartTag = (typeof SERIES_TAGS)["part" | "origin"][number];
+
+/** One counter of a device. */
+export interface Counter {
+  /** Last part of libvirt's statistic: `rx.bytes` of `net.0.rx.bytes`. */
+  readonly stat: string;
+  /** Field of `vm_devices`; `vm_totals` has the sum as `net_FIELD` or `disk_FIELD`. */
+  readonly field: string;
+  /** What a host means that does not report it; without it the value is missing. */
+  readonly absent?: bigint;
+}
+
+/** Counters of a network interface, in the guest's direction: rx is what the host's tap device has sent. */
+export const NIC_COUNTERS = {
+  rxBytes: { stat: "rx.bytes", field: "rxbytes" },
+  rxPackets: { stat: "rx.pkts", field: "rxpackets" },
+  rxErrors: { stat: "rx.errs", field: "rxerrors" },
+  rxDrops: { stat: "rx.drop", field: "rxdrops" },
+  txBytes: { stat: "tx.bytes", field: "txbytes" },
+  txPackets: { stat: "tx.pkts", field: "txpackets" },
+  txErrors: { stat: "tx.errs", field: "txerrors" },
+  txDrops: { stat: "tx.drop", field: "txdrops" },
+} as const satisfies Readonly<Record<string, Counter>>;
+
+/** Counters of a disk. QEMU never reports `errors`. */
+export const DISK_COUNTERS = {
+  readRequests: { stat: "rd.reqs", field: "rd_req" },
+  readBytes: { stat: "rd.bytes", field: "rd_bytes" },
+  writeRequests: { stat: "wr.reqs", field: "wr_reqs" },
+  writeBytes: { stat: "wr.bytes", field: "wr_bytes" },
+  errors: { stat: "errors", field: "errors", absent: 0n },
+} as const satisfies Readonly<Record<string, Counter>>;
+
+/** Counter name -> value; undefined when libvirt did not report it. */
+export type Counters<Table> = { readonly [Name in keyof Table]: bigint | undefined };
