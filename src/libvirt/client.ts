@@ -1,6 +1,6 @@
 import { Connection } from "./connection.ts";
 import { LibvirtError } from "./errors.ts";
-import { AUTH, CONNECT_READ_ONLY, FEATURE_KEEPALIVE, LIFECYCLE_EVENT_ID, type ProcedureName } from "./protocol.ts";
+import { AUTH, CONNECT_READ_ONLY, FEATURE_KEEPALIVE, LIFECYCLE_EVENT_ID, LIMIT, type ProcedureName } from "./protocol.ts";
 import {
   readAuthTypes,
   readControlInfo,
@@ -8,6 +8,7 @@ import {
   readDomainInfo,
   readDomains,
   readDomainStats,
+  readVcpus,
   readVersion,
   readXml,
 } from "./replies.ts";
@@ -20,6 +21,7 @@ import type {
   DomainStats,
   LifecycleEvent,
   TypedParameters,
+  VcpuInfo,
 } from "./types.ts";
 import { writeDomain } from "./wire-types.ts";
 import type { XdrReader, XdrWriter } from "./xdr.ts";
@@ -135,6 +137,14 @@ export class LibvirtClient implements Disposable {
     return this.#ofDomain("DOMAIN_GET_CPU_STATS", domain, options, {
       arguments: (writer) => writer.uint(CPU_STATS_PARAMETERS).int(-1).uint(1).uint(0),
       read: (reader) => readCpuStats(reader, this.#parameters),
+    });
+  }
+
+  /** The online vCPUs of a running domain. Libvirt reads them from /proc, without asking QEMU. */
+  domainVcpus(domain: DomainRef, options: CallOptions): Promise<VcpuInfo[]> {
+    return this.#ofDomain("DOMAIN_GET_VCPUS", domain, options, {
+      arguments: (writer) => writer.int(LIMIT.VCPUS).int(0),
+      read: readVcpus,
     });
   }
 

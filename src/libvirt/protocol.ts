@@ -17,6 +17,7 @@ export const PROCEDURE = {
   CONNECT_GET_VERSION: 4,
   DOMAIN_GET_XML_DESC: 14,
   DOMAIN_GET_INFO: 16,
+  DOMAIN_GET_VCPUS: 20,
   CONNECT_SUPPORTS_FEATURE: 60,
   AUTH_LIST: 66,
   AUTH_POLKIT: 70,
@@ -80,6 +81,8 @@ export const LIMIT = {
   PARAMETERS: 262_144,
   FIELD_NAME: 80,
   AUTH_TYPES: 20,
+  /** What a call asks for at most; a guest has fewer. */
+  VCPUS: 4_096,
   /** sun_path without its terminating zero. */
   SOCKET_PATH: 107,
 } as const;

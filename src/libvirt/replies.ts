@@ -7,6 +7,7 @@ import type {
   DomainStats,
   LifecycleEvent,
   TypedParameters,
+  VcpuInfo,
 } from "./types.ts";
 import { DOMAIN_MIN_BYTES, readDomain } from "./wire-types.ts";
 import type { XdrReader } from "./xdr.ts";
@@ -60,6 +61,18 @@ export function readCpuStats(reader: XdrReader, parameters: TypedParameterDecode
   const params = parameters.read(reader);
   reader.int(); // how many there could be
   return params;
+}
+
+/** DOMAIN_GET_VCPUS, without CPU maps. */
+export function readVcpus(reader: XdrReader): VcpuInfo[] {
+  const vcpus = reader.array(LIMIT.VCPUS, 20, () => ({
+    number: reader.uint(),
+    state: reader.int(),
+    cpuTimeNs: reader.uhyper(),
+    cpu: reader.int(),
+  }));
+  reader.string(0); // the maps
+  return vcpus;
 }
 
 /** DOMAIN_GET_CONTROL_INFO. */

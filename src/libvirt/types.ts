@@ -26,7 +26,17 @@ export interface DomainInfo {
   readonly cpuTimeNs: bigint;
 }
 
-/** DOMAIN_GET_CONTROL_INFO: is somebody waiting for this domain's monitor, and for how long? Never asks QEMU. */
+/** DOMAIN_GET_VCPUS: one vCPU. */
+export interface VcpuInfo {
+  readonly number: number;
+  /** virVcpuState: 0 offline, 1 running, 2 blocked. */
+  readonly state: number;
+  readonly cpuTimeNs: bigint;
+  /** The host CPU that it runs on; below 0 when libvirt does not know. */
+  readonly cpu: number;
+}
+
+/** DOMAIN_GET_CONTROL_INFO: whether a call waits for this domain's monitor, and for how long. Never asks QEMU. */
 export interface DomainControlInfo {
   /** virDomainControlState: 0 ok, 1 a job runs, 2 a monitor command is outstanding, 3 error. */
   readonly state: number;

@@ -1,4 +1,4 @@
-import type { DomainInfo, DomainRef, TypedValue } from "../libvirt/types.ts";
+import type { DomainInfo, DomainRef, TypedValue, VcpuInfo } from "../libvirt/types.ts";
 import { STATS_GROUP } from "../libvirt/protocol.ts";
 
 export interface DomainShape {
@@ -50,6 +50,17 @@ export class SyntheticDomain {
       ["user_time", (time * 7n) / 10n],
       ["system_time", (time * 3n) / 10n],
     ]);
+  }
+
+  /** The CPU time is spread evenly; each vCPU stays on one of 64 host CPUs. */
+  vcpus(seconds: number): VcpuInfo[] {
+    const cpuTimeNs = this.#cpuTime(seconds) / BigInt(this.#vcpus);
+    return Array.from({ length: this.#vcpus }, (_, number) => ({
+      number,
+      state: 1,
+      cpuTimeNs,
+      cpu: (this.ref.id * 8 + number) % 64,
+    }));
   }
 
   /** The groups of the bulk statistics that are asked for; without an answering monitor what libvirt itself knows. */

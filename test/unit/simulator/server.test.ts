@@ -68,6 +68,21 @@ test("statistics of some domains are those of these domains", async (t) => {
   );
 });
 
+test("the vCPUs of a domain share its CPU time, and one that does not run has none", async (t) => {
+  const { client, host } = await served(t);
+  const [domain] = await client.listDomains(ACTIVE, SOON);
+  assert.ok(domain !== undefined);
+  const vcpus = await client.domainVcpus(domain, SOON);
+  const { vcpus: count, cpuTimeNs } = await client.domainInfo(domain, SOON);
+  assert.deepEqual(
+    vcpus.map(({ number, state }) => [number, state]),
+    Array.from({ length: count }, (_, number) => [number, 1]),
+  );
+  assert.ok(vcpus.every((vcpu) => vcpu.cpuTimeNs <= cpuTimeNs));
+  host.inactive.add(domain.name);
+  await assert.rejects(client.domainVcpus(domain, SOON), { libvirtCode: 55 });
+});
+
 test("a domain is known by its UUID, and one that is gone is an error", async (t) => {
   const { client, host } = await served(t);
   const [first] = await client.listDomains(ACTIVE, SOON);
