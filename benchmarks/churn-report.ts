@@ -66,8 +66,8 @@ ${table(
 
 ## What arrived
 
-Of the samples of ${seen} VMs, as their target got them. One that is taken before the API server has told of the VMI has
-its name from the domain, and no label.
+Of the samples of ${seen} VMs, as their target got them. A sample without the VM's
+label was not named by its VMI.
 
 ${table(
   ["what", "how many"],

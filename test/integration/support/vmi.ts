@@ -4,6 +4,8 @@ import type { KubeCluster } from "./kube.ts";
 export interface Vmi {
   readonly namespace: string;
   readonly name: string;
+  /** Of its firmware. */
+  readonly uuid?: string;
   readonly labels?: Readonly<Record<string, string>>;
   readonly annotations?: Readonly<Record<string, string>>;
   /** Where it counts as running. */
@@ -16,7 +18,7 @@ export interface Vmi {
 
 /** Makes the object, or makes it what is given: what is not given any more is removed. KubeVirt writes all of it at once. */
 export async function applyVmi(cluster: KubeCluster, vmi: Vmi): Promise<void> {
-  const { namespace, name, node, pods, migrationTarget } = vmi;
+  const { namespace, name, uuid, node, pods, migrationTarget } = vmi;
   const labels = {
     ...vmi.labels,
     "kubevirt.io/nodeName": node,
@@ -26,7 +28,7 @@ export async function applyVmi(cluster: KubeCluster, vmi: Vmi): Promise<void> {
     apiVersion: "kubevirt.io/v1",
     kind: "VirtualMachineInstance",
     metadata: { name, labels, annotations: vmi.annotations ?? {} },
-    spec: {},
+    spec: uuid === undefined ? {} : { domain: { firmware: { uuid } } },
     status: { phase: "Running", nodeName: node, activePods: pods },
   };
   // Whoever makes the first VMI of a namespace makes the namespace.
