@@ -3,6 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import type { TypedValue } from "../../src/libvirt/types.ts";
 import { SyntheticDomain } from "../../src/simulator/synthetic-domain.ts";
+import { codePoint } from "../support/code-point.ts";
 import { encode, points } from "../support/encode.ts";
 import { SimulatedEndpoint } from "../support/simulated-endpoint.ts";
 
@@ -104,16 +105,16 @@ const anyValue: fc.Arbitrary<TypedValue> = fc.oneof(
   fc.integer(),
   fc.double(),
   fc.boolean(),
-  fc.string({ unit: "binary" }),
+  fc.string({ unit: codePoint }),
 );
 
 const anyParameters = fc.array(
-  fc.tuple(fc.oneof(fc.constantFrom(...FIELDS), fc.string({ maxLength: 20, unit: "binary" })), anyValue),
+  fc.tuple(fc.oneof(fc.constantFrom(...FIELDS), fc.string({ maxLength: 20, unit: codePoint })), anyValue),
   { maxLength: 40 },
 );
 
 const anyText = fc.oneof(
-  fc.string({ unit: "binary" }),
+  fc.string({ unit: codePoint }),
   fc.string({ unit: "grapheme" }),
   fc.constantFrom("\\", "\n", " "),
 );

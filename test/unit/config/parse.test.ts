@@ -6,6 +6,7 @@ import { stringify } from "yaml";
 import { parseConfig, type Fault } from "../../../src/config/parse.ts";
 import { SPEC_RULES, TARGET_RULES } from "../../../src/config/rules.ts";
 import { API_VERSION, KIND } from "../../../src/config/schema.ts";
+import { codePoint } from "../../support/code-point.ts";
 import {
   CLUSTER_SPEC,
   FULL_SPEC,
@@ -234,7 +235,7 @@ const PIECES =
 test("any text is either a configuration or has faults, each on a line of the text", () => {
   const piece = fc.oneof(fc.constantFrom(...PIECES, "\n", "\n  ", "|\n", "\t", "\r\n", "\u2028", "\\x\u001b"));
   const yamlLike = fc.array(piece, { maxLength: 40 }).map((pieces) => pieces.join(""));
-  fc.assert(fc.property(fc.oneof(yamlLike, fc.string({ unit: "binary", maxLength: 200 })), assertSound), {
+  fc.assert(fc.property(fc.oneof(yamlLike, fc.string({ unit: codePoint, maxLength: 200 })), assertSound), {
     numRuns: 2_000,
   });
 });
@@ -247,7 +248,7 @@ const anyValue = fc.oneof(
 const anyChange = fc.oneof(
   fc.record({ path: anyPath, to: anyValue }),
   fc.record({
-    path: fc.tuple(anyPath, fc.string({ unit: "binary", maxLength: 5 })).map(([path, key]) => [...path, key]),
+    path: fc.tuple(anyPath, fc.string({ unit: codePoint, maxLength: 5 })).map(([path, key]) => [...path, key]),
     to: anyValue,
   }),
 );

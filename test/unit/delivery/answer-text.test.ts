@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { countRefused, namedLines, readServerMessage } from "../../../src/delivery/answer-text.ts";
+import { codePoint } from "../../support/code-point.ts";
 
 test("the message is found in what each server answers", () => {
   const cases: [body: string, text: string][] = [
@@ -77,7 +78,7 @@ test("a number in a refused line is not the server's count", () => {
 
 test("no answer is too strange to be read", () => {
   fc.assert(
-    fc.property(fc.oneof(fc.string({ unit: "binary" }), fc.json()), (body) => {
+    fc.property(fc.oneof(fc.string({ unit: codePoint }), fc.json()), (body) => {
       const message = readServerMessage(body);
       assert.ok(message.text.startsWith(message.head));
       assert.ok(countRefused(message) >= 1);

@@ -3,12 +3,13 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { readDomain, readRemoteError, writeDomain, writeRemoteError } from "../../../src/libvirt/wire-types.ts";
 import { XdrReader, XdrWriter } from "../../../src/libvirt/xdr.ts";
+import { codePoint } from "../../support/code-point.ts";
 
 void test("a domain comes back with its name, UUID and id", () => {
   fc.assert(
     fc.property(
       fc.record({
-        name: fc.string({ unit: "binary" }).filter((name) => name.isWellFormed()),
+        name: fc.string({ unit: codePoint }).filter((name) => name.isWellFormed()),
         uuid: fc.uuid(),
         id: fc.integer({ min: -1 }),
       }),

@@ -3,11 +3,12 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { LibvirtError } from "../../../src/libvirt/errors.ts";
 import { XdrReader, XdrWriter } from "../../../src/libvirt/xdr.ts";
+import { codePoint } from "../../support/code-point.ts";
 
 const PROTOCOL_FAULT = (error: unknown): boolean =>
   error instanceof LibvirtError && error.code === "E_LIBVIRT_PROTOCOL";
 
-const WELL_FORMED = fc.string({ unit: "binary" }).filter((text) => text.isWellFormed());
+const WELL_FORMED = fc.string({ unit: codePoint }).filter((text) => text.isWellFormed());
 
 /** One value with its way to the wire and back. */
 const ITEM = fc.oneof(
