@@ -4,7 +4,7 @@ import path from "node:path";
 import { test, type TestContext } from "node:test";
 import { decodeHeader, HEADER_BYTES, headerLength, PREAMBLE_BYTES } from "../../src/spool/frame-format.ts";
 import { appendNumber, contentOf, MAIN, numbersOf, restore, SpoolBench, takeAll } from "../support/spool-bench.ts";
-import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { memoryDirectory } from "../support/temporary-directory.ts";
 
 const FRAMES = 5;
 const TARGETS = ["a", "b"];
@@ -18,7 +18,7 @@ interface SmallSpool {
 
 /** A spool of two segments with the lines 0 to 4. */
 async function smallSpool(t: TestContext): Promise<SmallSpool> {
-  const directory = await temporaryDirectory(t);
+  const directory = await memoryDirectory(t);
   {
     await using bench = await SpoolBench.open(directory, { maxSegmentBytes: 300 });
     for (const target of TARGETS) bench.spool.cursor(target);

@@ -5,7 +5,7 @@ import { createInterface } from "node:readline";
 import { test } from "node:test";
 import { systemClock } from "../../src/lib/clock.ts";
 import { SpoolBench, takeAll } from "../support/spool-bench.ts";
-import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { memoryDirectory } from "../support/temporary-directory.ts";
 
 const KILLS = 40;
 const APPENDER = path.join(import.meta.dirname, "../support/spool-appender.ts");
@@ -27,7 +27,7 @@ async function appendUntilKilled(directory: string, from: number, kills: number)
 }
 
 test("a process that is killed forty times while it appends loses no line that it said to be durable", async (t) => {
-  const directory = await temporaryDirectory(t);
+  const directory = await memoryDirectory(t);
   const durable: number[] = [];
   for (let kills = 0; kills < KILLS; kills++) {
     const from = (durable.at(-1) ?? -1) + 1_000;
@@ -37,9 +37,10 @@ test("a process that is killed forty times while it appends loses no line that i
   }
   await using bench = await SpoolBench.open(directory);
   const found = await takeAll(bench.spool.cursor("dead"));
-  const missing = durable.filter((number) => !new Set(found).has(number));
+  const distinct = new Set(found);
+  const missing = durable.filter((number) => !distinct.has(number));
   assert.deepEqual(missing, []);
-  assert.equal(new Set(found).size, found.length, "a line came twice");
+  assert.equal(distinct.size, found.length, "a line came twice");
   assert.deepEqual(
     found,
     found.toSorted((one, other) => one - other),

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { DurableSpool } from "../../../src/spool/durable-spool.ts";
 import { Comparison, operations } from "../../support/spool-model.ts";
-import { temporaryDirectory } from "../../support/temporary-directory.ts";
+import { memoryDirectory } from "../../support/temporary-directory.ts";
 
 const CAPS = { maxBytes: 1 << 30, maxAgeMs: 3_600_000_000 };
 
@@ -13,7 +13,7 @@ for (const [what, memoryBytes] of [
   ["from both", 300],
 ] as const) {
   test(`a cursor sees every frame that is for it once and in order, ${what} and after a restart`, async (t) => {
-    const root = await temporaryDirectory(t);
+    const root = await memoryDirectory(t);
     let run = 0;
     await fc.assert(
       fc.asyncProperty(operations("caps"), async (operations) => {
