@@ -1,4 +1,4 @@
-/** Tags of the data contract, and the one name that InfluxDB keeps for itself; no other tag may take them. */
+/** Tags of the measurements in their order, and `time`, which InfluxDB reserves. Other tags cannot use these names. */
 export const RESERVED_TAGS: readonly string[] = [
   "VMID",
   "name",
@@ -12,16 +12,16 @@ export const RESERVED_TAGS: readonly string[] = [
   "time",
 ];
 
-/** A label or annotation that becomes a tag. */
+/** A label or annotation to copy into a tag. */
 export interface TagSource {
   readonly key: string;
   readonly tag?: string;
 }
 
-/** The tag key of a source: as given, else the key with `_` for what a tag key cannot have. */
+/** Returns the tag key of a source: `tag` if given, else the key with `_` instead of characters that a tag cannot have. */
 export function tagOf({ key, tag }: TagSource): string {
   return tag ?? key.replace(/[^A-Za-z0-9_]/g, "_");
 }
 
-/** `tagOf(s)` in CEL, which has no replacement by pattern: the schema lets no other character into a key. */
+/** `tagOf(s)` in CEL, which cannot replace by a pattern. These three are all such characters that the schema allows. */
 export const TAG_OF_CEL = "(has(s.tag) ? s.tag : s.key.replace('.', '_').replace('-', '_').replace('/', '_'))";

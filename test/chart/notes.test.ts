@@ -25,14 +25,14 @@ test("the notes show a TelemetryConfig that can be applied as it stands, with a 
 });
 
 test("whoever makes a TelemetryConfig with the chart is shown no other", () => {
-  assert.doesNotMatch(notes("--values", VALUES_FILES.get("everything") ?? ""), /Nothing is collected/);
+  assert.doesNotMatch(notes("--values", VALUES_FILES.get("everything") ?? ""), /collect nothing until/);
 });
 
 const WARNINGS: readonly (readonly [what: string, values: string, reason: RegExp])[] = [
   [
     "a plain target",
     '{"telemetryConfig":{"create":true,"spec":{"targets":[{"name":"a","url":"http://a","tls":{"mode":"Plaintext"}}]}}}',
-    /WARNING: the target a is plain http/,
+    /WARNING: the target a uses plain http/,
   ],
   ["a spool that is lost with its pod", '{"agent":{"spool":{"type":"emptyDir"}}}', /WARNING: with an emptyDir/],
   ["agents that nothing confines", '{"admissionPolicy":{"enabled":false}}', /WARNING: without the admission policy/],

@@ -68,7 +68,7 @@ const FILES: readonly (readonly [what: string, text: string, expected: readonly 
     "plain http without saying so",
     file("  targets:\n    - name: a\n      url: http://a.example.com\n      v1: { database: d }\n"),
     [
-      "7: spec.targets[0].tls.mode: must be Plaintext for an http URL: the token would travel unprotected. Use https, or say so with `mode: Plaintext`",
+      "7: spec.targets[0].tls.mode: must be Plaintext for an http URL, because the token would be sent unencrypted: use https, or set `mode: Plaintext`",
     ],
   ],
   [
@@ -77,7 +77,7 @@ const FILES: readonly (readonly [what: string, text: string, expected: readonly 
       "  targets:\n    - name: a\n      url: http://a.example.com\n      tls:\n        mode: Verify\n      v1: { database: d }\n",
     ),
     [
-      "10: spec.targets[0].tls.mode: must be Plaintext for an http URL: the token would travel unprotected. Use https, or say so with `mode: Plaintext`",
+      "10: spec.targets[0].tls.mode: must be Plaintext for an http URL, because the token would be sent unencrypted: use https, or set `mode: Plaintext`",
     ],
   ],
   [
@@ -150,11 +150,11 @@ const FILES: readonly (readonly [what: string, text: string, expected: readonly 
       "9: spec.deviceCache.ttl: must be a string, is a list",
       "11: spec.tags.static.a-b: the key must be a tag key: a letter, then letters, digits and underscores, 64 at most",
       "11: spec.tags.static.site: must not be empty",
-      "11: spec.tags.static: must not take a tag of the measurements or of InfluxDB: VMID, name, uuid, devtype, device, namespace, node, network, volume, time",
+      "11: spec.tags.static: must not use a tag of the measurements or of InfluxDB: VMID, name, uuid, devtype, device, namespace, node, network, volume, time",
       "13: spec.buffer.maxAge: must be from 1m to 168h",
       "15: spec.targets[0].name: must be a DNS label: lower-case letters, digits and dashes",
       "16: spec.targets[0].url: must be an http or https URL",
-      "16: spec.targets[0].url: must not have a query or fragment; the agent makes its own",
+      "16: spec.targets[0].url: must not have a query or fragment; the agent adds its own",
       "17: spec.targets[0].timeout: must be a string, is a number",
       "18: spec.targets[0].v2.org: is missing",
       "18: spec.targets[0].v2.bucket: is missing",

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { brokenRules } from "../../../src/config/broken-rules.ts";
+import { brokenRules } from "../../../src/config/rules.ts";
 import { SPEC_RULES, TARGET_RULES } from "../../../src/config/rules.ts";
 import { RULE_BREAKERS } from "../../support/rule-breakers.ts";
 import { judge } from "../../support/rule-verdicts.ts";

@@ -66,7 +66,7 @@ test("without a directory the error says how to name one", async () => {
   const { message } = await refusal(secretsDirectory(undefined).read("Secret", "influx", "token"));
   assert.equal(
     message,
-    "the key `token` of the Secret `influx` is asked for; name the directory of the secrets with --secrets-dir",
+    "the key `token` of the Secret `influx` is needed: give the directory of the secrets with --secrets-dir",
   );
 });
 
@@ -94,7 +94,7 @@ test("no name and no key leads out of the directory", async (t) => {
     ["x", ".."],
     ["x", ""],
   ] as const)
-    assert.match((await refusal(source.read("Secret", name, key))).message, /cannot be a file$/, `${name} ${key}`);
+    assert.match((await refusal(source.read("Secret", name, key))).message, /cannot be a file name$/, `${name} ${key}`);
 });
 
 test("a file of 1 MiB is read whole, a larger one is refused without showing it", async (t) => {

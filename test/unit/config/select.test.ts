@@ -44,7 +44,7 @@ test("the object that beats all other Active ones that select the node governs i
       if (governing === undefined) return;
       assert.ok(running.every((other) => other === governing || beats(governing, other)));
       assert.deepEqual(
-        new Set([governing, ...overridden.map(({ config }) => config)]),
+        new Set([governing, ...overridden]),
         new Set(running),
         "each of them governs or is overridden, and no other",
       );
@@ -60,11 +60,7 @@ test("whoever is overridden learns why, and who would be next comes first", () =
   const lower = candidate({ name: "lower", priority: -3, createdMs: 0 });
   assert.deepEqual(selectConfig([lower, younger, sameAge, first], {}), {
     governing: first,
-    overridden: [
-      { config: sameAge, reason: "NameOrder" },
-      { config: younger, reason: "OlderObject" },
-      { config: lower, reason: "HigherPriority" },
-    ],
+    overridden: [sameAge, younger, lower],
   });
 });
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { CLUSTER_ONLY, clusterOnlyFields } from "../../../src/config/standalone.ts";
+import { CLUSTER_ONLY, clusterOnlyFields } from "../../../src/config/parse.ts";
 import { CLUSTER_SPEC, FULL_SPEC, changed } from "../../support/config.ts";
 
 test("every field that needs a cluster is found, in every target", () => {

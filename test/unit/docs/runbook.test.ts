@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { parse } from "yaml";
 import { AGENT_METRICS } from "../../../src/observability/agent-metrics.ts";
 import { CONTROLLER_METRICS } from "../../../src/observability/controller-metrics.ts";
-import { NODE_REASONS } from "../../../src/status/reasons.ts";
+import { NODE_REASONS } from "../../../src/status/node-telemetry.ts";
 
 const PAGE = readFileSync("docs/runbook.md", "utf8");
 

@@ -29,10 +29,10 @@ test("a node on which all is well", () => {
     targetSummary: "1/1",
     conditions: [
       ["Ready", "the node's virtual machines are collected and delivered"],
-      ["ConfigApplied", "generation 3 of default is in force"],
+      ["ConfigApplied", "generation 3 of default is in use"],
       ["LibvirtReachable", "every libvirt daemon of the node answers"],
-      ["TargetsDelivering", "every target takes what it is sent"],
-      ["BufferHealthy", "nothing is lost to a cap of the buffer"],
+      ["TargetsDelivering", "every target accepts lines"],
+      ["BufferHealthy", "no lines are dropped"],
     ].map(([type, message]) => ({
       type,
       status: "True",
