@@ -7,10 +7,9 @@ const VALUE = "t0ken-of-somebody";
 const secret = new Secret(VALUE);
 const holder = { credentials: { token: secret, list: [secret], map: new Map([["token", secret]]) } };
 
-test("a secret gives its value when asked for it", () => {
+test("reveal returns the value of a secret", () => {
   assert.equal(secret.reveal(), VALUE);
 });
-
 
 const RENDERINGS: Readonly<Record<string, () => string>> = {
   "in a template": () => `${String(secret)} and ${holder.credentials.list.join()}`,
