@@ -1,5 +1,5 @@
-# Node without a shell, and one file of JavaScript. The same file serves every architecture, so it is built once, on the
-# machine that builds; only the base differs.
+# An image of Node without a shell, and one file of JavaScript. The file is the same for every architecture, so it is built
+# once, on the architecture of the build machine. Only the base image differs.
 #   docker build --build-arg VERSION=0.1.0 --tag kubevirt-telemetry:0.1.0 .
 ARG BUILD_IMAGE=docker.io/library/node:24-trixie-slim
 ARG BASE_IMAGE=gcr.io/distroless/nodejs24-debian13:nonroot
@@ -7,7 +7,7 @@ ARG BASE_IMAGE=gcr.io/distroless/nodejs24-debian13:nonroot
 FROM --platform=$BUILDPLATFORM ${BUILD_IMAGE} AS build
 WORKDIR /src
 COPY package.json package-lock.json ./
-# The scripts of packages are not run: the bundle needs none of what they make.
+# Install scripts of packages are not run: the bundle does not need their results.
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY scripts/build.ts scripts/
 COPY src src
@@ -26,7 +26,8 @@ LABEL org.opencontainers.image.title="kubevirt-telemetry" \
 ENV NODE_ENV=production
 COPY LICENSE /app/
 COPY --from=build /src/dist/THIRD_PARTY_LICENSES.txt /src/dist/kubevirt-telemetry.js /app/
-# A number, so that the kubelet can tell that it is not root. The chart runs agents as another user.
+# Numeric, so that the kubelet can check that it is not root. The chart runs agents as another user.
 USER 65532:65532
-# V8 for a small program that works in bursts: one thread to help it, and room enough for the objects of a cycle to die young.
+# V8 options for a small program that works in bursts: one helper thread, and a young generation that holds the objects of a
+# cycle.
 ENTRYPOINT ["/nodejs/bin/node", "--v8-pool-size=1", "--min-semi-space-size=2", "/app/kubevirt-telemetry.js"]

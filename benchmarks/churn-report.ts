@@ -32,15 +32,15 @@ export function churnReport(figures: ChurnFigures, { date, machine, load }: Circ
   const settled = samples.filter(({ minute }) => minute > WARM_UP * minutes);
   const span = (settled.at(-1)?.minute ?? 0) - (settled[0]?.minute ?? 0);
   const came = (settled.at(-1)?.seen ?? 0) - (settled[0]?.seen ?? 0);
-  return `# Launchers that come and go
+  return `# An agent while VMs come and go
 
 <!-- Written by \`npm run churn\`; change benchmarks/churn-report.ts, not this file. -->
 
-Whether the agent grows on a busy node: the bundle with a service account's rights on a real API server, ${LAUNCHERS} launchers
-at any time with a simulated libvirt daemon and one VM each, and ${seen} VMIs in ${minutes} minutes, each with a UID, a pod and a label
-value of its own. Of four launchers one stops, one leaves a socket on which nobody listens, one stops answering and is gone amid a
-call, and one crashes while another VMI of its name is made. Every tenth has a pod beside it whose daemon never starts. The
-interval is ${intervalS} s, and the label is a tag.
+This measures whether the agent grows on a busy node. The bundle runs with a service account's rights on a real API server. At any time
+there are ${LAUNCHERS} launchers with a simulated libvirt daemon and one VM each. In ${minutes} minutes there were ${seen} VMIs, each with its own UID, pod and
+label value. Of four launchers one stops, one leaves a socket without a listener, one stops answering and ends during a call, and one
+crashes while another VMI of its name is created. Every tenth has a second pod whose daemon never starts. The interval is ${intervalS} s,
+and the label is a tag.
 
 - measured on ${date} by \`npm run churn -- ${minutes}\`, load average ${fixed(load[0])} at the start and ${fixed(load[1])} at the end
 ${Object.entries(machine)
@@ -49,8 +49,8 @@ ${Object.entries(machine)
 
 ## Growth
 
-By the line that fits best through the samples of the last ${fixed(span, 0)} minutes, in which ${came} VMIs came: a kilobyte that each
-left behind would be ${fixed(came / 1024, 2)} MiB. V8 goes on compiling what runs often, and what it compiles is a part of the heap.${minutes < SETTLES_MIN ? " In so short a run resident memory has not settled yet." : ""}
+Growth is the slope of the best-fit line through the samples of the last ${fixed(span, 0)} minutes, in which ${came} VMIs were created. If each left
+one kilobyte behind, the growth would be ${fixed(came / 1024, 2)} MiB. V8 keeps compiling code that runs often, and compiled code is part of the heap.${minutes < SETTLES_MIN ? " In so short a run resident memory has not settled yet." : ""}
 
 ${table(
   ["what", "at first", "at last", "growth", "at most", ""],
@@ -90,9 +90,8 @@ ${table(
 
 ## Samples
 
-Memory is in MiB: resident memory on average since the sample before, and after a full garbage collection what is left of the
-heap and of buffers. \`objects\` are the VMIs and TelemetryConfigs that are followed. The first and the last line are without any
-launcher.
+Memory is in MiB: the average resident memory since the previous sample, and the heap and buffers after a full garbage collection.
+\`objects\` are the watched VMIs and TelemetryConfigs. The first and the last row are without launchers.
 
 ${table(
   ["minute", "VMIs seen", "resident", "heap", "buffers", "open files", "connections", "watches", "metrics", "objects"],

@@ -42,7 +42,7 @@ export function cycleReport(figures: Figures): string {
   return `## What a cycle costs the node
 
 Measured on a real libvirtd with ${SHAPE.domains} paused guests of ${SHAPE.vcpus} vCPUs, ${SHAPE.nics} NICs and ${SHAPE.disks} disks. A
-paused guest uses nothing by itself, so all CPU of libvirtd and of the QEMU processes is spent on answering.
+paused guest uses no CPU by itself, so all CPU of libvirtd and of the QEMU processes is spent on answers.
 
 ${circumstances(figures, "cycle")}
 
@@ -52,9 +52,9 @@ ${levelTable(LEVELS, figures)}
 
 ### A cycle of each program
 
-Milliseconds of CPU for one cycle, of everybody who works for it. The agent and Telegraf run by themselves with an interval
-of ${INTERVAL} and deliver to an InfluxDB that only counts; ${CYCLES} cycles a round from delivery to delivery, ${CYCLE_ROUNDS} rounds. The Python
-programs write the agent's four measurements and are told when to begin. Telegraf writes other lines, as its input has them.
+Milliseconds of CPU for one cycle, of all processes that take part. The agent and Telegraf run by themselves with an interval
+of ${INTERVAL} and deliver to a server that only counts; ${CYCLES} cycles a round from delivery to delivery, ${CYCLE_ROUNDS} rounds. The Python
+programs write the agent's four measurements and start a cycle on command. Telegraf writes the lines of its own input.
 
 ${table(
   ["program", "own", "libvirtd", "QEMUs", "whole node", "against Telegraf", "memory MiB (peak)", "lines / fields"],
@@ -70,21 +70,21 @@ ${table(
   ]),
 )}
 
-Nobody asking, libvirtd used ${fixed(figures.idle.libvirtd, 2)} ms a second and the QEMUs ${fixed(figures.idle.qemus, 2)} ms.
+Without any program, libvirtd used ${fixed(figures.idle.libvirtd, 2)} ms a second and the QEMUs ${fixed(figures.idle.qemus, 2)} ms.
 
 Most of the agent's memory is Node itself: the same Node with an empty program takes about 45 MiB, most of it pages of its
-binary that are shared with every other Node of the machine. What is asked of libvirt decides what a cycle costs, not who
-asks: the Python program with one bulk call needs the least CPU itself and costs the node more than the agent.
+binary, which all Node processes of the machine share. The calls decide what a cycle costs, not the program that makes them: the
+Python program with one bulk call of all groups needs less CPU itself than the agent, but costs the node more.
 
 ### Wall time
 
-From the first call to compressed lines a cycle took ${fixed(figures.wall.cycle)} ms; the same calls alone, made by the
-same client in turns with it, ${fixed(figures.wall.calls)} ms.
+From the first call to compressed lines a cycle took ${fixed(figures.wall.cycle)} ms. The same calls alone, made by the
+same client and in turns with the cycles, took ${fixed(figures.wall.calls)} ms.
 
 ### What each call costs
 
-Milliseconds for all ${SHAPE.domains} domains together, called one by one without anything else.
-[ADR 0011](adr/0011-cheapest-true-source.md) says what follows.
+Milliseconds for all ${SHAPE.domains} domains together; each call was measured alone.
+[ADR 0011](adr/0011-cheapest-true-source.md) draws the conclusions.
 
 ${table(
   ["call", "wall", "libvirtd", "QEMUs", "CPU together"],
@@ -99,11 +99,12 @@ ${table(
 
 ### From a reply to lines
 
-CPU microseconds per domain, garbage collection included, from simulated replies. The other way is a decoder that makes
-every name anew and checks nothing, and the official InfluxDB client's \`Point\`, which rounds large integers.
+CPU microseconds per domain, with garbage collection, from simulated replies. The baseline for decoding is a decoder that creates
+every name again and checks nothing. The baseline for line protocol is the official InfluxDB client's \`Point\`, which rounds large
+integers.
 
 ${table(
-  ["step", "domains", "µs per domain", "the other way", "ratio"],
+  ["step", "domains", "µs per domain", "baseline", "ratio"],
   figures.codec.map(({ step, domains, ours, baseline }) => [
     step,
     domains,

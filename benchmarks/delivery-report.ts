@@ -17,7 +17,7 @@ const DEFAULT_INTERVAL_S = 5;
 
 const LEVELS: readonly ServiceLevel<Figures>[] = [
   {
-    what: "a backlog of 500,000 lines goes to InfluxDB 2, without a limit of the settings",
+    what: "a backlog of 500,000 lines drains to InfluxDB 2, without a configured limit",
     limit: 20_000,
     least: true,
     unit: "lines/s",
@@ -25,13 +25,13 @@ const LEVELS: readonly ServiceLevel<Figures>[] = [
     value: ({ drains }) => drains.find(({ server, paced }) => server === "InfluxDB 2" && !paced)?.linesPerSecond ?? 0,
   },
   {
-    what: "lines that are written meanwhile arrive, at the latest",
+    what: "lines written meanwhile arrive within",
     limit: 2,
     unit: "flush intervals",
     value: ({ drains }) => Math.max(...drains.map(({ maxLag }) => maxLag)),
   },
   {
-    what: "lines for a target beside one that hangs arrive, at the latest",
+    what: "lines for a target beside a hung one arrive within",
     limit: 2,
     unit: "flush intervals",
     value: ({ lags }) => lags.besideHung,
@@ -49,7 +49,7 @@ const LEVELS: readonly ServiceLevel<Figures>[] = [
     value: (figures) => cpuOf(figures, 4) / cpuOf(figures, 1),
   },
   {
-    what: "lines lost in any of the scenarios below",
+    what: "lines lost in all scenarios below",
     limit: 0,
     unit: "lines",
     digits: 0,
@@ -61,9 +61,9 @@ const LEVELS: readonly ServiceLevel<Figures>[] = [
 export function deliveryReport(figures: Figures): string {
   return `## Delivery
 
-A process of its own does what the agent does behind collection, at ${LINES_PER_SECOND} lines a second: ${DOMAINS} simulated domains
-with ${NODE_SHAPE.nics} NICs and ${NODE_SHAPE.disks} disks become lines once a second, which go into a spool on disk and from there to the targets, with
-the defaults of the configuration. The targets are on the same machine, behind a server of the benchmark that notes what comes when.
+A separate process does the agent's work after collection, at ${LINES_PER_SECOND} lines a second. Once a second it makes the lines of ${DOMAINS} simulated
+domains with ${NODE_SHAPE.nics} NICs and ${NODE_SHAPE.disks} disks, writes them to a spool on disk, and sends them to the targets, with the defaults of the
+configuration. The targets are on the same machine, behind a server of the benchmark that records the lines and their times.
 
 ${circumstances(figures, "delivery")}
 
@@ -73,9 +73,9 @@ ${levelTable(LEVELS, figures)}
 
 ### After an outage
 
-The process starts with a backlog in its spool. Lag is the time from when a line was written until the target had stored it, in
-flush intervals of a second, of the lines that were written from one interval before the target took the first request until
-the backlog was gone. With the default pace a backlog goes three times as fast as it came.
+The process starts with a backlog in its spool. Lag is the time from writing a line until the target has stored it, in flush
+intervals of a second. It counts the lines written from one interval before the target's first request until the backlog was gone.
+With the default pace a backlog drains three times as fast as it grew.
 
 ${table(
   ["target", "pace", "backlog", "lines/s", "longest lag of new lines", "memory MiB, before", "at its highest"],
@@ -92,9 +92,9 @@ ${table(
 
 ### Several targets
 
-Encoding, compression and the spool are for all targets together; a target costs its requests. CPU of the whole process, all
-its threads, in percent of a core; one process for each row, all at the same time. ${DEFAULT_INTERVAL_S} s is the default interval, for
-which there are ${DEFAULT_INTERVAL_S} times as many domains; a target costs more with a short one, because there are more requests for as many lines.
+All targets share encoding, compression and the spool; each target costs its own requests. The table has the CPU of the whole process,
+all its threads, in percent of a core. Each row is one process; all run at the same time. ${DEFAULT_INTERVAL_S} s is the default interval, with ${DEFAULT_INTERVAL_S} times as
+many domains. A target costs more with a short interval, because the same lines take more requests.
 
 ${table(
   ["interval", "targets", "CPU %", "against one"],
@@ -106,15 +106,15 @@ ${table(
   ]),
 )}
 
-The longest lag of a healthy target was ${fixed(figures.lags.alone, 2)} flush intervals alone and ${fixed(figures.lags.besideHung, 2)} beside a target that takes requests
+The longest lag of a healthy target was ${fixed(figures.lags.alone, 2)} flush intervals alone and ${fixed(figures.lags.besideHung, 2)} beside a target that accepts requests
 and never answers.
 
 ### Lost lines
 
-200 lines a second, for ${FAULTS_S} seconds of faults and ${CALM_S} after them, to a real InfluxDB 2 behind a proxy that makes the faults; then
-both have time until nothing more has come for ${QUIET_S} seconds, and end in order. Lost is what the program had taken over and the
-server has not stored, bad lines aside. Ours is the spool on disk and a sender, with the defaults. WriteApi is that of the official
-client, with its limits raised so that it need not give up a line: ${Object.entries(LIMITS)
+Both programs write 200 lines a second, for ${FAULTS_S} seconds of faults and ${CALM_S} after them, to a real InfluxDB 2 behind a proxy that makes the
+faults. Then both have time until no line has arrived for ${QUIET_S} seconds, and shut down in order. Lost lines are those that the program
+had accepted and the server has not stored, except bad lines. Ours is the spool on disk and a sender, with the defaults. WriteApi is
+that of the official client, with limits so high that it does not have to drop a line: ${Object.entries(LIMITS)
     .map(([name, value]) => `\`${name}: ${value}\``)
     .join(", ")}; batches and
 buffers are otherwise its defaults. Both have a timeout of ${TIMEOUT_MS / 1_000} s and flush once a second.
@@ -128,8 +128,8 @@ ${table(
   ]),
 )}
 
-WriteApi keeps lines in memory only, so what it has not delivered ends with the process; it gives up a batch at once when the
-answer is a status below 429, as 400 is for one bad line, 401 and 404.
+WriteApi keeps lines only in memory, so undelivered lines are lost with the process. It drops a batch at once when the answer is a
+status below 429, such as 400 for one bad line, 401 and 404.
 `;
 }
 

@@ -38,7 +38,7 @@ interface Behind {
 type StartServer = (resources: AsyncDisposableStack) => Promise<Behind>;
 
 const SERVERS: Readonly<Record<string, StartServer>> = {
-  "one that only counts": () => Promise.resolve({ url: undefined, target: { v1: { database: "telemetry" } } }),
+  "a server that only counts": () => Promise.resolve({ url: undefined, target: { v1: { database: "telemetry" } } }),
   "InfluxDB 2": async (resources) => {
     const { url, org, bucket, token } = resources.use(await Influxd2.start());
     const target = { v2: { org, bucket, tokenSecretRef: { name: "influx" } } };

@@ -1,12 +1,12 @@
 const HEAD = `# Benchmarks
 
-<!-- Written by \`npm run bench\`; change what is in benchmarks/, not this file. -->
+<!-- Written by \`npm run bench\`; change the files in benchmarks/, not this file. -->
 
-Ratios carry over to other machines, milliseconds do not. What is compared with each other had its turn in every round, or ran at the
-same time; the figures are medians over the rounds: what a busy machine adds, it adds to all of them. \`npm run bench\` measures
-everything anew, and a part alone with what is given there.`;
+Ratios carry over to other machines, milliseconds do not. Programs that are compared take turns in every round, or run at the same
+time, so other load on the machine affects them equally. The figures are medians over the rounds. \`npm run bench\` measures
+everything again. Each part names the command that measures it alone.`;
 
-/** docs/benchmarks.md: these parts as they were measured now, and those that were not as they are on the page. */
+/** Returns docs/benchmarks.md with the measured parts; the other parts stay as they are on the page. */
 export function page(names: readonly string[], measured: ReadonlyMap<string, string>, before: string): string {
   const parts = names.flatMap((name) => {
     const text = measured.get(name) ?? partOf(before, name);

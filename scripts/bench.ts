@@ -1,4 +1,4 @@
-// The tables of docs/benchmarks.md, measured anew: all of them, or those of the parts that are named.
+// Measures the tables of docs/benchmarks.md again: all of them, or those of the parts in the arguments.
 import { readFileSync, writeFileSync } from "node:fs";
 import { page } from "../benchmarks/page.ts";
 import { fail, formatPage, longRun } from "./long-run.ts";
@@ -6,9 +6,9 @@ import { fail, formatPage, longRun } from "./long-run.ts";
 const FILE = "docs/benchmarks.md";
 
 interface Part {
-  /** By what it imports it is known what it needs. */
+  /** Its imports tell what the part needs. */
   readonly file: string;
-  /** Measures it, and writes what is to be said of it. */
+  /** Measures the part; resolves to its text. */
   readonly load: () => Promise<{ measure(resources: AsyncDisposableStack): Promise<string> }>;
 }
 
@@ -19,7 +19,7 @@ const PARTS: Readonly<Record<string, Part>> = {
 
 const asked = process.argv.slice(2);
 const unknown = asked.filter((name) => PARTS[name] === undefined);
-if (unknown.length > 0) fail(`there is no part ${unknown.join(", ")}, but ${Object.keys(PARTS).join(", ")}`);
+if (unknown.length > 0) fail(`unknown part ${unknown.join(", ")}; the parts are ${Object.keys(PARTS).join(", ")}`);
 const chosen = Object.entries(PARTS).filter(([name]) => asked.length === 0 || asked.includes(name));
 
 await longRun(

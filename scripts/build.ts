@@ -1,4 +1,4 @@
-// The bundle dist/kubevirt-telemetry.js: one file that needs Node and nothing else.
+// Makes the bundle dist/kubevirt-telemetry.js: one file that needs only Node.
 import { chmodSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { build, type Plugin } from "esbuild";
@@ -6,8 +6,8 @@ import { build, type Plugin } from "esbuild";
 const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { version: string };
 
 /**
- * Importing node:http reads every export of it, and one that is made on demand loads the whole of Node's fetch: 3 MB of
- * memory. Requiring it reads none.
+ * An import of node:http reads all its exports, and one of them loads the whole of Node's fetch on access: 3 MB of memory.
+ * A require reads none.
  */
 const httpByRequire: Plugin = {
   name: "http by require",
@@ -23,14 +23,14 @@ const httpByRequire: Plugin = {
 
 const BANNER = [
   "#!/usr/bin/env node",
-  // An older one ends at the first thing that it does not know, with a page of this file.
+  // Without this check an older Node ends at the first syntax that it does not know, and prints a page of this file.
   `if (parseInt(process.versions.node) < 24) {
   console.error("kubevirt-telemetry needs Node 24 or newer, and this is " + process.versions.node);
   process.exit(2);
 }`,
-  // CommonJS packages in the bundle ask for Node's modules with require.
+  // CommonJS packages in the bundle need `require` for Node's modules.
   'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
-  // V8 would let new objects pile up in as much as 32 MB before it looks what is left of them; a cycle makes 4 MB.
+  // By default V8 collects up to 32 MB of new objects before a garbage collection; a cycle makes 4 MB.
   'import { setFlagsFromString as __setFlags } from "node:v8"; __setFlags("--semi-space-growth-factor=1");',
 ];
 
@@ -42,7 +42,7 @@ const { metafile } = await build({
   platform: "node",
   target: "node24",
   format: "esm",
-  // Names stay: short ones would have to be set back to the long ones at run time, for every function and every error.
+  // Names are kept: with short names esbuild would restore every function's and error's name at run time.
   minifyWhitespace: true,
   minifySyntax: true,
   sourcemap: "linked",
@@ -57,7 +57,7 @@ chmodSync("dist/kubevirt-telemetry.js", 0o755);
 writeFileSync("dist/THIRD_PARTY_LICENSES.txt", licences(Object.keys(metafile.inputs)));
 console.log(`dist/kubevirt-telemetry.js ${version}`);
 
-/** The licence text of every package that has a file in the bundle. */
+/** Returns the licence texts of all packages with a file in the bundle. */
 function licences(inputs: readonly string[]): string {
   const packages = new Set(
     inputs.flatMap((input) => /^(?:.*node_modules\/)((?:@[^/]+\/)?[^/]+)/.exec(input)?.[0] ?? []),
@@ -79,5 +79,5 @@ function licenceText(directory: string): string {
       // Try the next name.
     }
   }
-  return "The package carries no licence text of its own.\n";
+  return "The package contains no licence text.\n";
 }

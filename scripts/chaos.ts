@@ -1,5 +1,5 @@
-// The chaos test of delivery, for longer than `npm test` has time: `CHAOS_MINUTES=30 CHAOS_SEED=7 npm run chaos`. Prints
-// what came of it, and fails when a line is lost.
+// Runs the chaos test of delivery for longer than `npm test` does: `CHAOS_MINUTES=30 CHAOS_SEED=7 npm run chaos`. Prints the
+// result, and fails if a line is lost.
 import { describeChaos } from "../test/integration/support/chaos-report.ts";
 import { runChaos, type ChaosReport } from "../test/integration/support/chaos.ts";
 import { longRun } from "./long-run.ts";
@@ -15,12 +15,12 @@ await longRun(["scripts/chaos.ts"], async (resources) => {
   if (faults.length > 0) throw new Error(faults.join("\n"));
 });
 
-/** Some of what should not be. */
+/** Returns examples of every fault. */
 function faultsIn({ targets, written: { missingFrames } }: ChaosReport): readonly string[] {
   const faults = targets.flatMap(({ name, lost, givenUp, different, unwritten }) =>
     Object.entries({ lost, givenUp, different, unwritten }).flatMap(([what, lines]) =>
       lines.slice(0, 3).map((line) => `${name}, ${what}: ${line}`),
     ),
   );
-  return missingFrames > 0 ? [...faults, `${missingFrames} frames are not in the spool any more`] : faults;
+  return missingFrames > 0 ? [...faults, `${missingFrames} frames are no longer in the spool`] : faults;
 }

@@ -1,4 +1,4 @@
-// The static checks. All of them run, so that one round shows every fault.
+// Runs all static checks, also after one has failed, so that one run shows every fault.
 import { spawnSync } from "node:child_process";
 
 const CHECKS: readonly (readonly [name: string, command: string, ...args: string[]])[] = [

@@ -1,5 +1,5 @@
-// Whether an agent grows while launchers and their VMIs come and go. Takes an hour and writes docs/churn.md; with a number of
-// minutes as its argument it lets as many VMIs come in that time, and only prints what came of it.
+// Measures whether an agent grows while launchers and their VMIs come and go. Takes an hour and writes docs/churn.md. With a
+// number of minutes as its argument it creates as many VMIs in that time, and only prints the result.
 import { writeFileSync } from "node:fs";
 import { measureChurn } from "../benchmarks/churn.ts";
 import { churnReport } from "../benchmarks/churn-report.ts";

@@ -1,4 +1,4 @@
-// The main job, shown: real libvirt or the simulator in, the agent, a real InfluxDB or a sink out. Ends by itself.
+// Shows the whole pipeline: real libvirt or the simulator, the agent, and a real InfluxDB or a sink. Ends by itself.
 import { spawn } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -51,7 +51,7 @@ async function demo(): Promise<number> {
   return failures;
 }
 
-/** The first standard socket whose daemon answers and has a running domain. */
+/** Resolves to the first standard socket whose daemon answers and has a running domain. */
 async function hostLibvirt(): Promise<string | undefined> {
   for (const socket of STANDARD_SOCKETS) {
     try {
@@ -59,9 +59,9 @@ async function hostLibvirt(): Promise<string | undefined> {
       const domains = await client.listDomains(DOMAIN_FILTER.ACTIVE, { deadlineMs: PROBE_MS });
       console.log(`libvirt ${client.libvirtVersion} on ${socket} has ${domains.length} running domains`);
       if (domains.length > 0) return socket;
-      console.log("there is nothing to collect from it");
+      console.log("it has nothing to collect");
     } catch {
-      // Most hosts have one of the sockets at most.
+      // Most hosts have at most one of the sockets.
     }
   }
   return undefined;
@@ -84,7 +84,7 @@ async function influxUrl(): Promise<string | undefined> {
   }
 }
 
-/** Runs the agent as a user would and prints a line for each cycle; resolves to its exit code. */
+/** Runs the agent as a user does, and prints a line for each cycle; resolves to its exit code. */
 async function runAgent(socket: string, url: string): Promise<number> {
   const config = path.join(directory, "config.yaml");
   const tls = url.startsWith("http:") ? "Plaintext" : "Verify";

@@ -1,4 +1,4 @@
-// Writes the files that are made from the sources. With --check nothing is written, and a file that differs is a fault.
+// Generates files from the sources. With --check it writes nothing, and fails if a file differs.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { format, getFileInfo } from "prettier";
@@ -32,7 +32,7 @@ const FILES: Files = {
   [`${CHART}/values.schema.json`]: valuesSchema,
 };
 
-/** Helm makes these of the chart, so after what is above. */
+/** Rendered by Helm from the chart, so after the files above. */
 const RENDERED: Files = {
   "manifests/admission-policy.yaml": policyManifest,
   "manifests/install.yaml": installManifest,

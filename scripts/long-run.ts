@@ -5,8 +5,8 @@ import { format } from "prettier";
 import { provision } from "./provision/provision.ts";
 
 /**
- * Does what takes long, with the bundle built, and ends the process: with 1 if it failed. What it started is ended, also when
- * somebody interrupts it. `files`: by what these import it is known what has to be installed.
+ * Builds the bundle, runs a long task and ends the process, with exit code 1 if the task fails. Disposes its resources, also on
+ * SIGINT and SIGTERM. The imports of `files` decide which prerequisites are installed.
  */
 export async function longRun(
   files: readonly string[],
@@ -24,7 +24,7 @@ export async function longRun(
   } finally {
     await resources.disposeAsync();
   }
-  // After an interruption the work still goes on.
+  // After an interruption the task is still running.
   process.exit();
 }
 
@@ -33,14 +33,14 @@ export function fail(message: string): never {
   process.exit(1);
 }
 
-/** A page in the form that the tree has. */
+/** Returns a page in the format of the repository. */
 export async function formatPage(text: string, file: string): Promise<string> {
   const config = JSON.parse(readFileSync(".prettierrc.json", "utf8")) as object;
   return format(text, { ...config, filepath: file });
 }
 
-/** Rejects when somebody wants this process to end, so that what was started can be ended first. */
+/** Rejects on SIGINT or SIGTERM, so that the resources can be disposed. */
 async function interrupted(): Promise<never> {
   await Promise.race([once(process, "SIGINT"), once(process, "SIGTERM")]);
-  throw new Error("interrupted; everything that was started is ended");
+  throw new Error("interrupted");
 }

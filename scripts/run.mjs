@@ -1,5 +1,5 @@
-// The door to every npm script. Runs on Node 20, installs the locked packages when they are missing or stale, and
-// hands over to the Node that package.json pins, so that nothing has to be done between `git clone` and `npm test`.
+// Starts every npm script. Runs on Node 20, installs the locked packages if they are missing or stale, and continues with
+// the Node that package.json pins. So `npm test` works right after `git clone`.
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createHash } from "node:crypto";
@@ -21,7 +21,7 @@ function ensurePackages() {
     .update(readFileSync(path.join(root, "package-lock.json")))
     .digest("hex");
   if (existsSync(node) && existsSync(marker) && readFileSync(marker, "utf8") === lock) return;
-  console.error("installing the packages of package-lock.json with npm; this takes a while, and is done once");
+  console.error("installing the packages of package-lock.json with npm, once; this takes a while");
   const status = run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"]);
   if (status !== 0 || !existsSync(node)) {
     console.error(

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 
 declare const BUNDLED_VERSION: string | undefined;
 
-/** The version of package.json, which the bundle carries inside. */
+/** The version of package.json. The build writes it into the bundle. */
 export const VERSION: string = typeof BUNDLED_VERSION === "string" ? BUNDLED_VERSION : packageVersion();
 
 function packageVersion(): string {

@@ -10,12 +10,12 @@ export interface Point {
 
 const INT64_MAX = 2n ** 63n - 1n;
 const MAX_SERIES_BYTES = 65_535;
-/** Tag keys that InfluxDB 2 keeps for itself; others that begin with an underscore it takes. */
+/** Tag keys that InfluxDB 2 reserves; it accepts others that begin with an underscore. */
 const RESERVED_KEYS = ["time", "_field", "_measurement"];
 
 /**
- * Parses line protocol as strictly as the strictest InfluxDB does, and a little more: every line must have a timestamp
- * and end with a newline. Throws an Error that names the line.
+ * Returns the points of a line-protocol text. It is a little stricter than the strictest InfluxDB: every line must have a
+ * timestamp and end with a newline. Throws an Error that names the line.
  */
 export function parseLines(text: string): Point[] {
   if (text !== "" && !text.endsWith("\n")) throw new Error("the last line does not end with a newline");
@@ -65,7 +65,7 @@ class LineParser {
       const value = this.#text(",= ");
       if (key === "" || value === "") throw new Error("a tag has an empty key or value");
       if (RESERVED_KEYS.includes(key)) throw new Error(`the tag key ${key} is reserved`);
-      if (tags.has(key)) throw new Error(`the tag ${key} comes twice`);
+      if (tags.has(key)) throw new Error(`the tag ${key} is given twice`);
       tags.set(key, value);
     }
     return tags;
@@ -77,19 +77,19 @@ class LineParser {
       const key = this.#text(",= ");
       if (key === "" || key === "time") throw new Error("a field key is empty or `time`");
       this.#expect("=");
-      if (fields.has(key)) throw new Error(`the field ${key} comes twice`);
+      if (fields.has(key)) throw new Error(`the field ${key} is given twice`);
       fields.set(key, this.#peek() === '"' ? this.#quoted() : scalar(this.#text(", ")));
     } while (this.#peek() === "," && this.#at++ >= 0);
     return fields;
   }
 
-  /** Text up to one of the terminators, which a backslash escapes. */
+  /** Returns the text up to one of the terminators; a backslash escapes a terminator. */
   #text(terminators: string): string {
     let text = "";
     for (let char = this.#peek(); char !== undefined && !terminators.includes(char); char = this.#peek()) {
       const next = this.#line[this.#at + 1];
       if (char === "\\" && next !== undefined && ", =".includes(next)) {
-        // InfluxDB takes the two backslashes for one escaped one where it looks for the end of the line.
+        // When it looks for the end of the line, InfluxDB reads the two backslashes as one escaped backslash.
         if (text.endsWith("\\")) throw new Error("a backslash stands before an escaped character");
         text += next;
         this.#at += 2;
@@ -132,5 +132,5 @@ function scalar(text: string): bigint | number | boolean {
   }
   if (/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text)) return Number(text);
   if (/^(t|true|f|false)$/i.test(text)) return /^t/i.test(text);
-  throw new Error(`${text} is no field value`);
+  throw new Error(`${text} is not a field value`);
 }

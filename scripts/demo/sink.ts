@@ -4,7 +4,7 @@ import { parseLines, type Point } from "./line-protocol-parser.ts";
 
 const MAX_BODY = 64 * 1024 * 1024;
 
-/** A small server that takes InfluxDB writes (the v1 and v2 API), parses them strictly and hands the points on. */
+/** A small server for InfluxDB writes (the v1 and v2 API). It parses them strictly and passes the points on. */
 export class Sink implements AsyncDisposable {
   readonly #server: Server;
 
@@ -35,7 +35,7 @@ export class Sink implements AsyncDisposable {
     });
   }
 
-  /** Takes whatever comes; a write is refused when `onLines` throws. */
+  /** Starts a server that accepts every write, except if `onLines` throws. */
   static async startUnparsed(onLines: (lines: string) => void): Promise<Sink> {
     const sink = new Sink(onLines);
     await new Promise<void>((resolve, reject) => {

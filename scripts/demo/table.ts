@@ -13,7 +13,7 @@ const COLUMNS = [
 ];
 const MIB = 1024 * 1024;
 
-/** The last state of every domain as a table, and one line of each measurement. */
+/** Returns the last state of every domain as a table, and one line of each measurement. */
 export function domainTable(points: readonly Point[]): string {
   const rows = new Map<string, string[]>();
   for (const { measurement, tags, fields } of points) {

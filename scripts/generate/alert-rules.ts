@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 
-/** The rules of the documentation, for a template of the chart: Helm reads no file outside of it. */
+/** Returns the rules of docs/alerts.yaml for a template of the chart; Helm cannot read files outside the chart. */
 export function alertRules(): string {
   const [, groups = ""] = /^(groups:\n.*)$/ms.exec(readFileSync("docs/alerts.yaml", "utf8")) ?? [];
   if (groups === "") throw new Error("docs/alerts.yaml has no groups");

@@ -10,7 +10,7 @@ const CHART_METADATA = `  labels:
   {{- end }}
 `;
 
-/** A CRD as a template of the chart: there it is upgraded with the release, which what lies in `crds/` of a chart is not. */
+/** Returns a CRD as a template of the chart. Helm upgrades templates with the release, but not files in `crds/`. */
 export function crdTemplate(crd: string): string {
   if (crd.includes("{{")) throw new Error("the CRD has text that Helm would take for a template");
   if (!crd.includes(METADATA)) throw new Error("the CRD has other labels than those to replace");

@@ -6,11 +6,11 @@ import { CHART } from "../helm.ts";
 import { code, table } from "./field-table.ts";
 import { structural, withoutDefault } from "./structural.ts";
 
-/** A value of the chart: what values.yaml says of it. */
+/** A value of the chart, from values.yaml. */
 interface Value {
   readonly key: string;
   readonly description: string;
-  /** Of a line `@schema`, which goes over what the default says. */
+  /** From a line `@schema`. It takes precedence over the type of the default. */
   readonly schema: JsonSchema;
   /** The values below it; undefined for a leaf. */
   readonly below: readonly Value[] | undefined;
@@ -24,44 +24,44 @@ const BEGIN = "<!-- values -->";
 const END = "<!-- /values -->";
 const SCHEMA = "@schema ";
 
-/** Schema of the values: what a value is like follows from its default, and nothing else may be given. */
+/** Returns the schema of the values. A value's type follows from its default; other values are not allowed. */
 export function valuesSchema(): string {
   const schema = {
     $schema: "https://json-schema.org/draft/2020-12/schema",
     ...objectSchema(readValues()),
     $defs: { telemetryConfigSpec: specSchema() },
   };
-  // What charts that have this one as a part may set for all.
+  // Helm passes `global` from a parent chart.
   Object.assign(schema.properties, { global: { type: "object" } });
   return JSON.stringify(schema);
 }
 
-/** The chart's README with a row for every value. */
+/** Returns the chart's README with a row for every value. */
 export function chartReadme(): string {
   const text = readFileSync(README, "utf8");
   const [begin, end] = [text.indexOf(BEGIN), text.indexOf(END)];
-  if (begin < 0 || end < begin) throw new Error(`${README} has no place for the values`);
+  if (begin < 0 || end < begin) throw new Error(`${README} has no markers for the table of values`);
   const rows = table(["value", "default", "description"], rowsOf(readValues()));
   return `${text.slice(0, begin)}${BEGIN}\n\n${rows}\n\n${text.slice(end)}`;
 }
 
 function readValues(): readonly Value[] {
   const document = parseDocument(readFileSync(`${CHART}/values.yaml`, "utf8"));
-  if (!isMap(document.contents)) throw new Error("values.yaml holds no values");
+  if (!isMap(document.contents)) throw new Error("values.yaml has no values");
   return valuesIn(document.contents, document);
 }
 
 function valuesIn(map: YAMLMap, document: Document): Value[] {
   return map.items.map(({ key, value }, index) => {
     if (!isScalar(key) || !isNode(value)) throw new Error("values.yaml has a key without a value");
-    // The comment above the first key of a map is the map's.
+    // The parser attaches the comment above the first key to the map.
     const comments = key.commentBefore ?? (index === 0 ? map.commentBefore : undefined);
     const lines = (comments ?? "").split("\n").map((line) => line.trim());
-    // What stands above an empty line is not about this value.
+    // A comment above an empty line does not belong to this value.
     const comment = lines.slice(lines.lastIndexOf("") + 1);
     const schema = comment.filter((line) => line.startsWith(SCHEMA)).map((line) => line.slice(SCHEMA.length));
     const described = (parse(schema.join("\n")) ?? {}) as JsonSchema;
-    // What is open for more is one value, whatever its default holds.
+    // A map that allows additional properties is one value.
     const isLeaf = !isMap(value) || value.items.length === 0 || described["additionalProperties"] !== undefined;
     return {
       key: String(key.value),
@@ -82,9 +82,9 @@ function objectSchema(values: readonly Value[]) {
 }
 
 function schemaOf({ description, schema, below, fallback }: Value): JsonSchema {
-  const said = { ...(description !== "" && { description }) };
-  if (below !== undefined) return { ...said, ...objectSchema(below), ...schema };
-  return { ...said, type: typeOf(fallback), default: fallback, ...schema };
+  const described = { ...(description !== "" && { description }) };
+  if (below !== undefined) return { ...described, ...objectSchema(below), ...schema };
+  return { ...described, type: typeOf(fallback), default: fallback, ...schema };
 }
 
 function typeOf(value: unknown): string {
@@ -102,12 +102,12 @@ function rowsOf(values: readonly Value[], at = ""): string[][] {
   });
 }
 
-/** Of the `spec` of a TelemetryConfig, so that a faulty one is refused before anything is installed. */
+/** Returns the schema of a TelemetryConfig's `spec`, so that Helm rejects a faulty one before it installs anything. */
 function specSchema(): JsonSchema {
   return closed(structural(SPEC_SCHEMA as unknown as Schema, withoutDefault) as unknown as JsonSchema);
 }
 
-/** Without the keywords that only an API server knows, and with no other fields than those. */
+/** Returns a schema without the keywords that only an API server knows, and without additional properties. */
 function closed(schema: JsonSchema): JsonSchema {
   const known = Object.entries(schema).filter(([keyword]) => keyword !== "format" && !keyword.startsWith("x-"));
   const inside = known.map(([keyword, value]) => {

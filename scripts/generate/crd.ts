@@ -36,7 +36,7 @@ const TELEMETRY_CONFIG: Kind = {
   kind: KIND,
   plural: "telemetryconfigs",
   shortName: "tcfg",
-  description: "What is collected on which nodes, and where it is delivered. One object governs a node.",
+  description: "Configures what to collect on which nodes, and where to send it. One object governs a node.",
   required: ["spec"],
   properties: {
     spec: specSchema(),
@@ -46,12 +46,12 @@ const TELEMETRY_CONFIG: Kind = {
     { name: "Priority", type: "integer", jsonPath: ".spec.priority" },
     { name: "Interval", type: "string", jsonPath: ".spec.collection.interval" },
     { name: "Targets", type: "integer", jsonPath: ".status.targetCount" },
-    condition("Ready", "Ready", "status", "Whether every node that it governs collects and delivers."),
+    condition("Ready", "Ready", "status", "Whether every governed node collects and delivers."),
     {
       name: "Nodes",
       type: "string",
       jsonPath: ".status.nodeSummary",
-      description: "Ready nodes of the governed ones.",
+      description: "Ready nodes of all governed nodes.",
     },
     AGE,
   ],
@@ -62,18 +62,18 @@ export const NODE_TELEMETRY: Kind = {
   plural: "nodetelemetries",
   shortName: "nt",
   description:
-    "How one node is doing. It has the name of its Node, is written by that node's agent and goes with the Node.",
+    "State of one node. It has the name of its Node, is written by that node's agent, and is deleted with the Node.",
   required: [],
   properties: { status: statusSchema(NODE_TELEMETRY_STATUS, "Written by the node's agent.") },
   columns: [
     condition("Ready", "Ready", "status", "Whether the node collects and delivers."),
-    { name: "Config", type: "string", jsonPath: ".status.config.name", description: "The TelemetryConfig in force." },
+    { name: "Config", type: "string", jsonPath: ".status.config.name", description: "The TelemetryConfig in use." },
     { name: "Domains", type: "integer", jsonPath: ".status.libvirt.domains" },
     {
       name: "Targets",
       type: "string",
       jsonPath: ".status.targetSummary",
-      description: "Targets that do not fail, of all.",
+      description: "Targets that do not fail, of all targets.",
     },
     condition("Reason", "Ready", "reason", "Why it is ready or not."),
     AGE,
@@ -125,15 +125,15 @@ function manifest({ kind, plural, shortName, description, required, properties, 
 }
 
 /**
- * The spec with its rules. They hang on the spec and on the targets, not on the root: there a status or a label of an
- * object that an older CRD let in could not be written any more.
+ * Returns the schema of the spec with its rules. The rules are on the spec and on the targets, not on the root. With rules
+ * on the root, an object that an older CRD accepted could block every write of its status or labels.
  */
 function specSchema(): object {
   const { properties = {}, ...spec } = structural(SPEC_SCHEMA as unknown as Schema, withoutDefault);
   const { targets } = properties;
   const ruledTarget = { ...targets?.items, "x-kubernetes-validations": TARGET_RULES.map(validation) };
   return {
-    description: "What is wanted.",
+    description: "The wanted state.",
     ...spec,
     properties: { ...properties, targets: { ...targets, items: ruledTarget } },
     "x-kubernetes-validations": SPEC_RULES.map(validation),

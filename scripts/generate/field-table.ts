@@ -1,10 +1,10 @@
 import type { Schema } from "../../src/config/check.ts";
 import { PATTERN_HELP } from "../../src/config/schema-parts.ts";
 
-/** A bound that is there for the server's sake only. */
+/** A bound that only the API server needs. */
 const INT32_MAX = 2_147_483_647;
 
-/** A table of Markdown. */
+/** Returns a Markdown table. */
 export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const lines = [header, header.map(() => "---"), ...rows].map(
     (cells) => `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`,
@@ -12,7 +12,7 @@ export function table(header: readonly string[], rows: readonly (readonly string
   return lines.join("\n");
 }
 
-/** A row for every field of an object, those of objects in it below their own: name, type, default, description. */
+/** Returns a row for every field of an object: name, type, default, description. Rows of inner fields follow their object. */
 export function fieldRows(schema: Schema, at: string): string[][] {
   return Object.entries(schema.properties ?? {}).flatMap(([key, property]) => {
     const path = `${at}.${key}`;
@@ -24,7 +24,7 @@ export function fieldRows(schema: Schema, at: string): string[][] {
   });
 }
 
-/** As `fieldRows`, for what is not given but written: it has no defaults. */
+/** Like `fieldRows`, for a status, which has no defaults. */
 export function statusRows(schema: object): string[][] {
   return fieldRows(schema as Schema, "status").map(([path = "", type = "", , description = ""]) => [
     path,

@@ -15,17 +15,17 @@ metadata:
     pod-security.kubernetes.io/enforce: privileged
 `;
 
-/** Which template an object is from, and what means something to Helm only. */
+/** Comments that name an object's template, and labels that only Helm uses. */
 const HELMS_OWN = /^ *(# Source: |app\.kubernetes\.io\/managed-by: |helm\.sh\/).*\n/gm;
 /** What they leave. */
 const EMPTY_ANNOTATIONS = /^ *annotations:\n(?=spec:)/gm;
 
-/** Everything that a release is, and its namespace. */
+/** Returns all objects of a release, and its namespace. */
 export function installManifest(): string {
   return manifest([NAMESPACE, ...objects()]);
 }
 
-/** The rights of the agents and the controller, for whoever wants to review them or make them by other hands. */
+/** Returns the rights of the agents and the controller, for a review or to apply them separately. */
 export function rightsManifest(): string {
   return manifest([NAMESPACE, ...objects().filter((object) => RIGHTS.includes(kindOf(object)))]);
 }

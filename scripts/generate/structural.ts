@@ -1,22 +1,22 @@
 import type { Schema } from "../../src/config/check.ts";
 
-/** Which fields of an object must be given. */
+/** Returns the required fields of an object. */
 type Demand = (schema: Schema) => readonly string[];
 
-/** Those that have no default. */
+/** The fields without a default. */
 export function withoutDefault({ required = [], properties = {} }: Schema): readonly string[] {
   return required.filter((field) => properties[field]?.default === undefined);
 }
 
-/** None: agents of another version must be able to report what they have. */
+/** No field: agents of another version must be able to write their reports. */
 export function none(): readonly string[] {
   return [];
 }
 
-/** Keywords that are written anew, or are of no use to an API server. */
+/** Keywords that this module writes itself, or that an API server does not know. */
 const OWN = ["properties", "items", "additionalProperties", "required", "x-key-pattern"];
 
-/** A schema as a structural CRD schema has it. */
+/** Returns a schema in the form of a structural CRD schema. */
 export function structural(schema: Schema, demand: Demand): Schema {
   const { type, properties, items, additionalProperties } = schema;
   const required = demand(schema);

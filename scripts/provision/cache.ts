@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import path from "node:path";
 
-/** Where slow builds are kept, outside the tree and by version. */
+/** Returns the path of a cached build, outside the tree and by version. */
 function cached(...parts: string[]): string {
   return path.join(process.env["XDG_CACHE_HOME"] ?? path.join(homedir(), ".cache"), "kubevirt-telemetry", ...parts);
 }
@@ -35,7 +35,7 @@ export function kubernetesDirectory(): string {
   return cached("kubernetes-1.35.4");
 }
 
-/** A program of the control plane: the one that $KUBEBUILDER_ASSETS has, else our own. */
+/** A program of the control plane: the one that $KUBEBUILDER_ASSETS has, else the cached one. */
 export function kubernetesPath(program: KubernetesProgram): string {
   const ready = path.join(process.env["KUBEBUILDER_ASSETS"] ?? kubernetesDirectory(), program);
   return existsSync(ready) ? ready : path.join(kubernetesDirectory(), program);

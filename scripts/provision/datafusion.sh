@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Puts Apache DataFusion for Python, the query engine of InfluxDB 3, into a directory of its own. Usage: datafusion.sh TARGET
-# The version is the one of InfluxDB 3.10. Needs python3 with pip; about 90 MB to fetch, and 290 MB on the disk.
+# Installs Apache DataFusion for Python, the query engine of InfluxDB 3, into a directory of its own. Usage: datafusion.sh TARGET
+# The version is that of InfluxDB 3.10. Needs python3 with pip; downloads about 90 MB and takes 290 MB on the disk.
 set -euo pipefail
 target=$1
 

@@ -3,7 +3,7 @@ import path from "node:path";
 
 const IMPORT = /^(?:import|export) (?!type )[^;]*?"(\.[^"]+\.ts)";$/gm;
 
-/** The files of this project that run when a file does: itself and what it imports, directly or not, types aside. */
+/** Returns a file and its imports in this project, direct or not, without type imports. */
 export function importsOf(file: string, found = new Set<string>()): ReadonlySet<string> {
   if (found.has(file)) return found;
   found.add(file);

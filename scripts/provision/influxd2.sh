@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds a real InfluxDB OSS 2 from its Go module and its Rust part, for the tests. Usage: influxd2.sh TARGET
-# Needs go and cargo; takes about ten minutes on two cores. The result is put in place in one step, so a build that was
-# interrupted leaves nothing that looks finished.
+# Needs go and cargo; takes about ten minutes on two cores. The result is moved into place in one step, so an interrupted
+# build leaves nothing that looks complete.
 set -euo pipefail
 target=$1
 version=v2.7.12
@@ -25,14 +25,14 @@ require github.com/influxdata/influxdb/v2 $version
 EOF
 export GOFLAGS="-buildvcs=false -mod=mod"
 
-# The Go module cache is read-only, and cargo writes beside its sources.
+# A copy, because the Go module cache is read-only, and cargo writes beside its sources.
 flux=$(go mod download -json "github.com/influxdata/flux@$flux_version" | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')
 cp -r "$flux" flux
 chmod -R u+w flux
 rm -f flux/rust-toolchain.toml            # it pins an old compiler; any current one builds it
 (
   cd flux/libflux
-  # New compilers warn about old code, and the crate makes warnings errors. Speed of queries does not matter here.
+  # New compilers warn about old code, and the crate turns warnings into errors. Query speed does not matter here.
   RUSTFLAGS="--cap-lints warn" CARGO_TARGET_DIR="$work/rust" CARGO_PROFILE_RELEASE_LTO=false CARGO_PROFILE_RELEASE_OPT_LEVEL=1 \
     nice cargo build --locked --release --package flux --lib
 )

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Unpacks Debian's kernel for virtual machines, for guests that do known work. Usage: kernel.sh TARGET
-# Nothing is installed: only the kernel image and the modules of the package are kept.
+# Unpacks Debian's kernel for virtual machines, for guests that do a known workload. Usage: kernel.sh TARGET
+# Nothing is installed: it keeps only the kernel image and the modules of the package.
 set -euo pipefail
 target=$1
 directory=$(dirname "$target")

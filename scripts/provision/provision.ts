@@ -14,9 +14,9 @@ import {
 import { importsOf } from "./imports.ts";
 
 interface Part {
-  /** Debian packages and a program of each, by which it is known to be there. */
+  /** Debian package -> a program or file that shows that it is installed. */
   readonly packages?: Readonly<Record<string, string>>;
-  /** Makes what no package has; returns what is missing and cannot be made here. */
+  /** Makes things that no package contains; returns those that cannot be made here. */
   readonly make?: () => readonly string[];
 }
 
@@ -33,7 +33,7 @@ const LIBVIRT: Part = {
   make: root,
 };
 
-/** What it takes to run a file: a test, benchmark or script that imports it, directly or not, needs the part. */
+/** File -> its prerequisites. A test, benchmark or script that imports the file, directly or not, needs them too. */
 const PARTS: Readonly<Record<string, Part>> = {
   "benchmarks/python.ts": { packages: { "python3-libvirt": "/usr/lib/python3/dist-packages/libvirt.py" } },
   "benchmarks/telegraf.ts": { make: telegraf },
@@ -59,8 +59,8 @@ const PARTS: Readonly<Record<string, Part>> = {
 };
 
 /**
- * Brings what these test files need. Returns for each file what is missing and cannot be had here, so that a machine
- * without one part still runs the tests of the others.
+ * Installs the prerequisites of test files. Returns for each file the prerequisites that are not available here, so that a
+ * machine without one of them still runs the other tests.
  */
 export function provision(files: readonly string[]): ReadonlyMap<string, readonly string[]> {
   const needed = new Map(

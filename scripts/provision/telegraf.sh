@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds Telegraf from its Go module with the one input and the outputs that the benchmarks use. Usage: telegraf.sh TARGET
+# Builds Telegraf from its Go module with the input and the outputs that the benchmarks use. Usage: telegraf.sh TARGET
 # Needs go; takes about a minute on two cores.
 set -euo pipefail
 target=$1

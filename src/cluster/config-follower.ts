@@ -1,5 +1,5 @@
 import type { ClusterConfig } from "../config/cluster-object.ts";
-import { fingerprint } from "../config/fingerprint.ts";
+import { fingerprint } from "../config/resolve.ts";
 import { resolveConfig, type EffectiveConfig } from "../config/resolve.ts";
 import type { SecretSource } from "../config/secrets-dir.ts";
 import { selectConfig } from "../config/select.ts";
@@ -109,8 +109,7 @@ export class ConfigFollower {
     try {
       const selective = [...configs.values()].some(({ nodeSelector }) => Object.keys(nodeSelector).length > 0);
       const { governing, overridden } = selectConfig(configs.values(), selective ? await labels() : {});
-      this.#selectedBy =
-        governing === undefined ? [] : [governing.name, ...overridden.map(({ config }) => config.name)];
+      this.#selectedBy = governing === undefined ? [] : [governing.name, ...overridden.map(({ name }) => name)];
       if (governing === undefined) {
         this.#use(undefined, undefined);
         return REFRESH_MS;

@@ -1,14 +1,14 @@
 import { PATTERN_HELP } from "./schema-parts.ts";
 import { ownValue } from "../lib/own-value.ts";
 
-/** The part of JSON schema that a structural CRD schema allows and ours uses. */
+/** A JSON schema, limited to what a structural CRD schema allows and this project uses. */
 export interface Schema {
   readonly type: "object" | "array" | "string" | "integer";
   readonly description?: string;
   readonly default?: unknown;
   readonly required?: readonly string[];
   readonly properties?: Readonly<Record<string, Schema>>;
-  /** A schema: the object is a map. `true`: fields that are not listed are none of our business. */
+  /** A schema: the object is a map. `true`: unlisted fields are allowed and not checked. */
   readonly additionalProperties?: Schema | boolean;
   readonly "x-key-pattern"?: string;
   readonly maxProperties?: number;
@@ -21,24 +21,24 @@ export interface Schema {
   readonly maxLength?: number;
   readonly minimum?: number;
   readonly maximum?: number;
-  /** Says what it is; it is the server that checks it. */
+  /** Documents the format; only the API server checks it. */
   readonly format?: "date-time" | "int32" | "int64";
-  /** Whose items must differ: all of a set, those of a map in the keys. */
+  /** The items of a set must differ, and the keys of the items of a map. */
   readonly "x-kubernetes-list-type"?: "atomic" | "set" | "map";
   readonly "x-kubernetes-list-map-keys"?: readonly string[];
 }
 
 export type Path = readonly (string | number)[];
 
-/** Something wrong, where, and what to do about it. */
+/** A fault: where it is, and how to correct it. */
 export interface Finding {
   readonly path: Path;
   readonly message: string;
-  /** The schema has no such field: a typing error in a file, perhaps a newer version in a cluster. */
+  /** The schema has no such field: a misspelling in a file, or a field of a newer version in a cluster. */
   readonly unknownField?: boolean;
 }
 
-/** `spec.targets[0].url`; one line, whatever a key is. */
+/** Returns a path as `spec.targets[0].url`, always on one line. */
 export function formatPath(path: Path): string {
   return path.reduce<string>((text, part) => {
     if (typeof part === "number") return `${text}[${part}]`;
@@ -47,7 +47,7 @@ export function formatPath(path: Path): string {
   }, "");
 }
 
-/** Checks a value against a schema and fills in its defaults. Every fault is reported; values of strings never are. */
+/** Returns the value with the schema's defaults filled in. Reports every fault, without the values of strings. */
 export function check(schema: Schema, value: unknown, path: Path, report: (finding: Finding) => void): unknown {
   if (!isOfType(schema.type, value)) {
     report({ path, message: `must be ${article(schema.type)}, is ${kindOf(value)}` });
@@ -76,7 +76,7 @@ function checkObject(
   report: (finding: Finding) => void,
 ): Record<string, unknown> {
   const { properties = {}, additionalProperties, required = [] } = schema;
-  // Not assigned one by one, for which `__proto__` would be no key like others.
+  // Collected as entries: an assignment to the key `__proto__` would set the prototype.
   const checked: [string, unknown][] = [];
   for (const [key, item] of Object.entries(value)) {
     const at = [...path, key];
@@ -125,7 +125,7 @@ function checkArray(
   return items === undefined ? [...value] : value.map((item, index) => check(items, item, [...path, index], report));
 }
 
-/** The items of a set, and the keys of the items of a map, that an item before has already. */
+/** Returns the paths of repeated items of a set, or of repeated keys of the items of a map. */
 function repeated(schema: Schema, items: readonly unknown[]): Path[] {
   const [key] = schema["x-kubernetes-list-type"] === "map" ? (schema["x-kubernetes-list-map-keys"] ?? []) : [];
   if (key === undefined && schema["x-kubernetes-list-type"] !== "set") return [];
@@ -205,7 +205,7 @@ function unknownField(key: string, known: readonly string[]): string {
     : `is not a known field${hint || `; known are ${known.join(", ")}`}`;
 }
 
-/** Levenshtein distance of two names, bounded by their first 64 characters. */
+/** Returns the Levenshtein distance of two names; only their first 64 characters count. */
 function editDistance(a: string, b: string): number {
   const target = b.slice(0, 64);
   let row = Array.from({ length: target.length + 1 }, (_, index) => index);

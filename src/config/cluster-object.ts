@@ -1,22 +1,21 @@
-import { brokenRules } from "./broken-rules.ts";
+import { brokenRules } from "./rules.ts";
 import { check, formatPath, type Finding, type Schema } from "./check.ts";
 import { SPEC_SCHEMA, type TelemetryConfig, type TelemetrySpec } from "./schema.ts";
 import type { Candidate } from "./select.ts";
 
-/** A TelemetryConfig of the cluster: which nodes it is for, and what it says or what is wrong with it. */
+/** A TelemetryConfig of the cluster: the nodes that it selects, and its content or its faults. */
 export interface ClusterConfig extends Candidate {
   readonly uid: string;
   readonly generation: number;
-  /** Undefined when this version cannot read the object: then `faults` says why. */
+  /** Undefined if this version cannot read the object; `faults` then says why. */
   readonly config: TelemetryConfig | undefined;
-  /** `spec.targets[0].url: must be an http or https URL`; no value of the object is in them. */
+  /** Such as `spec.targets[0].url: must be an http or https URL`; without values of the object. */
   readonly faults: readonly string[];
 }
 
 /**
- * Reads an object as the API server gives it; undefined for something that is no object of it at all. The server has
- * checked it already, but perhaps by the schema of another version: a field that this one does not know is passed over,
- * a value that it cannot take is a fault.
+ * Returns the TelemetryConfig in an answer of the API server, or undefined if it has no name or UID. The server has
+ * checked it, but perhaps with the schema of another version: an unknown field is ignored, an invalid value is a fault.
  */
 export function readClusterObject(raw: unknown): ClusterConfig | undefined {
   const { metadata, spec } = (raw ?? {}) as { metadata?: Metadata; spec?: unknown };
@@ -41,9 +40,9 @@ export function readClusterObject(raw: unknown): ClusterConfig | undefined {
 type Metadata = Readonly<Record<"name" | "uid" | "generation" | "creationTimestamp", unknown>>;
 
 /**
- * What is unreadable counts as if it were not given, so that such an object goes on governing its nodes: they keep the
- * last good configuration and say what is wrong. Were it passed over, an upgrade of the objects before the agents would
- * hand the nodes to some other object.
+ * Returns the fields that select nodes; an unreadable field counts as not given. So an object that this version cannot
+ * read still governs its nodes: they keep the last good configuration and report the fault. If it did not count, an
+ * upgrade of the objects before the agents would move the nodes to another object.
  */
 function selectionOf(spec: unknown, findings: readonly Finding[]): Omit<Candidate, "name" | "createdMs"> {
   const { state, priority, nodeSelector } = (spec ?? {}) as Partial<Record<keyof Candidate, unknown>>;

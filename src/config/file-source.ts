@@ -3,26 +3,26 @@ import { TelemetryError, messageOf } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import { parseConfig, type Fault, type ParseOptions } from "./parse.ts";
 import { resolveConfig, type EffectiveConfig } from "./resolve.ts";
-import { fingerprint } from "./fingerprint.ts";
+import { fingerprint } from "./resolve.ts";
 import type { TelemetryConfig } from "./schema.ts";
 import type { SecretSource } from "./secrets-dir.ts";
 
-/** How often the file and the secrets are looked at. Reading a few small files costs less than a watch that misses one. */
+/** Time between two polls of the file and the secrets. Reading a few small files is simpler and safer than a file watch. */
 const POLL_MS = 5_000;
 
 export interface ConfigListener {
   changed(config: EffectiveConfig): void;
-  /** The file or a secret cannot be used as it is now; the configuration before stays in force. */
+  /** The file or a secret cannot be used; the previous configuration stays active. */
   invalid(error: TelemetryError): void;
 }
 
-/** `file:line: path: message`, the form in which faults are printed. */
+/** Returns a fault as `file:line: path: message`. */
 export function formatFault(file: string, { line, path, message }: Fault): string {
   return `${file}:${line}: ${path === "" ? "" : `${path}: `}${message}`;
 }
 
 /**
- * Reads and checks a configuration file.
+ * Returns the checked content of a configuration file.
  * @throws {TelemetryError} E_CONFIG_UNREADABLE, E_CONFIG_INVALID with every fault on a line
  */
 export async function readConfigFile(file: string, options?: ParseOptions): Promise<TelemetryConfig> {
@@ -45,26 +45,26 @@ function checked(file: string, text: string, options?: ParseOptions): TelemetryC
 }
 
 /**
- * Reads a configuration file whole, with its secrets.
+ * Returns the content of a configuration file, with its secrets.
  * @throws {TelemetryError} as `readConfigFile`, and E_SECRET_NOT_FOUND
  */
 export async function loadConfigFile(file: string, secrets: SecretSource): Promise<EffectiveConfig> {
   return resolveConfig(await readConfigFile(file), secrets);
 }
 
-/** Follows a configuration file and its secrets for as long as the signal lets it. */
+/** Polls a configuration file and its secrets, and tells a listener about changes. */
 export class ConfigFile {
   readonly #file: string;
   readonly #secrets: SecretSource;
   readonly #clock: Clock;
-  /** Parsing and checking takes as long as writing the lines of a cycle, and the file is nearly always as it was. */
+  /** Cached: parsing and checking takes as long as writing the lines of a cycle, and the file rarely changes. */
   #checked: { readonly text: string; readonly config: TelemetryConfig } | undefined;
   #current: string;
   #lastError = "";
   #fault: TelemetryError | undefined;
   #wake = new AbortController();
 
-  /** `initial` is what `loadConfigFile` gave at the start. */
+  /** `initial` is the configuration that `loadConfigFile` returned at the start. */
   constructor(file: string, secrets: SecretSource, initial: EffectiveConfig, clock: Clock) {
     this.#file = file;
     this.#secrets = secrets;
@@ -72,28 +72,29 @@ export class ConfigFile {
     this.#current = fingerprint(initial);
   }
 
-  /** Why the file or a secret cannot be used as it was found last. */
+  /** Why the last poll found a file or secret that cannot be used. */
   get fault(): TelemetryError | undefined {
     return this.#fault;
   }
 
-  /** Looks at once, as a SIGHUP asks for. */
+  /** Polls at once, on SIGHUP. */
   reload(): void {
     this.#lastError = "";
     this.#wake.abort();
   }
 
+  /** Polls until the signal aborts. */
   async follow(listener: ConfigListener, signal: AbortSignal): Promise<void> {
     const ended = (): boolean => signal.aborted;
     while (!ended()) {
       await this.#clock.sleep(POLL_MS, AbortSignal.any([signal, this.#wake.signal]));
-      // Before the look: what asks for another one while it lasts is not lost.
+      // Replaced before the poll, so that a `reload` during the poll causes another one.
       this.#wake = new AbortController();
-      if (!ended()) await this.#look(listener);
+      if (!ended()) await this.#poll(listener);
     }
   }
 
-  async #look(listener: ConfigListener): Promise<void> {
+  async #poll(listener: ConfigListener): Promise<void> {
     try {
       const text = await readText(this.#file);
       if (this.#checked?.text !== text) this.#checked = { text, config: checked(this.#file, text) };
@@ -107,7 +108,7 @@ export class ConfigFile {
     } catch (error) {
       if (!(error instanceof TelemetryError)) throw error;
       this.#fault = error;
-      // A file that stays as it is is reported once.
+      // The same fault is reported once.
       if (error.message !== this.#lastError) listener.invalid(error);
       this.#lastError = error.message;
     }

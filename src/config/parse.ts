@@ -1,7 +1,6 @@
-import { brokenRules } from "./broken-rules.ts";
-import { check, formatPath, type Finding, type Schema } from "./check.ts";
+import { check, formatPath, type Finding, type Path, type Schema } from "./check.ts";
+import { brokenRules } from "./rules.ts";
 import { OBJECT_SCHEMA, type TelemetryConfig } from "./schema.ts";
-import { clusterOnlyFields } from "./standalone.ts";
 import { readYaml } from "./yaml-source.ts";
 
 export interface Fault {
@@ -16,14 +15,25 @@ export type ParseResult =
   | { readonly config: TelemetryConfig; readonly faults?: undefined }
   | { readonly config?: undefined; readonly faults: readonly Fault[] };
 
+/** Fields that have no meaning without Kubernetes. In a file they are rejected, so that they are not silently ignored. */
+export const CLUSTER_ONLY: readonly Path[] = [
+  ["nodeSelector"],
+  ["namespaces"],
+  ["vmSelector"],
+  ["tags", "vmLabels"],
+  ["tags", "vmAnnotations"],
+  ["targets", "*", "vmSelector"],
+  ["targets", "*", "namespaces"],
+];
+
 const MAX_CHARACTERS = 1024 * 1024;
 
 export interface ParseOptions {
-  /** The file is for a cluster: fields that need one are no fault. */
+  /** The file is for a cluster: fields that need a cluster are allowed. */
   readonly cluster?: boolean;
 }
 
-/** Reads a TelemetryConfig, for standalone use unless said otherwise. All faults are found in one go. Never throws. */
+/** Returns the TelemetryConfig in a text, or all its faults. It is for standalone use without `cluster`. Never throws. */
 export function parseConfig(text: string, { cluster = false }: ParseOptions = {}): ParseResult {
   if (text.length > MAX_CHARACTERS) {
     return { faults: [{ line: 1, path: "", message: `has ${text.length} characters, more than ${MAX_CHARACTERS}` }] };
@@ -41,4 +51,23 @@ export function parseConfig(text: string, { cluster = false }: ParseOptions = {}
   if (checked !== null && findings.length === 0) return { config: checked };
   const faults = findings.map(({ path, message }) => ({ line: lineOf(path), path: formatPath(path), message }));
   return { faults: faults.sort((a, b) => a.line - b.line) };
+}
+
+/** Returns the paths of fields in a spec that need a cluster. Empty objects and lists are allowed. */
+export function clusterOnlyFields(spec: unknown): Path[] {
+  return CLUSTER_ONLY.flatMap((path) => given(spec, path, []));
+}
+
+function given(value: unknown, [first, ...rest]: Path, at: Path): Path[] {
+  if (first === undefined) return isEmpty(value) ? [] : [at];
+  if (typeof value !== "object" || value === null) return [];
+  if (first === "*")
+    return Array.isArray(value) ? value.flatMap((item, index) => given(item, rest, [...at, index])) : [];
+  return Object.hasOwn(value, first)
+    ? given((value as Record<string | number, unknown>)[first], rest, [...at, first])
+    : [];
+}
+
+function isEmpty(value: unknown): boolean {
+  return value === null || (typeof value === "object" && Object.keys(value).length === 0);
 }

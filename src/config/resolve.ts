@@ -7,7 +7,7 @@ import type { SecretSource } from "./secrets-dir.ts";
 import type { VmFilter } from "./selectors.ts";
 import { tagOf, type TagSource } from "./tag-names.ts";
 
-/** A configuration as the agent works with it: in its units, with defaults and secrets filled in. */
+/** A configuration in the agent's units, with defaults and secrets filled in. */
 export interface EffectiveConfig {
   readonly state: "Active" | "Suspended";
   readonly intervalMs: number;
@@ -16,7 +16,7 @@ export interface EffectiveConfig {
   readonly onMissing: "Zero" | "Omit";
   readonly maxConcurrentEndpoints: number;
   readonly deviceCacheTtlMs: number;
-  /** The VMIs that are collected. */
+  /** VMIs to collect. */
   readonly vms: VmFilter;
   readonly staticTags: Readonly<Record<string, string>>;
   /** Labels and annotations of a VMI that become tags of its lines. */
@@ -48,16 +48,16 @@ export interface EffectiveTarget {
   readonly flush: { readonly intervalMs: number; readonly maxLines: number; readonly maxBytes: number };
   readonly timeoutMs: number;
   readonly maxDrainLinesPerSecond: number;
-  /** Of the collected families, those that this target gets. */
+  /** The collected families that this target receives. */
   readonly families: readonly Family[];
-  /** Of the collected VMIs, those whose lines this target gets. */
+  /** The collected VMIs whose lines this target receives. */
   readonly vms: VmFilter;
 }
 
 const MAX_TIMEOUT_MS = 8_000;
 
 /**
- * Turns a checked configuration into an effective one.
+ * Returns the effective configuration of a checked one.
  * @throws {TelemetryError} E_SECRET_NOT_FOUND
  */
 export async function resolveConfig({ spec }: TelemetryConfig, secrets: SecretSource): Promise<EffectiveConfig> {
@@ -136,7 +136,7 @@ async function credentialsOf(
   const token = v2?.tokenSecretRef ?? v3?.tokenSecretRef;
   if (token === undefined) return { kind: "none" };
   const value = await secrets.read("Secret", token.name, token.key);
-  // Made from a variable that was not set; the server would only say that it is wrong.
+  // An empty token often comes from an unset variable. The server's answer would not say that it is empty.
   if (value === "")
     throw new TelemetryError("E_SECRET_NOT_FOUND", `the key \`${token.key}\` of the Secret \`${token.name}\` is empty`);
   return { kind: "token", token: new Secret(value) };
@@ -164,4 +164,13 @@ function milliseconds(duration: string): number {
   const ms = parseDuration(duration);
   if (ms === undefined) throw new Error("a malformed duration passed the check");
   return ms;
+}
+
+/** A text that is equal for equal configurations, secrets included. Keep it in memory only. */
+export function fingerprint(config: EffectiveConfig): string {
+  return JSON.stringify(config, function (this: Record<string, unknown>, key, value: unknown) {
+    // `value` is already the result of toJSON, which hides secrets.
+    const original = this[key];
+    return original instanceof Secret ? original.reveal() : value;
+  });
 }

@@ -1,46 +1,45 @@
 import { parseDuration } from "../lib/duration.ts";
-import type { Path } from "./check.ts";
+import type { Finding, Path } from "./check.ts";
 import { TAG_KEY } from "./schema-parts.ts";
 import type { LabelSelector, TargetSpec, TelemetrySpec } from "./schema.ts";
 import { RESERVED_TAGS, TAG_OF_CEL, tagOf } from "./tag-names.ts";
 
 /**
- * Rules over more than one field, each in CEL for the CRD and in TypeScript for files, side by side; `self` in
- * the CEL text is what `holds` is given. A rule whose fields are malformed holds: those are reported
- * by themselves.
+ * A rule over more than one field, in CEL for the CRD and in TypeScript for files. `self` in the CEL text is the argument
+ * of `holds`. A rule whose fields are malformed holds, because malformed fields are reported separately.
  */
 export interface Rule<Subject> {
-  /** The field that a finding names, below the subject. */
+  /** The field that a finding names, relative to the subject. */
   readonly path: Path;
   readonly message: string;
   readonly cel: string;
   readonly holds: (subject: Subject) => boolean;
-  /** In files the check of the schema reports it, at a better place. */
+  /** In files the schema check reports it, with a more exact path. */
   readonly bySchema?: boolean;
 }
 
 const HOUR_MS = 3_600_000;
 const MINUTE_MS = 60_000;
 
-/** Whether a duration lies within bounds; a malformed one does, see above. */
+/** Whether a duration is within bounds. True for a malformed duration, see `Rule`. */
 function within(text: string | undefined, minimumMs: number, maximumMs: number): boolean {
   const ms = text === undefined ? undefined : parseDuration(text);
   return ms === undefined || (ms >= minimumMs && ms <= maximumMs);
 }
 
-/** Whether a < b (or a <= b with `orEqual`) as durations. */
+/** Whether a < b (or a <= b with `orEqual`) as durations. True if one is malformed. */
 function shorter(a: string | undefined, b: string, { orEqual = false } = {}): boolean {
   const [left, right] = [a === undefined ? undefined : parseDuration(a), parseDuration(b)];
   return left === undefined || right === undefined || left < right || (orEqual && left === right);
 }
 
 const RESERVED_CEL = `['${RESERVED_TAGS.join("', '")}']`;
-const RESERVED_MESSAGE = `must not take a tag of the measurements or of InfluxDB: ${RESERVED_TAGS.join(", ")}`;
+const RESERVED_MESSAGE = `must not use a tag of the measurements or of InfluxDB: ${RESERVED_TAGS.join(", ")}`;
 
-/** A URL by its shape, in the syntax that Go and JavaScript share: what of it is allowed, other rules say. */
+/** The shape of a URL, in the regular expressions that Go and JavaScript share. Other rules limit its parts. */
 const URL_SHAPE = String.raw`^https?://([^/?#@\\]*@)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9]([-A-Za-z0-9._]*[A-Za-z0-9])?)(:[0-9]{1,5})?([/?#]([!-$&-~]|%[0-9A-Fa-f]{2})*)?$`;
 
-/** What Kubernetes demands of a label selector. */
+/** The rule of Kubernetes for the values of a label selector. */
 function selectorRule<Subject>(at: Path, selectorOf: (subject: Subject) => LabelSelector | undefined): Rule<Subject> {
   const selector = ["self", ...at].join(".");
   return {
@@ -99,7 +98,7 @@ export const SPEC_RULES: readonly Rule<TelemetrySpec>[] = [
   },
   {
     path: ["tags", "static"],
-    message: "must have keys of a letter, then letters, digits and underscores, 64 at most",
+    message: "must have keys of one letter, then letters, digits and underscores, 64 at most",
     cel: `self.tags.static.all(k, k.matches('${TAG_KEY}'))`,
     holds: ({ tags }) => Object.keys(tags.static).every((key) => new RegExp(TAG_KEY).test(key)),
     bySchema: true,
@@ -108,7 +107,7 @@ export const SPEC_RULES: readonly Rule<TelemetrySpec>[] = [
   tagSourceRule("vmAnnotations"),
   {
     path: ["tags"],
-    message: "must not give one tag two values: static, vmLabels and vmAnnotations need tags of their own",
+    message: "must not use one tag twice: static, vmLabels and vmAnnotations need different tags",
     cel: `[self.tags.static.map(k, k) + self.tags.vmLabels.map(s, ${TAG_OF_CEL}) + self.tags.vmAnnotations.map(s, ${TAG_OF_CEL})].all(tags, tags.all(t, tags.exists_one(u, u == t)))`,
     holds: ({ tags }) => {
       const names = [...Object.keys(tags.static), ...[...tags.vmLabels, ...tags.vmAnnotations].map(tagOf)];
@@ -137,25 +136,25 @@ export const TARGET_RULES: readonly Rule<TargetSpec>[] = [
     path: ["url"],
     message: "must be an http or https URL",
     cel: `self.url.matches(r'${URL_SHAPE}')`,
-    // The second part refuses what no one can connect to and a shape does not show, such as port 70000.
+    // URL.canParse rejects addresses that the shape allows but that are not valid, such as port 70000.
     holds: ({ url }) => url.match(URL_SHAPE) !== null && URL.canParse(url),
   },
   {
     path: ["url"],
-    message: "must not hold a user or password; give them as a Secret",
+    message: "must not contain a user or password; use a Secret",
     cel: "!self.url.matches('^[^/]*//[^/?#]*@')",
     holds: ({ url }) => !/^[^/]*\/\/[^/?#]*@/.test(url),
   },
   {
     path: ["url"],
-    message: "must not have a query or fragment; the agent makes its own",
+    message: "must not have a query or fragment; the agent adds its own",
     cel: "!self.url.contains('?') && !self.url.contains('#')",
     holds: ({ url }) => !/[?#]/.test(url),
   },
   {
     path: ["tls", "mode"],
     message:
-      "must be Plaintext for an http URL: the token would travel unprotected. Use https, or say so with `mode: Plaintext`",
+      "must be Plaintext for an http URL, because the token would be sent unencrypted: use https, or set `mode: Plaintext`",
     cel: "!self.url.startsWith('http://') || self.tls.mode == 'Plaintext'",
     holds: ({ url, tls }) => !url.startsWith("http://") || tls.mode === "Plaintext",
   },
@@ -192,3 +191,30 @@ export const TARGET_RULES: readonly Rule<TargetSpec>[] = [
   },
   selectorRule(["vmSelector"], ({ vmSelector }) => vmSelector),
 ];
+
+/** Returns the rules over several fields that a spec breaks. Call `check` first; the spec may be malformed. */
+export function brokenRules(spec: unknown): Finding[] {
+  if (!isObject(spec)) return [];
+  const { targets } = spec as { targets?: unknown };
+  return [
+    ...(Array.isArray(targets) ? (targets as TargetSpec[]) : []).flatMap((target, index) =>
+      isObject(target) ? broken(TARGET_RULES, target, ["spec", "targets", index]) : [],
+    ),
+    ...broken(SPEC_RULES, spec as TelemetrySpec, ["spec"]),
+  ];
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function broken<Subject>(rules: readonly Rule<Subject>[], subject: Subject, at: Path): Finding[] {
+  return rules.flatMap(({ path, message, holds, bySchema = false }) => {
+    try {
+      return bySchema || holds(subject) ? [] : [{ path: [...at, ...path], message }];
+    } catch {
+      // A field of the rule has the wrong type, which `check` has reported.
+      return [];
+    }
+  });
+}

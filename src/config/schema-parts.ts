@@ -4,7 +4,7 @@ import { FAMILY_NAMES } from "../contract.ts";
 import { DURATION_PATTERN } from "../lib/duration.ts";
 import { ATOMIC, SET, keyedBy } from "../lib/list-type.ts";
 
-/** What a value that breaks a pattern should look like, in the words of an error message. */
+/** Pattern -> the required form in words, for error messages. */
 export const PATTERN_HELP = new Map<string, string>();
 
 function described(pattern: string, help: string): string {
@@ -25,22 +25,22 @@ const DATA_KEY = described(
   "^[-._a-zA-Z0-9]+$",
   "a key of a Secret or ConfigMap: letters, digits, dashes, dots and underscores",
 );
-/** Also what makes the default tag of a label exact in CEL, which cannot replace by a pattern. */
+/** TAG_OF_CEL relies on this set of characters: CEL cannot replace by a pattern. */
 const LABEL_KEY = described(
   "^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$",
   "the key of a label or annotation, such as `team` or `example.com/team`",
 );
 const NAMESPACE = described(
   "^([a-z0-9]([-a-z0-9]*[a-z0-9])?|[a-z0-9][-a-z0-9]*\\*|\\*)$",
-  "a namespace name; a `*` may stand at its end",
+  "a namespace name, or a prefix that ends with `*`",
 );
-// InfluxDB 2 reserves every name that begins with an underscore and refuses the whole batch for one.
+// InfluxDB 2 reserves names that begin with an underscore and rejects the whole batch for one.
 export const TAG_KEY = described(
   "^[A-Za-z][A-Za-z0-9_]{0,63}$",
   "a tag key: a letter, then letters, digits and underscores, 64 at most",
 );
 
-/** With a `#` at its start InfluxDB would take every line for a comment and acknowledge it. */
+/** No `#` at the start: InfluxDB would treat every line as a comment and acknowledge it. */
 export const PREFIX = described(
   "^([A-Za-z][-A-Za-z0-9_.:/]*)?$",
   "a letter, then letters, digits, underscores, dots, colons, slashes and dashes",
@@ -76,7 +76,7 @@ const list = <Item extends TSchema>(item: Item, options: ListOptions) => Type.Ar
 const set = <Item extends TSchema>(item: Item, options: ListOptions) => Type.Array(item, { ...options, ...SET });
 export const keyedList = <Item extends TSchema>(field: string, item: Item, options: ListOptions) =>
   Type.Array(item, { ...options, ...keyedBy(field) });
-/** A map of strings. `keyPattern` is not of OpenAPI: the CRD says it as a rule. */
+/** A map of strings. OpenAPI has no `keyPattern`, so the CRD has it as a rule. */
 export const map = (options: {
   description: string;
   maxProperties: number;
@@ -98,7 +98,7 @@ export const labelSelector = (description: string) =>
       matchLabels: Type.Optional(
         Type.Unsafe<Readonly<Record<string, string>>>({
           type: "object",
-          description: "Labels and the values that they must have.",
+          description: "Labels and their required values.",
           maxProperties: 16,
           additionalProperties: { type: "string", maxLength: 63 },
         }),
@@ -112,7 +112,7 @@ export const labelSelector = (description: string) =>
               list(Type.String({ maxLength: 63 }), { description: "Values for In and NotIn.", maxItems: 64 }),
             ),
           }),
-          { description: "Requirements that must all hold.", maxItems: 16 },
+          { description: "Requirements; all must hold.", maxItems: 16 },
         ),
       ),
     },
@@ -141,7 +141,7 @@ export const namespaces = (description: string) =>
 export const families = (description: string) =>
   set(choice(FAMILY_NAMES, "Family."), { description, minItems: 1, maxItems: 16 });
 
-/** Atomic, not a set: there a server-side apply would keep what the default has put in. */
+/** Atomic, not a set: with a set a server-side apply would keep the items of the default. */
 export const defaultedFamilies = (description: string, defaults: readonly string[]) =>
   list(choice(FAMILY_NAMES, "Family."), { description, minItems: 1, maxItems: 16, default: defaults });
 
@@ -152,13 +152,13 @@ export const tagSources = (what: string) =>
       key: text({ description: `Key of the ${what}.`, maxLength: 317, pattern: LABEL_KEY }),
       tag: Type.Optional(
         text({
-          description: "Tag key; the key with `_` for what a tag key cannot have, if not given.",
+          description: "Tag key. If not given: the key, with `_` instead of characters that a tag key cannot have.",
           maxLength: 64,
           pattern: TAG_KEY,
         }),
       ),
     }),
-    { description: `VMI ${what}s that become tags.`, maxItems: 16, default: [] },
+    { description: `VMI ${what}s to copy into tags.`, maxItems: 16, default: [] },
   );
 
 export const secretKeyRef = (description: string) =>

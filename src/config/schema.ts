@@ -24,8 +24,8 @@ import {
 
 /**
  * The schema of TelemetryConfig, the one source of its validation, its TypeScript types, its reference page and its CRD.
- * It uses only what a structural CRD schema allows. A property with a default need not be given and is always there
- * after parsing; so the types below say what a parsed object holds.
+ * It uses only what a structural CRD schema allows. A property with a default is optional in the input and always present
+ * after parsing; the types below describe a parsed object.
  */
 export const API_VERSION = "kubevirt-telemetry.io/v1alpha1";
 export const KIND = "TelemetryConfig";
@@ -40,14 +40,14 @@ const tls = Type.Object(
     caRef: Type.Optional(
       Type.Object(
         { configMap: Type.Optional(objectKeyRef("ConfigMap")), secret: Type.Optional(objectKeyRef("Secret")) },
-        { description: "Where the certificate authority of the target is; the system's are trusted if not given." },
+        { description: "Certificate authority of the target. If not given, those of the system are trusted." },
       ),
     ),
     clientCertSecretRef: Type.Optional(
       Type.Object({ name: name("Secret with the keys tls.crt and tls.key.") }, { description: "Client certificate." }),
     ),
     serverName: Type.Optional(
-      text({ description: "Name to expect in the certificate instead of the URL's host.", maxLength: 253 }),
+      text({ description: "Name that the certificate must have, instead of the URL's host.", maxLength: 253 }),
     ),
   },
   { description: "Transport security.", default: {} },
@@ -60,7 +60,9 @@ const target = Type.Object({
     Type.Object(
       {
         database: text({ description: "Database." }),
-        retentionPolicy: Type.Optional(text({ description: "Retention policy; the database's default if not given." })),
+        retentionPolicy: Type.Optional(
+          text({ description: "Retention policy. If not given, the database's default." }),
+        ),
         credentialsSecretRef: Type.Optional(
           Type.Object(
             {
@@ -68,7 +70,7 @@ const target = Type.Object({
               usernameKey: dataKey("Key of the user name.", "username"),
               passwordKey: dataKey("Key of the password.", "password"),
             },
-            { description: "User and password; none are sent if not given." },
+            { description: "User and password. If not given, none are sent." },
           ),
         ),
       },
@@ -80,7 +82,7 @@ const target = Type.Object({
       {
         org: text({ description: "Organization." }),
         bucket: text({ description: "Bucket." }),
-        tokenSecretRef: Type.Optional(secretKeyRef("Token; none is sent if not given.")),
+        tokenSecretRef: Type.Optional(secretKeyRef("Token. If not given, none is sent.")),
       },
       { description: "InfluxDB 2: the /api/v2/write API." },
     ),
@@ -89,7 +91,7 @@ const target = Type.Object({
     Type.Object(
       {
         database: text({ description: "Database." }),
-        tokenSecretRef: Type.Optional(secretKeyRef("Token; none is sent if not given.")),
+        tokenSecretRef: Type.Optional(secretKeyRef("Token. If not given, none is sent.")),
         api: choice(
           ["Native", "V2Compatible"],
           "Native: /api/v3/write_lp. V2Compatible: /api/v2/write, for the cloud editions.",
@@ -102,15 +104,18 @@ const target = Type.Object({
   tls,
   flush: Type.Object(
     {
-      interval: duration({ description: "How long lines wait for others to share a request.", default: "1s" }),
-      maxLines: integer("Lines in one request.", 5000, 1, 100_000),
-      maxKiB: integer("Size of one request before compression, in KiB.", 2048, 16, 65_536),
+      interval: duration({ description: "Longest time that lines are held back to share a request.", default: "1s" }),
+      maxLines: integer("Most lines in one request.", 5000, 1, 100_000),
+      maxKiB: integer("Largest size of one request before compression, in KiB.", 2048, 16, 65_536),
     },
-    { description: "When a request is sent.", default: {} },
+    { description: "When a request is sent, and its size.", default: {} },
   ),
-  timeout: duration({ description: "Time for one request in all.", default: "10s" }),
+  timeout: duration({
+    description: "Time limit of one request, from the connection to the end of the answer.",
+    default: "10s",
+  }),
   maxDrainLinesPerSecond: integer(
-    "Speed at which a backlog is sent, in lines per second; 0 for three times the live rate.",
+    "Limit for sending a backlog, in lines per second. 0: three times the live rate, at least 1000.",
     0,
     0,
     10_000_000,
@@ -121,37 +126,37 @@ const target = Type.Object({
 });
 
 export const SPEC_SCHEMA = Type.Object({
-  priority: integer("The object with the highest priority governs a node.", 0, -1000, 1000),
-  state: choice(["Active", "Suspended"], "Suspended: nothing is collected.", "Active"),
-  nodeSelector: Type.Optional(labelSelector("Nodes that this object may govern; all if not given.")),
-  namespaces: Type.Optional(namespaces("Namespaces whose VMIs are collected; all if not given.")),
-  vmSelector: Type.Optional(labelSelector("VMIs that are collected, by label; all if not given.")),
+  priority: integer("Of the objects that select a node, the one with the highest priority governs it.", 0, -1000, 1000),
+  state: choice(["Active", "Suspended"], "Suspended: the object governs no node.", "Active"),
+  nodeSelector: Type.Optional(labelSelector("Nodes that this object may govern. If not given, all.")),
+  namespaces: Type.Optional(namespaces("Namespaces whose VMIs are collected. If not given, all.")),
+  vmSelector: Type.Optional(labelSelector("VMIs to collect, by label. If not given, all.")),
   collection: Type.Object(
     {
       interval: duration({ description: "Time between two samples.", default: "5s" }),
       timeout: Type.Optional(
         duration({
-          description: "Time for one cycle of one libvirt daemon; 80 % of the interval, at most 8s, if not given.",
+          description: "Time limit of one cycle of one libvirt daemon. If not given, 80 % of the interval, at most 8s.",
         }),
       ),
-      families: defaultedFamilies("Families that are collected.", DEFAULT_FAMILIES),
+      families: defaultedFamilies("Families to collect.", DEFAULT_FAMILIES),
       onMissing: choice(
         ["Zero", "Omit"],
-        "What becomes of a value that libvirt does not report: 0, or no field.",
+        "A value that libvirt does not report. Zero: written as 0. Omit: the field is left out.",
         "Zero",
       ),
-      maxConcurrentEndpoints: integer("Libvirt daemons that are asked at the same time.", 16, 1, 256),
+      maxConcurrentEndpoints: integer("Most libvirt daemons that are read at the same time.", 16, 1, 256),
     },
     { description: "What is collected, and how often.", default: {} },
   ),
   deviceCache: Type.Object(
-    { ttl: duration({ description: "How long the devices of a domain are remembered.", default: "5m" }) },
+    { ttl: duration({ description: "How long the devices of a domain are cached.", default: "5m" }) },
     { description: "Cache of the domains' devices.", default: {} },
   ),
   tags: Type.Object(
     {
       static: map({
-        description: "Tags that every line gets.",
+        description: "Tags for every line.",
         maxProperties: 16,
         valueMaxLength: 256,
         keyPattern: TAG_KEY,
@@ -162,7 +167,7 @@ export const SPEC_SCHEMA = Type.Object({
     { description: "Additional tags.", default: {} },
   ),
   measurementPrefix: Type.String({
-    description: "Put before every measurement name.",
+    description: "Prefix of every measurement name.",
     default: "",
     maxLength: 32,
     pattern: PREFIX,
@@ -170,16 +175,16 @@ export const SPEC_SCHEMA = Type.Object({
   buffer: Type.Object(
     {
       maxMiB: integer(
-        "Compressed lines that wait for their targets at most, in MiB; the oldest give way.",
+        "Largest size of the queued lines, compressed, in MiB. Above it, the oldest are dropped.",
         512,
         16,
         65_536,
       ),
-      maxAge: duration({ description: "How long a line waits at most.", default: "24h" }),
+      maxAge: duration({ description: "Longest time that a line is queued. Older lines are dropped.", default: "24h" }),
     },
-    { description: "Buffer between collection and delivery.", default: {} },
+    { description: "Queue between collection and delivery.", default: {} },
   ),
-  targets: keyedList("name", target, { description: "Where lines are delivered.", minItems: 1, maxItems: 8 }),
+  targets: keyedList("name", target, { description: "Where lines are sent.", minItems: 1, maxItems: 8 }),
 });
 
 export type TelemetrySpec = Static<typeof SPEC_SCHEMA>;
@@ -187,7 +192,7 @@ export type TargetSpec = TelemetrySpec["targets"][number];
 export type LabelSelector = Static<ReturnType<typeof labelSelector>>;
 export type NamespaceFilter = Static<ReturnType<typeof namespaces>>;
 
-/** The whole object in a file. Other metadata is Kubernetes' business. */
+/** The whole object in a file. Other metadata belongs to Kubernetes and is not checked. */
 export const OBJECT_SCHEMA = Type.Object({
   apiVersion: Type.Unsafe<typeof API_VERSION>({ type: "string", enum: [API_VERSION] }),
   kind: Type.Unsafe<typeof KIND>({ type: "string", enum: [KIND] }),

@@ -2,7 +2,7 @@ import { inspect } from "node:util";
 
 const REDACTED = "[secret]";
 
-/** A secret that shows itself only when asked for: not in logs, errors, JSON or the debugger's listing. */
+/** A secret that prints as `[secret]` in logs, errors, JSON and `util.inspect`. `reveal` returns its value. */
 export class Secret {
   readonly #value: string;
 
@@ -12,10 +12,6 @@ export class Secret {
 
   reveal(): string {
     return this.#value;
-  }
-
-  equals(other: Secret): boolean {
-    return this.#value === other.#value;
   }
 
   toString(): string {

@@ -2,16 +2,19 @@ import { open } from "node:fs/promises";
 import path from "node:path";
 import { TelemetryError } from "../errors.ts";
 
-/** Where the contents of Secrets and ConfigMaps come from. */
+/** A source of the contents of Secrets and ConfigMaps. */
 export interface SecretSource {
-  /** @throws {TelemetryError} E_SECRET_NOT_FOUND */
+  /**
+   * Resolves to the value of a key.
+   * @throws {TelemetryError} E_SECRET_NOT_FOUND
+   */
   read(kind: "Secret" | "ConfigMap", name: string, key: string): Promise<string>;
 }
 
 /** Larger than any token, certificate chain or bundle of authorities. */
 const MAX_BYTES = 1024 * 1024;
 
-/** Files DIR/<name>/<key> stand for the keys of Secrets and ConfigMaps, as they look when mounted into a pod. */
+/** Reads the keys of Secrets and ConfigMaps from files DIR/<name>/<key>, the layout of a mount into a pod. */
 export function secretsDirectory(directory: string | undefined): SecretSource {
   return {
     async read(kind, name, key) {
@@ -19,12 +22,12 @@ export function secretsDirectory(directory: string | undefined): SecretSource {
       if (directory === undefined) {
         throw new TelemetryError(
           "E_SECRET_NOT_FOUND",
-          `${wanted} is asked for; name the directory of the secrets with --secrets-dir`,
+          `${wanted} is needed: give the directory of the secrets with --secrets-dir`,
         );
       }
-      // The schema lets no path through; a name of dots only would still be one.
+      // The schema allows no slash, but it allows names of dots, which would leave the directory.
       if ([name, key].some((part) => part === "" || part.includes("/") || /^\.+$/.test(part))) {
-        throw new TelemetryError("E_SECRET_NOT_FOUND", `${wanted} cannot be a file`);
+        throw new TelemetryError("E_SECRET_NOT_FOUND", `${wanted} cannot be a file name`);
       }
       const file = path.join(directory, name, key);
       try {

@@ -2,33 +2,33 @@ import { LineCounter, isAlias, isMap, isNode, isScalar, isSeq, parseAllDocuments
 import { messageOf } from "../errors.ts";
 import type { Path } from "./check.ts";
 
-/** One YAML document as a value, and where in the text everything of it is. */
+/** One YAML document as a value, with the line of each field. */
 export interface YamlSource {
   readonly value: unknown;
-  /** Fields that are given more than once; the last one is in the value. */
+  /** Fields that occur more than once; the value has the last one. */
   readonly repeated: readonly Path[];
-  /** The 1-based line of a field's name or of a list's item; of what is around it, when the text does not give it. */
+  /** Returns the 1-based line of a field's name or a list's item. If the text lacks it, the line of its parent. */
   readonly lineOf: (path: Path) => number;
 }
 
-/** Why a text is no YAML document. */
+/** Why a text is not a YAML document. */
 export interface YamlProblem {
   /** 1-based. */
   readonly line: number;
   readonly message: string;
 }
 
-/** A line of the text, and the places of what is below it. */
-interface Place {
+/** The line of a node, and the lines of its children. */
+interface LineTree {
   readonly line: number;
-  readonly below: ReadonlyMap<string | number, Place>;
+  readonly children: ReadonlyMap<string | number, LineTree>;
 }
 
 const MAX_ALIASES = 100;
 
 /**
- * Reads a text that must hold one document. Never throws. The time it takes is proportional to the text: the parser's
- * own search for repeated keys is quadratic, and so would be looking up each line in its tree.
+ * Returns the one document of a text, or its problems. Never throws. Its time is linear in the text: the parser's own
+ * search for repeated keys would be quadratic, and so would a search of its tree for each line.
  */
 export function readYaml(text: string): YamlSource | readonly YamlProblem[] {
   try {
@@ -46,7 +46,7 @@ function readDocument(text: string): YamlSource | readonly YamlProblem[] {
     prettyErrors: false,
     logLevel: "error",
     uniqueKeys: false,
-    // Only the types of JSON: no sets, dates or binary data, which tags would make even in YAML 1.2.
+    // Only the types of JSON. Without this, tags would make sets, dates and binary data even in YAML 1.2.
     schema: "core",
     resolveKnownTags: false,
   });
@@ -61,58 +61,58 @@ function readDocument(text: string): YamlSource | readonly YamlProblem[] {
   if (second !== undefined)
     return [{ line: lineAt(second.range[0]), message: `has ${documents.length} documents; one is expected` }];
 
-  const { root, repeated, unknownAliases } = placesOf(document, lineAt);
+  const { root, repeated, unknownAliases } = linesOf(document, lineAt);
   if (unknownAliases.length > 0) return unknownAliases;
   return {
     value: document.toJS({ maxAliasCount: MAX_ALIASES }),
     repeated,
     lineOf: (path) => {
-      let place = root;
+      let tree = root;
       for (const part of path) {
-        const next = place.below.get(part);
+        const next = tree.children.get(part);
         if (next === undefined) break;
-        place = next;
+        tree = next;
       }
-      return place.line;
+      return tree.line;
     },
   };
 }
 
-function placesOf(document: Document.Parsed, lineAt: (offset: number) => number) {
+function linesOf(document: Document.Parsed, lineAt: (offset: number) => number) {
   const anchors = new Set<string>();
   const repeated: Path[] = [];
   const unknownAliases: YamlProblem[] = [];
 
   const lineOf = (node: unknown, otherwise: number): number =>
     isNode(node) && node.range ? lineAt(node.range[0]) : otherwise;
-  const seen = (node: unknown, line: number): void => {
+  const noteAnchor = (node: unknown, line: number): void => {
     if (isAlias(node) && !anchors.has(node.source))
       unknownAliases.push({ line, message: "has an alias without an anchor before it" });
     if (isNode(node) && !isAlias(node) && node.anchor !== undefined) anchors.add(node.anchor);
   };
-  const place = (node: unknown, line: number, path: Path): Place => {
-    const below = new Map<string | number, Place>();
-    seen(node, line);
+  const treeOf = (node: unknown, line: number, path: Path): LineTree => {
+    const children = new Map<string | number, LineTree>();
+    noteAnchor(node, line);
     if (isMap(node)) {
       for (const { key, value } of node.items) {
         const keyLine = lineOf(key, line);
-        seen(key, keyLine);
-        // As the parser names the field in the value.
+        noteAnchor(key, keyLine);
+        // The same name that the parser gives the field in the value.
         const name = isScalar<string | number | boolean | null>(key) ? String(key.value ?? "") : String(key);
         const at = [...path, name];
-        if (below.has(name)) repeated.push(at);
-        below.set(name, place(value, keyLine, at));
+        if (children.has(name)) repeated.push(at);
+        children.set(name, treeOf(value, keyLine, at));
       }
     } else if (isSeq(node)) {
       for (const [index, item] of node.items.entries())
-        below.set(index, place(item, lineOf(item, line), [...path, index]));
+        children.set(index, treeOf(item, lineOf(item, line), [...path, index]));
     }
-    return { line, below };
+    return { line, children };
   };
-  return { root: place(document.contents, lineOf(document.contents, 1), []), repeated, unknownAliases };
+  return { root: treeOf(document.contents, lineOf(document.contents, 1), []), repeated, unknownAliases };
 }
 
-/** The parser quotes the text after a colon; whatever is there, perhaps a password, is not repeated. */
+/** Removes the text that the parser quotes after a colon: it may hold a password. */
 function withoutText(message: string): string {
   return message.replace(/: .*$/s, "").replace(/[^ -~]+/g, " ");
 }

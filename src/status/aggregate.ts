@@ -2,35 +2,35 @@ import { toConditions, type Condition, type Finding } from "./conditions.ts";
 import { MAX_FAILURES, type TelemetryConfigStatus } from "./config-status.ts";
 import type { NodeSummary } from "./node-summary.ts";
 
-/** What the controller knows of a TelemetryConfig. */
+/** The parts of a TelemetryConfig that the controller needs. */
 export interface ConfigSummary {
   readonly name: string;
   readonly uid: string;
   readonly generation: number;
   readonly targetCount: number;
-  /** Why this version cannot read the object; empty when it can. */
+  /** Why this version cannot read the object; empty if it can. */
   readonly faults: readonly string[];
   readonly suspended: boolean;
   readonly status: TelemetryConfigStatus | undefined;
 }
 
 const MAX_FAILURE_MESSAGE = 256;
-/** Agents report once an hour at least; two missed reports, and nobody knows how the node is. */
+/** Agents report at least once an hour. After two missed reports the state of the node is unknown. */
 const STALE_MS = 2.5 * 3_600_000;
 
-/** Folds what the nodes report into the status of one TelemetryConfig. */
+/** Returns the status of one TelemetryConfig, from the nodes' reports. */
 export function aggregate(
   config: ConfigSummary,
   reports: readonly NodeSummary[],
   nowMs: number,
 ): TelemetryConfigStatus {
   const selected = reports.filter(({ status }) => status?.selectedBy.includes(config.name) === true);
-  // Not by what is in force there: a node that cannot use its configuration has none, or still that of another object.
+  // Not by `config`: a node that cannot use its configuration has none there, or still that of another object.
   const governed = selected.filter(({ status }) => status?.selectedBy[0] === config.name);
   const stale = governed.filter(({ status }) => isStale(status, nowMs));
   const fresh = governed.filter(({ status }) => !isStale(status, nowMs));
   const degraded = fresh.filter(({ status }) => readyOf(status)?.status === "False");
-  // A node that has not come to this generation yet, or to this object after one of the same name, says nothing of it.
+  // A report about an older generation, or about a deleted object of the same name, does not count.
   const ready = fresh.filter(
     ({ status }) =>
       readyOf(status)?.status === "True" &&
@@ -71,7 +71,7 @@ function readyOf(status: NodeSummary["status"]): Condition | undefined {
 }
 
 function isStale(status: NodeSummary["status"], nowMs: number): boolean {
-  // A report without a time is as good as none.
+  // A report without a time counts as stale: the comparison with NaN is false.
   return status === undefined || !(nowMs - Date.parse(status.agent.reportedAt) <= STALE_MS);
 }
 
@@ -87,7 +87,8 @@ function readiness(
   failures: TelemetryConfigStatus["failures"],
 ): Finding {
   const type = "Ready";
-  if (suspended) return { type, status: "Unknown", reason: "Suspended", message: "nothing is collected by it" };
+  if (suspended)
+    return { type, status: "Unknown", reason: "Suspended", message: "it is suspended and governs no node" };
   if (governed === 0)
     return { type, status: "Unknown", reason: "NoNodes", message: "it governs no node that has reported" };
   const [first] = failures;
@@ -107,7 +108,7 @@ function readiness(
       type,
       status: "Unknown",
       reason: "Progressing",
-      message: `${ready} of ${governed} nodes have come to this generation`,
+      message: `${ready} of ${governed} nodes use this generation`,
     };
   return { type, status: "True", reason: "AsExpected", message: `all ${governed} nodes are ready` };
 }

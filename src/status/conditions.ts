@@ -4,22 +4,22 @@ import type { Immutable } from "../lib/immutable.ts";
 import { MAX_MESSAGE, choice, generation, keyedList, message, reason, text, time } from "./status-parts.ts";
 
 const condition = Type.Object({
-  type: text("What is judged.", 64),
-  status: choice(["True", "False", "Unknown"], "Whether it is so."),
+  type: text("Type of the condition.", 64),
+  status: choice(["True", "False", "Unknown"], "Whether the condition holds."),
   reason: reason(),
   message: message(),
   lastTransitionTime: time("When the status, not the reason, last changed."),
-  observedGeneration: Type.Optional(generation("The generation of the object that was judged.")),
+  observedGeneration: Type.Optional(generation("Generation of the object that the condition is about.")),
 });
 
-/** A condition as Kubernetes' API conventions draw it. */
+/** A condition in the form of the Kubernetes API conventions. */
 export type Condition = Immutable<Static<typeof condition>>;
 
 export const conditionList = (description: string) => keyedList("type", condition, description, 16);
 
 export type Finding = Omit<Condition, "lastTransitionTime">;
 
-/** The findings as conditions: those whose status is as before keep their time, the others get `nowMs`. */
+/** Returns the findings as conditions. A condition with an unchanged status keeps its time, others get `nowMs`. */
 export function toConditions(
   findings: readonly Finding[],
   before: readonly Condition[] | undefined,
@@ -36,13 +36,13 @@ export function toConditions(
   });
 }
 
-/** What of conditions is a transition when it changes: the rest is wording. */
-export function essence(conditions: readonly Finding[]): string {
+/** Returns a key that changes when a status or reason changes, but not when only a message changes. */
+export function conditionsKey(conditions: readonly Finding[]): string {
   return conditions.map(({ type, status, reason }) => `${type}=${status}/${reason}`).join(" ");
 }
 
-/** Those of `after` that are not as they were before. */
+/** Returns the conditions of `after` whose status or reason differs from `before`. */
 export function transitions(before: readonly Finding[], after: readonly Condition[]): readonly Condition[] {
-  const known = new Map(before.map((finding) => [finding.type, essence([finding])]));
-  return after.filter((condition) => known.get(condition.type) !== essence([condition]));
+  const known = new Map(before.map((finding) => [finding.type, conditionsKey([finding])]));
+  return after.filter((condition) => known.get(condition.type) !== conditionsKey([condition]));
 }

@@ -4,12 +4,12 @@ import type { Immutable } from "../lib/immutable.ts";
 import { conditionList } from "./conditions.ts";
 import { count, generation, keyedList, message, name, reason, text } from "./status-parts.ts";
 
-/** The first failures stand for the others. */
+/** The status has only the first failures. */
 export const MAX_FAILURES = 10;
 
 /** `status` of a TelemetryConfig, written by the controller only. */
 export const TELEMETRY_CONFIG_STATUS = Type.Object({
-  observedGeneration: generation("The generation that this status is about."),
+  observedGeneration: generation("Generation that this status is about."),
   conditions: conditionList(
     "Accepted: the object is valid. Ready: every node that it governs collects and delivers. Overridden: another TelemetryConfig governs some of the nodes that it selects.",
   ),
@@ -17,14 +17,14 @@ export const TELEMETRY_CONFIG_STATUS = Type.Object({
   nodes: Type.Object(
     {
       selected: count("Nodes that it selects."),
-      governed: count("Of them, nodes that it governs."),
-      ready: count("Of those, nodes that are ready with this generation."),
-      degraded: count("Of those, nodes that are not ready."),
-      stale: count("Of those, nodes that have not reported for hours."),
+      governed: count("Selected nodes that it governs."),
+      ready: count("Governed nodes that are ready with this generation."),
+      degraded: count("Governed nodes that are not ready."),
+      stale: count("Governed nodes that have not reported for hours."),
     },
-    { description: "Nodes, as they report in their NodeTelemetry." },
+    { description: "Numbers of nodes, from the nodes' reports." },
   ),
-  nodeSummary: text("Ready nodes of the governed ones: `3/5`. For the print column.", 32),
+  nodeSummary: text("Ready of governed nodes: `3/5`. For the print column.", 32),
   failures: keyedList(
     "node",
     Type.Object({ node: name("Node."), reason: reason(), message: message() }),

@@ -1,17 +1,22 @@
 import { toConditions, type Condition, type Finding } from "./conditions.ts";
-import type { NodeReason } from "./reasons.ts";
-import { MAX_SELECTED_BY, MAX_VERSIONS, type NodeTelemetryStatus, type TargetStatus } from "./node-telemetry.ts";
+import {
+  MAX_SELECTED_BY,
+  MAX_VERSIONS,
+  type NodeReason,
+  type NodeTelemetryStatus,
+  type TargetStatus,
+} from "./node-telemetry.ts";
 
-/** What an agent sees of itself at one moment. */
+/** The state of an agent at one moment. */
 export interface NodeObservation {
   readonly agent: { readonly version: string; readonly podUID: string; readonly startedMs: number };
   readonly config: NodeTelemetryStatus["config"] | undefined;
   readonly selectedBy: readonly string[];
-  /** Why the configuration that the cluster asks for is not the one in force. */
+  /** Why the governing configuration is not in use. */
   readonly configFault: { readonly reason: "InvalidConfig" | "SecretNotFound"; readonly message: string } | undefined;
   readonly libvirt: {
     readonly versions: readonly string[];
-    /** Daemons with a socket, those that fail among them. */
+    /** Daemons with a socket, including those that fail. */
     readonly endpoints: number;
     readonly domains: number;
     readonly failures: readonly LibvirtFailure[];
@@ -23,7 +28,7 @@ export interface NodeObservation {
     readonly reason: NodeReason | undefined;
     readonly detail: string | undefined;
   }[];
-  /** Undefined while nothing is lost to a cap. */
+  /** Undefined while no lines are dropped. */
   readonly bufferFault: { readonly reason: "BufferFull" | "DiskFull"; readonly message: string } | undefined;
 }
 
@@ -38,7 +43,7 @@ type Judgement = readonly [status: Finding["status"], reason: NodeReason, messag
 
 const FINE = "AsExpected";
 
-/** The report of an observation. `before` is the report that was written last, for the times of its conditions. */
+/** Returns the report of an observation. `before` is the previous report, which has the times of the conditions. */
 export function nodeReport(
   observation: NodeObservation,
   before: NodeTelemetryStatus | undefined,
@@ -85,7 +90,7 @@ function configApplied({ config, configFault }: NodeObservation): Judgement {
   if (configFault !== undefined) return ["False", configFault.reason, configFault.message];
   if (config === undefined)
     return ["False", "NoConfig", "no Active TelemetryConfig selects this node: nothing is collected"];
-  return ["True", FINE, `generation ${config.observedGeneration} of ${config.name} is in force`];
+  return ["True", FINE, `generation ${config.observedGeneration} of ${config.name} is in use`];
 }
 
 function libvirtReachable({ config, libvirt: { endpoints, domains, failures } }: NodeObservation): Judgement {
@@ -96,12 +101,12 @@ function libvirtReachable({ config, libvirt: { endpoints, domains, failures } }:
     const more = failures.length > 1 ? `, and ${failures.length - 1} more of ${endpoints}` : "";
     return ["False", "EndpointTimeout", `${placed(first)}${more}`];
   }
-  if (config === undefined) return ["Unknown", "NoConfig", "libvirt is not asked without a configuration"];
+  if (config === undefined) return ["Unknown", "NoConfig", "libvirt is not read without a configuration"];
   if (domains === 0) return ["True", "NoDomains", "no virtual machine runs on this node"];
   return ["True", FINE, "every libvirt daemon of the node answers"];
 }
 
-/** Most errors of files and sockets name the place themselves. */
+/** Adds the place to a message, if the message does not name it already. */
 function placed({ where, message }: LibvirtFailure): string {
   return message.includes(where) ? message : `${where}: ${message}`;
 }
@@ -110,18 +115,18 @@ function targetsDelivering({ config, targets }: NodeObservation): Judgement {
   if (config === undefined) return ["Unknown", "NoConfig", "there are no targets without a configuration"];
   const failing = targets.filter(({ state }) => state === "Failing");
   const [first] = failing;
-  if (first === undefined) return ["True", FINE, "every target takes what it is sent"];
+  if (first === undefined) return ["True", FINE, "every target accepts lines"];
   const texts = failing.map(({ name, detail }) => `${name}: ${detail ?? ""}`);
   return ["False", first.reason ?? "TargetUnreachable", texts.join("; ")];
 }
 
 function bufferHealthy({ bufferFault }: NodeObservation): Judgement {
   return bufferFault === undefined
-    ? ["True", FINE, "nothing is lost to a cap of the buffer"]
+    ? ["True", FINE, "no lines are dropped"]
     : ["False", bufferFault.reason, bufferFault.message];
 }
 
-/** Ready is the sum of the others: False with the first that is False, which says why. */
+/** Returns the Ready condition: False, with its reason, if another condition is False. */
 function ready(parts: readonly Finding[]): Finding {
   const bad = parts.find(({ status }) => status === "False");
   if (bad !== undefined) return { ...bad, type: "Ready", message: `${bad.type}: ${bad.message}` };

@@ -1,9 +1,9 @@
 import type { NodeTelemetryStatus } from "./node-telemetry.ts";
 
-/** What of a NodeTelemetry the status of TelemetryConfigs is made of: a controller keeps it of thousands. */
+/** The parts of a NodeTelemetry that the controller needs. It keeps thousands in memory, so they are few. */
 export interface NodeSummary {
   readonly node: string;
-  /** Undefined: the object is there, its agent has not reported yet. */
+  /** Undefined: the object exists, but its agent has not reported yet. */
   readonly status:
     | (Pick<NodeTelemetryStatus, "config" | "selectedBy" | "conditions"> & {
         readonly agent: Pick<NodeTelemetryStatus["agent"], "reportedAt">;
@@ -12,8 +12,8 @@ export interface NodeSummary {
 }
 
 /**
- * Reads an object as the API server gives it, which sees to the types of what is there but not to what is missing. What
- * does not say which objects select the node is no report.
+ * Returns the summary of an object from the API server, or undefined if it has no name. The server has checked the types
+ * of fields, but fields can be missing. A status without `selectedBy` is not a report.
  */
 export function readNodeSummary(raw: unknown): NodeSummary | undefined {
   const { metadata, status } = (raw ?? {}) as {

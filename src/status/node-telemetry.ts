@@ -4,24 +4,24 @@ import type { Immutable } from "../lib/immutable.ts";
 import { conditionList } from "./conditions.ts";
 import { choice, count, generation, keyedList, list, name, reason, text, time, uid } from "./status-parts.ts";
 
-/** Of the TelemetryConfigs that select a node this many are named. */
+/** Most TelemetryConfigs that a report names. */
 export const MAX_SELECTED_BY = 32;
-/** Launchers of many ages run on one node; more versions than this tell nothing more. */
+/** Most libvirt versions that a report names; launchers of many ages can run on one node. */
 export const MAX_VERSIONS = 16;
 
 const target = Type.Object({
   name: text("Name of the target in the TelemetryConfig.", 63),
   state: choice(
     ["Idle", "Delivering", "Failing"],
-    "Idle: nothing was sent yet. Delivering: the last request was answered. Failing: it was not, or not usefully.",
+    "Idle: nothing was sent yet. Delivering: the last request was successful. Failing: it was not.",
   ),
   since: time("When the state began."),
   reason: reason(),
 });
 
 /**
- * `status` of a NodeTelemetry: how one node is doing, in the words of its agent. No counter that grows, no rate, no time
- * that changes with every cycle: each would be a write per node and cycle.
+ * `status` of a NodeTelemetry: the state of one node, written by its agent. It has no counter, no rate and no time that
+ * changes with every cycle, because each would cost a write per node and cycle.
  */
 export const NODE_TELEMETRY_STATUS = Type.Object({
   config: Type.Optional(
@@ -29,9 +29,9 @@ export const NODE_TELEMETRY_STATUS = Type.Object({
       {
         name: name("Its name."),
         uid: uid("Its UID."),
-        observedGeneration: generation("The generation in force."),
+        observedGeneration: generation("Generation in use."),
       },
-      { description: "The TelemetryConfig that governs the node; absent without one." },
+      { description: "The TelemetryConfig in use; absent if there is none." },
     ),
   ),
   selectedBy: list(
@@ -44,9 +44,9 @@ export const NODE_TELEMETRY_STATUS = Type.Object({
       version: text("Its version.", 64),
       podUID: uid("UID of its pod."),
       startedAt: time("When it started."),
-      reportedAt: time("When this report was written; an agent writes one an hour at least."),
+      reportedAt: time("When this report was written; an agent writes one at least every hour."),
     },
-    { description: "The agent that writes this." },
+    { description: "The agent that wrote this report." },
   ),
   libvirt: Type.Object(
     {
@@ -54,14 +54,36 @@ export const NODE_TELEMETRY_STATUS = Type.Object({
       endpoints: count("Libvirt daemons with a socket."),
       domains: count("Domains that are collected."),
     },
-    { description: "What libvirt on the node says." },
+    { description: "State of libvirt on the node." },
   ),
-  targets: keyedList("name", target, "How delivery to each target goes.", 8),
-  targetSummary: text("Targets that do not fail, of all: `2/2`. For the print column.", 16),
+  targets: keyedList("name", target, "State of delivery to each target.", 8),
+  targetSummary: text("Targets that do not fail, of all targets: `2/2`. For the print column.", 16),
   conditions: conditionList(
-    "Ready: the sum of the others. ConfigApplied: the configuration that the cluster asks for is in force. LibvirtReachable: every libvirt daemon answers. TargetsDelivering: every target takes lines. BufferHealthy: nothing is lost to a cap of the buffer.",
+    "Ready: no other condition is False. ConfigApplied: the governing configuration is in use. LibvirtReachable: every libvirt daemon answers. TargetsDelivering: every target accepts lines. BufferHealthy: no lines are dropped.",
   ),
 });
 
 export type NodeTelemetryStatus = Immutable<Static<typeof NODE_TELEMETRY_STATUS>>;
 export type TargetStatus = NodeTelemetryStatus["targets"][number];
+
+/** Every reason in a NodeTelemetry -> its meaning, for the reference page. */
+export const NODE_REASONS = {
+  AsExpected: "No fault.",
+  NoConfig: "No Active TelemetryConfig selects the node. Nothing is collected.",
+  InvalidConfig:
+    "This agent's version cannot read the TelemetryConfig that governs the node. The last good configuration stays in use. The message has every fault.",
+  SecretNotFound:
+    "A Secret, a ConfigMap or a key in one does not exist, or the agent's Role does not name it. The last good configuration stays in use.",
+  SocketDenied: "The agent may not open a libvirt socket, because of its user, its capabilities or SELinux.",
+  EndpointTimeout: "A libvirt daemon does not answer in time. Its VMs are missing; other VMs are collected.",
+  NoDomains: "No virtual machine runs on the node.",
+  TargetUnauthorized:
+    "The target rejects the token or the password. The agent reads them again, so a new one needs no restart.",
+  TargetNotFound: "The target has no such database, bucket or organization, or the URL is not that of its API.",
+  TargetUnreachable: "The target is not reachable, does not answer, or is overloaded. Lines are queued.",
+  TargetRejecting: "The target rejects every line, or its answer is not one of InfluxDB. Lines are queued.",
+  BufferFull: "Lines were dropped because the buffer reached its size or age limit.",
+  DiskFull: "The buffer's volume has no space.",
+} as const;
+
+export type NodeReason = keyof typeof NODE_REASONS;

@@ -1,6 +1,6 @@
 import { backoffMs } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
-import { essence } from "./conditions.ts";
+import { conditionsKey } from "./conditions.ts";
 import { nodeReport, type NodeObservation } from "./node-report.ts";
 import type { NodeTelemetryStatus } from "./node-telemetry.ts";
 
@@ -115,7 +115,7 @@ function configKey({ config, selectedBy }: NodeTelemetryStatus): string {
 /** All whose change is a transition. */
 function transitionKey(status: NodeTelemetryStatus): string {
   const targets = status.targets.map(({ name, state, reason }) => `${name}=${state}/${reason}`);
-  return JSON.stringify([configKey(status), essence(status.conditions), targets, status.agent.podUID]);
+  return JSON.stringify([configKey(status), conditionsKey(status.conditions), targets, status.agent.podUID]);
 }
 
 function countKey({ libvirt }: NodeTelemetryStatus): string {

@@ -3,8 +3,8 @@ import * as Type from "typebox";
 import { ATOMIC, keyedBy } from "../lib/list-type.ts";
 
 /**
- * Parts of the status schemas. What a newer agent may say is bounded in size but not in words: an older CRD in the
- * cluster must not refuse its report.
+ * Parts of the status schemas. They limit the size of texts, not their values, so that an older CRD in the cluster does
+ * not reject the report of a newer agent.
  */
 export const MAX_MESSAGE = 1024;
 
@@ -14,8 +14,8 @@ export const text = (description: string, maxLength: number) => Type.String({ de
 export const name = (description: string) => text(description, 253);
 export const uid = (description: string) => text(description, 64);
 export const time = (description: string) => Type.String({ description, format: "date-time", maxLength: 64 });
-export const reason = () => text("Why, in one CamelCase word for programs.", 64);
-export const message = () => text("Why, for people. It holds no secret.", MAX_MESSAGE);
+export const reason = () => text("Reason, one CamelCase word for programs.", 64);
+export const message = () => text("Explanation for people. It contains no secret.", MAX_MESSAGE);
 export const count = (description: string) => Type.Integer({ description, minimum: 0, maximum: INT32_MAX });
 export const generation = (description: string) => Type.Integer({ description, minimum: 0, format: "int64" });
 export const choice = <const Values extends readonly string[]>(values: Values, description: string) =>

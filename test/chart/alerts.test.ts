@@ -28,7 +28,7 @@ function flat({ groups }: Rules): readonly Rule[] {
   return groups.flatMap(({ rules }) => rules);
 }
 
-test("the chart's rules are the documented ones, but for where the alerts lead", () => {
+test("the chart's rules are the documented ones, except for the links", () => {
   const bare = (rules: Rules): object =>
     rules.groups.map((group) => ({
       ...group,
@@ -37,7 +37,7 @@ test("the chart's rules are the documented ones, but for where the alerts lead",
   assert.deepEqual(bare(rulesOf()), bare(DOCUMENTED));
 });
 
-test("every alert leads to its section of the runbook, wherever that is published", () => {
+test("every alert links to its section of the runbook, for every base URL", () => {
   const anchors = docHeadings("docs/runbook.md").map(anchorOf);
   const base = "https://wiki.example.com/telemetry";
   for (const { alert, annotations } of flat(rulesOf("--set", `prometheusRule.runbookUrl=${base}`))) {
@@ -48,7 +48,7 @@ test("every alert leads to its section of the runbook, wherever that is publishe
   }
 });
 
-test("with the chart's PodMonitor an agent that is down is known whatever the release is called", () => {
+test("with the chart's PodMonitor an agent that is down is found for every release name", () => {
   const down = (...args: string[]): string | undefined =>
     flat(rulesOf(...args)).find(({ alert }) => alert === "KubevirtTelemetryDown")?.expr;
   const named = ["--set", "podMonitor.enabled=true,fullnameOverride=vms", "--namespace", "watch"];
@@ -58,7 +58,7 @@ test("with the chart's PodMonitor an agent that is down is known whatever the re
   assert.equal(down(), 'up{job=~".*kubevirt-telemetry.*"} == 0');
 });
 
-test("Prometheus takes the chart's rules", async (t) => {
+test("Prometheus accepts the chart's rules", async (t) => {
   const file = path.join(await temporaryDirectory(t), "rules.yaml");
   await writeFile(file, stringify(rulesOf("--set", "podMonitor.enabled=true")));
   const { ok, output } = await promtool(["check", "rules", file]);

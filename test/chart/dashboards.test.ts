@@ -26,13 +26,13 @@ function configMaps(...args: string[]): readonly ChartObject[] {
   return chartObjects("--set", "dashboards.enabled=true", ...args).filter(({ kind }) => kind === "ConfigMap");
 }
 
-test("there is a dashboard of each kind for each language, and one of the agents", () => {
+test("there is a dashboard of each kind in each language, and one of the agents", () => {
   const expected = LANGUAGES.flatMap((language) => ["node", "vm", "fleet"].map((name) => `${language}/${name}.json`));
   const found = FILES.map((file) => path.relative(`${CHART}/dashboards`, file));
   assert.deepEqual(found, [...expected, "agent.json"].sort());
 });
 
-test("each dashboard is one of its own to Grafana", () => {
+test("each dashboard has its own uid and title", () => {
   const uids = [...DASHBOARDS.values()].map(({ uid }) => uid);
   assert.equal(new Set(uids).size, FILES.length);
   for (const uid of uids) assert.ok(/^[\w-]+$/.test(uid) && uid.length <= MAX_UID, uid);
@@ -42,7 +42,7 @@ test("each dashboard is one of its own to Grafana", () => {
 for (const [file, dashboard] of DASHBOARDS) {
   const name = path.relative(`${CHART}/dashboards`, file);
 
-  test(`${name}: panels have ids of their own, and none lies on another one`, () => {
+  test(`${name}: panels have different ids and do not overlap`, () => {
     const { panels } = dashboard;
     assert.equal(new Set(panels.map(({ id }) => id)).size, panels.length);
     const taken = new Map<string, string>();
@@ -56,7 +56,7 @@ for (const [file, dashboard] of DASHBOARDS) {
     }
   });
 
-  test(`${name}: every panel says what its numbers are`, () => {
+  test(`${name}: every panel has a description`, () => {
     for (const panel of shownPanels(dashboard)) {
       const { defaults } = panel["fieldConfig"] as { readonly defaults: { readonly unit?: string } };
       assert.ok(defaults.unit, panel.title);
@@ -66,7 +66,7 @@ for (const [file, dashboard] of DASHBOARDS) {
     }
   });
 
-  test(`${name}: data comes from the source that is chosen, and from no other`, () => {
+  test(`${name}: all data comes from the chosen data source`, () => {
     const type = name === "agent.json" ? "prometheus" : "influxdb";
     const [, ...references] = JSON.stringify(dashboard).split('"datasource":');
     assert.notEqual(references.length, 0);
@@ -75,7 +75,7 @@ for (const [file, dashboard] of DASHBOARDS) {
     assert.equal(dashboard.templating.list[0]?.query, type);
   });
 
-  test(`${name}: every variable is used, and none is missing`, () => {
+  test(`${name}: every variable is used and defined`, () => {
     const { templating, ...rest } = dashboard;
     const names = templating.list.map((variable) => variable.name);
     const queries = templating.list.map(({ query }) => query);
@@ -96,7 +96,7 @@ for (const [file, dashboard] of DASHBOARDS) {
 }
 
 for (const language of LANGUAGES) {
-  test(`the chart makes ConfigMaps of the dashboards for ${language}, which kubectl can apply too`, () => {
+  test(`the chart makes ConfigMaps of the ${language} dashboards that kubectl can apply`, () => {
     const made = configMaps("--set", `dashboards.language=${language}`);
     assert.deepEqual(
       made.map(({ metadata }) => metadata.labels?.["grafana_dashboard"]),
@@ -112,7 +112,7 @@ for (const language of LANGUAGES) {
   });
 }
 
-test("labels and annotations are what the sidecar looks for", () => {
+test("the ConfigMaps have the sidecar's labels and annotations", () => {
   const [first] = configMaps(
     "--set-json",
     'dashboards.labels={"grafana_dashboard":null,"dash":"yes"},dashboards.annotations={"grafana_folder":"VMs"}',
@@ -122,7 +122,7 @@ test("labels and annotations are what the sidecar looks for", () => {
   assert.deepEqual(first.metadata.annotations, { grafana_folder: "VMs" });
 });
 
-test("no dashboard is a template to Helm", () => {
+test("Helm does not render the dashboards as templates", () => {
   for (const file of FILES)
     if (!file.endsWith("/agent.json")) assert.ok(!readFileSync(file, "utf8").includes("{{"), file);
 });

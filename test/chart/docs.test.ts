@@ -6,7 +6,7 @@ import path from "node:path";
 import { docBlocks, docTables } from "../support/docs.ts";
 import { chartObjects, only, podSpecOf, VALUES_FILES, type ChartObject, type PodSpec } from "../support/chart.ts";
 
-test("the values in the install page are values of the chart, and change what it makes", async (t) => {
+test("the values in the install page change the objects of the chart", async (t) => {
   const directory = await mkdtemp(path.join(tmpdir(), "values-"));
   t.after(() => rm(directory, { recursive: true, force: true }));
   const file = path.join(directory, "values.yaml");
@@ -21,13 +21,13 @@ test("the values in the install page are values of the chart, and change what it
 
 const tablesOfSecurity = docTables("docs/security.md");
 
-test("the page on security has the rights that the chart gives, and no others", () => {
+test("the page on security has exactly the rights of the chart", () => {
   const documented = tablesOfSecurity.find(({ columns }) => columns[0] === "who")?.rows;
   const roles = chartObjects().filter(({ kind }) => kind === "ClusterRole" || kind === "Role");
   assert.deepEqual(documented?.map((row) => row.join(" ")).sort(), roles.flatMap(rightsOf).sort());
 });
 
-test("the page on security has the users, capabilities and mounts of the agents' containers", () => {
+test("the page on security has the users, capabilities and mounts of the agents", () => {
   const documented = tablesOfSecurity.filter(({ columns }) => columns[0] === "container");
   const made = ["default", "root-launchers"].map((name) =>
     containersOf(podSpecOf(only(chartObjects("--values", VALUES_FILES.get(name) ?? ""), "DaemonSet"))),

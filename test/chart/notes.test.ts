@@ -11,7 +11,7 @@ function notes(...args: string[]): string {
   return stdout.slice(stdout.indexOf("\nNOTES:"));
 }
 
-test("the notes show a TelemetryConfig that can be applied as it stands, with a Secret that agents can read", () => {
+test("the notes show a valid TelemetryConfig with a Secret that agents can read", () => {
   for (const [values, secret] of [
     ["{}", "influxdb"],
     ['{"secretNames":["mine"]}', "mine"],
@@ -24,22 +24,26 @@ test("the notes show a TelemetryConfig that can be applied as it stands, with a 
   }
 });
 
-test("whoever makes a TelemetryConfig with the chart is shown no other", () => {
-  assert.doesNotMatch(notes("--values", VALUES_FILES.get("everything") ?? ""), /Nothing is collected/);
+test("with telemetryConfig.create the notes show no other TelemetryConfig", () => {
+  assert.doesNotMatch(notes("--values", VALUES_FILES.get("everything") ?? ""), /collect nothing until/);
 });
 
 const WARNINGS: readonly (readonly [what: string, values: string, reason: RegExp])[] = [
   [
     "a plain target",
     '{"telemetryConfig":{"create":true,"spec":{"targets":[{"name":"a","url":"http://a","tls":{"mode":"Plaintext"}}]}}}',
-    /WARNING: the target a is plain http/,
+    /WARNING: the target a uses plain http/,
   ],
   ["a spool that is lost with its pod", '{"agent":{"spool":{"type":"emptyDir"}}}', /WARNING: with an emptyDir/],
-  ["agents that nothing confines", '{"admissionPolicy":{"enabled":false}}', /WARNING: without the admission policy/],
+  [
+    "agents without the admission policy",
+    '{"admissionPolicy":{"enabled":false}}',
+    /WARNING: without the admission policy/,
+  ],
   ["targets out of reach", '{"networkPolicy":{"enabled":true}}', /WARNING: networkPolicy.targets is empty/],
 ];
 
-test("the notes warn of each thing that is wrong, and of nothing by default", () => {
+test("the notes warn of each risk, and of nothing by default", () => {
   assert.doesNotMatch(notes(), /WARNING/);
   for (const [what, values, reason] of WARNINGS) assert.match(notes("--set-json", values), reason, what);
 });

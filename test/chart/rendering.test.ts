@@ -19,7 +19,7 @@ function names(of: readonly ChartObject[]): string[] {
   return of.map(({ kind, metadata }) => `${kind} ${metadata.name}`).sort();
 }
 
-test("helm finds no fault in the chart with any file of values", () => {
+test("helm lint passes with every file of values", () => {
   for (const file of VALUES_FILES.values()) {
     const { ok, stdout } = helm("lint", "--strict", "--values", file, CHART);
     assert.ok(ok, `${file}: ${stdout}`);
@@ -32,7 +32,7 @@ test("the manifests are the chart with its default values", async () => {
   assert.equal(readFileSync("manifests/install.yaml", "utf8"), wanted, "run `npm run generate`");
 });
 
-test("with default values there is what is needed and nothing else", () => {
+test("the default values make only the needed objects", () => {
   const rights = ["ServiceAccount", "ClusterRole", "ClusterRoleBinding"];
   assert.deepEqual(
     names(objects("default")),
@@ -52,7 +52,7 @@ test("with default values there is what is needed and nothing else", () => {
   );
 });
 
-test("with everything on there is an object for each switch, under the name that was asked for", () => {
+test("with everything on there is an object for each switch, with the given name", () => {
   const added = names(objects("everything")).filter((name) => !names(objects("default")).includes(name));
   const others = added.filter(
     (name) => !/^(ServiceAccount|ClusterRole|ClusterRoleBinding|Role|RoleBinding) /.test(name),
@@ -81,7 +81,7 @@ test("with everything on there is an object for each switch, under the name that
     if (!metadata.name.includes("extra")) assert.equal(metadata.labels?.["team"], "platform", kind);
 });
 
-test("every pod runs without what it does not need, whatever the values", () => {
+test("every pod runs with the least rights, for all values", () => {
   for (const [name, of] of objectsOf)
     for (const object of podsOf(of)) {
       const pod = podSpecOf(object);
@@ -110,7 +110,7 @@ const IDENTITIES: Readonly<Record<string, object>> = {
   everything: ROOT,
 };
 
-test("an agent is the user of the launchers, or root with one capability", () => {
+test("an agent runs as the launchers' user, or as root with one capability", () => {
   assert.deepEqual(Object.keys(IDENTITIES).sort(), [...objectsOf.keys()].sort());
   const always = { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true };
   for (const [name, identity] of Object.entries(IDENTITIES)) {
@@ -121,7 +121,7 @@ test("an agent is the user of the launchers, or root with one capability", () =>
   }
 });
 
-test("an agent sees the pods of its node read-only, under a short path, and lets go of what is unmounted", () => {
+test("an agent mounts the pods directory read-only, at a short path, with propagation", () => {
   for (const [name, of] of objectsOf) {
     const pod = podSpecOf(only(of, "DaemonSet"));
     const [agent] = pod.containers;
@@ -139,7 +139,7 @@ test("an agent sees the pods of its node read-only, under a short path, and lets
   }
 });
 
-test("agents and controllers listen where they are asked for their health", () => {
+test("agents and controllers listen on the port of their probes", () => {
   for (const kind of ["DaemonSet", "Deployment"]) {
     const [container] = podSpecOf(only(objects("default"), kind)).containers;
     assert.deepEqual(container?.env?.find(({ name }) => name === "KUBEVIRT_TELEMETRY_LISTEN")?.value, ":9090", kind);
@@ -155,7 +155,7 @@ test("agents and controllers listen where they are asked for their health", () =
   }
 });
 
-test("a spool on the node is given to the agent's user first, one in the pod needs no step of root's", () => {
+test("prepare-spool makes the agent's user the owner; an emptyDir needs no init container", () => {
   const step = (name: string): unknown => podSpecOf(only(objects(name), "DaemonSet")).initContainers?.[0]?.args;
   assert.deepEqual(step("default"), ["prepare-spool", "/spool", "107:0"]);
   assert.deepEqual(step("root-launchers"), ["prepare-spool", "/spool", "0:0"]);
@@ -164,7 +164,7 @@ test("a spool on the node is given to the agent's user first, one in the pod nee
   assert.deepEqual(volumes?.find(({ name }) => name === "spool")?.["emptyDir"], { sizeLimit: "600Mi" });
 });
 
-test("only what is named can be read, and without a name no rule is left that would be one for all", () => {
+test("agents read only named Secrets and ConfigMaps; without names there is no rule", () => {
   const readable = (values: string): unknown =>
     chartObjects("--set-json", values)
       .find(({ kind, metadata }) => kind === "Role" && metadata.name.endsWith("-references"))
@@ -178,7 +178,7 @@ test("only what is named can be read, and without a name no rule is left that wo
         if (resources.includes("secrets")) assert.notEqual(resourceNames?.length ?? 0, 0, name);
 });
 
-test("the CRDs outlive the release, unless it is asked not to keep or bring them", () => {
+test("the CRDs outlive the release, unless crds.keep or crds.enabled is false", () => {
   const crds = (...args: string[]) => chartObjects(...args).filter(({ kind }) => kind === "CustomResourceDefinition");
   const keep = "helm.sh/resource-policy";
   assert.deepEqual(
@@ -192,7 +192,7 @@ test("the CRDs outlive the release, unless it is asked not to keep or bring them
   assert.deepEqual(crds("--set", "crds.enabled=false"), []);
 });
 
-test("two releases share no object of the cluster but the CRDs", () => {
+test("two releases share no cluster object except the CRDs", () => {
   const clusterWide = (release: string): string[] =>
     names(
       objectsIn(helm("template", release, CHART).stdout).filter(
@@ -207,7 +207,7 @@ test("two releases share no object of the cluster but the CRDs", () => {
   );
 });
 
-test("the image is the one of this version, or the one that is named", () => {
+test("the image is that of this version, or the one in the values", () => {
   const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { version: string };
   const image = (...args: string[]) => podSpecOf(only(chartObjects(...args), "DaemonSet")).containers[0]?.image;
   const repository = "ghcr.io/kubevirt-telemetry/kubevirt-telemetry";

@@ -30,7 +30,7 @@ const WRONG: readonly (readonly [what: string, set: string, reason: RegExp])[] =
 ];
 
 for (const [what, set, reason] of WRONG) {
-  test(`${what} is refused before anything is installed`, () => {
+  test(`${what} is rejected before anything is installed`, () => {
     const { ok, stderr } = helm("template", "r", CHART, "--set", set);
     assert.equal(ok, false, set);
     assert.match(stderr.replace(/\s+/g, " "), reason);
@@ -73,7 +73,7 @@ test("every value is used by a template", () => {
   assert.deepEqual(unused, []);
 });
 
-test("the file with everything on sets everything that is off or empty by default", () => {
+test("ci/everything-values.yaml sets every value that is off or empty by default", () => {
   const everything = VALUES_FILES.get("everything");
   assert.ok(everything);
   const set = paths(read(everything), schema);

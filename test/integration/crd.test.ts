@@ -3,7 +3,7 @@ import { globSync, readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import fc from "fast-check";
 import { parse, stringify } from "yaml";
-import { brokenRules } from "../../src/config/broken-rules.ts";
+import { brokenRules } from "../../src/config/rules.ts";
 import { check, type Schema } from "../../src/config/check.ts";
 import { readClusterObject } from "../../src/config/cluster-object.ts";
 import { parseConfig } from "../../src/config/parse.ts";

@@ -71,15 +71,15 @@ function shell(text: string): Promise<string> {
 }
 
 test("installing, upgrading, going back and uninstalling work as they are written down", async () => {
-  await follow("install", "1. A namespace");
-  await follow("install", "2. The token of the target");
-  await follow("install", "3. The chart");
+  await follow("install", "1. Create the namespace");
+  await follow("install", "2. Store the target's token");
+  await follow("install", "3. Install the chart");
   assert.equal(await wantedPods(cluster, NAMESPACE, "kubevirt-telemetry-agent"), 1);
-  await follow("install", "4. What to collect, and where to");
-  assert.match(await follow("install", "5. See it work"), /\/default +0 +5s /);
+  await follow("install", "4. Create a TelemetryConfig");
+  assert.match(await follow("install", "5. Check that it works"), /\/default +0 +5s /);
   await followRunbook();
   assert.match(await follow("upgrade", "Upgrade"), /has been upgraded/);
-  assert.match(await follow("upgrade", "Back"), /Rollback was a success/);
+  assert.match(await follow("upgrade", "Roll back"), /Rollback was a success/);
   assert.equal((await cluster.request("GET", CONFIG)).status, 200);
   await follow("install", "Uninstall");
   assert.equal((await cluster.request("GET", CONFIG)).status, 404);
@@ -110,7 +110,7 @@ test("the quick start of the README ends with an agent on every node and a confi
 });
 
 test("what kubectl has installed can be handed to Helm", async () => {
-  await follow("install", "Without Helm");
+  await follow("install", "Install without Helm");
   const agent = `/apis/apps/v1/namespaces/${NAMESPACE}/daemonsets/kubevirt-telemetry-agent`;
   const { uid } = (await cluster.call("GET", agent)).metadata;
   await follow("upgrade", "From kubectl to Helm");

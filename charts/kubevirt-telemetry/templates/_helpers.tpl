@@ -3,7 +3,7 @@
 {{- if not $name -}}
 {{- $name = contains .Chart.Name .Release.Name | ternary .Release.Name (printf "%s-%s" .Release.Name .Chart.Name) -}}
 {{- end -}}
-{{- /* Room for what is put behind it. */ -}}
+{{- /* Leaves room for suffixes. */ -}}
 {{- $name | trunc 48 | trimSuffix "-" -}}
 {{- end -}}
 
@@ -27,7 +27,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 {{- end -}}
 
-{{- /* Of a DaemonSet or Deployment these can never be changed. */ -}}
+{{- /* The selector of a DaemonSet or Deployment is immutable. */ -}}
 {{- define "kubevirt-telemetry.agentSelector" -}}
 app.kubernetes.io/name: {{ .Chart.Name }}
 app.kubernetes.io/instance: {{ .Release.Name }}
@@ -76,7 +76,7 @@ readinessProbe:
 {{- end }}
 {{- end -}}
 
-{{- /* Where the pods run: of .Values.agent or .Values.controller. */ -}}
+{{- /* Where the pods run. The argument is .Values.agent or .Values.controller. */ -}}
 {{- define "kubevirt-telemetry.scheduling" -}}
 {{- with .priorityClassName }}
 priorityClassName: {{ . }}
@@ -95,15 +95,15 @@ affinity:
 {{- end }}
 {{- end -}}
 
-{{- /* What the launchers' sockets can be opened as: `uid:gid`. */ -}}
+{{- /* The user that can open the launchers' sockets: `uid:gid`. */ -}}
 {{- define "kubevirt-telemetry.agentOwner" -}}
 {{ eq .Values.agent.launchers "root" | ternary "0:0" "107:0" }}
 {{- end -}}
 
-{{- /* The agents' user, and no right that it does not need. */ -}}
+{{- /* The agents' user, with only the rights that it needs. */ -}}
 {{- define "kubevirt-telemetry.agentSecurityContext" -}}
 {{- if eq .Values.agent.launchers "root" -}}
-# The sockets are root's, and root without this capability may not open what another user owns.
+# The sockets belong to root. Without this capability root cannot open the files of other users.
 runAsUser: 0
 runAsGroup: 0
 capabilities:

@@ -1,12 +1,12 @@
 import type { Section } from "./panel.ts";
 
-/** A query of Prometheus. `$pods` in it selects what is shown. */
+/** A query of Prometheus. `$pods` in it selects the pods. */
 export interface Expression {
   readonly expr: string;
   readonly legend: string;
 }
 
-/** Agents are known by their node where Prometheus has it as a label, as the chart's PodMonitor makes it. */
+/** Names agents by their node, if Prometheus has it as a label. The chart's PodMonitor sets that label. */
 const POD = "{{node}} {{instance}}";
 const BY_POD = "sum by (node, instance)";
 
@@ -24,21 +24,21 @@ export const AGENT_PANELS: readonly Section<Expression>[] = [
     panels: [
       {
         title: "Agents that answer",
-        description: "Agents whose metrics Prometheus could read last.",
+        description: "Agents whose last scrape by Prometheus worked.",
         unit: "none",
         kind: "stat",
         asked: [{ expr: "count(kubevirt_telemetry_cycles_total{$pods})", legend: "agents" }],
       },
       {
         title: "VMs",
-        description: "Domains collected in the last cycle, of all agents.",
+        description: "VMs collected in the last cycle, by all agents.",
         unit: "none",
         kind: "stat",
         asked: [{ expr: "sum(kubevirt_telemetry_domains{$pods})", legend: "VMs" }],
       },
       {
         title: "Stuck VMs",
-        description: "Domains whose QEMU does not answer libvirt.",
+        description: "VMs whose QEMU does not answer libvirt.",
         unit: "none",
         kind: "stat",
         steps: [
@@ -49,7 +49,7 @@ export const AGENT_PANELS: readonly Section<Expression>[] = [
       },
       {
         title: "Targets that fail",
-        description: "Targets of agents that take no lines.",
+        description: "Targets of agents that accept no lines.",
         unit: "none",
         kind: "stat",
         steps: [
@@ -59,8 +59,8 @@ export const AGENT_PANELS: readonly Section<Expression>[] = [
         asked: [{ expr: 'sum(kubevirt_telemetry_target_state{$pods, state="Failing"})', legend: "targets" }],
       },
       {
-        title: "Oldest line that waits",
-        description: "Age of the oldest line that some target has not taken yet.",
+        title: "Oldest queued line",
+        description: "Age of the oldest line that a target has not stored yet.",
         unit: "s",
         kind: "stat",
         steps: [
@@ -72,7 +72,7 @@ export const AGENT_PANELS: readonly Section<Expression>[] = [
       },
       {
         title: "Lines lost",
-        description: "Lines lost in the time shown before a target took them.",
+        description: "Lines dropped in the time shown before a target had them.",
         unit: "none",
         kind: "stat",
         decimals: 0,
@@ -90,8 +90,8 @@ export const AGENT_PANELS: readonly Section<Expression>[] = [
     title: "Collection",
     panels: [
       {
-        title: "Cycles that were run",
-        description: "Part of the cycles that the configured interval asks for; 100 % is all.",
+        title: "Cycles run",
+        description: "Share of the cycles of the configured interval; 100 % is all.",
         unit: "percentunit",
         kind: "series",
         asked: [
@@ -101,9 +101,9 @@ export const AGENT_PANELS: readonly Section<Expression>[] = [
         ],
       },
       {
-        title: "Cycles left out, and incomplete ones",
+        title: "Skipped and incomplete cycles",
         description:
-          "Cycles that did not begin because the one before was not done, and those that could not collect all.",
+          "Cycles that did not begin because the one before was still running, and cycles that did not collect everything.",
         unit: "cps",
         kind: "series",
         asked: [
@@ -124,13 +124,13 @@ export const AGENT_PANELS: readonly Section<Expression>[] = [
       },
       {
         title: "VMs",
-        description: "Domains collected in the last cycle, by agent.",
+        description: "VMs collected in the last cycle, by agent.",
         unit: "none",
         kind: "series",
         asked: [perPod("kubevirt_telemetry_domains{$pods}")],
       },
       {
-        title: "libvirt daemons that are not well",
+        title: "Failing libvirt daemons",
         description: "Daemons that failed, or with a QEMU that does not answer, by agent.",
         unit: "none",
         kind: "series",
@@ -138,8 +138,7 @@ export const AGENT_PANELS: readonly Section<Expression>[] = [
       },
       {
         title: "Errors of libvirt",
-        description:
-          "What went wrong with libvirt, by the code in the documentation of errors; nothing while nothing did.",
+        description: "Errors of libvirt, by the code in the documentation of errors; empty while there are none.",
         unit: "cps",
         kind: "series",
         asked: [{ expr: `sum by (code) (${rate("kubevirt_telemetry_libvirt_errors_total")})`, legend: "{{code}}" }],
@@ -150,8 +149,8 @@ export const AGENT_PANELS: readonly Section<Expression>[] = [
     title: "Delivery",
     panels: [
       {
-        title: "Lines written and taken",
-        description: "Lines of all agents, and those that each target took. Several targets each take all.",
+        title: "Lines written and stored",
+        description: "Lines of all agents, and the lines that each target has stored. Several targets each store all.",
         unit: "cps",
         kind: "series",
         asked: [
@@ -160,15 +159,15 @@ export const AGENT_PANELS: readonly Section<Expression>[] = [
         ],
       },
       {
-        title: "Lines that wait",
-        description: "Lines that a target has not taken yet, of all agents.",
+        title: "Queued lines",
+        description: "Lines that a target has not stored yet, of all agents.",
         unit: "none",
         kind: "series",
         asked: [{ expr: "sum by (target) (kubevirt_telemetry_target_queue_lines{$pods})", legend: "{{target}}" }],
       },
       {
-        title: "Oldest line that waits",
-        description: "Its age, the greatest of all agents.",
+        title: "Oldest queued line",
+        description: "The greatest age of a queued line, of all agents.",
         unit: "s",
         kind: "series",
         asked: [
@@ -179,8 +178,8 @@ export const AGENT_PANELS: readonly Section<Expression>[] = [
         ],
       },
       {
-        title: "Lines lost or refused",
-        description: "Lines that the buffer's caps or a disk cost, and lines that a target refused for good.",
+        title: "Lines dropped or rejected",
+        description: "Lines dropped because of the buffer's limits or the disk, and lines that a target rejected.",
         unit: "cps",
         kind: "series",
         asked: [
@@ -196,7 +195,7 @@ export const AGENT_PANELS: readonly Section<Expression>[] = [
       },
       {
         title: "Buffer",
-        description: "How full the spool is, of what it may hold: at 100 % the oldest lines go.",
+        description: "Size of the spool, as a share of its limit. At 100 % the oldest lines are dropped.",
         unit: "percentunit",
         kind: "series",
         steps: [
@@ -207,7 +206,7 @@ export const AGENT_PANELS: readonly Section<Expression>[] = [
       },
       {
         title: "Sent",
-        description: "Bodies of requests, compressed.",
+        description: "Size of the request bodies, compressed.",
         unit: "binBps",
         kind: "series",
         asked: [
@@ -221,14 +220,14 @@ export const AGENT_PANELS: readonly Section<Expression>[] = [
     panels: [
       {
         title: "CPU",
-        description: "CPUs that the process keeps busy.",
+        description: "Number of CPUs that the process keeps busy.",
         unit: "suffix:cores",
         kind: "series",
         asked: [perPod(`${BY_POD} (${rate("process_cpu_seconds_total")})`)],
       },
       {
         title: "Resident memory",
-        description: "Of the process.",
+        description: "Resident memory of the process.",
         unit: "bytes",
         kind: "series",
         asked: [perPod("process_resident_memory_bytes{$pods}")],
@@ -249,8 +248,8 @@ export const AGENT_PANELS: readonly Section<Expression>[] = [
         ],
       },
       {
-        title: "Nodes, by their state",
-        description: "What the controller that leads says of the nodes of each TelemetryConfig.",
+        title: "Nodes, by state",
+        description: "Nodes of each TelemetryConfig, from the leading controller.",
         unit: "none",
         kind: "series",
         asked: [
@@ -261,15 +260,16 @@ export const AGENT_PANELS: readonly Section<Expression>[] = [
         ],
       },
       {
-        title: "Silence of the API server",
-        description: "Time since it last proved that no change is missing; it does so about every minute.",
+        title: "Time since the API server's last answer",
+        description:
+          "Time since the API server last confirmed that no change is missing. It does so about every minute.",
         unit: "s",
         kind: "series",
         asked: [perPod("kubevirt_telemetry_kubernetes_stale_seconds{$pods}", "{{resource}}")],
       },
       {
         title: "Versions",
-        description: "Processes by the version that they run.",
+        description: "Processes by version.",
         unit: "none",
         kind: "series",
         asked: [{ expr: "count by (version) (kubevirt_telemetry_build_info{$pods})", legend: "{{version}}" }],

@@ -4,17 +4,17 @@ export interface Dashboard {
   readonly uid: string;
   readonly title: string;
   readonly description: string;
-  /** Dashboards of one tag link to each other. */
+  /** Dashboards with the same tag link to each other. */
   readonly tag: string;
   readonly variables: readonly object[];
   readonly refresh: string;
 }
 
-/** Grafana's version of the form of a dashboard's JSON. */
+/** Grafana's schema version of the JSON. */
 const SCHEMA_VERSION = 42;
 const COLUMNS = 24;
 
-/** The JSON that Grafana imports. */
+/** Returns the JSON that Grafana imports. */
 export function dashboardModel<Asked>(
   dashboard: Dashboard,
   sections: readonly Section<Asked>[],
@@ -50,7 +50,7 @@ export function dashboardModel<Asked>(
   });
 }
 
-/** Sections below each other, each with a head; their panels in lines from left to right. */
+/** Returns the sections with their positions, one below the other; panels fill rows from left to right. */
 function laidOut<Asked>(sections: readonly Section<Asked>[], model: (panel: Panel<Asked>) => object): object[] {
   const placed: object[] = [];
   let y = 0;

@@ -11,31 +11,31 @@ import { SQL } from "./sql.ts";
 import { choice, MIN_INTERVAL, queryVariable, sourceVariable, textVariable, type QueryVariable } from "./variables.ts";
 import { VM_PANELS } from "./vm.ts";
 
-/** A dashboard of VMs, in every language the same. */
+/** A dashboard of VMs, the same in every language. */
 interface Subject {
   readonly id: string;
   readonly title: string;
   readonly description: string;
   readonly filters: readonly Filter[];
-  /** Tags to choose from, each among the lines that the filters before it leave. */
+  /** Variables for tags; each offers the values of the lines that match the filters before it. */
   readonly labels: Readonly<Record<string, string>>;
   readonly variables: readonly object[];
   readonly sections: readonly Section<Query>[];
 }
 
 const LANGUAGES: readonly Language[] = [INFLUXQL, FLUX, SQL];
-const ROWS = choice("top", "VMs in a table", "How many VMs the tables of the highest show.", ["10", "5", "20", "50"]);
+const ROWS = choice("top", "VMs in a table", "How many VMs the tables show.", ["10", "5", "20", "50"]);
 const PREFIX = textVariable(
   "prefix",
   "Prefix",
-  "What `spec.measurementPrefix` of the TelemetryConfig says; usually nothing.",
+  "Value of `spec.measurementPrefix` of the TelemetryConfig; usually empty.",
 );
 
 const SUBJECTS: readonly Subject[] = [
   {
     id: "node",
     title: "VMs of a node",
-    description: "What the VMs of one node use of it.",
+    description: "Resources of one node that its VMs use.",
     filters: [{ tag: "node", variable: "node" }],
     labels: { node: "Node" },
     variables: [],
@@ -44,7 +44,7 @@ const SUBJECTS: readonly Subject[] = [
   {
     id: "vm",
     title: "One VM",
-    description: "CPU, memory, disks and interfaces of one VM, wherever it runs.",
+    description: "CPU, memory, disks and interfaces of one VM, on every node.",
     filters: [
       { tag: "namespace", variable: "namespace" },
       { tag: "name", variable: "vm" },
@@ -56,7 +56,7 @@ const SUBJECTS: readonly Subject[] = [
   {
     id: "fleet",
     title: "All VMs",
-    description: "The nodes of the fleet, and the VMs that use the most.",
+    description: "All nodes, and the VMs that use the most.",
     filters: [
       { tag: "namespace", variable: "namespace", several: true },
       { tag: "node", variable: "node", several: true },
@@ -67,7 +67,7 @@ const SUBJECTS: readonly Subject[] = [
   },
 ];
 
-/** The dashboards of the chart: file -> what makes it. */
+/** The dashboards of the chart: file -> its generator. */
 export const DASHBOARDS: Readonly<Record<string, () => string>> = {
   ...Object.fromEntries(
     LANGUAGES.flatMap((language) =>
@@ -97,7 +97,7 @@ function vmDashboard(subject: Subject, language: Language): string {
     {
       uid: uid(id, language),
       title: `KubeVirt telemetry: ${title} (${language.title})`,
-      description: `${description} Of kubevirt-telemetry, from InfluxDB by ${language.title}.`,
+      description: `${description} For kubevirt-telemetry with InfluxDB, in ${language.title}.`,
       tag: `kubevirt-telemetry-${language.id}`,
       refresh: "30s",
       variables: [
@@ -139,7 +139,7 @@ function agentDashboard(): string {
     {
       uid: "kubevirt-telemetry-agent",
       title: "KubeVirt telemetry: Agents (Prometheus)",
-      description: "How the agents and controllers of kubevirt-telemetry are doing, by what they tell Prometheus.",
+      description: "State of the agents and controllers of kubevirt-telemetry, from their metrics in Prometheus.",
       tag: "kubevirt-telemetry-prometheus",
       refresh: "30s",
       variables: [

@@ -63,7 +63,7 @@ export const FLEET_PANELS: readonly Section<Query>[] = [
       {
         title: "Network traffic",
         description:
-          "Received and sent by all VMs; average over the time shown. What a VM sends to another one counts at both.",
+          "Received and sent by all VMs; average over the time shown. Traffic between two VMs counts at both.",
         unit: "binBps",
         kind: "stat",
         calculation: "mean",
@@ -76,8 +76,7 @@ export const FLEET_PANELS: readonly Section<Query>[] = [
     panels: [
       {
         title: "VMs, by node",
-        description:
-          "VMs of which a sample came. During a live migration a VM may be counted at both nodes, in one point.",
+        description: "VMs with a sample. During a live migration one point may count a VM at both nodes.",
         unit: "none",
         kind: "series",
         asked: [byNode("{cpus}", "count")],

@@ -12,7 +12,7 @@ import {
   type Query,
 } from "./query.ts";
 
-/** Windows need the bounds of the whole time to fill what is empty. */
+/** Windows need the bounds of the whole time to fill gaps. */
 const BOUNDS = ["_start", "_stop"];
 
 /** InfluxDB 2. */
@@ -71,7 +71,7 @@ function highest(query: Query, filters: readonly Filter[]): string {
     ...points(query, filters),
     group(["_field", ...VM_TAGS]),
     "mean()",
-    // A tag that no line has may be grouped by, but not be a key of rows.
+    // A missing tag can be a key of a group, but not of rows.
     ...calculated(query, [
       group([namespace, name]),
       `pivot(rowKey: ["${uuid}"], columnKey: ["_field"], valueColumn: "_value")`,
@@ -83,7 +83,7 @@ function highest(query: Query, filters: readonly Filter[]): string {
   );
 }
 
-/** A rate is of two points of one series, so it is taken before anything is averaged or grouped. */
+/** A rate needs two points of one series, so it comes before averages and groups. */
 function points(query: Query, filters: readonly Filter[]): string[] {
   const fields = fieldsOf(query);
   const from = [
@@ -100,7 +100,7 @@ function points(query: Query, filters: readonly Filter[]): string[] {
   ];
 }
 
-/** Of one field its value is at hand; several have to come into one row first. */
+/** An expression with one field uses `_value`. Several fields must be in one row first. */
 function calculated(query: Query, toRows: readonly string[]): string[] {
   const isOne = fieldsOf(query).length === 1;
   const value = expression(query, ({ name }) => (isOne ? "r._value" : `r.${name}`));
@@ -108,7 +108,7 @@ function calculated(query: Query, toRows: readonly string[]): string[] {
   return [...(isOne ? [] : toRows), `map(fn: (r) => ({r with _value: ${value}}))`];
 }
 
-/** To a regular expression a series without the tag has it empty; it equals nothing. */
+/** A missing tag matches a regular expression as an empty text, but equals no value. */
 function conditions(measurement: Query["measurement"], filters: readonly Filter[], devtype?: string): string {
   return [
     `r._measurement == "${measurementName({ measurement })}"`,

@@ -13,7 +13,7 @@ import {
   type Query,
 } from "./query.ts";
 
-/** InfluxDB 1, and the 1.x interface of InfluxDB 2. */
+/** InfluxDB 1, and the 1.x API of InfluxDB 2. */
 export const INFLUXQL: Language = {
   id: "influxql",
   title: "InfluxQL",
@@ -53,7 +53,7 @@ function select(query: Query, filters: readonly Filter[]): string {
   return `SELECT ${value} AS "value" FROM ${sources(query, filters)}`;
 }
 
-/** A rate is of two points of one series, so it is taken before anything is averaged or grouped. */
+/** A rate needs two points of one series, so it comes before averages and groups. */
 function sources(query: Query, filters: readonly Filter[]): string {
   const [rates, levels] = [true, false].map((isRate) => fieldsOf(query).filter((field) => field.isRate === isRate));
   const from = lines(query, filters);
@@ -69,7 +69,7 @@ function lines(query: Query, filters: readonly Filter[]): string {
   return `${identifier(measurementName(query))} WHERE ${[...device, ...conditions(filters), "$timeFilter"].join(" AND ")}`;
 }
 
-/** A series without the tag has it empty. */
+/** In a series without the tag, its value is empty. */
 function conditions(filters: readonly Filter[]): string[] {
   return filters.map(({ tag, variable: name, several }) =>
     several === true ? `"${tag}" =~ /^${variable(name, "regex")}$/` : `"${tag}" = ${variable(name, "singlequote")}`,

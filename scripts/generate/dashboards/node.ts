@@ -3,7 +3,7 @@ import { VM_TAGS, type Query } from "./query.ts";
 
 type Panels = readonly Section<Query>[];
 
-/** By VM, of the sums over its devices. */
+/** A query by VM, over the sums of its devices. */
 function perVm(value: string): Query {
   return { measurement: "vm_totals", value, by: VM_TAGS, legend: "{namespace}/{name}" };
 }
@@ -81,7 +81,7 @@ export const NODE_PANELS: Panels = [
       {
         title: "CPU, of the VM's vCPUs",
         description:
-          "CPU time of each VM as a part of what its vCPUs could use. The emulator's threads count too, so it may pass 100 %.",
+          "CPU time of each VM as a share of what its vCPUs could use. The emulator's threads count too, so it may exceed 100 %.",
         unit: "percent",
         kind: "series",
         width: 12,
@@ -93,14 +93,14 @@ export const NODE_PANELS: Panels = [
       },
       {
         title: "Resident memory, by VM",
-        description: "Memory of the node that each VM's QEMU process occupies, the emulator's own included.",
+        description: "Memory of the node that each VM's QEMU process occupies, with the emulator's own memory.",
         unit: "bytes",
         kind: "stack",
         asked: [perVm("{memrss} * 1024.0")],
       },
       {
         title: "Memory given to VMs",
-        description: "What each guest has now: its balloon's current size.",
+        description: "Memory that each guest has now: the balloon's current size.",
         unit: "bytes",
         kind: "stack",
         asked: [perVm("{memactual} * 1024.0")],
@@ -126,7 +126,7 @@ export const NODE_PANELS: Panels = [
       },
       {
         title: "Requests, by VM",
-        description: "Reads and writes that each VM asks its disks for.",
+        description: "Read and write requests of each VM to its disks.",
         unit: "iops",
         kind: "series",
         asked: [perVm("{disk_rd_req/s} + {disk_wr_reqs/s}")],

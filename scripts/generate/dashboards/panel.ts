@@ -1,20 +1,20 @@
-/** A panel of a dashboard; `Asked` is what its values come from. */
+/** A panel of a dashboard. `Asked` is the type of its queries. */
 export interface Panel<Asked> {
   readonly title: string;
   /** What the numbers mean. */
   readonly description: string;
-  /** Of Grafana's list of units. */
+  /** An id of Grafana's list of units. */
   readonly unit: string;
   readonly kind: "series" | "stack" | "stat" | "table" | "states";
-  /** Of the 24 columns; the one of its kind if not given. */
+  /** Width in the 24 columns; by default that of its kind. */
   readonly width?: number;
   readonly asked: readonly Asked[];
-  /** How a stat makes one number of its series. */
+  /** How a stat reduces its series to one number. */
   readonly calculation?: "mean" | "max" | "lastNotNull";
   /** Whether values may be below zero. */
   readonly signed?: true;
   readonly decimals?: number;
-  /** From which value on a colour holds, the first one from the beginning. */
+  /** The lowest value of each colour; the first colour has no lower limit. */
   readonly steps?: readonly (readonly [from: number, color: string])[];
   readonly mappings?: readonly object[];
 }
@@ -24,17 +24,17 @@ export interface Section<Asked> {
   readonly panels: readonly Panel<Asked>[];
 }
 
-/** What a data source adds to a panel. */
+/** The parts of a panel that depend on the data source. */
 export interface Source {
   readonly type: "influxdb" | "prometheus";
   readonly targets: readonly object[];
-  /** Names of series by the target that they are from, where the target cannot say them itself. */
+  /** Names of series by their query, if the query cannot set them itself. */
   readonly names?: readonly string[];
-  /** Where a row of a table leads. */
+  /** The link of a table's row. */
   readonly link?: string;
 }
 
-/** Grafana's reference to a data source: of the kind, the one that is chosen at the top of the dashboard. */
+/** Grafana's reference to the data source of a kind that is chosen at the top of the dashboard. */
 export function datasource(type: Source["type"]): object {
   return { type, uid: "${datasource}" };
 }
@@ -54,7 +54,7 @@ export function panelModel(panel: Panel<unknown>, source: Source): object {
     description,
     type: TYPES[kind],
     datasource: datasource(source.type),
-    // Sums and counts need every series in every bucket of time.
+    // Sums and counts need a value of every series in every bucket of time.
     interval: "$min_interval",
     targets: source.targets.map((target, index) => ({
       refId: refId(index),
@@ -89,7 +89,7 @@ const TYPES: Readonly<Record<Panel<unknown>["kind"], string>> = {
   states: "state-timeline",
 };
 
-/** A table of InfluxQL has the beginning of the time in every row. */
+/** In a table of InfluxQL every row has the start of the time shown; this hides it. */
 const WITHOUT_TIME = {
   id: "organize",
   options: { excludeByName: { Time: true, time: true }, indexByName: { namespace: 0, name: 1, value: 2 } },
@@ -152,7 +152,7 @@ function tableOverrides(title: string, link: string | undefined): object[] {
     matcher: { id: "byName", options: name },
     properties,
   });
-  const links = link === undefined ? [] : [{ id: "links", value: [{ title: `Show it: ${title}`, url: link }] }];
+  const links = link === undefined ? [] : [{ id: "links", value: [{ title: `Show: ${title}`, url: link }] }];
   return [
     column("namespace", { id: "displayName", value: "Namespace" }),
     column("name", { id: "displayName", value: "VM" }, ...links),

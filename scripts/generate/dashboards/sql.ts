@@ -68,7 +68,7 @@ function average(column: string, last: Query["last"]): string {
   return last === true ? `last_value("${column}" ORDER BY time)` : `avg("${column}")`;
 }
 
-/** A rate is of two points of one series, so it is taken before anything is averaged or grouped. */
+/** A rate needs two points of one series, so it comes before averages and groups. */
 function points(query: Query, filters: readonly Filter[], by: readonly string[]): string {
   const fields = fieldsOf(query);
   const device = query.devtype === undefined ? [] : [`"devtype" = '${query.devtype}'`];
@@ -86,7 +86,7 @@ function points(query: Query, filters: readonly Filter[], by: readonly string[])
   ].join("\n");
 }
 
-/** A counter that began anew says nothing of the time between. */
+/** No rate where a counter has restarted: its growth in between is unknown. */
 function rate(field: string): string {
   const [now, before] = [`"${field}"`, `lag("${field}") OVER series`];
   const seconds = "(CAST(time AS BIGINT) - CAST(lag(time) OVER series AS BIGINT)) / 1000000000.0";

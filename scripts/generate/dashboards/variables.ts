@@ -1,6 +1,6 @@
 import { datasource, type Source } from "./panel.ts";
 
-/** The first variable of every dashboard, which all queries of it go to. */
+/** Returns the first variable of every dashboard: the data source of all its queries. */
 export function sourceVariable(type: Source["type"]): object {
   return { name: "datasource", label: "Data source", type: "datasource", query: type, refresh: 1 };
 }
@@ -9,11 +9,11 @@ export interface QueryVariable {
   readonly name: string;
   readonly label: string;
   readonly query: string;
-  /** Several values may be chosen, and all. */
+  /** Whether several values or all can be chosen. */
   readonly several?: true;
 }
 
-/** A choice of what a query finds in the time that is shown. */
+/** Returns a variable with the results of a query in the time shown. */
 export function queryVariable(type: Source["type"], { name, label, query, several }: QueryVariable): object {
   return {
     name,
@@ -26,14 +26,14 @@ export function queryVariable(type: Source["type"], { name, label, query, severa
     ...(several === true && {
       multi: true,
       includeAll: true,
-      // What has not the tag is shown too.
+      // Lines without the tag are shown too.
       allValue: ".*",
       current: { text: ["All"], value: ["$__all"] },
     }),
   };
 }
 
-/** A choice of given values; the first one to begin with. */
+/** Returns a variable with fixed values; the first is the default. */
 export function choice(name: string, label: string, description: string, values: readonly string[]): object {
   const options = values.map((value, index) => ({ text: value, value, selected: index === 0 }));
   return { name, label, description, type: "custom", query: values.join(","), options, current: options[0] };
@@ -47,6 +47,6 @@ export function textVariable(name: string, label: string, description: string): 
 export const MIN_INTERVAL = choice(
   "min_interval",
   "At least every",
-  "The shortest time between two points of a line. Let it be twice the collection's interval or more: a sum needs every VM in it.",
+  "The shortest time between two points of a line. Use twice the collection's interval or more: a sum needs a sample of every VM.",
   ["10s", "30s", "1m", "2m", "5m", "10m"],
 );

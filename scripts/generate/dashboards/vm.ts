@@ -1,7 +1,7 @@
 import type { Section } from "./panel.ts";
 import type { Query } from "./query.ts";
 
-/** Of libvirt: virDomainState. */
+/** libvirt's virDomainState. */
 const STATES: readonly (readonly [code: number, text: string, color: string])[] = [
   [0, "no state", "text"],
   [1, "running", "green"],
@@ -20,7 +20,7 @@ const STATE_NAMES = [
   },
 ];
 
-/** Of the VM as a whole: a live migration does not end the line. */
+/** A query for the whole VM; a live migration does not end its line. */
 function of(measurement: Query["measurement"], value: string, legend: string): Query {
   return { measurement, value, by: [], legend };
 }
@@ -43,7 +43,7 @@ export const VM_PANELS: readonly Section<Query>[] = [
     panels: [
       {
         title: "State",
-        description: "What libvirt says of the VM.",
+        description: "State of the VM in libvirt.",
         unit: "none",
         kind: "stat",
         mappings: STATE_NAMES,
@@ -51,14 +51,14 @@ export const VM_PANELS: readonly Section<Query>[] = [
       },
       {
         title: "vCPUs",
-        description: "vCPUs that the VM has now.",
+        description: "Number of vCPUs that the VM has now.",
         unit: "none",
         kind: "stat",
         asked: [{ ...of("vm_metrics", "{cpu_count}", "vCPUs"), last: true }],
       },
       {
         title: "CPU, of its vCPUs",
-        description: "CPU time as a part of what the vCPUs could use; average over the time shown.",
+        description: "CPU time as a share of what the vCPUs could use; average over the time shown.",
         unit: "percent",
         kind: "stat",
         calculation: "mean",
@@ -72,7 +72,7 @@ export const VM_PANELS: readonly Section<Query>[] = [
       },
       {
         title: "Memory given",
-        description: "What the guest has now: its balloon's current size.",
+        description: "Memory that the guest has now: the balloon's current size.",
         unit: "bytes",
         kind: "stat",
         asked: [of("vm_metrics", "{memory_used_kb} * 1024.0", "given")],
@@ -94,7 +94,7 @@ export const VM_PANELS: readonly Section<Query>[] = [
       },
       {
         title: "State, by node",
-        description: "Where the VM was and in which state; a live migration is a change of the line.",
+        description: "Node and state of the VM; after a live migration the line of the other node continues.",
         unit: "none",
         kind: "states",
         mappings: STATE_NAMES,
@@ -108,7 +108,7 @@ export const VM_PANELS: readonly Section<Query>[] = [
       {
         title: "CPU, of its vCPUs",
         description:
-          "CPU time as a part of what the vCPUs could use. The emulator's threads count too, so it may pass 100 %.",
+          "CPU time as a share of what the vCPUs could use. The emulator's threads count too, so it may exceed 100 %.",
         unit: "percent",
         kind: "series",
         steps: [
@@ -119,7 +119,8 @@ export const VM_PANELS: readonly Section<Query>[] = [
       },
       {
         title: "CPU time",
-        description: "CPUs that the VM keeps busy; user and system are how the node's kernel counts QEMU's time.",
+        description:
+          "Number of CPUs that the VM keeps busy. The node's kernel splits QEMU's time into user and system.",
         unit: "suffix:cores",
         kind: "series",
         asked: [
@@ -130,7 +131,7 @@ export const VM_PANELS: readonly Section<Query>[] = [
       },
       {
         title: "Growth of memory",
-        description: "How fast the balloon's size changes; below zero the guest gives memory back.",
+        description: "How fast the balloon's size changes. Below zero the guest gives memory back.",
         unit: "binBps",
         kind: "series",
         signed: true,
@@ -139,7 +140,7 @@ export const VM_PANELS: readonly Section<Query>[] = [
       {
         title: "Memory",
         description:
-          "Maximum and given are the VM's; resident is what it occupies on the node; usable and disk cache are the guest's own figures, 0 without a balloon driver that tells them.",
+          "Maximum and given belong to the VM. Resident is the memory that it occupies on the node. Usable and disk cache come from the guest; they are 0 without a balloon driver.",
         unit: "bytes",
         kind: "series",
         width: 12,
@@ -153,7 +154,7 @@ export const VM_PANELS: readonly Section<Query>[] = [
       },
       {
         title: "Swapping",
-        description: "Bytes that the guest moves from and to its own swap space, by its own count.",
+        description: "Bytes that the guest reports as moved from and to its swap space.",
         unit: "binBps",
         kind: "series",
         width: 6,
@@ -161,7 +162,7 @@ export const VM_PANELS: readonly Section<Query>[] = [
       },
       {
         title: "Page faults",
-        description: "Of the guest: a major fault waits for a disk.",
+        description: "Page faults of the guest. A major fault waits for a disk.",
         unit: "cps",
         kind: "series",
         width: 6,

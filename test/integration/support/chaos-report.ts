@@ -1,7 +1,7 @@
 import { FAULTS } from "../../support/fault-deck.ts";
 import type { ChaosReport, TargetReport } from "./chaos.ts";
 
-/** A table for people. */
+/** The result as Markdown tables. */
 export function describeChaos({ seed, seconds, kills, overlaps, written, targets }: ChaosReport): string {
   const row = (what: string, of: (target: TargetReport) => number): string =>
     `| ${[what, ...targets.map((target) => of(target).toLocaleString("en"))].join(" | ")} |`;
@@ -9,19 +9,19 @@ export function describeChaos({ seed, seconds, kills, overlaps, written, targets
     row(what, ({ events }) => events.get(key) ?? 0);
   return [
     `Seed ${seed}: ${seconds} s of faults, the agent killed ${kills} times, ${overlaps} of them with the next beside it;`,
-    "one more target was never there.",
+    "one more target was always down.",
     "",
     `| lines | ${targets.map(({ name }) => name).join(" | ")} |`,
     `| --- | ${targets.map(() => "--:").join(" | ")} |`,
     row("written to the spool", () => written.lines.length),
     row("stored, each once and with its values", ({ stored }) => stored),
     row("rejected: bad lines, all on record", ({ rejected }) => rejected),
-    row("good lines given up beside bad ones", ({ givenUp }) => givenUp.length),
+    row("good lines rejected with bad ones", ({ givenUp }) => givenUp.length),
     row("dropped by a cap, or damaged (frames)", () => written.missingFrames),
     row("**lost**", ({ lost }) => lost.length),
     row("stored with other values", ({ different }) => different.length),
     row("stored but not written to the spool", ({ unwritten }) => unwritten.length),
-    row("waiting when the faults ended", ({ waiting }) => waiting),
+    row("queued when the faults ended", ({ waiting }) => waiting),
     "",
     `| requests | ${targets.map(({ name }) => name).join(" | ")} |`,
     `| --- | ${targets.map(() => "--:").join(" | ")} |`,

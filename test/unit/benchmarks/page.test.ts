@@ -4,7 +4,7 @@ import { page } from "../../../benchmarks/page.ts";
 
 const NAMES = ["first", "second", "third"];
 
-test("a part that is measured anew takes its old place, and the others stay as they are", () => {
+test("a measured part replaces the old one in its place", () => {
   const texts = NAMES.map((name): [string, string] => [name, `## ${name}\n\n| a table |\n| --- |`]);
   const whole = page(NAMES, new Map(texts), "");
   const anew = page(NAMES, new Map([["second", "## measured anew"]]), `${whole}\n`);
@@ -12,7 +12,7 @@ test("a part that is measured anew takes its old place, and the others stay as t
   assert.equal(page(NAMES, new Map(), anew), anew);
 });
 
-test("a part that was never measured is left out, and comes where it belongs", () => {
+test("a part that was never measured is left out, and later added in order", () => {
   const parts = (text: string): readonly string[] => text.match(/^## .*$/gm) ?? [];
   const measured = new Map(["first", "third"].map((name) => [name, `## ${name}`]));
   const without = page(NAMES, measured, "");

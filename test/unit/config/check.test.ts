@@ -85,7 +85,7 @@ for (const [what, schema, value, expected] of CASES) {
   });
 }
 
-test("every fault is found in one go", () => {
+test("one check finds every fault", () => {
   assert.deepEqual(findings(PERSON, { nickname: 1, age: -1, x: 0 }), [
     "at.nickname: must be a string, is a number",
     "at.age: must be 0 at least, is -1",
@@ -94,7 +94,7 @@ test("every fault is found in one go", () => {
   ]);
 });
 
-test("an unknown field gets the name of the one that was meant, if one is near", () => {
+test("an unknown field gets a suggestion if a similar name exists", () => {
   const hint = (key: string): string | undefined => findings(PERSON, { name: "n", [key]: 1 })[0]?.split("; ")[1];
   assert.equal(hint("nmae"), "did you mean `name`?");
   assert.equal(hint("NickName"), "did you mean `nickname`?");
@@ -104,7 +104,7 @@ test("an unknown field gets the name of the one that was meant, if one is near",
   assert.deepEqual(findings({ type: "object" }, { a: 1 }), ["at.a: is not a known field"]);
 });
 
-test("fields that are nobody's business pass where a schema says so, and are left out", () => {
+test("unlisted fields are allowed if the schema says so, and left out of the result", () => {
   const schema: Schema = { type: "object", properties: { name: TEXT }, additionalProperties: true };
   assert.deepEqual(findings(schema, { name: "n", labels: { a: 1 } }), []);
   assert.deepEqual(checked(schema, { name: "n", labels: { a: 1 } }), { name: "n" });
@@ -114,7 +114,7 @@ interface Nested {
   readonly inner: { readonly list: unknown[] };
 }
 
-test("defaults are filled in at every depth, each time as an object of its own", () => {
+test("defaults are filled in at every depth, each time as a new object", () => {
   const schema: Schema = {
     type: "object",
     properties: { inner: { type: "object", default: {}, properties: { list: { type: "array", default: [] } } } },
@@ -124,12 +124,12 @@ test("defaults are filled in at every depth, each time as an object of its own",
   assert.notEqual(first.inner.list, second.inner.list);
 });
 
-test("the value that is checked is not changed", () => {
+test("check does not change its argument", () => {
   const value = Object.freeze({ name: "n" });
   assert.deepEqual(checked(PERSON, value), { name: "n", nickname: "none" });
 });
 
-test("names that objects have anyway are keys like others", () => {
+test("names of Object.prototype are ordinary keys", () => {
   const map: Schema = { type: "object", additionalProperties: TEXT };
   const value: unknown = JSON.parse('{"__proto__": "a", "constructor": "b"}');
   assert.deepEqual(Object.entries(checked(map, value) as object), [
@@ -141,7 +141,7 @@ test("names that objects have anyway are keys like others", () => {
   ]);
 });
 
-test("a path is one line, whatever a key is", () => {
+test("a path is one line for every key", () => {
   assert.equal(formatPath(["spec", "targets", 0, "url"]), "spec.targets[0].url");
   assert.equal(formatPath(["tags", "example.com/team"]), "tags.example.com/team");
   assert.equal(formatPath(["a b\nc\u001b[2J", ""]), '["a b?c?[2J"][""]');

@@ -15,7 +15,7 @@ function object(spec: object): object {
   };
 }
 
-test("an object of the cluster is read with what decides its precedence", () => {
+test("an object of the cluster is read with the fields of its precedence", () => {
   const read = readClusterObject(object({ priority: 7, nodeSelector: { matchLabels: { pool: "virt" } } }));
   assert.ok(read?.config);
   const { config, ...rest } = read;
@@ -33,7 +33,7 @@ test("an object of the cluster is read with what decides its precedence", () => 
   assert.equal(config.spec.collection.interval, "5s");
 });
 
-test("fields that only a newer version knows are passed over, wherever they are", () => {
+test("fields of a newer version are ignored at every depth", () => {
   const read = readClusterObject(
     object({ fresh: 1, collection: { jitter: "1s" }, targets: [{ ...TARGET, v2: { ...TARGET.v2, newer: {} } }] }),
   );
@@ -41,7 +41,7 @@ test("fields that only a newer version knows are passed over, wherever they are"
   assert.equal(Object.hasOwn(read.config?.spec ?? {}, "fresh"), false);
 });
 
-test("values that this version cannot take are faults, with their place and without the value", () => {
+test("invalid values are faults with their path and without the value", () => {
   const read = readClusterObject(
     object({ collection: { families: ["Metrics", "Novel"], interval: 5 }, targets: [{ ...TARGET, url: "ftp://x" }] }),
   );
@@ -53,7 +53,7 @@ test("values that this version cannot take are faults, with their place and with
   ]);
 });
 
-test("an object that cannot be read goes on governing the nodes that it selects", () => {
+test("an unreadable object still governs the nodes that it selects", () => {
   const read = readClusterObject(
     object({ state: "DryRun", priority: 5, nodeSelector: { matchLabels: { pool: "virt" } } }),
   );
@@ -64,14 +64,14 @@ test("an object that cannot be read goes on governing the nodes that it selects"
   );
 });
 
-test("a node selector that cannot be read leaves no node out", () => {
+test("an unreadable node selector selects all nodes", () => {
   const matchExpressions = [{ key: "pool", operator: "Like", values: ["v*"] }];
   const read = readClusterObject(object({ nodeSelector: { matchExpressions } }));
   assert.deepEqual(read?.nodeSelector, {});
   assert.equal(read.faults.length, 1);
 });
 
-test("what is no object at all is passed over, and one without a spec is faulty", () => {
+test("a value that is not an object is ignored; an object without a spec is a fault", () => {
   for (const raw of [undefined, null, 3, {}, { metadata: {} }]) assert.equal(readClusterObject(raw), undefined);
   const read = readClusterObject({ metadata: { name: "empty", uid: "u" } });
   assert.deepEqual(read?.faults, ["spec: must be an object, is empty"]);

@@ -94,7 +94,7 @@ class Followed {
   }
 }
 
-test("a fault is printed as file:line: path: message, and without a path when it is of the whole file", () => {
+test("a fault is printed as file:line: path: message, without a path for the whole file", () => {
   assert.equal(formatFault("a.yaml", { line: 3, path: "spec.x", message: "is bad" }), "a.yaml:3: spec.x: is bad");
   assert.equal(formatFault("a.yaml", { line: 1, path: "", message: "is empty" }), "a.yaml:1: is empty");
 });
@@ -111,7 +111,7 @@ test("a file is loaded with its secrets", async (t) => {
   assert.equal(credentials?.kind === "token" && credentials.token.reveal(), "abc");
 });
 
-test("a file that is not there, one with faults and one without its secret are errors of their own", async (t) => {
+test("a missing file, an invalid file and a missing secret are different errors", async (t) => {
   const dir = await temporaryDirectory(t);
   const file = path.join(dir, "config.yaml");
   const load = (): Promise<unknown> => loadConfigFile(file, secretsDirectory(dir));
@@ -127,7 +127,7 @@ ${file}:13: spec.state: must be \`Active\` or \`Suspended\``,
   await assert.rejects(load(), { code: "E_SECRET_NOT_FOUND" });
 });
 
-test("a changed file is told once, an unchanged one never", async (t) => {
+test("a changed file is reported once, an unchanged one never", async (t) => {
   const followed = await Followed.start(t, every("5s"));
   await followed.poll();
   assert.deepEqual(followed.told, []);
@@ -137,14 +137,14 @@ test("a changed file is told once, an unchanged one never", async (t) => {
   assert.deepEqual(followed.told, [7_000]);
 });
 
-test("a file that changes in nothing but its form is no change", async (t) => {
+test("a change of formatting is not a change of configuration", async (t) => {
   const followed = await Followed.start(t, every("5s"));
   await followed.write(`# a comment\n${every("5000ms")}`);
   await followed.poll();
   assert.deepEqual(followed.told, []);
 });
 
-test("the file is looked at every five seconds and not before", async (t) => {
+test("the file is polled every five seconds", async (t) => {
   const followed = await Followed.start(t, every("5s"));
   await followed.write(every("7s"));
   await followed.clock.advance(POLL_MS - 1);
@@ -154,7 +154,7 @@ test("the file is looked at every five seconds and not before", async (t) => {
   assert.deepEqual(followed.told, [7_000]);
 });
 
-test("an invalid file is told once for as long as it stays so, and each new fault again", async (t) => {
+test("an invalid file is reported once, and each new fault again", async (t) => {
   const followed = await Followed.start(t, every("5s"));
   await followed.write(every("0s"));
   await followed.poll();
@@ -175,7 +175,7 @@ test("an invalid file is told once for as long as it stays so, and each new faul
   assert.deepEqual(followed.told, ["E_CONFIG_INVALID", "E_CONFIG_INVALID", "E_CONFIG_UNREADABLE"]);
 });
 
-test("after an invalid file the same configuration is no change, another one is, and the fault is told anew", async (t) => {
+test("after an invalid file only another configuration is a change, and the fault is reported again", async (t) => {
   const followed = await Followed.start(t, every("5s"));
   await followed.write("");
   await followed.poll();
@@ -189,7 +189,7 @@ test("after an invalid file the same configuration is no change, another one is,
   assert.deepEqual(followed.told, ["E_CONFIG_INVALID", "E_CONFIG_INVALID", 7_000]);
 });
 
-test("a rotated secret is a change, and one that is gone an error", async (t) => {
+test("a rotated secret is a change, a missing one an error", async (t) => {
   const followed = await Followed.start(t, WITH_TOKEN);
   await followed.poll();
   assert.deepEqual(followed.told, []);
@@ -208,7 +208,7 @@ test("a rotated secret is a change, and one that is gone an error", async (t) =>
   assert.equal(inspect(followed.errors, { depth: null, showHidden: true }).includes("second"), false);
 });
 
-test("reload looks at once, and tells a fault again that was told before", async (t) => {
+test("reload polls at once, and reports a known fault again", async (t) => {
   const followed = await Followed.start(t, every("5s"));
   const reload = async (): Promise<void> => {
     followed.config.reload();
@@ -226,7 +226,7 @@ test("reload looks at once, and tells a fault again that was told before", async
   assert.deepEqual(followed.told, [7_000, "E_CONFIG_INVALID", "E_CONFIG_INVALID", "E_CONFIG_INVALID"]);
 });
 
-test("a reload that is asked for during a look makes another one", async (t) => {
+test("a reload during a poll causes another poll", async (t) => {
   const held = Promise.withResolvers<undefined>();
   const looking = Promise.withResolvers<undefined>();
   let reads = 0;
@@ -249,7 +249,7 @@ test("a reload that is asked for during a look makes another one", async (t) => 
   assert.deepEqual([reads, followed.told], [3, [5_000]]);
 });
 
-test("the end is at once, also in the middle of a sleep", async (t) => {
+test("follow ends at once when the signal aborts, also during a sleep", async (t) => {
   const followed = await Followed.start(t, every("5s"));
   await followed.end();
   assert.equal(followed.clock.sleeping, 0);
@@ -258,7 +258,7 @@ test("the end is at once, also in the middle of a sleep", async (t) => {
   assert.deepEqual(followed.told, []);
 });
 
-test("a fault is known for as long as it lasts, also when the file comes back as it was", async (t) => {
+test("a fault is kept while it lasts, and cleared when the old file comes back", async (t) => {
   const followed = await Followed.start(t, every("5s"));
   const fault = (): string | undefined => followed.config.fault?.code;
   assert.equal(fault(), undefined);

@@ -69,7 +69,7 @@ const FILES: readonly (readonly [what: string, text: string, expected: readonly 
     "plain http without saying so",
     file("  targets:\n    - name: a\n      url: http://a.example.com\n      v1: { database: d }\n"),
     [
-      "7: spec.targets[0].tls.mode: must be Plaintext for an http URL: the token would travel unprotected. Use https, or say so with `mode: Plaintext`",
+      "7: spec.targets[0].tls.mode: must be Plaintext for an http URL, because the token would be sent unencrypted: use https, or set `mode: Plaintext`",
     ],
   ],
   [
@@ -78,7 +78,7 @@ const FILES: readonly (readonly [what: string, text: string, expected: readonly 
       "  targets:\n    - name: a\n      url: http://a.example.com\n      tls:\n        mode: Verify\n      v1: { database: d }\n",
     ),
     [
-      "10: spec.targets[0].tls.mode: must be Plaintext for an http URL: the token would travel unprotected. Use https, or say so with `mode: Plaintext`",
+      "10: spec.targets[0].tls.mode: must be Plaintext for an http URL, because the token would be sent unencrypted: use https, or set `mode: Plaintext`",
     ],
   ],
   [
@@ -151,11 +151,11 @@ const FILES: readonly (readonly [what: string, text: string, expected: readonly 
       "9: spec.deviceCache.ttl: must be a string, is a list",
       "11: spec.tags.static.a-b: the key must be a tag key: a letter, then letters, digits and underscores, 64 at most",
       "11: spec.tags.static.site: must not be empty",
-      "11: spec.tags.static: must not take a tag of the measurements or of InfluxDB: VMID, name, uuid, devtype, device, namespace, node, network, volume, time",
+      "11: spec.tags.static: must not use a tag of the measurements or of InfluxDB: VMID, name, uuid, devtype, device, namespace, node, network, volume, time",
       "13: spec.buffer.maxAge: must be from 1m to 168h",
       "15: spec.targets[0].name: must be a DNS label: lower-case letters, digits and dashes",
       "16: spec.targets[0].url: must be an http or https URL",
-      "16: spec.targets[0].url: must not have a query or fragment; the agent makes its own",
+      "16: spec.targets[0].url: must not have a query or fragment; the agent adds its own",
       "17: spec.targets[0].timeout: must be a string, is a number",
       "18: spec.targets[0].v2.org: is missing",
       "18: spec.targets[0].v2.bucket: is missing",
@@ -169,7 +169,7 @@ for (const [what, text, expected] of FILES) {
   });
 }
 
-test("fields that need a cluster are refused in a file, each at its line, unless the file is for a cluster", () => {
+test("a file without a cluster rejects fields that need one, each at its line", () => {
   const text = configText(CLUSTER_SPEC);
   const lines = text.split("\n");
   const { faults = [] } = parseConfig(text);
@@ -186,7 +186,7 @@ test("fields that need a cluster are refused in a file, each at its line, unless
   assert.equal(parseConfig(text, { cluster: true }).faults, undefined);
 });
 
-test("aliases that multiply are refused", () => {
+test("multiplying aliases are rejected", () => {
   const bomb = `a: &a [x,x,x,x,x,x,x,x,x]\n${Array.from("bcdefghi", (name, index) => {
     const below = "abcdefgh"[index] ?? "";
     return `${name}: &${name} [${Array(9).fill(`*${below}`).join()}]\n`;
@@ -196,14 +196,14 @@ test("aliases that multiply are refused", () => {
   assert.deepEqual(others, []);
 });
 
-test("a few aliases are fine", () => {
+test("a few aliases are allowed", () => {
   const text = file(
     "  targets:\n    - &one { name: a, url: https://a, v1: &db { database: d } }\n    - { name: b, url: https://b, v1: *db }\n",
   );
   assert.equal(parseConfig(text).config?.spec.targets[1]?.v1?.database, "d");
 });
 
-test("every broken rule is one fault in a file, in its own words, and none is left out", () => {
+test("every broken rule is one fault with its own message", () => {
   const seen = new Set<string>();
   for (const spec of RULE_BREAKERS) {
     const { faults = [] } = parseConfig(configText(spec), { cluster: true });
@@ -232,7 +232,7 @@ function assertSound(text: string): void {
 const PIECES =
   `a: |b: |- |: |? |[|]|{|}|,|"|'|#|&a |*a|!!set |!x |%YAML 1.1\\n|---\\n|...\\n|<<: |~|1|spec:|targets:|x`.split("|");
 
-test("any text is either a configuration or has faults, each on a line of the text", () => {
+test("any text is a configuration or has faults, each on a line of the text", () => {
   const piece = fc.oneof(fc.constantFrom(...PIECES, "\n", "\n  ", "|\n", "\t", "\r\n", "\u2028", "\\x\u001b"));
   const yamlLike = fc.array(piece, { maxLength: 40 }).map((pieces) => pieces.join(""));
   fc.assert(fc.property(fc.oneof(yamlLike, fc.string({ unit: codePoint, maxLength: 200 })), assertSound), {
@@ -253,7 +253,7 @@ const anyChange = fc.oneof(
   }),
 );
 
-test("a full configuration with any changes is either a configuration or has faults, each on a line of the text", () => {
+test("a changed configuration is valid or has faults, each on a line of the text", () => {
   fc.assert(
     fc.property(fc.array(anyChange, { minLength: 1, maxLength: 4 }), (changes) => {
       let object: unknown = configObject(FULL_SPEC);
@@ -264,7 +264,7 @@ test("a full configuration with any changes is either a configuration or has fau
   );
 });
 
-test("a part of a full configuration, damaged anywhere, is either a configuration or has faults", () => {
+test("a damaged part of a configuration is valid or has faults", () => {
   const text = configText(FULL_SPEC);
   const cut = fc.record({ at: fc.nat(text.length), length: fc.nat(30), by: fc.constantFrom(...PIECES, "\n", " ", "") });
   fc.assert(
@@ -275,7 +275,7 @@ test("a part of a full configuration, damaged anywhere, is either a configuratio
   );
 });
 
-test("what a file says parses to the same again", () => {
+test("a written configuration parses to the same value", () => {
   for (const spec of [LEAST_SPEC, FULL_SPEC]) {
     const { config } = parseConfig(configText(spec));
     assert.ok(config);
@@ -283,7 +283,7 @@ test("what a file says parses to the same again", () => {
   }
 });
 
-test("no fault repeats the text of a value, wherever it stands", () => {
+test("no fault repeats the text of a value", () => {
   const object = configObject(CLUSTER_SPEC);
   const values = ["s3cret value", "https://user:s3cret@a.example.com", "http:s3cret@a", "S3CRET".repeat(500)];
   const shown = (faults: readonly Fault[] = []): boolean => /s3cret/i.test(JSON.stringify(faults));

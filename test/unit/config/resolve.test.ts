@@ -28,7 +28,7 @@ async function resolved(spec: unknown, secrets: SecretSource = sayingSource()): 
 
 const EVERYTHING = { namespaces: {}, vmSelector: {} };
 
-test("the defaults in the units that the agent works with", async () => {
+test("defaults are resolved to the agent's units", async () => {
   assert.deepEqual(await resolved(LEAST_SPEC), {
     state: "Active",
     intervalMs: 5_000,
@@ -60,7 +60,7 @@ test("the defaults in the units that the agent works with", async () => {
   });
 });
 
-test("everything that can be given", async () => {
+test("every field is resolved", async () => {
   const { targets, ...rest } = await resolved(CLUSTER_SPEC);
   const { vmSelector, namespaces, tags } = CLUSTER_SPEC;
   assert.deepEqual(rest, {
@@ -103,7 +103,7 @@ test("everything that can be given", async () => {
   assert.deepEqual(three.tls, { mode: "Verify", ca: "<Secret authority root.pem>" });
 });
 
-test("secrets hold what was read, and nothing is read that no target names", async () => {
+test("only the secrets that targets name are read", async () => {
   const secrets = sayingSource();
   const { targets } = await resolved(FULL_SPEC, secrets);
   const revealed = targets.flatMap(({ credentials, tls: { key } }) => {
@@ -157,17 +157,17 @@ for (const [interval, timeout, ms] of TIMEOUTS) {
   });
 }
 
-test("a target gets its families in the order in which they are collected", async () => {
+test("a target has its families in the order of collection", async () => {
   const spec = changed(LEAST_SPEC, ["targets", 0, "families"], ["Totals", "Metrics"]);
   assert.deepEqual((await resolved(spec)).targets[0]?.families, ["Metrics", "Totals"]);
 });
 
-test("a label without a tag of its own becomes a tag by its key", async () => {
+test("a label without a tag is named by its key", async () => {
   const { vmLabels } = await resolved({ ...LEAST_SPEC, tags: { vmLabels: [{ key: "example.com/app-tier" }] } });
   assert.deepEqual(vmLabels, [{ key: "example.com/app-tier", tag: "example_com_app_tier" }]);
 });
 
-test("a secret that is not there is the whole configuration's error", async () => {
+test("a missing secret is an error of the whole configuration", async () => {
   const error = new TelemetryError("E_SECRET_NOT_FOUND", "the key `t` is not there");
   const secrets: SecretSource = {
     read: (_kind, name) => (name === "three" ? Promise.reject(error) : Promise.resolve("a")),
@@ -175,7 +175,7 @@ test("a secret that is not there is the whole configuration's error", async () =
   await assert.rejects(resolved(FULL_SPEC, secrets), error);
 });
 
-test("a token that is empty is one that is not there", async () => {
+test("an empty token is an error like a missing one", async () => {
   const secrets: SecretSource = { read: (_kind, name) => Promise.resolve(name === "two" ? "" : "a") };
   await assert.rejects(resolved(FULL_SPEC, secrets), {
     code: "E_SECRET_NOT_FOUND",
@@ -183,7 +183,7 @@ test("a token that is empty is one that is not there", async () => {
   });
 });
 
-test("tokens, passwords and keys do not show in the configuration that holds them", async () => {
+test("a printed configuration shows no tokens, passwords or keys", async () => {
   const config = await resolved(FULL_SPEC);
   for (const text of [JSON.stringify(config), inspect(config, { depth: null, showHidden: true })]) {
     for (const secret of ["<Secret one pass>", "<Secret client tls.key>", "<Secret two api-token>", "<Secret three t>"])

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { brokenRules } from "../../../src/config/broken-rules.ts";
+import { brokenRules } from "../../../src/config/rules.ts";
 import { SPEC_RULES, TARGET_RULES } from "../../../src/config/rules.ts";
 import { RULE_BREAKERS } from "../../support/rule-breakers.ts";
 import { judge } from "../../support/rule-verdicts.ts";
 import { anySpec } from "../../support/spec-arbitrary.ts";
 
-test("the CEL text and the TypeScript twin of every rule agree on generated objects", () => {
+test("the CEL and the TypeScript form of every rule agree on generated objects", () => {
   fc.assert(
     fc.property(anySpec, (object) => {
       const split = judge(object).filter(({ celHolds, twinHolds }) => celHolds !== twinHolds);
@@ -17,7 +17,7 @@ test("the CEL text and the TypeScript twin of every rule agree on generated obje
   );
 });
 
-test("each example of a broken rule breaks one rule, and together they break all", () => {
+test("each example breaks exactly one rule, and together they break all rules", () => {
   const seen = new Set<string>();
   for (const object of RULE_BREAKERS) {
     const verdicts = judge(object);
@@ -32,7 +32,7 @@ test("each example of a broken rule breaks one rule, and together they break all
   assert.equal(seen.size, SPEC_RULES.length + TARGET_RULES.length);
 });
 
-test("rules pass over what is malformed, whatever it is", () => {
+test("rules ignore malformed fields", () => {
   fc.assert(
     fc.property(fc.jsonValue(), fc.jsonValue(), (any, other) => {
       for (const object of [

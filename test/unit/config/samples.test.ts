@@ -18,7 +18,7 @@ test("every example and sample is valid", () => {
   }
 });
 
-test("a file for a cluster may hold what a file for a host may not", () => {
+test("a file for a cluster may have fields that a file for a host may not", () => {
   const text = readFileSync("manifests/samples/node-pool.yaml", "utf8");
   assert.deepEqual(
     parseConfig(text).faults?.map(({ path, message }) => `${path}: ${message}`),

@@ -49,7 +49,7 @@ const OF_EVERY_TYPE: readonly (readonly [type: Schema["type"] | "none", value: u
   ["none", null],
 ];
 
-test("a value of the wrong type is a fault at its own field and line, whichever field it is", () => {
+test("a value of the wrong type is a fault at its field and line, for every field", () => {
   for (const { path, schema } of FIELDS) {
     for (const [type, value] of OF_EVERY_TYPE) {
       if (type === schema.type) continue;
@@ -69,7 +69,7 @@ test("a value of the wrong type is a fault at its own field and line, whichever 
   }
 });
 
-test("a required field that is missing is a fault", () => {
+test("a missing required field is a fault", () => {
   const required = FIELDS.flatMap(({ path, schema }) =>
     (schema.required ?? [])
       .filter((key) => schema.properties?.[key]?.default === undefined)
@@ -84,7 +84,7 @@ test("a required field that is missing is a fault", () => {
   assert.ok(required.length > 20, `${required.length} required fields`);
 });
 
-test("a field that nobody knows is a fault in every object", () => {
+test("an unknown field is a fault in every object", () => {
   for (const { path, schema } of FIELDS.filter(
     ({ schema: { type, additionalProperties } }) => type === "object" && additionalProperties === undefined,
   )) {

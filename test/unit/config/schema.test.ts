@@ -20,7 +20,7 @@ const UNRESTRAINED = {
   maxDrainLinesPerSecond: 0,
 };
 
-test("what is not given has the documented default", () => {
+test("a missing field gets its documented default", () => {
   const url = "https://influx.example.com";
   const { config } = parseConfig(
     configText({
@@ -74,7 +74,7 @@ test("what is not given has the documented default", () => {
   });
 });
 
-test("what is given is kept as it is", () => {
+test("a given field keeps its value", () => {
   assert.deepEqual(faultsOf(CLUSTER_SPEC), []);
   const { config } = parseConfig(configText(FULL_SPEC));
   const [one] = config?.spec.targets ?? [];
@@ -224,7 +224,7 @@ const BOUNDS: readonly (readonly [path: Path, taken: readonly unknown[], refused
 ];
 
 for (const [path, taken, refused] of BOUNDS) {
-  test(`spec.${formatPath(path)} is taken within its bounds and refused outside`, () => {
+  test(`spec.${formatPath(path)} is valid within its bounds and rejected outside`, () => {
     for (const value of taken) assert.deepEqual(faultsOf(fullWith(path, value)), [], JSON.stringify(value));
     for (const value of refused) {
       const faults = faultsOf(fullWith(path, value));

@@ -22,7 +22,7 @@ async function refusal(reading: Promise<string>): Promise<TelemetryError> {
   return error;
 }
 
-test("the key of a Secret or ConfigMap is a file below the directory of its name", async (t) => {
+test("the key of a Secret or ConfigMap is a file in the directory of its name", async (t) => {
   const directory = await temporaryDirectory(t);
   await put(directory, "influx", "token", "abc");
   await put(directory, "ca.example.com", "ca.crt", "PEM");
@@ -41,14 +41,14 @@ const TEXTS: readonly (readonly [file: string, value: string])[] = [
 ];
 
 for (const [text, value] of TEXTS) {
-  test(`of a file with ${JSON.stringify(text)} only a line's end at its very end is cut`, async (t) => {
+  test(`only the last newline of a file with ${JSON.stringify(text)} is removed`, async (t) => {
     const directory = await temporaryDirectory(t);
     await put(directory, "influx", "token", text);
     assert.equal(await secretsDirectory(directory).read("Secret", "influx", "token"), value);
   });
 }
 
-test("each read sees the file as it is now, also when the kubelet swaps its links", async (t) => {
+test("each read returns the current file, also after the kubelet swaps its links", async (t) => {
   const directory = await temporaryDirectory(t);
   const mount = path.join(directory, "influx");
   await put(mount, "..1", "token", "old");
@@ -62,15 +62,15 @@ test("each read sees the file as it is now, also when the kubelet swaps its link
   assert.equal(await source.read("Secret", "influx", "token"), "new");
 });
 
-test("without a directory the error says how to name one", async () => {
+test("without a directory the error names the option", async () => {
   const { message } = await refusal(secretsDirectory(undefined).read("Secret", "influx", "token"));
   assert.equal(
     message,
-    "the key `token` of the Secret `influx` is asked for; name the directory of the secrets with --secrets-dir",
+    "the key `token` of the Secret `influx` is needed: give the directory of the secrets with --secrets-dir",
   );
 });
 
-test("what is not there is named with the file that was looked for", async (t) => {
+test("the error for a missing key names the file", async (t) => {
   const directory = await temporaryDirectory(t);
   await mkdir(path.join(directory, "influx", "folder"), { recursive: true });
   const source = secretsDirectory(directory);
@@ -80,7 +80,7 @@ test("what is not there is named with the file that was looked for", async (t) =
   assert.match((await refusal(source.read("Secret", "influx", "folder"))).message, /\(EISDIR\)$/);
 });
 
-test("no name and no key leads out of the directory", async (t) => {
+test("no name and no key leaves the directory", async (t) => {
   const outer = await temporaryDirectory(t);
   await writeFile(path.join(outer, "token"), "abc");
   await put(outer, "inner", "key", "abc");
@@ -94,10 +94,10 @@ test("no name and no key leads out of the directory", async (t) => {
     ["x", ".."],
     ["x", ""],
   ] as const)
-    assert.match((await refusal(source.read("Secret", name, key))).message, /cannot be a file$/, `${name} ${key}`);
+    assert.match((await refusal(source.read("Secret", name, key))).message, /cannot be a file name$/, `${name} ${key}`);
 });
 
-test("a file of 1 MiB is read whole, a larger one is refused without showing it", async (t) => {
+test("a file of 1 MiB is read, a larger one is rejected without showing it", async (t) => {
   const directory = await temporaryDirectory(t);
   const source = secretsDirectory(directory);
   await put(directory, "influx", "token", "s3cret".repeat(200_000).slice(0, 1024 * 1024));
@@ -108,7 +108,7 @@ test("a file of 1 MiB is read whole, a larger one is refused without showing it"
   assert.equal(inspect(error, { depth: null }).includes("s3cret"), false);
 });
 
-test("a file that never ends is given up", async (t) => {
+test("an endless file is rejected", async (t) => {
   const directory = await temporaryDirectory(t);
   await mkdir(path.join(directory, "influx"));
   await symlink("/dev/zero", path.join(directory, "influx", "token"));

@@ -43,12 +43,12 @@ const SEMANTICS: readonly (readonly [selector: LabelSelector, labels: Record<str
   [{ matchLabels: { team: "a" }, ...where({ key: "zone", operator: "Exists" }) }, { team: "a", zone: "b" }, true],
 ];
 
-test("label selectors mean what they mean in Kubernetes", () => {
+test("label selectors match as in Kubernetes", () => {
   for (const [selector, labels, matches] of SEMANTICS)
     assert.equal(matchesLabels(selector, labels), matches, JSON.stringify([selector, labels]));
 });
 
-test("a selector holds exactly when each of its requirements holds by itself", () => {
+test("a selector matches exactly if each requirement matches alone", () => {
   fc.assert(
     fc.property(
       fc.array(anyRequirement, { maxLength: 4 }),
@@ -68,7 +68,7 @@ test("a selector holds exactly when each of its requirements holds by itself", (
   );
 });
 
-test("NotIn is the opposite of In, and DoesNotExist of Exists, whatever the labels", () => {
+test("NotIn is the opposite of In, and DoesNotExist of Exists, for all labels", () => {
   fc.assert(
     fc.property(fc.constantFrom(...KEYS), anyValues, anyLabels, (key, values, labels) => {
       const holds = (operator: "In" | "NotIn" | "Exists" | "DoesNotExist"): boolean =>
@@ -100,14 +100,14 @@ const NAMESPACES: readonly (readonly [
   [["web-test"], ["*"], "web-test", false],
 ];
 
-test("a namespace is collected when it is included and not excluded", () => {
+test("a namespace matches if it is included and not excluded", () => {
   for (const [include, exclude, namespace, matches] of NAMESPACES) {
     const filter = { ...(include && { include }), ...(exclude && { exclude }) };
     assert.equal(matchesNamespace(filter, namespace), matches, JSON.stringify([filter, namespace]));
   }
 });
 
-test("a pattern with a star at its end means the namespaces that begin with the rest, and excluding wins", () => {
+test("a pattern with a final star matches a prefix, and exclude takes precedence", () => {
   const name = fc.stringMatching(/^[ab]{1,4}$/);
   fc.assert(
     fc.property(name, name, (prefix, namespace) => {
@@ -119,7 +119,7 @@ test("a pattern with a star at its end means the namespaces that begin with the 
   );
 });
 
-test("a VMI is meant when its namespace and its labels are", () => {
+test("a VMI matches if its namespace and its labels match", () => {
   const filter = { namespaces: { include: ["web"] }, vmSelector: { matchLabels: { team: "a" } } };
   assert.equal(matchesVm(filter, "web", { team: "a" }), true);
   assert.equal(matchesVm(filter, "web", { team: "b" }), false);

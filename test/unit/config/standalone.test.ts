@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { CLUSTER_ONLY, clusterOnlyFields } from "../../../src/config/standalone.ts";
+import { CLUSTER_ONLY, clusterOnlyFields } from "../../../src/config/parse.ts";
 import { CLUSTER_SPEC, FULL_SPEC, changed } from "../../support/config.ts";
 
-test("every field that needs a cluster is found, in every target", () => {
+test("every field that needs a cluster is found, also in targets", () => {
   assert.deepEqual(clusterOnlyFields(CLUSTER_SPEC), [
     ["nodeSelector"],
     ["namespaces"],
@@ -20,13 +20,13 @@ test("no other field needs a cluster", () => {
   assert.deepEqual(clusterOnlyFields(FULL_SPEC), []);
 });
 
-test("what is empty says nothing and passes", () => {
+test("empty objects and lists are allowed", () => {
   for (const path of CLUSTER_ONLY.map((parts) => parts.map((part) => (part === "*" ? 0 : part))))
     for (const empty of [null, {}, []])
       assert.deepEqual(clusterOnlyFields(changed(FULL_SPEC, path, empty)), [], path.join("."));
 });
 
-test("a spec of any shape can be asked", () => {
+test("a spec of any shape is accepted", () => {
   const shape = fc.record({ tags: fc.jsonValue(), targets: fc.jsonValue(), vmSelector: fc.jsonValue() });
   fc.assert(
     fc.property(fc.oneof(fc.jsonValue(), shape), (spec) => {

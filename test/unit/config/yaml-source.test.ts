@@ -14,7 +14,7 @@ function problems(text: string): readonly YamlProblem[] {
   return read;
 }
 
-test("a field has the line of its name, an item that of its beginning, what is missing that of what is around it", () => {
+test("a field has the line of its name, an item its first line, a missing field its parent's", () => {
   const { lineOf } = source(`# comment
 
 top:
@@ -55,24 +55,24 @@ last: 1
   for (const [path, line] of expected) assert.equal(lineOf(path), line, path.join("."));
 });
 
-test("lines are right behind a byte order mark, directives, a document's beginning and Windows line ends", () => {
+test("lines are correct after a byte order mark, directives, --- and CRLF", () => {
   assert.equal(source("\ufeffa: 1\nb: 2\n").lineOf(["b"]), 2);
   assert.equal(source("%YAML 1.2\n---\na: 1\n...\n").lineOf(["a"]), 3);
   assert.equal(source("a: 1\r\nb: 2\r\n").lineOf(["b"]), 2);
 });
 
-test("what an alias stands for is at the line of the alias", () => {
+test("the content of an alias has the line of the alias", () => {
   const { value, lineOf } = source("a: &x\n  b: 1\nc: *x\n");
   assert.deepEqual(value, { a: { b: 1 }, c: { b: 1 } });
   assert.equal(lineOf(["c", "b"]), 3);
 });
 
-test("fields that are given twice are told, however they are written", () => {
+test("repeated fields are reported in every notation", () => {
   assert.deepEqual(source('a: 1\nb: {c: 1, "c": 2}\na: 3\n1: x\n"1": y\n').repeated, [["b", "c"], ["a"], ["1"]]);
   assert.equal(source("a: 1\nb: 2\na: 3\n").lineOf(["a"]), 3);
 });
 
-test("only the types of JSON are made, whatever version or tag the text names", () => {
+test("the value has only types of JSON, for every YAML version and tag", () => {
   assert.deepEqual(source("%YAML 1.1\n---\na: yes\nb: 2001-01-01\nc: 1:30\n<<: {d: 1}\n").value, {
     a: "yes",
     b: "2001-01-01",
@@ -101,17 +101,17 @@ const BROKEN: readonly (readonly [what: string, text: string, expected: readonly
 ];
 
 for (const [what, text, expected] of BROKEN) {
-  test(`a text with ${what} is refused at its line`, () => {
+  test(`a text with ${what} is rejected at its line`, () => {
     assert.deepEqual(problems(text), expected);
   });
 }
 
-test("every syntax error is told, with the line of each", () => {
+test("every syntax error is reported with its line", () => {
   const lines = problems("a: b: c\nd: 1\ne: @f\n").map(({ line }) => line);
   assert.deepEqual(lines, [1, 3]);
 });
 
-test("what the text says is not repeated in the message", () => {
+test("a message does not repeat the text", () => {
   for (const text of [
     "a: |s3cret\n x\n",
     "a: b: s3cret\n",
@@ -126,18 +126,18 @@ test("what the text says is not repeated in the message", () => {
     assert.equal(JSON.stringify(problems(text)).includes("s3cret"), false, text);
 });
 
-test("a message is one printable line, whatever the text", () => {
+test("a message is one printable line for every text", () => {
   assert.match(problems('a: "\\x\u001b\n"\n')[0]?.message ?? "", /^[ -~]+$/);
 });
 
-test("aliases that multiply are refused before they do", () => {
+test("multiplying aliases are rejected before they are expanded", () => {
   const level = (name: string, below: string): string => `${name}: &${name} [${Array(9).fill(`*${below}`).join()}]\n`;
   const names = Array.from("abcdefghij");
   const bomb = `x: &x [1]\n${names.map((name, index) => level(name, names[index - 1] ?? "x")).join("")}`;
   assert.match(problems(bomb)[0]?.message ?? "", /uses aliases too often/);
 });
 
-test("a thing may be used a hundred times in all, and no more", () => {
+test("at most a hundred aliases are allowed", () => {
   const used = (times: number): string =>
     `a: &a 1\nb: [${Array(times - 1)
       .fill("*a")
@@ -146,11 +146,11 @@ test("a thing may be used a hundred times in all, and no more", () => {
   assert.match(problems(used(101))[0]?.message ?? "", /uses aliases too often/);
 });
 
-test("an alias within what it stands for does no harm", () => {
+test("an alias inside its own anchor does not hang or throw", () => {
   for (const text of ["&a [*a]", "&a {b: *a}", "a: &x\n  b: *x\n"]) readYaml(text);
 });
 
-test("nesting without end is refused", () => {
+test("very deep nesting is rejected", () => {
   for (const text of [
     "[".repeat(20_000),
     "- ".repeat(20_000),

@@ -3,7 +3,7 @@ import { globSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { docBlocks } from "../../support/docs.ts";
 
-/** Pages whose commands are run, and the tests that see to it that none is left out. */
+/** Page -> the tests that run all its commands. */
 const RUN_BY: Readonly<Record<string, readonly string[]>> = {
   "README.md": ["test/integration/install-docs.test.ts", "test/integration/quick-start.test.ts"],
   "docs/install.md": ["test/integration/install-docs.test.ts"],
@@ -11,7 +11,7 @@ const RUN_BY: Readonly<Record<string, readonly string[]>> = {
   "docs/upgrade.md": ["test/integration/install-docs.test.ts"],
 };
 
-test("every command of the pages is run by a test, or says why it is not", () => {
+test("every command of the pages is run by a test or says why it is not", () => {
   const left = globSync(["*.md", "docs/**/*.md"])
     .filter((page) => !(page in RUN_BY))
     .flatMap((page) => docBlocks(page).map((block) => ({ page, ...block })))
@@ -19,20 +19,20 @@ test("every command of the pages is run by a test, or says why it is not", () =>
   assert.deepEqual(left, []);
 });
 
-test("the tests that run commands read the pages that they are said to read", () => {
+test("the tests that run commands read their pages", () => {
   for (const [page, files] of Object.entries(RUN_BY))
     for (const file of files) assert.ok(readFileSync(file, "utf8").includes(`"${page}"`), `${file}: ${page}`);
 });
 
-test("a block of code that a list or quotation indents is not seen by these tests, so there is none", () => {
+test("no code block is indented, because these tests would not see it", () => {
   for (const page of globSync(["*.md", "docs/**/*.md"]))
     assert.doesNotMatch(readFileSync(page, "utf8"), /^[ >]+```/m, page);
 });
 
-test("the scripts that contributors are told of are those that there are", () => {
+test("CONTRIBUTING.md has every npm script", () => {
   const { scripts } = JSON.parse(readFileSync("package.json", "utf8")) as { scripts: Record<string, string> };
-  const told = [...readFileSync("CONTRIBUTING.md", "utf8").matchAll(/^\| `npm (?:run )?(\w+)`/gm)].map(
+  const documented = [...readFileSync("CONTRIBUTING.md", "utf8").matchAll(/^\| `npm (?:run )?(\w+)`/gm)].map(
     ([, name]) => name,
   );
-  assert.deepEqual(told.sort(), Object.keys(scripts).sort());
+  assert.deepEqual(documented.sort(), Object.keys(scripts).sort());
 });

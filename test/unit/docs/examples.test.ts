@@ -6,10 +6,10 @@ import { parseConfig } from "../../../src/config/parse.ts";
 import { configText, LEAST_SPEC } from "../../support/config.ts";
 import { docBlocks } from "../../support/docs.ts";
 
-/** Their YAML is values of the chart, which a test of the chart renders. */
+/** Pages whose YAML are values of the chart; a test of the chart renders them. */
 const OF_THE_CHART = ["docs/install.md"];
 
-test("YAML in the pages is a TelemetryConfig, or a part of the spec of one", () => {
+test("YAML in the pages is a valid TelemetryConfig, or part of a spec", () => {
   const blocks = globSync("docs/*.md")
     .filter((page) => !OF_THE_CHART.includes(page))
     .flatMap((page) => docBlocks(page).filter(({ language }) => language === "yaml"));

@@ -18,13 +18,13 @@ const links = PAGES.flatMap((page): Link[] =>
 );
 const inner = links.filter(({ to }) => !/^[a-z]+:/.test(to));
 
-test("every link to a file of this project has its file", () => {
+test("every link to a file resolves", () => {
   assert.ok(inner.length > 50);
   const broken = inner.filter(({ page, to }) => !existsSync(fileOf({ page, to })));
   assert.deepEqual(broken, []);
 });
 
-test("every link to a section has its section", () => {
+test("every link to a section resolves", () => {
   const broken = inner.filter(({ page, to }) => {
     const [, anchor] = to.split("#");
     const file = fileOf({ page, to });
@@ -34,21 +34,21 @@ test("every link to a section has its section", () => {
   assert.deepEqual(broken, []);
 });
 
-test("links to elsewhere are https", () => {
+test("external links are https", () => {
   assert.deepEqual(
     links.filter(({ to }) => /^[a-z]+:/.test(to) && !to.startsWith("https://")),
     [],
   );
 });
 
-test("every page of the documentation is in the list of the README", () => {
+test("the README links to every page of the documentation", () => {
   const listed = inner.filter(({ page }) => page === "README.md").map(fileOf);
   const pages = PAGES.filter((page) => page !== "README.md" && path.dirname(page) !== "docs/adr");
   const missing = [...pages, "docs/adr/README.md"].filter((page) => !listed.includes(page));
   assert.deepEqual(missing, []);
 });
 
-test("every picture is on a page", () => {
+test("every picture is used on a page", () => {
   const shown = inner.map(fileOf);
   assert.deepEqual(
     globSync("docs/images/*").filter((picture) => !shown.includes(picture)),

@@ -7,7 +7,7 @@ import { MEASUREMENTS } from "../../../src/measurement/registry.ts";
 import { docTables } from "../../support/docs.ts";
 
 const PAGE = "docs/measurements.md";
-/** The lines of a domain, which a test of the encoder holds against what it writes. */
+/** The lines of a domain, which a test of the encoder checks. */
 const GOLDEN = readFileSync("test/golden/lines/plain-domain.lp", "utf8");
 
 const points = parseLines(GOLDEN);
@@ -19,7 +19,7 @@ function fieldsOf({ fields }: Point): readonly string[] {
   return [...fields].map(([name, value]) => `\`${name}\` ${types[typeof value as keyof typeof types]}`);
 }
 
-test("every field of every measurement is documented with its type, in the order of the line, and no other", () => {
+test("the tables of fields have every field with its type, in the order of the line", () => {
   const documented = tables
     .filter(({ columns }) => columns[0] === "field")
     .map(({ heading, rows }) => [heading, rows.map(([name = "", type = ""]) => `${name} ${type}`)]);
@@ -31,7 +31,7 @@ test("every field of every measurement is documented with its type, in the order
   );
 });
 
-test("every field has a unit or is a bare number or word, and says whether it only grows", () => {
+test("every field has a kind and a description", () => {
   for (const { columns, rows } of tables.filter(({ columns }) => columns[0] === "field")) {
     assert.deepEqual(columns, ["field", "type", "unit", "kind", "what it is", "libvirt"]);
     for (const [name, , , kind = "", what = ""] of rows) {
@@ -41,7 +41,7 @@ test("every field has a unit or is a bare number or word, and says whether it on
   }
 });
 
-test("the overview has the measurements that there are, with their families", () => {
+test("the overview has every measurement with its family", () => {
   const overview = tables.find(({ columns }) => columns[0] === "measurement");
   assert.deepEqual(
     overview?.rows.map(([name, family]) => [name, family]),
@@ -49,7 +49,7 @@ test("the overview has the measurements that there are, with their families", ()
   );
 });
 
-test("the examples are what the encoder writes", () => {
+test("the examples are lines of the encoder", () => {
   const examples = readFileSync(PAGE, "utf8").match(/^vm_\w+,.*$/gm) ?? [];
   assert.equal(examples.length, 5);
   for (const example of examples) assert.ok(GOLDEN.split("\n").includes(example), example);

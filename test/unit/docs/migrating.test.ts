@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { parseLines } from "../../../scripts/demo/line-protocol-parser.ts";
 import { docTables } from "../../support/docs.ts";
 
-/** `vm_devices.rxbytes` for every field that is written. */
+/** Every written field, such as `vm_devices.rxbytes`. */
 const fields = new Set(
   parseLines(readFileSync("test/golden/lines/plain-domain.lp", "utf8")).flatMap(({ measurement, fields: written }) =>
     [...written.keys()].map((field) => `${measurement}.${field}`),
@@ -16,7 +16,7 @@ function oursIn(rows: readonly (readonly string[])[]): string[] {
   return rows.flatMap(([, here = ""]) => [...here.matchAll(/`(vm_\w+\.\w+)`/g)].map(([, field = ""]) => field));
 }
 
-test("old names are mapped to fields that there are, each once", () => {
+test("old names map to existing fields, each once", () => {
   assert.equal(mapped.length, 2);
   for (const { rows } of mapped) {
     const ours = oursIn(rows);
@@ -26,7 +26,7 @@ test("old names are mapped to fields that there are, each once", () => {
   }
 });
 
-test("every value that Telegraf reads too is in the table, but for the sums and slopes that it has not", () => {
+test("the table of Telegraf has every field except sums and slopes", () => {
   const ours = new Set(oursIn(mapped[0]?.rows ?? []));
   const missing = [...fields].filter(
     (field) => !ours.has(field) && !/^vm_(?:features|totals\.(?:net|disk)_)/.test(field),

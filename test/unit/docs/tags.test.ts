@@ -13,7 +13,7 @@ import { SimulatedEndpoint } from "../../support/simulated-endpoint.ts";
 const PAGE = "docs/tags.md";
 const tables = docTables(PAGE);
 
-test("the table of tags has those that lines have, in their order", () => {
+test("the table of tags has the tags of lines, in their order", () => {
   const tags = tables.find(({ columns }) => columns[0] === "tag")?.rows.map(([name]) => name);
   assert.deepEqual(
     tags,
@@ -29,7 +29,7 @@ test("the table of tags has those that lines have, in their order", () => {
   }
 });
 
-test("the numbers of series and values are those of a simulated VM with 2 NICs and 3 disks", async (t) => {
+test("the numbers of series and values match a simulated VM with 2 NICs and 3 disks", async (t) => {
   const endpoint = await SimulatedEndpoint.start(t, { domains: 1, shape: { nics: 2, disks: 3, seed: 1 } });
   await endpoint.sample();
   const sample = await endpoint.sample();
@@ -48,7 +48,7 @@ test("the numbers of series and values are those of a simulated VM with 2 NICs a
   }
 });
 
-test("a VM that is started anew on a plain host has as many series again", async (t) => {
+test("a restart on a plain host doubles the series of a VM", async (t) => {
   const shape = { nics: 2, disks: 3, seed: 1 };
   const endpoint = await SimulatedEndpoint.start(t, { domains: 1, shape });
   const samples: DomainSample[] = [await endpoint.sample(), await endpoint.sample()];

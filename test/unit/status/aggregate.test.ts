@@ -31,7 +31,7 @@ function conditions(config: ConfigSummary, nodes: readonly NodeSummary[]): Recor
   return Object.fromEntries(found.map(({ type, status, reason }) => [type, `${status} ${reason}`]));
 }
 
-test("nodes that are all well make the object ready", () => {
+test("an object is ready if all its nodes are ready", () => {
   const status = aggregate(CONFIG, [node("a"), node("b")], NOW);
   assert.deepEqual(status.nodes, { selected: 2, governed: 2, ready: 2, degraded: 0, stale: 0 });
   assert.equal(status.nodeSummary, "2/2");
@@ -44,7 +44,7 @@ test("nodes that are all well make the object ready", () => {
   });
 });
 
-test("a node that fails is counted and named, with its reason", () => {
+test("a failing node is counted and named, with its reason", () => {
   const status = aggregate(CONFIG, [node("b", failing), node("a")], NOW);
   assert.deepEqual(status.nodes, { selected: 2, governed: 2, ready: 1, degraded: 1, stale: 0 });
   assert.deepEqual(status.failures, [
@@ -53,7 +53,7 @@ test("a node that fails is counted and named, with its reason", () => {
   assert.equal(conditions(CONFIG, [node("b", failing), node("a")])["Ready"], "False TargetUnauthorized");
 });
 
-test("at most ten failures are listed, the same ones at every look", () => {
+test("at most ten failures are listed, always the same ones", () => {
   const names = Array.from({ length: 15 }, (_, index) => `node-${String(index).padStart(2, "0")}`);
   const status = aggregate(
     CONFIG,
@@ -67,19 +67,19 @@ test("at most ten failures are listed, the same ones at every look", () => {
   );
 });
 
-test("a node whose agent has been silent for hours is stale, not ready", () => {
+test("a node without a report for hours is stale, not ready", () => {
   const nodes = [node("a"), node("b", {}, 3 * 3_600_000)];
   assert.deepEqual(aggregate(CONFIG, nodes, NOW).nodes, { selected: 2, governed: 2, ready: 1, degraded: 0, stale: 1 });
   assert.equal(conditions(CONFIG, nodes)["Ready"], "False Stale");
 });
 
-test("a node that has not come to the newest generation is not ready yet", () => {
+test("a node with an older generation is not ready yet", () => {
   const old = node("b", { config: { name: "default", uid: "u1", observedGeneration: 2 } });
   assert.equal(aggregate(CONFIG, [node("a"), old], NOW).nodeSummary, "1/2");
   assert.equal(conditions(CONFIG, [node("a"), old])["Ready"], "Unknown Progressing");
 });
 
-test("an object that lost its nodes to another is overridden and still valid", () => {
+test("an object whose nodes another object governs is overridden and still valid", () => {
   const lost = node("a", {
     config: { name: "other", uid: "u2", observedGeneration: 1 },
     selectedBy: ["other", "default"],
@@ -98,7 +98,7 @@ test("nodes of other objects and nodes that have not reported do not count", () 
   assert.equal(status.nodes.governed, 0);
 });
 
-test("a node with a former object of the same name has still to come to this one", () => {
+test("a report about a deleted object of the same name does not count as ready", () => {
   const former = node("a", { config: { name: "default", uid: "u0", observedGeneration: CONFIG.generation } });
   assert.equal(aggregate(CONFIG, [former], NOW).nodeSummary, "0/1");
   assert.deepEqual(conditions(CONFIG, [former]), {
@@ -108,7 +108,7 @@ test("a node with a former object of the same name has still to come to this one
   });
 });
 
-test("an object that its nodes cannot use governs them, whether they have nothing or another configuration in force", () => {
+test("an object that its nodes cannot use still governs them", () => {
   const configFault = { reason: "SecretNotFound", message: "the Secret `influxdb` is not there" } as const;
   const fresh = node("a", { config: undefined, configFault });
   const kept = node("b", {
@@ -130,7 +130,7 @@ test("an object that its nodes cannot use governs them, whether they have nothin
   });
 });
 
-test("an object that cannot be read says why", () => {
+test("the status of an unreadable object has its faults", () => {
   assert.equal(
     conditions({ ...CONFIG, faults: ["spec.collection.interval: must be from 1s to 1h"] }, [])["Accepted"],
     "False InvalidConfig",
@@ -141,7 +141,7 @@ test("a suspended object is neither ready nor failed", () => {
   assert.equal(conditions({ ...CONFIG, suspended: true }, [])["Ready"], "Unknown Suspended");
 });
 
-test("a condition keeps its time for as long as its status stays", () => {
+test("a condition keeps its time while its status is the same", () => {
   const first = aggregate(CONFIG, [node("a")], NOW - 60_000);
   const second = aggregate({ ...CONFIG, status: first }, [node("a")], NOW);
   assert.deepEqual(second.conditions, first.conditions);

@@ -8,7 +8,7 @@ function summary(name: string): ConfigSummary {
   return { name, uid: name, generation: 1, targetCount: 1, faults: [], suspended: false, status: undefined };
 }
 
-test("what nobody planned for is reported, tried again, and keeps no other object from its status", async () => {
+test("an unplanned error is reported and retried, and does not block other objects", async () => {
   const clock = new FakeClock();
   const written: string[] = [];
   const faults: unknown[] = [];

@@ -14,7 +14,7 @@ function conditions(change: Partial<NodeObservation>): Record<string, string> {
   );
 }
 
-test("a node on which all is well", () => {
+test("the report of a healthy node", () => {
   assert.deepEqual(nodeReport(observation(), undefined, NOW), {
     config: { name: "default", uid: "u1", observedGeneration: 3 },
     selectedBy: ["default"],
@@ -29,10 +29,10 @@ test("a node on which all is well", () => {
     targetSummary: "1/1",
     conditions: [
       ["Ready", "the node's virtual machines are collected and delivered"],
-      ["ConfigApplied", "generation 3 of default is in force"],
+      ["ConfigApplied", "generation 3 of default is in use"],
       ["LibvirtReachable", "every libvirt daemon of the node answers"],
-      ["TargetsDelivering", "every target takes what it is sent"],
-      ["BufferHealthy", "nothing is lost to a cap of the buffer"],
+      ["TargetsDelivering", "every target accepts lines"],
+      ["BufferHealthy", "no lines are dropped"],
     ].map(([type, message]) => ({
       type,
       status: "True",
@@ -94,7 +94,7 @@ for (const [what, change, expected] of cases) {
   });
 }
 
-test("a failing target gives the reason, all failing ones the message", () => {
+test("the first failing target gives the reason, all failing targets the message", () => {
   const target = { name: "a", state: "Failing", sinceMs: NOW, reason: "TargetNotFound", detail: "HTTP 404" } as const;
   const report = nodeReport(
     observation({
@@ -108,7 +108,7 @@ test("a failing target gives the reason, all failing ones the message", () => {
   assert.equal(ready?.message, "TargetsDelivering: a: HTTP 404; b: connect ECONNREFUSED");
 });
 
-test("a message of any length is cut to what the schema allows", () => {
+test("a long message is cut to the length in the schema", () => {
   const report = nodeReport(
     observation({ configFault: { reason: "InvalidConfig", message: "x".repeat(5_000) } }),
     undefined,

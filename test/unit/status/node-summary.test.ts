@@ -6,7 +6,7 @@ import { observation } from "../../support/observation.ts";
 
 const metadata = { name: "node-a" };
 
-test("of a report is kept what the status of an object is made of", () => {
+test("a summary has only the fields that the controller needs", () => {
   const status = nodeReport(observation(), undefined, Date.UTC(2026, 0, 1));
   assert.deepEqual(readNodeSummary({ metadata, status }), {
     node: "node-a",
@@ -19,18 +19,18 @@ test("of a report is kept what the status of an object is made of", () => {
   });
 });
 
-test("an object without a report, as between its creation and its first status, is one that has not reported", () => {
+test("an object without a status has not reported", () => {
   for (const status of [undefined, {}, { libvirt: { versions: [], endpoints: 0, domains: 0 } }])
     assert.deepEqual(readNodeSummary({ metadata, status }), { node: "node-a", status: undefined });
 });
 
-test("a report of another version that lacks parts is read as far as it goes", () => {
+test("a report of another version may lack fields", () => {
   assert.deepEqual(readNodeSummary({ metadata, status: { selectedBy: ["default"] } }), {
     node: "node-a",
     status: { selectedBy: ["default"], agent: { reportedAt: "" }, conditions: [] },
   });
 });
 
-test("what is no object is none", () => {
+test("a value that is not an object has no summary", () => {
   for (const raw of [undefined, null, {}, { metadata: {} }]) assert.equal(readNodeSummary(raw), undefined);
 });

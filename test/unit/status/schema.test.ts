@@ -46,7 +46,7 @@ function findings(schema: unknown, value: unknown): Finding[] {
   return found;
 }
 
-test("whatever an agent observes, its report fits into the NodeTelemetry schema", () => {
+test("every report of an agent is valid in the NodeTelemetry schema", () => {
   fc.assert(
     fc.property(anyObservation, (seen) => {
       assert.deepEqual(findings(NODE_TELEMETRY_STATUS, nodeReport(seen, undefined, NOW)), []);
@@ -54,7 +54,7 @@ test("whatever an agent observes, its report fits into the NodeTelemetry schema"
   );
 });
 
-test("whatever nodes report, what is made of it fits into the status of a TelemetryConfig", () => {
+test("every aggregated status is valid in the TelemetryConfig schema", () => {
   fc.assert(
     fc.property(fc.array(anyObservation, { maxLength: 15 }), fc.array(longText, { maxLength: 9 }), (seen, faults) => {
       const config = { name: "default", uid: "u1", generation: 3, targetCount: 2, suspended: false, status: undefined };
