@@ -1,11 +1,6 @@
 import type { Clock } from "../lib/clock.ts";
-import {
-  EndpointCollector,
-  type CallCount,
-  type CollectionSettings,
-  type Endpoint,
-  type EndpointCycle,
-} from "./endpoint-collector.ts";
+import type { CallCount } from "./daemon-session.ts";
+import { EndpointCollector, type CollectionSettings, type Endpoint, type EndpointCycle } from "./endpoint-collector.ts";
 
 export interface CollectorSettings extends CollectionSettings {
   readonly maxConcurrentEndpoints: number;

@@ -1,17 +1,21 @@
 import { DeviceCache } from "../discovery/device-cache.ts";
 import { domainRun } from "../discovery/domain-run.ts";
-import { TelemetryError, messageOf } from "../errors.ts";
+import type { TelemetryError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
-import { LibvirtClient } from "../libvirt/client.ts";
-import { LibvirtError } from "../libvirt/errors.ts";
+import type { LibvirtError } from "../libvirt/errors.ts";
 import { DOMAIN_FILTER, STATS_GROUP } from "../libvirt/protocol.ts";
 import type { DomainRef } from "../libvirt/types.ts";
-import { BulkStats, type BulkReply } from "./bulk-stats.ts";
+import { BulkStats, late, type BulkReply } from "./bulk-stats.ts";
 import { CircuitBreaker } from "./circuit-breaker.ts";
+import { CpuStats } from "./cpu-stats.ts";
+import { CycleErrors, tooManyStuck } from "./cycle-errors.ts";
+import { DaemonSession, type CallCount } from "./daemon-session.ts";
 import { readFacts, isGone, type DomainFacts } from "./domain-facts.ts";
 import { DomainHistory, type DomainName } from "./domain-history.ts";
 import type { DomainSample } from "./domain-sample.ts";
+import { patienceFor } from "./patience.ts";
 import {
+  completedReport,
   cpuSample,
   deviceSamples,
   domainReport,
@@ -21,6 +25,7 @@ import {
   type DeviceSamples,
   type DomainReport,
 } from "./sample-mapping.ts";
+import { Silences, STARTING_MS, type SilentDomains } from "./silences.ts";
 
 /** What the enabled measurements need; less is asked of the host when less is needed. */
 interface CollectionNeeds {
@@ -50,38 +55,39 @@ export interface Endpoint {
   readonly transient?: boolean;
 }
 
-/** Counts calls to libvirt, of as many endpoints as share it. */
-export interface CallCount {
-  calls: number;
-}
-
-/** What one cycle of one endpoint brought. */
-export interface EndpointCycle {
+/** What one cycle of one endpoint brought; the names are those of domains of which QEMU's values are missing. */
+export interface EndpointCycle extends SilentDomains {
   readonly endpoint: string;
-  /** `skipped`: the circuit breaker did not let it try. `absent`: a transient daemon is not there. */
-  readonly outcome: "collected" | "failed" | "skipped" | "absent";
+  /**
+   * `skipped`: the circuit breaker did not let it try. `absent`: a transient daemon is not there. `starting`: it was
+   * first seen less than a minute ago and does not answer, which is no fault yet.
+   */
+  readonly outcome: "collected" | "failed" | "skipped" | "absent" | "starting";
   readonly samples: readonly DomainSample[];
-  /** Names of domains whose QEMU did not answer in this cycle. */
-  readonly stuck: readonly string[];
   /** What went wrong; samples may have been collected all the same. */
   readonly errors: readonly (LibvirtError | TelemetryError)[];
+  /** What went wrong and is no fault, because the launcher or a domain is starting. */
+  readonly excused: readonly (LibvirtError | TelemetryError)[];
 }
+
+/** For a call that never waits, when the cycle's time is up. */
+const LAST_CALL_MS = 100;
 
 /** Collects the domains of one libvirt daemon. It has one connection of its own and shares nothing with other endpoints. */
 export class EndpointCollector {
   readonly endpoint: string;
   readonly #name: Endpoint["name"];
   readonly #transient: boolean;
+  readonly #firstSeenMs: number;
   readonly #clock: Clock;
   readonly #breaker: CircuitBreaker;
+  readonly #daemon: DaemonSession;
   readonly #bulk: BulkStats;
   readonly #devices: DeviceCache;
   readonly #history = new DomainHistory();
-  readonly #count: CallCount;
+  readonly #silences: Silences;
+  readonly #cpuStats: CpuStats;
   #settings: CollectionSettings;
-  #session: LibvirtClient | undefined;
-  /** False once the daemon has shown that it has no cgroup to read CPU times from. */
-  #cpuStats = true;
 
   constructor(
     { socket, name, transient = false }: Endpoint,
@@ -92,24 +98,26 @@ export class EndpointCollector {
     this.endpoint = socket;
     this.#name = name;
     this.#transient = transient;
+    this.#firstSeenMs = clock.monotonic();
     this.#settings = settings;
     this.#clock = clock;
-    this.#count = count;
     this.#breaker = new CircuitBreaker(clock);
     this.#devices = new DeviceCache(settings.deviceCacheTtlMs, clock);
-    this.#bulk = new BulkStats(
-      {
-        session: (deadline) => this.#connect(deadline),
-        abandon: (session) => {
-          if (this.#session === session) this.#session = undefined;
-        },
+    this.#silences = new Silences(clock);
+    this.#cpuStats = new CpuStats(clock);
+    this.#daemon = new DaemonSession(socket, clock, {
+      count,
+      lost: () => {
+        // Another daemon may answer next time: what was learned of this one no longer holds.
+        this.#cpuStats.reset();
+        this.#devices.clear();
       },
-      clock,
-    );
+    });
+    this.#bulk = new BulkStats(this.#daemon, clock);
   }
 
   get libvirtVersion(): string | undefined {
-    return this.#session?.libvirtVersion;
+    return this.#daemon.libvirtVersion;
   }
 
   get heldWorkers(): number {
@@ -123,44 +131,57 @@ export class EndpointCollector {
 
   /** Runs one cycle. Never rejects; calls must not overlap. */
   async collect(): Promise<EndpointCycle> {
-    const cycle = { endpoint: this.endpoint, samples: [], stuck: [], errors: [] };
-    if (!this.#breaker.allows) return { ...cycle, outcome: "skipped" };
+    const nothing = { endpoint: this.endpoint, samples: [], stuck: [], busy: [], slow: [] };
+    const found = new CycleErrors();
+    if (!this.#breaker.allows) return { ...nothing, ...found, outcome: "skipped" };
     try {
-      const collected = await this.#cycle(this.#clock.monotonic() + this.#settings.timeoutMs);
+      const collected = await this.#cycle(this.#clock.monotonic() + this.#settings.timeoutMs, found);
       this.#breaker.succeeded();
-      return { ...cycle, ...collected, outcome: "collected" };
+      return { ...nothing, ...collected, ...found, outcome: "collected" };
     } catch (error) {
       this.#breaker.failed();
-      const failure = planned(error);
-      const absent = this.#transient && failure.code === "E_LIBVIRT_UNREACHABLE";
-      return { ...cycle, outcome: absent ? "absent" : "failed", errors: [failure] };
+      found.report(error, { starting: this.#isStarting });
+      if (found.errors.length === 0) return { ...nothing, ...found, outcome: "starting" };
+      const absent = this.#transient && found.errors.every(({ code }) => code === "E_LIBVIRT_UNREACHABLE");
+      return { ...nothing, ...found, outcome: absent ? "absent" : "failed" };
     }
   }
 
   close(): void {
-    this.#session?.close();
+    this.#daemon.close();
     this.#bulk.close();
   }
 
-  async #cycle(deadline: number): Promise<Pick<EndpointCycle, "samples" | "stuck" | "errors">> {
-    const session = await this.#connect(deadline);
+  /** A daemon that lives longer than its guests is not starting only because the agent is. */
+  get #isStarting(): boolean {
+    return this.#transient && this.#clock.monotonic() - this.#firstSeenMs < STARTING_MS;
+  }
+
+  async #cycle(deadline: number, found: CycleErrors): Promise<Pick<EndpointCycle, "samples"> & SilentDomains> {
+    const session = await this.#daemon.session(deadline);
     const leftMs = (): number => Math.max(1, deadline - this.#clock.monotonic());
     const timestampMs = this.#clock.now();
     const domains = await session.listDomains(DOMAIN_FILTER.ACTIVE, { deadlineMs: leftMs() });
     this.#devices.retain(domains);
     this.#history.retain(domains);
-    const errors: (LibvirtError | TelemetryError)[] = [];
-    const report = (error: unknown): void => void errors.push(planned(error));
-    const asking = { withCpu: this.#cpuStats, deadlineMs: leftMs(), clock: this.#clock };
-    const facts = await readFacts(session, domains, asking, report);
-    if (facts.length > 0 && facts.every(({ cpu }) => cpu === undefined)) this.#cpuStats = false;
+    this.#silences.retain(domains);
+    const report = (error: unknown, domain?: DomainRef): void => {
+      found.report(error, {
+        starting: this.#isStarting || (domain !== undefined && this.#silences.isStarting(domain)),
+      });
+    };
+    const withCpu = await this.#cpuStats.usable(session, domains, patienceFor(this.#settings.timeoutMs));
+    const facts = await readFacts(session, domains, { withCpu, deadlineMs: leftMs(), clock: this.#clock }, report);
+    if (withCpu && facts.length > 0 && facts.every(({ cpu }) => cpu === undefined)) this.#cpuStats.unavailable();
 
     let bulk: BulkReply | undefined;
+    const askedMs = this.#clock.monotonic();
     const groups = this.#groups(facts);
     if (groups !== 0) {
       try {
         bulk = await this.#bulk.read(groups, domains, deadline);
-        if (!bulk.whole) report(unanswered(this.heldWorkers));
+        if (bulk.obstacle === "stuck") report(tooManyStuck(this.heldWorkers));
+        if (bulk.obstacle === "late") report(late());
       } catch (error) {
         // The facts are true without it.
         report(error);
@@ -168,22 +189,28 @@ export class EndpointCollector {
     }
     const reports = byDomain(bulk);
     const present = bulk === undefined ? facts : facts.filter(({ domain }) => reports.has(domainRun(domain)));
-    const stuck: string[] = [];
+    const silent: DomainRef[] = [];
     const samples = await Promise.all(
       present.map(async (fact): Promise<DomainSample[]> => {
-        const stats = reports.get(domainRun(fact.domain));
+        const { domain } = fact;
+        let stats = reports.get(domainRun(domain));
         const { state, reason } = domainState(fact, stats?.params);
-        const named = this.#nameOf(fact.domain, { state, reason }, report);
+        const named = this.#nameOf(domain, { state, reason }, report);
         if (named === undefined) return [];
-        const answered = stats?.monitorAnswered ?? !this.#bulk.suspects.has(fact.domain.uuid);
-        if (!answered) stuck.push(fact.domain.name);
-        let found: DeviceSamples | undefined;
+        let devices: DeviceSamples | undefined;
         try {
-          found = await this.#deviceSamples(fact.domain, stats, leftMs());
+          devices = await this.#deviceSamples(domain, stats, leftMs());
+          const completed = stats && (await this.#completed(domain, stats, groups, deadline));
+          if (completed !== undefined) {
+            stats = completed;
+            devices = await this.#deviceSamples(domain, stats, Math.max(LAST_CALL_MS, leftMs()));
+          }
         } catch (error) {
           if (isGone(error)) return [];
-          report(error);
+          report(error, domain);
         }
+        if (stats?.monitorAnswered === true) this.#silences.answered(domain);
+        else if (stats?.monitorAnswered === false || this.#bulk.heldSince(domain) !== undefined) silent.push(domain);
         const memory = memorySample(fact, stats?.params);
         return [
           {
@@ -191,14 +218,39 @@ export class EndpointCollector {
             state,
             cpu: cpuSample(fact, stats?.params),
             memory,
-            nics: found?.nics,
-            disks: found?.disks,
-            ...this.#history.next(fact.domain, memory, named),
+            nics: devices?.nics,
+            disks: devices?.disks,
+            ...this.#history.next(domain, memory, named),
           },
         ];
       }),
     );
-    return { samples: samples.flat(), stuck, errors };
+    return { samples: samples.flat(), ...(await this.#explain(silent, askedMs, deadline)) };
+  }
+
+  /** Waits until the deadline for QEMU's values of a domain of which the bulk statistics have none. */
+  async #completed(
+    domain: DomainRef,
+    stats: DomainReport,
+    groups: number,
+    deadline: number,
+  ): Promise<DomainReport | undefined> {
+    if ((groups & STATS_GROUP.BLOCK) === 0 || stats.monitorAnswered === true) return undefined;
+    return this.#bulk.lateAnswer(domain, deadline, (params) => completedReport(stats, params, groups));
+  }
+
+  #explain(silent: readonly DomainRef[], askedMs: number, deadline: number): Promise<SilentDomains> {
+    for (const domain of silent) this.#silences.unanswered(domain, askedMs);
+    return this.#silences.explain(
+      silent,
+      (domain) => this.#bulk.heldSince(domain),
+      async (domain) => {
+        const session = await this.#daemon.session(Math.max(deadline, this.#clock.monotonic() + LAST_CALL_MS));
+        return session.domainControlInfo(domain, {
+          deadlineMs: Math.max(LAST_CALL_MS, deadline - this.#clock.monotonic()),
+        });
+      },
+    );
   }
 
   #nameOf(
@@ -232,45 +284,14 @@ export class EndpointCollector {
     const { nics, disks, monitorAnswered } = report;
     const seen = { nics: new Set(nics.keys()), blocks: monitorAnswered === true ? new Set(disks.keys()) : undefined };
     const layout = await this.#devices.layout(domain, seen, async () => {
-      const session = await this.#connect(this.#clock.monotonic() + deadlineMs);
+      const session = await this.#daemon.session(this.#clock.monotonic() + deadlineMs);
       return session.domainXml(domain, { deadlineMs });
     });
     return deviceSamples(layout, report);
-  }
-
-  async #connect(deadline: number): Promise<LibvirtClient> {
-    if (this.#session?.isOpen === true) return this.#session;
-    const session = await LibvirtClient.open(this.endpoint, {
-      deadlineMs: Math.max(1, deadline - this.#clock.monotonic()),
-      onCall: () => {
-        this.#count.calls++;
-      },
-    });
-    this.#session = session;
-    void session.closed.then((error) => {
-      if (error === undefined) return;
-      // Another daemon may answer next time: what was learned of this one no longer holds.
-      this.#cpuStats = true;
-      this.#devices.clear();
-    });
-    return session;
   }
 }
 
 function byDomain(bulk: BulkReply | undefined): ReadonlyMap<string, DomainReport> {
   const { stats = [], groups = 0 } = bulk ?? {};
   return new Map(stats.map(({ domain, params }) => [domainRun(domain), domainReport(params, groups)]));
-}
-
-function unanswered(calls: number): TelemetryError {
-  return new TelemetryError(
-    "E_QEMU_STUCK",
-    `libvirt has not answered ${calls} of the calls for statistics; no disk values and totals for any of its domains until one returns`,
-  );
-}
-
-/** Errors that nobody planned are bugs: they keep their stack as the cause of one that can be reported. */
-function planned(error: unknown): LibvirtError | TelemetryError {
-  if (error instanceof LibvirtError || error instanceof TelemetryError) return error;
-  return new TelemetryError("E_INTERNAL", `collection failed unexpectedly: ${messageOf(error)}`, { cause: error });
 }

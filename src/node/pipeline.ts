@@ -170,15 +170,19 @@ export class Pipeline {
         outcome: "failed",
         samples: [],
         stuck: [],
+        busy: [],
+        slow: [],
         errors: [error],
+        excused: [],
       });
       return false;
     }
   }
 }
 
-function isComplete({ outcome, errors, stuck }: EndpointCycle): boolean {
-  return outcome === "absent" || (outcome === "collected" && errors.length === 0 && stuck.length === 0);
+function isComplete({ outcome, errors, excused, stuck, busy, slow }: EndpointCycle): boolean {
+  const missing = errors.length + excused.length + stuck.length + busy.length + slow.length;
+  return outcome === "absent" || (outcome === "collected" && missing === 0);
 }
 
 function collectorSettings({
