@@ -74,7 +74,7 @@ export class AgentLog implements SenderObserver {
     const [error] = errors;
     if (outcome === "absent" && before !== "absent") this.#log.debug({ endpoint }, "the launcher is not up");
     for (const { code, message } of cycle.excused)
-      this.#log.debug({ endpoint, code }, `a launcher or a VM is starting: ${message}`);
+      this.#log.debug({ endpoint, code }, `no fault yet: ${message}`);
     if (outcome === "failed" && before !== "failed")
       this.#log.warn({ endpoint, code: error?.code }, `no statistics from libvirt: ${error?.message ?? ""}`);
     if (outcome !== "collected") return;

@@ -67,26 +67,25 @@ export class BulkStats {
     let timestampMs: number | undefined;
     while (await this.#mayAsk(deadline - 2 * patienceMs)) {
       // A call that would be given up at once is better not made.
-      if (deadline - this.#clock.monotonic() < patienceMs) throw late();
-      timestampMs ??= this.#clock.now();
-      // To ask a slow QEMU once more would mean to wait for it once more.
-      const answered = this.#held.answeredSuspects(domains);
-      const wanted = answered.length === 0 ? undefined : without(domains, answered);
-      if (wanted?.length === 0) return { stats: answered, timestampMs, groups, obstacle: undefined };
+      if (deadline - this.#clock.monotonic() < patienceMs) break;
       const session = await this.#lease.session(deadline);
+      const postponed = await this.#answered(session, domains, deadline);
+      timestampMs ??= this.#clock.now();
+      const wanted = postponed.size === 0 ? undefined : domains.filter(({ uuid }) => !postponed.has(uuid));
+      if (wanted?.length === 0) return { stats: [], timestampMs, groups, postponed, obstacle: undefined };
       const asked = this.#clock.monotonic();
       const stats = await this.#attempt({ session, groups, wanted, domains, deadline, patienceMs }, firstWaitMs);
       firstWaitMs = patienceMs;
       if (stats === undefined) continue;
       this.#usualMs = this.#clock.monotonic() - asked;
-      return { stats: [...stats, ...answered], timestampMs, groups, obstacle: undefined };
+      return { stats, timestampMs, groups, postponed, obstacle: undefined };
     }
     const obstacle = this.#obstacle;
     const session = await this.#lease.session(deadline);
     timestampMs ??= this.#clock.now();
     const safe = groups & SAFE_GROUPS;
     const stats = await this.#call(session, { groups: safe }, Math.max(1, deadline - this.#clock.monotonic()));
-    return { stats, timestampMs, groups: safe, obstacle };
+    return { stats, timestampMs, groups: safe, postponed: new Set(), obstacle };
   }
 
   /**
@@ -121,8 +120,9 @@ export class BulkStats {
 
   get #obstacle(): BulkReply["obstacle"] {
     const { calls } = this.#held;
-    if (calls.every(({ askedMs }) => this.#clock.monotonic() - askedMs >= STUCK_MS)) return "stuck";
-    return calls.some(isUnexplained) ? "late" : "slow";
+    if (calls.some(({ askedMs }) => this.#clock.monotonic() - askedMs < STUCK_MS))
+      return calls.length > MAX_HELD_WORKERS ? "slow" : "late";
+    return "stuck";
   }
 
   #call(session: LibvirtClient, { wanted, groups }: Wanted, deadlineMs: number): Promise<DomainStats[]> {
@@ -178,33 +178,55 @@ export class BulkStats {
     unexplained.suspects = await this.#newSuspects({ session, ...request });
   }
 
+  /**
+   * UUIDs of the domains that calls of this cycle waited for and have the values of by now. To ask such a slow QEMU once
+   * more would mean to wait for it once more.
+   */
+  async #answered(
+    session: LibvirtClient,
+    domains: readonly DomainRef[],
+    deadline: number,
+  ): Promise<ReadonlySet<string>> {
+    const deadlineMs = Math.max(1, deadline - this.#clock.monotonic());
+    const suspects = domains.filter(({ uuid }) => this.#held.suspectsOfCycle.has(uuid));
+    const answered = await Promise.all(
+      suspects.map(async (domain) => !(await isWaitedFor(session, domain, { deadlineMs, forMs: 0 }))),
+    );
+    return new Set(suspects.flatMap(({ uuid }, index) => (answered[index] === true ? [uuid] : [])));
+  }
+
   /** UUIDs of domains that have been waited for a while and that no held call stands for. */
   async #newSuspects({ session, domains, deadline, patienceMs }: Omit<Attempt, keyof Wanted>): Promise<string[]> {
     const deadlineMs = Math.max(patienceMs, deadline - this.#clock.monotonic());
+    const forMs = patienceMs / 2;
     const suspects = await Promise.all(
       domains.map(async (domain) => {
         if (this.#held.waitingFor(domain.uuid) !== undefined) return [];
-        try {
-          const { state, stateTimeMs } = await session.domainControlInfo(domain, { deadlineMs });
-          return WAITING.includes(state) && stateTimeMs >= patienceMs / 2 ? [domain.uuid] : [];
-        } catch (error) {
-          // A domain that has gone meanwhile is no suspect; a lost connection shows in the call itself.
-          if (error instanceof LibvirtError) return [];
-          throw error;
-        }
+        return (await isWaitedFor(session, domain, { deadlineMs, forMs })) ? [domain.uuid] : [];
       }),
     );
     return suspects.flat();
   }
 }
 
-function isUnexplained({ suspects }: HeldCall): boolean {
-  return suspects.length === 0;
+/** Whether a call has waited for a domain for this long. */
+async function isWaitedFor(
+  session: LibvirtClient,
+  domain: DomainRef,
+  { deadlineMs, forMs }: { readonly deadlineMs: number; readonly forMs: number },
+): Promise<boolean> {
+  try {
+    const { state, stateTimeMs } = await session.domainControlInfo(domain, { deadlineMs });
+    return WAITING.includes(state) && stateTimeMs >= forMs;
+  } catch (error) {
+    // One that has gone meanwhile is not waited for; a lost connection shows in the call for statistics.
+    if (error instanceof LibvirtError) return false;
+    throw error;
+  }
 }
 
-function without(domains: readonly DomainRef[], answered: readonly DomainStats[]): readonly DomainRef[] {
-  const uuids = new Set(answered.map(({ domain }) => domain.uuid));
-  return domains.filter(({ uuid }) => !uuids.has(uuid));
+function isUnexplained({ suspects }: HeldCall): boolean {
+  return suspects.length === 0;
 }
 
 /** The bulk statistics missed the deadline, for no domain's fault that is known. */
@@ -214,6 +236,8 @@ export function late(): LibvirtError {
 
 export interface BulkReply {
   readonly stats: readonly DomainStats[];
+  /** UUIDs of domains that were left out, because an earlier call of this cycle has their values: see `lateAnswer`. */
+  readonly postponed: ReadonlySet<string>;
   /** When the cycle first asked for statistics, wall clock: no value of it is older. */
   readonly timestampMs: number;
   /** The groups that were asked for. */

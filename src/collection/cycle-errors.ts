@@ -1,17 +1,21 @@
 import { TelemetryError, messageOf } from "../errors.ts";
 import { LibvirtError } from "../libvirt/errors.ts";
 
-/** What a libvirt that is busy with the start of a VM may do for a moment. */
+/** What libvirt may do for a moment while VMs start, and only these. */
 const OF_A_START: ReadonlySet<string> = new Set(["E_LIBVIRT_TIMEOUT", "E_LIBVIRT_CLOSED", "E_QEMU_STUCK"]);
 
-/** What went wrong in a cycle, apart from what is no fault because a launcher or a domain is starting. */
+/** What went wrong in a cycle, apart from what is no fault yet: a launcher or a domain is starting, or a QEMU is slow. */
 export class CycleErrors {
   readonly errors: (LibvirtError | TelemetryError)[] = [];
   readonly excused: (LibvirtError | TelemetryError)[] = [];
 
-  report(error: unknown, { starting }: { readonly starting: boolean }): void {
+  get lists(): Pick<CycleErrors, "errors" | "excused"> {
+    return { errors: this.errors, excused: this.excused };
+  }
+
+  report(error: unknown, { excuse }: { readonly excuse: boolean }): void {
     const found = planned(error);
-    (starting && OF_A_START.has(found.code) ? this.excused : this.errors).push(found);
+    (excuse && OF_A_START.has(found.code) ? this.excused : this.errors).push(found);
   }
 }
 

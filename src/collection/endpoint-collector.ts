@@ -1,38 +1,29 @@
 import { DeviceCache } from "../discovery/device-cache.ts";
-import { domainRun } from "../discovery/domain-run.ts";
 import type { TelemetryError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { LibvirtError } from "../libvirt/errors.ts";
-import { DOMAIN_FILTER, STATS_GROUP } from "../libvirt/protocol.ts";
+import { DOMAIN_FILTER } from "../libvirt/protocol.ts";
 import type { DomainRef } from "../libvirt/types.ts";
 import { BulkStats, late, type BulkReply } from "./bulk-stats.ts";
 import { CircuitBreaker } from "./circuit-breaker.ts";
 import { CpuStats } from "./cpu-stats.ts";
 import { CycleErrors, tooManyStuck } from "./cycle-errors.ts";
+import { CycleReports } from "./cycle-reports.ts";
 import { DaemonSession, type CallCount } from "./daemon-session.ts";
 import { readFacts, isGone, type DomainFacts } from "./domain-facts.ts";
 import { DomainHistory, type DomainName } from "./domain-history.ts";
 import type { DomainSample } from "./domain-sample.ts";
 import { patienceFor } from "./patience.ts";
 import {
-  completedReport,
   cpuSample,
   deviceSamples,
-  domainReport,
   domainState,
-  hasCpuTimes,
   memorySample,
   type DeviceSamples,
   type DomainReport,
 } from "./sample-mapping.ts";
 import { Silences, STARTING_MS, type SilentDomains } from "./silences.ts";
-
-/** What the enabled measurements need; less is asked of the host when less is needed. */
-interface CollectionNeeds {
-  readonly devices: boolean;
-  /** Balloon details, and user and system time apart. */
-  readonly totals: boolean;
-}
+import { wantedGroups, type CollectionNeeds } from "./wanted-groups.ts";
 
 export interface CollectionSettings {
   /** Time for one cycle of one endpoint, in milliseconds; less than the interval. */
@@ -66,8 +57,14 @@ export interface EndpointCycle extends SilentDomains {
   readonly samples: readonly DomainSample[];
   /** What went wrong; samples may have been collected all the same. */
   readonly errors: readonly (LibvirtError | TelemetryError)[];
-  /** What went wrong and is no fault, because the launcher or a domain is starting. */
+  /** What went wrong and is no fault yet, because the launcher or a domain is starting or a QEMU is slow. */
   readonly excused: readonly (LibvirtError | TelemetryError)[];
+}
+
+interface CycleContext {
+  readonly reports: CycleReports;
+  readonly report: (error: unknown, excuse?: boolean) => void;
+  readonly leftMs: () => number;
 }
 
 /** For a call that never waits, when the cycle's time is up. */
@@ -133,17 +130,17 @@ export class EndpointCollector {
   async collect(): Promise<EndpointCycle> {
     const nothing = { endpoint: this.endpoint, samples: [], stuck: [], busy: [], slow: [] };
     const found = new CycleErrors();
-    if (!this.#breaker.allows) return { ...nothing, ...found, outcome: "skipped" };
+    if (!this.#breaker.allows) return { ...nothing, ...found.lists, outcome: "skipped" };
     try {
       const collected = await this.#cycle(this.#clock.monotonic() + this.#settings.timeoutMs, found);
       this.#breaker.succeeded();
-      return { ...nothing, ...collected, ...found, outcome: "collected" };
+      return { ...nothing, ...collected, ...found.lists, outcome: "collected" };
     } catch (error) {
       this.#breaker.failed();
-      found.report(error, { starting: this.#isStarting });
-      if (found.errors.length === 0) return { ...nothing, ...found, outcome: "starting" };
+      found.report(error, { excuse: this.#isStarting });
+      if (found.errors.length === 0) return { ...nothing, ...found.lists, outcome: "starting" };
       const absent = this.#transient && found.errors.every(({ code }) => code === "E_LIBVIRT_UNREACHABLE");
-      return { ...nothing, ...found, outcome: absent ? "absent" : "failed" };
+      return { ...nothing, ...found.lists, outcome: absent ? "absent" : "failed" };
     }
   }
 
@@ -165,10 +162,8 @@ export class EndpointCollector {
     this.#devices.retain(domains);
     this.#history.retain(domains);
     this.#silences.retain(domains);
-    const report = (error: unknown, domain?: DomainRef): void => {
-      found.report(error, {
-        starting: this.#isStarting || (domain !== undefined && this.#silences.isStarting(domain)),
-      });
+    const report = (error: unknown, excuse = false): void => {
+      found.report(error, { excuse: excuse || this.#isStarting });
     };
     const withCpu = await this.#cpuStats.usable(session, domains, patienceFor(this.#settings.timeoutMs));
     const facts = await readFacts(session, domains, { withCpu, deadlineMs: leftMs(), clock: this.#clock }, report);
@@ -176,41 +171,35 @@ export class EndpointCollector {
 
     let bulk: BulkReply | undefined;
     const askedMs = this.#clock.monotonic();
-    const groups = this.#groups(facts);
+    // The reason of a state tells the two sides of a live migration apart.
+    const groups = wantedGroups(this.#settings.needs, facts, this.#name !== undefined);
     if (groups !== 0) {
       try {
         bulk = await this.#bulk.read(groups, domains, deadline);
-        if (bulk.obstacle === "stuck") report(tooManyStuck(this.heldWorkers));
-        if (bulk.obstacle === "late") report(late());
       } catch (error) {
         // The facts are true without it.
         report(error);
       }
     }
-    const reports = byDomain(bulk);
-    const present = bulk === undefined ? facts : facts.filter(({ domain }) => reports.has(domainRun(domain)));
+    const reports = new CycleReports(this.#bulk, bulk, { groups, deadline });
     const silent: DomainRef[] = [];
+    let unasked = 0;
     const samples = await Promise.all(
-      present.map(async (fact): Promise<DomainSample[]> => {
+      facts.map(async (fact): Promise<DomainSample[]> => {
         const { domain } = fact;
-        let stats = reports.get(domainRun(domain));
-        const { state, reason } = domainState(fact, stats?.params);
+        if (!reports.hasRun(domain)) return [];
+        const first = await reports.first(domain);
+        const { state, reason } = domainState(fact, first?.params);
         const named = this.#nameOf(domain, { state, reason }, report);
         if (named === undefined) return [];
-        let devices: DeviceSamples | undefined;
-        try {
-          devices = await this.#deviceSamples(domain, stats, leftMs());
-          const completed = stats && (await this.#completed(domain, stats, groups, deadline));
-          if (completed !== undefined) {
-            stats = completed;
-            devices = await this.#deviceSamples(domain, stats, Math.max(LAST_CALL_MS, leftMs()));
-          }
-        } catch (error) {
-          if (isGone(error)) return [];
-          report(error, domain);
-        }
-        if (stats?.monitorAnswered === true) this.#silences.answered(domain);
-        else if (stats?.monitorAnswered === false || this.#bulk.heldSince(domain) !== undefined) silent.push(domain);
+        const answer = await this.#answerOf(domain, first, { reports, report, leftMs });
+        if (answer === undefined) return [];
+        const { stats, devices } = answer;
+        const isHeld = this.#bulk.heldSince(domain) !== undefined;
+        const answered = stats?.monitorAnswered ?? (isHeld ? false : undefined);
+        if (answered === undefined) unasked++;
+        else if (answered) this.#silences.answered(domain);
+        else silent.push(domain);
         const memory = memorySample(fact, stats?.params);
         return [
           {
@@ -225,18 +214,37 @@ export class EndpointCollector {
         ];
       }),
     );
+    if (unasked > 0) this.#reportObstacle(bulk, report);
     return { samples: samples.flat(), ...(await this.#explain(silent, askedMs, deadline)) };
   }
 
-  /** Waits until the deadline for QEMU's values of a domain of which the bulk statistics have none. */
-  async #completed(
+  /** The statistics of a domain, with those that come later than `first`, and its devices; undefined when it has ended. */
+  async #answerOf(
     domain: DomainRef,
-    stats: DomainReport,
-    groups: number,
-    deadline: number,
-  ): Promise<DomainReport | undefined> {
-    if ((groups & STATS_GROUP.BLOCK) === 0 || stats.monitorAnswered === true) return undefined;
-    return this.#bulk.lateAnswer(domain, deadline, (params) => completedReport(stats, params, groups));
+    first: DomainReport | undefined,
+    { reports, report, leftMs }: CycleContext,
+  ): Promise<{ readonly stats: DomainReport | undefined; readonly devices: DeviceSamples | undefined } | undefined> {
+    let answer: { stats: DomainReport | undefined; devices: DeviceSamples | undefined } = {
+      stats: first,
+      devices: undefined,
+    };
+    try {
+      answer.devices = await this.#deviceSamples(domain, first, leftMs());
+      const stats = await reports.completed(domain);
+      // Its devices are known already, as a rule.
+      if (stats !== undefined)
+        answer = { stats, devices: await this.#deviceSamples(domain, stats, Math.max(LAST_CALL_MS, leftMs())) };
+    } catch (error) {
+      if (isGone(error)) return undefined;
+      report(error, this.#silences.isStarting(domain));
+    }
+    return answer;
+  }
+
+  /** Why there are no QEMU's values of domains that do not keep a call waiting themselves. */
+  #reportObstacle(bulk: BulkReply | undefined, report: CycleContext["report"]): void {
+    if (bulk?.obstacle === "late") report(late());
+    else if (bulk?.obstacle !== undefined) report(tooManyStuck(this.heldWorkers), bulk.obstacle === "slow");
   }
 
   #explain(silent: readonly DomainRef[], askedMs: number, deadline: number): Promise<SilentDomains> {
@@ -266,15 +274,6 @@ export class EndpointCollector {
     }
   }
 
-  #groups(facts: readonly DomainFacts[]): number {
-    const { needs } = this.#settings;
-    // The reason of a state tells the two sides of a live migration apart.
-    const state = this.#name === undefined ? 0 : STATS_GROUP.STATE;
-    const devices = needs.devices ? STATS_GROUP.INTERFACE | STATS_GROUP.BLOCK : 0;
-    if (!needs.totals) return state | devices;
-    return state | devices | STATS_GROUP.BALLOON | (facts.every(hasCpuTimes) ? 0 : STATS_GROUP.CPU_TOTAL);
-  }
-
   async #deviceSamples(
     domain: DomainRef,
     report: DomainReport | undefined,
@@ -289,9 +288,4 @@ export class EndpointCollector {
     });
     return deviceSamples(layout, report);
   }
-}
-
-function byDomain(bulk: BulkReply | undefined): ReadonlyMap<string, DomainReport> {
-  const { stats = [], groups = 0 } = bulk ?? {};
-  return new Map(stats.map(({ domain, params }) => [domainRun(domain), domainReport(params, groups)]));
 }

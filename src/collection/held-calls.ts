@@ -30,6 +30,7 @@ export class HeldCalls {
   readonly #clock: Clock;
   readonly #calls = new Set<Held>();
   #answers: Answer[] = [];
+  readonly #suspects = new Set<string>();
   #cycle = 0;
 
   constructor(clock: Clock) {
@@ -40,20 +41,16 @@ export class HeldCalls {
     return [...this.#calls];
   }
 
-  /** The statistics of those of these domains that calls of this cycle waited for and that have answered. */
-  answeredSuspects(domains: readonly DomainRef[]): readonly DomainStats[] {
-    const runs = new Set(domains.map(domainRun));
-    return this.#answers.flatMap(({ call, stats }) =>
-      call.cycle === this.#cycle
-        ? stats.filter(({ domain }) => call.suspects.includes(domain.uuid) && runs.has(domainRun(domain)))
-        : [],
-    );
-  }
-
   /** Answers that came between two cycles are older than the values of the next. */
   startCycle(): void {
     this.#cycle++;
     this.#answers = [];
+    this.#suspects.clear();
+  }
+
+  /** UUIDs of the domains that calls of this cycle wait for, or did before they returned. */
+  get suspectsOfCycle(): ReadonlySet<string> {
+    return this.#suspects;
   }
 
   waitingFor(uuid: string): HeldCall | undefined {
@@ -65,6 +62,7 @@ export class HeldCalls {
     const { promise: returned, resolve } = Promise.withResolvers<undefined>();
     const held: Held = Object.assign(call, { cycle: this.#cycle, returned });
     this.#calls.add(held);
+    for (const uuid of held.suspects) this.#suspects.add(uuid);
     try {
       const stats = await answer;
       this.#answers.push({ call: held, stats });

@@ -24,14 +24,15 @@ export function domainReport(params: TypedParameters, groups: number): DomainRep
   return { params, nics: nicIndex(params), disks, monitorAnswered: monitorAnswered(params, disks, groups) };
 }
 
-/** A report without QEMU's values, completed with those that another call brought; undefined when they do not fit. */
+/** A report without QEMU's values, if there is one, with those of another call; undefined when they do not fit. */
 export function completedReport(
-  report: DomainReport,
+  report: DomainReport | undefined,
   params: TypedParameters,
   groups: number,
 ): DomainReport | undefined {
   const late = domainReport(params, groups);
   if (late.monitorAnswered !== true) return undefined;
+  if (report === undefined) return late;
   // Values are found by the index of their disk.
   const { nics, disks } = report;
   if (disks.size > 0 && !isSameIndex(disks, late.disks)) return undefined;

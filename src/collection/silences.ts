@@ -71,7 +71,7 @@ export class Silences {
     control: (domain: DomainRef) => Promise<DomainControlInfo>,
   ): Promise<SilentDomains> {
     const reasons = await Promise.all(
-      domains.map((domain) => {
+      domains.map(async (domain): Promise<Reason> => {
         const since = heldSince(domain) ?? this.#entries.get(domainRun(domain))?.silentSinceMs;
         const lasts = since !== undefined && this.#clock.monotonic() - since >= STUCK_MS;
         return lasts && !this.isStarting(domain) ? reasonOf(control(domain)) : "slow";
