@@ -1,4 +1,4 @@
-import type { EndpointCycle } from "./collection/endpoint-collector.ts";
+import type { EndpointCycle } from "./collection/endpoint.ts";
 import type { DomainIdentity } from "./collection/domain-sample.ts";
 import type { EffectiveConfig } from "./config/resolve.ts";
 import type { SenderObserver } from "./delivery/sender.ts";
@@ -12,8 +12,8 @@ const SUMMARY_PERIOD_MS = 60_000;
 
 interface EndpointState {
   outcome: EndpointCycle["outcome"] | undefined;
-  /** Domains whose QEMU did not answer in the last cycle -> whether that was said. */
-  stuck: ReadonlyMap<string, boolean>;
+  /** Domains without values of QEMU -> why, of those that a warning was given for. */
+  silent: ReadonlyMap<string, string>;
   domains: ReadonlyMap<string, string>;
 }
 
@@ -66,13 +66,14 @@ export class AgentLog implements SenderObserver {
 
   endpointCycle(cycle: EndpointCycle): void {
     const { endpoint, outcome, errors } = cycle;
-    const state = this.#endpoints.get(endpoint) ?? { outcome: undefined, stuck: new Map(), domains: new Map() };
+    const state = this.#endpoints.get(endpoint) ?? { outcome: undefined, silent: new Map(), domains: new Map() };
     this.#endpoints.set(endpoint, state);
     if (outcome === "skipped") return;
     const { outcome: before } = state;
     state.outcome = outcome;
     const [error] = errors;
     if (outcome === "absent" && before !== "absent") this.#log.debug({ endpoint }, "the launcher is not up");
+    for (const { code, message } of cycle.excused) this.#log.debug({ endpoint, code }, `no fault yet: ${message}`);
     if (outcome === "failed" && before !== "failed")
       this.#log.warn({ endpoint, code: error?.code }, `no statistics from libvirt: ${error?.message ?? ""}`);
     if (outcome !== "collected") return;
@@ -173,17 +174,19 @@ export class AgentLog implements SenderObserver {
     );
   }
 
-  #domains(state: EndpointState, { endpoint, samples, stuck }: EndpointCycle): void {
-    // One cycle without an answer is ordinary: a QEMU that starts, migrates or gets a device is busy with that.
-    const now = new Map(stuck.map((domain) => [domain, state.stuck.has(domain)]));
-    for (const [domain, lasts] of now) {
-      if (lasts && state.stuck.get(domain) === false)
-        this.#log.warn({ endpoint, domain }, "QEMU does not answer libvirt: no disk values and totals for this domain");
-    }
-    for (const [domain, said] of state.stuck)
-      if (said && !now.has(domain))
+  #domains(state: EndpointState, { endpoint, samples, stuck, busy, slow }: EndpointCycle): void {
+    const silent = new Map([
+      ...stuck.map((domain) => [domain, "QEMU does not answer libvirt"] as const),
+      ...busy.map((domain) => [domain, "the domain is busy with a job of another client"] as const),
+    ]);
+    for (const [domain, why] of silent)
+      if (state.silent.get(domain) !== why)
+        this.#log.warn({ endpoint, domain }, `${why}: no disk values and totals for this domain`);
+    for (const domain of state.silent.keys())
+      if (!silent.has(domain))
         this.#log.info({ endpoint, domain }, "QEMU answers libvirt again, or the domain is gone");
-    state.stuck = now;
+    state.silent = silent;
+    if (slow.length > 0) this.#log.debug({ endpoint, domains: slow }, "QEMU has not answered in this cycle");
     const domains = new Map(samples.map(({ identity }) => [`${identity.uuid}/${identity.id}`, identity.name]));
     for (const [run, domain] of domains)
       if (!state.domains.has(run)) this.#log.debug({ endpoint, domain }, "domain appeared");

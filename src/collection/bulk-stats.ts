@@ -1,13 +1,15 @@
 import type { Clock } from "../lib/clock.ts";
 import type { LibvirtClient } from "../libvirt/client.ts";
 import { LibvirtError } from "../libvirt/errors.ts";
-import { DOMAIN_FILTER, STATS_GROUP } from "../libvirt/protocol.ts";
-import type { DomainRef, DomainStats } from "../libvirt/types.ts";
+import { CONTROL_STATE, DOMAIN_FILTER, STATS_GROUP } from "../libvirt/protocol.ts";
+import type { DomainRef, DomainStats, TypedParameters } from "../libvirt/types.ts";
+import { HeldCalls, STUCK_MS, type HeldCall } from "./held-calls.ts";
+import { patienceFor } from "./patience.ts";
 
 /** Gives the connection to ask on, opening one when there is none. */
 export interface SessionLease {
   session(deadline: number): Promise<LibvirtClient>;
-  /** The connection has a call that is stuck in the daemon; the next `session()` is another. */
+  /** The connection has a call that waits in the daemon; the next `session()` is another. */
   abandon(session: LibvirtClient): void;
 }
 
@@ -18,89 +20,121 @@ export interface SessionLease {
 const MAX_HELD_WORKERS = 4;
 /** Groups that libvirt answers without asking QEMU's monitor, so they cannot get stuck. */
 const SAFE_GROUPS = STATS_GROUP.STATE | STATS_GROUP.INTERFACE;
-/** virDomainControlState of a domain whose monitor command is outstanding. */
-const CONTROL_OCCUPIED = 2;
-
-interface HeldCall {
-  readonly session: LibvirtClient;
-  /** UUIDs of the domains that it waits for; empty while that is not known. */
-  suspects: readonly string[];
-}
+/** What a domain's control interface says while a call waits for its QEMU; JOB while it migrates, or the like. */
+const WAITING: readonly number[] = [CONTROL_STATE.OCCUPIED, CONTROL_STATE.JOB];
 
 /**
- * The bulk statistics call, made so that a stuck QEMU costs the other domains nothing. libvirtd answers it domain by
- * domain and waits for a stopped QEMU without end; NOWAIT only skips a domain that some other call waits for already. So
- * a call that makes no progress is left alone, as the one that waits, and the next call, on a new connection, skips that
- * domain. DOMAIN_GET_CONTROL_INFO, which never waits, tells a stuck domain from a slow daemon, and its name.
+ * The bulk statistics call, made so that a slow or stuck QEMU costs the other domains nothing. libvirtd answers it domain
+ * by domain and waits for a stopped QEMU without end; NOWAIT only skips a domain that some other call waits for already.
+ * So a call that makes no progress is left alone, as the one that waits, and the next call, on a new connection, skips
+ * that domain. DOMAIN_GET_CONTROL_INFO, which never waits, tells a slow QEMU from a slow daemon, and its name. What the
+ * held call brings before the cycle's deadline is used.
  */
 export class BulkStats {
   readonly #lease: SessionLease;
   readonly #clock: Clock;
-  readonly #held = new Set<HeldCall>();
-  /** How long the last whole answer took: to take that long again is no sign of a stuck domain. */
+  readonly #held: HeldCalls;
+  /** How long the last answer took: to take that long again is no sign of a stuck domain. */
   #usualMs = 0;
 
   constructor(lease: SessionLease, clock: Clock) {
     this.#lease = lease;
     this.#clock = clock;
+    this.#held = new HeldCalls(clock);
   }
 
-  /** Calls that stuck domains hold at this moment. */
+  /** Calls that domains hold at this moment. */
   get heldWorkers(): number {
-    return this.#held.size;
+    return this.#held.calls.length;
   }
 
-  /** UUIDs of the domains that they wait for. */
-  get suspects(): ReadonlySet<string> {
-    return new Set([...this.#held].flatMap(({ suspects }) => suspects));
+  /** When the held call that waits for this domain was made, on the monotonic clock; undefined when none does. */
+  heldSince({ uuid }: DomainRef): number | undefined {
+    return this.#held.waitingFor(uuid)?.askedMs;
   }
 
   /**
    * The statistics of all active domains. `domains` are those known to run; `deadline` is on the monotonic clock.
-   * @throws LibvirtError E_LIBVIRT_TIMEOUT when the daemon makes no progress for another reason than a stuck domain.
+   * @throws LibvirtError E_LIBVIRT_TIMEOUT when the daemon makes no progress for another reason than a domain.
    */
   async read(groups: number, domains: readonly DomainRef[], deadline: number): Promise<BulkReply> {
     const start = this.#clock.monotonic();
-    const patienceMs = Math.min(500, Math.max(150, (deadline - start) / 8));
+    const patienceMs = patienceFor(deadline - start);
+    this.#held.startCycle();
     await this.#explainLate({ domains, deadline, patienceMs });
     // Only once, and so that a stuck domain leaves time for the calls after this one.
     let firstWaitMs = Math.max(patienceMs, Math.min(1.5 * this.#usualMs, (deadline - start) / 3));
-    while (this.#mayAsk()) {
+    let timestampMs: number | undefined;
+    while (await this.#mayAsk(deadline - 2 * patienceMs)) {
       // A call that would be given up at once is better not made.
-      if (deadline - this.#clock.monotonic() < patienceMs) throw late();
+      if (deadline - this.#clock.monotonic() < patienceMs) break;
       const session = await this.#lease.session(deadline);
-      const timestampMs = this.#clock.now();
+      const postponed = await this.#answered(session, domains, deadline);
+      timestampMs ??= this.#clock.now();
+      const wanted = postponed.size === 0 ? undefined : domains.filter(({ uuid }) => !postponed.has(uuid));
+      if (wanted?.length === 0) return { stats: [], timestampMs, groups, postponed, obstacle: undefined };
       const asked = this.#clock.monotonic();
-      const stats = await this.#attempt({ session, groups, domains, deadline, patienceMs }, firstWaitMs);
+      const stats = await this.#attempt({ session, groups, wanted, domains, deadline, patienceMs }, firstWaitMs);
       firstWaitMs = patienceMs;
       if (stats === undefined) continue;
       this.#usualMs = this.#clock.monotonic() - asked;
-      return { stats, timestampMs, groups, whole: true };
+      return { stats, timestampMs, groups, postponed, obstacle: undefined };
     }
+    const obstacle = this.#obstacle;
     const session = await this.#lease.session(deadline);
-    const timestampMs = this.#clock.now();
+    timestampMs ??= this.#clock.now();
     const safe = groups & SAFE_GROUPS;
-    const stats = await this.#call(session, safe, Math.max(1, deadline - this.#clock.monotonic()));
-    return { stats, timestampMs, groups: safe, whole: false };
+    const stats = await this.#call(session, { groups: safe }, Math.max(1, deadline - this.#clock.monotonic()));
+    return { stats, timestampMs, groups: safe, postponed: new Set(), obstacle };
+  }
+
+  /**
+   * What a held call says of a domain that `read` has no QEMU's values of: the first answer until the deadline that
+   * `accept` takes; undefined when there is none.
+   */
+  async lateAnswer<Accepted>(
+    domain: DomainRef,
+    deadline: number,
+    accept: (params: TypedParameters) => Accepted | undefined,
+  ): Promise<Accepted | undefined> {
+    for (;;) {
+      for (const params of this.#held.answersOf(domain)) {
+        const accepted = accept(params);
+        if (accepted !== undefined) return accepted;
+      }
+      if (!(await this.#held.oneReturns(this.#held.callsFor(domain), deadline))) return undefined;
+    }
   }
 
   close(): void {
-    for (const { session } of this.#held) session.close();
+    for (const { session } of this.#held.calls) session.close();
   }
 
-  /** A call that is late for an unknown reason must come back before another is made. */
-  #mayAsk(): boolean {
-    return this.#held.size <= MAX_HELD_WORKERS && ![...this.#held].some(({ suspects }) => suspects.length === 0);
+  /** Waits, if too many calls are held by QEMUs that are only slow. One late for an unknown reason must return first. */
+  async #mayAsk(deadline: number): Promise<boolean> {
+    const { calls } = this.#held;
+    if (calls.some(isUnexplained)) return false;
+    if (calls.length <= MAX_HELD_WORKERS) return true;
+    return (await this.#held.oneReturns(calls, deadline)) && this.#mayAsk(deadline);
   }
 
-  #call(session: LibvirtClient, groups: number, deadlineMs: number): Promise<DomainStats[]> {
-    return session.allDomainStats({ groups, flags: DOMAIN_FILTER.ACTIVE | DOMAIN_FILTER.NOWAIT }, { deadlineMs });
+  get #obstacle(): BulkReply["obstacle"] {
+    const { calls } = this.#held;
+    if (calls.some(({ askedMs }) => this.#clock.monotonic() - askedMs < STUCK_MS))
+      return calls.length > MAX_HELD_WORKERS ? "slow" : "late";
+    return "stuck";
   }
 
-  /** The statistics, or undefined when the call got stuck and was left alone. No domain is looked at before `firstWaitMs`. */
+  #call(session: LibvirtClient, { wanted, groups }: Wanted, deadlineMs: number): Promise<DomainStats[]> {
+    const flags = DOMAIN_FILTER.ACTIVE | DOMAIN_FILTER.NOWAIT;
+    return session.allDomainStats({ ...(wanted !== undefined && { domains: wanted }), groups, flags }, { deadlineMs });
+  }
+
+  /** The statistics, or undefined when the call waits for a domain and was left alone. Looks for one after `firstWaitMs`. */
   async #attempt(request: Attempt, firstWaitMs: number): Promise<DomainStats[] | undefined> {
-    const { session, groups, deadline, patienceMs } = request;
-    const call = this.#call(session, groups, Number.POSITIVE_INFINITY);
+    const { session, deadline, patienceMs } = request;
+    const askedMs = this.#clock.monotonic();
+    const call = this.#call(session, request, Number.POSITIVE_INFINITY);
     const answered = new AbortController();
     const isAnswered = (): boolean => answered.signal.aborted;
     const settled = call.then(
@@ -110,10 +144,16 @@ export class BulkStats {
     void settled.then(() => {
       answered.abort();
     });
+    const hold = (suspects: readonly string[]): void => {
+      this.#lease.abandon(session);
+      void this.#held.hold({ session, askedMs, suspects }, call).then((answeredMs) => {
+        if (answeredMs !== undefined && answeredMs < STUCK_MS) this.#usualMs = answeredMs;
+      });
+    };
     for (let waitMs = firstWaitMs; ; waitMs = patienceMs / 2) {
       const leftMs = deadline - this.#clock.monotonic();
       if (leftMs <= 0 && !isAnswered()) {
-        this.#hold(session, [], settled);
+        hold([]);
         throw late();
       }
       await this.#clock.sleep(Math.min(waitMs, leftMs), answered.signal);
@@ -124,68 +164,99 @@ export class BulkStats {
       }
       const suspects = await this.#newSuspects(request);
       if (suspects.length > 0 && !isAnswered()) {
-        this.#hold(session, suspects, settled);
+        hold(suspects);
         return undefined;
       }
     }
   }
 
-  #hold(session: LibvirtClient, suspects: readonly string[], settled: Promise<unknown>): void {
-    const held: HeldCall = { session, suspects };
-    this.#held.add(held);
-    this.#lease.abandon(session);
-    void settled.then(() => {
-      this.#held.delete(held);
-      session.close();
-    });
-  }
-
   /** Tells of a call that an earlier cycle gave up for an unknown reason which domain it waits for, if it is a domain. */
   async #explainLate(request: Pick<Attempt, "domains" | "deadline" | "patienceMs">): Promise<void> {
-    const late = [...this.#held].find(({ suspects }) => suspects.length === 0);
-    if (late === undefined) return;
+    const unexplained = this.#held.calls.find(isUnexplained);
+    if (unexplained === undefined) return;
     const session = await this.#lease.session(request.deadline);
-    late.suspects = await this.#newSuspects({ session, ...request });
+    unexplained.suspects = await this.#newSuspects({ session, ...request });
   }
 
-  /** UUIDs of domains whose monitor has been silent for a while and that no held call stands for. */
-  async #newSuspects({ session, domains, deadline, patienceMs }: Omit<Attempt, "groups">): Promise<string[]> {
-    const known = this.suspects;
+  /**
+   * UUIDs of the domains that calls of this cycle waited for and have the values of by now. To ask such a slow QEMU once
+   * more would mean to wait for it once more.
+   */
+  async #answered(
+    session: LibvirtClient,
+    domains: readonly DomainRef[],
+    deadline: number,
+  ): Promise<ReadonlySet<string>> {
+    const deadlineMs = Math.max(1, deadline - this.#clock.monotonic());
+    const suspects = domains.filter(({ uuid }) => this.#held.suspectsOfCycle.has(uuid));
+    const answered = await Promise.all(
+      suspects.map(async (domain) => !(await isWaitedFor(session, domain, { deadlineMs, forMs: 0 }))),
+    );
+    return new Set(suspects.flatMap(({ uuid }, index) => (answered[index] === true ? [uuid] : [])));
+  }
+
+  /** UUIDs of domains that have been waited for a while and that no held call stands for. */
+  async #newSuspects({ session, domains, deadline, patienceMs }: Omit<Attempt, keyof Wanted>): Promise<string[]> {
     const deadlineMs = Math.max(patienceMs, deadline - this.#clock.monotonic());
+    const forMs = patienceMs / 2;
     const suspects = await Promise.all(
       domains.map(async (domain) => {
-        if (known.has(domain.uuid)) return [];
-        try {
-          const control = await session.domainControlInfo(domain, { deadlineMs });
-          return control.state === CONTROL_OCCUPIED && control.stateTimeMs >= patienceMs / 2 ? [domain.uuid] : [];
-        } catch (error) {
-          // A domain that has gone meanwhile is no suspect; a lost connection shows in the call itself.
-          if (error instanceof LibvirtError) return [];
-          throw error;
-        }
+        if (this.#held.waitingFor(domain.uuid) !== undefined) return [];
+        return (await isWaitedFor(session, domain, { deadlineMs, forMs })) ? [domain.uuid] : [];
       }),
     );
     return suspects.flat();
   }
 }
 
-function late(): LibvirtError {
+/** Whether a call has waited for a domain for this long. */
+async function isWaitedFor(
+  session: LibvirtClient,
+  domain: DomainRef,
+  { deadlineMs, forMs }: { readonly deadlineMs: number; readonly forMs: number },
+): Promise<boolean> {
+  try {
+    const { state, stateTimeMs } = await session.domainControlInfo(domain, { deadlineMs });
+    return WAITING.includes(state) && stateTimeMs >= forMs;
+  } catch (error) {
+    // One that has gone meanwhile is not waited for; a lost connection shows in the call for statistics.
+    if (error instanceof LibvirtError) return false;
+    throw error;
+  }
+}
+
+function isUnexplained({ suspects }: HeldCall): boolean {
+  return suspects.length === 0;
+}
+
+/** The bulk statistics missed the deadline, for no domain's fault that is known. */
+export function late(): LibvirtError {
   return new LibvirtError("E_LIBVIRT_TIMEOUT", "the bulk statistics did not come within the cycle's timeout");
 }
 
 export interface BulkReply {
   readonly stats: readonly DomainStats[];
-  /** When the statistics were asked for, wall clock. */
+  /** UUIDs of domains that were left out, because an earlier call of this cycle has their values: see `lateAnswer`. */
+  readonly postponed: ReadonlySet<string>;
+  /** When the cycle first asked for statistics, wall clock: no value of it is older. */
   readonly timestampMs: number;
   /** The groups that were asked for. */
   readonly groups: number;
-  /** Whether those are all that were wanted: fewer are asked for while too many domains are stuck. */
-  readonly whole: boolean;
+  /**
+   * Why fewer were asked for than were wanted: too many calls are held by QEMUs that are stuck, or that are only slow
+   * until now, or the daemon is late for an unknown reason.
+   */
+  readonly obstacle: "stuck" | "slow" | "late" | undefined;
 }
 
-interface Attempt {
-  readonly session: LibvirtClient;
+interface Wanted {
+  /** Undefined for all active domains. */
+  readonly wanted?: readonly DomainRef[] | undefined;
   readonly groups: number;
+}
+
+interface Attempt extends Wanted {
+  readonly session: LibvirtClient;
   readonly domains: readonly DomainRef[];
   readonly deadline: number;
   readonly patienceMs: number;

@@ -1,11 +1,7 @@
 import type { Clock } from "../lib/clock.ts";
-import {
-  EndpointCollector,
-  type CallCount,
-  type CollectionSettings,
-  type Endpoint,
-  type EndpointCycle,
-} from "./endpoint-collector.ts";
+import type { CallCount } from "./daemon-session.ts";
+import { EndpointCollector } from "./endpoint-collector.ts";
+import type { CollectionSettings, Endpoint, EndpointCycle } from "./endpoint.ts";
 
 export interface CollectorSettings extends CollectionSettings {
   readonly maxConcurrentEndpoints: number;

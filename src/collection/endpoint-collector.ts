@@ -1,82 +1,55 @@
 import { DeviceCache } from "../discovery/device-cache.ts";
-import { domainRun } from "../discovery/domain-run.ts";
-import { TelemetryError, messageOf } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
-import { LibvirtClient } from "../libvirt/client.ts";
-import { LibvirtError } from "../libvirt/errors.ts";
+import type { LibvirtClient } from "../libvirt/client.ts";
 import { DOMAIN_FILTER, STATS_GROUP } from "../libvirt/protocol.ts";
 import type { DomainRef, TypedParameters } from "../libvirt/types.ts";
-import { BulkStats, type BulkReply } from "./bulk-stats.ts";
+import { BulkStats, late, type BulkReply } from "./bulk-stats.ts";
 import { CircuitBreaker } from "./circuit-breaker.ts";
-import { readFacts, isGone, unlessRefused, type DomainFacts } from "./domain-facts.ts";
+import { CpuStats } from "./cpu-stats.ts";
+import { CycleErrors, tooManyStuck } from "./cycle-errors.ts";
+import { CycleReports } from "./cycle-reports.ts";
+import { DaemonSession, type CallCount } from "./daemon-session.ts";
+import { readFacts, isGone } from "./domain-facts.ts";
 import { DomainHistory, type DomainName } from "./domain-history.ts";
 import type { DomainSample } from "./domain-sample.ts";
+import type { CollectionSettings, Endpoint, EndpointCycle } from "./endpoint.ts";
+import { patienceFor } from "./patience.ts";
 import {
   cpuSample,
   deviceSamples,
-  domainReport,
   domainState,
   hasCpuTimes,
   memorySample,
   type DeviceSamples,
   type DomainReport,
 } from "./sample-mapping.ts";
-import { DEVICES, groupsOf, readersOf, type StatsNeed } from "./stats-needs.ts";
+import { DEVICES, groupsOf, readAll } from "./stats-needs.ts";
+import { Silences, STARTING_MS, type SilentDomains } from "./silences.ts";
 
-export interface CollectionSettings {
-  /** Time for one cycle of one endpoint, in milliseconds; less than the interval. */
-  readonly timeoutMs: number;
-  readonly deviceCacheTtlMs: number;
-  /** What the enabled measurements need; less is asked of the host when less is needed. */
-  readonly needs: readonly StatsNeed[];
+interface CycleContext {
+  readonly reports: CycleReports;
+  readonly report: (error: unknown, excuse?: boolean) => void;
+  readonly leftMs: () => number;
 }
 
-/** A libvirt daemon to collect from. */
-export interface Endpoint {
-  readonly socket: string;
-  /**
-   * Names a domain in this state (virDomainState and its reason, unknown if libvirt did not say); undefined when it is not
-   * to be collected here. Labels and tags are the same objects for as long as they are the same. Without it a domain has
-   * its own name and all are collected.
-   * @throws {TelemetryError} when the domain must not be collected, which is reported
-   */
-  readonly name?: (domain: DomainRef, state: number, reason: number | undefined) => DomainName | undefined;
-  /** The daemon comes and goes with its guest: that nobody listens on its socket is then no failure. */
-  readonly transient?: boolean;
-}
-
-/** Counts calls to libvirt, of as many endpoints as share it. */
-export interface CallCount {
-  calls: number;
-}
-
-/** What one cycle of one endpoint brought. */
-export interface EndpointCycle {
-  readonly endpoint: string;
-  /** `skipped`: the circuit breaker did not let it try. `absent`: a transient daemon is not there. */
-  readonly outcome: "collected" | "failed" | "skipped" | "absent";
-  readonly samples: readonly DomainSample[];
-  /** Names of domains whose QEMU did not answer in this cycle. */
-  readonly stuck: readonly string[];
-  /** What went wrong; samples may have been collected all the same. */
-  readonly errors: readonly (LibvirtError | TelemetryError)[];
-}
+/** For a call that never waits, when the cycle's time is up. */
+const LAST_CALL_MS = 100;
 
 /** Collects the domains of one libvirt daemon. It has one connection of its own and shares nothing with other endpoints. */
 export class EndpointCollector {
   readonly endpoint: string;
   readonly #name: Endpoint["name"];
   readonly #transient: boolean;
+  readonly #firstSeenMs: number;
   readonly #clock: Clock;
   readonly #breaker: CircuitBreaker;
+  readonly #daemon: DaemonSession;
   readonly #bulk: BulkStats;
   readonly #devices: DeviceCache;
   readonly #history = new DomainHistory();
-  readonly #count: CallCount;
+  readonly #silences: Silences;
+  readonly #cpuStats: CpuStats;
   #settings: CollectionSettings;
-  #session: LibvirtClient | undefined;
-  /** False once the daemon has shown that it has no cgroup to read CPU times from. */
-  #cpuStats = true;
 
   constructor(
     { socket, name, transient = false }: Endpoint,
@@ -87,24 +60,26 @@ export class EndpointCollector {
     this.endpoint = socket;
     this.#name = name;
     this.#transient = transient;
+    this.#firstSeenMs = clock.monotonic();
     this.#settings = settings;
     this.#clock = clock;
-    this.#count = count;
     this.#breaker = new CircuitBreaker(clock);
     this.#devices = new DeviceCache(settings.deviceCacheTtlMs, clock);
-    this.#bulk = new BulkStats(
-      {
-        session: (deadline) => this.#connect(deadline),
-        abandon: (session) => {
-          if (this.#session === session) this.#session = undefined;
-        },
+    this.#silences = new Silences(clock);
+    this.#cpuStats = new CpuStats(clock);
+    this.#daemon = new DaemonSession(socket, clock, {
+      count,
+      lost: () => {
+        // Another daemon may answer next time: what was learned of this one no longer holds.
+        this.#cpuStats.reset();
+        this.#devices.clear();
       },
-      clock,
-    );
+    });
+    this.#bulk = new BulkStats(this.#daemon, clock);
   }
 
   get libvirtVersion(): string | undefined {
-    return this.#session?.libvirtVersion;
+    return this.#daemon.libvirtVersion;
   }
 
   get heldWorkers(): number {
@@ -118,67 +93,78 @@ export class EndpointCollector {
 
   /** Runs one cycle. Never rejects; calls must not overlap. */
   async collect(): Promise<EndpointCycle> {
-    const cycle = { endpoint: this.endpoint, samples: [], stuck: [], errors: [] };
-    if (!this.#breaker.allows) return { ...cycle, outcome: "skipped" };
+    const nothing = { endpoint: this.endpoint, samples: [], stuck: [], busy: [], slow: [] };
+    const found = new CycleErrors();
+    if (!this.#breaker.allows) return { ...nothing, ...found.lists, outcome: "skipped" };
     try {
-      const collected = await this.#cycle(this.#clock.monotonic() + this.#settings.timeoutMs);
+      const collected = await this.#cycle(this.#clock.monotonic() + this.#settings.timeoutMs, found);
       this.#breaker.succeeded();
-      return { ...cycle, ...collected, outcome: "collected" };
+      return { ...nothing, ...collected, ...found.lists, outcome: "collected" };
     } catch (error) {
       this.#breaker.failed();
-      const failure = planned(error);
-      const absent = this.#transient && failure.code === "E_LIBVIRT_UNREACHABLE";
-      return { ...cycle, outcome: absent ? "absent" : "failed", errors: [failure] };
+      found.report(error, { excuse: this.#isStarting });
+      if (found.errors.length === 0) return { ...nothing, ...found.lists, outcome: "starting" };
+      const absent = this.#transient && found.errors.every(({ code }) => code === "E_LIBVIRT_UNREACHABLE");
+      return { ...nothing, ...found.lists, outcome: absent ? "absent" : "failed" };
     }
   }
 
   close(): void {
-    this.#session?.close();
+    this.#daemon.close();
     this.#bulk.close();
   }
 
-  async #cycle(deadline: number): Promise<Pick<EndpointCycle, "samples" | "stuck" | "errors">> {
-    const session = await this.#connect(deadline);
+  /** A daemon that lives longer than its guests is not starting only because the agent is. */
+  get #isStarting(): boolean {
+    return this.#transient && this.#clock.monotonic() - this.#firstSeenMs < STARTING_MS;
+  }
+
+  async #cycle(deadline: number, found: CycleErrors): Promise<Pick<EndpointCycle, "samples"> & SilentDomains> {
+    const session = await this.#daemon.session(deadline);
     const leftMs = (): number => Math.max(1, deadline - this.#clock.monotonic());
     const timestampMs = this.#clock.now();
     const domains = await session.listDomains(DOMAIN_FILTER.ACTIVE, { deadlineMs: leftMs() });
     this.#devices.retain(domains);
     this.#history.retain(domains);
-    const errors: (LibvirtError | TelemetryError)[] = [];
-    const report = (error: unknown): void => void errors.push(planned(error));
-    const asking = { withCpu: this.#cpuStats, deadlineMs: leftMs(), clock: this.#clock };
-    const facts = await readFacts(session, domains, asking, report);
-    if (facts.length > 0 && facts.every(({ cpu }) => cpu === undefined)) this.#cpuStats = false;
+    this.#silences.retain(domains);
+    const report = (error: unknown, excuse = false): void => {
+      found.report(error, { excuse: excuse || this.#isStarting });
+    };
+    const withCpu = await this.#cpuStats.usable(session, domains, patienceFor(this.#settings.timeoutMs));
+    const facts = await readFacts(session, domains, { withCpu, deadlineMs: leftMs(), clock: this.#clock }, report);
+    if (withCpu && facts.length > 0 && facts.every(({ cpu }) => cpu === undefined)) this.#cpuStats.unavailable();
 
     let bulk: BulkReply | undefined;
-    const groups = this.#groups(facts);
+    const askedMs = this.#clock.monotonic();
+    // The reason of a state tells the two sides of a live migration apart.
+    const state = this.#name === undefined ? 0 : STATS_GROUP.STATE;
+    const groups = state | groupsOf(this.#settings.needs, facts.every(hasCpuTimes));
     if (groups !== 0) {
       try {
         bulk = await this.#bulk.read(groups, domains, deadline);
-        if (!bulk.whole) report(unanswered(this.heldWorkers));
       } catch (error) {
         // The facts are true without it.
         report(error);
       }
     }
-    const reports = byDomain(bulk);
-    const present = bulk === undefined ? facts : facts.filter(({ domain }) => reports.has(domainRun(domain)));
-    const stuck: string[] = [];
+    const reports = new CycleReports(this.#bulk, bulk, { groups, deadline });
+    const silent: DomainRef[] = [];
+    let unasked = 0;
     const samples = await Promise.all(
-      present.map(async (fact): Promise<DomainSample[]> => {
-        const stats = reports.get(domainRun(fact.domain));
-        const { state, reason } = domainState(fact, stats?.params);
-        const named = this.#nameOf(fact.domain, { state, reason }, report);
+      facts.map(async (fact): Promise<DomainSample[]> => {
+        const { domain } = fact;
+        if (!reports.hasRun(domain)) return [];
+        const first = await reports.first(domain);
+        const { state, reason } = domainState(fact, first?.params);
+        const named = this.#nameOf(domain, { state, reason }, report);
         if (named === undefined) return [];
-        const answered = stats?.monitorAnswered ?? !this.#bulk.suspects.has(fact.domain.uuid);
-        if (!answered) stuck.push(fact.domain.name);
-        let found: DeviceSamples | undefined;
-        try {
-          found = await this.#deviceSamples(fact.domain, stats, leftMs());
-        } catch (error) {
-          if (isGone(error)) return [];
-          report(error);
-        }
+        const answer = await this.#answerOf(domain, first, { reports, report, leftMs });
+        if (answer === undefined) return [];
+        const { stats, devices } = answer;
+        const answered = this.#hasAnswered(domain, stats);
+        if (answered === undefined) unasked++;
+        else if (answered) this.#silences.answered(domain);
+        else silent.push(domain);
         const memory = memorySample(fact, stats?.params);
         return [
           {
@@ -186,15 +172,64 @@ export class EndpointCollector {
             state,
             cpu: cpuSample(fact, stats?.params),
             memory,
-            nics: found?.nics,
-            disks: found?.disks,
-            ...this.#history.next(fact.domain, memory, named),
-            ...(await this.#readings(fact.domain, stats?.params, leftMs())),
+            nics: devices?.nics,
+            disks: devices?.disks,
+            ...this.#history.next(domain, memory, named),
+            ...(await this.#readings(domain, stats?.params, { report, leftMs })),
           },
         ];
       }),
     );
-    return { samples: samples.flat(), stuck, errors };
+    if (unasked > 0) this.#reportObstacle(bulk, report);
+    return { samples: samples.flat(), ...(await this.#explain(silent, askedMs, deadline)) };
+  }
+
+  /** Whether the domain's QEMU has answered in this cycle; undefined when it was not asked. */
+  #hasAnswered(domain: DomainRef, stats: DomainReport | undefined): boolean | undefined {
+    return stats?.monitorAnswered ?? (this.#bulk.heldSince(domain) === undefined ? undefined : false);
+  }
+
+  /** The statistics of a domain, with those that come later than `first`, and its devices; undefined when it has ended. */
+  async #answerOf(
+    domain: DomainRef,
+    first: DomainReport | undefined,
+    { reports, report, leftMs }: CycleContext,
+  ): Promise<{ readonly stats: DomainReport | undefined; readonly devices: DeviceSamples | undefined } | undefined> {
+    let answer: { stats: DomainReport | undefined; devices: DeviceSamples | undefined } = {
+      stats: first,
+      devices: undefined,
+    };
+    try {
+      answer.devices = await this.#deviceSamples(domain, first, leftMs());
+      const stats = await reports.completed(domain);
+      // Its devices are known already, as a rule.
+      if (stats !== undefined)
+        answer = { stats, devices: await this.#deviceSamples(domain, stats, Math.max(LAST_CALL_MS, leftMs())) };
+    } catch (error) {
+      if (isGone(error)) return undefined;
+      report(error, this.#silences.isStarting(domain));
+    }
+    return answer;
+  }
+
+  /** Why there are no QEMU's values of domains that do not keep a call waiting themselves. */
+  #reportObstacle(bulk: BulkReply | undefined, report: CycleContext["report"]): void {
+    if (bulk?.obstacle === "late") report(late());
+    else if (bulk?.obstacle !== undefined) report(tooManyStuck(this.heldWorkers), bulk.obstacle === "slow");
+  }
+
+  #explain(silent: readonly DomainRef[], askedMs: number, deadline: number): Promise<SilentDomains> {
+    for (const domain of silent) this.#silences.unanswered(domain, askedMs);
+    return this.#silences.explain(
+      silent,
+      (domain) => this.#bulk.heldSince(domain),
+      async (domain) => {
+        const session = await this.#daemon.session(Math.max(deadline, this.#clock.monotonic() + LAST_CALL_MS));
+        return session.domainControlInfo(domain, {
+          deadlineMs: Math.max(LAST_CALL_MS, deadline - this.#clock.monotonic()),
+        });
+      },
+    );
   }
 
   #nameOf(
@@ -210,12 +245,6 @@ export class EndpointCollector {
     }
   }
 
-  #groups(facts: readonly DomainFacts[]): number {
-    // The reason of a state tells the two sides of a live migration apart.
-    const state = this.#name === undefined ? 0 : STATS_GROUP.STATE;
-    return state | groupsOf(this.#settings.needs, facts.every(hasCpuTimes));
-  }
-
   async #deviceSamples(
     domain: DomainRef,
     report: DomainReport | undefined,
@@ -225,63 +254,23 @@ export class EndpointCollector {
     const { nics, disks, monitorAnswered } = report;
     const seen = { nics: new Set(nics.keys()), blocks: monitorAnswered === true ? new Set(disks.keys()) : undefined };
     const layout = await this.#devices.layout(domain, seen, async () => {
-      const session = await this.#connect(this.#clock.monotonic() + deadlineMs);
+      const session = await this.#daemon.session(this.#clock.monotonic() + deadlineMs);
       return session.domainXml(domain, { deadlineMs });
     });
     return deviceSamples(layout, report);
   }
 
-  /** What the readers among the needs have read; nothing when there are none. */
   async #readings(
     domain: DomainRef,
     params: TypedParameters | undefined,
-    deadlineMs: number,
+    { report, leftMs }: Omit<CycleContext, "reports">,
   ): Promise<Pick<DomainSample, "readings">> {
-    const readers = readersOf(this.#settings.needs);
-    if (readers.length === 0) return {};
-    const session = await this.#connect(this.#clock.monotonic() + deadlineMs);
-    const values = await Promise.all(
-      readers.map(async (reader) => {
-        const answer = reader.ask && (await unlessRefused(reader.ask(session, domain, { deadlineMs })));
-        return [reader, reader.read(params, answer)] as const;
-      }),
-    );
-    return { readings: new Map(values) };
+    const session = (): Promise<LibvirtClient> => this.#daemon.session(this.#clock.monotonic() + leftMs());
+    try {
+      return await readAll(this.#settings.needs, { session, domain, params, deadlineMs: leftMs() });
+    } catch (error) {
+      report(error, this.#silences.isStarting(domain));
+      return {};
+    }
   }
-
-  async #connect(deadline: number): Promise<LibvirtClient> {
-    if (this.#session?.isOpen === true) return this.#session;
-    const session = await LibvirtClient.open(this.endpoint, {
-      deadlineMs: Math.max(1, deadline - this.#clock.monotonic()),
-      onCall: () => {
-        this.#count.calls++;
-      },
-    });
-    this.#session = session;
-    void session.closed.then((error) => {
-      if (error === undefined) return;
-      // Another daemon may answer next time: what was learned of this one no longer holds.
-      this.#cpuStats = true;
-      this.#devices.clear();
-    });
-    return session;
-  }
-}
-
-function byDomain(bulk: BulkReply | undefined): ReadonlyMap<string, DomainReport> {
-  const { stats = [], groups = 0 } = bulk ?? {};
-  return new Map(stats.map(({ domain, params }) => [domainRun(domain), domainReport(params, groups)]));
-}
-
-function unanswered(calls: number): TelemetryError {
-  return new TelemetryError(
-    "E_QEMU_STUCK",
-    `libvirt has not answered ${calls} of the calls for statistics; no disk values and totals for any of its domains until one returns`,
-  );
-}
-
-/** Makes an error of any other kind, which is a bug, one that can be reported; it keeps its stack as the cause. */
-function planned(error: unknown): LibvirtError | TelemetryError {
-  if (error instanceof LibvirtError || error instanceof TelemetryError) return error;
-  return new TelemetryError("E_INTERNAL", `collection failed unexpectedly: ${messageOf(error)}`, { cause: error });
 }

@@ -24,6 +24,27 @@ export function domainReport(params: TypedParameters, groups: number): DomainRep
   return { params, nics: nicIndex(params), disks, monitorAnswered: monitorAnswered(params, disks, groups) };
 }
 
+/** A report without QEMU's values, if there is one, with those of another call; undefined when they do not fit. */
+export function completedReport(
+  report: DomainReport | undefined,
+  params: TypedParameters,
+  groups: number,
+): DomainReport | undefined {
+  const late = domainReport(params, groups);
+  if (late.monitorAnswered !== true) return undefined;
+  if (report === undefined) return late;
+  // Values are found by the index of their disk.
+  const { nics, disks } = report;
+  if (disks.size > 0 && !isSameIndex(disks, late.disks)) return undefined;
+  // The later call has the newer values of what libvirt itself knows.
+  const merged = new Map([...params, ...report.params]);
+  return { params: merged, nics, disks: late.disks, monitorAnswered: true };
+}
+
+function isSameIndex(one: DeviceIndex, other: DeviceIndex): boolean {
+  return one.size === other.size && [...one].every(([device, index]) => other.get(device) === index);
+}
+
 function monitorAnswered(params: TypedParameters, disks: DeviceIndex, groups: number): boolean | undefined {
   if ((groups & STATS_GROUP.BLOCK) === 0) return undefined;
   // libvirt adds the resident set to the balloon statistics whenever it could ask the monitor, balloon or not.

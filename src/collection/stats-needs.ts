@@ -1,6 +1,7 @@
 import type { LibvirtClient } from "../libvirt/client.ts";
 import { STATS_GROUP } from "../libvirt/protocol.ts";
 import type { DomainRef, TypedParameters } from "../libvirt/types.ts";
+import { unlessRefused } from "./domain-facts.ts";
 import type { DomainSample } from "./domain-sample.ts";
 
 /** A part of what libvirt can tell about a domain. A measurement names the parts that it needs; no other is asked for. */
@@ -34,15 +35,37 @@ export function reading<Value>(sample: DomainSample, reader: StatsReader<Value>)
   return sample.readings?.get(reader) as Value | undefined;
 }
 
-/** The readers among these needs. */
-export function readersOf(needs: readonly StatsNeed[]): readonly StatsReader<unknown>[] {
-  return needs.filter((need): need is StatsReader<unknown> => "read" in need);
-}
-
 /** The groups of the bulk call that serve all these needs. */
 export function groupsOf(needs: readonly StatsNeed[], cpuTimesKnown: boolean): number {
   return needs.reduce(
     (groups, need) => (need.unlessCpuTimes === true && cpuTimesKnown ? groups : groups | need.groups),
     0,
   );
+}
+
+/** What the readers among these needs read of one domain; nothing when there are none. */
+export async function readAll(
+  needs: readonly StatsNeed[],
+  {
+    session,
+    domain,
+    params,
+    deadlineMs,
+  }: {
+    readonly session: () => Promise<LibvirtClient>;
+    readonly domain: DomainRef;
+    readonly params: TypedParameters | undefined;
+    readonly deadlineMs: number;
+  },
+): Promise<Pick<DomainSample, "readings">> {
+  const readers = needs.filter((need): need is StatsReader<unknown> => "read" in need);
+  if (readers.length === 0) return {};
+  const client = await session();
+  const values = await Promise.all(
+    readers.map(async (reader) => {
+      const answer = reader.ask && (await unlessRefused(reader.ask(client, domain, { deadlineMs })));
+      return [reader, reader.read(params, answer)] as const;
+    }),
+  );
+  return { readings: new Map(values) };
 }

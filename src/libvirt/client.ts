@@ -1,6 +1,13 @@
 import { Connection } from "./connection.ts";
 import { LibvirtError } from "./errors.ts";
-import { AUTH, CONNECT_READ_ONLY, FEATURE_KEEPALIVE, LIFECYCLE_EVENT_ID, LIMIT, type ProcedureName } from "./protocol.ts";
+import {
+  AUTH,
+  CONNECT_READ_ONLY,
+  FEATURE_KEEPALIVE,
+  LIFECYCLE_EVENT_ID,
+  LIMIT,
+  type ProcedureName,
+} from "./protocol.ts";
 import {
   readAuthTypes,
   readControlInfo,

@@ -65,6 +65,11 @@ export const DOMAIN_FILTER = {
   NOWAIT: 2 ** 29,
 } as const;
 
+/** virDomainControlState. JOB: a job of the domain is under way while it migrates, is saved or the like. */
+export const CONTROL_STATE = { OK: 0, JOB: 1, OCCUPIED: 2, ERROR: 3 } as const;
+/** virDomainControlErrorReason, the details of ERROR: INTERNAL is a job that does not talk to QEMU at the moment. */
+export const CONTROL_ERROR = { MONITOR: 2, INTERNAL: 3 } as const;
+
 /** virErrorNumber values with a meaning to a client that reads. */
 export const REMOTE_ERROR = { INTERNAL: 1, OPERATION_DENIED: 29, NO_DOMAIN: 42, OPERATION_INVALID: 55 } as const;
 

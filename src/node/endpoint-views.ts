@@ -1,4 +1,4 @@
-import type { EndpointCycle } from "../collection/endpoint-collector.ts";
+import type { EndpointCycle } from "../collection/endpoint.ts";
 import type { TelemetryError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { EndpointView } from "../observability/agent-view.ts";
@@ -33,7 +33,7 @@ export class EndpointViews {
   }
 
   add(cycle: EndpointCycle): void {
-    const { endpoint, outcome, samples, stuck, errors } = cycle;
+    const { endpoint, outcome, samples, stuck, busy, errors } = cycle;
     if (outcome === "skipped") return;
     // That of a launcher that comes or goes is no failure.
     if (outcome !== "absent") for (const { code } of errors) this.#countError(code);
@@ -47,6 +47,7 @@ export class EndpointViews {
       samples,
       before: before?.samples ?? [],
       stuck,
+      busy,
       error: errors[0],
     });
   }
@@ -74,6 +75,7 @@ export function answers({ state }: Pick<EndpointView, "state">): boolean {
 }
 
 function stateOf({ outcome, stuck }: EndpointCycle): EndpointView["state"] {
-  if (outcome === "absent" || outcome === "failed") return outcome;
+  if (outcome === "failed") return "failed";
+  if (outcome === "absent" || outcome === "starting") return "absent";
   return stuck.length > 0 ? "stuck" : "up";
 }

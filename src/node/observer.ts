@@ -84,10 +84,13 @@ export class NodeObserver {
   }
 
   #failure(view: EndpointView, podUid: string | undefined): LibvirtFailure[] {
-    const { endpoint: where, error, stuck, sinceMs } = view;
+    const { endpoint: where, state, error, stuck, busy, sinceMs } = view;
     if (answers(view))
-      return stuck.map((domain) => ({ where, denied: false, message: `the QEMU of ${domain} does not answer` }));
-    if (error?.code === "E_LIBVIRT_UNREACHABLE" && podUid !== undefined && !this.#isMissed(podUid, sinceMs)) return [];
+      return [
+        ...stuck.map((domain) => `the QEMU of ${domain} does not answer`),
+        ...busy.map((domain) => `${domain} is busy with a job of another client`),
+      ].map((message) => ({ where, denied: false, message }));
+    if (state === "absent" && podUid !== undefined && !this.#isMissed(podUid, sinceMs)) return [];
     return [{ where, denied: error?.code === "E_LIBVIRT_DENIED", message: error?.message ?? "no answer" }];
   }
 

@@ -1,6 +1,6 @@
 import type { AgentLog } from "../agent-log.ts";
 import { Collector, type CollectorSettings } from "../collection/collector.ts";
-import type { Endpoint, EndpointCycle } from "../collection/endpoint-collector.ts";
+import type { Endpoint, EndpointCycle } from "../collection/endpoint.ts";
 import type { DomainSample } from "../collection/domain-sample.ts";
 import { Ticker } from "../collection/ticker.ts";
 import type { EffectiveConfig } from "../config/resolve.ts";
@@ -187,7 +187,10 @@ export class Pipeline {
         outcome: "failed",
         samples: [],
         stuck: [],
+        busy: [],
+        slow: [],
         errors: [error],
+        excused: [],
       });
       return false;
     }
@@ -202,8 +205,9 @@ function notEncoded({ identity: { uuid } }: DomainSample, error: unknown): Telem
   );
 }
 
-function isComplete({ outcome, errors, stuck }: EndpointCycle): boolean {
-  return outcome === "absent" || (outcome === "collected" && errors.length === 0 && stuck.length === 0);
+function isComplete({ outcome, errors, excused, stuck, busy, slow }: EndpointCycle): boolean {
+  const missing = errors.length + excused.length + stuck.length + busy.length + slow.length;
+  return outcome === "absent" || (outcome === "collected" && missing === 0);
 }
 
 function collectorSettings({

@@ -63,8 +63,10 @@ export interface EndpointView {
   /** The domains of its last good cycle, and those of the one before. */
   readonly samples: readonly DomainSample[];
   readonly before: readonly DomainSample[];
-  /** Names of domains whose QEMU does not answer. */
+  /** Names of domains whose QEMU has not answered for at least 10 seconds. */
   readonly stuck: readonly string[];
+  /** Of those that a job of another client has held for as long. */
+  readonly busy: readonly string[];
   readonly error: { readonly code: string; readonly message: string } | undefined;
 }
 

@@ -1,5 +1,5 @@
 import { formatSpan } from "../lib/quantity.ts";
-import type { AgentView, TargetView } from "./agent-view.ts";
+import type { AgentView, EndpointView, TargetView } from "./agent-view.ts";
 
 /** A healthy API server sends a sign of life every minute. */
 const STALE_MS = 180_000;
@@ -11,9 +11,10 @@ export function problemsOf(view: AgentView): readonly string[] {
   return [
     ...(config.fault === undefined ? [] : [`${config.fault.reason}: ${config.fault.message}`]),
     ...(libvirt.fault === undefined ? [] : [describe(libvirt.fault)]),
-    ...libvirt.endpoints.flatMap(({ endpoint, state, stuck, error }) => {
+    ...libvirt.endpoints.flatMap((view) => {
+      const { endpoint, state, error } = view;
       if (state === "failed") return [`${endpoint}: ${describe(error)}`];
-      return state === "stuck" ? [`${endpoint}: no answer from the QEMU of ${stuck.join(", ")}`] : [];
+      return silentDomains(view).map((sentence) => `${endpoint}: ${sentence}`);
     }),
     ...targets.flatMap((target) => [...failing(target), ...lost(target)]),
     ...(unsavedLines > 0 ? [`the disk does not take ${unsavedLines} lines, they are in memory only`] : []),
@@ -23,6 +24,14 @@ export function problemsOf(view: AgentView): readonly string[] {
       const since = Number.isFinite(staleMs) ? `since ${formatSpan(staleMs)}` : "yet";
       return [`${resource}: nothing heard from the API server ${since}; what was last known stays in force`];
     }),
+  ];
+}
+
+/** Which domains of a daemon have no values of QEMU, and why. */
+export function silentDomains({ stuck, busy }: Pick<EndpointView, "stuck" | "busy">): readonly string[] {
+  return [
+    ...(stuck.length === 0 ? [] : [`no answer from the QEMU of ${stuck.join(", ")}`]),
+    ...(busy.length === 0 ? [] : [`busy with a job of another client: ${busy.join(", ")}`]),
   ];
 }
 

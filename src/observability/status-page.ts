@@ -6,7 +6,7 @@ import type { AgentView, EndpointStateName, EndpointView, TargetView } from "./a
 import { html, type Html } from "./html.ts";
 import type { Answer } from "./http-server.ts";
 import { chip, pageAnswer, tableSection, type Column, type Tone } from "./page.ts";
-import { describe, problemsOf } from "./problems.ts";
+import { describe, problemsOf, silentDomains } from "./problems.ts";
 import { publicConfig } from "./public-config.ts";
 import { watchSection } from "./watch-section.ts";
 
@@ -178,9 +178,9 @@ function endpointSection({ libvirt, monotonicMs }: AgentView): Html {
   return tableSection("Libvirt daemons", libvirt.endpoints, columns, "No libvirt daemon is asked.");
 }
 
-function endpointError({ stuck, error }: EndpointView): string {
-  const hanging = stuck.length === 0 ? [] : [`no answer from the QEMU of ${stuck.join(", ")}`];
-  return [...hanging, ...(error === undefined ? [] : [describe(error)])].join("; ") || UNKNOWN;
+function endpointError(view: EndpointView): string {
+  const { error } = view;
+  return [...silentDomains(view), ...(error === undefined ? [] : [describe(error)])].join("; ") || UNKNOWN;
 }
 
 function configSection({ config }: AgentView): Html {

@@ -1,5 +1,6 @@
 import {
   AUTH,
+  CONTROL_STATE,
   CONNECT_READ_ONLY,
   DOMAIN_FILTER,
   LIMIT,
@@ -30,8 +31,6 @@ type Procedure = (args: XdrReader) => (host: SimulatedHost, jobs: MonitorJobs) =
 
 const LIB_VERSION = 9_000_000n;
 const MONITOR_GROUPS = STATS_GROUP.BALLOON | STATS_GROUP.BLOCK | STATS_GROUP.CPU_TOTAL | STATS_GROUP.VCPU;
-/** virDomainControlState. */
-const CONTROL = { OK: 0, OCCUPIED: 2 } as const;
 /** virDomainState of a domain that does not run. */
 const SHUT_OFF = 5;
 
@@ -64,7 +63,7 @@ export const PROCEDURES: ReadonlyMap<number, Procedure> = new Map<number, Proced
   ],
   [PROCEDURE.DOMAIN_GET_INFO, ofDomain(info)],
   [PROCEDURE.DOMAIN_GET_VCPUS, vcpus],
-  [PROCEDURE.DOMAIN_GET_CPU_STATS, ofDomain(cpuStats)],
+  [PROCEDURE.DOMAIN_GET_CPU_STATS, cpuStats],
   [PROCEDURE.DOMAIN_GET_CONTROL_INFO, ofDomain(controlInfo)],
 ]);
 
@@ -139,27 +138,34 @@ function mustRun(host: SimulatedHost, { ref }: SyntheticDomain): void {
   throw new Refusal(REMOTE_ERROR.OPERATION_INVALID, "Requested operation is not valid: domain is not running");
 }
 
-function cpuStats(domain: SyntheticDomain, host: SimulatedHost): Write {
-  mustRun(host, domain);
-  if (!host.cgroups)
-    throw new Refusal(
-      REMOTE_ERROR.OPERATION_INVALID,
-      "Requested operation is not valid: cgroup CPUACCT controller is not mounted",
-    );
-  const params = domain.cpuStats(host.seconds);
-  return (writer) => {
-    writeTypedParameters(writer, params);
-    writer.int(params.size);
+function cpuStats(args: XdrReader): ReturnType<Procedure> {
+  const ref = readDomain(args);
+  return async (host) => {
+    await host.cpuStatsReady;
+    const domain = find(host, ref);
+    mustRun(host, domain);
+    if (!host.cgroups)
+      throw new Refusal(
+        REMOTE_ERROR.OPERATION_INVALID,
+        "Requested operation is not valid: cgroup CPUACCT controller is not mounted",
+      );
+    const params = domain.cpuStats(host.seconds);
+    return (writer) => {
+      writeTypedParameters(writer, params);
+      writer.int(params.size);
+    };
   };
 }
 
 function controlInfo(domain: SyntheticDomain, host: SimulatedHost, { since }: MonitorJobs): Write {
   mustRun(host, domain);
-  const begun = since.get(domain.ref.name);
+  const { name } = domain.ref;
+  const begun = since.get(name) ?? host.otherJobs.get(name);
   const busyMs = begun === undefined ? 0 : Math.round(host.nowMs - begun);
+  const busy = host.otherJobs.has(name) || host.migrating.has(name) ? CONTROL_STATE.JOB : CONTROL_STATE.OCCUPIED;
   return (writer) =>
     writer
-      .uint(begun === undefined ? CONTROL.OK : CONTROL.OCCUPIED)
+      .uint(begun === undefined ? CONTROL_STATE.OK : busy)
       .uint(0)
       .uhyper(BigInt(busyMs));
 }
@@ -177,7 +183,7 @@ function allDomainStats(args: XdrReader): ReturnType<Procedure> {
     for (const domain of filtered(host, domains, flags)) {
       const { name } = domain.ref;
       let monitor = (groups & MONITOR_GROUPS) !== 0 && !host.inactive.has(name);
-      if (monitor && since.has(name) && nowait) monitor = false;
+      if (monitor && (since.has(name) || host.otherJobs.has(name)) && nowait) monitor = false;
       else if (monitor && host.waitsFor(name)) {
         since.set(name, host.nowMs);
         await host.answered(name);

@@ -16,10 +16,18 @@ export class SimulatedHost {
   readonly domains = new Map<string, SyntheticDomain>();
   /** Names of domains whose QEMU does not answer. */
   readonly stuck = new Set<string>();
+  /** Names of domains that a job of another client holds -> since when, on the host's clock. */
+  readonly otherJobs = new Map<string, number>();
+  /** Names of domains that migrate: what waits for their QEMU then looks like a job. */
+  readonly migrating = new Set<string>();
   /** Names of domains that are defined and do not run. */
   readonly inactive = new Set<string>();
   /** How long a QEMU takes to answer its monitor. */
   monitorMs = 0;
+  /** Names of domains whose QEMUs take as long instead. */
+  readonly slowMs = new Map<string, number>();
+  /** CPU statistics are answered after this. */
+  cpuStatsReady: Promise<unknown> = Promise.resolve();
   /** Whether CPU times can be read from cgroups. */
   cgroups = true;
   /** Changes the statistics of a domain before they are sent. */
@@ -67,13 +75,17 @@ export class SimulatedHost {
 
   /** Whether asking the domain's QEMU takes time at this moment. */
   waitsFor(name: string): boolean {
-    return this.monitorMs > 0 || this.stuck.has(name);
+    return this.#monitorMs(name) > 0 || this.stuck.has(name);
   }
 
   /** Resolves when the domain's QEMU has answered its monitor. */
   async answered(name: string): Promise<void> {
     while (this.stuck.has(name)) await this.#released.promise;
-    await this.#clock.sleep(this.monitorMs);
+    await this.#clock.sleep(this.#monitorMs(name));
+  }
+
+  #monitorMs(name: string): number {
+    return this.slowMs.get(name) ?? this.monitorMs;
   }
 
   /** The daemon itself stops answering whatever is asked, as a stopped process does. */

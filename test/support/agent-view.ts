@@ -81,6 +81,7 @@ export function launcher(
     samples: vms.map(({ after }) => after),
     before: vms.map(({ before }) => before),
     stuck: [],
+    busy: [],
     error: undefined,
     ...change,
   };

@@ -4,12 +4,8 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import type { TestContext } from "node:test";
 import type { DomainSample } from "../../src/collection/domain-sample.ts";
-import {
-  EndpointCollector,
-  type CollectionSettings,
-  type Endpoint,
-  type EndpointCycle,
-} from "../../src/collection/endpoint-collector.ts";
+import { EndpointCollector } from "../../src/collection/endpoint-collector.ts";
+import type { CollectionSettings, Endpoint, EndpointCycle } from "../../src/collection/endpoint.ts";
 import { PROCEDURE, type ProcedureName } from "../../src/libvirt/protocol.ts";
 import { SimulatedHost } from "../../src/simulator/simulated-host.ts";
 import { SimulatorServer } from "../../src/simulator/server.ts";
@@ -17,7 +13,6 @@ import type { SyntheticDomain, DomainShape } from "../../src/simulator/synthetic
 import { FakeClock } from "./fake-clock.ts";
 import { BALLOON, CPU_TIMES, DEVICES } from "../../src/collection/stats-needs.ts";
 
-const INTERVAL_MS = 5_000;
 /** Turns of the event loop in which everything that two sockets of one process have to say to each other is said. */
 const TURNS = 60;
 /** Of the cycle's own clock: how far it goes on while a cycle waits for it. */
@@ -34,6 +29,9 @@ export interface EndpointOptions {
   readonly shape?: DomainShape;
   readonly settings?: Partial<CollectionSettings>;
   readonly name?: NonNullable<Endpoint["name"]>;
+  /** A launcher's. */
+  readonly transient?: boolean;
+  readonly intervalMs?: number;
 }
 
 /** A simulated daemon on a socket of its own and the collector of this endpoint, both by one clock that stands still. */
@@ -43,14 +41,21 @@ export class SimulatedEndpoint {
   readonly collector: EndpointCollector;
   readonly shape: DomainShape;
   readonly #socketPath: string;
+  readonly #intervalMs: number;
   #server: SimulatorServer | undefined;
 
-  private constructor(socketPath: string, { domains = 3, shape, settings, name }: EndpointOptions) {
+  private constructor(socketPath: string, { domains = 3, shape, settings, name, ...options }: EndpointOptions) {
+    const { transient = false, intervalMs = 5_000 } = options;
+    this.#intervalMs = intervalMs;
     this.shape = shape ?? { nics: 2, disks: 3, seed: 7 };
     this.#socketPath = socketPath;
     this.host = SimulatedHost.of(domains, this.shape, this.clock);
-    const named = { socket: socketPath, ...(name !== undefined && { name }) };
-    this.collector = new EndpointCollector(named, { ...SETTINGS, ...settings }, this.clock);
+    const named = { socket: socketPath, transient, ...(name !== undefined && { name }) };
+    this.collector = new EndpointCollector(
+      named,
+      { ...SETTINGS, timeoutMs: 0.8 * intervalMs, ...settings },
+      this.clock,
+    );
   }
 
   /** Everything is gone when the test ends. */
@@ -65,6 +70,14 @@ export class SimulatedEndpoint {
       await endpoint.stopDaemon();
       await rm(directory, { recursive: true, force: true });
     });
+    return endpoint;
+  }
+
+  /** As `start`, and its domains have been known for more than a minute, so that they are not starting. */
+  static async old(t: TestContext, options: EndpointOptions = {}): Promise<SimulatedEndpoint> {
+    const endpoint = await SimulatedEndpoint.start(t, options);
+    await endpoint.samples();
+    await endpoint.clock.advance(60_000);
     return endpoint;
   }
 
@@ -118,14 +131,15 @@ export class SimulatedEndpoint {
       if (this.clock.sleeping > 0) await this.clock.advance(STEP_MS);
       else await new Promise((resolve) => setTimeout(resolve, 1));
     }
-    await this.clock.advance(Math.max(0, begun + INTERVAL_MS - this.clock.monotonic()));
+    await this.clock.advance(Math.max(0, begun + this.#intervalMs - this.clock.monotonic()));
     return result;
   }
 
   /** Runs a cycle in which nothing goes wrong; its samples by the name of the domain. */
   async samples(): Promise<ReadonlyMap<string, DomainSample>> {
-    const { outcome, samples, errors, stuck } = await this.cycle();
-    assert.deepEqual({ outcome, errors, stuck }, { outcome: "collected", errors: [], stuck: [] });
+    const { samples, ...cycle } = await this.cycle();
+    const none = { errors: [], excused: [], stuck: [], busy: [], slow: [] };
+    assert.deepEqual(cycle, { endpoint: this.#socketPath, outcome: "collected", ...none });
     return byName(samples);
   }
 

@@ -3,8 +3,9 @@ import { Writable } from "node:stream";
 import { test } from "node:test";
 import { pino } from "pino";
 import { AgentLog } from "../../src/agent-log.ts";
-import type { EndpointCycle } from "../../src/collection/endpoint-collector.ts";
+import type { EndpointCycle } from "../../src/collection/endpoint.ts";
 import { TelemetryError } from "../../src/errors.ts";
+import { LibvirtError } from "../../src/libvirt/errors.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { sample } from "../support/samples.ts";
 
@@ -25,7 +26,8 @@ function fixture(level = "debug") {
 }
 
 function cycle(change: Partial<EndpointCycle> = {}): EndpointCycle {
-  return { endpoint: "/run/libvirt", outcome: "collected", samples: [], stuck: [], errors: [], ...change };
+  const silent = { stuck: [], busy: [], slow: [] };
+  return { endpoint: "/run/libvirt", outcome: "collected", samples: [], ...silent, errors: [], excused: [], ...change };
 }
 
 function failed(message: string): EndpointCycle {
@@ -93,13 +95,13 @@ test("errors of a cycle that brought samples are told once in five minutes, each
   assert.deepEqual(said(), ["warn two"]);
 });
 
-test("a QEMU that does not answer in two cycles is told, and when it answers again", () => {
+test("a QEMU that is called stuck is told once, and when it answers again; one that is only slow is not", () => {
   const { log, entries } = fixture();
   const said = (): unknown[] =>
     entries.splice(0).flatMap(({ level, domain }) => (typeof domain === "string" ? `${String(level)} ${domain}` : []));
-  log.endpointCycle(cycle({ stuck: ["web", "db", "new"] }));
+  log.endpointCycle(cycle({ slow: ["web", "db", "new"] }));
   assert.deepEqual(said(), []);
-  log.endpointCycle(cycle({ stuck: ["web", "db"] }));
+  log.endpointCycle(cycle({ stuck: ["web", "db"], slow: ["new"] }));
   assert.deepEqual(said(), ["warn web", "warn db"], "and not the one that was only starting");
   log.endpointCycle(cycle({ stuck: ["db"] }));
   assert.deepEqual(said(), ["info web"]);
@@ -107,6 +109,31 @@ test("a QEMU that does not answer in two cycles is told, and when it answers aga
   log.endpointCycle(failed("refused"));
   log.endpointCycle(cycle({ stuck: ["db"] }));
   assert.deepEqual(said(), []);
+});
+
+test("a domain that is busy with another client's job is not told as a QEMU that does not answer", () => {
+  const { log, said } = fixture();
+  log.endpointCycle(cycle({ busy: ["web"] }));
+  log.endpointCycle(cycle({ busy: ["web"] }));
+  assert.deepEqual(said(), [
+    "warn the domain is busy with a job of another client: no disk values and totals for this domain",
+  ]);
+  log.endpointCycle(cycle({ stuck: ["web"] }));
+  assert.deepEqual(said(), ["warn QEMU does not answer libvirt: no disk values and totals for this domain"]);
+});
+
+test("what goes wrong while a launcher or a VM starts is told at the level for debugging only", () => {
+  const { log, said } = fixture();
+  const excused = [new LibvirtError("E_LIBVIRT_TIMEOUT", "no answer")];
+  log.endpointCycle(cycle({ outcome: "starting", excused }));
+  log.endpointCycle(cycle({ excused, slow: ["web"] }));
+  assert.deepEqual(said(), [
+    "debug no fault yet: no answer",
+    "debug no fault yet: no answer",
+    "debug QEMU has not answered in this cycle",
+  ]);
+  log.endpointCycle(cycle({ outcome: "failed", errors: excused }));
+  assert.deepEqual(said(), ["warn no statistics from libvirt: no answer"]);
 });
 
 test("domains that come, go and start anew are told at the level for debugging", () => {

@@ -18,13 +18,13 @@ test("a daemon without cgroups is asked for CPU times of QEMU's process, and for
     return [endpoint.newCalls("DOMAIN_GET_CPU_STATS"), inBulk];
   };
   endpoint.host.cgroups = false;
-  assert.deepEqual(await cycle(), [3, true], "the first cycle has the times already");
+  assert.deepEqual(await cycle(), [4, true], "one call to try; the first cycle has the times already");
   assert.deepEqual(await cycle(), [0, true]);
   endpoint.host.cgroups = true;
   assert.deepEqual(await cycle(), [0, true]);
   await endpoint.stopDaemon();
   await endpoint.startDaemon();
-  assert.deepEqual(await cycle(), [3, false]);
+  assert.deepEqual(await cycle(), [4, false]);
   assert.deepEqual(await cycle(), [3, false]);
   assert.ok(times.every((time) => typeof time === "bigint" && time > 0n));
 });
@@ -39,7 +39,7 @@ for (const [what, cpuStats] of [
     for (let cycle = 0; cycle < 2; cycle++) {
       const { cpu } = await endpoint.sample("vm-002");
       assert.ok((cpu.user ?? 0n) > 0n && (cpu.system ?? 0n) > 0n);
-      assert.equal(endpoint.newCalls("DOMAIN_GET_CPU_STATS"), 3, "cgroups are still asked");
+      assert.equal(endpoint.newCalls("DOMAIN_GET_CPU_STATS"), cycle === 0 ? 4 : 3, "cgroups are still asked");
     }
   });
 }

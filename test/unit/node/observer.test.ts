@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { EndpointCycle } from "../../../src/collection/endpoint-collector.ts";
+import type { EndpointCycle } from "../../../src/collection/endpoint.ts";
 import { LibvirtError } from "../../../src/libvirt/errors.ts";
 import { EndpointViews } from "../../../src/node/endpoint-views.ts";
 import { NodeObserver } from "../../../src/node/observer.ts";
@@ -36,7 +36,8 @@ function bench() {
     clock,
   });
   const cycle = (endpoint: string, change: Partial<EndpointCycle>): void => {
-    views.add({ endpoint, outcome: "failed", samples: [], stuck: [], errors: [], ...change });
+    const silent = { stuck: [], busy: [], slow: [] };
+    views.add({ endpoint, outcome: "failed", samples: [], ...silent, errors: [], excused: [], ...change });
   };
   const failures = (): readonly unknown[] =>
     observer.observe().libvirt.failures.map(({ where, denied, message }) => [where, denied, message]);
@@ -58,6 +59,12 @@ test("a launcher without a daemon is missed after a minute, if its VMI is said t
   assert.deepEqual(failures(), [["/pods/here", false, "nobody listens"]]);
 });
 
+test("a launcher that is starting is no failure", () => {
+  const { cycle, failures } = bench();
+  cycle("/pods/here", { outcome: "starting", excused: [new LibvirtError("E_LIBVIRT_TIMEOUT", "no answer")] });
+  assert.deepEqual(failures(), []);
+});
+
 test("a launcher that virt-handler has given up is a failure, if its VMI is said to run here", () => {
   const { passed, failures } = bench();
   passed.unresponsive = ["here", "elsewhere", "ended"];
@@ -68,11 +75,12 @@ test("what may not be looked into or used is told from what does not answer", ()
   const { passed, cycle, failures } = bench();
   passed.denied = ["elsewhere"];
   cycle("/pods/here", { errors: [new LibvirtError("E_LIBVIRT_DENIED", "no permission")] });
-  cycle("/pods/elsewhere", { outcome: "collected", stuck: ["prod_web"] });
+  cycle("/pods/elsewhere", { outcome: "collected", stuck: ["prod_web"], busy: ["prod_db"], slow: ["prod_new"] });
   assert.deepEqual(failures(), [
     ["/pods/elsewhere", true, "the agent may not look into it"],
     ["/pods/here", true, "no permission"],
     ["/pods/elsewhere", false, "the QEMU of prod_web does not answer"],
+    ["/pods/elsewhere", false, "prod_db is busy with a job of another client"],
   ]);
 });
 

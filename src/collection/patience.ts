@@ -1,0 +1,4 @@
+/** How long a cycle of this length waits for one answer before it looks for the reason, or goes on without. */
+export function patienceFor(cycleMs: number): number {
+  return Math.min(500, Math.max(150, cycleMs / 8));
+}
