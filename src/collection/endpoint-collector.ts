@@ -212,6 +212,11 @@ export class EndpointCollector {
     return answer;
   }
 
+  /** Whether its QEMU answered in this cycle; undefined when it was not asked. */
+  #hasAnswered(domain: DomainRef, stats: DomainReport | undefined): boolean | undefined {
+    return stats?.monitorAnswered ?? (this.#bulk.heldSince(domain) === undefined ? undefined : false);
+  }
+
   /** Why there are no QEMU's values of domains that do not keep a call waiting themselves. */
   #reportObstacle(bulk: BulkReply | undefined, report: CycleContext["report"]): void {
     if (bulk?.obstacle === "late") report(late());

@@ -6,6 +6,9 @@ import { LibvirtHost } from "./support/libvirt-host.ts";
 import { fallenCounters, linesOf, RecordingSink, ticksSpanned, type Cycle } from "./support/recording-sink.ts";
 
 const INTERVAL_MS = 2_000;
+/** A domain that the agent has known for less than this is starting, and one that is silent for less than this is slow. */
+const STARTING_MS = 60_000;
+const STUCK_MS = 10_000;
 const GUESTS = Array.from({ length: 8 }, (_, index) => `vm-${index}`);
 const ONE = ["vm-2"];
 const THREE = ["vm-2", "vm-5", "vm-6"];
@@ -15,6 +18,7 @@ const SIX = ["vm-0", "vm-2", "vm-3", "vm-4", "vm-5", "vm-6"];
 /** Cycles in which the agent asked while the same QEMUs were stopped. */
 interface Phase {
   readonly stuck: readonly string[];
+  readonly fromMs: number;
   readonly cycles: readonly Cycle[];
   /** Workers of the daemon that were never seen free in the phase. */
   readonly heldWorkers: number;
@@ -41,7 +45,7 @@ before(async () => {
   agent = resources.use(
     await RunningAgent.start({ targets: target1(sink), interval: `${INTERVAL_MS}ms`, sockets: [host.socket] }),
   );
-  await agent.run(2);
+  await agent.run(STARTING_MS / INTERVAL_MS + 2);
   const watched = [
     await phase([]),
     await phase(ONE, () => signal(ONE, "SIGSTOP")),
@@ -53,6 +57,7 @@ before(async () => {
   cycles = sink.cycles.slice(1);
   phases = watched.map(({ fromMs, toMs, ...rest }) => ({
     ...rest,
+    fromMs,
     cycles: cycles.filter(({ timeMs }) => timeMs >= fromMs && timeMs < toMs),
   }));
 });
@@ -64,7 +69,7 @@ async function phase(stuck: readonly string[], change: () => Promise<void> = () 
   await change();
   const fromMs = Date.now() + (stuck.length === 0 ? INTERVAL_MS : 0);
   await agent.run(2);
-  const end = agent.cycles.length + 2;
+  const end = agent.cycles.length + (stuck.length === 0 ? 2 : STUCK_MS / INTERVAL_MS + 1);
   let heldWorkers = Number.POSITIVE_INFINITY;
   while (agent.cycles.length < end) {
     heldWorkers = Math.min(heldWorkers, await host.busyWorkers());
@@ -128,6 +133,11 @@ test("a stuck domain holds one worker of the daemon as long as it lasts, and mor
 test("the log names the domains that hold a worker and no other, once when they stop and once when they go on", () => {
   const said = (text: RegExp): unknown[] => agent.log.flatMap(({ msg, domain }) => (text.test(msg) ? [domain] : []));
   const stopped = said(/^QEMU does not answer/);
+  const since = (name: unknown): number =>
+    phases.find(({ stuck }) => stuck.includes(String(name)))?.fromMs ?? Number.POSITIVE_INFINITY;
+  for (const { msg, domain, time } of agent.log)
+    if (msg.startsWith("QEMU does not answer"))
+      assert.ok(Date.parse(String(time)) - since(domain) >= STUCK_MS, `${String(domain)} after 10 s at the earliest`);
   assert.equal(stopped.length, 5);
   assert.deepEqual(stopped.slice(0, 3).sort(), THREE);
   assert.deepEqual(

@@ -187,6 +187,21 @@ export class LibvirtHost implements AsyncDisposable {
     return file;
   }
 
+  /** A chain of this many qcow2 images; `base` is continued instead of beginning anew. The newest is returned. */
+  async createChain(name: string, images: number, base?: string): Promise<string> {
+    const dir = path.join(this.dir, "disks", name);
+    await mkdir(dir, { recursive: true });
+    let top = base;
+    for (let image = 0; image < images; image++) {
+      const file = path.join(dir, `${image}.qcow2`);
+      const backing = top === undefined ? [] : ["-u", "-F", "qcow2", "-b", top];
+      await run("qemu-img", "create", "-q", "-f", "qcow2", ...backing, file, "1M");
+      top = file;
+    }
+    if (top === undefined) throw new Error("a chain has at least one image");
+    return top;
+  }
+
   async #prepare(name: string, options: Partial<GuestOptions>): Promise<GuestOptions> {
     return {
       memoryMiB: 24,

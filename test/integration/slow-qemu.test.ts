@@ -1,0 +1,136 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { systemClock } from "../../src/lib/clock.ts";
+import { RunningAgent, target1 } from "./support/agent.ts";
+import { diskXml } from "./support/guest-xml.ts";
+import { LibvirtHost } from "./support/libvirt-host.ts";
+import { fallenCounters, linesOf, RecordingSink, ticksSpanned, type Cycle } from "./support/recording-sink.ts";
+
+const PLAIN = ["plain-0", "plain-1", "plain-2"];
+/** Images in the backing chain of each of its disks -> guest. */
+const CHAINS = new Map([
+  [60, "chain-60"],
+  [95, "chain-95"],
+]);
+/** The longer chain and this many disks on it make QEMU need about half a second for an answer. */
+const CHAIN_DISKS = 8;
+/** A QEMU that is stopped for most of the time. */
+const HALTING = "plain-2";
+const STOPPED_MS = 1_300;
+const RUNNING_MS = 100;
+/** For this long the agent takes what a domain does for its start. */
+const STARTING_MS = 60_000;
+
+const resources = new AsyncDisposableStack();
+let host: LibvirtHost;
+let sink: RecordingSink;
+let agent: RunningAgent;
+const taps = new Map<string, string>();
+const phases = new Map<string, readonly Cycle[]>();
+
+before(async () => {
+  host = resources.use(await LibvirtHost.start());
+  for (const name of PLAIN) await createGuest(name);
+  for (const [images, name] of CHAINS) {
+    const base = await host.createChain(`${name}-base`, images - 1);
+    const tops: string[] = [];
+    while (tops.length < CHAIN_DISKS) tops.push(await host.createChain(`${name}-${tops.length}`, 1, base));
+    const disks = tops.map((file, index) => diskXml(file, `vd${String.fromCharCode(97 + index)}`));
+    await createGuest(name, disks.join("").replaceAll("type='raw'", "type='qcow2'"));
+  }
+  sink = resources.use(await RecordingSink.start());
+  agent = resources.use(await RunningAgent.start({ targets: target1(sink), interval: "5s", sockets: [host.socket] }));
+  await phase("5s", Math.ceil((STARTING_MS + 15_000) / 5_000));
+  await phase("1s", 15);
+  const halted = haltAgainAndAgain(await host.qemuPid(HALTING));
+  try {
+    await phase("2s", 20);
+  } finally {
+    await halted.end();
+  }
+  assert.equal(await agent.stop(), 0);
+});
+
+after(() => resources.disposeAsync());
+
+async function createGuest(name: string, devices?: string): Promise<void> {
+  const tap = await host.createTap();
+  taps.set(name, tap);
+  await host.createGuest(name, { taps: [tap], ...(devices !== undefined && { disks: [], devices }) });
+}
+
+/** Lets cycles pass at an interval; the first, under way or at the change, is not looked at, nor the very first. */
+async function phase(interval: string, cycles: number): Promise<void> {
+  await agent.writeConfig({ targets: target1(sink), interval });
+  agent.signal("SIGHUP");
+  await agent.run(2);
+  const fromMs = Date.now();
+  for (let cycle = 0; cycle < cycles; cycle++) await agent.run(1);
+  const toMs = Date.now();
+  // The lines of the last cycle are on their way.
+  await agent.run(1);
+  phases.set(
+    interval,
+    sink.cycles.filter(({ timeMs }) => timeMs >= fromMs && timeMs < toMs),
+  );
+}
+
+/** Stops a process for most of the time, until it is told to end; then the process goes on. */
+function haltAgainAndAgain(pid: number): { readonly end: () => Promise<void> } {
+  const ended = new AbortController();
+  const loop = async (): Promise<void> => {
+    try {
+      while (!ended.signal.aborted) {
+        process.kill(pid, "SIGSTOP");
+        await systemClock.sleep(STOPPED_MS, ended.signal);
+        process.kill(pid, "SIGCONT");
+        await systemClock.sleep(RUNNING_MS, ended.signal);
+      }
+    } finally {
+      process.kill(pid, "SIGCONT");
+    }
+  };
+  const running = loop();
+  return {
+    end: () => {
+      ended.abort();
+      return running;
+    },
+  };
+}
+
+function all(name: string): string[] {
+  const disks = PLAIN.includes(name) ? 1 : CHAIN_DISKS;
+  const devices = Array.from({ length: disks }, (_, index) => `vm_devices disk vd${String.fromCharCode(97 + index)}`);
+  return ["vm_metrics", "vm_features", `vm_devices nic ${taps.get(name)}`, ...devices, "vm_totals"];
+}
+
+for (const interval of ["5s", "1s"])
+  test(`at ${interval}, guests on chains of 60 and 95 images have all their disks and totals in every cycle, and so have their neighbours`, () => {
+    const cycles = phases.get(interval) ?? [];
+    assert.ok(cycles.length >= 12, `${cycles.length} cycles`);
+    assert.equal(cycles.length, ticksSpanned(cycles, Number.parseInt(interval) * 1_000));
+    for (const cycle of cycles)
+      for (const name of taps.keys()) assert.deepEqual(linesOf(cycle, name), all(name), `${name} at ${cycle.timeMs}`);
+  });
+
+test("a QEMU that is stopped for 1.3 s of every 1.4 s has its disks and totals in most cycles, its neighbours in all", () => {
+  const cycles = phases.get("2s") ?? [];
+  assert.equal(cycles.length, ticksSpanned(cycles, 2_000));
+  for (const cycle of cycles)
+    for (const name of taps.keys())
+      if (name !== HALTING) assert.deepEqual(linesOf(cycle, name), all(name), `${name} at ${cycle.timeMs}`);
+  const whole = cycles.filter((cycle) => linesOf(cycle, HALTING).length === all(HALTING).length);
+  assert.ok(whole.length > cycles.length / 2, `${whole.length} of ${cycles.length}`);
+});
+
+test("none of them is called stuck, and the log has no warning", () => {
+  assert.deepEqual(
+    agent.log.filter(({ level, msg }) => ["warn", "error"].includes(level) && !msg.startsWith("values that libvirt")),
+    [],
+  );
+});
+
+test("counters go on from where they stood, whichever call brought them", () => {
+  assert.deepEqual(fallenCounters(sink.points), []);
+});
