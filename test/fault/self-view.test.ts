@@ -139,9 +139,16 @@ async function cluster(t: TestContext) {
 }
 
 const CONFIGS = "/apis/kubevirt-telemetry.io/v1alpha1/telemetryconfigs";
+const VMIS = "/apis/kubevirt.io/v1/virtualmachineinstances";
+/** The one whose launcher is the pod `uid-1` of the node `worker-7`. */
+const VMI = {
+  metadata: { namespace: "shop", name: "web-1", uid: "u2", labels: { "kubevirt.io/nodeName": "worker-7" } },
+  status: { nodeName: "worker-7", activePods: { "uid-1": "worker-7" } },
+};
 
 test("an agent in a cluster is ready without a configuration, and then tells of it and of its watches", async (t) => {
-  const { directory, addConfig, variables } = await cluster(t);
+  const { directory, server, addConfig, variables } = await cluster(t);
+  server.objects.put(VMIS, VMI);
   const runtime = path.join(directory, "pods/uid-1/volumes/kubernetes.io~empty-dir/libvirt-runtime");
   await mkdir(runtime, { recursive: true });
   const host = new SimulatedHost();
