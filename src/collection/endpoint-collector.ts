@@ -184,11 +184,6 @@ export class EndpointCollector {
     return { samples: samples.flat(), ...(await this.#explain(silent, askedMs, deadline)) };
   }
 
-  /** Whether the domain's QEMU has answered in this cycle; undefined when it was not asked. */
-  #hasAnswered(domain: DomainRef, stats: DomainReport | undefined): boolean | undefined {
-    return stats?.monitorAnswered ?? (this.#bulk.heldSince(domain) === undefined ? undefined : false);
-  }
-
   /** The statistics of a domain, with those that come later than `first`, and its devices; undefined when it has ended. */
   async #answerOf(
     domain: DomainRef,
