@@ -188,7 +188,11 @@ export class Sender {
       return this.#beginSearch(lane, frames, limits.maxLines);
     const begun = clock.monotonic();
     lane.lastSentMs = begun;
-    const outcome = await this.#send(this.#bodies.of(frames), lines);
+    // A frame that cannot be joined with the others is damaged: the search tells which, and sends the others.
+    const body = await this.#bodies.of(frames).catch(() => undefined);
+    if (body === undefined) return this.#beginSearch(lane, frames, limits.maxLines);
+    if (this.#stopped()) return 0;
+    const outcome = await this.#send(body, lines);
     if (this.#stopped()) return 0;
     switch (outcome.kind) {
       case "delivered":
