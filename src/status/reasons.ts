@@ -13,7 +13,8 @@ export const NODE_REASONS = {
     "The target refuses the token or the password. They are read again, so a new one is used without a restart.",
   TargetNotFound: "The target has no such database, bucket or organization, or the URL is not that of its API.",
   TargetUnreachable: "The target cannot be connected to, does not answer, or is overloaded. Lines wait in the buffer.",
-  TargetRejecting: "The target refuses every line, or answers as no InfluxDB does. Lines wait in the buffer.",
+  TargetRejecting:
+    "The target refuses every line, is at a limit of its own, or answers as no InfluxDB does. Lines wait in the buffer.",
   BufferFull: "Lines were lost to the buffer's size or age.",
   DiskFull: "The buffer's volume has no room.",
 } as const;
