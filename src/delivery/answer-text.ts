@@ -9,20 +9,38 @@ export interface ServerMessage {
   readonly text: string;
   /** `text` up to its first quotation: behind it may stand words of a line, and nothing may be concluded from these. */
   readonly head: string;
-  /** The refused lines that InfluxDB 3 lists. */
+  /** The refused lines that InfluxDB 3 lists, each once. */
   readonly listed: readonly NamedLine[];
+  /** Whether lines may be refused that are not known: the end of the answer is missing, or a listed line cannot be read. */
+  readonly isIncomplete: boolean;
+  /** The server's words, when a limit of its own keeps out series, tables, columns or databases that are new to it. */
+  readonly limit: string | undefined;
 }
 
-const QUOTATION = /['"]/;
+const QUOTATION = /['"`]/;
 /** InfluxDB 1 quotes the lines that it cannot parse, one in a row. */
 const QUOTED_LINE = /^(?:partial write: )?unable to parse '(.+?)': (.+)$/;
-const COUNT = /\bdropped=(\d{1,9})\s*$/;
+const COUNT = /\bdropped=(\d+)\s*$/;
+/** InfluxDB 1: max-series-per-database, max-values-per-tag. InfluxDB 3: databases, tables, columns, tag columns. */
+const LIMIT = /\bmax-[a-z-]+ limit exceeded|\bwould exceed .*\blimit of \d+/i;
 
 export function readServerMessage(body: string): ServerMessage {
   const parsed = parseObject(body);
   const text =
     parsed === undefined ? withoutOpening(body) : (words(parsed["error"]) ?? words(parsed["message"]) ?? body);
-  return { text, head: text.split(QUOTATION, 1)[0] ?? "", listed: listedLines(parsed?.["data"]) };
+  const data = parsed?.["data"];
+  const entries: readonly unknown[] = Array.isArray(data) ? data : [];
+  const listed = listedLines(entries);
+  const isCutOff = parsed === undefined && text !== body;
+  // Where InfluxDB 3 stores all of a batch or nothing it names one line only, in an object.
+  const reasons = [...listed, ...listedLines([data])].map(({ reason }) => reason);
+  return {
+    text,
+    head: headOf(text),
+    listed,
+    isIncomplete: isCutOff || entries.some((entry) => reasonOf(entry) === undefined),
+    limit: [text, ...reasons].find((reason) => LIMIT.test(headOf(reason))),
+  };
 }
 
 /** How many lines were refused, as far as the server lets it be known: one at least. InfluxDB 1 understates `dropped`. */
@@ -41,6 +59,10 @@ export function namedLines({ text, listed }: ServerMessage): readonly NamedLine[
   });
 }
 
+function headOf(text: string): string {
+  return text.split(QUOTATION, 1)[0] ?? "";
+}
+
 function parseObject(body: string): Record<string, unknown> | undefined {
   // As it is after every write that went well: an exception would cost more than the rest of the answer.
   if (body === "") return undefined;
@@ -57,12 +79,20 @@ function withoutOpening(body: string): string {
   return body.replace(/^\s*\{\s*"(?:error|message)"\s*:\s*"/, "");
 }
 
-function listedLines(data: unknown): readonly NamedLine[] {
-  if (!Array.isArray(data)) return [];
-  return data.filter(isRecord).flatMap((entry) => {
-    const reason = words(entry["error_message"]);
-    return reason === undefined ? [] : [{ line: words(entry["original_line"]) ?? "", reason }];
+/** A line that is listed with several errors is there once, with the first. */
+function listedLines(entries: readonly unknown[]): readonly NamedLine[] {
+  const numbers = new Set<unknown>();
+  return entries.filter(isRecord).flatMap((entry) => {
+    const { line_number: number, original_line: line } = entry;
+    const reason = reasonOf(entry);
+    if (reason === undefined || numbers.has(number)) return [];
+    if (typeof number === "number") numbers.add(number);
+    return [{ line: words(line) ?? "", reason }];
   });
+}
+
+function reasonOf(entry: unknown): string | undefined {
+  return isRecord(entry) ? words(entry["error_message"]) : undefined;
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -11,6 +11,12 @@ export interface ConnectionOptions {
   readonly transport?: (settings: TargetSettings) => Transport;
 }
 
+interface Request {
+  readonly body: Uint8Array;
+  /** How many are in the body. */
+  readonly lines: number;
+}
+
 /** The way to a target under its settings of the moment. */
 export class Connection {
   readonly #clock: Clock;
@@ -24,12 +30,12 @@ export class Connection {
   }
 
   /** New settings get a new connection, but only here, where no request is in flight on the old one. */
-  async send(settings: TargetSettings, body: Uint8Array, signal: AbortSignal): Promise<Outcome> {
+  async send(settings: TargetSettings, { body, lines }: Request, signal: AbortSignal): Promise<Outcome> {
     if (this.#settings !== settings) this.close();
     this.#transport ??= this.#make(settings);
     this.#settings = settings;
     const answer = await this.#transport.send(body, signal);
-    return classify(answer, { protocol: settings.protocol, nowMs: this.#clock.now() });
+    return classify(answer, { lines, protocol: settings.protocol, nowMs: this.#clock.now() });
   }
 
   close(): void {

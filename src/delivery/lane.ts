@@ -2,6 +2,7 @@ import { expandFrame, splitBatch, type BatchLimits } from "../spool/frame-payloa
 import type { Frame, ReadLimits, SpoolCursor } from "../spool/spool.ts";
 import { DrainPace } from "./drain-pace.ts";
 import { leading, linesOf, oneOf, rawBytesOf } from "./frames.ts";
+import type { Setback } from "./outcome.ts";
 import { Search } from "./search.ts";
 
 /** Enough to find a frame behind those of a request. */
@@ -12,6 +13,7 @@ const ONE_LINE = { maxLines: 1, maxBytes: Number.POSITIVE_INFINITY };
 interface Trouble {
   /** Sequence number of its first frame. */
   readonly head: bigint;
+  readonly kind: Setback["kind"];
   readonly sinceMs: number;
   readonly attempts: number;
   /** How many requests the target had taken when it began. */
@@ -82,9 +84,10 @@ export class Lane {
   }
 
   /** Its first batch, which these frames are, may be at fault itself. Returns what was known of that before. */
-  suspect(frames: readonly Frame[], now: Pick<Trouble, "sinceMs" | "passes">): Trouble {
+  suspect(frames: readonly Frame[], kind: Setback["kind"], now: Pick<Trouble, "sinceMs" | "passes">): Trouble {
     const head = frames[0]?.sequence ?? 0n;
-    const known = this.#trouble?.head === head ? this.#trouble : { ...now, head, attempts: 0 };
+    const before = this.#trouble;
+    const known = before?.head === head && before.kind === kind ? before : { ...now, head, kind, attempts: 0 };
     this.#trouble = { ...known, attempts: known.attempts + 1 };
     return known;
   }

@@ -24,7 +24,7 @@ export type Outcome =
     }
   | Setback
   | { readonly kind: "tooLarge"; readonly detail: string }
-  /** The server stored nothing of the batch, because of one line in it at least. */
+  /** The server stored nothing of the batch, or it is not known what, because of one line in it at least. */
   | { readonly kind: "refused"; readonly detail: string };
 
 /** The lines are kept, and sent again later. */
@@ -43,6 +43,8 @@ export function isSetback(outcome: Outcome): outcome is Setback {
 }
 
 export interface AnswerContext {
+  /** How many the request had. */
+  readonly lines: number;
   readonly protocol: TargetSettings["protocol"];
   /** The wall clock, for dates in Retry-After. */
   readonly nowMs: number;
@@ -58,8 +60,10 @@ interface Case extends AnswerContext {
 
 const MAX_DETAIL = 200;
 
-/** Error texts of InfluxDB 1, 2 and 3 that mean that the other lines were stored. */
-const STORED_IN_PART = /partial write|beyond retention|field type conflict|points? outside retention/i;
+/** Lines are too old for the database, and will be for ever: no other line can be at fault for them. */
+const TOO_OLD = /beyond retention|points? outside retention/i;
+/** Error texts of InfluxDB 1, 2 and 3 that mean that the other lines were stored, if there are others. */
+const STORED_IN_PART = /partial write|field type conflict/i;
 /** InfluxDB 1 answers 500 for a retention policy that does not exist. */
 const NO_RETENTION_POLICY = /retention policy not found/i;
 
@@ -94,6 +98,7 @@ const RULES: readonly Rule[] = [
   [among(407), misconfigured("TargetUnreachable", "the proxy wants credentials: check HTTP_PROXY in the environment")],
   [among(413), ({ detail }) => ({ kind: "tooLarge", detail })],
   [(answer) => badLines(answer) && storedInPart(answer), partial],
+  [(answer) => badLines(answer) && answer.message.limit !== undefined, limited],
   [badLines, ({ detail }) => ({ kind: "refused", detail })],
   // InfluxDB 2 answers so to a body that it cannot unzip. A server that means later says so, or is no InfluxDB.
   [
@@ -110,7 +115,8 @@ export function classify(answer: Answer, context: AnswerContext): Outcome {
     return { kind, reason: "TargetUnreachable", detail: cut(answer.failure) };
   }
   const message = readServerMessage(answer.body);
-  const detail = cut(`HTTP ${answer.status} ${message.text}`);
+  const example = message.limit ?? message.listed[0]?.reason ?? "";
+  const detail = cut(`HTTP ${answer.status} ${message.text}${message.text.includes(example) ? "" : `: ${example}`}`);
   const known = { ...context, ...answer, message, detail };
   const [, make] = RULES.find(([applies]) => applies(known)) ?? [];
   // An answer that no InfluxDB gives, perhaps of a proxy on the way: nothing says that the lines are at fault.
@@ -125,15 +131,28 @@ function isHtml(body: string): boolean {
   return /^\s*<(?:!doctype|html|head|\?xml)/i.test(body);
 }
 
-function storedInPart({ status, message, protocol }: Case): boolean {
+/** A "partial write" may have stored nothing: then it says of every line that it is refused. */
+function storedInPart(answer: Case): boolean {
+  const { lines, message } = answer;
+  if (TOO_OLD.test(message.head)) return true;
+  return isPartialWrite(answer) && !message.isIncomplete && countRefused(message) < lines;
+}
+
+function isPartialWrite({ status, message, protocol }: Case): boolean {
   if (STORED_IN_PART.test(message.head)) return true;
   // The native API of InfluxDB 3 is asked to accept partial writes; what it calls them differs between its versions.
   const partialByRequest = protocol.version === "v3" && protocol.api === "Native";
   return partialByRequest && status === 400 && message.listed.length > 0;
 }
 
-function partial({ message, detail }: Case): Outcome {
-  return { kind: "partial", rejectedLines: countRefused(message), detail, named: namedLines(message) };
+function partial({ lines, message, detail }: Case): Outcome {
+  return { kind: "partial", rejectedLines: Math.min(lines, countRefused(message)), detail, named: namedLines(message) };
+}
+
+/** No line is at fault for a limit of the server: lines that are not new to it may still pass. */
+function limited({ detail }: Case): Setback {
+  const remedy = "a limit of the server: raise it, or delete there what is no longer needed";
+  return { kind: "misconfigured", reason: "TargetRejecting", detail: `${detail} (${remedy})`, suspect: true };
 }
 
 function retry({ detail, retryAfter, nowMs }: Case): Setback {

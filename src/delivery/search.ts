@@ -75,7 +75,7 @@ export class Search {
     if (this.#doubt !== undefined) return this.#askWitness(send, this.#doubt);
     const outcome = await this.#bisection.step(send);
     if (outcome !== undefined && isSetback(outcome)) {
-      if (outcome.suspect !== true || !this.#blamesFaults) return outcome;
+      if (outcome.kind !== "retry" || outcome.suspect !== true || !this.#blamesFaults) return outcome;
       this.#doubt = "part";
       this.#fault = outcome;
     } else if (this.#bisection.done && this.#bisection.futile && !this.#vouched) this.#doubt = "all";
@@ -85,6 +85,7 @@ export class Search {
   async #askWitness(send: Send, doubt: Doubt): Promise<Setback | undefined> {
     const witness = this.#witness ?? (await this.#pickWitness());
     const outcome = await send(await compressLines(witness), 1);
+    // Partial: the line is too old, and everything else about it is right.
     if (outcome.kind === "delivered" || outcome.kind === "partial") {
       this.#witness = witness;
       if (doubt === "part" && this.#fault !== undefined) this.#bisection.blame(this.#fault);

@@ -188,15 +188,17 @@ export class Sender {
       return this.#beginSearch(lane, frames, limits.maxLines);
     const begun = clock.monotonic();
     lane.lastSentMs = begun;
-    const outcome = await this.#send(this.#bodies.of(frames), lines);
+    // A frame that cannot be joined with the others is damaged: the search tells which, and sends the others.
+    const body = await this.#bodies.of(frames).catch(() => undefined);
+    if (body === undefined) return this.#beginSearch(lane, frames, limits.maxLines);
+    if (this.#stopped()) return 0;
+    const outcome = await this.#send(body, lines);
     if (this.#stopped()) return 0;
     switch (outcome.kind) {
       case "delivered":
         return this.#taken(lane, frames, clock.monotonic() - begun, []);
-      case "partial": {
-        const refusals = refusalsOf(Math.min(lines, outcome.rejectedLines), outcome);
-        return this.#taken(lane, frames, clock.monotonic() - begun, refusals);
-      }
+      case "partial":
+        return this.#taken(lane, frames, clock.monotonic() - begun, refusalsOf(outcome.rejectedLines, outcome));
       case "tooLarge":
         return frames.length > 1 ? 0 : this.#beginSearch(lane, frames, this.#limit.lines);
       case "refused":
@@ -227,7 +229,7 @@ export class Sender {
 
   async #send(body: Uint8Array, lines: number): Promise<Outcome> {
     this.#record.request(body.length);
-    const outcome = await this.#connection.send(this.#settings, body, this.#stop.signal);
+    const outcome = await this.#connection.send(this.#settings, { body, lines }, this.#stop.signal);
     if (outcome.kind === "tooLarge") this.#limit.shrinkBelow(lines);
     if (outcome.kind === "delivered") this.#limit.grow();
     if (isSetback(outcome) || this.#stopped()) return outcome;
@@ -249,7 +251,8 @@ export class Sender {
     lane.clear();
     this.#record.answered();
     const rejected = countLines(refusals);
-    this.#record.taken(linesOf(frames) - rejected, tookMs);
+    const stored = linesOf(frames) - rejected;
+    if (stored > 0) this.#record.taken(stored, tookMs);
     if (rejected > 0) this.#record.rejected(rejected, exampleOf(refusals));
     const paceMs = lane.pace.durationMs(frames, this.#settings.maxDrainLinesPerSecond) - tookMs;
     if (lane.fills(this.#limit.lines) || !this.#lanes.isPresent(lane))
@@ -273,7 +276,7 @@ export class Sender {
       return this.#failed(setback);
     }
     const nowMs = this.#options.clock.monotonic();
-    const { sinceMs, attempts, passes } = lane.suspect(frames, { sinceMs: nowMs, passes: this.#passes });
+    const { sinceMs, attempts, passes } = lane.suspect(frames, setback.kind, { sinceMs: nowMs, passes: this.#passes });
     // When the target takes others meanwhile, it is not the target that fails.
     if (passes === this.#passes) this.#record.failed(setback.reason, setback.detail);
     lane.retryAtMs = nowMs + retryPauseMs(attempts, this.#drains > 0, this.#random);

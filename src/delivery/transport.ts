@@ -12,7 +12,7 @@ import type { TargetSettings } from "./target.ts";
 
 /** The way to one target: bytes out, an answer back. Never rejects. */
 export interface Transport {
-  /** `body` is gzipped line protocol, one member or several. */
+  /** `body` is gzipped line protocol, one member. */
   send(body: Uint8Array, signal: AbortSignal): Promise<Answer>;
   /** Closes the connections; a request in flight fails. */
   close(): void;

@@ -42,7 +42,7 @@ export interface Frame {
   readonly rawBytes: number;
   /** Milliseconds since the epoch at which the frame was appended. */
   readonly createdAtMs: number;
-  /** One gzip member. Members may be concatenated into one request body. */
+  /** One gzip member. Several must not be concatenated into one body: some servers read the first only. */
   readonly payload: Uint8Array;
 }
 

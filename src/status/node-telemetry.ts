@@ -81,7 +81,8 @@ export const NODE_REASONS = {
     "The target rejects the token or the password. The agent reads them again, so a new one needs no restart.",
   TargetNotFound: "The target has no such database, bucket or organization, or the URL is not that of its API.",
   TargetUnreachable: "The target is not reachable, does not answer, or is overloaded. Lines are queued.",
-  TargetRejecting: "The target rejects every line, or its answer is not one of InfluxDB. Lines are queued.",
+  TargetRejecting:
+    "The target rejects every line, is at a limit of its own, or its answer is not one of InfluxDB. Lines are queued.",
   BufferFull: "Lines were dropped because the buffer reached its size or age limit.",
   DiskFull: "The buffer's volume has no space.",
 } as const;

@@ -51,6 +51,36 @@ test("a batch of bad lines only is given up after a bounded number of requests, 
   assert.ok(influx.requests.length <= 1 + 2 + 64 + 1 + 1, `${influx.requests.length} requests`);
 });
 
+test("a request of several frames loses nothing on a server that reads one gzip member", async () => {
+  await using influx = await FakeInflux.start({ version: "v3", furtherMembers: "fail" });
+  await using bench = new DeliveryBench();
+  influx.fault = { kind: "status", status: 503 };
+  const protocol = { version: "v3", database: "metrics", api: "Native" } as const;
+  const sender = bench.start(targetSettings({ url: influx.url, protocol }));
+  for (let frame = 0; frame < 3; frame++) await bench.append(batchOf(1_000, frame * 1_000));
+  influx.fault = undefined;
+  assert.equal(await sender.drain(never), true);
+  assert.ok(influx.requests.some(({ lines, status }) => lines.length === 3_000 && status === 204));
+  assert.equal(sender.state.deliveredLines, 3_000);
+  assert.equal(new Set(influx.stored).size, 3_000);
+});
+
+test("a frame among several that is damaged in the buffer costs its own lines only", async () => {
+  await using influx = await FakeInflux.start({ version: "v2" });
+  await using bench = new DeliveryBench();
+  influx.fault = { kind: "status", status: 503 };
+  const sender = bench.start(targetSettings({ url: influx.url }));
+  await bench.append(batchOf(10));
+  const read = await bench.spool.cursor("main").read({ maxLines: 10, maxRawBytes: 1 << 20 });
+  read[0]?.payload.fill(0, -8);
+  await bench.append(batchOf(10, 10));
+  await bench.append(batchOf(10, 20));
+  influx.fault = undefined;
+  assert.equal(await sender.drain(never), true);
+  assert.deepEqual([sender.state.deliveredLines, sender.state.rejectedLines], [20, 10]);
+  assert.match(bench.log.of("rejected")[0] ?? "", /^main rejected 10: damaged in the buffer/);
+});
+
 test("a long list of refused lines is read whole, though the answer is not declared as JSON", async () => {
   await using influx = await FakeInflux.start({ version: "v3" });
   await using bench = new DeliveryBench();

@@ -7,7 +7,7 @@ import type { TargetSettings } from "../../src/delivery/target.ts";
 import { createTransport, type Transport } from "../../src/delivery/transport.ts";
 import { systemClock, type Clock } from "../../src/lib/clock.ts";
 import { batchFrom, DeliveryBench, goodLine, secret, targetSettings } from "../support/delivery.ts";
-import { linesOf } from "../support/fake-influx.ts";
+import { linesOf } from "../support/gzip-member.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { Influxd1 } from "./support/influxd1.ts";
 import { Influxd2 } from "./support/influxd2.ts";

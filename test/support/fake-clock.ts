@@ -4,6 +4,8 @@ import type { Clock } from "../../src/lib/clock.ts";
 export class FakeClock implements Clock {
   #now = 1_700_000_000_000;
   #monotonic = 1_000;
+  /** Says whether something is under way that takes no time on this clock, such as compression: time waits for it. */
+  isBusy: () => boolean = () => false;
   #sleepers: { at: number; wake: () => void }[] = [];
 
   now(): number {
@@ -44,7 +46,7 @@ export class FakeClock implements Clock {
   /** Moves both clocks and wakes the sleepers that are due, in order, letting what they start run in between. */
   async advance(ms: number): Promise<void> {
     const end = this.#monotonic + ms;
-    await settle();
+    await this.#settle();
     for (;;) {
       const due = this.#sleepers.filter(({ at }) => at <= end).sort((a, b) => a.at - b.at)[0];
       if (due === undefined) break;
@@ -53,14 +55,15 @@ export class FakeClock implements Clock {
       this.#now += passedMs;
       this.#monotonic += passedMs;
       due.wake();
-      await settle();
+      await this.#settle();
     }
     this.#now += end - this.#monotonic;
     this.#monotonic = end;
   }
-}
 
-/** Lets promises and immediates that are due run. */
-async function settle(): Promise<void> {
-  for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve));
+  /** Lets promises and immediates that are due run. */
+  async #settle(): Promise<void> {
+    for (let turn = 0; turn < 10; turn = this.isBusy() ? 0 : turn + 1)
+      await new Promise((resolve) => setImmediate(resolve));
+  }
 }

@@ -1,10 +1,11 @@
 // A strict write endpoint of InfluxDB 1, 2 and 3 that can be told to fail. It follows the servers: what is stored of a
 // batch with a bad line, which statuses and bodies they answer with, what they call the parameters.
+import assert from "node:assert/strict";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer, Server as TlsServer, type ServerOptions } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
-import { gunzipSync } from "node:zlib";
 import type { KeyPair } from "./certificates.ts";
+import { readFirstMember, type GzipMember } from "./gzip-member.ts";
 
 export type Fault =
   | {
@@ -31,6 +32,11 @@ export interface FakeInfluxOptions {
   readonly database?: string;
   /** Counted on the wire; more is answered with 413. */
   readonly maxBodyBytes?: number;
+  /**
+   * What becomes of the gzip members behind the first of a body: lost, with the answer of a success, as by InfluxDB 3.0 to
+   * 3.7; or the test fails when the server ends. Lost without it.
+   */
+  readonly furtherMembers?: "lost" | "fail";
   readonly tls?: ServerOptions;
   readonly basePath?: string;
 }
@@ -39,7 +45,10 @@ export interface ReceivedRequest {
   readonly path: string;
   readonly query: Readonly<Record<string, string>>;
   readonly headers: IncomingMessage["headers"];
+  /** Those of the first gzip member. */
   readonly lines: readonly string[];
+  /** Bytes behind it. */
+  readonly behind: number;
   readonly status: number;
 }
 
@@ -122,6 +131,9 @@ export class FakeInflux implements AsyncDisposable {
         resolve();
       });
     });
+    if (this.options.furtherMembers !== "fail") return;
+    const faulty = this.requests.filter(({ behind }) => behind > 0).length;
+    assert.equal(faulty, 0, `requests with more than one gzip member, of ${this.requests.length}`);
   }
 
   async #receive(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -135,10 +147,13 @@ export class FakeInflux implements AsyncDisposable {
     const body = Buffer.concat(chunks);
     const url = new URL(request.url ?? "/", "http://fake");
     const query = Object.fromEntries(url.searchParams);
-    const lines = linesOf(body);
+    const member = firstMember(body);
+    const lines = member?.contents.toString().split("\n").filter(Boolean) ?? [];
     const reply: Reply =
       fault?.kind === "status" ? fault : (this.#refuse(request, url, body) ?? this.#write(lines, url, fault));
-    this.requests.push({ path: url.pathname, query, headers: request.headers, lines, status: reply.status });
+    const { headers } = request;
+    const behind = member?.behind ?? 0;
+    this.requests.push({ path: url.pathname, query, headers, lines, behind, status: reply.status });
     if (fault === undefined || fault.kind === "status") {
       response.writeHead(reply.status, { ...reply.headers });
       response.end(reply.body);
@@ -163,7 +178,7 @@ export class FakeInflux implements AsyncDisposable {
         status: 404,
         body: `{"error":"database not found: \\"${String(url.searchParams.get(api.database))}\\""}`,
       };
-    if (!isWhole(body)) return BROKEN_BODY[this.options.version];
+    if (firstMember(body) === undefined) return BROKEN_BODY[this.options.version];
     return undefined;
   }
 
@@ -182,11 +197,9 @@ export class FakeInflux implements AsyncDisposable {
         body: JSON.stringify({ code: "invalid", message: complaints }),
         headers: { "content-type": "application/json; charset=utf-8" },
       };
-    const data = bad.map((line) => ({
-      original_line: line,
-      line_number: lines.indexOf(line) + 1,
-      error_message: "invalid",
-    }));
+    const data = lines.flatMap((line, index) =>
+      LINE.test(line) ? [] : [{ original_line: line, line_number: index + 1, error_message: "invalid" }],
+    );
     const error = partial ? "partial write of line protocol occurred" : "parsing failed for write_lp endpoint";
     return { status: 400, body: JSON.stringify({ error, data }) };
   }
@@ -233,16 +246,11 @@ const BROKEN_BODY = {
   v3: { status: 400, body: '{"error":"unexpected EOF"}' },
 };
 
-/** The lines of all gzip members of a body. */
-export function linesOf(body: Uint8Array): string[] {
-  return isWhole(body) ? gunzipSync(body).toString().split("\n").filter(Boolean) : [];
-}
-
-function isWhole(body: Uint8Array): boolean {
+/** Undefined when the server cannot read it. */
+function firstMember(body: Uint8Array): GzipMember | undefined {
   try {
-    gunzipSync(body);
-    return true;
+    return readFirstMember(body);
   } catch {
-    return false;
+    return undefined;
   }
 }

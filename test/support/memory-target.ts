@@ -1,7 +1,7 @@
 import type { Answer } from "../../src/delivery/outcome.ts";
 import type { TargetSettings } from "../../src/delivery/target.ts";
 import type { Transport } from "../../src/delivery/transport.ts";
-import { linesOf } from "./fake-influx.ts";
+import { linesOf } from "./gzip-member.ts";
 
 /** A target without a network between: takes every request, unless told to answer otherwise. */
 export class MemoryTarget {
@@ -11,6 +11,8 @@ export class MemoryTarget {
   /** Settings of each connection, in the order in which they were made. */
   readonly connections: TargetSettings[] = [];
   closed = 0;
+  /** Requests without an answer. */
+  openRequests = 0;
   answer: (lines: readonly string[], signal: AbortSignal) => Answer | Promise<Answer> = taken;
 
   readonly transport = (settings: TargetSettings): Transport => {
@@ -19,7 +21,9 @@ export class MemoryTarget {
       send: async (body, signal) => {
         const lines = linesOf(body);
         this.requests.push(lines);
+        this.openRequests++;
         const answer = await this.answer(lines, signal);
+        this.openRequests--;
         if ("status" in answer && answer.status === 204) this.stored.push(...lines);
         return answer;
       },

@@ -2,7 +2,7 @@ import { Lanes } from "../../src/delivery/lanes.ts";
 import { Sender } from "../../src/delivery/sender.ts";
 import type { TargetSettings } from "../../src/delivery/target.ts";
 import { MemorySpool } from "../../src/spool/memory-spool.ts";
-import { batchOf, ObserverLog, targetSettings, until } from "./delivery.ts";
+import { batchOf, ObserverLog, targetSettings } from "./delivery.ts";
 import { FakeClock } from "./fake-clock.ts";
 import { MemoryTarget } from "./memory-target.ts";
 
@@ -17,11 +17,14 @@ export class SenderBench implements AsyncDisposable {
   readonly sender: Sender;
   readonly settings: TargetSettings;
   #frames = 0;
+  #stopped = false;
 
   constructor(change: Partial<TargetSettings> = {}, transport = this.target.transport) {
     this.settings = targetSettings(change);
     const options = { clock: this.clock, observer: this.log, random: () => 1, transport };
     this.sender = new Sender(this.settings, new Lanes(this.settings.name, this.spool), options);
+    // What it compresses or opens takes no time on this clock.
+    this.clock.isBusy = () => !this.#stopped && !this.#isWaiting;
   }
 
   /** Appends frames of so many lines, each line unlike every other; returns the lines. */
@@ -32,12 +35,14 @@ export class SenderBench implements AsyncDisposable {
     return batches.flatMap(({ bytes }) => Buffer.from(bytes).toString().trimEnd().split("\n"));
   }
 
-  /** Lets time pass, in steps, and at each lets the sender finish what it compresses or opens. */
-  async pass(ms: number, stepMs = 5_000): Promise<void> {
-    for (let left = ms; left > 0; left -= stepMs) {
-      await this.clock.advance(Math.min(left, stepMs));
-      await until("the sender sleeps", () => this.clock.sleeping > 0 || this.sender.backlog.frames === 0);
-    }
+  /** Ends the sender; time need not wait for it any more. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.sender.stop();
+  }
+
+  get #isWaiting(): boolean {
+    return this.clock.sleeping > 0 || this.target.openRequests > 0 || this.sender.backlog.frames === 0;
   }
 
   get appendedLines(): number {
@@ -50,6 +55,6 @@ export class SenderBench implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.sender.stop();
+    await this.stop();
   }
 }

@@ -6,46 +6,50 @@ import type { Row } from "./csv.ts";
 import { influxql } from "./influxql.ts";
 import { end, freePort, until } from "./process.ts";
 
+interface Ports {
+  readonly http: number;
+  readonly rpc: number;
+}
+
+interface Influxd1Options {
+  /** In a database; a million without it. */
+  readonly maxSeries?: number;
+}
+
 /** A real InfluxDB 1 with a database `telemetry`, in a directory and on ports of its own. */
 export class Influxd1 implements AsyncDisposable {
   readonly url: string;
   readonly database = "telemetry";
   readonly #dir: string;
-  readonly #child: ChildProcess;
+  readonly #ports: Ports;
+  #child: ChildProcess | undefined;
 
-  private constructor(url: string, dir: string, child: ChildProcess) {
-    this.url = url;
+  private constructor(dir: string, ports: Ports) {
+    this.url = `http://127.0.0.1:${ports.http}`;
     this.#dir = dir;
-    this.#child = child;
+    this.#ports = ports;
   }
 
-  static async start(): Promise<Influxd1> {
+  static async start(options: Influxd1Options = {}): Promise<Influxd1> {
     const dir = await mkdtemp(path.join(tmpdir(), "influxd1-"));
-    const [http, rpc] = [await freePort(), await freePort()];
-    await writeFile(
-      path.join(dir, "influxdb.conf"),
-      `reporting-disabled = true
-bind-address = "127.0.0.1:${rpc}"
-[meta]
-  dir = "${dir}/meta"
-[data]
-  dir = "${dir}/data"
-  wal-dir = "${dir}/wal"
-[http]
-  bind-address = "127.0.0.1:${http}"
-  log-enabled = false
-`,
-    );
-    const child = spawn("influxd", ["run", "-config", path.join(dir, "influxdb.conf")], { stdio: "ignore" });
-    const server = new Influxd1(`http://127.0.0.1:${http}`, dir, child);
+    const server = new Influxd1(dir, { http: await freePort(), rpc: await freePort() });
     try {
-      await until(async () => (await fetch(`${server.url}/ping`)).ok || undefined, "influxd 1 to answer");
+      await server.restart(options);
       await server.query("CREATE DATABASE telemetry");
       return server;
     } catch (error) {
       await server[Symbol.asyncDispose]();
       throw error;
     }
+  }
+
+  /** With the same data. */
+  async restart(options: Influxd1Options = {}): Promise<void> {
+    if (this.#child !== undefined) await end(this.#child);
+    const file = path.join(this.#dir, "influxdb.conf");
+    await writeFile(file, configuration(this.#dir, this.#ports, options));
+    this.#child = spawn("influxd", ["run", "-config", file], { stdio: "ignore" });
+    await until(async () => (await fetch(`${this.url}/ping`)).ok || undefined, "influxd 1 to answer");
   }
 
   /** The rows of an InfluxQL query; every value as the server wrote it, times in nanoseconds. */
@@ -59,7 +63,22 @@ bind-address = "127.0.0.1:${rpc}"
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await end(this.#child);
+    if (this.#child !== undefined) await end(this.#child);
     await rm(this.#dir, { recursive: true, force: true, maxRetries: 5 });
   }
+}
+
+function configuration(dir: string, { http, rpc }: Ports, { maxSeries = 1_000_000 }: Influxd1Options): string {
+  return `reporting-disabled = true
+bind-address = "127.0.0.1:${rpc}"
+[meta]
+  dir = "${dir}/meta"
+[data]
+  dir = "${dir}/data"
+  wal-dir = "${dir}/wal"
+  max-series-per-database = ${maxSeries}
+[http]
+  bind-address = "127.0.0.1:${http}"
+  log-enabled = false
+`;
 }

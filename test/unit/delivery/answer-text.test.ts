@@ -49,6 +49,7 @@ test("as many lines count as refused as the server names in one way or another",
   assert.equal(count("partial write: points beyond retention policy dropped=17"), 17);
   assert.equal(count("partial write: unable to parse 'a': x\nunable to parse 'b': x dropped=0"), 2);
   assert.equal(count("partial write"), 1);
+  assert.equal(count("partial write: field type conflict dropped=12345678901"), 12_345_678_901);
   const data = Array.from({ length: 5 }, () => ({ error_message: "bad" }));
   assert.equal(count(JSON.stringify({ error: "partial", data })), 5);
 });

@@ -7,7 +7,7 @@ import { countLines, exampleOf } from "../../../src/delivery/refusal.ts";
 import { compressLines } from "../../../src/spool/frame-payload.ts";
 import type { Frame, LineBatch } from "../../../src/spool/spool.ts";
 import { batchFrom, goodLine } from "../../support/delivery.ts";
-import { linesOf } from "../../support/fake-influx.ts";
+import { linesOf } from "../../support/gzip-member.ts";
 
 const UNLIMITED = { maxLines: 1_000_000, maxBytes: 1 << 30 };
 const REFUSED: Outcome = { kind: "refused", detail: "HTTP 400 bad" };

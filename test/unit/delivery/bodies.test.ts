@@ -1,29 +1,63 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Bodies } from "../../../src/delivery/bodies.ts";
+import { compressLines } from "../../../src/spool/frame-payload.ts";
 import type { Frame } from "../../../src/spool/spool.ts";
+import { linesOf } from "../../support/gzip-member.ts";
 
-function frames(...sequences: readonly number[]): readonly Frame[] {
-  return sequences.map((number) => ({
-    sequence: BigInt(number),
-    lines: 1,
-    rawBytes: 1,
-    createdAtMs: 0,
-    payload: Buffer.from(`<${number}>`),
-  }));
+function frames(...sequences: readonly number[]): Promise<readonly Frame[]> {
+  return Promise.all(
+    sequences.map(async (number) => {
+      const bytes = Buffer.from(`<${number}>\n`);
+      const payload = await compressLines(bytes);
+      return { sequence: BigInt(number), lines: 1, rawBytes: bytes.length, createdAtMs: 0, payload };
+    }),
+  );
 }
 
-test("a body has all frames in their order, and who asks for the same ones gets the same", () => {
+async function textOf(body: Promise<Uint8Array>): Promise<string> {
+  return linesOf(await body).join("");
+}
+
+test("a body has all frames in their order, and targets that send the same ones share it", async () => {
   const bodies = new Bodies();
-  const body = bodies.of(frames(1, 2, 3));
-  assert.equal(Buffer.from(body).toString(), "<1><2><3>");
-  assert.equal(bodies.of(frames(1, 2, 3)), body);
+  const body = await bodies.of(await frames(1, 2, 3));
+  assert.equal(linesOf(body).join(""), "<1><2><3>");
+  assert.equal(await bodies.of(await frames(1, 2, 3)), body);
 });
 
-test("whoever does not get one of the frames, or gets others, has a body of his own", () => {
+test("a body that several targets want while it is made is made once", async () => {
   const bodies = new Bodies();
-  const texts = [[1, 2, 3], [1, 3], [1, 2, 3], [12, 3], [1, 2], []].map((sequences) =>
-    Buffer.from(bodies.of(frames(...sequences))).toString(),
+  const [one, other] = [await frames(1, 2), await frames(2, 3)];
+  const made = await Promise.all([one, other, one, other].map((wanted) => bodies.of(wanted)));
+  assert.equal(made[0], made[2]);
+  assert.equal(made[1], made[3]);
+  assert.notEqual(made[0], made[1]);
+});
+
+test("a target that does not get one of the frames, or gets others, has a body of its own", async () => {
+  const bodies = new Bodies();
+  const texts: string[] = [];
+  for (const sequences of [
+    [1, 2, 3],
+    [1, 3],
+    [1, 2, 3],
+    [12, 3],
+    [1, 2],
+  ])
+    texts.push(await textOf(bodies.of(await frames(...sequences))));
+  assert.deepEqual(texts, ["<1><2><3>", "<1><3>", "<1><2><3>", "<12><3>", "<1><2>"]);
+});
+
+test("a body that cannot be made is an error for each target, and is tried anew", async () => {
+  const bodies = new Bodies();
+  const [first, second] = await frames(1, 2);
+  assert.ok(first !== undefined && second !== undefined);
+  const damaged = { ...second, payload: second.payload.slice(0, -9) };
+  const tried = await Promise.allSettled([bodies.of([first, damaged]), bodies.of([first, damaged])]);
+  assert.deepEqual(
+    tried.map(({ status }) => status),
+    ["rejected", "rejected"],
   );
-  assert.deepEqual(texts, ["<1><2><3>", "<1><3>", "<1><2><3>", "<12><3>", "<1><2>", ""]);
+  assert.equal(await textOf(bodies.of([first, second])), "<1><2>");
 });

@@ -183,11 +183,16 @@ test("what is known of a batch that may be at fault is not held against another 
   ]);
   assert.ok(first !== undefined && second !== undefined);
   const now = { sinceMs: 5, passes: 7 };
-  assert.deepEqual(lanes.live.suspect(first, now), { ...now, head: 0n, attempts: 0 });
-  assert.deepEqual(lanes.live.suspect(first, { sinceMs: 9, passes: 9 }), { ...now, head: 0n, attempts: 1 });
-  assert.deepEqual(lanes.live.suspect(second, now), { ...now, head: 1n, attempts: 0 });
+  assert.deepEqual(lanes.live.suspect(first, "retry", now), { ...now, kind: "retry", head: 0n, attempts: 0 });
+  assert.deepEqual(lanes.live.suspect(first, "retry", { sinceMs: 9, passes: 9 }), {
+    ...now,
+    kind: "retry",
+    head: 0n,
+    attempts: 1,
+  });
+  assert.deepEqual(lanes.live.suspect(second, "retry", now), { ...now, kind: "retry", head: 1n, attempts: 0 });
   lanes.live.clear();
-  assert.deepEqual(lanes.live.suspect(second, now), { ...now, head: 1n, attempts: 0 });
+  assert.deepEqual(lanes.live.suspect(second, "retry", now), { ...now, kind: "retry", head: 1n, attempts: 0 });
 });
 
 test("what is of the present in a lane with a backlog goes before all else, and is passed over in its turn", async () => {

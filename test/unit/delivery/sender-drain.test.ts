@@ -57,7 +57,7 @@ test("a drain ends without success when its signal aborts, or when the sender st
   controller.abort();
   await bench.clock.advance(0);
   assert.deepEqual([aborted.result, stopped.result], [false, undefined]);
-  await bench.sender.stop();
+  await bench.stop();
   await bench.clock.advance(0);
   assert.equal(stopped.result, false);
   assert.equal(bench.sender.backlog.lines, 1);

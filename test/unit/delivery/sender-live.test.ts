@@ -144,7 +144,7 @@ test("a bad line among those that do not wait for the backlog costs nothing but 
   const latest = await outage(bench, 120);
   const bad = latest.at(-3) ?? "";
   bench.target.answer = (lines) => (lines.includes(bad) ? { status: 400, body: '{"message":"no"}' } : taken());
-  await bench.pass(2_000, 500);
+  await bench.clock.advance(2_000);
   assert.equal(missing(bench, latest), 1);
   assert.equal(bench.sender.state.rejectedLines, 1);
   assert.equal(await bench.sender.drain(never), true);

@@ -30,10 +30,10 @@ test("a line that the server fails at every time is given up after five minutes,
   const lines = await bench.append(300, 300, 300);
   const poison = lines[444];
   bench.target.answer = faultFor(poison);
-  await bench.pass(4 * MINUTE);
+  await bench.clock.advance(4 * MINUTE);
   assert.deepEqual([bench.sender.state.rejectedLines, bench.sender.backlog.lines], [0, 900]);
   assert.equal(bench.sender.state.reason, "TargetUnreachable");
-  await bench.pass(3 * MINUTE);
+  await bench.clock.advance(3 * MINUTE);
   assert.deepEqual(missing(bench, lines), [poison]);
   assert.equal(bench.sender.backlog.lines, 0);
   assert.deepEqual(bench.log.of("rejected"), [`main rejected 1: HTTP 500 unexpected EOF: ${poison ?? ""}`]);
@@ -44,14 +44,14 @@ test("a server that fails at everything costs no line, however long, and gets si
   await using bench = withLimits(1_000);
   bench.target.answer = () => FAULT;
   const lines = await bench.append(900, 900);
-  await bench.pass(10 * MINUTE);
+  await bench.clock.advance(10 * MINUTE);
   const before = bench.requests.length;
-  await bench.pass(60 * MINUTE);
+  await bench.clock.advance(60 * MINUTE);
   assert.deepEqual(new Set(bench.requests.slice(before)), new Set([1]));
   assert.ok(bench.requests.length - before <= 61, `${bench.requests.length - before} requests in an hour`);
   assert.deepEqual([bench.sender.state.rejectedLines, bench.sender.backlog.lines], [0, 1_800]);
   bench.target.answer = taken;
-  await bench.pass(MINUTE);
+  await bench.clock.advance(MINUTE);
   assert.deepEqual(missing(bench, lines), []);
   assert.deepEqual([bench.sender.state.rejectedLines, bench.sender.backlog.lines], [0, 0]);
 });
@@ -60,7 +60,7 @@ test("a server that fails at large requests only costs no line", async () => {
   await using bench = withLimits(1_000);
   bench.target.answer = (lines) => (lines.length > 3 ? FAULT : taken());
   const lines = await bench.append(900);
-  await bench.pass(10 * MINUTE);
+  await bench.clock.advance(10 * MINUTE);
   assert.deepEqual(missing(bench, lines), []);
   assert.equal(bench.sender.state.rejectedLines, 0);
 });
@@ -76,7 +76,7 @@ test("a server that falls ill in the middle of the search for a poisonous line c
     if (sent.length < 900 && ++searched === 8) illUntilMs = bench.clock.monotonic() + 10 * MINUTE;
     return searched >= 8 && bench.clock.monotonic() < illUntilMs ? FAULT : faultFor(poison)(sent);
   };
-  await bench.pass(60 * MINUTE);
+  await bench.clock.advance(60 * MINUTE);
   assert.ok(searched > 20);
   assert.deepEqual(missing(bench, lines), [poison]);
   assert.equal(bench.sender.state.rejectedLines, 1);
@@ -88,7 +88,7 @@ test("a fault that is not the same batch's every time, or is not plain, is no po
   let turn = 0;
   bench.target.answer = () => answers[turn++ % 2] ?? FAULT;
   await bench.append(10);
-  await bench.pass(30 * MINUTE);
+  await bench.clock.advance(30 * MINUTE);
   assert.ok(bench.requests.length > 10);
   assert.deepEqual(new Set(bench.requests), new Set([10]));
 });
@@ -97,10 +97,10 @@ test("a line that is all there is is kept until it is seen that the server takes
   await using bench = withLimits(1_000);
   bench.target.answer = () => FAULT;
   bench.target.answer = faultFor(...(await bench.append(1)));
-  await bench.pass(30 * MINUTE);
+  await bench.clock.advance(30 * MINUTE);
   assert.deepEqual([bench.sender.state.rejectedLines, bench.sender.backlog.lines], [0, 1]);
   const others = await bench.append(5);
-  await bench.pass(2 * MINUTE);
+  await bench.clock.advance(2 * MINUTE);
   assert.deepEqual(missing(bench, others), []);
   assert.deepEqual([bench.sender.state.rejectedLines, bench.sender.backlog.lines], [1, 0]);
 });
@@ -115,15 +115,15 @@ test("poison in a backlog does not hold up new lines, and they show that it is n
   }
   const poison = lines[155];
   bench.target.answer = faultFor(poison);
-  await bench.pass(2 * MINUTE);
+  await bench.clock.advance(2 * MINUTE);
   const before = bench.log.of("failing").length;
   for (let second = 0; second < 900 && bench.sender.state.rejectedLines === 0; second++) {
     const fresh = await bench.append(5);
     lines.push(...fresh);
-    await bench.pass(2_000, 500);
+    await bench.clock.advance(2_000);
     assert.deepEqual(missing(bench, fresh), []);
   }
-  await bench.pass(MINUTE);
+  await bench.clock.advance(MINUTE);
   assert.deepEqual(missing(bench, lines), [poison]);
   assert.ok(bench.log.of("failing").length <= before + 1, bench.log.of("failing").join("\n"));
 });
@@ -132,9 +132,9 @@ test("a setting for which the server refuses every line costs none, and one line
   await using bench = withLimits(1_000);
   bench.target.answer = () => REFUSED;
   const lines = await bench.append(600, 600);
-  await bench.pass(10 * MINUTE);
+  await bench.clock.advance(10 * MINUTE);
   const before = bench.requests.length;
-  await bench.pass(60 * MINUTE);
+  await bench.clock.advance(60 * MINUTE);
   assert.deepEqual(new Set(bench.requests.slice(before)), new Set([1]));
   assert.ok(bench.requests.length - before <= 61, `${bench.requests.length - before} requests in an hour`);
   const { state, reason, rejectedLines } = bench.sender.state;
@@ -146,7 +146,7 @@ test("a setting for which the server refuses every line costs none, and one line
   );
 
   bench.target.answer = taken;
-  await bench.pass(MINUTE);
+  await bench.clock.advance(MINUTE);
   assert.deepEqual(missing(bench, lines), []);
   assert.deepEqual([bench.sender.state.rejectedLines, bench.sender.backlog.lines], [0, 0]);
   assert.deepEqual(bench.log.of("recovered"), ["main recovered"]);
@@ -156,10 +156,10 @@ test("a setting that is at fault for a while does not make up for lines that are
   await using bench = withLimits(1_000);
   bench.target.answer = () => REFUSED;
   const lines = await bench.append(100, 100);
-  await bench.pass(5 * MINUTE);
+  await bench.clock.advance(5 * MINUTE);
   const bad = [lines[7], lines[150]];
   bench.target.answer = (sent) => (sent.some((line) => bad.includes(line)) ? REFUSED : taken());
-  await bench.pass(5 * MINUTE);
+  await bench.clock.advance(5 * MINUTE);
   assert.deepEqual(missing(bench, lines), bad);
   assert.equal(bench.sender.state.rejectedLines, 2);
 });
@@ -170,7 +170,7 @@ test("lines that are all bad are given up when a line behind them passes, and th
   const bad = await bench.append(10);
   const good = await bench.append(10);
   bench.target.answer = (sent) => (sent.some((line) => bad.includes(line)) ? REFUSED : taken());
-  await bench.pass(MINUTE);
+  await bench.clock.advance(MINUTE);
   assert.deepEqual(missing(bench, good), []);
   assert.equal(bench.sender.state.rejectedLines, 10);
   assert.equal(bench.log.of("failing").length, 1);
@@ -190,7 +190,7 @@ for (const [when, count, answers] of [
     };
     const lines = await bench.append(count);
     if (count === 2) good = lines[0];
-    await bench.pass(answers * 100 + 50, 50);
+    await bench.clock.advance(answers * 100 + 50);
     bench.sender.update({ ...bench.settings, url: "http://127.0.0.1:2" });
     bench.target.answer = taken;
     const drained = bench.sender.drain(never);

@@ -220,7 +220,7 @@ test("a sender that stops cuts off its request, keeps the lines and says nothing
   const bench = new SenderBench();
   bench.target.answer = hanging;
   await bench.append(3);
-  await bench.sender.stop();
+  await bench.stop();
   await bench.append(1);
   assert.deepEqual([bench.requests, bench.target.closed, bench.sender.backlog.lines], [[3], 1, 4]);
   assert.deepEqual(bench.log.events, []);

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { gunzipSync } from "node:zlib";
+import { crc32 } from "node:zlib";
 import fc from "fast-check";
-import { compressLines, expandFrame, splitBatch } from "../../../src/spool/frame-payload.ts";
+import { compressLines, expandFrame, joinFrames, splitBatch } from "../../../src/spool/frame-payload.ts";
 import type { Frame } from "../../../src/spool/spool.ts";
 import { batchFrom, batchOf } from "../../support/delivery.ts";
+import { readFirstMember } from "../../support/gzip-member.ts";
 
 async function frameOf(bytes: Uint8Array, change: Partial<Frame> = {}): Promise<Frame> {
   const payload = await compressLines(bytes);
@@ -69,10 +70,42 @@ test("lines come out of a frame as they went in", async () => {
   );
 });
 
-test("the payloads of several frames are one gzip body", async () => {
-  const batches = [batchOf(3), batchOf(2, 3)];
-  const payloads = await Promise.all(batches.map(({ bytes }) => compressLines(bytes)));
-  assert.deepEqual(gunzipSync(Buffer.concat(payloads)), batchOf(5).bytes);
+for (const counts of [[3], [3, 2], [1_000, 1_000, 1_000, 7]]) {
+  test(`${counts.length} frames make one gzip member: its header, CRC and length are those of all lines`, async () => {
+    let first = 0;
+    const batches = counts.map((count) => batchOf(count, (first += count) - count));
+    const frames = await Promise.all(batches.map(({ bytes }) => frameOf(bytes)));
+    const body = Buffer.from(await joinFrames(frames));
+    const expected = batchOf(first).bytes;
+    // Magic, deflate, no flags, no time, fastest; the last byte of the ten tells the operating system.
+    assert.deepEqual([...body.subarray(0, 9)], [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 4]);
+    assert.equal(body.readUInt32LE(body.length - 8), crc32(expected));
+    assert.equal(body.readUInt32LE(body.length - 4), expected.length);
+    const { contents, behind } = readFirstMember(body);
+    assert.deepEqual([contents, behind], [expected, 0]);
+  });
+}
+
+test("a single frame is sent as it is stored", async () => {
+  const frame = await frameOf(batchOf(10).bytes);
+  assert.equal(await joinFrames([frame]), frame.payload);
+});
+
+test("a frame whose payload is several members, or has a header of another kind, is compressed anew", async () => {
+  const whole = batchOf(5).bytes;
+  const payloads = await Promise.all([batchOf(3), batchOf(2, 3)].map(({ bytes }) => compressLines(bytes)));
+  const named = Buffer.from(await compressLines(whole));
+  named[3] = 8; // A name follows the header, and ends with a zero.
+  const withName = Buffer.concat([named.subarray(0, 10), Buffer.from("lines\0"), named.subarray(10)]);
+  for (const payload of [Buffer.concat(payloads), withName]) {
+    const body = await joinFrames([await frameOf(whole, { payload })]);
+    assert.deepEqual(readFirstMember(body).contents, whole);
+  }
+});
+
+test("several frames of which one is damaged are not joined", async () => {
+  const frame = await frameOf(batchOf(100).bytes);
+  await assert.rejects(joinFrames([frame, { ...frame, payload: frame.payload.slice(0, -20) }]));
 });
 
 test("a payload is not a window into more memory than it needs", async () => {
