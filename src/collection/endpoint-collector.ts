@@ -13,7 +13,7 @@ import { readFacts, isGone } from "./domain-facts.ts";
 import { DomainHistory, type DomainName } from "./domain-history.ts";
 import type { DomainSample } from "./domain-sample.ts";
 import type { CollectionSettings, Endpoint, EndpointCycle } from "./endpoint.ts";
-import { patienceFor } from "./patience.ts";
+import { LAST_CALL_MS, patienceFor } from "./patience.ts";
 import {
   cpuSample,
   deviceSamples,
@@ -31,9 +31,6 @@ interface CycleContext {
   readonly report: (error: unknown, excuse?: boolean) => void;
   readonly leftMs: () => number;
 }
-
-/** For a call that never waits, when the cycle's time is up. */
-const LAST_CALL_MS = 100;
 
 /** Collects the domains of one libvirt daemon. It has one connection of its own and shares nothing with other endpoints. */
 export class EndpointCollector {
@@ -198,8 +195,7 @@ export class EndpointCollector {
       answer.devices = await this.#deviceSamples(domain, first, leftMs());
       const stats = await reports.completed(domain);
       // Its devices are known already, as a rule.
-      if (stats !== undefined)
-        answer = { stats, devices: await this.#deviceSamples(domain, stats, Math.max(LAST_CALL_MS, leftMs())) };
+      if (stats !== undefined) answer = { stats, devices: await this.#deviceSamples(domain, stats, leftMs()) };
     } catch (error) {
       if (isGone(error)) return undefined;
       report(error, this.#silences.isStarting(domain));
@@ -248,12 +244,13 @@ export class EndpointCollector {
   async #deviceSamples(
     domain: DomainRef,
     report: DomainReport | undefined,
-    deadlineMs: number,
+    leftMs: number,
   ): Promise<DeviceSamples | undefined> {
     if (report === undefined || !this.#settings.needs.includes(DEVICES)) return undefined;
     const { nics, disks, monitorAnswered } = report;
     const seen = { nics: new Set(nics.keys()), blocks: monitorAnswered === true ? new Set(disks.keys()) : undefined };
     const layout = await this.#devices.layout(domain, seen, async () => {
+      const deadlineMs = Math.max(LAST_CALL_MS, leftMs);
       const session = await this.#daemon.session(this.#clock.monotonic() + deadlineMs);
       return session.domainXml(domain, { deadlineMs });
     });

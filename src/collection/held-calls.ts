@@ -82,13 +82,17 @@ export class HeldCalls {
     return [...this.#calls].filter((call) => this.#isUsable(call, uuid));
   }
 
-  /** What those of them that have returned in this cycle say of it. */
+  /**
+   * What those of them that have returned in this cycle say of it. Of a call of an earlier cycle only QEMU's values count:
+   * of what libvirt itself knows there have been newer values since.
+   */
   answersOf(domain: DomainRef): readonly TypedParameters[] {
     const run = domainRun(domain);
     return this.#answers.flatMap(({ call, stats }) => {
       if (!this.#isUsable(call, domain.uuid)) return [];
       const found = stats.find((record) => domainRun(record.domain) === run);
-      return found === undefined ? [] : [found.params];
+      if (found === undefined) return [];
+      return [call.cycle === this.#cycle ? found.params : qemuValues(found.params)];
     });
   }
 
@@ -116,4 +120,8 @@ export class HeldCalls {
   #isUsable({ cycle, suspects }: Held, uuid: string): boolean {
     return cycle === this.#cycle || suspects.includes(uuid);
   }
+}
+
+function qemuValues(params: TypedParameters): TypedParameters {
+  return new Map([...params].filter(([field]) => /^(balloon|block)\./.test(field)));
 }
