@@ -2,8 +2,8 @@ import type { Clock } from "../lib/clock.ts";
 import type { LibvirtClient } from "../libvirt/client.ts";
 import { LibvirtError } from "../libvirt/errors.ts";
 import { CONTROL_STATE, DOMAIN_FILTER, STATS_GROUP } from "../libvirt/protocol.ts";
-import type { DomainRef, DomainStats, TypedParameters } from "../libvirt/types.ts";
-import { HeldCalls, STUCK_MS, type HeldCall } from "./held-calls.ts";
+import type { DomainRef, DomainStats } from "../libvirt/types.ts";
+import { HeldCalls, STUCK_MS, type HeldCall, type LateAnswer } from "./held-calls.ts";
 import { LAST_CALL_MS, patienceFor } from "./patience.ts";
 
 /** Gives the connection to ask on, opening one when there is none. */
@@ -97,11 +97,11 @@ export class BulkStats {
   async lateAnswer<Accepted>(
     domain: DomainRef,
     deadline: number,
-    accept: (params: TypedParameters) => Accepted | undefined,
+    accept: (answer: LateAnswer) => Accepted | undefined,
   ): Promise<Accepted | undefined> {
     for (;;) {
-      for (const params of this.#held.answersOf(domain)) {
-        const accepted = accept(params);
+      for (const answer of this.#held.answersOf(domain)) {
+        const accepted = accept(answer);
         if (accepted !== undefined) return accepted;
       }
       if (!(await this.#held.oneReturns(this.#held.callsFor(domain), deadline))) return undefined;

@@ -40,7 +40,7 @@ export class CycleReports {
   async completed(domain: DomainRef): Promise<DomainReport | undefined> {
     const report = this.#reports.get(domainRun(domain));
     if ((this.#groups & STATS_GROUP.BLOCK) === 0 || report?.monitorAnswered === true) return undefined;
-    return this.#bulk.lateAnswer(domain, this.#deadline, (params) => completedReport(report, params, this.#groups));
+    return this.#bulk.lateAnswer(domain, this.#deadline, (answer) => completedReport(report, answer, this.#groups));
   }
 
   #isPostponed({ uuid }: DomainRef): boolean {

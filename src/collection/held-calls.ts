@@ -15,6 +15,13 @@ export interface HeldCall {
   suspects: readonly string[];
 }
 
+/** What a held call says of a domain. */
+export interface LateAnswer {
+  readonly params: TypedParameters;
+  /** Whether the call was made in the cycle. Otherwise its values are old, but for those that QEMU has given since. */
+  readonly isOfCycle: boolean;
+}
+
 interface Held extends HeldCall {
   readonly cycle: number;
   readonly returned: Promise<unknown>;
@@ -82,17 +89,13 @@ export class HeldCalls {
     return [...this.#calls].filter((call) => this.#isUsable(call, uuid));
   }
 
-  /**
-   * What those of them that have returned in this cycle say of it. Of a call of an earlier cycle only QEMU's values count:
-   * of what libvirt itself knows there have been newer values since.
-   */
-  answersOf(domain: DomainRef): readonly TypedParameters[] {
+  /** What those of them that have returned in this cycle say of it. */
+  answersOf(domain: DomainRef): readonly LateAnswer[] {
     const run = domainRun(domain);
     return this.#answers.flatMap(({ call, stats }) => {
       if (!this.#isUsable(call, domain.uuid)) return [];
       const found = stats.find((record) => domainRun(record.domain) === run);
-      if (found === undefined) return [];
-      return [call.cycle === this.#cycle ? found.params : qemuValues(found.params)];
+      return found === undefined ? [] : [{ params: found.params, isOfCycle: call.cycle === this.#cycle }];
     });
   }
 
@@ -120,8 +123,4 @@ export class HeldCalls {
   #isUsable({ cycle, suspects }: Held, uuid: string): boolean {
     return cycle === this.#cycle || suspects.includes(uuid);
   }
-}
-
-function qemuValues(params: TypedParameters): TypedParameters {
-  return new Map([...params].filter(([field]) => /^(balloon|block)\./.test(field)));
 }

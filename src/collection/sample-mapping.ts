@@ -4,6 +4,7 @@ import type { TypedParameters } from "../libvirt/types.ts";
 import { diskIndex, diskSample, hasDiskCounters, nicIndex, nicSample, type DeviceIndex } from "./device-stats.ts";
 import type { DomainFacts } from "./domain-facts.ts";
 import type { CpuSample, DomainSample, MemorySample } from "./domain-sample.ts";
+import type { LateAnswer } from "./held-calls.ts";
 import { counter } from "./typed-reading.ts";
 
 /** The bulk statistics of one domain, with its devices found. */
@@ -24,20 +25,21 @@ export function domainReport(params: TypedParameters, groups: number): DomainRep
   return { params, nics: nicIndex(params), disks, monitorAnswered: monitorAnswered(params, disks, groups) };
 }
 
-/** A report without QEMU's values, if there is one, with those of another call; undefined when they do not fit. */
+/** A report without QEMU's values, if there is one, with those of a held call; undefined when they do not fit. */
 export function completedReport(
   report: DomainReport | undefined,
-  params: TypedParameters,
+  { params, isOfCycle }: LateAnswer,
   groups: number,
 ): DomainReport | undefined {
   const late = domainReport(params, groups);
   if (late.monitorAnswered !== true) return undefined;
-  if (report === undefined) return late;
+  if (report === undefined) return isOfCycle ? late : undefined;
   // Values are found by the index of their disk.
   const { nics, disks } = report;
   if (disks.size > 0 && !isSameIndex(disks, late.disks)) return undefined;
+  const usable = isOfCycle ? params : [...params].filter(([field]) => /^(balloon|block)\./.test(field));
   // The later call has the newer values of what libvirt itself knows.
-  const merged = new Map([...params, ...report.params]);
+  const merged = new Map([...usable, ...report.params]);
   return { params: merged, nics, disks: late.disks, monitorAnswered: true };
 }
 

@@ -45,7 +45,7 @@ before(async () => {
   agent = resources.use(
     await RunningAgent.start({ targets: target1(sink), interval: `${INTERVAL_MS}ms`, sockets: [host.socket] }),
   );
-  await agent.run(STARTING_MS / INTERVAL_MS + 2);
+  for (let cycle = 0; cycle < STARTING_MS / INTERVAL_MS + 2; cycle++) await agent.run(1);
   const watched = [
     await phase([]),
     await phase(ONE, () => signal(ONE, "SIGSTOP")),
