@@ -29,7 +29,9 @@ for (const protocol of [
     const flush = { intervalMs: 1, maxLines: 3 * BATCH, maxBytes: 1 << 20 };
     const sender = bench.start(targetSettings({ url: proxy.url, protocol, flush, timeoutMs: 200 }), { rejectedLines });
     const sent: string[] = [];
-    while (FAULT_KINDS.some((kind) => (proxy.counts.get(kind) ?? 0) === 0)) {
+    const events = [...FAULT_KINDS, "413", protocol.version === "v1" ? "400 partial" : "400 whole"] as const;
+    // Which request meets which fault, and how large it is, depends on the time that everything takes.
+    while (events.some((event) => (proxy.counts.get(event) ?? 0) === 0)) {
       for (let frame = 0; frame < 3; frame++) {
         const lines = Array.from({ length: BATCH }, (_, index) => goodLine(sent.length + index));
         await bench.append(batchFrom(lines));
@@ -39,7 +41,5 @@ for (const protocol of [
     }
     assert.deepEqual([...new Set(influx.stored)].sort(), sent.filter((line) => !isBad(line)).sort());
     assert.deepEqual(rejected.sort(), sent.filter(isBad).sort());
-    assert.ok((proxy.counts.get("413") ?? 0) > 0);
-    assert.ok((proxy.counts.get(protocol.version === "v1" ? "400 partial" : "400 whole") ?? 0) > 0);
   });
 }

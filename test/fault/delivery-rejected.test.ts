@@ -8,6 +8,7 @@ import { systemClock } from "../../src/lib/clock.ts";
 import { batchFrom, batchOf, DeliveryBench, goodLine, secret, targetSettings, until } from "../support/delivery.ts";
 import { FakeInflux } from "../support/fake-influx.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { turns } from "../support/turns.ts";
 
 const never = new AbortController().signal;
 const TOKEN = "s3cr3t-t0ken-of-a-target";
@@ -105,7 +106,7 @@ test("a refused line is on record before it leaves the spool", async () => {
   const sender = bench.start(targetSettings({ url: influx.url, protocol }), { rejectedLines });
   await bench.append(batchFrom(BAD_LINES));
   await until("it is refused", () => written.length > 0);
-  await systemClock.sleep(20);
+  await turns(50);
   assert.equal(sender.backlog.lines, BAD_LINES.length);
   onRecord.resolve(undefined);
   assert.equal(await sender.drain(never), true);

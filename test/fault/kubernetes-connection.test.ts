@@ -183,7 +183,7 @@ void suite("the connection to the Kubernetes API", { skip }, () => {
     relay.freeze();
     const body = " ".repeat(16_000_000);
     const request = bench.api.request({ ...LIST, method: "POST", body, deadlineMs: 100_000 });
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await bench.until("the network takes no more", () => relay.isFull);
     return { request };
   }
 

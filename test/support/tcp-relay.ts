@@ -38,6 +38,13 @@ export class TcpRelay implements AsyncDisposable {
     }
   }
 
+  /** Whether it is frozen and holds so much of a client that it reads no more. */
+  get isFull(): boolean {
+    return this.#pairs.some(
+      ([client]) => client.readableLength >= client.readableHighWaterMark && client.listenerCount("data") === 0,
+    );
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     for (const pair of this.#pairs) for (const socket of pair) socket.destroy();
     await new Promise<void>((resolve) => {

@@ -9,6 +9,7 @@ import { PROCEDURE } from "../../../src/libvirt/protocol.ts";
 import { SimulatedHost } from "../../../src/simulator/simulated-host.ts";
 import { SimulatorServer } from "../../../src/simulator/server.ts";
 import { BALLOON, CPU_TIMES, DEVICES } from "../../../src/collection/stats-needs.ts";
+import { until } from "../../support/delivery.ts";
 
 const SETTINGS: CollectorSettings = {
   timeoutMs: 5_000,
@@ -82,7 +83,7 @@ test("endpoints that are no longer named are closed, and those that stay keep th
   collector.setEndpoints([kept, path.join(directory, "new")].map(endpoint));
   assert.deepEqual((await cycle()).sort(), ["b collected 1", "new failed 0"]);
   assert.equal(hosts[1]?.calls.get(PROCEDURE.CONNECT_GET_LIB_VERSION), 1);
-  while (servers[0]?.clients !== 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  await until("the connection is closed", () => servers[0]?.clients === 0);
   collector.setEndpoints([]);
   assert.deepEqual(await cycle(), []);
 });

@@ -80,9 +80,12 @@ test("an aborted wait returns at once", async () => {
   const ticker = new Ticker(5_000, clock);
   await ticker.next(signal);
   const stop = new AbortController();
+  const begun = clock.monotonic();
   const next = ticker.next(stop.signal);
+  assert.equal(clock.sleeping, 1);
   stop.abort();
   await next;
+  assert.deepEqual([clock.sleeping, clock.monotonic() - begun], [0, 0]);
 });
 
 test("after a restart the next tick is due at once, and the others follow from there", async () => {

@@ -6,6 +6,7 @@ import { MemorySpool } from "../../../src/spool/memory-spool.ts";
 import { batchOf } from "../../support/delivery.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 import { CAPS } from "../../support/sender-bench.ts";
+import { turns } from "../../support/turns.ts";
 
 const RULES: Rules = { nowMs: 10_000, fullLines: 100, intervalMs: 1_000, hurry: false };
 
@@ -153,12 +154,18 @@ test("an empty lane that gets something is noticed, and so is the end of waiting
   await append(1);
   lanes.part(NOTHING_AHEAD);
   const given = new AbortController();
-  const filled = lanes.filled(new AbortController().signal);
-  const givenUp = lanes.filled(given.signal);
+  const ended: string[] = [];
+  const filled = lanes.filled(new AbortController().signal).then(() => ended.push("filled"));
+  const givenUp = lanes.filled(given.signal).then(() => ended.push("given up"));
+  await turns(2);
+  assert.deepEqual(ended, []);
   given.abort();
   await givenUp;
+  await turns(2);
+  assert.deepEqual(ended, ["given up"]);
   await append(1);
   await filled;
+  assert.deepEqual(ended, ["given up", "filled"]);
 });
 
 test("when the target takes something, a lane that waited for that goes on at once", async () => {

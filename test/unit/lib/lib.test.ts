@@ -6,6 +6,7 @@ import { systemClock } from "../../../src/lib/clock.ts";
 import { formatDuration, parseDuration } from "../../../src/lib/duration.ts";
 import { RateLimit } from "../../../src/lib/rate-limit.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
+import { turns } from "../../support/turns.ts";
 
 test("durations of the Gateway API grammar", () => {
   const cases: [string, number | undefined][] = [
@@ -55,8 +56,17 @@ test("a cause passes once in a period, each by itself", async () => {
 
 test("the system clock's sleep ends when its signal aborts, also when it was aborted before", async () => {
   const stop = new AbortController();
-  const sleep = systemClock.sleep(3_600_000, stop.signal);
+  const timers = (): number => process.getActiveResourcesInfo().filter((resource) => resource === "Timeout").length;
+  const before = timers();
+  const ended: string[] = [];
+  const sleep = systemClock.sleep(3_600_000, stop.signal).then(() => ended.push("aborted meanwhile"));
+  await turns(2);
+  assert.deepEqual([ended, timers()], [[], before + 1]);
   stop.abort();
+  await turns(2);
+  void systemClock.sleep(3_600_000, stop.signal).then(() => ended.push("aborted before"));
+  await turns(2);
+  assert.deepEqual(ended, ["aborted meanwhile", "aborted before"]);
+  assert.equal(timers(), before, "a timer that is left keeps the process from ending");
   await sleep;
-  await systemClock.sleep(3_600_000, stop.signal);
 });

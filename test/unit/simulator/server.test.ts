@@ -6,9 +6,11 @@ import path from "node:path";
 import { test, type TestContext } from "node:test";
 import { LibvirtClient } from "../../../src/libvirt/client.ts";
 import { Connection } from "../../../src/libvirt/connection.ts";
-import { DOMAIN_FILTER, STATS_GROUP } from "../../../src/libvirt/protocol.ts";
+import { DOMAIN_FILTER, PROCEDURE, STATS_GROUP } from "../../../src/libvirt/protocol.ts";
 import { SimulatedHost } from "../../../src/simulator/simulated-host.ts";
 import { SimulatorServer } from "../../../src/simulator/server.ts";
+import { until } from "../../support/delivery.ts";
+import { turns } from "../../support/turns.ts";
 
 const SOON = { deadlineMs: 10_000 };
 const { ACTIVE, INACTIVE, NOWAIT } = DOMAIN_FILTER;
@@ -102,7 +104,7 @@ test("a stuck domain blocks the call that meets it first; one with NOWAIT passes
   const first = client.allDomainStats(bulk, SOON).finally(() => {
     blocked = false;
   });
-  while (server.heldWorkers === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  await until("the call is held", () => server.heldWorkers > 0);
   const second = await client.allDomainStats(bulk, SOON);
   assert.deepEqual(
     second.map(({ params }) => [params.has("net.0.rx.bytes"), params.has("block.0.rd.reqs")]),
@@ -142,7 +144,9 @@ test("a frozen daemon answers nobody, and everybody once it is thawed", async (t
   const list = client.listDomains(ACTIVE, SOON).finally(() => {
     answered = true;
   });
-  await new Promise((resolve) => setTimeout(resolve, 30));
+  await until("the daemon has the call", () => host.calls.has(PROCEDURE.CONNECT_LIST_ALL_DOMAINS));
+  // An answer would be here by then.
+  await turns(50);
   assert.equal(answered, false);
   host.thaw();
   assert.equal((await list).length, 3);
