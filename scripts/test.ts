@@ -1,6 +1,7 @@
 // All tests in one command. `npm test -- unit`, `-- integration` or `-- FILE...` runs a part.
 import { spawnSync } from "node:child_process";
 import { globSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import path from "node:path";
 import { provision } from "./provision/provision.ts";
 import { report } from "./test-outcome.ts";
@@ -54,7 +55,8 @@ function runEach(files: readonly string[]): void {
 }
 
 function runUnit(files: readonly string[]): boolean {
-  return run("unit and fault tests", files, { concurrency: 2, env: withCompileCache() });
+  // One more than there are cores: some files wait most of their time.
+  return run("unit and fault tests", files, { concurrency: availableParallelism() + 1, env: withCompileCache() });
 }
 
 function build(): void {

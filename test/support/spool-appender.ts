@@ -1,9 +1,12 @@
 // A child process that appends numbers without end, from the second argument on, and prints each when it is durable. It
 // delivers them to one target, and never to another.
+import { flushCompileCache } from "node:module";
 import { systemClock } from "../../src/lib/clock.ts";
 import { DurableSpool } from "../../src/spool/durable-spool.ts";
 import { ALL, appendNumber, HUGE } from "./spool-bench.ts";
 
+// The process is killed, and would never write its cache.
+flushCompileCache();
 const [directory = "", from = "0"] = process.argv.slice(2);
 const spool = await DurableSpool.open({
   directory,
