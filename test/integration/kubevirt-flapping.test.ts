@@ -1,0 +1,85 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { FakeInflux } from "../support/fake-influx.ts";
+import { EmulatedNode } from "./support/emulated-node.ts";
+import type { KubeCluster } from "./support/kube.ts";
+import type { Launcher } from "./support/launcher.ts";
+import { until } from "./support/process.ts";
+import { applyConfig } from "./support/telemetry-config.ts";
+import { API, startTelemetryCluster } from "./support/telemetry-cluster.ts";
+
+/** The first report comes within a minute of the agent's start. */
+const STARTED_MS = 90_000;
+/** A minute, and what a target and a daemon take to be found failing, and a request to the API server. */
+const REPORTED_MS = 75_000;
+/** The launcher is no young one after this. */
+const STARTING_MS = 61_000;
+const STOPPED_MS = 13_000;
+const RUNNING_MS = 12_000;
+
+const resources = new AsyncDisposableStack();
+let cluster: KubeCluster;
+let influx: FakeInflux;
+let launcher: Launcher;
+
+before(async () => {
+  influx = resources.use(await FakeInflux.start({ version: "v2" }));
+  cluster = resources.use(await startTelemetryCluster());
+  await applyConfig(cluster, "default", {
+    // Three failures in a row at most: the circuit breaker, which would hide the flapping, stays closed.
+    collection: { interval: "5s" },
+    targets: [{ name: "main", url: influx.url, tls: { mode: "Plaintext" }, v2: { org: "o", bucket: "b" } }],
+  });
+  const node = resources.use(await EmulatedNode.create(cluster, "flapping"));
+  launcher = await node.startVm({ namespace: "prod", name: "vm", paused: true });
+  await node.startAgent();
+});
+after(() => resources.disposeAsync());
+
+interface Report {
+  readonly conditions?: readonly { readonly type: string; readonly status: string }[];
+  readonly targetSummary?: string;
+}
+
+/** Resolves when the report says this of the node and its targets: `True 1/1`. */
+function reported(expected: string, timeoutMs: number): Promise<unknown> {
+  return until(
+    async () => {
+      const { body } = await cluster.request("GET", `${API}/nodetelemetries/flapping`);
+      const { conditions = [], targetSummary = "" } = (body.status ?? {}) as Report;
+      const ready = conditions.find(({ type }) => type === "Ready")?.status ?? "";
+      return `${ready} ${targetSummary}` === expected || undefined;
+    },
+    `the report to be ${expected}`,
+    timeoutMs,
+  );
+}
+
+test("a node whose daemon flaps while its target is away is not reported as ready for longer than a minute", async () => {
+  await reported("True 1/1", STARTED_MS);
+  // A daemon that does not answer in the first minute of its launcher is no fault.
+  await sleep(STARTING_MS);
+  influx.fault = { kind: "status", status: 503 };
+  const ended = new AbortController();
+  const flapping = flap(ended.signal);
+  try {
+    await assert.doesNotReject(reported("False 0/1", REPORTED_MS));
+  } finally {
+    ended.abort();
+    await flapping;
+  }
+  influx.fault = undefined;
+  await reported("True 1/1", REPORTED_MS);
+});
+
+/** Stops the daemon and lets it run, in turn; at the end it runs. */
+async function flap(signal: AbortSignal): Promise<void> {
+  const pause = (ms: number): Promise<unknown> => sleep(ms, undefined, { signal }).catch(() => undefined);
+  while (!signal.aborted) {
+    launcher.freezeDaemon();
+    await pause(STOPPED_MS);
+    launcher.thawDaemon();
+    await pause(RUNNING_MS);
+  }
+}
