@@ -9,13 +9,13 @@ import { until } from "./support/process.ts";
 import { applyConfig } from "./support/telemetry-config.ts";
 import { API, NAMESPACE, startTelemetryCluster } from "./support/telemetry-cluster.ts";
 
-// What the agents of many nodes report and the controller makes of it. A report is written within a minute of a start or of a change of configuration,
-// and half a minute after anything else: the nodes are waited for together.
+// The reports of many nodes' agents, and the controller's summary of them. A report is written within a minute after a start
+// or a change of configuration, and half a minute after any other change. So the tests wait for all nodes together.
 
 const REPORTED_MS = 120_000;
 
 interface NodeCase {
-  /** Which TelemetryConfig governs it, where it is not `default`. */
+  /** The TelemetryConfig that governs the node, if it is not `default`. */
   readonly pool?: string;
   readonly identity?: "launcher" | "root without capabilities" | "stranger";
   readonly vm?: boolean;
@@ -33,14 +33,14 @@ const NODES: Readonly<Record<string, NodeCase>> = {
   locked: { pool: "locked", vm: true, columns: "False locked 1 0/1 TargetUnauthorized" },
   secret: { pool: "secret", columns: "False <none> 0 0/0 SecretNotFound" },
 };
-/** Those whose reports change. */
+/** Nodes whose reports change. */
 const CHANGING: Readonly<Record<string, NodeCase>> = {
   moving: { pool: "moving", vm: true, columns: "True moving 1 1/1 AsExpected" },
   hanging: { pool: "hanging", vm: true, columns: "True hanging 1 1/1 AsExpected" },
   leaving: { columns: "True default 0 1/1 NoDomains" },
 };
 
-/** Priority, Interval, Targets, Ready, Nodes of the TelemetryConfigs of NODES, but for that of nodes that change. */
+/** Priority, Interval, Targets, Ready, Nodes of the TelemetryConfigs of NODES, without those of changing nodes. */
 const CONFIGS: Readonly<Record<string, string>> = {
   locked: "1 1s 1 False 0/1",
   secret: "1 1s 1 False 0/1",
@@ -105,7 +105,7 @@ async function reportOf(name: string): Promise<Report | undefined> {
   return (await cluster.request("GET", `${API}/nodetelemetries/${name}`)).body.status as Report | undefined;
 }
 
-/** Resolves when the report of a node says this. */
+/** Resolves when the report of a node has these columns. */
 async function reported(name: string, columns: string): Promise<void> {
   let last: string | undefined;
   const asked = until(
@@ -124,7 +124,7 @@ async function reported(name: string, columns: string): Promise<void> {
 }
 
 describe("a minute later", { concurrency: true }, () => {
-  test("kubectl get tcfg,nt shows of every node and of every object how it is doing", async () => {
+  test("kubectl get tcfg,nt shows the state of every node and object", async () => {
     for (const [name, { columns }] of Object.entries(NODES)) await reported(name, columns);
     await shown(async (rows) => {
       for (const [name, { columns }] of Object.entries(NODES))
@@ -165,7 +165,7 @@ describe("a minute later", { concurrency: true }, () => {
     ],
   ];
   for (const [what, name, down, act] of UPS_AND_DOWNS)
-    test(`kubectl get tcfg,nt shows the truth, column for column, when ${what}`, async () => {
+    test(`kubectl get tcfg,nt is right in every column when ${what}`, async () => {
       const show = async (config: string, node: string): Promise<void> => {
         await reported(name, node);
         await shown((rows) => {
@@ -189,12 +189,12 @@ describe("a minute later", { concurrency: true }, () => {
     ["secret", "ConfigApplied", /the key `token` of the Secret `not-named` .* the agent's Role must name it/],
     ["idle", "Ready", /no Active TelemetryConfig selects this node/],
   ] as const)
-    test(`the message of a condition says what is wrong: ${name}`, async () => {
+    test(`the message of a condition names the fault: ${name}`, async () => {
       await reported(name, NODES[name]?.columns ?? "");
       assert.match((await reportOf(name))?.conditions.find((one) => one.type === type)?.message ?? "", wanted);
     });
 
-  test("the report goes with its Node, and is made anew for a Node that comes back", async () => {
+  test("the report is deleted with its Node, and written again when the Node comes back", async () => {
     await reported("leaving", CHANGING["leaving"]?.columns ?? "");
     const path = `${API}/nodetelemetries/leaving`;
     await cluster.kubectl("delete", "node", "leaving");
@@ -212,12 +212,12 @@ describe("a minute later", { concurrency: true }, () => {
 });
 
 interface Row {
-  /** Without the name and the age. */
+  /** The cells without the name and the age. */
   readonly cells: string;
   readonly ageS: number;
 }
 
-/** Waits until what `kubectl get tcfg,nt` prints is right: `nodetelemetry/NAME` and `telemetryconfig/NAME` -> its row. */
+/** Waits until the rows of `kubectl get tcfg,nt` pass: `nodetelemetry/NAME` and `telemetryconfig/NAME` -> row. */
 async function shown(isRight: (rows: ReadonlyMap<string, Row>) => void | Promise<void>): Promise<void> {
   await until(async () => {
     const tables = (await cluster.kubectl("get", "tcfg,nt")).trim().split("\n\n");
@@ -226,7 +226,7 @@ async function shown(isRight: (rows: ReadonlyMap<string, Row>) => void | Promise
   }, "kubectl get tcfg,nt to show the truth");
 }
 
-/** Of one table. An empty cell is only to be seen by its place. */
+/** Returns the rows of one table. Only its position shows an empty cell. */
 function rowsOf(table: string): readonly (readonly [string, Row])[] {
   const [header = "", ...lines] = table.split("\n");
   const starts = [...header.matchAll(/\S+/g)].map(({ index }) => index);
@@ -238,7 +238,7 @@ function rowsOf(table: string): readonly (readonly [string, Row])[] {
   });
 }
 
-/** Of an age as kubectl prints it: `90s`, `2m30s`, `11m`. */
+/** Returns the seconds of an age as kubectl prints it: `90s`, `2m30s`, `11m`. */
 function seconds(age: string): number {
   const [, minutes = 0, rest = 0] = /^(?:(\d+)m)?(?:(\d+)s)?$/.exec(age) ?? [];
   return 60 * Number(minutes) + Number(rest);
