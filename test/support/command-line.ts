@@ -14,10 +14,10 @@ interface Result {
   readonly stderr: string;
 }
 
-/** The environment of this test without what the command line would take from it. */
+/** The environment of this test without the variables of the command line. */
 function environment(variables: Variables): NodeJS.ProcessEnv {
   const own = Object.entries(process.env).filter(([name]) => !name.startsWith("KUBEVIRT_TELEMETRY_"));
-  // Several run at the same time.
+  // Several tests run at the same time.
   return { ...Object.fromEntries(own), KUBEVIRT_TELEMETRY_LISTEN: "off", ...variables };
 }
 
@@ -38,7 +38,7 @@ export async function assertUsage(args: readonly string[], reason: RegExp, varia
   assert.doesNotMatch(stderr, /^ +at /m, "a stack");
 }
 
-/** A child that goes on until it is told to end; resolves when it printed a line that fits. */
+/** Starts a child that runs until it is ended; resolves when it has printed a matching line. */
 export async function running(
   t: TestContext,
   args: readonly string[],

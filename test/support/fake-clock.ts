@@ -1,6 +1,6 @@
 import type { Clock } from "../../src/lib/clock.ts";
 
-/** A clock that stands still until told otherwise; sleepers wake when `advance` passes their time. */
+/** A clock that moves only by `advance`, which wakes the sleepers that are due. */
 export class FakeClock implements Clock {
   #now = 1_700_000_000_000;
   #monotonic = 1_000;
@@ -30,13 +30,13 @@ export class FakeClock implements Clock {
     });
   }
 
-  /** Time passes while the process is busy: those who are due wake late, at the next `advance`. */
+  /** Lets time pass as for a busy process: sleepers that are due wake late, at the next `advance`. */
   block(ms: number): void {
     this.#now += ms;
     this.#monotonic += ms;
   }
 
-  /** Moves both clocks and wakes the sleepers that are due, in order, letting what they start run in between. */
+  /** Moves both clocks and wakes the sleepers that are due, in order; runs pending tasks after each. */
   async advance(ms: number): Promise<void> {
     const end = this.#monotonic + ms;
     await settle();
@@ -55,7 +55,7 @@ export class FakeClock implements Clock {
   }
 }
 
-/** Lets promises and immediates that are due run. */
+/** Runs pending promises and immediates. */
 async function settle(): Promise<void> {
   for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve));
 }

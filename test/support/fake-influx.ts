@@ -1,5 +1,5 @@
-// A strict write endpoint of InfluxDB 1, 2 and 3 that can be told to fail. It follows the servers: what is stored of a
-// batch with a bad line, which statuses and bodies they answer with, what they call the parameters.
+// A strict write endpoint of InfluxDB 1, 2 and 3 that can fail on demand. It behaves like the servers: which lines of a batch with
+// a bad line are stored, the statuses and bodies of answers, the names of parameters.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer, Server as TlsServer, type ServerOptions } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
@@ -13,10 +13,10 @@ export type Fault =
       readonly headers?: Readonly<Record<string, string>>;
       readonly body?: string;
     }
-  /** Takes the request and never answers. */
+  /** Accepts the request and never answers. */
   | { readonly kind: "hang" }
   | { readonly kind: "reset" }
-  /** Answers one byte at a time, for ever. */
+  /** Answers one byte at a time, without end. */
   | { readonly kind: "trickle" }
   /** Closes the connection in the middle of the answer. */
   | { readonly kind: "cut" }
@@ -25,11 +25,11 @@ export type Fault =
 
 export interface FakeInfluxOptions {
   readonly version: "v1" | "v2" | "v3";
-  /** The Authorization header that is let in; none is needed without. */
+  /** The accepted Authorization header; if undefined, none is needed. */
   readonly authorization?: string;
-  /** Database or bucket; others answer 404. */
+  /** Database or bucket; for others the server answers 404. */
   readonly database?: string;
-  /** Counted on the wire; more is answered with 413. */
+  /** Limit of the body on the wire; above it the server answers 413. */
   readonly maxBodyBytes?: number;
   readonly tls?: ServerOptions;
   readonly basePath?: string;
@@ -57,9 +57,9 @@ const LINE = new RegExp(
 );
 
 export class FakeInflux implements AsyncDisposable {
-  /** Used one after the other, one for each request. */
+  /** A queue of behaviours, one for each request. */
   readonly faults: Fault[] = [];
-  /** Used for every request without one of its own. */
+  /** The behaviour when the queue is empty. */
   fault: Fault | undefined;
   readonly requests: ReceivedRequest[] = [];
   /** In the order of arrival, with repetitions. */
@@ -104,12 +104,12 @@ export class FakeInflux implements AsyncDisposable {
     return `${scheme}://127.0.0.1:${this.port}${this.options.basePath ?? ""}`;
   }
 
-  /** New connections get this certificate. */
+  /** Sets the certificate of new connections. */
   set certificate(pair: KeyPair) {
     if (this.#server instanceof TlsServer) this.#server.setSecureContext(pair);
   }
 
-  /** Closes the connections that are kept open, as a server does that finds them idle. */
+  /** Closes idle connections, as a server does after a timeout. */
   closeConnections(): void {
     for (const socket of this.#sockets) socket.destroy();
   }
@@ -145,7 +145,7 @@ export class FakeInflux implements AsyncDisposable {
     } else this.#fail(fault, request.socket, response);
   }
 
-  /** What the server says before it looks at a line. */
+  /** Returns the answer that does not depend on the lines. */
   #refuse(request: IncomingMessage, url: URL, body: Buffer): Reply | undefined {
     const { authorization, database, maxBodyBytes, basePath = "" } = this.options;
     const path = url.pathname.startsWith(basePath) ? url.pathname.slice(basePath.length) : "";
@@ -233,7 +233,7 @@ const BROKEN_BODY = {
   v3: { status: 400, body: '{"error":"unexpected EOF"}' },
 };
 
-/** The lines of all gzip members of a body. */
+/** Returns the lines of all gzip members of a body. */
 export function linesOf(body: Uint8Array): string[] {
   return isWhole(body) ? gunzipSync(body).toString().split("\n").filter(Boolean) : [];
 }

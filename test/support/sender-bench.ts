@@ -8,7 +8,7 @@ import { MemoryTarget } from "./memory-target.ts";
 
 export const CAPS = { maxBytes: 1 << 30, maxAgeMs: 86_400_000 };
 
-/** One sender between a spool and a target in memory, at a time of its own. */
+/** One sender between a spool and a target in memory, with a fake clock. */
 export class SenderBench implements AsyncDisposable {
   readonly clock = new FakeClock();
   readonly spool = new MemorySpool(CAPS, this.clock);
@@ -24,7 +24,7 @@ export class SenderBench implements AsyncDisposable {
     this.sender = new Sender(this.settings, new Lanes(this.settings.name, this.spool), options);
   }
 
-  /** Appends frames of so many lines, each line unlike every other; returns the lines. */
+  /** Appends frames with these numbers of lines, all different; returns the lines. */
   async append(...counts: readonly number[]): Promise<readonly string[]> {
     const batches = counts.map((count) => batchOf(count, this.#frames++ * 10_000));
     for (const batch of batches) await this.spool.append(batch, [this.sender.intake]);
@@ -32,7 +32,7 @@ export class SenderBench implements AsyncDisposable {
     return batches.flatMap(({ bytes }) => Buffer.from(bytes).toString().trimEnd().split("\n"));
   }
 
-  /** Lets time pass, in steps, and at each lets the sender finish what it compresses or opens. */
+  /** Advances the clock in steps, and waits at each for the sender's compression. */
   async pass(ms: number, stepMs = 5_000): Promise<void> {
     for (let left = ms; left > 0; left -= stepMs) {
       await this.clock.advance(Math.min(left, stepMs));
@@ -44,7 +44,7 @@ export class SenderBench implements AsyncDisposable {
     return this.spool.stats.appendedLines;
   }
 
-  /** How many lines each request had. */
+  /** Numbers of lines of the requests. */
   get requests(): number[] {
     return this.target.requests.map(({ length }) => length);
   }

@@ -17,9 +17,9 @@ import type { SyntheticDomain, DomainShape } from "../../src/simulator/synthetic
 import { FakeClock } from "./fake-clock.ts";
 
 const INTERVAL_MS = 5_000;
-/** Turns of the event loop in which everything that two sockets of one process have to say to each other is said. */
+/** Turns of the event loop until two sockets of one process have exchanged all pending data. */
 const TURNS = 60;
-/** Of the cycle's own clock: how far it goes on while a cycle waits for it. */
+/** Step of the fake clock while a cycle sleeps. */
 const STEP_MS = 25;
 
 const SETTINGS: CollectionSettings = {
@@ -35,7 +35,7 @@ export interface EndpointOptions {
   readonly name?: NonNullable<Endpoint["name"]>;
 }
 
-/** A simulated daemon on a socket of its own and the collector of this endpoint, both by one clock that stands still. */
+/** A simulated daemon with its own socket, and the endpoint's collector; both use one fake clock. */
 export class SimulatedEndpoint {
   readonly clock = new FakeClock();
   readonly host: SimulatedHost;
@@ -52,7 +52,7 @@ export class SimulatedEndpoint {
     this.collector = new EndpointCollector(named, { ...SETTINGS, ...settings }, this.clock);
   }
 
-  /** Everything is gone when the test ends. */
+  /** Starts both; they are closed when the test ends. */
   static async start(t: TestContext, options: EndpointOptions = {}): Promise<SimulatedEndpoint> {
     const directory = await mkdtemp(path.join(tmpdir(), "endpoint-"));
     const endpoint = new SimulatedEndpoint(path.join(directory, "libvirt-sock-ro"), options);
@@ -74,11 +74,11 @@ export class SimulatedEndpoint {
   async stopDaemon(): Promise<void> {
     await this.#server?.[Symbol.asyncDispose]();
     this.#server = undefined;
-    // The collector sees the end of its connection as it would in the time between two cycles.
+    // The collector notices the end of its connection, as between two cycles.
     await turns();
   }
 
-  /** Connections to the daemon. */
+  /** Number of connections to the daemon. */
   get clients(): number {
     return this.#server?.clients ?? 0;
   }
@@ -94,7 +94,7 @@ export class SimulatedEndpoint {
     return domain;
   }
 
-  /** How often the collector has called a procedure since the last question. */
+  /** Returns how often the collector has called a procedure since the last call of this method. */
   newCalls(procedure: ProcedureName): number {
     const calls = this.host.calls.get(PROCEDURE[procedure]) ?? 0;
     this.host.calls.delete(PROCEDURE[procedure]);
@@ -102,8 +102,8 @@ export class SimulatedEndpoint {
   }
 
   /**
-   * Runs a cycle, and then lets the interval pass. During the cycle time goes on only while the collector sleeps and
-   * the sockets have nothing more to say, so that no slow machine makes the daemon look stuck.
+   * Runs a cycle, and then advances the clock by the interval. During the cycle time passes only while the collector sleeps
+   * and no data is pending, so that a slow machine does not make the daemon look stuck.
    */
   async cycle(): Promise<EndpointCycle> {
     const begun = this.clock.monotonic();
@@ -121,14 +121,14 @@ export class SimulatedEndpoint {
     return result;
   }
 
-  /** Runs a cycle in which nothing goes wrong; its samples by the name of the domain. */
+  /** Runs a cycle without faults; resolves to domain name -> sample. */
   async samples(): Promise<ReadonlyMap<string, DomainSample>> {
     const { outcome, samples, errors, stuck } = await this.cycle();
     assert.deepEqual({ outcome, errors, stuck }, { outcome: "collected", errors: [], stuck: [] });
     return byName(samples);
   }
 
-  /** Runs a cycle in which nothing goes wrong; the sample of one domain. */
+  /** Runs a cycle without faults; resolves to the sample of one domain. */
   async sample(name = "vm-001"): Promise<DomainSample> {
     const sample = (await this.samples()).get(name);
     assert.ok(sample !== undefined, `${name} has no sample`);

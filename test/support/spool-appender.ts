@@ -1,5 +1,5 @@
-// A child process that appends numbers without end, from the second argument on, and prints each when it is durable. It
-// delivers them to one target, and never to another.
+// A child process that appends numbers without end, beginning at the second argument, and prints each when it is durable. It
+// acknowledges them for one target, and never for another.
 import { systemClock } from "../../src/lib/clock.ts";
 import { DurableSpool } from "../../src/spool/durable-spool.ts";
 import { ALL, appendNumber, HUGE } from "./spool-bench.ts";

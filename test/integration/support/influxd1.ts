@@ -48,7 +48,7 @@ bind-address = "127.0.0.1:${rpc}"
     }
   }
 
-  /** The rows of an InfluxQL query; every value as the server wrote it, times in nanoseconds. */
+  /** Resolves to the rows of an InfluxQL query; values as text from the server, times in nanoseconds. */
   query(q: string): Promise<Row[]> {
     return influxql(this, q);
   }
