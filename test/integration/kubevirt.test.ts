@@ -150,7 +150,7 @@ test("a started VM is sampled, and an ended one leaves no connection", async () 
   assert.deepEqual(
     agent.log.filter(({ level, endpoint }) => level !== "debug" && String(endpoint).includes(launcher.podUid)),
     [],
-    "and nobody is alarmed",
+    "and no warning is logged",
   );
 });
 

@@ -8,7 +8,7 @@ interface LabVm {
   /** Returns the nodes whose agents see it at a second. */
   readonly nodes: (second: number) => readonly string[];
   /** Second at which its counter on a node begins, if not at the start. */
-  readonly anew?: Readonly<Record<string, number>>;
+  readonly startS?: Readonly<Record<string, number>>;
 }
 
 /** Offset of the agents' clocks. */
@@ -24,18 +24,18 @@ export const LAB_VMS: readonly LabVm[] = [
     name: "moved",
     cores: 0.5,
     nodes: (second) => (second === BOTH ? ["a", "b"] : second < BOTH ? ["a"] : ["b"]),
-    anew: { b: BOTH },
+    startS: { b: BOTH },
   },
-  { name: "restarted", cores: 0.25, nodes: () => ["a"], anew: { a: RESTART } },
+  { name: "restarted", cores: 0.25, nodes: () => ["a"], startS: { a: RESTART } },
   { name: "unseen", cores: 0.75, nodes: (second) => (second < 40 || second >= 80 ? ["a"] : []) },
 ];
 
 /** Returns line protocol of `vm_totals`, one point a second. */
 export function labLines(beginS: number): string {
-  return LAB_VMS.flatMap(({ name, cores, nodes, anew = {} }) =>
+  return LAB_VMS.flatMap(({ name, cores, nodes, startS = {} }) =>
     Array.from({ length: LAB.seconds }, (_, second) =>
       nodes(second).map((node) => {
-        const from = anew[node] ?? 0;
+        const from = startS[node] ?? 0;
         const worked = second % LAB.bucketS === IDLE ? second - 1 : second;
         // A counter begins before its first sample.
         const cputime = Math.round((worked - (second < from ? 0 : from) + 2) * cores * 1e9);
