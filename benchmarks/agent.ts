@@ -2,10 +2,10 @@ import { RunningAgent, target1, type AgentConfig } from "../test/integration/sup
 import { Deliveries, INTERVAL, workBySignals, type Contender } from "./contender.ts";
 import { imageNodeArgs } from "./image.ts";
 
-/** Until V8 has compiled what runs often; the agent gets there faster at a short interval. */
+/** Time until V8 has compiled the code that runs often; a short interval shortens it. */
 const WARM_UP = { cycles: 40, interval: "1s" };
 
-/** The bundle as the image runs it, with the defaults of its configuration. */
+/** The bundle with the image's options and the defaults of the configuration. */
 export async function startAgent(socket: string): Promise<Contender> {
   await using resources = new AsyncDisposableStack();
   const deliveries = resources.use(await Deliveries.start("vm_metrics"));
@@ -26,7 +26,7 @@ export async function startAgent(socket: string): Promise<Contender> {
   agent.signal("SIGHUP");
   await deliveries.next(2);
   agent.signal("SIGSTOP");
-  // A process that is stopped would not end.
+  // A stopped process would not end.
   resources.defer(() => {
     agent.signal("SIGCONT");
   });

@@ -3,17 +3,17 @@ import type { AddressInfo } from "node:net";
 import { buffer } from "node:stream/consumers";
 import { gunzipSync } from "node:zlib";
 
-/** Lines that came with one request and were written at one time. Times are in milliseconds since the epoch. */
+/** Lines of one request that were written at one time. Times are in milliseconds since the epoch. */
 export interface Arrival {
   readonly writtenMs: number;
   readonly atMs: number;
   readonly lines: number;
 }
 
-/** Ignore: takes what comes and does not look at it. Refuse: with 503. Hang: takes requests and never answers. */
+/** Ignore: accepts every request without reading it. Refuse: answers 503. Hang: accepts requests and never answers. */
 type Mode = "take" | "ignore" | "refuse" | "hang";
 
-/** What a server gets from a writer and when, with a real InfluxDB behind it or with nothing. */
+/** A server that records a writer's lines and their times, with or without a real InfluxDB behind it. */
 export class Arrivals implements AsyncDisposable {
   readonly all: Arrival[] = [];
   readonly url: string;
@@ -37,12 +37,12 @@ export class Arrivals implements AsyncDisposable {
     return new Arrivals(server, mode, upstream);
   }
 
-  /** How many lines have come that were written before, or since. */
+  /** Returns the number of received lines that were written at matching times. */
   count(fits: (writtenMs: number) => boolean): number {
     return this.all.reduce((sum, { writtenMs, lines }) => sum + (fits(writtenMs) ? lines : 0), 0);
   }
 
-  /** The longest time from when lines were written until they were stored. */
+  /** Returns the longest time from writing lines until they were stored. */
   maxLagMs(fits: (writtenMs: number) => boolean): number {
     const lags = this.all.filter(({ writtenMs }) => fits(writtenMs)).map(({ writtenMs, atMs }) => atMs - writtenMs);
     return Math.max(...lags);

@@ -4,7 +4,7 @@ import type { DomainRef } from "../src/libvirt/types.ts";
 import { used, type BenchNode, type NodeUsage } from "./node.ts";
 import { interleave, median } from "./rounds.ts";
 
-/** What one way of asking costs, for all domains together, in milliseconds. */
+/** The cost of one kind of call for all domains together, in milliseconds. */
 export interface CallCost extends NodeUsage {
   readonly name: string;
   readonly wall: number;
@@ -12,16 +12,16 @@ export interface CallCost extends NodeUsage {
 
 interface Source {
   readonly name: string;
-  /** Asks once, for all domains. */
+  /** Makes the calls once, for all domains. */
   readonly ask: (client: LibvirtClient, domains: readonly DomainRef[]) => Promise<unknown>;
 }
 
 const ROUNDS = 5;
-/** A sample lasts so long at least. */
+/** Shortest duration of a sample. */
 const SAMPLE_MS = 1_000;
 const DEADLINE = { deadlineMs: 60_000 };
 const { STATE, CPU_TOTAL, BALLOON, VCPU, INTERFACE, BLOCK } = STATS_GROUP;
-/** What Telegraf's default configuration asks for: every group that it knows. */
+/** The groups of Telegraf's default configuration: all that it knows. */
 const TELEGRAF = 1023;
 
 function bulk(name: string, groups: number, flags: number = DOMAIN_FILTER.ACTIVE | DOMAIN_FILTER.NOWAIT): Source {
@@ -56,7 +56,7 @@ const SOURCES: readonly Source[] = [
   each("DOMAIN_GET_XML_DESC", (client, domain) => client.domainXml(domain, DEADLINE)),
 ];
 
-/** The cost of every candidate source of the statistics on this machine. */
+/** Measures the cost of every candidate source of the statistics on this machine. */
 export async function measureCallCosts(node: BenchNode): Promise<readonly CallCost[]> {
   using client = await LibvirtClient.open(node.socket, DEADLINE);
   const domains = await client.listDomains(DOMAIN_FILTER.ACTIVE, DEADLINE);

@@ -1,44 +1,44 @@
 interface Life {
-  /** Since when its daemon answers. */
+  /** When its daemon began to answer. */
   readonly bornMs: number;
-  /** Until when it answered. */
+  /** When its daemon stopped answering. */
   answeredMs: number;
-  /** When it was gone for good. */
+  /** When it was removed. */
   goneMs: number;
   readonly points: number[];
 }
 
 interface LifeSettings {
   readonly intervalMs: number;
-  /** How late the first sample may be: an interval and this. */
+  /** Allowed delay of the first sample beyond an interval. */
   readonly findMs: number;
 }
 
-/** What was wrong with what arrived, counted. */
+/** Numbers of faults in the arrived samples. */
 export interface LedgerFaults {
-  /** VMs without any sample although they lived long enough for one. */
+  /** VMs without a sample that lived long enough for one. */
   readonly never: number;
-  /** VMs whose first sample came later than it may. */
+  /** VMs whose first sample came too late. */
   readonly late: number;
   /** Cycles without a sample, between the first and the last sample of a VM. */
   readonly missed: number;
-  /** VMs whose last sample is older than an interval at their end. */
+  /** VMs whose last sample was older than an interval at their end. */
   readonly early: number;
-  /** Samples of VMs that were gone. */
+  /** Samples of removed VMs. */
   readonly afterEnd: number;
-  /** Samples without the label of a VM. */
+  /** Samples without the VM's label. */
   readonly nameless: number;
 }
 
 const NANOSECONDS = 1_000_000;
 const LINE = /^vm_metrics,(\S+) .* (\d+)$/;
 const LIFE = /(?:^|,)life=([^,]+)/;
-/** The clocks of a cycle and of a launcher are read one after the other. */
+/** Tolerance, because the clocks of a cycle and of a launcher are not read at the same moment. */
 const SLACK_MS = 500;
-/** A target's flush interval, and some. */
+/** A target's flush interval, with some tolerance. */
 const DELIVERY_MS = 3_000;
 
-/** Follows every VM from its first sample to its last, by a label that no other VM ever has. */
+/** Tracks every VM from its first sample to its last, by a label that is unique to it. */
 export class ChurnLedger {
   readonly #settings: LifeSettings;
   readonly #lives = new Map<string, Life>();
@@ -57,7 +57,7 @@ export class ChurnLedger {
     this.#lives.set(life, { bornMs: Date.now(), answeredMs: never, goneMs: never, points: [] });
   }
 
-  /** It does not answer any more. */
+  /** Records that the VM's daemon no longer answers. */
   silent(life: string): void {
     const found = this.#lives.get(life);
     if (found !== undefined) found.answeredMs = Math.min(found.answeredMs, Date.now());
@@ -69,7 +69,7 @@ export class ChurnLedger {
     if (found !== undefined) found.goneMs = Date.now();
   }
 
-  /** Takes lines as they were delivered. */
+  /** Records delivered lines. */
   take(text: string): void {
     for (const line of text.split("\n")) {
       const [, tags = "", time] = LINE.exec(line) ?? [];
@@ -80,7 +80,7 @@ export class ChurnLedger {
     }
   }
 
-  /** Of what was delivered so far; the newest samples are still on their way. */
+  /** Returns the faults so far; the newest samples are still on the way. */
   faults(): LedgerFaults {
     const { intervalMs, findMs } = this.#settings;
     const deliveredMs = Date.now() - DELIVERY_MS;

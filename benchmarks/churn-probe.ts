@@ -4,30 +4,30 @@ import type { AgentPod } from "../test/integration/support/agent-pod.ts";
 import { Inspector } from "./inspector.ts";
 import { residentMiB } from "./process-usage.ts";
 
-/** An agent at a moment. */
+/** The resources of an agent at one moment. */
 export interface ChurnSample {
   readonly minute: number;
   /** VMIs since the start. */
   readonly seen: number;
-  /** Of the time since the sample before, on average. */
+  /** Average since the previous sample. */
   readonly residentMiB: number;
-  /** JavaScript objects that live, and buffers and the like that they hold. */
+  /** Live JavaScript objects, and the buffers and other memory that they hold. */
   readonly heapMiB: number;
   readonly buffersMiB: number;
   readonly openFiles: number;
-  /** To libvirt daemons. */
+  /** Connections to libvirt daemons. */
   readonly connections: number;
   readonly inotifyWatches: number;
-  /** In the answer to /metrics. */
+  /** Series in the answer to /metrics. */
   readonly series: number;
-  /** VMIs and TelemetryConfigs that are followed. */
+  /** Watched VMIs and TelemetryConfigs. */
   readonly objects: number;
 }
 
 const MIB = 1024 ** 2;
 const RESIDENT_READINGS = 20;
 
-/** Looks at an agent from outside. */
+/** Measures an agent from outside. */
 export class ChurnProbe {
   readonly #agent: AgentPod;
   readonly #metricsUrl: string;
@@ -41,7 +41,7 @@ export class ChurnProbe {
     this.#metricsUrl = `http://127.0.0.1:${ports.metrics}/metrics`;
   }
 
-  /** Watches its resident memory for so long. */
+  /** Samples its resident memory for a duration. */
   async pass(ms: number): Promise<void> {
     this.#resident = [];
     for (let reading = 0; reading < RESIDENT_READINGS; reading++) {
@@ -90,6 +90,6 @@ function textOf(file: string): string {
   try {
     return readFileSync(file, "utf8");
   } catch {
-    return ""; // Closed since it was listed.
+    return ""; // It was closed after it was listed.
   }
 }

@@ -6,14 +6,14 @@ import { fixed, table } from "./markdown.ts";
 interface Growth {
   readonly what: string;
   readonly unit: string;
-  /** What it may grow by, of itself and of the noise of its samples. */
+  /** Allowed growth, with the noise of the samples. */
   readonly atMost: number;
   readonly of: (sample: ChurnSample) => number;
 }
 
-/** Of the run, until caches are full and what runs often is compiled. */
+/** Share of the run until caches are full and code that runs often is compiled. */
 const WARM_UP = 0.25;
-/** Resident memory takes some ten minutes to settle, however many VMs come. */
+/** Resident memory takes about ten minutes to settle, for any number of VMs. */
 const SETTLES_MIN = 45;
 
 const GROWTHS: readonly Growth[] = [
@@ -26,7 +26,7 @@ const GROWTHS: readonly Growth[] = [
   { what: "metrics", unit: "", atMost: 1, of: ({ series }) => series },
 ];
 
-/** docs/churn.md. */
+/** Returns docs/churn.md. */
 export function churnReport(figures: ChurnFigures, { date, machine, load }: Circumstances): string {
   const { minutes, intervalS, seen, faults, warnings, before, after, samples } = figures;
   const settled = samples.filter(({ minute }) => minute > WARM_UP * minutes);
@@ -111,7 +111,7 @@ ${table(
 `;
 }
 
-/** The straight line with the least squares of distance. */
+/** Returns the best-fit line by least squares. */
 function fit(points: readonly (readonly [x: number, y: number])[]): { slope: number; at: (x: number) => number } {
   const mean = (index: 0 | 1): number => points.reduce((sum, point) => sum + point[index], 0) / points.length;
   const [x, y] = [mean(0), mean(1)];

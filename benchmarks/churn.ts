@@ -13,16 +13,16 @@ import { SimulatedLauncher } from "../test/support/simulated-launcher.ts";
 import { ChurnLedger, type LedgerFaults } from "./churn-ledger.ts";
 import { ChurnProbe, type ChurnSample } from "./churn-probe.ts";
 
-/** Launchers at any time. Each lives for a tenth of the run, so eleven times as many VMIs are seen. */
+/** Number of launchers at any time. Each lives for a tenth of the run, so there are eleven times as many VMIs. */
 export const LAUNCHERS = 200;
 const LIVES = 10;
 const SAMPLES = 20;
-/** Of every so many VMs one has another pod beside it, whose daemon never starts. */
+/** One of this number of VMs has a second pod, whose daemon never starts. */
 const BARREN = 10;
-/** How the daemon of a VM ends, in turns. `again`: another VM comes under its name before its pod is gone. */
+/** How the daemons end, in turns. `again`: another VM of the same name is created before the pod is removed. */
 const ENDINGS = ["stop", "crash", "hang", "again"] as const;
 const NAMESPACES = 8;
-/** What a new launcher may take to be found beyond an interval. */
+/** Allowed time to find a new launcher, beyond an interval. */
 const FIND_MS = 2_000;
 
 export interface ChurnFigures {
@@ -30,17 +30,17 @@ export interface ChurnFigures {
   readonly intervalS: number;
   readonly seen: number;
   readonly faults: LedgerFaults;
-  /** What the agent's log warned of, and how often. */
+  /** Warning in the agent's log -> number. */
   readonly warnings: Readonly<Record<string, number>>;
-  /** Without any launcher, before and after. */
+  /** Samples without launchers, before and after the run. */
   readonly before: ChurnSample;
   readonly after: ChurnSample;
   readonly samples: readonly ChurnSample[];
 }
 
-/** Runs an agent in a real cluster while launchers and their VMIs come and go. */
+/** Runs an agent on a real API server while launchers and their VMIs come and go. */
 export async function measureChurn(minutes: number, resources: AsyncDisposableStack): Promise<ChurnFigures> {
-  // The cycles, too, are as many as in an hour, as far as an interval can be that short.
+  // The interval is shortened too, so that there are as many cycles as in an hour, if it can be that short.
   const intervalS = Math.max(1, Math.round((5 * minutes) / 60));
   const ledger = new ChurnLedger({ intervalMs: intervalS * 1_000, findMs: FIND_MS });
   const sink = resources.use(
@@ -107,7 +107,7 @@ interface Vm {
   readonly barren: SimulatedLauncher | undefined;
 }
 
-/** VMs that come and go, as many at any time. */
+/** VMs that come and go, with a constant number at any time. */
 class Population {
   readonly #options: PopulationOptions;
   readonly #stop = new AbortController();
@@ -117,7 +117,7 @@ class Population {
     this.#options = options;
   }
 
-  /** Keeps them coming and going until the work is done. */
+  /** Replaces VMs until the work is done. */
   async during<Result>(work: () => Promise<Result>): Promise<Result> {
     const places = Promise.all(Array.from({ length: LAUNCHERS }, (_, index) => this.#place(index)));
     try {
@@ -128,7 +128,7 @@ class Population {
     }
   }
 
-  /** One VM after the other. The first ones live for different times, so that not all end together. */
+  /** Runs one VM after the other. The first ones live for different times, so that they do not end together. */
   async #place(index: number): Promise<void> {
     const { lifeMs } = this.#options;
     let firstMs = (lifeMs * (index + 1)) / LAUNCHERS;
@@ -164,7 +164,7 @@ class Population {
     await applyVmi(cluster, { namespace, name, labels, node: node.name, pods: { [launcher.podUid]: node.name } });
   }
 
-  /** Returns the name under which the next one comes, if it has to be this one's. */
+  /** Ends a VM; resolves to its name if the next one must have the same. */
   async #end(vm: Vm): Promise<string | undefined> {
     const { cluster, ledger, intervalMs } = this.#options;
     const { launcher, barren } = vm;
@@ -187,7 +187,7 @@ class Population {
     return undefined;
   }
 
-  /** Until a call waits for the answer of a daemon that will never give it. */
+  /** Waits until a call is pending at a daemon that will not answer. */
   async #hang(launcher: SimulatedLauncher): Promise<void> {
     launcher.freeze();
     const { calls } = launcher;

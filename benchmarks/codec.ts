@@ -10,12 +10,12 @@ import { writeByPoints } from "./point-lines.ts";
 import { interleave, median } from "./rounds.ts";
 import { mapperOf, replyOf, syntheticDomains } from "./simulated-samples.ts";
 
-/** CPU microseconds per domain of one step on the way from a reply to lines, and of the obvious other way. */
+/** CPU microseconds per domain of one step from a reply to lines, and of its baseline. */
 export interface CodecCost {
   readonly domains: number;
   readonly step: string;
   readonly ours: number;
-  /** Undefined where there is nothing to compare with. */
+  /** Undefined if there is no baseline. */
   readonly baseline: number | undefined;
 }
 
@@ -37,7 +37,7 @@ interface Step {
   readonly baseline?: () => unknown;
 }
 
-/** What the agent does with a reply to the bulk call, step by step, from simulated replies. */
+/** Measures the agent's processing of simulated replies to the bulk call, step by step. */
 export async function measureCodec(): Promise<readonly CodecCost[]> {
   const costs: CodecCost[] = [];
   for (const domains of SIZES) {
@@ -52,7 +52,7 @@ export async function measureCodec(): Promise<readonly CodecCost[]> {
   return costs;
 }
 
-/** CPU time of one run, in microseconds, with the garbage that it leaves. */
+/** Returns the CPU time of one run in microseconds, with its garbage collection. */
 function cpuUs(run: () => unknown, forMs: number): number {
   const begun = performance.now();
   const before = process.cpuUsage();

@@ -4,20 +4,20 @@ import { FIRST_DOMAIN } from "./node.ts";
 
 const ANSWER_MS = 200;
 
-/** Between two cycles of a program that keeps its own time: the agent's default. */
+/** Interval of programs with their own timer: the agent's default. */
 export const INTERVAL = "5s";
 
 /** A program that reads all domains of the node and delivers what it read to an InfluxDB, cycle after cycle. */
 export interface Contender extends AsyncDisposable {
   readonly name: string;
   readonly pid: number;
-  /** What it delivers to. */
+  /** Its target. */
   readonly deliveries: Deliveries;
-  /** Lets it work until `during` is done, and makes it rest again. */
+  /** Lets it run until `during` is done, then pauses it. */
   work(during: () => Promise<void>): Promise<void>;
 }
 
-/** An InfluxDB that forgets everything but how much there was of it. */
+/** A fake InfluxDB that only counts. */
 export class Deliveries implements AsyncDisposable {
   readonly #marker: RegExp;
   readonly #resources = new AsyncDisposableStack();
@@ -27,7 +27,7 @@ export class Deliveries implements AsyncDisposable {
   #fields = 0;
   #arrived = Promise.withResolvers<undefined>();
 
-  /** `marker` is a measurement of which the first domain has one line in every cycle. */
+  /** `marker` is a measurement with one line of the first domain in every cycle. */
   private constructor(marker: string) {
     this.#marker = new RegExp(`^${marker},.*\\b${FIRST_DOMAIN}\\b`);
   }
@@ -50,7 +50,7 @@ export class Deliveries implements AsyncDisposable {
     return { cycles: this.#cycles, lines: this.#lines, fields: this.#fields };
   }
 
-  /** Resolves when the lines of so many more cycles have come. */
+  /** Resolves when the lines of this number of further cycles have arrived. */
   async next(cycles: number): Promise<void> {
     const wanted = this.#cycles + cycles;
     while (this.#cycles < wanted) await this.#arrived.promise;
@@ -63,7 +63,7 @@ export class Deliveries implements AsyncDisposable {
   #count(text: string): void {
     for (const line of text.trimEnd().split("\n")) {
       this.#lines++;
-      // No program here writes a space or a comma into a name or a value, but "no state".
+      // No program here writes a space or a comma in a name or a value, except "no state".
       this.#fields += line.slice(line.indexOf(" ")).split(",").length;
       if (this.#marker.test(line)) this.#cycles++;
     }
@@ -72,12 +72,12 @@ export class Deliveries implements AsyncDisposable {
   }
 }
 
-/** Stops a process that keeps its own time while it rests, so that all can be started, warm, and one at work. */
+/** Pauses a process with its own timer, so that all programs are started and warm, but only one runs. */
 export async function workBySignals(pid: number, during: () => Promise<void>): Promise<void> {
   process.kill(pid, "SIGCONT");
   try {
     await during();
-    // The answer to its last delivery is on its way.
+    // The answer to its last delivery is still on the way.
     await setTimeout(ANSWER_MS);
   } finally {
     process.kill(pid, "SIGSTOP");

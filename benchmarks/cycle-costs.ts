@@ -9,11 +9,11 @@ import { startTelegraf } from "./telegraf.ts";
 
 /** CPU milliseconds of a cycle. */
 interface CycleUsage extends NodeUsage {
-  /** Of the program itself. */
+  /** CPU of the program itself. */
   readonly own: number;
 }
 
-/** What a cycle of a program costs the node. */
+/** The cost of a program's cycle on the node. */
 export interface CycleCost extends CycleUsage {
   readonly name: string;
   readonly total: number;
@@ -28,7 +28,7 @@ export const CYCLES = 3;
 export const CYCLE_ROUNDS = 8;
 const IDLE_S = 5;
 
-/** Whole cycles of every program, in turns; what they read, they deliver. `idle` is a second without any. */
+/** Measures whole cycles of every program, with delivery, in turns. `idle` is a second without programs. */
 export async function measureCycleCosts(
   node: BenchNode,
   resources: AsyncDisposableStack,

@@ -14,7 +14,7 @@ const PROGRAMS = {
   Python: ["/usr/bin/python3", "--version"],
 };
 
-/** What a cycle costs the node. Takes about ten minutes, and less on a machine that is idle. */
+/** Measures the cost of a cycle on the node. Takes about ten minutes, less on an idle machine. */
 export async function measure(resources: AsyncDisposableStack): Promise<string> {
   const now = circumstancesOf(PROGRAMS);
   console.log("# from a reply to lines");

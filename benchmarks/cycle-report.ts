@@ -37,7 +37,7 @@ const LEVELS: readonly ServiceLevel<Figures>[] = [
   },
 ];
 
-/** The part of docs/benchmarks.md about cycles. */
+/** Returns the part of docs/benchmarks.md about cycles. */
 export function cycleReport(figures: Figures): string {
   return `## What a cycle costs the node
 

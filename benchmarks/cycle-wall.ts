@@ -10,7 +10,7 @@ import type { BenchNode } from "./node.ts";
 import { interleave, median } from "./rounds.ts";
 import { BALLOON, CPU_TIMES, DEVICES } from "../src/collection/stats-needs.ts";
 
-/** Milliseconds from the first call to lines that are ready for the spool, and of the calls alone. */
+/** Milliseconds from the first call to lines ready for the spool, and of the calls alone. */
 export interface CycleWall {
   readonly cycle: number;
   readonly calls: number;
@@ -20,7 +20,7 @@ const ROUNDS = 40;
 const WARM_UP_ROUNDS = 10;
 const DEADLINE = { deadlineMs: 60_000 };
 
-/** How much longer a cycle takes than the calls that it makes of libvirt. */
+/** Measures a cycle against its libvirt calls alone. */
 export async function measureCycleWall(node: BenchNode): Promise<CycleWall> {
   using client = await LibvirtClient.open(node.socket, DEADLINE);
   const settings = { timeoutMs: 4_000, deviceCacheTtlMs: 300_000, needs: [DEVICES, BALLOON, CPU_TIMES] };

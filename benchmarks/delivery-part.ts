@@ -7,7 +7,7 @@ import { circumstancesOf } from "./machine.ts";
 
 const PROGRAMS = { "InfluxDB 1": ["influxd", "version"], "InfluxDB 2": [influxd2Path(), "version"] };
 
-/** What becomes of lines behind collection. Takes about seven minutes. */
+/** Measures spool and delivery. Takes about seven minutes. */
 export async function measure(): Promise<string> {
   const now = circumstancesOf(PROGRAMS);
   console.log("# CPU by the number of targets");

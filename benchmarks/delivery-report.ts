@@ -57,7 +57,7 @@ const LEVELS: readonly ServiceLevel<Figures>[] = [
   },
 ];
 
-/** The part of docs/benchmarks.md about delivery. */
+/** Returns the part of docs/benchmarks.md about delivery. */
 export function deliveryReport(figures: Figures): string {
   return `## Delivery
 
@@ -133,7 +133,7 @@ status below 429, such as 400 for one bad line, 401 and 404.
 `;
 }
 
-/** At the default interval if none is given. */
+/** Returns the CPU with this number of targets, by default at the default interval. */
 function cpuOf({ fanOut }: Figures, targets: number, intervalS = DEFAULT_INTERVAL_S): number {
   const found = fanOut.find((cost) => cost.targets === targets && cost.intervalS === intervalS);
   if (found === undefined) throw new Error(`${targets} targets were not measured`);

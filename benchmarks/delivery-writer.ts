@@ -1,5 +1,5 @@
-// A process that does what an agent does behind collection: samples become lines, get into a spool on disk and to the targets
-// of DIR/config.yaml, once in every interval. Or it makes a backlog of so many lines, as fast as it can, and ends.
+// A process that does an agent's work after collection: once in every interval it makes lines of samples, writes them to a spool
+// on disk, and sends them to the targets of DIR/config.yaml. With BACKLOG_LINES it makes a backlog as fast as it can, and ends.
 //
 //   fork("benchmarks/delivery-writer.ts", [DIR, INTERVAL_S, PHASE_MS, BACKLOG_LINES])
 import path from "node:path";
@@ -15,7 +15,7 @@ import { DOMAINS, LINES_PER_SECOND, NODE_SHAPE } from "./writer.ts";
 const [directory = "", interval = "", phaseMs = "", backlogLines = "0"] = process.argv.slice(2);
 const intervalMs = Number(interval) * 1_000;
 
-/** The real clock, but for the date. */
+/** The real clock with another date. */
 class EarlierClock implements Clock {
   behindMs = 0;
 
@@ -45,7 +45,7 @@ const secrets = secretsDirectory(path.join(directory, "secrets"));
 await outputs.apply(await loadConfigFile(path.join(directory, "config.yaml"), secrets));
 
 const seconds = Math.ceil(Number(backlogLines) / LINES_PER_SECOND);
-// The frames have the times of an outage of so many seconds, by which it is known how fast lines come.
+// The frames have the times of an outage, because the sender derives the live rate from them.
 for (clock.behindMs = seconds * 1_000; clock.behindMs > 0; clock.behindMs -= intervalMs) await write();
 
 let isOver = seconds > 0;
@@ -64,5 +64,5 @@ async function write(): Promise<void> {
 }
 
 function ignore(): void {
-  // What it says of itself is not what is measured.
+  // Without an observer: logging is not measured.
 }

@@ -8,7 +8,7 @@ import { Writer, type WriterOptions } from "./writer.ts";
 
 export const FLUSH_INTERVAL_MS = 1_000;
 const BACKLOG_LINES = 500_000;
-/** What the default pace takes to drain all of it is not needed to see that it is kept to. */
+/** Smaller for the default pace: a full backlog would take long, and a part shows the pace. */
 const PACED_LINES = 60_000;
 const CAP_OFF = 10_000_000;
 const OUTAGE_MS = 3_000;
@@ -16,21 +16,21 @@ const DRAIN_MS = 180_000;
 
 export interface DrainCost {
   readonly server: string;
-  /** Whether the backlog went at the pace that is the default, and not as fast as it could. */
+  /** Whether the backlog drained at the default pace, instead of without a limit. */
   readonly paced: boolean;
   readonly backlogLines: number;
   readonly linesPerSecond: number;
-  /** In flush intervals, of lines that were written from one interval before the target was back until the backlog was gone. */
+  /** Longest lag in flush intervals, of lines written from one interval before the target's return until the backlog was gone. */
   readonly maxLag: number;
   readonly liveLines: number;
-  /** Resident memory of the writer in MiB, while the target was away and at its highest while the backlog drained. */
+  /** Resident memory of the writer in MiB while the target was down, and its highest while the backlog drained. */
   readonly residentBefore: number;
   readonly residentPeak: number;
 }
 
 interface Behind {
   readonly url: string | undefined;
-  /** How the target is configured, but for its URL. */
+  /** The target's configuration without its URL. */
   readonly target: object;
   readonly secrets?: WriterOptions["secrets"];
 }
@@ -50,7 +50,7 @@ const SERVERS: Readonly<Record<string, StartServer>> = {
   },
 };
 
-/** What it is like when a target comes back after an outage. */
+/** Measures delivery after an outage of a target. */
 export async function measureDrains(): Promise<readonly DrainCost[]> {
   const costs: DrainCost[] = [];
   for (const server of Object.keys(SERVERS)) costs.push(await drain(server, false));
@@ -76,7 +76,7 @@ async function drain(server: string, paced: boolean): Promise<DrainCost> {
   const filledMs = Date.now();
   await sleep(OUTAGE_MS);
   const residentBefore = residentMiB(writer.pid).now;
-  // From here on the highest is noted anew.
+  // Resets the kernel's record of the highest resident memory.
   writeFileSync(`/proc/${writer.pid}/clear_refs`, "5");
   arrivals.mode = "take";
   const isPast = (writtenMs: number): boolean => writtenMs < filledMs;
@@ -87,7 +87,7 @@ async function drain(server: string, paced: boolean): Promise<DrainCost> {
   }
   const times = arrivals.all.filter(({ writtenMs }) => isPast(writtenMs)).map(({ atMs }) => atMs);
   const [beganMs, endedMs] = [Math.min(...times), Math.max(...times)];
-  // What was written at the end is on its way.
+  // The last lines are still on the way.
   await sleep(2 * FLUSH_INTERVAL_MS);
   const isLive = (writtenMs: number): boolean => writtenMs >= beganMs - FLUSH_INTERVAL_MS && writtenMs <= endedMs;
   return {

@@ -5,7 +5,7 @@ import { cpuMs } from "./process-usage.ts";
 import { median } from "./rounds.ts";
 import { Writer } from "./writer.ts";
 
-/** The last is the default of the configuration. */
+/** Intervals in seconds; the last is the default of the configuration. */
 const INTERVALS_S = [1, 5];
 const TARGETS = [1, 2, 4];
 const APART_MS = 160;
@@ -17,17 +17,17 @@ const HUNG_MS = 20_000;
 export interface FanOutCost {
   readonly intervalS: number;
   readonly targets: number;
-  /** Of a core, in percent. */
+  /** Percent of a core. */
   readonly cpu: number;
 }
 
-/** In flush intervals, the longest time until the lines of a healthy target were there. */
+/** Longest lag of a healthy target, in flush intervals. */
 export interface Lags {
   readonly alone: number;
   readonly besideHung: number;
 }
 
-/** What a node's lines cost. All writers run at the same time, to have the same machine, but none works when another does. */
+/** Measures the cost of a node's lines. All writers run in the same time, for equal conditions, but write at different moments. */
 export async function measureFanOut(): Promise<readonly FanOutCost[]> {
   await using resources = new AsyncDisposableStack();
   const arrivals = resources.use(await Arrivals.start("ignore"));
@@ -52,7 +52,7 @@ export async function measureFanOut(): Promise<readonly FanOutCost[]> {
   return writers.map((writer, index) => ({ ...writer, cpu: median(rounds, (round) => round[index] ?? Number.NaN) }));
 }
 
-/** Two nodes at the same time: one with a healthy target, and one that has a target beside it which never answers. */
+/** Measures two nodes at the same time: one with a healthy target, and one with a second target that never answers. */
 export async function measureLags(): Promise<Lags> {
   await using resources = new AsyncDisposableStack();
   const [alone, beside] = [resources.use(await Arrivals.start("take")), resources.use(await Arrivals.start("take"))];

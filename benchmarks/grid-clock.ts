@@ -2,7 +2,7 @@ import type { Clock } from "../src/lib/clock.ts";
 
 const GRID_MS = 1_000;
 
-/** A simulated clock on which everybody wakes at whole seconds, so that hours of many agents pass in moments. */
+/** A simulated clock whose sleeps end at whole seconds, so that hours of many agents pass in moments. */
 export class GridClock implements Clock {
   #nowMs = 0;
   readonly #sleepers = new Map<number, Set<() => void>>();
@@ -44,7 +44,7 @@ export class GridClock implements Clock {
   }
 }
 
-/** Lets what was woken run until it sleeps again. */
+/** Runs pending tasks until they sleep again. */
 async function settle(): Promise<void> {
   for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 
-/** What stands between Node and the bundle where the image starts. */
+/** Returns the options between Node and the bundle in the image's ENTRYPOINT. */
 export function imageNodeArgs(): string[] {
   const entrypoint = /^ENTRYPOINT (.*)$/m.exec(readFileSync("Dockerfile", "utf8"))?.[1];
   if (entrypoint === undefined) throw new Error("the Dockerfile has no ENTRYPOINT");

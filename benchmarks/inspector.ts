@@ -3,11 +3,11 @@ import { once } from "node:events";
 interface HeapUsage {
   /** Bytes of live JavaScript objects. */
   readonly usedSize: number;
-  /** Bytes of buffers and of what else objects hold outside the heap. */
+  /** Bytes of buffers and other memory outside the heap. */
   readonly backingStorageSize: number;
 }
 
-/** Another Node process that was started with --inspect, seen through its inspector. */
+/** Reads the memory of another Node process that runs with --inspect. */
 export class Inspector {
   readonly #port: number;
 
@@ -15,14 +15,14 @@ export class Inspector {
     this.#port = port;
   }
 
-  /** What is still in use after a full garbage collection. */
+  /** Resolves to the memory in use after a full garbage collection. */
   async liveHeap(): Promise<HeapUsage> {
     const response = await fetch(`http://127.0.0.1:${this.#port}/json/list`);
     const [target] = (await response.json()) as { readonly webSocketDebuggerUrl: string }[];
     const socket = new WebSocket(target?.webSocketDebuggerUrl ?? "");
     await once(socket, "open");
     try {
-      // What is reachable only from weak references and finalizers takes a second turn.
+      // Objects that only weak references and finalizers reach need a second collection.
       for (const id of [1, 2]) await call(socket, id, "HeapProfiler.collectGarbage");
       return (await call(socket, 3, "Runtime.getHeapUsage")) as HeapUsage;
     } finally {

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** What a contender is told when it starts, as JSON in its first argument. */
+/** The settings of a contender, as JSON in its first argument. */
 export interface LossOrder {
-  /** The tag by which its lines are known. */
+  /** The tag that identifies its lines. */
   readonly run: string;
   readonly url: string;
   readonly org: string;
@@ -10,7 +10,7 @@ export interface LossOrder {
   readonly token: string;
   /** The number of its first line. */
   readonly first: number;
-  /** Where it may keep things from one life to the next. */
+  /** A directory that survives a restart. */
   readonly directory: string;
 }
 
@@ -21,15 +21,15 @@ export function order(): LossOrder {
 }
 
 /**
- * Makes lines and hands them to `take`, until the process is told to end. After each handing over says how many there are
- * by now, for which the contender is answerable from then on.
+ * Makes lines and passes them to `take`, until the process is ended. Then it reports the number of lines so far, which the
+ * contender is responsible for from then on.
  */
 export async function makeLines(
   { run, first }: LossOrder,
   take: (lines: readonly string[]) => Promise<void> | void,
 ): Promise<void> {
   const enough = new AbortController();
-  // It stays: without a listener the process would end as soon as it has nothing to do.
+  // The listener stays: without it the process would end as soon as it is idle.
   process.on("message", () => {
     enough.abort();
   });
@@ -42,7 +42,7 @@ export async function makeLines(
   }
 }
 
-/** Resolves when the process is told for the second time, which is to end. */
+/** Resolves on the second message to the process, which means to end. */
 export function ending(): Promise<unknown> {
   return new Promise((resolve) => process.once("SIGTERM", resolve));
 }
@@ -51,7 +51,7 @@ function lineOf(run: string, number: number): string {
   return `loss,run=${run} number=${number}i,text="one of the lines of ${run}" ${String(Date.now())}${String(number % 1_000_000).padStart(6, "0")}`;
 }
 
-/** The number of a line. */
+/** Returns the number of a line. */
 export function numberOf(line: string): number {
   return Number(/ number=(\d+)i/.exec(line)?.[1]);
 }

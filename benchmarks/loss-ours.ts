@@ -1,4 +1,4 @@
-// Delivers lines as the agent does: spool on disk and sender, with the defaults of the configuration but for the timeout.
+// Delivers lines as the agent does: spool on disk and sender, with the defaults of the configuration except the timeout.
 import path from "node:path";
 import { Secret } from "../src/config/secret.ts";
 import { Lanes } from "../src/delivery/lanes.ts";
@@ -45,5 +45,5 @@ await Promise.all([spool.close(), rejectedLines.close()]);
 process.exit();
 
 function ignore(): void {
-  // What is stored is asked of the server.
+  // The benchmark queries the server for the stored lines.
 }

@@ -1,8 +1,8 @@
-/** For one request in all. */
+/** Time limit of one request. */
 export const TIMEOUT_MS = 2_000;
 export const FLUSH_MS = 1_000;
 
-/** Of the official client's WriteApi. */
+/** Limits of the official client's WriteApi. */
 export const LIMITS = {
   flushInterval: FLUSH_MS,
   maxRetries: 1_000,

@@ -1,4 +1,4 @@
-// Delivers lines with the official client's WriteApi, whose limits are raised so far that it need not give up a line.
+// Delivers lines with the official client's WriteApi, with limits so high that it does not have to drop a line.
 import { InfluxDB, setLogger } from "@influxdata/influxdb-client";
 import { ending, makeLines, order } from "./loss-lines.ts";
 import { LIMITS, TIMEOUT_MS } from "./loss-settings.ts";
@@ -17,5 +17,5 @@ await api.close().catch(ignore);
 process.exit();
 
 function ignore(): void {
-  // What is stored is asked of the server.
+  // The benchmark queries the server for the stored lines.
 }

@@ -13,9 +13,9 @@ import { numberOf, type LossOrder } from "./loss-lines.ts";
 export const FAULTS_S = 8;
 export const CALM_S = 4;
 const LIFE_MS = 2_500;
-/** Who has stored nothing new for so long has given up the rest. */
+/** After this time without a new line, the rest counts as lost. */
 export const QUIET_S = 20;
-/** Scenarios that run at the same time. */
+/** Number of scenarios that run at the same time. */
 const AT_ONCE = 5;
 const SEED = 5;
 const SMALL_BODY = 1_000;
@@ -25,16 +25,16 @@ type Contender = keyof typeof PROGRAMS;
 
 interface Scenario extends Omit<FaultyProxyOptions, "seed"> {
   readonly what: string;
-  /** Whether the process is killed again and again. */
+  /** Whether the process is killed repeatedly. */
   readonly killed?: boolean;
 }
 
-/** One line in five hundred is one that no InfluxDB can parse. */
+/** One line of five hundred that no InfluxDB can parse. */
 function isBad(line: string): boolean {
   return numberOf(line) % 500 === 77;
 }
 
-/** Every request meets with this, for as long as faults last. */
+/** Returns a scenario in which every request has this fault. */
 function always(what: string, fault: FaultKind): Scenario {
   return { what, faults: [fault], passes: 0 };
 }
@@ -65,12 +65,12 @@ const SCENARIOS: readonly Scenario[] = [
 
 export interface Loss {
   readonly what: string;
-  /** Lines that they had taken on to deliver. */
+  /** Accepted lines. */
   readonly written: Readonly<Record<Contender, number>>;
   readonly lost: Readonly<Record<Contender, number>>;
 }
 
-/** The same faults for our delivery and for the official client's WriteApi. */
+/** Measures the agent's delivery and the official client's WriteApi with the same faults. */
 export async function measureLosses(): Promise<readonly Loss[]> {
   await using influx = await Influxd2.start();
   const losses: Loss[] = [];
@@ -133,7 +133,7 @@ async function lose(
   return { written: lives.written, lost: await lost() };
 }
 
-/** How many lines are not stored that a server can store. */
+/** Resolves to the number of valid lines that are not stored. */
 async function missing(
   influx: Influxd2,
   run: string,
@@ -148,9 +148,9 @@ async function missing(
   return good.filter((number) => !stored.has(number)).length;
 }
 
-/** A contender's process, and those that take its place when it is killed. */
+/** A contender's process, restarted when it is killed. */
 class Lives {
-  /** Lines that it has taken on to deliver. */
+  /** Number of accepted lines. */
   written = 0;
   readonly #program: string;
   readonly #order: Omit<LossOrder, "first">;
@@ -161,7 +161,7 @@ class Lives {
     this.#order = order;
   }
 
-  /** Does nothing if it is alive. */
+  /** Starts it if it does not run. */
   begin(): void {
     if (this.#child !== undefined) return;
     const order: LossOrder = { ...this.#order, first: this.written };
@@ -182,7 +182,7 @@ class Lives {
     this.#child?.send("enough");
   }
 
-  /** In order: it may deliver what is left. */
+  /** Ends it in order: it may deliver the rest. */
   async end(): Promise<void> {
     if (this.#child !== undefined) await end(this.#child);
     this.#child = undefined;

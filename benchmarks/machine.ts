@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { cpus, loadavg, release, totalmem } from "node:os";
 
-/** What figures depend on. */
+/** The circumstances of a measurement. */
 export interface Circumstances {
   readonly date: string;
   readonly machine: Readonly<Record<string, string>>;
@@ -9,7 +9,7 @@ export interface Circumstances {
   readonly load: readonly [number, number];
 }
 
-/** `programs` are those besides Node, name -> what prints its version. To be called again at the end. */
+/** `programs` are those besides Node: name -> command that prints the version. Call the result at the end. */
 export function circumstancesOf(programs: Readonly<Record<string, readonly string[]>>): () => Circumstances {
   const before = load();
   return () => ({
@@ -29,13 +29,13 @@ function describeMachine(programs: Readonly<Record<string, readonly string[]>>):
   };
 }
 
-/** Processes that wanted a CPU, on average over the last minute. */
+/** Returns the load average of the last minute. */
 function load(): number {
   return loadavg()[0] ?? 0;
 }
 
 function firstLine([program = "", ...args]: readonly string[]): string {
   const [line = ""] = execFileSync(program, args, { encoding: "utf8" }).split("\n");
-  // InfluxDB takes the time at which it is asked for that of its build.
+  // InfluxDB prints the current time as the time of its build.
   return line.replace(/ \(git: .*/, "").trim();
 }

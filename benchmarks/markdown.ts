@@ -2,11 +2,11 @@ import type { Circumstances } from "./machine.ts";
 
 export type Row = readonly (string | number)[];
 
-/** A figure that is promised, and how to get it from what was measured. */
+/** A service level, and how to compute it from the figures. */
 export interface ServiceLevel<Figures> {
   readonly what: string;
   readonly limit: number;
-  /** Whether the limit is the least that is promised, and not the most. */
+  /** Whether the limit is a minimum instead of a maximum. */
   readonly least?: boolean;
   readonly unit: string;
   readonly digits?: number;
@@ -34,7 +34,7 @@ export function levelTable<Figures>(levels: readonly ServiceLevel<Figures>[], fi
   );
 }
 
-/** When and where the figures of a part were measured. */
+/** Returns a list of when and where the figures of a part were measured. */
 export function circumstances({ date, load: [before, after], machine }: Circumstances, part: string): string {
   const rows = Object.entries(machine).map(([name, text]) => `- ${name}: ${text}`);
   return `- measured on ${date} by \`npm run bench -- ${part}\`, load average ${fixed(before)} at the start and ${fixed(after)} at the end

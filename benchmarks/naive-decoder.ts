@@ -2,10 +2,10 @@ import { PARAMETER_TYPE } from "../src/libvirt/protocol.ts";
 import type { TypedValue } from "../src/libvirt/types.ts";
 
 const { INT, UINT, LLONG, ULLONG, DOUBLE, BOOLEAN } = PARAMETER_TYPE;
-/** UUID and id behind the name of a domain. */
+/** Bytes of UUID and id after the name of a domain. */
 const IDENTITY_BYTES = 16 + 4;
 
-/** Decodes a reply to the bulk call as one would at first: every name anew, into a plain object, nothing checked. */
+/** Decodes a reply to the bulk call in the simplest way: new strings for every name, a plain object, no checks. */
 export function decodeNaively(reply: Buffer): Record<string, TypedValue>[] {
   let at = 0;
   const uint = (): number => reply.readUInt32BE((at += 4) - 4);

@@ -6,20 +6,20 @@ import { cpuMs } from "./process-usage.ts";
 /** The node of the service levels. */
 export const SHAPE = { domains: 50, nics: 2, disks: 3, vcpus: 2, memoryMiB: 24 } as const;
 export const FIRST_DOMAIN = domainName(0);
-/** KVM's own statistics are a good part of what some statistics groups cost, so guests are KVM's where it is to be had. */
+/** KVM's statistics are a large part of the cost of some groups, so the guests use KVM where it is available. */
 const GUEST_TYPE = existsSync("/dev/kvm") ? "kvm" : "qemu";
 const DISK_BYTES = 1024 * 1024;
 const REST_MS = 300;
-/** A libvirtd that nobody asks uses less in that time. */
+/** An idle libvirtd uses less in that time. */
 const REST_CPU_MS = 1;
 
-/** CPU milliseconds of what answers for the domains, since it started. */
+/** CPU milliseconds of libvirtd and the QEMUs since their start. */
 export interface NodeUsage {
   readonly libvirtd: number;
   readonly qemus: number;
 }
 
-/** A real libvirtd with paused guests: they cost nothing by themselves, so whatever they use is asked of them. */
+/** A real libvirtd with paused guests. They use no CPU by themselves, so all their CPU is spent on answers. */
 export class BenchNode {
   readonly socket: string;
   readonly #host: LibvirtHost;
@@ -46,7 +46,7 @@ export class BenchNode {
     };
   }
 
-  /** Resolves when nobody's question is being answered any more. */
+  /** Resolves when no call is being answered. */
   async rest(): Promise<void> {
     let before: number;
     do {
@@ -56,7 +56,7 @@ export class BenchNode {
   }
 }
 
-/** What was used between two readings, each divided by `times`. */
+/** Returns the usage between two readings, divided by `times`. */
 export function used(before: NodeUsage, after: NodeUsage, times: number): NodeUsage {
   return { libvirtd: (after.libvirtd - before.libvirtd) / times, qemus: (after.qemus - before.qemus) / times };
 }

@@ -3,7 +3,7 @@ import type { DomainSample } from "../src/collection/domain-sample.ts";
 import type { PartTags, SampleLines } from "../src/measurement/measurement.ts";
 import { MEASUREMENTS } from "../src/measurement/registry.ts";
 
-/** The lines of samples by the official client's Point, which rounds integers above 2^53. */
+/** Returns the lines of samples from the official client's Point, which rounds integers above 2^53. */
 export function writeByPoints(samples: readonly DomainSample[]): Uint8Array {
   const lines: string[] = [];
   for (const sample of samples)

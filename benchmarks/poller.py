@@ -1,4 +1,4 @@
-"""Polls libvirt as the Python collector did that the agent replaces, or by one bulk call; a cycle for every line of input."""
+"""Polls libvirt with a call per device, or with one bulk call; runs a cycle for every line of input."""
 
 import math
 import sys

@@ -3,7 +3,7 @@ import path from "node:path";
 import { end } from "../test/integration/support/process.ts";
 import { Deliveries, type Contender } from "./contender.ts";
 
-/** The same four measurements by Debian's Python and its libvirt module. */
+/** Starts a Python program that writes the same four measurements with Debian's libvirt module. */
 const WAYS = {
   "per-device": "Python, a call per device",
   "bulk-all": "Python, one bulk call, all groups",
@@ -14,7 +14,7 @@ export async function startPython(socket: string, way: keyof typeof WAYS): Promi
   await using resources = new AsyncDisposableStack();
   const deliveries = resources.use(await Deliveries.start("vm_metrics"));
   const script = path.join(import.meta.dirname, "poller.py");
-  // The interpreter that the module is made for, whatever other Python comes first.
+  // The interpreter that the module is made for, even if another Python is first in PATH.
   const child = spawn("/usr/bin/python3", [script, way, socket, deliveries.url], {
     stdio: ["pipe", "ignore", "inherit"],
   });

@@ -1,6 +1,6 @@
 /**
- * Runs all subjects one after the other, and that several times, so that a busy spell of the machine meets all of them.
- * Returns what each gave, round by round.
+ * Runs all subjects in turns for several rounds, so that other load on the machine affects all of them. Returns the results of
+ * each, round by round.
  */
 export async function interleave<Subject, Result>(
   subjects: readonly Subject[],
@@ -12,7 +12,7 @@ export async function interleave<Subject, Result>(
   return results;
 }
 
-/** The median of one figure over the rounds. */
+/** Returns the median of one figure over the rounds. */
 export function median<Result>(results: readonly Result[], figure: (result: Result) => number): number {
   const sorted = results.map(figure).sort((a, b) => a - b);
   const middle = sorted.length >> 1;

@@ -3,7 +3,7 @@ import type { KubeClient, KubeRequest, WatchRequest, WatchStream } from "../src/
 import { KubeError } from "../src/kubernetes/kube-error.ts";
 import type { Clock } from "../src/lib/clock.ts";
 
-/** What the API server is asked for. A watch counts when it is opened. */
+/** Kinds of requests. A watch counts when it is opened. */
 export const REQUEST_KINDS = ["list", "watch", "get", "write"] as const;
 export type RequestKind = (typeof REQUEST_KINDS)[number];
 
@@ -21,7 +21,7 @@ interface OpenWatch {
 
 const BOOKMARK_MS = 60_000;
 
-/** As much of an API server as agents at work notice, in one process and by a clock of its own; it counts requests. */
+/** The parts of an API server that agents use, in one process and on a simulated clock. It counts requests. */
 export class CountingServer implements KubeClient {
   readonly requests: CountedRequest[] = [];
   readonly #clock: Clock;
@@ -35,7 +35,7 @@ export class CountingServer implements KubeClient {
     this.#config = config;
   }
 
-  /** Somebody applies another TelemetryConfig. */
+  /** Replaces the TelemetryConfig. */
   change(config: object): void {
     this.#config = config;
     this.#version++;
@@ -46,7 +46,7 @@ export class CountingServer implements KubeClient {
     }
   }
 
-  /** The process is gone: what is open breaks off, and nobody listens. */
+  /** Acts like a killed server: breaks open requests, and accepts no connection. */
   kill(): void {
     this.#away = true;
     for (const watch of this.#watches) {

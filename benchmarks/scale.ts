@@ -13,10 +13,10 @@ import { reportNode } from "../src/node/report-node.ts";
 import { GridClock } from "./grid-clock.ts";
 import { CountingServer, REQUEST_KINDS, type CountedRequest } from "./scale-server.ts";
 
-/** Nodes that are simulated, and nodes that are meant: requests are multiplied. */
+/** Simulated nodes, and real nodes that they stand for: counts are multiplied. */
 const SIMULATED = 50;
 const NODES = 5_000;
-/** Seconds over which a peak is averaged: with few simulated nodes single seconds are chance. */
+/** Seconds over which a peak is averaged: with few simulated nodes a single second is random. */
 const PEAK_S = 5;
 const SETTLE_MS = 900_000;
 
@@ -47,7 +47,7 @@ const SCENARIOS: readonly Scenario[] = [
   },
 ];
 
-/** docs/scale.md: what agents ask of the API server, counted on simulated ones and multiplied. */
+/** Returns docs/scale.md: the requests of simulated agents to the API server, multiplied. */
 export async function scaleReport(): Promise<string> {
   const rows: string[] = [];
   for (const scenario of SCENARIOS) rows.push(row(scenario, await requests(scenario)));
@@ -86,7 +86,7 @@ function row({ what, windowMs }: Scenario, counted: readonly CountedRequest[]): 
   return `| ${[what, ...kinds, average.toFixed(0), peak.toFixed(0)].join(" | ")} |`;
 }
 
-/** The requests of the scenario's window, after everything has settled. */
+/** Resolves to the requests in the scenario's window, after the agents have settled. */
 async function requests({ act, windowMs }: Scenario): Promise<readonly CountedRequest[]> {
   const clock = new GridClock();
   const server = new CountingServer(clock, config(1));
@@ -114,7 +114,7 @@ interface SimulatedAgent {
   readonly signal: AbortSignal;
 }
 
-/** Everything of an agent that speaks with the API server. */
+/** Runs the parts of an agent that use the API server. */
 async function agent({ server: client, clock, random, name, signal }: SimulatedAgent): Promise<void> {
   const log = pino({ level: "silent" });
   // A rollout starts one agent after the other.
@@ -181,7 +181,7 @@ function config(generation: number): object {
   };
 }
 
-/** The same pseudo-random numbers at every run (a linear congruential generator, Numerical Recipes' constants). */
+/** Returns a generator of the same pseudo-random numbers in every run (linear congruential, Numerical Recipes' constants). */
 function numbers(): () => number {
   let state = 1;
   return () => {

@@ -15,7 +15,7 @@ type Devices = Pick<DomainShape, "nics" | "disks">;
 const GROUPS = STATS_GROUP.BALLOON | STATS_GROUP.INTERFACE | STATS_GROUP.BLOCK;
 const UPTIME_S = 3_600;
 
-/** Samples of so many domains, as one cycle makes them. */
+/** Returns the samples of one cycle of `count` domains. */
 export function simulatedSamples(count: number, shape: Devices): readonly DomainSample[] {
   const domains = syntheticDomains(count, shape);
   return mapperOf(domains)(readDomainStats(new XdrReader(replyOf(domains)), new TypedParameterDecoder()));
@@ -25,7 +25,7 @@ export function syntheticDomains(count: number, { nics, disks }: Devices): reado
   return Array.from({ length: count }, (_, index) => new SyntheticDomain(index + 1, { nics, disks, seed: 1 }));
 }
 
-/** The reply to the bulk call. */
+/** Returns the reply to the bulk call. */
 export function replyOf(domains: readonly SyntheticDomain[]): Buffer {
   const writer = new XdrWriter();
   writer.array(domains, (domain) => {
@@ -35,7 +35,7 @@ export function replyOf(domains: readonly SyntheticDomain[]): Buffer {
   return writer.bytes();
 }
 
-/** As the collector maps a reply, with what it would know of these domains by then. */
+/** Maps a reply as the collector does, with its other data of these domains. */
 export function mapperOf(domains: readonly SyntheticDomain[]): (stats: readonly DomainStats[]) => DomainSample[] {
   const known = domains.map((domain) => {
     const [time, user, system] = [...domain.cpuStats(UPTIME_S).values()].map((value) => BigInt(value));

@@ -8,7 +8,7 @@ import { Deliveries, INTERVAL, workBySignals, type Contender } from "./contender
 
 const WARM_UP_CYCLES = 3;
 
-/** Telegraf with its libvirt input as its documentation sets it up: every statistics group. */
+/** Starts Telegraf with its libvirt input as in its documentation: every statistics group. */
 export async function startTelegraf(socket: string): Promise<Contender> {
   await using resources = new AsyncDisposableStack();
   const deliveries = resources.use(await Deliveries.start("libvirt_state"));
@@ -37,7 +37,7 @@ export async function startTelegraf(socket: string): Promise<Contender> {
   if (pid === undefined) throw new Error(`${telegrafPath()} cannot be started`);
   await deliveries.next(WARM_UP_CYCLES);
   child.kill("SIGSTOP");
-  // A process that is stopped would not end.
+  // A stopped process would not end.
   resources.defer(() => void child.kill("SIGCONT"));
   const owned = resources.move();
   return {

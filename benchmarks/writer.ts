@@ -9,23 +9,23 @@ import { imageNodeArgs } from "./image.ts";
 
 export const NODE_SHAPE = { nics: 2, disks: 3 } as const;
 const LINES_PER_DOMAIN = 8;
-/** So many for each second of the interval make some 1,500 lines a second. */
+/** Domains for each second of the interval; they make about 1,500 lines a second. */
 export const DOMAINS = 188;
 export const LINES_PER_SECOND = DOMAINS * LINES_PER_DOMAIN;
 
 export interface WriterOptions {
-  /** Of a TelemetryConfig. */
+  /** Targets in the form of a TelemetryConfig. */
   readonly targets: readonly object[];
   readonly backlogLines?: number;
-  /** One second if not given. */
+  /** One second by default. */
   readonly intervalS?: number;
-  /** How long after the full second it writes. */
+  /** Offset of its writes from the full second. */
   readonly phaseMs?: number;
   /** Secret name -> key -> value. */
   readonly secrets?: Readonly<Record<string, Readonly<Record<string, string>>>>;
 }
 
-/** `delivery-writer.ts` in a process of its own, as the image starts the agent, with a spool of its own. */
+/** `delivery-writer.ts` in its own process with the image's options, and its own spool. */
 export class Writer implements AsyncDisposable {
   readonly pid: number;
   readonly #child: ChildProcess;
@@ -38,7 +38,7 @@ export class Writer implements AsyncDisposable {
     this.#directory = directory;
   }
 
-  /** With a backlog it is a second process that begins with what the first has left in the spool. */
+  /** With a backlog, a first process fills the spool, and this is the second one. */
   static async start({
     targets,
     backlogLines = 0,

@@ -7,11 +7,11 @@ import { askedBy, readDashboard, type GrafanaDashboard, type GrafanaPanel } from
 import { chartObjects, type ChartObject } from "../support/chart.ts";
 
 const COLUMNS = 24;
-/** `kubectl apply` keeps what it has applied in an annotation, and all of these have at most so much. */
+/** `kubectl apply` stores the object in an annotation, and all annotations together have at most this size. */
 const MAX_ANNOTATION_BYTES = 262_144;
-/** Grafana's. */
+/** Grafana's limit of a uid. */
 const MAX_UID = 40;
-/** What Grafana itself knows in a query or link. */
+/** Grafana's built-in variables in queries and links. */
 const BUILT_IN = /^(__\w+|timeFilter|tag_\w+)$/;
 
 const FILES = globSync(`${CHART}/dashboards/**/*.json`).sort();

@@ -4,7 +4,7 @@ import { CHART, helm } from "../../scripts/helm.ts";
 import { parseConfig } from "../../src/config/parse.ts";
 import { VALUES_FILES } from "../support/chart.ts";
 
-/** What is shown to who has just installed it; a cluster is not asked. */
+/** Returns the notes after an installation, rendered without a cluster. */
 function notes(...args: string[]): string {
   const { ok, stdout, stderr } = helm("install", "kubevirt-telemetry", CHART, "--dry-run=client", ...args);
   assert.ok(ok, stderr);

@@ -14,7 +14,7 @@ function objects(name: string): readonly ChartObject[] {
   return found;
 }
 
-/** `Kind name`. */
+/** Returns `Kind name` of each object. */
 function names(of: readonly ChartObject[]): string[] {
   return of.map(({ kind, metadata }) => `${kind} ${metadata.name}`).sort();
 }

@@ -9,14 +9,14 @@ type Values = Readonly<Record<string, unknown>>;
 
 const WRONG: readonly (readonly [what: string, set: string, reason: RegExp])[] = [
   ["an unknown value", "agents.launchers=root", /additional properties 'agents' not allowed/],
-  ["an unknown value inside of another", "agent.spool.size=1Gi", /'\/agent\/spool'.*'size' not allowed/],
-  ["a number for a text", "image.tag=5", /'\/image\/tag'.*got number, want string/],
-  ["a text for a switch", "crds.keep=no", /'\/crds\/keep'.*got string, want boolean/],
-  ["a user that is none of the two", "agent.launchers=qemu", /'\/agent\/launchers'.*must be one of 'nonroot', 'root'/],
-  ["a path that is none", "agent.podsDir=pods", /'\/agent\/podsDir'.*does not match pattern/],
-  ["a port that is none", "port=99999", /'\/port'.*maximum/],
-  ["a digest that is none", "image.digest=sha256:ab", /'\/image\/digest'.*does not match pattern/],
-  ["an empty name, which would be the right to read all", "secretNames={}", /secretNames/],
+  ["an unknown inner value", "agent.spool.size=1Gi", /'\/agent\/spool'.*'size' not allowed/],
+  ["a number instead of a text", "image.tag=5", /'\/image\/tag'.*got number, want string/],
+  ["a text instead of a boolean", "crds.keep=no", /'\/crds\/keep'.*got string, want boolean/],
+  ["an unknown user of launchers", "agent.launchers=qemu", /'\/agent\/launchers'.*must be one of 'nonroot', 'root'/],
+  ["a relative path", "agent.podsDir=pods", /'\/agent\/podsDir'.*does not match pattern/],
+  ["a port out of range", "port=99999", /'\/port'.*maximum/],
+  ["an invalid digest", "image.digest=sha256:ab", /'\/image\/digest'.*does not match pattern/],
+  ["an empty name of a Secret, which would allow all", "secretNames={}", /secretNames/],
   [
     "a TelemetryConfig without targets",
     "telemetryConfig.create=true",
@@ -37,7 +37,7 @@ for (const [what, set, reason] of WRONG) {
   });
 }
 
-/** `agent.port`. What is open for more is one value. */
+/** Returns paths such as `agent.port`. A map that allows additional properties is one value. */
 function paths(values: Values, schema: Values, at = ""): string[] {
   const properties = schema["properties"] as Readonly<Record<string, Values>> | undefined;
   return Object.entries(values).flatMap(([key, value]) => {
@@ -67,7 +67,7 @@ test("every value is used by a template", () => {
     .join("\n");
   const unused = all.filter((path) => {
     const parts = path.split(".");
-    // As a whole path, or its last part where its parents are the context.
+    // Used by its whole path, or by its last part inside a `with` of its parent.
     return !templates.includes(`.Values.${path}`) && !templates.includes(` .${parts.at(-1) ?? ""} `);
   });
   assert.deepEqual(unused, []);

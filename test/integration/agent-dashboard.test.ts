@@ -13,7 +13,7 @@ import { SimulatedNode } from "./support/simulated-node.ts";
 
 const DASHBOARD = readDashboard(`${CHART}/dashboards/agent.json`);
 const VMS = { shop_web: 1, shop_db: 2, lab_batch: 3 };
-/** Of the metrics that Prometheus has to have got. */
+/** Metrics that Prometheus must have scraped. */
 const SCRAPES = 8;
 
 const resources = new AsyncDisposableStack();
@@ -27,7 +27,7 @@ before(async () => {
   const agent = resources.use(
     await RunningAgent.start({
       targets: target1(sink),
-      // Nobody listens on the second one, which is an error in every cycle.
+      // The second socket has no listener, which is an error in every cycle.
       sockets: [`${node.podsDir}/nobody`],
       args: ["--pods-dir", node.podsDir, "--node-name", "node-1", "--listen", "127.0.0.1:0"],
     }),
@@ -66,7 +66,7 @@ function ask(expr: string, instead: Choices = {}): Promise<readonly PromSeries[]
   return prometheus.range(text, shown.fromMs / 1000, shown.toMs / 1000);
 }
 
-/** The last value of the only series of a panel. */
+/** Resolves to the last value of the only series of a panel. */
 async function last(title: string, instead: Choices = {}): Promise<number> {
   const [target] = DASHBOARD.panels.find((panel) => panel.title === title)?.targets ?? [];
   assert.ok(target, title);
@@ -75,7 +75,7 @@ async function last(title: string, instead: Choices = {}): Promise<number> {
   return Number(series[0]?.values.at(-1)?.[1]);
 }
 
-test("every query of the agents' dashboard has values, and the labels that its legend names", async () => {
+test("every query of the agents' dashboard has values and the labels of its legend", async () => {
   for (const { title, targets = [] } of DASHBOARD.panels)
     for (const target of targets) {
       const series = await ask(askedBy(target));
@@ -88,7 +88,7 @@ test("every query of the agents' dashboard has values, and the labels that its l
     }
 });
 
-test("the numbers are those of the agent", async () => {
+test("the numbers match the agent", async () => {
   assert.equal(await last("Agents that answer"), 1);
   assert.equal(await last("VMs"), Object.keys(VMS).length);
   assert.equal(await last("Targets that fail"), 0);
@@ -98,7 +98,7 @@ test("the numbers are those of the agent", async () => {
   assert.deepEqual(await ask('kubevirt_telemetry_domains{job=~"$job"}', { job: ["controllers"] }), []);
 });
 
-test("the variables offer what there is", async () => {
+test("the variables offer the existing values", async () => {
   for (const { name, type, query } of DASHBOARD.templating.list) {
     if (type !== "query") continue;
     const [, match = "", label = ""] = /^label_values\((.*), (\w+)\)$/.exec(interpolate(query, choices)) ?? [];

@@ -19,7 +19,7 @@ const RULES = (
   parse(readFileSync("docs/alerts.yaml", "utf8")) as { readonly groups: readonly { readonly rules: readonly Rule[] }[] }
 ).groups.flatMap(({ rules }) => rules);
 
-test("Prometheus takes the rules, and each alert fires when it should and not when it should not", async () => {
+test("Prometheus accepts the rules, and each alert fires in its cases only", async () => {
   for (const args of [
     ["check", "rules", "docs/alerts.yaml"],
     ["test", "rules", "test/integration/alerts/cases.yaml"],
@@ -29,12 +29,12 @@ test("Prometheus takes the rules, and each alert fires when it should and not wh
   }
 });
 
-test("the cases try every alert", () => {
+test("every alert has a case", () => {
   const cases = readFileSync("test/integration/alerts/cases.yaml", "utf8");
   for (const { alert } of RULES) assert.ok(cases.includes(`alertname="${alert}"`), alert);
 });
 
-test("rules speak of metrics that there are", () => {
+test("the metrics of the rules exist", () => {
   const names = [AGENT_METRICS, CONTROLLER_METRICS].flatMap((groups: readonly MetricGroup<never>[]) =>
     groups.flatMap(({ metrics }) =>
       metrics.flatMap(({ name, type }) =>
@@ -49,7 +49,7 @@ test("rules speak of metrics that there are", () => {
   for (const name of used) assert.ok(names.includes(name), name);
 });
 
-test("every alert says what to do, in a section that there is", () => {
+test("every alert links to an existing section", () => {
   const anchors = docHeadings("docs/troubleshooting.md").map(anchorOf);
   for (const { alert, annotations, labels } of RULES) {
     const [file, anchor = ""] = annotations.runbook.split("#");
@@ -59,7 +59,7 @@ test("every alert says what to do, in a section that there is", () => {
   }
 });
 
-test("Prometheus takes what an agent exposes", async () => {
+test("Prometheus accepts the metrics of an agent", async () => {
   const exposed = readFileSync("test/golden/observability/agent.prom", "utf8");
   assert.deepEqual(await promtool(["check", "metrics"], exposed), { ok: true, output: "" });
 });

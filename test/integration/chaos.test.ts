@@ -5,7 +5,7 @@ import { describeChaos } from "./support/chaos-report.ts";
 import { runChaos, type ChaosReport, type TargetReport } from "./support/chaos.ts";
 
 const SEED = 1;
-/** Of the answers that no schedule brings about. */
+/** Answers that the fault deck does not schedule. */
 const ANSWERS = { influx1: ["413", "400 partial", "400 whole"], influx2: ["413", "422", "400 whole"] } as const;
 
 const resources = new AsyncDisposableStack();
@@ -18,7 +18,7 @@ before(async () => {
 
 after(() => resources.disposeAsync());
 
-test("every kind of fault happened to each target, and the agent was killed every few seconds", () => {
+test("every fault happened to each target, and the agent was killed every few seconds", () => {
   assert.ok(report.kills >= 6, `${report.kills} kills`);
   assert.ok(report.overlaps > 0);
   for (const name of ["influx1", "influx2"] as const) {
@@ -28,7 +28,7 @@ test("every kind of fault happened to each target, and the agent was killed ever
   }
 });
 
-test("what was written is all in the spool still, because one target never took anything", () => {
+test("the spool still has every line, because one target is always down", () => {
   const { lines, missingFrames, audiences } = report.written;
   assert.ok(lines.length >= 5_000, `${lines.length} lines`);
   assert.equal(missingFrames, 0);
@@ -36,7 +36,7 @@ test("what was written is all in the spool still, because one target never took 
 });
 
 for (const name of ["influx1", "influx2"]) {
-  test(`${name} has every line that was written exactly once, with its values, and no other`, () => {
+  test(`${name} has every written line exactly once, and no other`, () => {
     const { stored, rejected, lost, different, unwritten } = target(name);
     assert.deepEqual(first(lost), []);
     assert.deepEqual(first(different), []);
@@ -44,11 +44,11 @@ for (const name of ["influx1", "influx2"]) {
     assert.equal(stored + rejected, report.written.lines.length);
   });
 
-  test(`${name} was not asked again before its Retry-After allowed it`, () => {
+  test(`${name} gets no request before its Retry-After`, () => {
     assert.equal(target(name).events.get("early"), undefined);
   });
 
-  test(`${name} refused bad lines only, which are all on record`, () => {
+  test(`${name} rejected only bad lines, which are all on record`, () => {
     const { rejected, badLines, givenUp } = target(name);
     assert.deepEqual(first(givenUp), []);
     assert.equal(rejected, badLines);
@@ -62,7 +62,7 @@ function target(name: string): TargetReport {
   return found;
 }
 
-/** Enough to see what is wrong. */
+/** Returns the first few items, as examples. */
 function first(items: readonly string[]): readonly string[] {
   return items.slice(0, 3);
 }

@@ -15,7 +15,7 @@ import { RecordingSink } from "./support/recording-sink.ts";
 import { Helm, list } from "./support/release.ts";
 import { VMI_CRD } from "./support/vmi-crd.ts";
 
-// Everything as a user has it but the kubelet: the image, the chart, a launcher with a guest, a target.
+// The whole product without a kubelet: the image, the chart, a launcher with a guest, a target.
 
 const NAMESPACE = "kubevirt-telemetry";
 const NODE = "node-1";
@@ -40,7 +40,7 @@ before(async () => {
 });
 after(() => resources.disposeAsync());
 
-/** What a user gives the chart for this machine. */
+/** The values of the chart for this machine. */
 async function valuesFile(t: TestContext, launchers: string, url: string, port: number) {
   const directory = await mkdtemp(path.join(tmpdir(), "values-"));
   t.after(() => rm(directory, { recursive: true, force: true }));
@@ -61,7 +61,7 @@ for (const [launchers, owner] of [
   ["nonroot", "107:0"],
   ["root", "0:0"],
 ] as const) {
-  test(`an agent that is started as the chart says for ${launchers} launchers collects, delivers and reports`, async (t) => {
+  test(`the chart's agent for ${launchers} launchers collects, delivers and reports`, async (t) => {
     await using sink = await RecordingSink.start();
     const helm = await Helm.in(cluster, NAMESPACE);
     const port = await freePort();
@@ -71,7 +71,7 @@ for (const [launchers, owner] of [
       await helm.call("uninstall");
       await helm[Symbol.asyncDispose]();
       await cluster.kubectl("delete", "telemetryconfigs", "--all");
-      // Nobody else says that they have ended.
+      // Without a kubelet, nothing else reports that the pods have ended.
       await cluster.kubectl("delete", "pods", "--all", "--namespace", NAMESPACE, "--force", "--grace-period=0");
     });
     const pods = `/api/v1/namespaces/${NAMESPACE}/pods`;

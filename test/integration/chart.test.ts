@@ -29,7 +29,7 @@ before(async () => {
 });
 after(() => resources.disposeAsync());
 
-/** Helm in a namespace of this test; what it installs is gone afterwards, with the CRDs and all of their kinds. */
+/** Helm in a namespace of this test. After the test its objects, the CRDs and their objects are deleted. */
 async function namespaceFor(t: TestContext, name: string, podSecurity = "privileged") {
   const labels = { "pod-security.kubernetes.io/enforce": podSecurity };
   await cluster.call("POST", "/api/v1/namespaces", {
@@ -60,7 +60,7 @@ function values(name: string): string[] {
 }
 
 for (const name of VALUES_FILES.keys()) {
-  test(`a cluster takes all that the chart makes of the values ${name}, and every node gets an agent`, async (t) => {
+  test(`a cluster accepts the chart with the values ${name}, and every node gets an agent`, async (t) => {
     const { helm, runner, pods } = await namespaceFor(t, `values-${name}`);
     await helm.call("install", CHART, ...values(name));
     const agent = name === "everything" ? "telemetry-agent" : "kubevirt-telemetry-agent";
@@ -74,7 +74,7 @@ for (const name of VALUES_FILES.keys()) {
   });
 }
 
-test("a namespace that refuses the agents' pods is told of in the notes and in events", async (t) => {
+test("a namespace that forbids the agents' pods is reported in the notes and in events", async (t) => {
   const { helm, pods } = await namespaceFor(t, "baseline", "baseline");
   const notes = await helm.call("install", CHART);
   assert.match(notes, /WARNING: no agent can start.*pod-security.kubernetes.io\/enforce=baseline/);
@@ -121,13 +121,13 @@ async function create(name: string, priority: number): Promise<number> {
   return (await cluster.request("POST", CONFIGS, { body: config(name, priority) })).status;
 }
 
-/** What a user has written, as it is now. While a CRD changes the API server may ask for patience. */
+/** Resolves to a user's object. While a CRD changes, the API server may answer with a retry. */
 async function written(): Promise<string[]> {
   const { items = [] } = await until(() => cluster.call("GET", CONFIGS), "the TelemetryConfigs");
   return items.map(({ metadata, spec }) => `${metadata.name} ${metadata.uid} ${JSON.stringify(spec)}`);
 }
 
-/** The chart of a version before, whose CRD allowed smaller priorities only. */
+/** The chart of an earlier version, whose CRD allowed only smaller priorities. */
 async function earlierChart(t: TestContext): Promise<string> {
   const chart = await mkdtemp(path.join(tmpdir(), "chart-"));
   t.after(() => rm(chart, { recursive: true, force: true }));
@@ -143,7 +143,7 @@ async function earlierChart(t: TestContext): Promise<string> {
   return chart;
 }
 
-test("a CRD goes with its chart's version, up and down, and users' TelemetryConfigs outlive all of it", async (t) => {
+test("upgrade and rollback change the CRD and keep the TelemetryConfigs", async (t) => {
   const { helm } = await namespaceFor(t, "versions");
   await helm.call("install", await earlierChart(t));
   await until(async () => (await create("mine", 5)) === 201 || undefined, "the kind to be served");
@@ -165,7 +165,7 @@ test("a CRD goes with its chart's version, up and down, and users' TelemetryConf
   assert.deepEqual(await written(), mine, "after another installation");
 });
 
-test("a TelemetryConfig that the chart made is the user's from then on", async (t) => {
+test("the chart never changes the TelemetryConfig that it has created", async (t) => {
   const { helm, runner } = await namespaceFor(t, "configured");
   const target = "telemetryConfig.spec.targets[0]";
   const spec = `${target}.name=central,${target}.url=https://influxdb.example.com,${target}.v3.database=vms`;
@@ -198,7 +198,7 @@ test("a TelemetryConfig that the chart made is the user's from then on", async (
   assert.doesNotMatch(left, /create-config/, "what the job needed");
 });
 
-test("the manifests are all that kubectl needs", async (t) => {
+test("kubectl needs only the manifests", async (t) => {
   t.after(() =>
     cluster.kubectl("delete", "--filename", "manifests/install.yaml", "--ignore-not-found", "--wait=false"),
   );

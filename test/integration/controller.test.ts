@@ -52,7 +52,7 @@ async function createConfig(name: string, spec: object = {}): Promise<string> {
   return metadata.uid;
 }
 
-/** Writes what the agent of a node that the object governs would report. */
+/** Writes the report of a node that the object governs, as its agent does. */
 async function report(node: string, config: { readonly name: string; readonly uid: string }, change = {}) {
   const about: Partial<NodeObservation> = {
     config: { ...config, observedGeneration: 1 },
@@ -76,7 +76,7 @@ async function statusOf(name: string): Promise<TelemetryConfigStatus | undefined
   return status as TelemetryConfigStatus | undefined;
 }
 
-/** Waits until as many of its nodes are ready as it says, such as `1/2`. */
+/** Waits for a summary of nodes, such as `1/2`; resolves to the status. */
 function nodesOf(name: string, nodeSummary: string, timeoutMs?: number): Promise<TelemetryConfigStatus> {
   return until(
     async () => {
@@ -101,7 +101,7 @@ async function eventsOf(name: string): Promise<string[]> {
     .map(({ type, reason }) => `${type} ${reason}`);
 }
 
-/** Rows of `kubectl get`, the titles first, each split into its columns. */
+/** Resolves to the rows of `kubectl get`, the titles first, each split into its columns. */
 async function columns(...args: string[]): Promise<string[][]> {
   const text = await cluster.kubectl("get", ...args);
   return text
@@ -110,7 +110,7 @@ async function columns(...args: string[]): Promise<string[][]> {
     .map((line) => line.split(/ {2,}/).map((column) => column.trim()));
 }
 
-test("kubectl shows how the nodes of an object are, column for column, and tells what has happened", async () => {
+test("kubectl shows the state of an object's nodes in its columns and Events", async () => {
   const uid = await createConfig("shown", { priority: 7, collection: { interval: "10s" } });
   await report("shown-a", { name: "shown", uid });
   await report("shown-b", { name: "shown", uid }, failing);
@@ -137,7 +137,7 @@ test("kubectl shows how the nodes of an object are, column for column, and tells
   assert.deepEqual((await columns("tcfg", "shown"))[1]?.slice(0, -1), ["shown", "7", "10s", "2", "True", "2/2"]);
 });
 
-test("an object that loses its nodes to another says so in its status and in an Event", async () => {
+test("an overridden object has a condition and an Event", async () => {
   const uid = await createConfig("loser");
   const winner = { name: "winner", uid: await createConfig("winner", { priority: 5 }) };
   await report("contested", { name: "loser", uid });
@@ -153,7 +153,7 @@ test("an object that loses its nodes to another says so in its status and in an 
   );
 });
 
-test("a suspended object and one that selects no node say so", async () => {
+test("a suspended object and one without nodes have their reasons", async () => {
   await createConfig("suspended", { state: "Suspended" });
   await createConfig("nowhere", { nodeSelector: { matchLabels: { pool: "none" } } });
   await startLeader("idle-objects");
@@ -165,10 +165,10 @@ test("a suspended object and one that selects no node say so", async () => {
   assert.deepEqual(await eventsOf("nowhere"), []);
 });
 
-test("of two controllers one works, and the other follows nothing", async () => {
+test("of two controllers one leads, and the other watches nothing", async () => {
   await startLeader("working");
   const second = await start("waiting");
-  // It asks for the Lease every two to five seconds.
+  // A candidate requests the Lease every two to five seconds.
   await new Promise((resolve) => setTimeout(resolve, 10_000));
   assert.equal(await watches("telemetryconfigs"), 1);
   assert.equal(await watches("nodetelemetries"), 1);
@@ -180,7 +180,7 @@ test("of two controllers one works, and the other follows nothing", async () => 
   assert.equal(spec?.["holderIdentity"], "working");
 });
 
-/** How many watches of a kind the API server has open. */
+/** Resolves to the number of open watches of a kind. */
 async function watches(resource: string): Promise<number> {
   const { body } = await cluster.request("GET", "/metrics");
   const line = new RegExp(
@@ -190,7 +190,7 @@ async function watches(resource: string): Promise<number> {
   return [...(body.message ?? "").matchAll(line)].reduce((sum, [, count]) => sum + Number(count), 0);
 }
 
-test("when the leader is killed the other takes over, and repeats nothing", async () => {
+test("when the leader is killed the other takes over and repeats no Event", async () => {
   const uid = await createConfig("inherited");
   await report("inherited-a", { name: "inherited", uid }, failing);
   const first = await startLeader("killed");
@@ -212,7 +212,7 @@ test("when the leader is killed the other takes over, and repeats nothing", asyn
   );
 });
 
-test("a leader that is asked to end leaves the Lease to the other at once", async () => {
+test("a leader that ends releases the Lease at once", async () => {
   const first = await startLeader("leaving");
   const second = await start("next");
   assert.equal(await first.stop(), 0);
@@ -221,7 +221,7 @@ test("a leader that is asked to end leaves the Lease to the other at once", asyn
   await second.leads();
 });
 
-test("a killed API server is waited for, and what happens afterwards is written", async () => {
+test("after a restart of the API server the controller writes again", async () => {
   const uid = await createConfig("outage");
   const controller = await startLeader("patient");
   await nodesOf("outage", "0/0");
@@ -230,20 +230,20 @@ test("a killed API server is waited for, and what happens afterwards is written"
   await controller.logged(({ level }) => level === "warn", "that the API server is away", logged);
   await cluster.startApiServer();
   await report("outage-a", { name: "outage", uid });
-  // A server that starts also denies rights and forgets versions, and nobody hurries back after that.
+  // A starting server also denies rights and forgets versions, after which clients use long backoffs.
   await nodesOf("outage", "1/1", 240_000);
   assert.equal(controller.log.filter(({ msg }) => msg === "started").length, 1);
   assert.equal(await controller.stop(), 0);
 });
 
-test("while nothing happens nothing is written, and a status of somebody else's is put right", async () => {
+test("without changes nothing is written, and a foreign status is corrected", async () => {
   const uid = await createConfig("quiet");
   await report("quiet-a", { name: "quiet", uid });
   const controller = await startLeader("quiet");
   const status = await nodesOf("quiet", "1/1");
   const { metadata } = await cluster.call("GET", `${API}/telemetryconfigs/quiet`);
   await controller.logged(({ msg, config }) => msg === "status written" && config === "quiet", "the status");
-  // A report that says the same again makes it look again.
+  // A repeated report causes another reconciliation.
   await report("quiet-a", { name: "quiet", uid });
   await new Promise((resolve) => setTimeout(resolve, 12_000));
   const later = await cluster.call("GET", `${API}/telemetryconfigs/quiet`);

@@ -38,7 +38,7 @@ function config(name: string, spec: object): object {
   return { apiVersion: "kubevirt-telemetry.io/v1alpha1", kind: "TelemetryConfig", metadata: { name }, spec };
 }
 
-/** What the server says to an object that it is not to keep. */
+/** Resolves to the server's answer to a dry run. */
 async function tryOut(spec: object): Promise<{ readonly accepted: boolean; readonly message: string }> {
   const { status, body } = await cluster.request("POST", `${CONFIGS}?dryRun=All&fieldValidation=Strict`, {
     body: config("try", spec),
@@ -47,7 +47,7 @@ async function tryOut(spec: object): Promise<{ readonly accepted: boolean; reado
   return { accepted: status === 201, message: body.message ?? "" };
 }
 
-/** That the server finds the faults that the rules' TypeScript twins find, at the same places. */
+/** Asserts that the server finds the same faults as the TypeScript rules, at the same paths. */
 async function assertSameFaults(spec: object): Promise<void> {
   const broken = judge(spec).filter(({ twinHolds }) => !twinHolds);
   const { message } = await tryOut(spec);
@@ -62,7 +62,7 @@ function apply(path: string, object: object): Promise<ApiObject> {
   return cluster.call("PATCH", `${path}?${query}`, { body: object, contentType: "application/apply-patch+yaml" });
 }
 
-test("the server takes every sample and fills in the defaults that a file gets", async () => {
+test("the server accepts every sample and fills in the same defaults as for a file", async () => {
   for (const file of globSync("manifests/samples/*.yaml")) {
     const text = readFileSync(file, "utf8");
     await cluster.apply(text);
@@ -73,7 +73,7 @@ test("the server takes every sample and fills in the defaults that a file gets",
   }
 });
 
-test("the server refuses what breaks a rule, at its place and with our message and no other", async () => {
+test("the server rejects a broken rule at its path, with our message only", async () => {
   for (const spec of RULE_BREAKERS) {
     assert.equal((await tryOut(spec)).accepted, false, JSON.stringify(spec));
     await assertSameFaults(spec);
@@ -86,13 +86,13 @@ test("the server and the check of files agree on generated objects", async () =>
     const checked = check(SPEC_SCHEMA as unknown as Schema, spec, [], (fault) => faults.push(fault));
     const { accepted, message } = await tryOut(spec);
     assert.equal(accepted, faults.length + brokenRules(checked).length === 0, message);
-    // The server looks at no rule of an object that breaks the schema.
+    // The server checks no rule of an object that breaks the schema.
     if (!message.includes("Duplicate value")) await assertSameFaults(spec);
   });
   await fc.assert(property, { numRuns: 300 });
 });
 
-test("the server refuses what lists have twice", async () => {
+test("the server rejects repeated items of lists", async () => {
   const twice: readonly (readonly [path: string, spec: object])[] = [
     ["spec.targets[1]", { targets: [TARGET, { ...TARGET, url: "https://other.example.com" }] }],
     ["spec.targets[0].families[1]", { targets: [{ ...TARGET, families: ["Metrics", "Metrics"] }] }],
@@ -132,10 +132,10 @@ test("labels and status of an object that breaks a newer rule can still be writt
     (await tryOut(broken)).accepted === accepted || Promise.reject(new Error("not yet"));
 
   await cluster.apply(stringify(older));
-  await until(inForce(true), "the CRD without rules to be in force");
+  await until(inForce(true), "the CRD without rules to be active");
   await cluster.call("POST", CONFIGS, { body: config("older", broken) });
   await cluster.apply(crd);
-  await until(inForce(false), "the rules to be in force again");
+  await until(inForce(false), "the rules to be active again");
 
   const path = `${CONFIGS}/older`;
   const contentType = "application/merge-patch+json";
@@ -146,7 +146,7 @@ test("labels and status of an object that breaks a newer rule can still be writt
   await cluster.call("DELETE", path);
 });
 
-/** What `kubectl get` shows, as `NAME=web`, in its order; the age is left out. */
+/** Resolves to the cells of `kubectl get` as `NAME=web`, in order, without the age. */
 async function columns(kind: string, name: string): Promise<string[]> {
   const [header = "", row = ""] = (await cluster.kubectl("get", kind, name)).trimEnd().split("\n");
   const titles = [...header.matchAll(/\S+/g)];

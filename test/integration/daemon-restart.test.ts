@@ -19,13 +19,13 @@ const resources = new AsyncDisposableStack();
 let sink: RecordingSink;
 let agent: RunningAgent;
 let outage: LogEntry;
-/** Cycles that were over before the stop, and those that began after the daemon answered again. */
+/** Cycles that ended before the stop, and cycles that began after the daemon answered again. */
 let cyclesBefore: readonly Cycle[];
 let cyclesAfter: readonly Cycle[];
 
 before(async () => {
   const host = resources.use(await LibvirtHost.start());
-  // Counters that move: this one boots from an empty disk again and again.
+  // A guest with moving counters: it boots from an empty disk again and again.
   await host.createGuest("web", { paused: false });
   for (const name of GUESTS.slice(1)) await host.createGuest(name);
   sink = resources.use(await RecordingSink.start());
@@ -46,13 +46,13 @@ before(async () => {
 
 after(() => resources.disposeAsync());
 
-test("a daemon that goes is a warning with a code, said once", () => {
+test("a daemon that ends is one warning with a code", () => {
   assert.equal(outage.level, "warn");
   assert.match(String(outage["code"]), /^E_LIBVIRT_(UNREACHABLE|CLOSED)$/);
   assert.equal(agent.log.filter(({ msg }) => msg === outage.msg).length, 1);
 });
 
-test("the agent itself goes on: it starts once, and no domain seems to be another", () => {
+test("the agent keeps running, and no domain is taken for another", () => {
   assert.equal(agent.log.filter(({ msg }) => msg === "started").length, 1);
   const appeared = agent.log.filter(({ msg }) => msg === "domain appeared").map(({ domain }) => domain);
   assert.deepEqual(appeared.sort(), [...GUESTS].sort());
@@ -67,12 +67,12 @@ test("once the daemon answers, every domain has every point again", () => {
   }
 });
 
-test("no point comes twice, and no interval has two cycles", () => {
+test("no point is repeated, and no interval has two cycles", () => {
   assert.deepEqual(repeatedPoints(sink.points), []);
   assert.ok(sink.cycles.length <= ticksSpanned(sink.cycles, INTERVAL_MS));
 });
 
-test("counters go on from where they stood", () => {
+test("counters continue from their last value", () => {
   assert.deepEqual(fallenCounters(sink.points), []);
   const cpuTime = ({ points }: Cycle): bigint =>
     BigInt(points.find(({ tags }) => tags.get("name") === "web")?.fields.get("cputime_ns") ?? -1);

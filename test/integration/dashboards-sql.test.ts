@@ -7,7 +7,7 @@ import { dashboardSuite } from "./support/dashboard-suite.ts";
 import { Datafusion } from "./support/datafusion.ts";
 import { RecordingSink } from "./support/recording-sink.ts";
 
-// There is no InfluxDB 3 to be had: its queries run on its query engine.
+// InfluxDB 3 is not available here: its queries run on its query engine.
 
 const resources = new AsyncDisposableStack();
 let server: Server;

@@ -22,7 +22,7 @@ const MIXED = GOOD.toSpliced(20, 0, ...BAD.slice(0, 1)).toSpliced(200, 0, ...BAD
 
 interface Server {
   readonly settings: TargetSettings;
-  /** The names of all VMs that have a point in `vm_metrics`. */
+  /** Resolves to the names of all VMs with a point in `vm_metrics`. */
   names(): Promise<string[]>;
 }
 
@@ -45,7 +45,7 @@ async function influx2(resources: AsyncDisposableStack): Promise<Server> {
   };
 }
 
-/** Time that goes a thousand times as fast. */
+/** A clock that runs a thousand times as fast. */
 const rushing: Clock = {
   now: () => systemClock.now(),
   monotonic: () => systemClock.monotonic() * 1_000,
@@ -69,7 +69,7 @@ async function keptLines(t: TestContext): Promise<{ rejectedLines: RejectedLines
 }
 
 for (const [what, start] of Object.entries({ "InfluxDB 1": influx1, "InfluxDB 2": influx2 })) {
-  test(`${what} stores every good line of a batch with bad ones, and the bad ones are kept`, async (t) => {
+  test(`${what} stores every good line of a batch, and the bad lines are kept`, async (t) => {
     await using resources = new AsyncDisposableStack();
     const server = await start(resources);
     const { rejectedLines, kept } = await keptLines(t);
@@ -83,7 +83,7 @@ for (const [what, start] of Object.entries({ "InfluxDB 1": influx1, "InfluxDB 2"
   });
 }
 
-test("InfluxDB 2 answers 500 to a body that it cannot unzip, and the line that makes it so is found", async (t) => {
+test("the line is found for which InfluxDB 2 cannot unzip a body and answers 500", async (t) => {
   await using resources = new AsyncDisposableStack();
   const server = await influx2(resources);
   const { rejectedLines, kept } = await keptLines(t);

@@ -13,7 +13,7 @@ import { BALLOON, CPU_TIMES, DEVICES } from "../../src/collection/stats-needs.ts
 const TTL_MS = 300_000;
 const MINUTE_MS = 60_000;
 
-/** The real clock, as if some time had passed meanwhile. */
+/** The real clock plus an offset. */
 let skippedMs = 0;
 const clock = { ...systemClock, monotonic: () => systemClock.monotonic() + skippedMs };
 
@@ -41,7 +41,7 @@ after(async () => {
   await resources.disposeAsync();
 });
 
-/** The samples of one cycle, by the name of the domain. */
+/** Resolves to the samples of one cycle: domain name -> sample. */
 async function collect(): Promise<ReadonlyMap<string, DomainSample>> {
   xmlCalls.mock.resetCalls();
   const { outcome, samples, stuck, errors } = await collector.collect();
@@ -49,7 +49,7 @@ async function collect(): Promise<ReadonlyMap<string, DomainSample>> {
   return new Map(samples.map((sample) => [sample.identity.name, sample]));
 }
 
-/** Names of the domains whose XML the last cycle asked for. */
+/** Names of the domains whose XML the last cycle has read. */
 function asked(): string[] {
   return xmlCalls.mock.calls.map(({ arguments: [domain] }) => domain.name).sort();
 }
@@ -62,7 +62,7 @@ function devicesOf(samples: ReadonlyMap<string, DomainSample>, name: string): st
   );
 }
 
-test("the XML of a domain is asked for once, and again when its time to live is over, not before", async () => {
+test("the XML of a domain is read once, and again only after its time to live", async () => {
   await host.createGuest("one");
   await host.createGuest("two");
   await collect();
@@ -79,7 +79,7 @@ test("the XML of a domain is asked for once, and again when its time to live is 
   assert.deepEqual(asked(), []);
 });
 
-test("a domain that appears costs its own XML only", async () => {
+test("a new domain costs only the read of its own XML", async () => {
   await host.createGuest("first");
   await collect();
   await host.createGuest("second");
@@ -87,7 +87,7 @@ test("a domain that appears costs its own XML only", async () => {
   assert.deepEqual(asked(), ["second"]);
 });
 
-test("a device that is plugged in or out is seen in the next cycle, whatever the time to live", async () => {
+test("a plugged or unplugged device is noticed in the next cycle", async () => {
   const { tap } = await bootWorkingGuest(host, "plugged");
   const cold = [`${tap} bigint`, "vda bigint", "vdb bigint"];
   assert.deepEqual(devicesOf(await collect(), "plugged"), cold);
@@ -110,7 +110,7 @@ test("a device that is plugged in or out is seen in the next cycle, whatever the
   }
 });
 
-test("a domain that is destroyed and made anew under its name and UUID has its new devices only", async () => {
+test("a domain that is created again under its name and UUID has only its new devices", async () => {
   const uuid = "7d0b7f0e-6f0a-4c5b-9a51-3f6f1c2b7a10";
   const [oldTap, newTap] = [await host.createTap(), await host.createTap()];
   const disk = await host.createDisk("again", 1024 * 1024);
@@ -125,7 +125,7 @@ test("a domain that is destroyed and made anew under its name and UUID has its n
   assert.equal(after.get("again")?.previous, undefined, "no rate from the domain before");
 });
 
-test("what libvirt does not report of a guest without a balloon is 0 under Zero, and no field under Omit", async () => {
+test("a missing balloon value is 0 with Zero, and no field with Omit", async () => {
   await host.createGuest("bare", { balloon: false, taps: [], disks: [] });
   const bare = [...(await collect()).values()];
   const swapAndFaults = ["memswap_in", "memswap_out", "memmajor_fault", "memminor_fault"];

@@ -18,7 +18,7 @@ before(async () => {
 });
 after(() => influx[Symbol.asyncDispose]());
 
-/** The last minutes of two simulated VMs, as if KubeVirt ran them. */
+/** Returns the lines of the last minutes of two simulated KubeVirt VMs. */
 async function lines(t: TestContext): Promise<string> {
   const endpoint = await SimulatedEndpoint.start(t, { domains: 2 });
   const begun = Date.now() - CYCLES * INTERVAL_MS;
@@ -33,7 +33,7 @@ async function lines(t: TestContext): Promise<string> {
   return encode(samples, { node: "node-a" }).text;
 }
 
-test("InfluxDB answers every query of the pages, with data", async (t) => {
+test("InfluxDB answers every query of the pages with data", async (t) => {
   const written = await fetch(`${influx.url}/write?db=${influx.database}`, { method: "POST", body: await lines(t) });
   assert.equal(written.status, 204);
   const queries = globSync("docs/*.md").flatMap((page) =>

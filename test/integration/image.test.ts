@@ -27,7 +27,7 @@ async function directory(t: TestContext, { uid, gid } = LAUNCHER): Promise<strin
   return made;
 }
 
-test("the image is one file of JavaScript, and runs as a number", async () => {
+test("the image is one file of JavaScript and has a numeric user", async () => {
   const { User, Entrypoint, Labels } = image.config;
   assert.equal(User, "65532:65532");
   assert.equal(Entrypoint[0], "/nodejs/bin/node");
@@ -40,16 +40,16 @@ test("the image is one file of JavaScript, and runs as a number", async () => {
     await assert.rejects(stat(path.join(image.rootfs, absent)), { code: "ENOENT" });
 });
 
-test("the same sources are the same image", async () => {
+test("two builds of the same sources make the same image", async () => {
   assert.equal(await image.rebuild(version), image.id);
 });
 
-test("it starts as any user, with nothing to write to", async () => {
+test("the image starts as any user on a read-only file system", async () => {
   for (const user of ["65532:65532", "107:0", "1000680000:0"])
     assert.equal(await image.run({ user }, "--version"), `${version}\n`, user);
 });
 
-test("a cycle as the chart runs it: the launchers' user, no capability, sockets and root file system read-only", async (t) => {
+test("the image runs a cycle as the launchers' user, read-only and without capabilities", async (t) => {
   const [pods, config] = [await directory(t), await directory(t)];
   await using sink = await RecordingSink.start();
   const socket = path.join(pods, "libvirt-sock");
@@ -85,7 +85,7 @@ spec:
   assert.equal(domains.length, 3);
 });
 
-test("the step before the agent gives it a spool directory, whoever had it, with two capabilities", async (t) => {
+test("prepare-spool makes the agent the owner of the spool, with two capabilities", async (t) => {
   const spool = await directory(t, { uid: 0, gid: 0 });
   const inside = path.join(spool, "v1");
   await mkdir(inside, { mode: 0o700 });

@@ -31,7 +31,7 @@ const ran = new Set<DocBlock>();
 
 const resources = new AsyncDisposableStack();
 let cluster: KubeCluster;
-/** A directory of this test, as home and with the programs that a user has. */
+/** The home directory of the user, with the programs that the pages need. */
 let home: string;
 
 before(async () => {
@@ -46,13 +46,13 @@ before(async () => {
   resources.use(new JobRunner(cluster, NAMESPACE));
 });
 after(() => resources.disposeAsync());
-// A page that fails half-way leaves its half behind.
+// A test that fails half-way leaves objects behind.
 afterEach(() =>
   shell(`helm uninstall kubevirt-telemetry --namespace ${NAMESPACE} --ignore-not-found
     kubectl delete --filename manifests/install.yaml --ignore-not-found --timeout=60s`),
 );
 
-/** Runs what stands below a heading, as somebody who copies it; resolves to what it prints. */
+/** Runs the commands below a heading, as a user does who copies them; resolves to their output. */
 async function follow(page: keyof typeof PAGES, heading: string): Promise<string> {
   const blocks = commands.filter((block) => block.page === page && block.heading === heading && !block.notRun);
   assert.notEqual(blocks.length, 0, `${page}: ${heading}`);
@@ -70,7 +70,7 @@ function shell(text: string): Promise<string> {
   return run("env", ...Object.entries(env).map(([name, value]) => `${name}=${value}`), "sh", "-ec", text);
 }
 
-test("installing, upgrading, going back and uninstalling work as they are written down", async () => {
+test("install, upgrade, rollback and uninstallation work as documented", async () => {
   await follow("install", "1. Create the namespace");
   await follow("install", "2. Store the target's token");
   await follow("install", "3. Install the chart");
@@ -85,7 +85,7 @@ test("installing, upgrading, going back and uninstalling work as they are writte
   assert.equal((await cluster.request("GET", CONFIG)).status, 404);
 });
 
-/** The commands of the runbook that need no agent, beside the report of a node whose agent has trouble. */
+/** Runs the commands of the runbook that need no agent, with the report of a node that has a fault. */
 async function followRunbook(): Promise<void> {
   const kind = { apiVersion: "kubevirt-telemetry.io/v1alpha1", kind: "NodeTelemetry", metadata: { name: "node-a" } };
   await cluster.call("POST", REPORTS, { body: kind });
@@ -109,15 +109,15 @@ test("the quick start of the README ends with an agent on every node and a confi
   assert.equal(await wantedPods(cluster, NAMESPACE, "kubevirt-telemetry-agent"), 1);
 });
 
-test("what kubectl has installed can be handed to Helm", async () => {
+test("Helm can take over the objects that kubectl has installed", async () => {
   await follow("install", "Install without Helm");
   const agent = `/apis/apps/v1/namespaces/${NAMESPACE}/daemonsets/kubevirt-telemetry-agent`;
   const { uid } = (await cluster.call("GET", agent)).metadata;
   await follow("upgrade", "From kubectl to Helm");
-  assert.equal((await cluster.call("GET", agent)).metadata.uid, uid, "nothing was made anew");
+  assert.equal((await cluster.call("GET", agent)).metadata.uid, uid, "the object was not replaced");
 });
 
-test("every command of these pages was run, or says why it cannot be", () => {
+test("every command of these pages was run or says why not", () => {
   const left = commands.filter((block) => block.page !== "readme" && !ran.has(block) && block.notRun === undefined);
   assert.deepEqual(left, []);
 });

@@ -5,7 +5,7 @@ import type { WatchEvent } from "./support/kube-api.ts";
 import { until } from "./support/process.ts";
 import { VMI_CRD } from "./support/vmi-crd.ts";
 
-// What the tests of the cluster role rely on, shown on the real thing.
+// Verifies on a real API server the behaviour that other tests rely on.
 
 const VMIS = "/apis/kubevirt.io/v1/namespaces/default/virtualmachineinstances";
 const resources = new AsyncDisposableStack();
@@ -23,7 +23,7 @@ async function createVmi(name: string, node: string): Promise<void> {
   await cluster.call("POST", VMIS, { body: object });
 }
 
-/** A merge patch that makes a new version of a VMI; resolves to that version. */
+/** Patches a VMI; resolves to its new version. */
 async function change(name: string, patch: object): Promise<string> {
   const contentType = "application/merge-patch+json";
   const { metadata } = await cluster.call("PATCH", `${VMIS}/${name}`, { body: patch, contentType });
@@ -36,7 +36,7 @@ async function next(events: AsyncGenerator<WatchEvent, void>): Promise<WatchEven
   return value;
 }
 
-test("a VMI is there under its short name, and its status is written like any other field", async () => {
+test("a VMI has a short name, and its status is an ordinary field", async () => {
   await createVmi("short", "node-short");
   await change("short", { status: { phase: "Running", activePods: { "pod-uid": "node-short" } } });
 
@@ -44,7 +44,7 @@ test("a VMI is there under its short name, and its status is written like any ot
   assert.equal((await cluster.request("GET", `${VMIS}/short/status`)).status, 404);
 });
 
-test("a watch with a label selector goes on where its list ended, and a changed label is a deletion", async () => {
+test("a watch with a selector continues its list, and a changed label is a deletion", async () => {
   const selector = "labelSelector=kubevirt.io/nodeName=node-watch";
   await createVmi("watched", "node-watch");
   const list = await cluster.call("GET", `${VMIS}?${selector}`);
@@ -61,7 +61,7 @@ test("a watch with a label selector goes on where its list ended, and a changed 
   await events.return();
 });
 
-test("bookmarks arrive: after the initial events, and before a watch without events ends", async () => {
+test("bookmarks arrive after the initial events and before a quiet watch ends", async () => {
   await createVmi("marked", "node-marked");
   const selector = "labelSelector=kubevirt.io/nodeName=node-marked";
   const initial = "sendInitialEvents=true&resourceVersionMatch=NotOlderThan";
@@ -80,7 +80,7 @@ test("bookmarks arrive: after the initial events, and before a watch without eve
   for await (const { type } of events) assert.equal(type, "BOOKMARK", "nothing else until the watch ends by itself");
 });
 
-test("what a Node owns is collected when the Node is deleted", async () => {
+test("the objects of a Node are deleted with the Node", async () => {
   const node = await cluster.call("POST", "/api/v1/nodes", {
     body: { apiVersion: "v1", kind: "Node", metadata: { name: "node-owner" } },
   });
@@ -98,7 +98,7 @@ test("what a Node owns is collected when the Node is deleted", async () => {
   );
 });
 
-test("a token bound to a pod names the pod's node, an unbound one names none", async () => {
+test("a token bound to a pod names the pod's node, an unbound one does not", async () => {
   await cluster.apply(`apiVersion: v1
 kind: Node
 metadata: {name: node-token}
@@ -133,7 +133,7 @@ spec:
   assert.equal((await cluster.request("GET", VMIS, { token: bound })).status, 403);
 });
 
-test("a killed API server breaks off its watches and comes back with its data", async () => {
+test("a killed API server ends its watches and comes back with its data", async () => {
   await createVmi("survivor", "node-kill");
   const selector = "labelSelector=kubevirt.io/nodeName=node-kill";
   const events = cluster.watch(`${VMIS}?watch=1&${selector}`);

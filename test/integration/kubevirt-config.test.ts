@@ -10,8 +10,8 @@ import { gapsOf, missedTicks, RecordingSink } from "./support/recording-sink.ts"
 import { applyConfig, deleteConfig, target } from "./support/telemetry-config.ts";
 import { startTelemetryCluster } from "./support/telemetry-cluster.ts";
 
-// What becomes of a TelemetryConfig that changes. Every configuration has a tag of its own, so a point tells by which it
-// was made. The agent runs as root with one capability.
+// Changes of a TelemetryConfig. Every configuration has its own tag, so that each point shows its configuration. The agent
+// runs as root with one capability.
 
 const resources = new AsyncDisposableStack();
 let cluster: KubeCluster;
@@ -19,7 +19,7 @@ let node: EmulatedNode;
 let agent: AgentPod;
 let sink: RecordingSink;
 let other: RecordingSink;
-/** How much there was at the beginning of the test. */
+/** Number of points at the beginning of the test. */
 let begun: { readonly points: number; readonly otherPoints: number; readonly log: number };
 
 before(async () => {
@@ -29,7 +29,7 @@ before(async () => {
   node = resources.use(await EmulatedNode.create(cluster, "node-1", { pool: "general" }));
   await node.startVm({ namespace: "prod", name: "web", labels: { team: "web" } });
   await node.startVm({ namespace: "prod-eu", name: "db", paused: true });
-  // Its VMI is not to be had: the name of its domain has to do.
+  // It has no VMI, so its name comes from the domain.
   await (await node.startLauncher()).createGuest({ namespace: "test", name: "unknown" });
   agent = await node.startAgent({ identity: "root" });
 });
@@ -40,14 +40,14 @@ beforeEach(async () => {
   begun = { points: sink.points.length, otherPoints: other.points.length, log: agent.log.length };
 });
 
-/** Makes the object `default` this, and waits until it is in force. */
+/** Writes the spec of the object `default`, and waits until it is active. */
 async function use(step: string, spec: Partial<Parameters<typeof applyConfig>[2]> = {}): Promise<void> {
   const since = sink.points.length;
   await configure(step, spec);
   await until(() => Promise.resolve(sink.points.slice(since).find(isOf(step))), `a point of ${step}`);
 }
 
-/** Only makes the object this. */
+/** Writes the spec without waiting. */
 async function configure(step: string, spec: Partial<Parameters<typeof applyConfig>[2]> = {}): Promise<void> {
   await applyConfig(cluster, "default", { targets: [target(sink)], ...spec, tags: { static: { step } } });
 }
@@ -57,7 +57,7 @@ const isOf =
   ({ tags }: Point): boolean =>
     tags.get("step") === step;
 
-/** Of this test. */
+/** Points of this test. */
 const points = (): readonly Point[] => sink.points.slice(begun.points);
 const otherPoints = (): readonly Point[] => other.points.slice(begun.otherPoints);
 
@@ -77,7 +77,7 @@ function logged(fits: (entry: LogEntry) => boolean, what: string): Promise<LogEn
   return agent.logged(fits, what, begun.log);
 }
 
-test("another interval takes effect between two cycles", async () => {
+test("a new interval takes effect between two cycles", async () => {
   await use("slow", { collection: { interval: "2s" } });
   await agent.run(2);
   const gaps = gapsOf(points().filter(({ tags }) => tags.get("name") === "web"));
@@ -90,14 +90,14 @@ test("another interval takes effect between two cycles", async () => {
   assert.equal(seconds.at(-1), 2);
 });
 
-test("other families and another tag take effect without losing a cycle", async () => {
+test("new families and a new tag take effect without losing a cycle", async () => {
   await use("families", { collection: { families: ["Metrics", "Totals"] } });
   await agent.run(2);
   assert.deepEqual(measurements(points().filter(isOf("families"))), ["vm_metrics", "vm_totals"]);
   assert.equal(missed(points()), 0);
 });
 
-test("a second target can get less, and takes the place of the first without losing a cycle", async () => {
+test("a second target can have fewer families and replace the first without losing a cycle", async () => {
   await use("both", { targets: [target(sink), { ...target(other, "other"), families: ["Totals"] }] });
   await agent.run(2);
   assert.deepEqual(measurements(otherPoints()), ["vm_totals"]);
@@ -109,7 +109,7 @@ test("a second target can get less, and takes the place of the first without los
   assert.equal(missed([...points(), ...otherPoints()]), 0);
 });
 
-test("only the VMs that the filters let through are collected", async () => {
+test("only VMs that match the filters are collected", async () => {
   for (const [step, spec, wanted] of [
     ["namespaces", { namespaces: { include: ["prod*", "test"], exclude: ["prod-*"] } }, ["prod/web", "test/unknown"]],
     ["labels", { vmSelector: { matchLabels: { team: "web" } } }, ["prod/web"]],
@@ -121,7 +121,7 @@ test("only the VMs that the filters let through are collected", async () => {
   assert.equal(missed(points()), 0);
 });
 
-test("an object of a higher priority that selects the node takes over, one that does not select it does not", async () => {
+test("an object of a higher priority takes over only if it selects the node", async () => {
   const spec = { targets: [target(other, "other")], priority: 10 };
   await applyConfig(cluster, "gpu", { ...spec, priority: 20, nodeSelector: { matchLabels: { pool: "gpu" } } });
   await applyConfig(cluster, "general", { ...spec, nodeSelector: { matchLabels: { pool: "general" } } });
@@ -139,20 +139,20 @@ for (const [how, stop] of [
   ["is suspended", () => configure("base", { state: "Suspended" })],
   ["is deleted", () => deleteConfig(cluster, "default")],
 ] as const)
-  test(`nothing is collected when the only object ${how}, until there is one again`, async () => {
+  test(`nothing is collected while the only object ${how}`, async () => {
     await stop();
     const { time } = await logged(({ msg }) => msg.includes("nothing is collected"), "that it has nothing to do");
     await until(async () => (await agent.unixConnections()) === 0 || undefined, "the connections to be closed");
     await use("again");
     const last = Math.max(...points().filter(isOf("base")).map(msOf));
     const first = Math.min(...points().filter(isOf("again")).map(msOf));
-    // The cycle that was due at that moment may still have run.
+    // The cycle that was due at that moment may still run.
     assert.ok(last < Date.parse(String(time)) + 1_000 && last < first);
   });
 
-test("an object that this version cannot read leaves the configuration before in force", async () => {
+test("an unreadable object leaves the previous configuration active", async () => {
   const families = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/collection/properties/families";
-  // The kind of a newer version, which came before its agents.
+  // The CRD of a newer version, installed before its agents.
   await cluster.call(
     "PATCH",
     "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/telemetryconfigs.kubevirt-telemetry.io",
@@ -173,7 +173,7 @@ test("an object that this version cannot read leaves the configuration before in
   assert.equal(missed(points()), 0);
 });
 
-test("a Secret that the agent may not read leaves the configuration before in force", async () => {
+test("a forbidden Secret leaves the previous configuration active", async () => {
   const v2 = { org: "o", bucket: "b", tokenSecretRef: { name: "not-named" } };
   await configure("secret", { targets: [{ name: "sink", url: sink.url, tls: { mode: "Plaintext" }, v2 }] });
   const { msg } = await logged((entry) => entry["reason"] === "SecretNotFound", "what is missing");
@@ -186,7 +186,7 @@ test("a Secret that the agent may not read leaves the configuration before in fo
   assert.equal(missed(points()), 0);
 });
 
-test("a first configuration whose Secret is not there is not said to leave one before in force", async () => {
+test("without a previous configuration a missing Secret is reported as such", async () => {
   await deleteConfig(cluster, "default");
   await logged(({ msg }) => msg.startsWith("no Active TelemetryConfig"), "that it has nothing to do");
   const v2 = { org: "o", bucket: "b", tokenSecretRef: { name: "influxdb" } };

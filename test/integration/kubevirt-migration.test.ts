@@ -11,10 +11,10 @@ import { applyConfig, target } from "./support/telemetry-config.ts";
 import { startTelemetryCluster } from "./support/telemetry-cluster.ts";
 import { applyVmi, type Vmi } from "./support/vmi.ts";
 
-// Real live migrations between the daemons of two emulated nodes, with the changes of the VMI that KubeVirt makes then.
+// Real live migrations between the daemons of two emulated nodes, with KubeVirt's changes of the VMI.
 
 const INTERVAL_MS = 1_000;
-/** So slow that the guest is on both nodes for some cycles. */
+/** Slow enough that the guest is on both nodes for some cycles. */
 const SLOW = { memoryMiB: 1_536, mibPerSecond: 1 };
 
 const resources = new AsyncDisposableStack();
@@ -34,7 +34,7 @@ before(async () => {
 });
 after(() => resources.disposeAsync());
 
-/** A VM on the source that is about to migrate: the launcher of the destination is there. */
+/** A VM on the source that is about to migrate: the destination has its launcher. */
 interface Migration {
   readonly vmi: Vmi;
   readonly domain: string;
@@ -53,7 +53,7 @@ async function prepare(name: string, memoryMiB?: number): Promise<Migration> {
   return { vmi, domain: `prod_${name}`, from, to };
 }
 
-/** As KubeVirt does it: the VMI is on the destination, then no longer on its way there, and the source's pod goes. */
+/** Ends the migration as KubeVirt does: the VMI is on the destination, then the migration state ends, then the source's pod. */
 async function complete({ vmi, from }: Migration): Promise<void> {
   const arrived = { ...vmi, node: destination.name };
   await applyVmi(cluster, arrived);
@@ -61,14 +61,14 @@ async function complete({ vmi, from }: Migration): Promise<void> {
   await from[Symbol.asyncDispose]();
 }
 
-/** A VM's points of vm_metrics, in the order of time. */
+/** Returns a VM's points of vm_metrics in the order of time. */
 function pointsOf(name: string): readonly Point[] {
   return sink.points
     .filter(({ measurement, tags }) => measurement === "vm_metrics" && tags.get("name") === name)
     .sort((a, b) => Number(a.timestamp - b.timestamp));
 }
 
-/** The nodes that have sampled it, one after the other: one name for as long as it is the same. */
+/** Returns the nodes that have sampled the VM, in order, without repetitions. */
 function path(points: readonly Point[]): string[] {
   const nodes = points.map(({ tags }) => tags.get("node") ?? "");
   return nodes.filter((node, index) => node !== nodes[index - 1]);
@@ -85,11 +85,11 @@ function assertOneAtATime(points: readonly Point[]): void {
 function assertSteady(points: readonly Point[]): void {
   assertOneAtATime(points);
   const gaps = gapsOf(points);
-  // A cycle may be late by some milliseconds.
+  // Cycles can be some milliseconds late.
   assert.ok(Math.max(...gaps) < 2.2 * INTERVAL_MS, `gaps of ${gaps.join(", ")} ms`);
 }
 
-test("a VM that migrates has one point an interval, first from one node and then from the other", async () => {
+test("a migrating VM has one point an interval, first from one node, then from the other", async () => {
   const migration = await prepare("web", SLOW.memoryMiB);
   await cycles(2);
   const migrated = migration.from.migrate(migration.domain, migration.to, SLOW);
@@ -111,7 +111,7 @@ test("a VM that migrates has one point an interval, first from one node and then
   for (const { tags } of points) assert.deepEqual([tags.get("namespace"), tags.get("name")], ["prod", "web"]);
 });
 
-test("a migration that is given up leaves the VM where it is", async () => {
+test("an aborted migration leaves the VM on its node", async () => {
   const migration = await prepare("stays", SLOW.memoryMiB);
   const migrated = assert.rejects(migration.from.migrate(migration.domain, migration.to, SLOW));
   await until(() => migration.to.virsh("domstate", migration.domain), "the guest to wait on the destination");

@@ -12,7 +12,7 @@ import { applyConfig, target } from "./support/telemetry-config.ts";
 import { startTelemetryCluster } from "./support/telemetry-cluster.ts";
 import { applyVmi } from "./support/vmi.ts";
 
-// What an API server can do to an agent: it must not cost a cycle. SOAK_MINUTES=10 makes the last test longer.
+// Faults of an API server must not cost an agent a cycle. SOAK_MINUTES=10 makes the last test longer.
 
 const INTERVAL_MS = 1_000;
 const FLAPPING_MS = Number(process.env["SOAK_MINUTES"] ?? 0.5) * 60_000;
@@ -23,7 +23,7 @@ let node: EmulatedNode;
 let agent: AgentPod;
 let sink: RecordingSink;
 let podUid: string;
-/** How much there was at the beginning of the test. */
+/** Number of points at the beginning of the test. */
 let begun = { points: 0, log: 0 };
 let team = 0;
 
@@ -45,12 +45,12 @@ function points(): readonly Point[] {
   return sink.points.slice(begun.points);
 }
 
-/** Resolves to the first point that fits, now or later, of those of this test. */
+/** Resolves to the first matching point of this test, now or later. */
 function received(fits: (point: Point) => boolean): Promise<Point> {
   return until(() => Promise.resolve(points().find(fits)), "a point", 180_000);
 }
 
-/** Changes the VMI, and waits until the agent has heard of it. */
+/** Changes the VMI, and waits until the agent has noticed. */
 async function assertFollowed(): Promise<void> {
   const label = `t${team++}`;
   await applyVmi(cluster, {
@@ -63,19 +63,19 @@ async function assertFollowed(): Promise<void> {
   await received(({ tags }) => tags.get("team") === label);
 }
 
-/** That the VM has a point for every second of this test, of one and the same process. */
+/** Asserts that the VM has a point for every second of this test, from one process. */
 function assertNoCycleMissed(): void {
   assert.equal(missedTicks(points(), "web", INTERVAL_MS), 0);
   assert.equal(agent.log.filter(({ msg }) => msg === "started").length, 1);
 }
 
-/** Does something while the API server is kept busy with the VMIs of another node, and its history grows. */
+/** Runs `during` while VMIs of another node change, which keeps the API server busy and its history growing. */
 async function underLoad(act: () => Promise<void>): Promise<void> {
   let ended = false;
   const worker = async (name: string): Promise<void> => {
     for (let step = 0; !ended; step++) {
       const vmi = { namespace: "load", name, labels: { step: String(step) }, node: "elsewhere", pods: {} };
-      // There may be no server at the moment.
+      // The server may be down at the moment.
       await applyVmi(cluster, vmi).catch(() => systemClock.sleep(50));
     }
   };
@@ -88,7 +88,7 @@ async function underLoad(act: () => Promise<void>): Promise<void> {
   }
 }
 
-test("an API server that is killed under load costs no cycle, and a list makes up for a history that is gone", async () => {
+test("a kill of the API server under load costs no cycle", async () => {
   await underLoad(async () => {
     await agent.run(2);
     await cluster.killApiServer();
@@ -112,9 +112,9 @@ test("an API server that is killed under load costs no cycle, and a list makes u
   await launcher[Symbol.asyncDispose]();
 });
 
-test("a token that is not good any more costs no cycle, and its successor is used without a restart", async () => {
+test("an expired token costs no cycle, and a new one needs no restart", async () => {
   await agent.revokeToken();
-  // What is open outlives the token.
+  // Open watches outlive the token.
   await cluster.killApiServer();
   await cluster.startApiServer();
   try {
@@ -129,7 +129,7 @@ test("a token that is not good any more costs no cycle, and its successor is use
   assertNoCycleMissed();
 });
 
-test("an API server that comes and goes costs no cycle", async () => {
+test("repeated outages of the API server cost no cycle", async () => {
   await underLoad(async () => {
     const end = performance.now() + FLAPPING_MS;
     while (performance.now() < end) {
@@ -145,7 +145,7 @@ test("an API server that comes and goes costs no cycle", async () => {
   assert.ok(warnings.length <= FLAPPING_MS / 1_000, `${warnings.length} warnings`);
 });
 
-test("an API server that does not answer does not hold up the end", async () => {
+test("an API server that does not answer does not delay the shutdown", async () => {
   cluster.freezeApiServer();
   await agent.run(2);
   assert.equal(await agent.stop(), 0);

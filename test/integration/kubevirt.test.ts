@@ -51,12 +51,12 @@ before(async () => {
   await sampled({ name: "web" });
   givenUp = await node.startVm({ namespace: "prod", name: "given-up", labels: { team: "web" } });
   await sampled({ name: "given-up" });
-  // It takes half a minute to be noticed, while the other tests run.
+  // The agent needs half a minute to notice it; other tests run meanwhile.
   await givenUp.markUnresponsive();
 });
 after(() => resources.disposeAsync());
 
-/** A sample as a user would fill it in. */
+/** A sample with the values of this test. */
 function sample(name: string): string {
   return readFileSync(`manifests/samples/${name}.yaml`, "utf8")
     .replace("url: https://influxdb.example.com:8086", `url: ${influx.url}\n      tls: { mode: Plaintext }`)
@@ -78,12 +78,12 @@ function fits(row: Row, wanted: Row): boolean {
   return Object.entries(wanted).every(([key, value]) => row[key] === value);
 }
 
-/** Resolves to the first point of vm_metrics with these tags, now or later. */
+/** Resolves to the first vm_metrics point with these tags, now or later. */
 function sampled(wanted: Row): Promise<Row> {
   return until(async () => (await rows()).find((row) => fits(row, wanted)), JSON.stringify(wanted));
 }
 
-test("the points in InfluxDB carry the VM's names in Kubernetes and the labels and annotations that were asked for", async () => {
+test("points have the VM's Kubernetes names and the configured labels and annotations", async () => {
   await agent.run(2);
   const common = {
     namespace: "prod",
@@ -122,18 +122,18 @@ test("a VM that the vmSelector does not select is not collected", async () => {
   );
 });
 
-test("pods that are no launchers, or have no daemon, are no fault", () => {
+test("pods without a launcher or daemon are not a fault", () => {
   const said = agent.log.filter(({ level }) => ["warn", "error"].includes(level));
   assert.deepEqual(
     said.filter(
-      // Guests without an operating system have no balloon values, of which `domains` speaks.
+      // Guests without an operating system have no balloon values; the entry with `domains` reports that.
       ({ msg, podUid, domains }) => /libvirt|pod/.test(msg) && podUid !== givenUp.podUid && domains === undefined,
     ),
     [],
   );
 });
 
-test("a VM that starts is sampled, and one that ends leaves no connection", async () => {
+test("a started VM is sampled, and an ended one leaves no connection", async () => {
   const before = await agent.unixConnections();
   const launcher = await node.startVm({ namespace: "test", name: "short", labels: { team: "ci" } });
   const point = await sampled({ namespace: "test", name: "short" });
@@ -150,21 +150,21 @@ test("a VM that starts is sampled, and one that ends leaves no connection", asyn
   assert.deepEqual(
     agent.log.filter(({ level, endpoint }) => level !== "debug" && String(endpoint).includes(launcher.podUid)),
     [],
-    "and nobody is alarmed",
+    "and no warning is logged",
   );
 });
 
-test("a VMI that is deleted and made anew under its old name has the labels of the new one", async () => {
+test("a VMI that is created again under its name has its new labels", async () => {
   const old = await node.startVm({ namespace: "test", name: "again", labels: { team: "old" } });
   await sampled({ name: "again", team: "old" });
   await deleteVmi(cluster, { namespace: "test", name: "again" });
-  // The pod of the old one takes its time to end.
+  // The pod of the old one ends later.
   await node.startVm({ namespace: "test", name: "again", labels: { team: "new" } });
   await sampled({ name: "again", team: "new" });
   await old[Symbol.asyncDispose]();
 });
 
-test("a label that changes is another tag from then on", async () => {
+test("a changed label changes the tag", async () => {
   const launcher = await node.startVm({ namespace: "test", name: "moved", labels: { team: "a" } });
   await sampled({ name: "moved", team: "a" });
   const pods = { [launcher.podUid]: node.name };
@@ -175,7 +175,7 @@ test("a label that changes is another tag from then on", async () => {
   assert.deepEqual(late, []);
 });
 
-test("a token that was replaced in its Secret is used without a restart, and nothing is lost meanwhile", async () => {
+test("a new token in the Secret needs no restart and loses nothing", async () => {
   const since = agent.log.length;
   await token.revoke();
   const refusal = await agent.logged(({ reason }) => reason === "TargetUnauthorized", "that the target refuses", since);
@@ -191,12 +191,12 @@ test("a token that was replaced in its Secret is used without a restart, and not
   token = next;
 });
 
-test("a launcher that virt-handler has given up is not collected any more, and the log says so", async () => {
+test("a launcher that virt-handler has given up is not collected, and the log says so", async () => {
   const said = await agent.logged(({ podUid }) => podUid === givenUp.podUid, "that a launcher is given up");
   assert.deepEqual([said.level, said["vm"]], ["warn", "prod/given-up"]);
   await agent.run(2);
   const last = Math.max(...(await rows()).filter((row) => fits(row, { name: "given-up" })).map(timeOf));
-  // The cycle that was due at that moment may still have run.
+  // The cycle that was due at that moment may still run.
   assert.ok(last < Date.parse(String(said["time"])) + 1_000);
 });
 

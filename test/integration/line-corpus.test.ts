@@ -15,12 +15,12 @@ import { Influxd1 } from "./support/influxd1.ts";
 import { Influxd2 } from "./support/influxd2.ts";
 
 const SEED = 20_240_229;
-/** Encoders, each with options of its own, and samples of each. */
+/** Encoders with different options, and their samples. */
 const ENCODERS = 20;
 const SAMPLES = 100;
 const DAY_MS = 86_400_000;
 
-/** What line protocol, CSV, regular expressions and UTF-8 trip over. */
+/** Texts that are difficult for line protocol, CSV, regular expressions and UTF-8. */
 const NASTY = [",", " ", "=", "\\", '"', "#", "\n", "\r", "\t", "\0", "\u007f", "\u2028", "\ufeff", "\ud800", "💥"];
 const character = fc.oneof(fc.constantFrom(...NASTY), fc.string({ unit: "grapheme", minLength: 1, maxLength: 1 }));
 const text = fc.oneof(
@@ -36,7 +36,7 @@ const options: fc.Arbitrary<Partial<EncoderOptions>> = fc.record({
   node: fc.option(text, { nil: undefined }),
   staticTags: fc.dictionary(fc.constantFrom("site", "Rack_7", "_zone", "z".repeat(64)), text, { maxKeys: 4 }),
 });
-/** Device names are unlike each other in a domain, so these are too, even once they are cut and cleaned. */
+/** Device names of a domain differ, so these also differ after they are cut and cleaned. */
 const devices = fc.array(text, { maxLength: 3 }).map((names) => names.map((name, index) => `${index}${name}`));
 const values = fc.record({
   first: counter,
@@ -134,7 +134,7 @@ function startSender(name: string, influx: Pick<Server, "query">, settings: Part
   return bench.start(targetSettings({ name, ...settings }), { transport });
 }
 
-test("the corpus is as large and as nasty as it should be", () => {
+test("the corpus has all kinds of difficult values", () => {
   const domains = new Set(expected.map(({ tags }) => tags.get("uuid")));
   assert.ok(domains.size >= 2_000, `${domains.size} domains`);
   const names = expected.map(({ tags }) => tags.get("name") ?? "").join("");
@@ -145,7 +145,7 @@ test("the corpus is as large and as nasty as it should be", () => {
 });
 
 for (const name of ["InfluxDB 1", "InfluxDB 2"]) {
-  test(`${name} takes every batch of the corpus whole`, () => {
+  test(`${name} accepts every batch of the corpus`, () => {
     const { answers } = servers.get(name) ?? { answers: [] };
     assert.ok(answers.length > 0);
     assert.deepEqual(
@@ -155,7 +155,7 @@ for (const name of ["InfluxDB 1", "InfluxDB 2"]) {
     assert.deepEqual([...bench.log.of("rejected"), ...bench.log.of("failing")], []);
   });
 
-  test(`${name} gives back every point: tags letter by letter, integers digit by digit`, async () => {
+  test(`${name} returns every point with exact tags and integers`, async () => {
     const stored = new Map<string, Row>();
     for (const measurement of new Set(expected.map((point) => point.measurement))) {
       const rows = await servers.get(name)?.query(`SELECT * FROM "${measurement}"`);
@@ -166,7 +166,7 @@ for (const name of ["InfluxDB 1", "InfluxDB 2"]) {
       const row = stored.get(pointKey(measurement, Object.fromEntries(tags), String(timestamp)));
       for (const [key, value] of tags) assert.equal(row?.[key], value, key);
       for (const [key, value] of fields)
-        // A float may be written in another way than it was sent; an integer is a text of digits.
+        // The server may write a float in another form; an integer is compared as text.
         if (typeof value === "number") assert.equal(Number(row?.[key]), value, key);
         else assert.equal(row?.[key], String(value), key);
     }

@@ -39,7 +39,7 @@ let host: LibvirtHost;
 let tap: string;
 let uuid: string;
 let expected: ReadonlyMap<string, string>;
-/** QEMU itself uses CPU and memory even while the guest is paused: what is stored lies between the two readings. */
+/** QEMU uses CPU and memory even while the guest is paused, so a stored value lies between two readings. */
 let afterwards: ReadonlyMap<string, string>;
 /** Server -> the points of a measurement of the working guest. */
 const servers = new Map<string, (measurement: string) => Promise<Row[]>>();
@@ -50,14 +50,14 @@ before(async () => {
   host = resources.use(await LibvirtHost.start({ cgroups: true }));
   ({ tap } = await bootWorkingGuest(host, "worker"));
   await host.createGuest("idle", { disks: [], taps: [await host.createTap(), await host.createTap()] });
-  // A paused guest's counters stand still, so they can be compared to the last digit.
+  // A paused guest's counters do not change, so they can be compared exactly.
   await host.virsh("suspend", "worker");
   uuid = (await host.virsh("domuuid", "worker")).trim();
   expected = await host.domstats("worker");
   const agent = resources.use(
     await RunningAgent.start({
       targets: target1(influx1) + target2(influx2),
-      // Time enough for a cycle on a busy machine: one that is late would not be whole.
+      // Enough time for a cycle on a busy machine: a late one would be incomplete.
       interval: "2s",
       sockets: [host.socket],
       secrets: { influx2: { token: `${influx2.token}\n` } },
@@ -77,7 +77,7 @@ after(() => resources.disposeAsync());
 for (const server of ["InfluxDB 1", "InfluxDB 2"]) {
   const points = async (measurement: string): Promise<Row[]> => (await servers.get(server)?.(measurement)) ?? [];
 
-  test(`${server} holds vm_metrics as virsh shows them, with the tags of the contract`, async () => {
+  test(`${server} has vm_metrics as virsh shows them, with the documented tags`, async () => {
     const rows = await points("vm_metrics");
     assert.equal(rows.length, 3);
     for (const row of rows) {
@@ -90,7 +90,7 @@ for (const server of ["InfluxDB 1", "InfluxDB 2"]) {
     }
   });
 
-  test(`${server} holds the devices as virsh and the guest's work say, and no CD-ROM`, async () => {
+  test(`${server} has the devices as virsh and the guest's work show, without the CD-ROM`, async () => {
     const rows = await points("vm_devices");
     assert.deepEqual([...new Set(rows.map(({ device }) => device))].sort(), [tap, "vda", "vdb"].sort());
     assert.equal(rows.length, 9);
@@ -105,14 +105,14 @@ for (const server of ["InfluxDB 1", "InfluxDB 2"]) {
     const of = (device: string): Row => rows.find((row) => row["device"] === device) ?? {};
     assert.equal(of("vda")["wr_reqs"], String(WORK.writeRequests));
     assert.equal(of("vda")["wr_bytes"], String(WORK.writeBytes));
-    // The guest's kernel looks for partitions before it works.
+    // The guest's kernel reads partitions before its work.
     assert.ok(Number(of("vdb")["rd_req"]) >= WORK.readRequests);
     assert.ok(Number(of("vdb")["rd_bytes"]) >= WORK.readBytes);
     assert.ok(Number(of(tap)["txpackets"]) >= WORK.pings, "the pings");
     assert.ok(Number(of(tap)["rxpackets"]) >= WORK.pings, "their answers");
   });
 
-  test(`${server} holds vm_totals: memory and CPU as virsh shows them, sums of the devices`, async () => {
+  test(`${server} has vm_totals: memory and CPU as virsh shows them, sums of the devices`, async () => {
     const rows = await points("vm_totals");
     const devices = await points("vm_devices");
     assert.equal(rows.length, 3);
@@ -133,10 +133,10 @@ for (const server of ["InfluxDB 1", "InfluxDB 2"]) {
     }
   });
 
-  test(`${server} holds vm_features from the second cycle on`, async () => {
+  test(`${server} has vm_features from the second cycle on`, async () => {
     const rows = await points("vm_features");
     assert.equal(rows.length, 2);
-    // A paused guest's memory does not move.
+    // A paused guest's memory does not change.
     for (const row of rows) {
       assert.equal(Number(row["memory_rate_kb_per_sec"]), 0);
       assert.ok(Math.abs(Number(row["memory_angle_deg"])) < 1e-9);

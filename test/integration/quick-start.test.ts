@@ -10,7 +10,7 @@ import { Influxd1 } from "./support/influxd1.ts";
 import { run } from "./support/process.ts";
 
 const resources = new AsyncDisposableStack();
-/** As much of a checkout as its user needs, so that what is built is not what other tests use. */
+/** A copy of the checkout, so that its build does not affect other tests. */
 let checkout: string;
 let influx: Influxd1;
 let socket: string;
@@ -27,7 +27,7 @@ before(async () => {
 });
 after(() => resources.disposeAsync());
 
-/** Runs a block of the README in the checkout; resolves to what it prints. */
+/** Runs a block of the README in the checkout; resolves to its output. */
 function shell(text: string): Promise<string> {
   return run("env", "--chdir", checkout, `KUBEVIRT_TELEMETRY_LIBVIRT_SOCKET=${socket}`, "sh", "-ec", text);
 }
@@ -36,12 +36,12 @@ function blocks(heading: string): readonly string[] {
   return docBlocks("README.md").flatMap((block) => (block.heading === heading ? [block.text] : []));
 }
 
-test("the demo shows lines and ends by itself", async () => {
+test("the demo shows lines and ends", async () => {
   const [demo = ""] = blocks("Try it");
   assert.match(await shell(demo), /vm_devices[^]*everything was collected and delivered/);
 });
 
-test("the quick start on a host builds the agent, checks a configuration, shows the VMs and delivers them", async () => {
+test("the quick start on a host builds, validates, shows the VMs and delivers", async () => {
   const [build = "", collect = ""] = blocks("Run it on a KVM host");
   await shell(build);
   const config = path.join(checkout, "config.yaml");
@@ -50,7 +50,7 @@ test("the quick start on a host builds the agent, checks a configuration, shows 
   assert.equal((await influx.query('SELECT last("cputime_ns") FROM "vm_metrics" GROUP BY "name"')).length, 2);
 });
 
-test("an older Node is told in one line that it is too old", async () => {
+test("an older Node gets a one-line error", async () => {
   const versions = 'Object.defineProperty(process, "versions", { value: { ...process.versions, node: "20.19.5" } })';
   const older = ["--import", `data:text/javascript,${encodeURIComponent(versions)}`];
   await assert.rejects(run("node", ...older, "dist/kubevirt-telemetry.js", "--version"), {

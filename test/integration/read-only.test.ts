@@ -11,17 +11,17 @@ import { writeDomain } from "../../src/libvirt/wire-types.ts";
 import { Launcher } from "./support/launcher.ts";
 
 const SOON = { deadlineMs: 20_000 };
-/** virDomainDestroy, which this client has no way to call. */
+/** virDomainDestroy, which the agent's client cannot call. */
 const DESTROY = { DOMAIN_DESTROY: 12 };
 
-test("a launcher's socket lets a guest be ended, and its daemon refuses that to the connections that the agent opens", async (t) => {
+test("a launcher's daemon denies the agent's connections the end of a guest", async (t) => {
   const podsDir = await mkdtemp(path.join(tmpdir(), "pods-"));
   t.after(() => rm(podsDir, { recursive: true, force: true }));
-  // As the kubelet's directories: root's, and its group's to read.
+  // Like the kubelet's directories: owned by root, readable for its group.
   await chmod(podsDir, 0o750);
   await using launcher = await Launcher.start({ podsDir });
   await launcher.createGuest({ namespace: "shop", name: "web" });
-  // By the short way to it.
+  // Through the short path.
   const [, socket = ""] = launcher.uri.split("socket=");
   const opened = mock.method(Connection, "connect");
   using client = await LibvirtClient.open(socket, SOON);

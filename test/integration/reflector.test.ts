@@ -11,7 +11,7 @@ import { KubeCluster } from "./support/kube.ts";
 import { until } from "./support/process.ts";
 import { VMI_CRD } from "./support/vmi-crd.ts";
 
-// The client of the Kubernetes API against a real kube-apiserver and etcd that die, forget and revoke.
+// The Kubernetes client with a real kube-apiserver and etcd that are killed, compacted and revoke tokens.
 
 const VMIS = "/apis/kubevirt.io/v1/virtualmachineinstances";
 const IN_DEFAULT = "/apis/kubevirt.io/v1/namespaces/default/virtualmachineinstances";
@@ -44,7 +44,7 @@ before(async () => {
 });
 after(() => resources.disposeAsync());
 
-/** A client as the administrator, or with access of its own; and all that its observers were told. */
+/** A client with the administrator's or other access, and all calls of its observers. */
 class Client implements AsyncDisposable {
   readonly events: string[] = [];
   readonly api: KubeApi;
@@ -58,7 +58,7 @@ class Client implements AsyncDisposable {
     this.api = new KubeApi({ readAccess, clock: systemClock, userAgent: "integration test", observer });
   }
 
-  /** Follows the phases of the VMIs of one node; each test has a node of its own. */
+  /** Follows the phases of the VMIs of one node; each test has its own node. */
   reflect(node: string, options: Partial<ReflectorOptions<string>> = {}): Reflector<string> {
     const reflector = new Reflector<string>({
       client: this.api,
@@ -105,7 +105,7 @@ async function change(name: string, body: object): Promise<void> {
   await cluster.call("PATCH", `${IN_DEFAULT}/${name}`, { body, contentType: "application/merge-patch+json" });
 }
 
-test("a reflector follows the VMIs of a node, and one that leaves the node is gone", async () => {
+test("a reflector follows the VMIs of a node, and removes one that leaves it", async () => {
   await createVmi("there", "follow");
   await createVmi("elsewhere", "other");
   await using client = new Client();
@@ -128,7 +128,7 @@ test("a reflector follows the VMIs of a node, and one that leaves the node is go
   assert.deepEqual(client.events, ["connected", "listed, missed 0"]);
 });
 
-test("a reflector outlives the API server: what happened around its death arrives", async () => {
+test("a reflector misses no change around a restart of the API server", async () => {
   await createVmi("before", "restart");
   await using client = new Client();
   const reflector = client.reflect("restart");
@@ -144,7 +144,7 @@ test("a reflector outlives the API server: what happened around its death arrive
   assert.equal(client.count(/^faulted/), 0);
 });
 
-test("a version that etcd has forgotten is answered 410, and a list finds what was missed", async () => {
+test("after a 410 for a compacted version a list finds the missed changes", async () => {
   for (const name of ["stays", "changes", "goes"]) await createVmi(name, "compact");
   let cut = false;
   const readAccess = findAccess({ env: { KUBECONFIG: cluster.kubeconfig } });
@@ -161,7 +161,7 @@ test("a version that etcd has forgotten is answered 410, and a list finds what w
   await cluster.call("DELETE", `${IN_DEFAULT}/goes`);
   await createVmi("comes", "compact");
   await cluster.compact();
-  // What its cache remembers begins now.
+  // The server's cache begins now.
   await cluster.killApiServer();
   await cluster.startApiServer();
   cut = false;
@@ -175,14 +175,14 @@ test("a version that etcd has forgotten is answered 410, and a list finds what w
   });
 });
 
-test("a revoked token is denied, and its successor goes on where it ended", async () => {
+test("a revoked token is denied, and a new one continues", async () => {
   const readAccess = findAccess({ env: { KUBECONFIG: await cluster.kubeconfigOf("default", "reader") } });
   await using client = new Client(readAccess);
   await createVmi("first", "token");
   const reflector = client.reflect("token");
   assert.equal(await reflector.synced, true);
   await cluster.call("DELETE", `${SERVICE_ACCOUNTS}/reader`);
-  // The open watch outlives its token; a new one does not get in.
+  // The open watch outlives its token; a new watch is denied.
   await cluster.killApiServer();
   await cluster.startApiServer();
   await client.until("it is denied", () => client.count(/^denied .* 401 Unauthorized$/) > 0);
@@ -194,7 +194,7 @@ test("a revoked token is denied, and its successor goes on where it ended", asyn
   assert.equal(client.count(/eyJ/), 0);
 });
 
-test("a long list comes in pages, over the one connection", async () => {
+test("a long list comes in pages over one connection", async () => {
   const names = Array.from({ length: 1_050 }, (_, index) => `page-${index}`);
   await using client = new Client();
   const labels = { "made-by": "page-test" };
@@ -225,7 +225,7 @@ test("a long list comes in pages, over the one connection", async () => {
   assert.deepEqual(client.events, ["connected", "listed, missed 0"]);
 });
 
-test("server-side apply changes no version when there is nothing new, and tells a conflict", async () => {
+test("server-side apply without a change keeps the version, and reports a conflict", async () => {
   await using client = new Client();
   const path = `${CONFIG_MAPS}/applied`;
   const send = (fieldManager: string, value: string, force: boolean) =>
@@ -246,7 +246,7 @@ test("server-side apply changes no version when there is nothing new, and tells 
   assert.equal((await send("two", "b", true)).kind, "applied");
 });
 
-test("of two candidates one leads, and the other follows when it leaves", async () => {
+test("of two candidates one leads, and the other takes over when it ends", async () => {
   await using client = new Client();
   const leading: string[] = [];
   const candidate = (identity: string) => {

@@ -15,10 +15,10 @@ const resources = new AsyncDisposableStack();
 let influx: Influxd2;
 let agent: RunningAgent;
 let exitCode: number | null;
-/** When the second configuration, with the tag `site` and without zeros, came into force. */
+/** When the second configuration became active; it has the tag `site` and omits missing values. */
 let secondMs: number;
 let refusals: readonly LogEntry[];
-/** Rows of vm_totals before the agent was told to end, and after it had ended; the latter in the order of time. */
+/** Rows of vm_totals before SIGTERM, and after the end; the latter in the order of time. */
 let rowsBefore: readonly Row[];
 let rows: readonly Row[];
 
@@ -42,7 +42,7 @@ before(async () => {
   await agent.logged(({ msg }) => msg === "target takes lines again", "that its token is accepted");
   await agent.run(2);
 
-  // From here on what is collected waits in the spool.
+  // From here on lines are queued.
   const second: AgentConfig = {
     targets: target2(influx, "      flush: {interval: 5m}\n"),
     spec: "    onMissing: Omit\n  tags: {static: {site: lab}}",
@@ -61,7 +61,7 @@ before(async () => {
 
 after(() => resources.disposeAsync());
 
-/** Sends SIGHUP and waits for what the agent says to it. */
+/** Sends SIGHUP and waits for the agent's log entry. */
 function reload(fits: (entry: LogEntry) => boolean): Promise<LogEntry> {
   const since = agent.log.length;
   agent.signal("SIGHUP");
@@ -72,13 +72,13 @@ function timeOf({ time = "" }: Row): number {
   return Date.parse(time);
 }
 
-test("no cycle is lost to a wrong token, a reload, an invalid file or the end: each has its point", () => {
+test("a wrong token, a reload, an invalid file or the end loses no cycle", () => {
   const ticks = Math.round((timeOf(rows.at(-1) ?? {}) - timeOf(rows[0] ?? {})) / INTERVAL_MS) + 1;
   assert.equal(rows.length, ticks);
   assert.equal(rows.length, agent.cycles.length);
 });
 
-test("a new configuration holds from the cycle after its reload, in all its parts", () => {
+test("a new configuration applies as a whole from the cycle after its reload", () => {
   for (const row of rows) {
     const second = timeOf(row) > secondMs;
     assert.equal(row["site"], second ? "lab" : undefined, `site at ${row["time"]}`);
@@ -87,7 +87,7 @@ test("a new configuration holds from the cycle after its reload, in all its part
   assert.ok(rows.filter((row) => timeOf(row) > secondMs).length >= 5);
 });
 
-test("an invalid file keeps the configuration before, and every SIGHUP says where it is wrong", () => {
+test("an invalid file keeps the configuration, and every SIGHUP reports the fault", () => {
   for (const { level, code, msg } of refusals) {
     assert.deepEqual([level, code], ["error", "E_CONFIG_INVALID"]);
     assert.match(msg, /config\.yaml:\d+: spec\.collection\.interval: must be from 1s to 1h/);
@@ -95,14 +95,14 @@ test("an invalid file keeps the configuration before, and every SIGHUP says wher
   assert.equal(new Set(agent.log.filter(isChange).map(({ intervalMs }) => intervalMs)).size, 1);
 });
 
-test("SIGTERM delivers what waits and exits with 0", () => {
+test("SIGTERM delivers the queue and exits with 0", () => {
   assert.equal(exitCode, 0);
   assert.ok(rowsBefore.length < rows.length, `${rowsBefore.length} rows were there before`);
   const last = agent.log.at(-1);
   assert.deepEqual([last?.msg, last?.["undeliveredLines"], last?.["rejectedLines"]], ["stopped", 0, 0]);
 });
 
-test("what the agent writes is its log and nothing else, and holds no token", () => {
+test("the agent's output is only its log, without tokens", () => {
   for (const line of agent.output.trim().split("\n")) assert.doesNotThrow(() => JSON.parse(line) as unknown, line);
   for (const token of [WRONG_TOKEN, influx.token]) assert.ok(!agent.output.includes(token));
 });

@@ -10,7 +10,7 @@ const VMIS = "/apis/kubevirt.io/v1/virtualmachineinstances";
 
 const resources = new AsyncDisposableStack();
 let cluster: KubeCluster;
-/** Of an agent's pod on node-a, of an agent's pod on node-b, of no pod, and of the controller. */
+/** Tokens of an agent's pod on node-a, an agent's pod on node-b, no pod, and the controller. */
 let tokens: Readonly<Record<"a" | "b" | "unbound" | "controller", string>>;
 
 before(async () => {
@@ -81,7 +81,7 @@ function report(token: string, node: string, { subresource = "" } = {}): Answer 
   });
 }
 
-test("an agent writes the NodeTelemetry of its own node, status and all", async () => {
+test("an agent writes the NodeTelemetry of its own node, with its status", async () => {
   for (const [token, node] of [
     [tokens.a, "node-a"],
     [tokens.b, "node-b"],
@@ -91,7 +91,7 @@ test("an agent writes the NodeTelemetry of its own node, status and all", async 
   }
 });
 
-test("an agent makes the Node the owner of its report, on servers that ask for the right to delete it too", async () => {
+test("an agent may set the Node as owner, also where that needs the right to delete", async () => {
   const { metadata } = await cluster.call("GET", "/api/v1/nodes/node-a", { token: tokens.a });
   const owner = { apiVersion: "v1", kind: "Node", name: "node-a", uid: metadata.uid };
   const owned = {
@@ -105,7 +105,7 @@ test("an agent makes the Node the owner of its report, on servers that ask for t
   assert.equal((await apply(tokens.a, `${NODES}/node-a`, owned)).status, 201, "it is new");
 });
 
-test("an agent is denied the NodeTelemetry of another node, there already or not", async () => {
+test("an agent is denied the NodeTelemetry of another node, existing or not", async () => {
   await report(tokens.b, "node-b");
   for (const node of ["node-b", "node-c"]) {
     const { status, body } = await report(tokens.a, node);
@@ -117,13 +117,13 @@ test("an agent is denied the NodeTelemetry of another node, there already or not
   assert.match(body.message ?? "", /an agent on node node-a writes only the NodeTelemetry of that name/);
 });
 
-test("an agent deletes no NodeTelemetry of another node", async () => {
+test("an agent cannot delete the NodeTelemetry of another node", async () => {
   await report(tokens.b, "node-b");
   assert.equal((await cluster.request("DELETE", `${NODES}/node-b`, { token: tokens.a })).status, 403);
   assert.equal((await cluster.request("DELETE", NODES, { token: tokens.a })).status, 403);
 });
 
-test("creating by a generated name is no way around the policy", async () => {
+test("a generated name does not bypass the policy", async () => {
   const object = { apiVersion: "kubevirt-telemetry.io/v1alpha1", kind: "NodeTelemetry" };
   for (const metadata of [{ generateName: "node-" }, { name: "node-b2" }])
     assert.equal(
@@ -132,7 +132,7 @@ test("creating by a generated name is no way around the policy", async () => {
     );
 });
 
-test("a token of an agent that no pod holds writes nothing", async () => {
+test("a token without a pod writes nothing", async () => {
   await report(tokens.a, "node-a");
   for (const subresource of ["", "/status"]) {
     const { status, body } = await report(tokens.unbound, "node-a", { subresource });
@@ -141,7 +141,7 @@ test("a token of an agent that no pod holds writes nothing", async () => {
   }
 });
 
-test("an agent reads the Secrets and ConfigMaps that the values of the chart name, and no other", async () => {
+test("an agent reads only the Secrets and ConfigMaps in the chart's values", async () => {
   const statusOf = async (path: string): Promise<number> =>
     (await cluster.request("GET", `/api/v1/namespaces/${path}`, { token: tokens.a })).status;
   assert.equal(await statusOf(`${NAMESPACE}/secrets/influxdb`), 200);
@@ -151,7 +151,7 @@ test("an agent reads the Secrets and ConfigMaps that the values of the chart nam
   assert.equal(await statusOf("default/secrets/influxdb"), 403);
 });
 
-test("an agent lists and watches what it collects and what it is configured by", async () => {
+test("an agent lists and watches VMIs and TelemetryConfigs", async () => {
   const selector = `labelSelector=${encodeURIComponent("kubevirt.io/nodeName=node-a")}`;
   for (const path of [`${VMIS}?${selector}`, `${API}/telemetryconfigs`, "/api/v1/nodes/node-a"])
     assert.equal((await cluster.request("GET", path, { token: tokens.a })).status, 200, path);
@@ -168,7 +168,7 @@ interface ResourceRule {
   readonly resourceNames?: readonly string[];
 }
 
-/** `get secrets influxdb` for every right in a namespace that not every account has. */
+/** Resolves to the rights in a namespace that not every account has, such as `get secrets influxdb`. */
 async function rights(token: string, namespace: string): Promise<string[]> {
   const of = async (whose: string): Promise<string[]> => {
     const { status } = await cluster.call("POST", "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", {
@@ -207,13 +207,13 @@ const CONTROLLER_RIGHTS = [
   "watch telemetryconfigs.kubevirt-telemetry.io",
 ];
 
-test("an agent has these rights and no others", async () => {
+test("an agent has exactly these rights", async () => {
   assert.deepEqual(await rights(tokens.a, "default"), AGENT_RIGHTS);
   const own = ["influxdb", "central"].map((name) => `get secrets. ${name}`);
   assert.deepEqual(await rights(tokens.a, NAMESPACE), [...AGENT_RIGHTS, ...own, "get configmaps. company-ca"].sort());
 });
 
-test("the controller has these rights and no others", async () => {
+test("the controller has exactly these rights", async () => {
   const events = ["", "events.k8s.io"].flatMap((group) => [`create events.${group}`, `patch events.${group}`]);
   assert.deepEqual(await rights(tokens.controller, "default"), [...CONTROLLER_RIGHTS, ...events].sort());
   const lease = ["get", "update"].map((verb) => `${verb} leases.coordination.k8s.io ${CONTROLLER}`);

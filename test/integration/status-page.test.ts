@@ -16,7 +16,7 @@ import { until } from "./support/process.ts";
 const SIZE = { width: 1280, height: 1180 };
 const HEADINGS = ["worker-7", "Problems", "Targets", "Domains", "Libvirt daemons", "Kubernetes", "Configuration"];
 
-/** Serves the page of a node on which several things are wrong; counts how often it is asked for. */
+/** Serves the page of a node with several faults; counts the requests. */
 async function troubled(t: TestContext): Promise<{ readonly url: string; readonly asked: () => number }> {
   let asked = 0;
   const server = await HttpServer.listen({
@@ -35,7 +35,7 @@ async function troubled(t: TestContext): Promise<{ readonly url: string; readonl
   return { url: `http://${server.address}/`, asked: () => asked };
 }
 
-test("a browser without scripts shows the domains of a running agent, and complains of nothing", async (t) => {
+test("a browser without scripts shows the VMs of a running agent without errors", async (t) => {
   const socket = path.join(await temporaryDirectory(t), "sock");
   const libvirt = await SimulatorServer.start(socket, SimulatedHost.of(3, { nics: 1, disks: 1, seed: 1 }));
   t.after(() => libvirt[Symbol.asyncDispose]());
@@ -60,7 +60,7 @@ test("a browser without scripts shows the domains of a running agent, and compla
   assert.deepEqual(browser.complaints, []);
 });
 
-test("the page has its style, also in the dark, and can be read by assistive technology", async (t) => {
+test("the page has a light and a dark style and is accessible", async (t) => {
   const { url } = await troubled(t);
   await using browser = await Chromium.start();
   await browser.open(`${url}?refresh=off`);
@@ -76,7 +76,7 @@ test("the page has its style, also in the dark, and can be read by assistive tec
   await writeFile("docs/images/status-page.png", light);
 });
 
-test("no table makes a narrow window scroll sideways as a whole", async (t) => {
+test("a wide table does not make the whole page scroll sideways", async (t) => {
   const { url } = await troubled(t);
   await using browser = await Chromium.start();
   await browser.open(`${url}?refresh=off`);
@@ -84,14 +84,14 @@ test("no table makes a narrow window scroll sideways as a whole", async (t) => {
   assert.equal(await browser.contentWidth(), 390);
 });
 
-test("the page renews itself without scripts, and stands still when asked to", async (t) => {
+test("the page refreshes without scripts, and refresh=off disables that", async (t) => {
   const { url, asked } = await troubled(t);
   await using browser = await Chromium.start();
   await browser.open(url);
   await until(() => Promise.resolve(asked() >= 3 || undefined), "the page to be asked for again and again");
   await browser.open(`${url}?refresh=off`);
   const before = asked();
-  // Longer than it would take to renew itself.
+  // Longer than the refresh interval.
   await systemClock.sleep(7_000);
   assert.equal(asked(), before);
   assert.deepEqual(browser.complaints, []);

@@ -12,15 +12,15 @@ const STUCK_MS = 10_000;
 const GUESTS = Array.from({ length: 8 }, (_, index) => `vm-${index}`);
 const ONE = ["vm-2"];
 const THREE = ["vm-2", "vm-5", "vm-6"];
-/** More than the agent holds workers for. */
+/** More domains than the agent's limit of blocked calls. */
 const SIX = ["vm-0", "vm-2", "vm-3", "vm-4", "vm-5", "vm-6"];
 
-/** Cycles in which the agent asked while the same QEMUs were stopped. */
+/** Cycles while the same QEMUs were stopped. */
 interface Phase {
   readonly stuck: readonly string[];
   readonly fromMs: number;
   readonly cycles: readonly Cycle[];
-  /** Workers of the daemon that were never seen free in the phase. */
+  /** Workers of the daemon that were busy during the whole phase. */
   readonly heldWorkers: number;
 }
 
@@ -30,11 +30,11 @@ let host: LibvirtHost;
 let sink: RecordingSink;
 let agent: RunningAgent;
 let phases: readonly Phase[];
-/** All cycles but the first, which has no rates. */
+/** All cycles except the first, which has no rates. */
 let cycles: readonly Cycle[];
 
 before(async () => {
-  // Without cgroups the CPU times come from the call that gets stuck, too.
+  // Without cgroups the CPU times come from the blocked call too.
   host = resources.use(await LibvirtHost.start());
   for (const name of GUESTS) {
     const tap = await host.createTap();
@@ -64,7 +64,7 @@ before(async () => {
 
 after(() => resources.disposeAsync());
 
-/** Makes a change and lets some cycles pass, the first of which may have been under way by then. */
+/** Makes a change and waits for some cycles; the first may have begun before the change. */
 async function phase(stuck: readonly string[], change: () => Promise<void> = () => Promise.resolve()) {
   await change();
   const fromMs = Date.now() + (stuck.length === 0 ? INTERVAL_MS : 0);
@@ -83,7 +83,7 @@ async function signal(names: readonly string[], name: NodeJS.Signals): Promise<v
   for (const guest of names) process.kill(await host.qemuPid(guest), name);
 }
 
-/** Every line of a domain, and those of them for which libvirt need not ask QEMU. */
+/** Every line of a domain, and the lines that libvirt knows without QEMU. */
 function all(name: string): string[] {
   return [...withoutQemu(name), "vm_devices disk vda", "vm_totals"];
 }
@@ -92,12 +92,12 @@ function withoutQemu(name: string): string[] {
   return ["vm_metrics", "vm_features", `vm_devices nic ${taps.get(name)}`];
 }
 
-test("however many QEMUs are stopped, no interval is left out", () => {
+test("no interval is skipped, for any number of stopped QEMUs", () => {
   assert.equal(cycles.length, ticksSpanned(cycles, INTERVAL_MS));
   for (const { stuck, cycles } of phases) assert.ok(cycles.length >= 2, `${cycles.length} with ${stuck.length} stuck`);
 });
 
-test("with up to three stopped, every other domain has its point of every measurement in every interval", () => {
+test("with up to three stopped, every other domain has all points of every interval", () => {
   const six = phases.findIndex(({ stuck }) => stuck === SIX);
   const end = phases[six]?.cycles[0]?.timeMs ?? 0;
   for (const cycle of cycles.filter(({ timeMs }) => timeMs < end))
@@ -105,32 +105,32 @@ test("with up to three stopped, every other domain has its point of every measur
       if (!THREE.includes(name)) assert.deepEqual(linesOf(cycle, name), all(name), `${name} at ${cycle.timeMs}`);
 });
 
-test("a domain whose QEMU is stopped keeps what libvirt knows, and has neither disk lines nor totals", () => {
+test("a domain with a stopped QEMU has libvirt's own values, but no disk lines or totals", () => {
   for (const { stuck, cycles } of phases)
     for (const cycle of cycles)
       for (const name of stuck) assert.deepEqual(linesOf(cycle, name), withoutQemu(name), `${name} at ${cycle.timeMs}`);
 });
 
-test("with more than four stopped, every domain keeps what libvirt knows", () => {
+test("with more than four stopped, every domain has libvirt's own values", () => {
   for (const { stuck, cycles } of phases.filter(({ stuck }) => stuck.length > 4))
     for (const cycle of cycles)
       for (const name of GUESTS)
         assert.deepEqual(linesOf(cycle, name).slice(0, 3), withoutQemu(name), `${name} with ${stuck.length} stuck`);
 });
 
-test("a domain is whole again one interval after its QEMU goes on", () => {
+test("a domain is complete one interval after its QEMU continues", () => {
   for (const cycle of phases.at(-1)?.cycles ?? [])
     for (const name of GUESTS) assert.deepEqual(linesOf(cycle, name), all(name), `${name} at ${cycle.timeMs}`);
 });
 
-test("a stuck domain holds one worker of the daemon as long as it lasts, and more than four hold five", () => {
+test("a stuck domain occupies one worker, and more than four occupy five", () => {
   assert.deepEqual(
     phases.map(({ heldWorkers }) => heldWorkers),
     [0, 1, 3, 5, 0],
   );
 });
 
-test("the log names the domains that hold a worker and no other, once when they stop and once when they go on", () => {
+test("the log names each stuck domain once when it stops and once when it continues", () => {
   const said = (text: RegExp): unknown[] => agent.log.flatMap(({ msg, domain }) => (text.test(msg) ? [domain] : []));
   const stopped = said(/^QEMU does not answer/);
   const since = (name: unknown): number =>
@@ -147,6 +147,6 @@ test("the log names the domains that hold a worker and no other, once when they 
   assert.deepEqual(said(/^QEMU answers libvirt again/).sort(), stopped.sort());
 });
 
-test("counters go on from where they stood, whoever reported them meanwhile", () => {
+test("counters continue from their last value in every source", () => {
   assert.deepEqual(fallenCounters(sink.points), []);
 });

@@ -9,7 +9,7 @@ import { Terminal } from "./support/terminal.ts";
 const SIZE = { columns: 100, rows: 12 };
 const DOMAINS = 20;
 
-/** `top` on a terminal, over a simulated daemon. */
+/** Starts `top` on a terminal with a simulated daemon. */
 async function bench(
   t: TestContext,
   ...args: string[]
@@ -27,7 +27,7 @@ async function bench(
   return { top, host };
 }
 
-/** The values of a column, from top to bottom. */
+/** Returns the values of a column, from top to bottom. */
 function column({ screen }: Terminal, title: string): readonly string[] {
   const at = screen.findIndex((line) => line.startsWith("DOMAIN"));
   const end = (screen[at]?.indexOf(title) ?? 0) + title.length;
@@ -39,7 +39,7 @@ function isDescending(values: readonly string[]): boolean {
   return values.every((value, index) => index === 0 || Number(value) <= Number(values[index - 1]));
 }
 
-test("top takes the terminal, draws the busiest domains first, and gives the terminal back on q", async (t) => {
+test("top shows the busiest domains first, and restores the terminal on q", async (t) => {
   const { top } = await bench(t);
   await top.shows(() => column(top, "CPU%").length > 0 && !column(top, "CPU%").includes("-"), "CPU");
   assert.equal(await top.mode(), "raw");
@@ -53,7 +53,7 @@ test("top takes the terminal, draws the busiest domains first, and gives the ter
   assert.ok(top.output.endsWith("\x1b[?25h\x1b[?1049l"));
 });
 
-test("a key sorts anew at once, and a resize fills the new terminal", async (t) => {
+test("a key sorts at once, and a resize fills the terminal", async (t) => {
   const { top } = await bench(t, "--interval", "1h");
   await top.shows(() => column(top, "MEM").length > 0, "domains");
   top.press("a");
@@ -75,7 +75,7 @@ for (const [how, press] of [
   ["Ctrl-C", "\x03"],
   ["Ctrl-C among other keys", "xy\x03z"],
 ] as const) {
-  test(`${how} ends top in order`, async (t) => {
+  test(`${how} ends top and restores the terminal`, async (t) => {
     const { top } = await bench(t);
     await top.shows(() => column(top, "MEM").length > 0, "domains");
     top.press(press);
@@ -83,7 +83,7 @@ for (const [how, press] of [
   });
 }
 
-test("a daemon that goes away while top runs is said on the screen, and its domains come back with it", async (t) => {
+test("the screen reports a lost daemon, and its domains return with it", async (t) => {
   const { top, host } = await bench(t);
   await top.shows(() => column(top, "MEM").length > 0, "domains");
   host.freeze();
@@ -95,7 +95,7 @@ test("a daemon that goes away while top runs is said on the screen, and its doma
   await top.end();
 });
 
-test("a socket that is not there from the start is an error on the terminal as it was", async (t) => {
+test("a missing socket at the start is an error on the ordinary terminal", async (t) => {
   const top = new Terminal(["node", "src/main.ts", "top", "--pods-dir", "/nonexistent"], SIZE);
   t.after(() => top[Symbol.asyncDispose]());
   assert.deepEqual(await top.end(), { exit: "1", mode: "canonical" });

@@ -9,7 +9,7 @@ export interface KeyPair {
   readonly key: string;
 }
 
-/** A certificate authority of its own, made by openssl in a directory that is gone when it is disposed of. */
+/** A certificate authority, made by openssl in a directory that is removed on disposal. */
 export class CertificateAuthority implements Disposable {
   readonly #directory = mkdtempSync(path.join(tmpdir(), "certificates-"));
   readonly #own: KeyPair;
@@ -42,7 +42,7 @@ export class CertificateAuthority implements Disposable {
   }
 
   #make(file: string, options: readonly string[]): KeyPair {
-    // Without the machine's own configuration, which may add extensions that contradict ours.
+    // Without the machine's configuration, which may add extensions that contradict these.
     const config = this.#file("openssl.cnf");
     writeFileSync(config, "[req]\ndistinguished_name = name\n[name]\n");
     const [cert, key] = [this.#file(`${file}.crt`), this.#file(`${file}.key`)];

@@ -3,7 +3,7 @@ import path from "node:path";
 import { parseAllDocuments } from "yaml";
 import { CHART, render } from "../../scripts/helm.ts";
 
-/** As much of an object of the chart as tests look at. */
+/** The fields of a chart's object that tests use. */
 export interface ChartObject {
   readonly apiVersion: string;
   readonly kind: string;
@@ -19,7 +19,7 @@ export interface ChartObject {
   readonly [field: string]: unknown;
 }
 
-/** Files of values by their names, one for each way to install that has to work. */
+/** Name -> file of values, one for each supported kind of installation. */
 export const VALUES_FILES: ReadonlyMap<string, string> = new Map(
   globSync(`${CHART}/ci/*-values.yaml`).map((file) => [path.basename(file, "-values.yaml"), file]),
 );
@@ -34,7 +34,7 @@ export function objectsIn(yaml: string): readonly ChartObject[] {
   return Array.isArray(documents) ? documents.flatMap((one) => (one.toJS() as ChartObject | null) ?? []) : [];
 }
 
-/** The only object of a kind; throws when there is none or are more. */
+/** Returns the only object of a kind; throws if there is none or more than one. */
 export function only(objects: readonly ChartObject[], kind: string): ChartObject {
   const [found, ...more] = objects.filter((object) => object.kind === kind);
   if (found === undefined || more.length > 0) throw new Error(`there are ${found ? more.length + 1 : 0} of ${kind}`);
@@ -59,7 +59,7 @@ export interface PodSpec {
   readonly [field: string]: unknown;
 }
 
-/** Of a DaemonSet, Deployment, Job or Pod. */
+/** Returns the pod spec of a DaemonSet, Deployment, Job or Pod. */
 export function podSpecOf({ kind, spec }: ChartObject): PodSpec {
   return kind === "Pod" ? (spec as PodSpec) : (spec as { template: { spec: PodSpec } }).template.spec;
 }

@@ -1,7 +1,7 @@
 import { stringify } from "yaml";
 import { API_VERSION, KIND } from "../../src/config/schema.ts";
 
-/** Nothing but what is required. */
+/** Only the required fields. */
 export const LEAST_SPEC = {
   targets: [{ name: "central", url: "https://influx.example.com", v2: { org: "o", bucket: "b" } }],
 };
@@ -12,7 +12,7 @@ const SELECTOR = {
 };
 const NAMESPACES = { include: ["shop", "web-*"], exclude: ["web-test"] };
 
-/** Every field that a file without a cluster may give, none of them with its default. */
+/** Every field that a file without a cluster may have, each with a value other than its default. */
 export const FULL_SPEC = {
   priority: 7,
   state: "Suspended",
@@ -62,7 +62,7 @@ export const FULL_SPEC = {
   ],
 };
 
-/** Every field there is, those included that need a cluster. */
+/** Every field, including those that need a cluster. */
 export const CLUSTER_SPEC = {
   ...FULL_SPEC,
   nodeSelector: SELECTOR,
@@ -81,11 +81,11 @@ export function configObject(spec: unknown): object {
 }
 
 export function configText(spec: unknown): string {
-  // No anchors for what is equal, and every field on a line of its own.
+  // No anchors for equal values, and every field on its own line.
   return stringify(configObject(spec), { aliasDuplicateObjects: false, lineWidth: 0 });
 }
 
-/** A copy in which the value at a path is another one; `undefined` takes it away. */
+/** Returns a copy with another value at a path; `undefined` removes it. */
 export function changed(value: unknown, [first, ...rest]: readonly (string | number)[], to: unknown): unknown {
   if (first === undefined) return to;
   const copy = Array.isArray(value) ? [...(value as unknown[])] : { ...(value as object) };
@@ -95,7 +95,7 @@ export function changed(value: unknown, [first, ...rest]: readonly (string | num
   return copy;
 }
 
-/** The paths of everything in a value, itself not counted. */
+/** Returns the paths of all parts of a value, without the value itself. */
 export function pathsIn(value: unknown, at: readonly (string | number)[] = []): (string | number)[][] {
   if (typeof value !== "object" || value === null) return [];
   const entries: [string | number, unknown][] = Array.isArray(value) ? [...value.entries()] : Object.entries(value);

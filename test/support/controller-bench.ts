@@ -12,7 +12,7 @@ export const CONFIGS = "/apis/kubevirt-telemetry.io/v1alpha1/telemetryconfigs";
 export const NODES = "/apis/kubevirt-telemetry.io/v1alpha1/nodetelemetries";
 export const EVENTS = "/apis/events.k8s.io/v1/namespaces/default/events";
 
-/** A node whose only target refuses the token. */
+/** A node whose only target rejects the token. */
 export const FAILING: Partial<NodeObservation> = {
   targets: [{ name: "main", state: "Failing", sinceMs: 0, reason: "TargetUnauthorized", detail: "HTTP 401" }],
 };
@@ -24,7 +24,7 @@ interface ConfigChange {
   readonly status?: unknown;
 }
 
-/** The leading controller, an API server without a network, and a clock that only moves when told to. */
+/** The leading controller, an API server without a network, and a fake clock. */
 export class ControllerBench implements AsyncDisposable {
   readonly clock = new FakeClock();
   readonly client = new FakeKubeClient(this.clock);
@@ -32,7 +32,7 @@ export class ControllerBench implements AsyncDisposable {
   #stop = new AbortController();
   #running: Promise<void> | undefined;
 
-  /** Leads, or leads again, until `end`. */
+  /** Starts leading, until `end`. */
   lead(): void {
     this.#stop = new AbortController();
     const log = pino(
@@ -48,7 +48,7 @@ export class ControllerBench implements AsyncDisposable {
     await this.#running;
   }
 
-  /** Makes a TelemetryConfig, or changes its generation; what is not given stays as it was. */
+  /** Creates a TelemetryConfig, or changes its generation; missing fields stay unchanged. */
   putConfig(name: string, { uid = "u1", generation = 3, spec, status }: ConfigChange = {}): void {
     const before = this.client.objects.get(CONFIGS, name);
     const metadata = { name, uid, generation, creationTimestamp: "2026-01-01T00:00:00Z" };
@@ -60,7 +60,7 @@ export class ControllerBench implements AsyncDisposable {
     });
   }
 
-  /** What the agent of a node reports now. */
+  /** Sets the report of a node's agent. */
   putNode(name: string, change: Partial<NodeObservation> = {}): void {
     const status = nodeReport(observation(change), undefined, this.clock.now());
     this.client.objects.put(NODES, { metadata: { name }, status });
@@ -74,7 +74,7 @@ export class ControllerBench implements AsyncDisposable {
     return this.status(name)?.conditions.find((one) => one.type === type);
   }
 
-  /** Writes of the status so far. */
+  /** Number of status writes so far. */
   get writes(): number {
     return this.client.of("PATCH", "/status").length;
   }

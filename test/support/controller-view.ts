@@ -1,7 +1,7 @@
 import type { ControllerView } from "../../src/observability/controller-view.ts";
 import { agentView, watchOf } from "./agent-view.ts";
 
-/** A controller that leads, with one TelemetryConfig whose nodes are not all well. */
+/** A leading controller with one TelemetryConfig, some of whose nodes are not ready. */
 export function controllerView(): ControllerView {
   return {
     process: agentView().process,

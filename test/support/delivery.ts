@@ -6,7 +6,7 @@ import { Lanes } from "../../src/delivery/lanes.ts";
 import { Sender, type SenderObserver, type SenderOptions } from "../../src/delivery/sender.ts";
 import type { Secret, TargetSettings } from "../../src/delivery/target.ts";
 
-/** Settings of an InfluxDB 2 target that tries quickly. */
+/** Settings of an InfluxDB 2 target with short times. */
 export function targetSettings(change: Partial<TargetSettings> = {}): TargetSettings {
   return {
     name: "main",
@@ -25,7 +25,7 @@ export function secret(text: string): Secret {
   return { reveal: () => text };
 }
 
-/** Valid lines with the numbers from `first` on; each is unlike every other. */
+/** Returns valid lines with the numbers from `first` on, all different. */
 export function batchOf(count: number, first = 0): LineBatch {
   return batchFrom(Array.from({ length: count }, (_, index) => goodLine(first + index)));
 }
@@ -38,7 +38,7 @@ export function goodLine(number: number): string {
   return `vm_metrics,name=vm-${number} cpu_time=${number}i,up=true 17000000000000${String(number).padStart(5, "0")}`;
 }
 
-/** Everything that an observer was told, one text for each call. */
+/** An observer that records each call as a text. */
 export class ObserverLog implements SenderObserver {
   readonly events: string[] = [];
 
@@ -63,7 +63,7 @@ export class ObserverLog implements SenderObserver {
   }
 }
 
-/** The real clock, but nobody sleeps longer than some milliseconds; what they asked for is noted. */
+/** The real clock with sleeps of at most some milliseconds; records the requested times. */
 class HastyClock implements Clock {
   readonly sleeps: number[] = [];
 
@@ -96,7 +96,7 @@ export class DeliveryBench implements AsyncDisposable {
     return sender;
   }
 
-  /** Appends lines for all of its senders. */
+  /** Appends lines for all senders. */
   async append(batch: LineBatch): Promise<void> {
     await this.spool.append(
       batch,
@@ -104,7 +104,7 @@ export class DeliveryBench implements AsyncDisposable {
     );
   }
 
-  /** All that could show up somewhere: events, states, and what an inspection prints. */
+  /** Everything that could reveal a secret: events, states, and the output of `inspect`. */
   everything(): string {
     const inspected = inspect(this.#senders, { depth: 10, showHidden: true });
     return [...this.log.events, ...this.#senders.map(({ state }) => JSON.stringify(state)), inspected].join("\n");
@@ -115,7 +115,7 @@ export class DeliveryBench implements AsyncDisposable {
   }
 }
 
-/** Waits until it holds; fails with the text when it takes a minute. */
+/** Waits until the condition holds; fails with the text after a minute. */
 export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
   const giveUpAt = performance.now() + 60_000;
   while (!(await holds())) {

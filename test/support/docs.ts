@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
 
 export interface DocBlock {
-  /** The heading that it stands below. */
+  /** The heading above it. */
   readonly heading: string;
   readonly language: string;
   readonly text: string;
-  /** Of a comment `not-run: why` above it. */
+  /** The reason in a comment `not-run: why` above it. */
   readonly notRun: string | undefined;
 }
 
@@ -13,7 +13,7 @@ const PART =
   /^#+ (?<heading>[^\n]*)$|(?:^<!-- not-run: (?<why>[^\n]*) -->\n+)?^```(?<language>\w+)\n(?<text>.*?)^```$/gms;
 const HEADING_OR_TABLE = /^#+ (?<heading>[^\n]*)$|(?<table>(?:^\|[^\n]*\|\n)+)/gm;
 
-/** The blocks of code of a page. */
+/** Returns the code blocks of a page. */
 export function docBlocks(file: string): readonly DocBlock[] {
   let heading = "";
   const blocks: DocBlock[] = [];
@@ -26,13 +26,13 @@ export function docBlocks(file: string): readonly DocBlock[] {
 }
 
 export interface DocTable {
-  /** The heading that it stands below. */
+  /** The heading above it. */
   readonly heading: string;
   readonly columns: readonly string[];
   readonly rows: readonly (readonly string[])[];
 }
 
-/** The tables of a page. */
+/** Returns the tables of a page. */
 export function docTables(file: string): readonly DocTable[] {
   let heading = "";
   const tables: DocTable[] = [];
@@ -46,12 +46,12 @@ export function docTables(file: string): readonly DocTable[] {
   return tables;
 }
 
-/** The headings of a page, as they are written. */
+/** Returns the headings of a page. */
 export function docHeadings(file: string): readonly string[] {
   return [...outsideOfCode(file).matchAll(/^#+ (.+)$/gm)].map(([, heading = ""]) => heading);
 }
 
-/** As GitHub makes an anchor of a heading, the first of its name. */
+/** Returns GitHub's anchor of a heading, for the first of its name. */
 export function anchorOf(heading: string): string {
   return heading
     .toLowerCase()
@@ -59,7 +59,7 @@ export function anchorOf(heading: string): string {
     .replaceAll(" ", "-");
 }
 
-/** A page without its blocks of code. */
+/** Returns a page without its code blocks. */
 export function outsideOfCode(file: string): string {
   return readFileSync(file, "utf8").replace(/^```.*?^```$/gms, "");
 }

@@ -1,7 +1,7 @@
 import type { DomainOverview } from "../../src/collection/domain-overview.ts";
 import { sample } from "./samples.ts";
 
-/** A running domain as people see it, with the load given. */
+/** Returns the overview of a running domain with the given load. */
 export function overview(
   label: string,
   { stuck = false, load, ...change }: Partial<Omit<DomainOverview, "label">> = {},

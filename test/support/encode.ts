@@ -14,11 +14,11 @@ interface Encoded {
   readonly text: string;
   readonly lines: number;
   readonly counters: LineCounters;
-  /** Fields that were missing, in the order of their lines. */
+  /** Missing fields, in the order of their lines. */
   readonly missing: readonly string[];
 }
 
-/** Samples as line protocol, by a new encoder of all families. */
+/** Returns samples as line protocol, from a new encoder of all families. */
 export function encode(samples: readonly DomainSample[], options: Partial<EncoderOptions> = {}): Encoded {
   const counters = newLineCounters();
   const missing: string[] = [];
@@ -28,7 +28,7 @@ export function encode(samples: readonly DomainSample[], options: Partial<Encode
   return { text: Buffer.from(bytes).toString(), lines, counters, missing };
 }
 
-/** As `encode`, read by the strict parser, which throws on any line that an InfluxDB would refuse. */
+/** Like `encode`, parsed by the strict parser, which throws on every line that an InfluxDB would reject. */
 export function points(samples: readonly DomainSample[], options: Partial<EncoderOptions> = {}): Point[] {
   return parseLines(encode(samples, options).text);
 }

@@ -1,5 +1,5 @@
-// A Kubernetes API server over TLS and HTTP/2 that can be told to fail. Lists, watches, writes with preconditions and
-// server-side apply, as far as the agent uses them.
+// A fake Kubernetes API server over TLS and HTTP/2 that can fail on demand. It has the lists, watches, conditional writes and
+// server-side apply that the agent uses.
 import {
   constants,
   createSecureServer,
@@ -20,13 +20,13 @@ export type Fault =
       readonly headers?: Readonly<Record<string, string>>;
       readonly body?: unknown;
     }
-  /** Takes the request and never answers. */
+  /** Accepts the request and never answers. */
   | { readonly kind: "hang" }
   /** Ends the connection with a reset instead of an answer. */
   | { readonly kind: "reset" }
   /** Resets only the stream. */
   | { readonly kind: "resetStream" }
-  /** Answers 200 with these bytes; what is missing to a whole answer never comes. */
+  /** Answers 200 with these bytes and never ends the answer. */
   | { readonly kind: "bytes"; readonly bytes: string; readonly then: "end" | "hang" | "reset" | "resetStream" };
 
 export interface ReceivedRequest {
@@ -41,16 +41,16 @@ export interface OpenWatch {
   readonly stream: ServerHttp2Stream;
 }
 
-/** Takes large bodies without a pause. */
+/** A window that accepts large bodies without a pause. */
 const WINDOW_BYTES = 64 * 1024 * 1024;
 
 export class FakeApiserver implements AsyncDisposable {
   readonly objects = new FakeObjects();
-  /** Who is let in; everybody when it is empty. */
+  /** Accepted tokens; if empty, all. */
   readonly tokens = new Set<string>();
-  /** Used one after the other, one for each request. */
+  /** A queue of behaviours, one for each request. */
   readonly faults: Fault[] = [];
-  /** Used for every request without one of its own. */
+  /** The behaviour when the queue is empty. */
   fault: Fault | undefined;
   readonly requests: ReceivedRequest[] = [];
   readonly watches = new Set<OpenWatch>();
@@ -80,12 +80,12 @@ export class FakeApiserver implements AsyncDisposable {
     return this.#sockets.size;
   }
 
-  /** Those of one path, oldest first. */
+  /** Returns the requests of one path, oldest first. */
   requestsOf(path: string): readonly ReceivedRequest[] {
     return this.requests.filter((request) => request.path === path);
   }
 
-  /** Starts, or starts again where it was. */
+  /** Starts, or restarts on the same port. */
   async listen(): Promise<void> {
     const settings = { initialWindowSize: WINDOW_BYTES };
     const server = createSecureServer({ ...this.#tls, settings });
@@ -112,7 +112,7 @@ export class FakeApiserver implements AsyncDisposable {
     this.#port = (server.address() as AddressInfo).port;
   }
 
-  /** As a kill of the process: every connection is reset and nobody listens. */
+  /** Acts like a killed process: resets every connection and stops listening. */
   async kill(): Promise<void> {
     const server = this.#server;
     this.#server = undefined;
@@ -131,17 +131,17 @@ export class FakeApiserver implements AsyncDisposable {
     for (const socket of this.#sockets) socket.resetAndDestroy();
   }
 
-  /** Closes them as a server does that is done with them, without a word of HTTP/2. */
+  /** Closes the connections in order, without HTTP/2 frames. */
   endConnections(): void {
     for (const socket of this.#sockets) socket.end();
   }
 
-  /** Ends the sessions of HTTP/2 without ending their streams. */
+  /** Ends the HTTP/2 sessions without ending their streams. */
   destroySessions(): void {
     for (const session of this.#sessions) session.destroy();
   }
 
-  /** Asks clients to go to another connection, as a server that shuts down. */
+  /** Sends GOAWAY, as a server that shuts down. */
   sayGoodbye(code: number = constants.NGHTTP2_NO_ERROR): void {
     for (const session of this.#sessions) session.goaway(code);
   }
@@ -151,13 +151,13 @@ export class FakeApiserver implements AsyncDisposable {
     for (const { stream } of this.watches) send(stream, { type: "BOOKMARK", object });
   }
 
-  /** Resets the streams of all watches; their connections stay. */
+  /** Resets the streams of all watches; their connections stay open. */
   resetWatches(): void {
-    // Only an error is told to the client: `close` ends the stream in order before it resets it.
+    // With an error: `close` alone would end the stream in order before it resets it.
     for (const { stream } of this.watches) stream.destroy(new Error("told to fail"));
   }
 
-  /** Ends all watches in order, as when their time is up. */
+  /** Ends all watches in order, as after their timeout. */
   endWatches(): void {
     for (const { stream } of this.watches) stream.end();
   }
@@ -194,7 +194,7 @@ export class FakeApiserver implements AsyncDisposable {
       send(stream, event);
     });
     if (typeof stop !== "function") {
-      // So does the real one: the answer has begun when it finds out.
+      // The real server does the same: it has begun the answer when it notices.
       send(stream, { type: "ERROR", object: stop.body });
       stream.end();
       return;

@@ -1,4 +1,4 @@
-// An API server without a network, for tests in which time is a fake clock's: what FakeObjects keeps, and faults to order.
+// An API server without a network, for tests with a fake clock. It serves FakeObjects, and faults on demand.
 import type { KubeAnswer } from "../../src/kubernetes/answer.ts";
 import type { KubeClient, KubeRequest, WatchRequest, WatchStream } from "../../src/kubernetes/api.ts";
 import { KubeError } from "../../src/kubernetes/kube-error.ts";
@@ -6,14 +6,14 @@ import type { Clock } from "../../src/lib/clock.ts";
 import { WakeUp } from "../../src/lib/wake-up.ts";
 import { failure, FakeObjects, type FakeAnswer, type FakeObject } from "./fake-objects.ts";
 
-/** What happens to a request instead of an answer from the objects; undefined: nothing does. */
+/** The fault of a request; undefined: it is answered from the objects. */
 export type KubeFault = (request: KubeRequest) => FakeAnswer | "lost" | "hang" | undefined;
 
 export class FakeKubeClient implements KubeClient {
   readonly objects = new FakeObjects();
   readonly requests: KubeRequest[] = [];
   fault: KubeFault = () => undefined;
-  /** A server that is well sends one a minute. */
+  /** A healthy server sends one a minute. */
   bookmarks = true;
   readonly #clock: Clock;
   readonly #watches = new Set<AbortController>();
@@ -29,7 +29,7 @@ export class FakeKubeClient implements KubeClient {
     if (request.signal?.aborted) throw new KubeError("E_KUBE_CLOSED", "the request was given up");
     if (fault === "lost" || fault === "hang") throw new KubeError("E_KUBE_UNREACHABLE", "nobody there");
     const { status, body, headers = {} } = fault ?? this.#answer(request);
-    // As over a network: nothing that is sent or received is shared.
+    // Copied, as over a network: client and server share no object.
     return { status, headers, body: structuredClone(body) };
   }
 
@@ -53,13 +53,13 @@ export class FakeKubeClient implements KubeClient {
     return Promise.resolve({ lines: this.#lines(events, wakeUp, ended, endMs) });
   }
 
-  /** Breaks off what is open, as when the server is killed. */
+  /** Breaks open requests and watches, as when the server is killed. */
   breakWatches(): void {
     for (const broken of this.#watches) broken.abort();
     this.#watches.clear();
   }
 
-  /** Requests of one method whose path ends so. */
+  /** Returns the requests of one method whose path has this end. */
   of(method: string, pathEnd: string): readonly KubeRequest[] {
     return this.requests.filter((request) => request.method === method && request.path.endsWith(pathEnd));
   }
@@ -90,7 +90,7 @@ export class FakeKubeClient implements KubeClient {
     const before = this.objects.get(collection, name);
     if (before === undefined) return failure(404, `${name} not found`);
     const status = object?.["status"];
-    // What is applied again changes no version.
+    // An apply without a change keeps the version.
     if (JSON.stringify(status) === JSON.stringify(before["status"])) return { status: 200, body: before };
     return { status: 200, body: this.objects.put(collection, { ...before, status }) };
   }

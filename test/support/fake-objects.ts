@@ -1,4 +1,4 @@
-// What an API server keeps: objects by collection, one counter of versions, and a history for watches.
+// The storage of an API server: objects by collection, one version counter, and a history for watches.
 
 export interface FakeObject {
   readonly metadata: {
@@ -80,25 +80,25 @@ export class FakeObjects {
     return this.#objectsOf(collection).get(key);
   }
 
-  /** Moves the version without anything that a watch could see. */
+  /** Increases the version without an event. */
   advance(): void {
     this.#version++;
   }
 
-  /** Forgets all that has happened: no watch and no further page can begin in the past. */
+  /** Deletes the history: no watch and no page can begin in the past. */
   compact(): void {
     this.#history = [];
     this.#oldest = this.#version;
   }
 
-  /** As after a backup was restored: the versions that clients remember are in the future. */
+  /** Sets the version back, as a restored backup does: clients' versions are then in the future. */
   restore(): void {
     this.#version -= 500;
     this.#history = [];
     this.#oldest = 0;
   }
 
-  /** Any request but a watch. */
+  /** Answers any request except a watch. */
   answer({ method, path, query, object, contentType }: FakeRequest): FakeAnswer {
     const [, collection = path, name] = /^(.*\/(?:leases|nodetelemetries|configmaps))\/([^/]+)/.exec(path) ?? [];
     if (object !== undefined) {
@@ -153,7 +153,7 @@ export class FakeObjects {
     };
   }
 
-  /** Calls the listener for all that happens after the version; returns the end of it, or why it cannot be. */
+  /** Calls the listener for all events after the version; returns the stop function, or the error. */
   watch(collection: string, query: Query, listener: Listener): (() => void) | FakeAnswer {
     const from = Number(query["resourceVersion"]);
     if (from < this.#oldest) return failure(410, "too old resource version");
@@ -186,7 +186,7 @@ function keyOf({ metadata: { namespace, name } }: FakeObject): string {
   return namespace === undefined ? name : `${namespace}/${name}`;
 }
 
-/** An object that leaves the selection is deleted for those who watch it. */
+/** Returns the event for a selection: an object that leaves it is a deletion. */
 function notify({ collection, selector, from, listener }: Watcher, recorded: Recorded): void {
   if (recorded.collection !== collection || recorded.version <= from) return;
   const resourceVersion = String(recorded.version);

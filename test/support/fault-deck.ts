@@ -1,6 +1,6 @@
 import { mulberry32 } from "../../src/simulator/synthetic-domain.ts";
 
-/** What can happen to a write request on its way, and to the requests after it. */
+/** Faults of a write request, and of the requests after it. */
 export const FAULTS = {
   refuse: "connections are refused for a while",
   hang: "there is no answer",
@@ -22,8 +22,8 @@ export type FaultKind = keyof typeof FAULTS;
 export const FAULT_KINDS = Object.keys(FAULTS) as readonly FaultKind[];
 
 /**
- * Deals faults in an order that follows from the seed. As with cards, each kind comes up once in every round, so that
- * none is left to luck.
+ * Deals faults in an order that the seed decides. Like cards, each kind comes up once in every round, so that every kind
+ * happens.
  */
 export class FaultDeck {
   readonly #round: readonly (FaultKind | undefined)[];
@@ -31,19 +31,19 @@ export class FaultDeck {
   readonly #cards: (FaultKind | undefined)[] = [];
   readonly #random: () => number;
 
-  /** `passes` is how many requests pass for each fault. */
+  /** `passes` is the number of requests without a fault for each fault. */
   constructor(kinds: readonly FaultKind[], { seed, passes }: { readonly seed: number; readonly passes: number }) {
     this.#random = mulberry32(seed);
     this.#round = [...kinds, ...Array.from({ length: Math.round(kinds.length * passes) }, () => undefined)];
   }
 
-  /** What happens to the next request; undefined: nothing. */
+  /** Returns the fault of the next request; undefined: none. */
   draw(): FaultKind | undefined {
     if (this.#cards.length === 0) this.#cards.push(...this.#shuffled());
     return this.#cards.pop();
   }
 
-  /** It could not happen to that request, so it does to the next. */
+  /** Puts back a fault that was not possible for its request; the next request gets it. */
   putBack(fault: FaultKind | undefined): void {
     if (fault !== undefined) this.#cards.push(fault);
   }

@@ -10,8 +10,8 @@ export interface Reply {
 const WAIT_S = 1;
 
 /**
- * An answer in place of the server's, in the words of InfluxDB 1 or 2, whichever API is asked; and before which time nobody
- * should ask again, in milliseconds since the epoch.
+ * Returns a faulty answer in the form of InfluxDB 1 or 2, depending on the API of the request; and the earliest time of the next
+ * request, in milliseconds since the epoch.
  */
 export function refusal(
   fault: Extract<FaultKind, `${number}${string}`>,

@@ -3,13 +3,13 @@ import type { OpenFile } from "../../src/spool/segment-log.ts";
 
 type Call = "open" | "writev" | "datasync";
 
-/** Opens real files that fail as they are told to. */
+/** Opens real files that fail on demand. */
 export class FaultyDisk {
-  /** What a call throws; undefined: it works. */
+  /** Returns the error that a call throws; undefined: the call works. */
   readonly errors: Partial<Record<Call, string | undefined>> = {};
-  /** A write takes no more bytes than this. */
+  /** Most bytes that one write accepts. */
   maxWriteBytes = Infinity;
-  /** A sync does not come back before this has resolved. */
+  /** A sync waits for this promise. */
   hanging: Promise<void> = Promise.resolve();
 
   readonly open: OpenFile = async (path, flags, mode) => {

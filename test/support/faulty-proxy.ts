@@ -1,6 +1,6 @@
-// Stands between whoever writes to InfluxDB and a real server, and does what networks, gateways and servers do:
+// A proxy between a client of InfluxDB and a real server, with the faults of networks, gateways and servers:
 //
-//   const proxy = await FaultyProxy.start(server.url, { seed: 1 });   // proxy.url in place of the server's
+//   const proxy = await FaultyProxy.start(server.url, { seed: 1 });   // proxy.url instead of the server's
 //   proxy.counts                                                      // what it did, by kind
 //   proxy.calm()                                                      // no more faults
 //   await proxy[Symbol.asyncDispose]()
@@ -16,11 +16,11 @@ import { conflicting, spoil } from "./spoiled-lines.ts";
 
 export interface FaultyProxyOptions {
   readonly seed: number;
-  /** All if not given. */
+  /** Kinds of faults; all by default. */
   readonly faults?: readonly FaultKind[];
-  /** How many requests pass for each fault; one if not given. */
+  /** Requests without a fault for each fault; one by default. */
   readonly passes?: number;
-  /** A larger body, counted on the wire, is answered with 413. */
+  /** Limit of a body on the wire; above it the proxy answers 413. */
   readonly maxBodyBytes?: number;
   /** Lines that arrive in a form that the server cannot parse; see `spoil`. */
   readonly isBad?: (line: string) => boolean;
@@ -29,8 +29,8 @@ export interface FaultyProxyOptions {
 }
 
 /**
- * What it counts: its faults, the answers 413, 422, and 400 of each kind, the requests that the server stored whole, and those that
- * came over a connection on which a Retry-After had asked for more patience.
+ * Counted events: faults, the answers 413, 422, and 400 of each kind, requests that the server stored whole, and requests that came
+ * before the Retry-After of their connection allowed it.
  */
 export type Event = FaultKind | "413" | "422" | "400 partial" | "400 whole" | "taken" | "early";
 
@@ -38,11 +38,11 @@ interface Write {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly body: Buffer;
-  /** Without compression. */
+  /** The body without compression. */
   readonly text: string;
 }
 
-/** One of its own, where no connection of another program can take the port while this one refuses connections. */
+/** An address of its own, so that no other program can take the port while this proxy does not listen. */
 const HOST = "127.0.0.2";
 const [REFUSE_MS, SLOW_MS] = [1_500, 1_000];
 const TRICKLE_MS = 50;
@@ -55,11 +55,11 @@ export class FaultyProxy implements AsyncDisposable {
   readonly #upstream: string;
   readonly #options: FaultyProxyOptions;
   readonly #deck: FaultDeck;
-  /** How long things take. Not of the deck, whose order would then depend on who asks first. */
+  /** Random durations. Separate from the deck, whose order would otherwise depend on the order of calls. */
   readonly #random: () => number;
   readonly #server: Server;
   readonly #sockets: Set<Socket>;
-  /** Before which time nothing more should come over a connection. */
+  /** Connection -> earliest time of its next request. */
   readonly #notBefore = new WeakMap<Socket, number>();
   readonly #stop = new AbortController();
   #calm = false;
@@ -82,7 +82,7 @@ export class FaultyProxy implements AsyncDisposable {
     return new FaultyProxy(upstream, options, await startServer());
   }
 
-  /** From now on everything passes. What is too large or bad remains so. */
+  /** Ends the faults. Bodies that are too large and bad lines are still rejected. */
   calm(): void {
     this.#calm = true;
   }
@@ -156,7 +156,7 @@ export class FaultyProxy implements AsyncDisposable {
     }
   }
 
-  /** What the server says to it. */
+  /** Resolves to the server's answer. */
   async #pass({ request, body, text }: Write): Promise<Reply> {
     const arriving = this.#spoiled(text);
     const whole = arriving === text ? body : gzipSync(arriving);
@@ -215,8 +215,8 @@ export class FaultyProxy implements AsyncDisposable {
 }
 
 /**
- * Whoever takes what is left for lines would take a wrong one for good. And to a line by itself the server must not say
- * that it is bad, because then it would be: nobody could know better.
+ * The rest of a cut body could look like a valid line with a wrong value. And for a single line the server must not answer that
+ * it is bad, because the agent would then have to reject it.
  */
 function mayBeGarbled({ request, text }: Write): boolean {
   return request.headers["content-encoding"] === "gzip" && text.indexOf("\n") < text.length - 1;

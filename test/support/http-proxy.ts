@@ -3,7 +3,7 @@ import { connect, type AddressInfo, type Socket } from "node:net";
 
 export interface ProxiedRequest {
   readonly method: string;
-  /** `host:port` of a tunnel, a whole URL of any other request. */
+  /** `host:port` of a tunnel, the whole URL of another request. */
   readonly target: string;
   readonly headers: IncomingMessage["headers"];
 }
@@ -13,7 +13,7 @@ export class HttpProxy implements AsyncDisposable {
   readonly requests: ProxiedRequest[] = [];
   /** Everything that clients sent, as text. */
   seen = "";
-  /** What it does in place of a tunnel. */
+  /** A behaviour instead of a tunnel. */
   fault: "refuse" | "hang" | "hang behind the answer" | undefined;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
@@ -71,7 +71,7 @@ export class HttpProxy implements AsyncDisposable {
       client.end("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n");
       return;
     }
-    // So that the end of the connection is noticed.
+    // Flowing, so that the end of the connection is noticed.
     client.resume().on("end", () => client.destroy());
     if (this.fault === "hang") return;
     client.write("HTTP/1.1 200 Connection established\r\n\r\n");

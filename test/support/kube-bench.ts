@@ -12,7 +12,7 @@ import { FakeClock } from "./fake-clock.ts";
 
 export const THINGS = "/apis/example.org/v1/things";
 
-/** What is kept of a thing in these tests. */
+/** The fields that these tests keep of an object. */
 export interface Thing {
   readonly name: string;
   readonly value: unknown;
@@ -23,10 +23,10 @@ interface BenchOptions {
   readonly random?: () => number;
 }
 
-/** A fake API server, a client of it over real TLS and HTTP/2, and a clock that only moves when told to. */
+/** A fake API server, its client over real TLS and HTTP/2, and a fake clock. */
 export class KubeBench implements AsyncDisposable {
   readonly clock = new FakeClock();
-  /** Everything that the observers were told, one text for each call. */
+  /** All calls of the observers, each as a text. */
   readonly events: string[] = [];
   readonly server: FakeApiserver;
   readonly api: KubeApi;
@@ -65,7 +65,7 @@ export class KubeBench implements AsyncDisposable {
     });
   }
 
-  /** A started reflector of the things; it keeps `spec.value`. */
+  /** Starts a reflector of the objects that keeps `spec.value`. */
   reflect(change: Partial<ReflectorOptions<Thing>> = {}): Reflector<Thing> {
     const reflector = new Reflector<Thing>({
       client: this.api,
@@ -88,7 +88,7 @@ export class KubeBench implements AsyncDisposable {
     return reflector;
   }
 
-  /** A list of the things; time passes until it is answered. */
+  /** Lists the objects; time passes until the answer. */
   async ask(): Promise<KubeAnswer> {
     let answer: KubeAnswer | undefined;
     let failure: unknown;
@@ -121,7 +121,7 @@ export class KubeBench implements AsyncDisposable {
     return this.events.filter((event) => event.split(" ")[0] === kind);
   }
 
-  /** Lets the network do its part, but no time pass for the client. */
+  /** Waits for the network, without time for the client. */
   async until(what: string, holds: () => boolean): Promise<void> {
     const giveUpAt = performance.now() + 60_000;
     while (!holds()) {
@@ -130,7 +130,7 @@ export class KubeBench implements AsyncDisposable {
     }
   }
 
-  /** Lets time pass for the client, a quarter of a second at a time, until it holds. Returns how much has passed. */
+  /** Advances the client's clock in steps of a quarter second until the condition holds. Returns the time passed. */
   async passUntil(what: string, holds: () => boolean): Promise<number> {
     const begun = this.clock.monotonic();
     const giveUpAt = performance.now() + 60_000;
@@ -142,7 +142,7 @@ export class KubeBench implements AsyncDisposable {
     return this.clock.monotonic() - begun;
   }
 
-  /** All that could show up somewhere: events, and what an inspection prints. */
+  /** Everything that could reveal a secret: events, and the output of `inspect`. */
   everything(): string {
     return [...this.events, inspect([this.api, this.#reflectors], { depth: 12, showHidden: true })].join("\n");
   }
@@ -155,14 +155,14 @@ export class KubeBench implements AsyncDisposable {
   }
 }
 
-/** Reads a watch to its end, however it ends. */
+/** Reads a watch to its end or error. */
 export async function drain({ lines }: WatchStream): Promise<unknown[]> {
   const all: unknown[] = [];
   for await (const line of lines) all.push(line);
   return all;
 }
 
-/** For assert.rejects. */
+/** Returns a matcher for assert.rejects. */
 export function failsWith(code: string, message = /./) {
   return (error: unknown): true => {
     assert.ok(error instanceof KubeError, String(error));

@@ -11,13 +11,13 @@ import type { XdrReader, XdrWriter } from "../../src/libvirt/xdr.ts";
 
 type Write = (writer: XdrWriter) => void;
 
-/** A call that the peer got, and ways to answer it well or badly. */
+/** A received call, with ways to answer it correctly or not. */
 export interface PeerCall {
   readonly serial: number;
   /** Readable only while the handler runs. */
   readonly payload: XdrReader;
   readonly socket: Socket;
-  /** The packet of an answer, for handlers that want to spoil it. */
+  /** Returns the packet of an answer, for handlers that damage it. */
   readonly answer: (
     write?: Write,
     header?: Partial<{ serial: number; status: number; procedure: number; type: number }>,
@@ -32,7 +32,7 @@ const NAMES = new Map<number, ProcedureName>(
   Object.entries(PROCEDURE).map(([name, number]) => [number, name as ProcedureName]),
 );
 
-/** A daemon that opens for everybody; `handlers` replace its answers. */
+/** A daemon that accepts every open; `handlers` replace its answers. */
 const GOOD: Handlers = {
   AUTH_LIST: (call) => {
     call.reply((writer) => writer.array([0], (type) => writer.uint(type)));
@@ -53,12 +53,12 @@ const GOOD: Handlers = {
 
 export interface Peer {
   readonly socketPath: string;
-  /** Procedures in the order of their arrival, on all connections. */
+  /** Called procedures in order, on all connections. */
   readonly received: ProcedureName[];
   readonly sockets: ReadonlySet<Socket>;
 }
 
-/** Listens on a socket in a directory of its own until the test ends. What the client writes that is no call goes to `other`. */
+/** Listens on a socket in a directory of its own until the test ends. Packets that are not calls go to `other`. */
 export async function startPeer(
   t: TestContext,
   handlers: Handlers = {},
@@ -94,7 +94,7 @@ export async function startPeer(
   return { socketPath, received, sockets };
 }
 
-/** A client of a peer; closed when the test ends. */
+/** Opens a client of a peer; it is closed when the test ends. */
 export async function openPeer(
   t: TestContext,
   handlers: Handlers = {},

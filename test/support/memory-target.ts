@@ -3,12 +3,12 @@ import type { TargetSettings } from "../../src/delivery/target.ts";
 import type { Transport } from "../../src/delivery/transport.ts";
 import { linesOf } from "./gzip-member.ts";
 
-/** A target without a network between: takes every request, unless told to answer otherwise. */
+/** A target without a network; accepts every request, unless it has another answer. */
 export class MemoryTarget {
-  /** The lines of each request, whatever was answered. */
+  /** The lines of each request, for every answer. */
   readonly requests: (readonly string[])[] = [];
   readonly stored: string[] = [];
-  /** Settings of each connection, in the order in which they were made. */
+  /** Settings of each connection, in order. */
   readonly connections: TargetSettings[] = [];
   closed = 0;
   /** Requests without an answer. */
@@ -38,7 +38,7 @@ export function taken(): Answer {
   return { status: 204, body: "" };
 }
 
-/** Never answers; the request ends when it is given up. */
+/** Never answers; the request ends when it is aborted. */
 export function hanging(_lines: readonly string[], signal: AbortSignal): Promise<Answer> {
   return new Promise((resolve) => {
     signal.addEventListener("abort", () => {

@@ -1,6 +1,6 @@
 import type { NodeObservation } from "../../src/status/node-report.ts";
 
-/** A node on which all is well. */
+/** Returns the observation of a healthy node. */
 export function observation(change: Partial<NodeObservation> = {}): NodeObservation {
   return {
     agent: { version: "1.2.3", podUID: "agent-pod", startedMs: Date.UTC(2026, 0, 1) },

@@ -8,7 +8,7 @@ import { sample } from "./samples.ts";
 
 export const FAMILIES: readonly Family[] = ["Metrics", "Features", "Devices", "Totals"];
 
-/** A configuration in which each target has the families given for it. */
+/** Returns a configuration whose targets have the given families. */
 export function configOf(families: Readonly<Record<string, readonly Family[]>>): EffectiveConfig {
   const vms = { namespaces: {}, vmSelector: {} };
   return {
@@ -36,7 +36,7 @@ export function configOf(families: Readonly<Record<string, readonly Family[]>>):
   };
 }
 
-/** Outputs to two targets in memory, at a time of its own. */
+/** Outputs to two targets in memory, with a fake clock. */
 export class OutputsBench implements AsyncDisposable {
   readonly clock = new FakeClock();
   readonly log = new ObserverLog();
@@ -57,7 +57,7 @@ export class OutputsBench implements AsyncDisposable {
     await this.outputs.apply({ ...configOf(families), ...change });
   }
 
-  /** One sample of a domain with this name, spooled; returns how many lines it took. */
+  /** Spools one sample of a domain with this name; returns its number of lines. */
   async sample(name: string): Promise<number> {
     this.outputs.add(named(name));
     const lines = await this.outputs.flush();
@@ -70,7 +70,7 @@ export class OutputsBench implements AsyncDisposable {
       this.targets[name].answer = names.includes(name) ? () => ({ status: 503, body: "" }) : taken;
   }
 
-  /** What a target has stored: measurement and domain of each line, without repetitions. */
+  /** Returns measurement and domain of each stored line of a target, without repetitions. */
   stored(name: "a" | "b"): string[] {
     const words = this.targets[name].stored.map((line) => /^([^,]+),VMID=\d+,name=([^,]+)/.exec(line));
     return [...new Set(words.map((match) => `${match?.[2] ?? ""} ${match?.[1] ?? ""}`))];
@@ -81,7 +81,7 @@ export class OutputsBench implements AsyncDisposable {
   }
 }
 
-/** A sample of a domain with this name. */
+/** Returns a sample of a domain with this name. */
 export function named(name: string, overrides: Parameters<typeof sample>[0] = {}): ReturnType<typeof sample> {
   return sample({ identity: { id: 1, uuid: name, name }, ...overrides });
 }

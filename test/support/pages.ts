@@ -2,16 +2,16 @@ import type { ChildProcess } from "node:child_process";
 import type { TestContext } from "node:test";
 import { runningProcess, type Variables } from "./command-line.ts";
 
-/** A process that serves its state, on a port of its own. */
+/** A process that serves its state on its own port. */
 export interface Served {
   readonly child: ChildProcess;
-  /** The answer to a GET. */
+  /** Resolves to the answer to a GET. */
   get(path: string): Promise<{ readonly status: number; readonly body: string }>;
-  /** The value of a metric with these labels, as they stand in the text; undefined as long as there is none. */
+  /** Resolves to the value of a metric with these labels; undefined if it is missing. */
   metric(name: string, labels?: string): Promise<number | undefined>;
 }
 
-/** Runs a command with `--listen`; resolves when it serves. */
+/** Starts a command with `--listen`; resolves when it serves. */
 export async function serving(t: TestContext, args: readonly string[], variables: Variables = {}): Promise<Served> {
   let url = "";
   const serves = (line: string): boolean => {

@@ -4,16 +4,16 @@ import { check, formatPath, type Path, type Schema } from "../../src/config/chec
 import { SPEC_RULES, TARGET_RULES, type Rule } from "../../src/config/rules.ts";
 import { SPEC_SCHEMA, type TelemetrySpec } from "../../src/config/schema.ts";
 
-/** What both twins of a rule say of one object. */
+/** The results of both forms of a rule for one object. */
 export interface Verdict {
-  /** `spec.targets[0].url`, where the server reports it. */
+  /** Where the server reports it, such as `spec.targets[0].url`. */
   readonly path: string;
   readonly message: string;
   readonly celHolds: boolean;
   readonly twinHolds: boolean;
 }
 
-/** Every rule on a spec as a user gives it, and on each of its targets. */
+/** Returns the verdicts of every rule on a spec and on each of its targets. */
 export function judge(given: object): Verdict[] {
   const spec = check(SPEC_SCHEMA as unknown as Schema, given, ["spec"], () => undefined) as TelemetrySpec;
   const of = <Subject>(rules: readonly Rule<Subject>[], subject: Subject, at: Path): Verdict[] =>
@@ -38,7 +38,7 @@ function program(cel: string): ReturnType<typeof plan> {
   return known;
 }
 
-/** A number of JSON is a double to the evaluator; in the objects all of them are integers. */
+/** Converts numbers to integers: the evaluator reads JSON numbers as doubles, but all of them are integers here. */
 function celValue(value: unknown): CelInput {
   if (typeof value === "number") return BigInt(value);
   if (Array.isArray(value)) return value.map(celValue);

@@ -29,7 +29,7 @@ export function disk(device: string, overrides: Partial<DiskSample> = {}): DiskS
   };
 }
 
-/** A running domain with two interfaces and a disk, in its second cycle. */
+/** Returns the sample of a running domain with two interfaces and a disk, in its second cycle. */
 export function sample(overrides: Partial<DomainSample> = {}): DomainSample {
   return {
     timestampMs: 1_699_900_000_000,

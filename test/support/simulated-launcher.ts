@@ -8,14 +8,14 @@ import { SyntheticDomain } from "../../src/simulator/synthetic-domain.ts";
 const SOCKET = "virtqemud-sock";
 
 interface LauncherPlace {
-  /** The kubelet's, in which the pod's directory is made. */
+  /** The kubelet's directory of pods. */
   readonly podsDir: string;
-  /** A short one, because the path of no socket has more than 107 bytes. */
+  /** Short, because the path of a socket has at most 107 bytes. */
   readonly linksDir: string;
   readonly podUid?: string;
 }
 
-/** A virt-launcher pod as its node sees it, with a simulated daemon in this process. */
+/** The files of a virt-launcher pod on its node, with a simulated daemon in this process. */
 export class SimulatedLauncher implements AsyncDisposable {
   readonly podUid: string;
   readonly #place: LauncherPlace;
@@ -27,7 +27,7 @@ export class SimulatedLauncher implements AsyncDisposable {
     this.podUid = place.podUid ?? randomUUID();
   }
 
-  /** A pod in which no daemon has started. */
+  /** Creates a pod without a daemon. */
   static async withoutDaemon(place: LauncherPlace): Promise<SimulatedLauncher> {
     const launcher = new SimulatedLauncher(place);
     await mkdir(launcher.#runtime, { recursive: true });
@@ -35,37 +35,37 @@ export class SimulatedLauncher implements AsyncDisposable {
     return launcher;
   }
 
-  /** One whose guest runs. Every `seed` is another guest. */
+  /** Creates a pod with a running guest. Every `seed` is another guest. */
   async boot(domain: string, seed: number): Promise<void> {
     this.#host.add(new SyntheticDomain(seed, { nics: 1, disks: 2, seed: 1 }, { name: domain, id: 1 }));
     this.#server = await SimulatorServer.start(this.#socket, this.#host);
   }
 
-  /** Calls that the daemon was asked for since it started. */
+  /** Number of calls to the daemon since its start. */
   get calls(): number {
     return [...this.#host.calls.values()].reduce((sum, calls) => sum + calls, 0);
   }
 
-  /** The daemon takes calls and answers none. */
+  /** Makes the daemon accept calls and answer none. */
   freeze(): void {
     this.#host.freeze();
   }
 
-  /** The daemon ends and takes its socket with it. */
+  /** Ends the daemon and removes its socket. */
   async stop(): Promise<void> {
     await this.#server?.[Symbol.asyncDispose]();
     this.#server = undefined;
   }
 
-  /** The daemon is gone and its socket is not: connections are refused. */
+  /** Ends the daemon and leaves its socket: connections are refused. */
   async crash(): Promise<void> {
-    // Whoever closes a listening socket removes it.
+    // Closing a listening socket removes its file.
     await rename(this.#socket, `${this.#socket}.left`);
     await this.stop();
     await rename(`${this.#socket}.left`, this.#socket);
   }
 
-  /** The kubelet removes the pod. */
+  /** Removes the pod, as the kubelet does. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
     await rm(this.#link, { force: true });

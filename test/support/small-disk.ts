@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import type { TestContext } from "node:test";
 
-/** Whether tests that need a small file system have to be skipped; said loudly, and not allowed on CI. */
+/** Whether tests that need a small file system are skipped, with a warning; on CI that is an error. */
 export function skipWithoutMounts(what: string): boolean {
   if (process.platform === "linux" && process.getuid?.() === 0) return false;
   if (process.env["CI"] === "true") throw new Error("not root: file systems cannot be mounted");
@@ -12,12 +12,12 @@ export function skipWithoutMounts(what: string): boolean {
   return true;
 }
 
-/** The directory of a file system of so many bytes, which is gone when the test ends. */
+/** Mounts a file system of `bytes` bytes until the test ends; resolves to its directory. */
 export async function smallDisk(t: TestContext, bytes: number): Promise<string> {
   const directory = await mkdtemp(path.join(tmpdir(), "telemetry-disk-"));
   execFileSync("mount", ["-t", "tmpfs", "-o", `size=${bytes}`, "tmpfs", directory]);
   t.after(async () => {
-    // Lazily: even what a failed test still has open must not keep it.
+    // Lazily, so that a file that a failed test has left open does not keep the mount.
     execFileSync("umount", ["--lazy", directory]);
     await rmdir(directory);
   });

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { FAMILY_NAMES } from "../../src/contract.ts";
 
-/** On, just below and just above every bound of a rule. */
+/** Values on, just below and just above every bound of a rule. */
 const DURATIONS = "0s 99ms 100ms 999ms 1s 1001ms 5s 59s 1m 4m60s 5m1s 59m60s 1h 1h1ms 23h60m 24h1s 168h 168h1ms".split(
   " ",
 );
@@ -64,7 +64,7 @@ const oddUrl = fc
   )
   .map((parts) => parts.join(""));
 
-/** Mostly one that will do: an object with ten faults says little of each. */
+/** Mostly valid values: an object with ten faults tests none of them well. */
 const url = fc.oneof(
   { weight: 3, arbitrary: fc.constantFrom("https://influx.example.com", "http://10.0.0.1:8086/prefix") },
   { weight: 1, arbitrary: oddUrl },
@@ -89,7 +89,7 @@ const target = given({
   vmSelector: maybe(selector),
 });
 
-/** Specs that fit the schema and break some of the rules, and some that break none. */
+/** Specs that are valid in the schema and break some rules or none. */
 export const anySpec = given({
   collection: maybe(given({ interval: maybe(duration), timeout: maybe(duration), families: maybe(families) })),
   deviceCache: rarely(given({ ttl: maybe(duration) })),

@@ -1,16 +1,16 @@
 const BAD_FIELD = " bad=,";
 
-/** The same line in a form that no InfluxDB can parse. */
+/** Returns the line in a form that no InfluxDB can parse. */
 export function spoil(line: string): string {
   return line.replace(/(?<!\\) /, BAD_FIELD);
 }
 
-/** The line that a spoiled one was; any other stays as it is. */
+/** Returns the original of a spoiled line; other lines stay unchanged. */
 export function unspoil(line: string): string {
   return line.replace(BAD_FIELD, " ");
 }
 
-/** The same line with a number of CPUs that is a text: of another type than in all other lines. */
+/** Returns the line with a number of CPUs as text: another type than in all other lines. */
 export function conflicting(line: string): string {
   return line.replace(/,cpus=\d+i/, ',cpus="some"');
 }

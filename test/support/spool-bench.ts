@@ -8,10 +8,10 @@ import type { ReadLimits, Spool, SpoolCursor } from "../../src/spool/spool.ts";
 
 export const HUGE = { maxBytes: 1 << 30, maxAgeMs: 3_600_000_000 };
 export const ALL: ReadLimits = { maxLines: 1_000_000_000, maxRawBytes: 1 << 30 };
-/** The directory that the only agent writes to. */
+/** The directory to which a single agent writes. */
 export const MAIN = "v1";
 
-/** Everything that an observer was told, one text for each call. */
+/** An observer that records each call as a text. */
 export class SpoolNotes implements SpoolObserver {
   readonly events: string[] = [];
 
@@ -32,7 +32,7 @@ export class SpoolNotes implements SpoolObserver {
   }
 }
 
-/** A spool that is closed when the scope ends, and what it told. */
+/** A spool that is closed when the scope ends, and its observer's calls. */
 export class SpoolBench implements AsyncDisposable {
   readonly spool: DurableSpool;
   readonly notes: SpoolNotes;
@@ -53,19 +53,19 @@ export class SpoolBench implements AsyncDisposable {
   }
 }
 
-/** One line with a number. */
+/** Returns one line with a number. */
 export async function appendNumber(spool: Spool, number: number, targets?: readonly string[]): Promise<void> {
   await spool.append({ lines: 1, bytes: Buffer.from(`m f=${number}i 1\n`) }, targets);
 }
 
-/** The numbers of all lines that a cursor still has. */
+/** Resolves to the numbers of all lines that a cursor still has. */
 export async function numbersOf(cursor: SpoolCursor): Promise<number[]> {
   const frames = await cursor.read(ALL);
   const texts = await Promise.all(frames.map(async (frame) => Buffer.from(await expandFrame(frame)).toString()));
   return [...texts.join("").matchAll(/f=(\d+)i/g)].map(([, number]) => Number(number));
 }
 
-/** All that a cursor has, in pieces, each of them acknowledged. */
+/** Reads and acknowledges everything of a cursor, in pieces. */
 export async function takeAll(cursor: SpoolCursor): Promise<number[]> {
   const numbers: number[] = [];
   while (cursor.backlog.frames > 0) {

@@ -6,7 +6,7 @@ import { batchOf } from "./delivery.ts";
 import { FakeClock } from "./fake-clock.ts";
 
 const NAMES = ["a", "b", "c"] as const;
-/** What came within this time is asked for at every step. */
+/** Every step compares the frames of this last time. */
 const RECENT_MS = 700;
 
 interface ModelFrame extends Pick<Frame, "lines" | "payload"> {
@@ -15,11 +15,11 @@ interface ModelFrame extends Pick<Frame, "lines" | "payload"> {
   readonly readers: Set<string>;
 }
 
-/** What a spool is, with no care for speed: frames, and the targets that still need each. */
+/** A simple, slow model of a spool: frames, and the targets that still need each. */
 class SpoolModel {
   readonly #clock: FakeClock;
   #frames: ModelFrame[] = [];
-  /** Lines that each target lost to a cap. */
+  /** Target -> lines dropped by a cap. */
   readonly #droppedBy = new Map<string, number>();
   #appended = 0;
   #dropped = 0;
@@ -60,7 +60,7 @@ class SpoolModel {
     return this.#droppedBy.get(name);
   }
 
-  /** The target has so many frames, from the oldest on, and needs them no more. */
+  /** Acknowledges the oldest `count` frames of a target. */
   free(name: string, count: number): void {
     for (const frame of this.waiting(name).slice(0, count)) frame.readers.delete(name);
     this.#frames = this.#frames.filter(({ readers }) => readers.size > 0);
@@ -97,13 +97,13 @@ const anyOperation = fc.oneof(
 );
 type Operation = typeof anyOperation extends fc.Arbitrary<infer T> ? T : never;
 
-/** Up to 60 things to do with a spool, but none of these. */
+/** Up to 60 operations on a spool, without these. */
 export function operations(...without: readonly Operation["do"][]): fc.Arbitrary<Operation[]> {
   const operation = anyOperation.filter((each) => !without.includes(each.do));
   return fc.array(operation, { maxLength: 60, size: "max" });
 }
 
-/** A spool and its model, which are given the same to do, and must agree all the time. */
+/** A spool and its model, which run the same operations and must always agree. */
 export class Comparison<S extends Spool> {
   readonly clock: FakeClock;
   readonly #open: () => Promise<S>;
@@ -167,7 +167,7 @@ export class Comparison<S extends Spool> {
     }
   }
 
-  /** Both say the same of every target. */
+  /** Asserts that both agree on every target. */
   agree(): void {
     for (const name of this.#present) {
       const cursor = this.spool.cursor(name);
@@ -181,7 +181,7 @@ export class Comparison<S extends Spool> {
     }
   }
 
-  /** So they do of the whole, which only a spool can that gives up single frames. */
+  /** Asserts that both agree on the totals, which holds only for a spool that drops single frames. */
   agreeOnTheWhole(): void {
     const { losses, ...stats } = this.spool.stats;
     assert.deepEqual(stats, this.#model.stats);
@@ -194,13 +194,13 @@ export class Comparison<S extends Spool> {
       );
   }
 
-  /** Payloads of what waits for a target and came lately. */
+  /** Returns the payloads of a target's recent frames. */
   #recent(name: string): readonly Uint8Array[] {
     const sinceMs = this.clock.monotonic() - RECENT_MS;
     return this.#model.waiting(name).flatMap(({ bornAtMs, payload }) => (bornAtMs >= sinceMs ? [payload] : []));
   }
 
-  /** Reads, and acknowledges what was read if it is delivered; both have the same frames, from the oldest on. */
+  /** Reads frames, and acknowledges them if `delivered`; asserts that both have the same frames, oldest first. */
   async #read(name: string, maxLines: number | undefined): Promise<void> {
     const cursor = this.spool.cursor(name);
     const frames = await cursor.read({ maxLines: maxLines ?? Infinity, maxRawBytes: Infinity });

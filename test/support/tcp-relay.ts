@@ -1,6 +1,6 @@
 import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
 
-/** Passes bytes on between a client and a server of this machine, until told to lose them. */
+/** Relays bytes between a client and a server of this machine, and can drop them. */
 export class TcpRelay implements AsyncDisposable {
   readonly #server: Server;
   readonly #pairs: (readonly [Socket, Socket])[] = [];
@@ -30,7 +30,7 @@ export class TcpRelay implements AsyncDisposable {
     return (this.#server.address() as AddressInfo).port;
   }
 
-  /** The connections look open to both ends, and nothing comes through. */
+  /** Drops all bytes; both ends still see open connections. */
   freeze(): void {
     for (const [client, server] of this.#pairs) {
       client.unpipe(server);

@@ -7,11 +7,11 @@ import type { KubeCluster } from "./kube.ts";
 import { LAUNCHER_UID } from "./launcher.ts";
 import { AGENT, NAMESPACE } from "./telemetry-cluster.ts";
 
-/** Who the agent is. The first two suffice. */
+/** Users of the agent. The first two are enough. */
 const IDENTITIES = {
-  /** The user of the launchers, in the group that may look into the kubelet's directories. */
+  /** The launchers' user, in the group that may enter the kubelet's directories. */
   launcher: `--reuid ${LAUNCHER_UID} --regid 0 --clear-groups --bounding-set=-all --inh-caps=-all`,
-  /** With one capability. */
+  /** Root with one capability. */
   root: "--bounding-set=-all,+dac_override --inh-caps=-all",
   "root without capabilities": "--bounding-set=-all --inh-caps=-all",
   stranger: "--reuid 1234 --regid 1234 --clear-groups --bounding-set=-all --inh-caps=-all",
@@ -19,17 +19,17 @@ const IDENTITIES = {
 
 export interface AgentPodOptions {
   readonly cluster: KubeCluster;
-  /** Of a Node in the cluster. */
+  /** Name of a Node in the cluster. */
   readonly node: string;
   readonly podsDir: string;
   readonly identity?: keyof typeof IDENTITIES;
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** Where a container has the pods directory, read-only and under a short name. */
+/** Path of the pods directory in a container, read-only and short. */
 const MOUNT = "/mnt";
 
-/** What the kubelet mounts into a container. The agent takes the place of the shell. */
+/** Mounts what the kubelet would mount into a container, then replaces the shell with the agent. */
 const CONTAINER = `set -e
 mount --bind "$PODS" ${MOUNT}
 mount -o remount,bind,ro ${MOUNT}
@@ -41,7 +41,7 @@ exec setpriv $IDENTITY --no-new-privs "$@"
 
 let pods = 0;
 
-/** The bundled agent in the pod of a DaemonSet, as far as it can tell: with a token that is bound to its pod and node. */
+/** The bundled agent in the environment of a DaemonSet's pod, with a token that is bound to its pod and node. */
 export class AgentPod extends AgentProcess {
   readonly #options: AgentPodOptions;
   /** The directory of the service account. */
@@ -86,22 +86,22 @@ export class AgentPod extends AgentProcess {
     return this.#pod.uid;
   }
 
-  /** Its connections to unix sockets, which are those to libvirt. */
+  /** Returns its connections to unix sockets, which are those to libvirt. */
   async unixConnections(): Promise<number> {
     const table = await readFile(`/proc/${this.pid}/net/unix`, "utf8");
     const inodes = new Set(table.split("\n").map((line) => `socket:[${line.split(/\s+/)[6] ?? ""}]`));
-    // Those of its standard streams are the test's.
+    // Those of its standard streams belong to the test.
     const fds = (await readdir(`/proc/${this.pid}/fd`)).filter((fd) => Number(fd) > 2);
     const open = await Promise.all(fds.map((fd) => readlink(`/proc/${this.pid}/fd/${fd}`).catch(() => "")));
     return open.filter((target) => inodes.has(target)).length;
   }
 
-  /** The token becomes worthless at once; the process stays, as that of a pod that is only gone in the API. */
+  /** Revokes the token by deleting the pod in the API; the process stays. */
   async revokeToken(): Promise<void> {
     await deletePod(this.#options.cluster, this.#pod);
   }
 
-  /** As the kubelet does it long before a token ends. */
+  /** Renews the token, as the kubelet does long before it expires. */
   async renewToken(): Promise<void> {
     this.#pod = await createPod(this.#options.cluster, this.#options.node);
     await replaceFile(path.join(this.#account, "token"), await tokenOf(this.#options.cluster, this.#pod));
@@ -134,7 +134,7 @@ function tokenOf(cluster: KubeCluster, { name }: PodObject): Promise<string> {
   return cluster.createServiceAccountToken(NAMESPACE, AGENT, { boundPod: name });
 }
 
-/** In one step. */
+/** Replaces a file in one step. */
 async function replaceFile(file: string, text: string): Promise<void> {
   await writeFile(`${file}.new`, text);
   await rename(`${file}.new`, file);

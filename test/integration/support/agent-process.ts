@@ -4,16 +4,16 @@ import { end, until } from "./process.ts";
 
 export type LogEntry = Readonly<Record<string, unknown>> & { readonly level: string; readonly msg: string };
 
-/** How the bundled agent is called, from the root of the project; at debug level the ends of its cycles are in the log. */
+/** The command of the bundled agent, from the root of the project. The log of level debug has the ends of cycles. */
 export const AGENT_COMMAND: readonly string[] = ["node", "dist/kubevirt-telemetry.js", "agent", "--log-level", "debug"];
 
-/** Several run at the same time, and two cannot have one port. */
+/** Without a port, because several agents run at the same time. */
 export const SERVE_NOTHING = { KUBEVIRT_TELEMETRY_LISTEN: "off" };
 
-/** The bundled program in a process of its own, and what it logs. Its error output goes to the test's as well. */
+/** The bundled program in its own process, and its log. Its error output is also the test's. */
 export class AgentProcess implements AsyncDisposable {
   readonly log: LogEntry[] = [];
-  /** All that it wrote, for what must not be in it. */
+  /** Its whole output, to check what it must not contain. */
   output = "";
   readonly #child: ChildProcess;
   readonly #exited: Promise<number | null>;
@@ -37,12 +37,12 @@ export class AgentProcess implements AsyncDisposable {
     return this.#child.pid;
   }
 
-  /** Waits until it has ended by itself; resolves to its exit code. */
+  /** Waits until it ends; resolves to its exit code. */
   exit(): Promise<number | null> {
     return this.#exited;
   }
 
-  /** Asks it to end, and resolves to its exit code. */
+  /** Sends SIGTERM; resolves to its exit code. */
   async stop(): Promise<number | null> {
     this.#child.kill("SIGTERM");
     return this.#exited;
@@ -52,17 +52,17 @@ export class AgentProcess implements AsyncDisposable {
     this.#child.kill(signal);
   }
 
-  /** Resolves to the first entry that fits, now or later, of those from number `since` on. */
+  /** Resolves to the first matching entry from number `since` on, now or later. */
   logged(fits: (entry: LogEntry) => boolean, what: string, since = 0): Promise<LogEntry> {
     return until(() => Promise.resolve(this.log.slice(since).find(fits)), `the log to say ${what}`);
   }
 
-  /** The ends of cycles that it has logged. */
+  /** Number of logged ends of cycles. */
   get cycles(): readonly LogEntry[] {
     return this.log.filter(({ msg }) => msg === "cycle");
   }
 
-  /** Lets that many cycles end from now on. */
+  /** Waits for this number of ends of cycles. */
   async run(cycles: number): Promise<void> {
     const goal = this.cycles.length + cycles;
     await until(() => Promise.resolve(this.cycles.length >= goal || undefined), `${cycles} cycles of the agent`);

@@ -21,7 +21,7 @@ export interface AgentRun extends AgentConfig {
   readonly secrets?: Readonly<Record<string, Readonly<Record<string, string>>>>;
 }
 
-/** The bundled agent as a user runs it without a cluster, with its configuration file. */
+/** The bundled agent without a cluster, with a configuration file. */
 export class RunningAgent extends AgentProcess {
   readonly configFile: string;
   readonly #dir: string;
@@ -46,13 +46,13 @@ export class RunningAgent extends AgentProcess {
     return new RunningAgent(dir, configFile, spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], env }));
   }
 
-  /** Replaces the configuration in one step, as an editor or Kubernetes does; the agent is not told. */
+  /** Replaces the configuration in one step, as an editor or Kubernetes does, without a signal. */
   async writeConfig(config: AgentConfig): Promise<void> {
     await writeFile(`${this.configFile}.new`, configText(config));
     await rename(`${this.configFile}.new`, this.configFile);
   }
 
-  /** As `writeConfig`, of a secret. */
+  /** Like `writeConfig`, for a secret. */
   writeSecret(name: string, key: string, value: string): Promise<void> {
     return writeSecret(this.#dir, { name, key, value });
   }
@@ -85,7 +85,7 @@ ${spec}
 ${targets}`;
 }
 
-/** A target that speaks InfluxDB 1; `more` are lines of its own. */
+/** Returns an InfluxDB 1 target; `more` are additional lines. */
 export function target1({ url, database }: { readonly url: string; readonly database: string }, more = ""): string {
   return `    - name: influx1
       url: ${url}
@@ -94,7 +94,7 @@ export function target1({ url, database }: { readonly url: string; readonly data
 ${more}`;
 }
 
-/** Needs the secret `influx2` with the key `token`. */
+/** Returns an InfluxDB 2 target, which needs the secret `influx2` with the key `token`. */
 export function target2({ url, org, bucket }: Pick<Influxd2, "url" | "org" | "bucket">, more = ""): string {
   return `    - name: influx2
       url: ${url}

@@ -4,15 +4,15 @@ import { parseLines, type Point } from "../../../scripts/demo/line-protocol-pars
 import { unspoil } from "../../support/spoiled-lines.ts";
 import type { Row } from "./csv.ts";
 
-/** What became of the lines for one target. Every list should be empty. */
+/** The result for one target. Every list should be empty. */
 export interface Verdict {
-  /** Of the lines that were written, those that the target has, each once and with its values. */
+  /** Number of written lines that the target has once and with their values. */
   readonly stored: number;
-  /** Bad lines that the target does not have and that are on record as refused. */
+  /** Number of bad lines that the target does not have and that are on record as rejected. */
   readonly rejected: number;
-  /** Lines that the target does not have, and of which nothing is known. */
+  /** Lines that the target does not have and that are not on record. */
   readonly lost: readonly string[];
-  /** Good lines that are on record as refused. */
+  /** Good lines that are on record as rejected. */
   readonly givenUp: readonly string[];
   /** Lines that the target has with other values. */
   readonly different: readonly string[];
@@ -24,13 +24,13 @@ export interface Examined {
   readonly name: string;
   /** InfluxQL; values as written, times in nanoseconds. */
   query(q: string): Promise<Row[]>;
-  /** Lines that it has to refuse, by name. */
+  /** Lines that the server must reject and name. */
   isBad(line: string): boolean;
-  /** Lines that it has to refuse without saying which they are. */
+  /** Lines that the server must reject without naming them. */
   isConflicting(line: string): boolean;
 }
 
-/** So many nanoseconds of lines are compared at a time. */
+/** Nanoseconds of lines that are compared at a time. */
 const SLICE_NS = 10_000_000_000n;
 /** Columns of every result, which are neither tags nor fields. */
 const META = new Set(["time", "tags"]);
@@ -116,17 +116,17 @@ function isSame({ tags, fields, timestamp }: Point, row: Row): boolean {
     Object.entries(row).every(([column, text]) => {
       const value = expected.get(column);
       if (value === undefined) return text === "" || META.has(column);
-      // A float may be written in another way than it was sent; an integer is a text of digits.
+      // The server may write a float in another form; an integer is compared as text.
       return typeof value === "number" ? Number(text) === value : text === String(value);
     }) && [...expected.keys()].every((column) => column in row)
   );
 }
 
-/** What the target is known to have refused. */
+/** The lines on record as rejected. */
 interface OnRecord {
-  /** As they were before they were spoiled. */
+  /** The original lines, before they were spoiled. */
   readonly lines: ReadonlySet<string>;
-  /** How many more, at most: one may be on record twice, because of a kill. */
+  /** Most further lines; a kill can put one on record twice. */
   nameless: number;
 }
 

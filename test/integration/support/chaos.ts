@@ -16,9 +16,9 @@ import { backlogOf, writtenTo, type Written } from "./written-lines.ts";
 
 export interface ChaosOptions {
   readonly seed: number;
-  /** How long at least; as long as it takes for every kind of fault to happen to every target. */
+  /** Shortest duration; it is longer if a fault has not happened to every target yet. */
   readonly minutes: number;
-  /** Told how it goes. */
+  /** Receives progress messages. */
   readonly say?: (text: string) => void;
 }
 
@@ -26,7 +26,7 @@ export interface ChaosReport {
   readonly seed: number;
   readonly seconds: number;
   readonly kills: number;
-  /** How often two agents ran at the same time with the same spool directory. */
+  /** How often two agents used the spool directory at the same time. */
   readonly overlaps: number;
   readonly written: Written;
   readonly targets: readonly TargetReport[];
@@ -34,11 +34,11 @@ export interface ChaosReport {
 
 export interface TargetReport extends Verdict {
   readonly name: string;
-  /** What came between it and the agent. */
+  /** Events between it and the agent. */
   readonly events: FaultyProxy["counts"];
-  /** Those of the lines that were written that it has to refuse. */
+  /** Written lines that it must reject. */
   readonly badLines: number;
-  /** Lines that it had not taken when the faults ended. */
+  /** Lines that were queued when the faults ended. */
   readonly waiting: number;
 }
 
@@ -47,7 +47,7 @@ interface Live extends Examined {
   readonly settings: string;
 }
 
-/** Nobody ever listens there, so everything that is written stays in the spool. */
+/** A port without a listener, so that the spool keeps all lines. */
 const DEAD = `    - name: dead
       url: http://127.0.0.1:9
       tls: {mode: Plaintext}
@@ -55,25 +55,25 @@ const DEAD = `    - name: dead
 `;
 const DOMAINS = 60;
 const SHAPE = { nics: 2, disks: 1 };
-/** An agent lives so long, in milliseconds: some are killed before they have begun. */
+/** Range of an agent's life in milliseconds: some are killed during their start. */
 const [SHORTEST_LIFE, LONGEST_LIFE] = [100, 10_000];
-/** Each fourth is killed only after the next has begun, as in a rolling update. */
+/** Every fourth is killed only after the next has started, as in a rolling update. */
 const OVERLAP = 4;
 const LONGEST_OVERLAP = 3_000;
 const SETTINGS = "      timeout: 1s\n      flush: {interval: 200ms}\n      maxDrainLinesPerSecond: 10000\n";
 /** About two frames. */
 const MAX_BODY_BYTES = 40_000;
-/** How many requests pass for each fault. InfluxDB 2 takes nothing of a batch with a bad line: to find it takes twenty. */
+/** Requests without a fault for each fault. InfluxDB 2 stores nothing of a batch with a bad line; to find it takes twenty. */
 const PASSES = { influx1: 3, influx2: 9 };
 const PATIENCE_S = 180;
 
-/** A line every ten seconds or so, which the servers cannot parse; and one that has a field of another type. */
+/** About every ten seconds, one line that the servers cannot parse, and one with a field of another type. */
 const isBad = (line: string): boolean => /^vm_totals,[^ ]*name=vm-007[, ].* \d{9}0\d{9}$/.test(line);
 const isConflicting = (line: string): boolean => /^vm_totals,[^ ]*name=vm-008[, ].* \d{9}5\d{9}$/.test(line);
 
 /**
- * Kills the agent again and again while what is between it and its targets fails in every way there is; then lets it
- * deliver what waits, and compares what was written to its spool with what is in the targets.
+ * Kills the agent again and again while its connections to the targets fail in all ways. Then the agent delivers its queue, and
+ * the lines of the spool are compared with the lines of the targets.
  */
 export async function runChaos(options: ChaosOptions, resources: AsyncDisposableStack): Promise<ChaosReport> {
   const directory = await mkdtemp(path.join(tmpdir(), "chaos-"));
@@ -130,7 +130,7 @@ async function startTargets(
       settings: target1({ url: proxy1.url, database: influx1.database }, SETTINGS),
       query: (q: string) => influx1.query(q),
       isBad,
-      // Of a batch with lines of both kinds it names those of one only.
+      // For a batch with lines of both kinds it names only those of one kind.
       isConflicting: () => false,
     },
     {
@@ -187,7 +187,7 @@ async function survives(agent: RunningAgent, ms: number): Promise<void> {
   if (died) throw new Error(`the agent ended by itself: ${agent.output}`);
 }
 
-/** One last life, which ends in order. */
+/** A last run of the agent, which ends in order. */
 async function deliverTheRest(
   start: () => Promise<RunningAgent>,
   live: readonly Live[],

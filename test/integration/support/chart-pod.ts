@@ -9,7 +9,7 @@ import type { ApiObject } from "./kube-api.ts";
 
 const ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
 
-/** As much of a pod's spec as its containers are made of. */
+/** The fields of a pod's spec that define its containers. */
 interface PodSpec {
   readonly serviceAccountName: string;
   readonly initContainers?: readonly Container[];
@@ -36,13 +36,13 @@ export interface ChartPodOptions {
   readonly cluster: KubeCluster;
   readonly image: Image;
   readonly namespace: string;
-  /** Where the pod goes. */
+  /** Node of the pod. */
   readonly node: string;
 }
 
 /**
- * A pod of the chart, run as the API server has it: its init containers, then its one container, each with the user, the
- * capabilities, the mounts and the environment that are written there. It is in the scheduler's and the kubelet's place.
+ * Runs a pod of the chart from its object in the API server, instead of the scheduler and the kubelet: its init containers, then
+ * its container, each with its user, capabilities, mounts and environment.
  */
 export class ChartPod extends AgentProcess {
   readonly uid: string;

@@ -18,7 +18,7 @@ const OPTIONS = [
   "--remote-debugging-port=0",
 ];
 
-/** As much of the answers and events of the DevTools protocol as is looked at here; each has some of it. */
+/** The fields of DevTools answers and events that this file uses. */
 interface Reply {
   readonly targetId: string;
   readonly sessionId: string;
@@ -33,11 +33,11 @@ interface Reply {
 }
 
 interface Message {
-  /** Of the question that it answers. */
+  /** Id of the request. */
   readonly id?: number;
   readonly result?: Reply;
   readonly error?: { readonly message: string };
-  /** Of an event. */
+  /** Name of an event. */
   readonly method?: string;
   readonly params?: Reply;
 }
@@ -48,9 +48,9 @@ export interface ScreenshotOptions {
   readonly scheme?: "light" | "dark";
 }
 
-/** A real browser in which no page runs scripts, steered over its DevTools protocol. */
+/** A real browser with scripts disabled, controlled over the DevTools protocol. */
 export class Chromium implements AsyncDisposable {
-  /** What it had to say about pages, such as a style that their policy does not allow. */
+  /** Its messages about pages, such as a style that their policy forbids. */
   readonly complaints: string[] = [];
   readonly #child: ChildProcess;
   readonly #profile: string;
@@ -87,20 +87,20 @@ export class Chromium implements AsyncDisposable {
     return chromium;
   }
 
-  /** Resolves when the page is there. */
+  /** Loads a page. */
   async open(url: string): Promise<void> {
     this.#loaded = Promise.withResolvers();
     await this.#ask("Page.navigate", { url });
     await this.#loaded.promise;
   }
 
-  /** What the browser made of the page. */
+  /** Resolves to the HTML of the loaded page. */
   async dom(): Promise<string> {
     const { root } = await this.#ask("DOM.getDocument");
     return (await this.#ask("DOM.getOuterHTML", { nodeId: root.nodeId })).outerHTML;
   }
 
-  /** A property of an element's style as it is shown. */
+  /** Resolves to a computed style property of an element. */
   async style(selector: string, property: string): Promise<string | undefined> {
     const { root } = await this.#ask("DOM.getDocument");
     const { nodeId } = await this.#ask("DOM.querySelector", { nodeId: root.nodeId, selector });
@@ -108,18 +108,18 @@ export class Chromium implements AsyncDisposable {
     return computedStyle.find(({ name }) => name === property)?.value;
   }
 
-  /** How wide the page is, what has to be scrolled to included. */
+  /** Resolves to the width of the page, including the parts that need scrolling. */
   async contentWidth(): Promise<number> {
     return (await this.#ask("Page.getLayoutMetrics")).cssContentSize.width;
   }
 
-  /** The names that assistive technology reads for the elements of a role. */
+  /** Resolves to the accessible names of the elements of a role. */
   async named(role: string): Promise<readonly string[]> {
     const { nodes } = await this.#ask("Accessibility.getFullAXTree");
     return nodes.filter((node) => node.role?.value === role).map(({ name }) => name?.value ?? "");
   }
 
-  /** A picture of what a window of this size shows, as PNG. */
+  /** Resolves to a screenshot of a window of this size, as PNG. */
   async screenshot({ width, height, scheme = "light" }: ScreenshotOptions): Promise<Buffer> {
     await this.#ask("Emulation.setEmulatedMedia", { features: [{ name: "prefers-color-scheme", value: scheme }] });
     await this.#ask("Emulation.setDeviceMetricsOverride", { width, height, deviceScaleFactor: 1, mobile: false });
@@ -150,7 +150,7 @@ export class Chromium implements AsyncDisposable {
   }
 }
 
-/** It says where it listens in its error output. */
+/** Reads the DevTools address from its error output. */
 function endpointOf({ stderr }: ChildProcess): Promise<string> {
   return new Promise((resolve, reject) => {
     if (stderr === null) throw new Error("its output is not to be had");

@@ -3,7 +3,7 @@ import { AgentProcess, SERVE_NOTHING } from "./agent-process.ts";
 import type { KubeCluster } from "./kube.ts";
 import { CONTROLLER, NAMESPACE } from "./telemetry-cluster.ts";
 
-/** The bundled controller with the rights of its service account and no others. */
+/** The bundled controller with exactly the rights of its service account. */
 export class ControllerProcess extends AgentProcess {
   /** Resolves when it is connected. */
   static async start(cluster: KubeCluster, identity: string): Promise<ControllerProcess> {
@@ -18,7 +18,7 @@ export class ControllerProcess extends AgentProcess {
     return controller;
   }
 
-  /** From entry number `since` on. */
+  /** Searches from entry number `since` on. */
   async leads(since = 0): Promise<void> {
     await this.logged(({ msg }) => msg === "leading", "that it leads", since);
   }

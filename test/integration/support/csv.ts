@@ -1,7 +1,7 @@
 /** Column name -> text. */
 export type Row = Readonly<Record<string, string>>;
 
-/** Tables of CSV, each with a line of column names, apart by empty lines; comment lines begin with `#`. */
+/** Parses CSV tables, each with a line of column names, separated by empty lines; comment lines begin with `#`. */
 export function parseCsv(text: string): Row[] {
   return text
     .replaceAll("\r", "")

@@ -5,22 +5,22 @@ import { LAB, labLines } from "./lab-lines.ts";
 import { SimulatedNode } from "./simulated-node.ts";
 
 const CYCLES = 10;
-/** Time enough for a cycle on a busy machine: one that is late would not be whole. */
+/** Enough time for a cycle on a busy machine: a late one would be incomplete. */
 const INTERVAL_S = 2;
 
-/** Of the lab's lines as a host without KubeVirt writes them. */
+/** Prefix of the lab's lines in the form of a host without KubeVirt. */
 export const PLAIN_PREFIX = "plain_";
 
-/** What was written for dashboards to show. */
+/** The data for the dashboards. */
 export interface DashboardData {
-  /** Of the agents that wrote from `shown.fromMs` on. */
+  /** The agents that wrote from `shown.fromMs` on. */
   readonly nodes: readonly [SimulatedNode, SimulatedNode];
   readonly shown: Shown;
   readonly labShown: Shown;
 }
 
 /**
- * Lets the agents of two nodes write to these targets, and `write` the lines of the lab from before that.
+ * Lets the agents of two nodes write to these targets, and `write` the earlier lines of the lab.
  */
 export async function writeForDashboards(
   run: Pick<AgentRun, "targets" | "secrets">,

@@ -7,17 +7,17 @@ export type LanguageId = "influxql" | "flux" | "sql";
 /** A row of an answer: tags, `value`, and `time` in milliseconds where there is one. */
 export type AnswerRow = Readonly<Record<string, string | number | null>>;
 
-/** Something that answers the queries of a dashboard, as Grafana reads the answers. */
+/** A server for the queries of a dashboard; its answers have the form in which Grafana reads them. */
 export interface Server {
   ask(query: string, shown: Shown): Promise<readonly AnswerRow[]>;
 }
 
-/** Columns of Flux that Grafana makes no labels of. */
+/** Columns of Flux that are not labels in Grafana. */
 const FLUX_OWN = ["", "result", "table", "_start", "_stop", "_field", "_measurement"];
-/** Of Arrow, those that Grafana reads: others it turns into nothing. */
+/** The Arrow types that Grafana reads; it ignores others. */
 const READABLE = /^(timestamp\[ns\]|double|u?int64|string|dictionary<values=string, indices=int32, ordered=0>)$/;
 
-/** As `/query` of InfluxDB 1 and 2 takes it. */
+/** Queries `/query` of InfluxDB 1 and 2. */
 interface Database {
   readonly url: string;
   readonly database: string;

@@ -25,7 +25,7 @@ const CHOICES: Choices = {
 };
 const ALL: Choices = { ...CHOICES, namespace: ".*", node: ["node-1", "node-2"] };
 
-/** Variable -> what it offers with these choices. */
+/** Variable -> its values with these choices. */
 const OFFERED: Readonly<Record<string, readonly string[]>> = {
   bucket: ["telemetry"],
   node: ["node-1", "node-2"],
@@ -41,14 +41,14 @@ function choicesOf(subject: Subject): Choices {
   return subject === "fleet" ? ALL : CHOICES;
 }
 
-/** The query of one target of a panel, by its place. */
+/** Returns the query of one target of a panel, by its position. */
 function queryOf(panel: GrafanaPanel, index: number): string {
   const target = panel.targets?.[index];
   assert.ok(target, panel.title);
   return askedBy(target);
 }
 
-/** Of panels of one title the last one, unless another type of them is asked for. */
+/** Returns the last panel of a title, or the one of a type. */
 function panelOf(subject: Subject, language: LanguageId, title: string, type?: string): GrafanaPanel {
   const found = dashboard(subject, language).panels.findLast(
     (panel) => panel.title === title && (type === undefined || panel.type === type),
@@ -61,7 +61,7 @@ function values(rows: readonly AnswerRow[]): number[] {
   return rows.flatMap(({ value }) => (typeof value === "number" && Number.isFinite(value) ? value : []));
 }
 
-/** Of the bucket's beginning, in seconds from that of the lab; InfluxDB gives rows without a value for empty ones. */
+/** Start of a bucket in seconds since the start of the lab; InfluxDB returns rows without a value for empty buckets. */
 function byBucket(rows: readonly AnswerRow[], fromMs: number): Record<number, number> {
   return Object.fromEntries(
     rows.flatMap(({ time, value }) =>
@@ -80,7 +80,7 @@ const DISK_REQUESTS = ["block.0.rd.reqs", "block.0.wr.reqs", "block.1.rd.reqs", 
 const NIC_BYTES = ["net.0.rx.bytes", "net.0.tx.bytes", "net.1.rx.bytes", "net.1.tx.bytes"];
 const ON_FIRST = [WEB, "shop_db", "lab_batch"];
 
-/** What the simulator's counters say that panels must show, on average over the buckets of the rows with these tags. */
+/** Expected averages from the simulator's counters, over the buckets of the rows with these tags. */
 const NUMBERS: readonly (readonly [
   subject: Subject,
   title: string,
@@ -131,7 +131,7 @@ function assertNear(found: number, expected: number, what: string): void {
   assert.ok(Math.abs(found - expected) <= 0.05 * expected, `${what}: ${found} where ${expected} should be`);
 }
 
-/** Asks a server what every dashboard asks it, and holds the answers against what was written. */
+/** Runs every query of the dashboards on a server, and compares the answers with the written data. */
 export function dashboardSuite(
   name: string,
   language: LanguageId,
@@ -147,7 +147,7 @@ export function dashboardSuite(
         }
     });
 
-    test(`${name}: the variables of the ${subject} dashboard offer what there is`, async () => {
+    test(`${name}: the variables of the ${subject} dashboard offer the existing values`, async () => {
       for (const { name: variable, type, query } of dashboard(subject, language).templating.list) {
         if (type !== "query") continue;
         const rows = await filled().server.ask(interpolate(query, choicesOf(subject)), filled().data.shown);
@@ -157,17 +157,17 @@ export function dashboardSuite(
     });
   }
 
-  test(`${name}: the numbers are those of the simulated counters`, async () => {
+  test(`${name}: the numbers match the simulated counters`, async () => {
     for (const [subject, title, index, tags, expected] of NUMBERS) {
       const query = interpolate(queryOf(panelOf(subject, language, title), index), choicesOf(subject));
       const rows = await filled().server.ask(query, filled().data.shown);
-      // In a bucket at an edge not every agent may have had a cycle.
+      // In the first and last bucket an agent may have had no cycle.
       const inner = values(rows.filter((row) => has(row, tags))).slice(1, -1);
       assertNear(mean(inner), expected(...filled().data.nodes), `${title}, ${index}`);
     }
   });
 
-  test(`${name}: a table has the VMs with the most, the greatest first`, async () => {
+  test(`${name}: a table has the VMs with the highest values, in order`, async () => {
     const query = interpolate(queryOf(panelOf("fleet", language, "CPU in use"), 0), ALL);
     const rows = await filled().server.ask(query, filled().data.shown);
     const rates = filled().data.nodes.flatMap((node) =>
@@ -187,7 +187,7 @@ export function dashboardSuite(
     return byBucket(await server.ask(query, data.labShown), data.labShown.fromMs);
   };
   const buckets = Array.from({ length: LAB.seconds / LAB.bucketS }, (_, index) => index * LAB.bucketS);
-  /** The same in all buckets but those in which a VM was not seen. */
+  /** The same value in all buckets, except those without the VM. */
   const steady = (value: number, unseen: number | null = value): Record<number, number> =>
     Object.fromEntries(
       buckets
@@ -195,7 +195,7 @@ export function dashboardSuite(
         .filter((entry): entry is readonly [number, number] => entry[1] !== null),
     );
 
-  test(`${name}: a migration, a restart and a gap leave a VM's numbers true`, async () => {
+  test(`${name}: a VM's numbers are right over a migration, a restart and a gap`, async () => {
     for (const { name: vm, cores } of LAB_VMS) {
       const found = await lab(panelOf("vm", language, "CPU, of its vCPUs"), { namespace: "lab", vm });
       const percent = (cores / 2) * 100;

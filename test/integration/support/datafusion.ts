@@ -16,8 +16,8 @@ export interface SqlResult {
 }
 
 /**
- * The query engine of InfluxDB 3 over tables as InfluxDB 3 would make them of line protocol. It is not InfluxDB 3: what
- * that adds to SQL is not there.
+ * The query engine of InfluxDB 3, over tables with the column types that InfluxDB 3 makes from line protocol. It lacks the SQL
+ * functions that InfluxDB 3 adds.
  */
 export class Datafusion implements AsyncDisposable {
   readonly #child: ChildProcessByStdio<Writable, Readable, null>;
@@ -57,7 +57,7 @@ export class Datafusion implements AsyncDisposable {
   }
 }
 
-/** Of one measurement: column -> kind and values. What a line has not is null. */
+/** The columns of one measurement: column -> kind and values. A missing value is null. */
 function columnsOf(
   points: readonly Point[],
 ): Readonly<Record<string, readonly [kind: string, values: readonly Cell[]]>> {

@@ -27,7 +27,7 @@ export class EmulatedNode implements AsyncDisposable {
     await cluster.call("POST", "/api/v1/nodes", {
       body: { apiVersion: "v1", kind: "Node", metadata: { name, labels } },
     });
-    // The kubelet's directories are root's, and its group's to read.
+    // The kubelet's directories belong to root and are readable for its group.
     const dir = await mkdtemp(path.join(tmpdir(), "kubelet-"));
     const node = new EmulatedNode(cluster, name, dir);
     await chmod(dir, 0o750);
@@ -40,7 +40,7 @@ export class EmulatedNode implements AsyncDisposable {
     return this.#stack.use(await Launcher.start({ podsDir: this.podsDir, ...options }));
   }
 
-  /** As KubeVirt does it: the VMI is on the node, then its guest starts. */
+  /** Starts a VM as KubeVirt does: first the VMI is on the node, then its guest starts. */
   async startVm(vm: EmulatedVm, options: Pick<LauncherOptions, "socketName"> = {}): Promise<Launcher> {
     const launcher = await this.startLauncher(options);
     await applyVmi(this.#cluster, { ...vm, node: this.name, pods: { [launcher.podUid]: this.name } });

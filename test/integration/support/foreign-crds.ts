@@ -1,5 +1,5 @@
-// Kinds of OpenShift and of the Prometheus operator, as far as the chart makes objects of them. Fields that they do not
-// have are refused, as there.
+// The kinds of OpenShift and of the Prometheus operator that the chart uses, with the fields that it uses. Unknown fields are
+// rejected, as in the originals.
 
 type Schema = Readonly<Record<string, unknown>>;
 
@@ -19,7 +19,7 @@ function flags(...names: string[]): Record<string, Schema> {
   return Object.fromEntries(names.map((name) => [name, flag]));
 }
 
-/** In openshift/api: security/v1. */
+/** From openshift/api: security/v1. */
 const SCC_REQUIRED = {
   ...flags("allowHostDirVolumePlugin", "allowHostIPC", "allowHostNetwork", "allowHostPID", "allowHostPorts"),
   ...flags("allowPrivilegedContainer", "readOnlyRootFilesystem"),
@@ -78,7 +78,7 @@ const POD_MONITOR = fields(
   ["spec"],
 );
 
-/** In prometheus-operator/prometheus-operator: pkg/apis/monitoring/v1. */
+/** From prometheus-operator/prometheus-operator: pkg/apis/monitoring/v1. */
 const RULE = fields(
   {
     alert: text,

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 
-// What Grafana does to a query before it sends it: its own variables in the browser, then the macros of the data source.
+// Expands a query as Grafana does before it sends it: first its variables, then the macros of the data source.
 
 export interface Target {
   readonly refId: string;
@@ -34,10 +34,10 @@ export interface GrafanaDashboard {
   readonly [field: string]: unknown;
 }
 
-/** Variable -> what is chosen; an array for one that may have several values. `.*` stands for all. */
+/** Variable -> choice; an array for a variable with several values. `.*` means all. */
 export type Choices = Readonly<Record<string, string | readonly string[]>>;
 
-/** The time that is shown, and the buckets that it is cut into. */
+/** The time shown, and its buckets. */
 export interface Shown {
   readonly fromMs: number;
   readonly toMs: number;
@@ -48,7 +48,7 @@ export function readDashboard(file: string): GrafanaDashboard {
   return JSON.parse(readFileSync(file, "utf8")) as GrafanaDashboard;
 }
 
-/** The text of a target, whatever its data source. */
+/** Returns the query text of a target of any data source. */
 export function askedBy(target: Target): string {
   return target.query ?? target.rawSql ?? target.expr ?? "";
 }
@@ -59,7 +59,7 @@ const FORMATS: Readonly<Record<string, (values: readonly string[]) => string>> =
   sqlstring: (values) => values.map((value) => `'${value.replaceAll("'", "''")}'`).join(","),
 };
 
-/** `${name}`, `${name:format}` and `$name`; others than these choices stay as they are. */
+/** Replaces `${name}`, `${name:format}` and `$name`; unknown names stay unchanged. */
 export function interpolate(text: string, choices: Choices): string {
   return text.replace(/\$\{(\w+)(?::(\w+))?\}|\$(\w+)/g, (whole, braced?: string, format?: string, bare?: string) => {
     const chosen = choices[braced ?? bare ?? ""];

@@ -1,24 +1,24 @@
-/** What a test guest consists of. Without a kernel it sits in its firmware. */
+/** The parts of a test guest. Without a kernel it stays in its firmware. */
 export interface GuestOptions {
   readonly memoryMiB: number;
   readonly vcpus: number;
   readonly taps: readonly string[];
   /** Raw image files: vda, vdb, ... */
   readonly disks: readonly string[];
-  /** An empty CD-ROM drive too. */
+  /** Whether it has an empty CD-ROM drive. */
   readonly cdrom?: boolean;
-  /** False for a guest of which libvirt knows no memory statistics. */
+  /** False for a guest without memory statistics in libvirt. */
   readonly balloon?: boolean;
   readonly uuid?: string;
-  /** XML of more devices. */
+  /** XML of additional devices. */
   readonly devices?: string;
-  /** XML that libvirt keeps with the domain. */
+  /** XML of the domain's metadata. */
   readonly metadata?: string;
   readonly type?: "kvm" | "qemu";
   readonly boot?: { readonly kernel: string; readonly initrd: string; readonly console: string };
 }
 
-/** A disk of an image file. `alias` as the user of a domain gives it, so with `ua-`. */
+/** Returns the XML of a disk of an image file. `alias` is a user alias, with `ua-`. */
 export function diskXml(file: string, target: string, alias?: string): string {
   return `
     <disk type='file' device='disk'>

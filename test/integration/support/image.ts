@@ -13,14 +13,14 @@ export interface ImageConfig {
 export interface RunOptions {
   /** `uid:gid`. */
   readonly user: string;
-  /** Of the bounding set, besides what it takes to get into the container. */
+  /** Capabilities, besides those that entering the container needs. */
   readonly capabilities?: readonly string[];
-  /** Where in the container -> directory here; with `:ro` behind it read-only. */
+  /** Path in the container -> directory here, with `:ro` for read-only. */
   readonly mounts?: Readonly<Record<string, string>>;
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** A container without a runtime: its root is the image's, read-only, and so is what is mounted with `:ro`. */
+/** A container without a runtime. Its root is the image, read-only; so are mounts with `:ro`. */
 const CONTAINER = `set -e
 mount --bind "$ROOTFS" "$ROOTFS"
 mount --bind /proc "$ROOTFS/proc"
@@ -34,13 +34,12 @@ done
 exec setpriv --no-new-privs --bounding-set="$BOUNDING" --inh-caps=-all chroot --userspec="$USERSPEC" "$ROOTFS" "$@"
 `;
 const SOURCES = ["Dockerfile", ".dockerignore", "LICENSE", "package.json", "package-lock.json", "scripts", "src"];
-/** To change into the container's root and user. */
+/** Capabilities for changing into the container's root and user. */
 const TO_GET_IN = ["sys_chroot", "setuid", "setgid"];
 
 /**
- * The image of the Dockerfile, built by buildah. Registries are out of reach of many machines that run tests, so what it is
- * built with and on are stand-ins: this machine's Node with the libraries that it needs, and the packages that are
- * installed here already.
+ * The image of the Dockerfile, built by buildah. Many test machines cannot reach a registry, so its base images are replaced by
+ * this machine's Node with its libraries, and the packages that are installed here.
  */
 export class Image implements AsyncDisposable {
   readonly id: string;
@@ -71,24 +70,24 @@ export class Image implements AsyncDisposable {
     }
   }
 
-  /** Builds it once more; resolves to the other image's digest. */
+  /** Builds the image again; resolves to the digest. */
   rebuild(version: string): Promise<string> {
     return this.#store.build(version);
   }
 
-  /** Runs the image to its end; resolves to what it prints. */
+  /** Runs the image to its end; resolves to its output. */
   async run(options: RunOptions, ...args: string[]): Promise<string> {
     const [program, ...rest] = await this.command(options, ...args);
     return run(program, ...rest);
   }
 
-  /** What to call here to run the image. */
+  /** Returns the command that runs the image. */
   async command(
     { user, capabilities = [], mounts = {}, env = {} }: RunOptions,
     ...args: string[]
   ): Promise<[string, ...string[]]> {
     const { rootfs } = this;
-    // As a runtime makes them.
+    // The devices that a runtime creates.
     for (const at of ["/proc", ...Object.keys(mounts)]) await mkdir(path.join(rootfs, at), { recursive: true });
     const places = Object.entries(mounts).map(([at, from]) => ({ at, from: from.replace(/:ro$/, ""), full: from }));
     const variables = {
@@ -110,7 +109,7 @@ export class Image implements AsyncDisposable {
   }
 }
 
-/** Where buildah keeps what it makes. */
+/** Storage of buildah. */
 class Store implements AsyncDisposable {
   readonly #dir: string;
 
@@ -129,7 +128,7 @@ class Store implements AsyncDisposable {
     return this.#bud(`${this.#dir}/sources`, ...args.flatMap((arg) => ["--build-arg", arg]), "--volume", packages);
   }
 
-  /** A copy, so that the sources stay the same from one build to the next. */
+  /** A copy, so that the sources are the same in both builds. */
   async takeSources(): Promise<void> {
     for (const part of SOURCES) await cp(part, path.join(this.#dir, "sources", part), { recursive: true });
   }
@@ -167,7 +166,7 @@ class Store implements AsyncDisposable {
   }
 }
 
-/** With the libraries that it needs, where its loader looks for them. */
+/** Copies a program with its libraries to the paths of its loader. */
 async function copyProgram(root: string, program: string, at: string): Promise<void> {
   const loaded = await run("ldd", program);
   const libraries = [...loaded.matchAll(/(\/\S+) \(0x/g)].flatMap(([, library]) => library ?? []);

@@ -82,7 +82,7 @@ export class Influxd2 implements AsyncDisposable {
     return parseCsv(await this.#post(`/api/v2/query?org=${this.org}`, "application/vnd.flux", query));
   }
 
-  /** A token that may write, and a way to make it worthless. */
+  /** Creates a token that may write, and a function that revokes it. */
   async createToken(): Promise<{ readonly token: string; revoke(): Promise<void> }> {
     const { orgs } = JSON.parse(await this.#call("GET", `/api/v2/orgs?org=${this.org}`)) as { orgs: { id: string }[] };
     const orgID = orgs[0]?.id;
@@ -97,7 +97,7 @@ export class Influxd2 implements AsyncDisposable {
     };
   }
 
-  /** As of InfluxDB 1: every bucket is a database by its name too. */
+  /** Queries InfluxQL, in which every bucket is also a database of its name. */
   query(q: string): Promise<Row[]> {
     return influxql({ url: this.url, database: this.bucket, token: this.token }, q);
   }

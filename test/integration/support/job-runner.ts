@@ -5,7 +5,7 @@ import path from "node:path";
 import type { KubeCluster } from "./kube.ts";
 import type { ApiObject } from "./kube-api.ts";
 
-/** As much of a pod as it takes to run it. */
+/** The fields of a pod that running it needs. */
 interface PodSpec {
   readonly serviceAccountName: string;
   readonly containers: readonly [
@@ -26,9 +26,9 @@ export interface RanPod {
 }
 
 /**
- * In the kubelet's place: runs the pods of our image that end by themselves, with the bundle, the token of their service
- * account and the files of their ConfigMaps, and reports how they ended. Other volumes are empty, and other pods stay as
- * they are.
+ * Replaces the kubelet for Jobs: runs pods of this project's image that end by themselves, with the bundle, the token of their
+ * service account and the files of their ConfigMaps, and reports their results. Other volumes are empty, and other pods are
+ * not run.
  */
 export class JobRunner implements AsyncDisposable {
   readonly ran: RanPod[] = [];

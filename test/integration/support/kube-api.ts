@@ -2,7 +2,7 @@ import type { IncomingMessage } from "node:http";
 import { request } from "node:https";
 import { text } from "node:stream/consumers";
 
-/** As much of an object, a list or a Status as tests look at. */
+/** The fields of an object, a list or a Status that tests use. */
 export interface ApiObject {
   readonly kind: string;
   readonly metadata: {
@@ -32,7 +32,7 @@ interface RequestOptions {
   readonly contentType?: string;
 }
 
-/** Plain calls to an API server, as the holder of a token. Nothing is tried again and no connection is kept. */
+/** Plain calls to an API server with a token, without retries and without kept connections. */
 export class KubeApi {
   readonly url: string;
   /** PEM. */
@@ -54,14 +54,14 @@ export class KubeApi {
     return { status: response.statusCode ?? 0, body: await objectOf(response) };
   }
 
-  /** As `request`, for calls that must succeed. */
+  /** Like `request`, for calls that must succeed. */
   async call(method: string, path: string, options: RequestOptions = {}): Promise<ApiObject> {
     const { status, body } = await this.request(method, path, options);
     if (status >= 400) throw new Error(`${method} ${path} was answered ${status}: ${body.message ?? ""}`);
     return body;
   }
 
-  /** Events until the server ends the watch; leaving the loop ends it too. A refusal is an ERROR event. */
+  /** Yields events until the server ends the watch; leaving the loop ends it too. A rejection is an ERROR event. */
   async *watch(path: string, options: RequestOptions = {}): AsyncGenerator<WatchEvent, void, undefined> {
     const response = await this.#send("GET", path, options);
     if (response.statusCode !== 200) {
@@ -91,7 +91,7 @@ export class KubeApi {
   }
 }
 
-/** An API server that is starting also answers in plain text. */
+/** Parses an answer. A starting API server also answers in plain text. */
 async function objectOf(response: IncomingMessage): Promise<ApiObject> {
   const body = await text(response);
   const isJson = response.headers["content-type"]?.startsWith("application/json") === true;

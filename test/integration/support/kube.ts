@@ -11,7 +11,7 @@ import { end, freePort, run, until } from "./process.ts";
 
 const CUSTOM_KINDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 
-/** Lists that a starting API server refuses longest, with 429 or 503, although it calls itself ready. */
+/** Lists that a starting API server rejects longest, with 429 or 503, although it reports ready. */
 const FIRST_LISTS = [
   "/api/v1/namespaces",
   "/api/v1/nodes",
@@ -22,12 +22,12 @@ const FIRST_LISTS = [
   CUSTOM_KINDS,
 ];
 
-/** Two busy cores may take their time. */
+/** A long limit, for two busy cores. */
 const START_MS = 180_000;
 
 /**
- * A real Kubernetes control plane on this machine, in a directory and on ports of its own. It has no nodes: Node and Pod
- * are objects that a test makes, and nothing runs.
+ * A real Kubernetes control plane on this machine, with its own directory and ports. It has no kubelets: tests create Node and
+ * Pod objects, and no container runs.
  */
 export class KubeCluster extends KubeApi implements AsyncDisposable {
   /** A file with the address, the authority and the administrator's token. */
@@ -43,7 +43,7 @@ export class KubeCluster extends KubeApi implements AsyncDisposable {
     this.kubeconfig = path.join(dir, "kubeconfig");
   }
 
-  /** The controllers collect the garbage and make service accounts and the pods of DaemonSets; most tests need none. */
+  /** Controllers delete garbage, and create service accounts and the pods of DaemonSets; most tests need none. */
   static async start({ controllers = false } = {}): Promise<KubeCluster> {
     const dir = await mkdtemp(path.join(tmpdir(), "kube-"));
     using authority = new CertificateAuthority("kubernetes");
@@ -62,7 +62,7 @@ export class KubeCluster extends KubeApi implements AsyncDisposable {
     }
   }
 
-  /** Starts the API server, or starts it again where it was, and waits until it serves everything. */
+  /** Starts the API server, or restarts it on its port, and waits until it serves everything. */
   async startApiServer(): Promise<void> {
     const port = new URL(this.url).port;
     await this.#start(
@@ -83,7 +83,7 @@ export class KubeCluster extends KubeApi implements AsyncDisposable {
         "--service-cluster-ip-range=10.0.0.0/24",
         "--authorization-mode=Node,RBAC",
         "--enable-admission-plugins=NodeRestriction,OwnerReferencesPermissionEnforcement",
-        // It refuses pods whose service account the controllers have not made yet.
+        // It rejects pods until the controllers have created their service account.
         "--disable-admission-plugins=ServiceAccount",
         "--allow-privileged=true",
         "--endpoint-reconciler-type=none",
@@ -97,12 +97,12 @@ export class KubeCluster extends KubeApi implements AsyncDisposable {
     await this.#customKindsServed();
   }
 
-  /** As a crash: open watches break off. The data stays. */
+  /** Kills the API server: open watches break. The data stays. */
   async killApiServer(): Promise<void> {
     await this.#kill("kube-apiserver");
   }
 
-  /** It keeps its connections and answers nothing. */
+  /** Stops the API server's process: it keeps its connections and answers nothing. */
   freezeApiServer(): void {
     this.#children.get("kube-apiserver")?.kill("SIGSTOP");
   }
@@ -111,7 +111,7 @@ export class KubeCluster extends KubeApi implements AsyncDisposable {
     this.#children.get("kube-apiserver")?.kill("SIGCONT");
   }
 
-  /** Removes what etcd remembers of the past: older resource versions are gone afterwards. */
+  /** Compacts etcd: older resource versions are gone afterwards. */
   async compact(): Promise<void> {
     const { header } = (await this.#etcd("/v3/maintenance/status", {})) as { header: { revision: string } };
     await this.#etcd("/v3/kv/compaction", { revision: header.revision, physical: true });
@@ -122,7 +122,7 @@ export class KubeCluster extends KubeApi implements AsyncDisposable {
     return run(kubernetesPath("kubectl"), ...own, ...args);
   }
 
-  /** Applies objects in YAML. Custom kinds among them can be used when this returns. */
+  /** Applies objects in YAML. Custom kinds among them are served when this resolves. */
   async apply(yaml: string): Promise<void> {
     const file = this.#file(`${randomUUID()}.yaml`);
     await writeFile(file, yaml);
@@ -130,7 +130,7 @@ export class KubeCluster extends KubeApi implements AsyncDisposable {
     if (applied.includes("customresourcedefinition")) await this.#customKindsServed();
   }
 
-  /** A token as the kubelet gets it for a pod; a bound one ends with its pod and names the pod's node. */
+  /** Creates a token as the kubelet does for a pod; a bound token ends with its pod and names the pod's node. */
   async createServiceAccountToken(
     namespace: string,
     serviceAccount: string,
@@ -145,7 +145,7 @@ export class KubeCluster extends KubeApi implements AsyncDisposable {
     return (status as { readonly token: string }).token;
   }
 
-  /** A kubeconfig file for a service account. */
+  /** Writes a kubeconfig file for a service account. */
   async kubeconfigOf(namespace: string, serviceAccount: string): Promise<string> {
     const file = this.#file(`${serviceAccount}.kubeconfig`);
     const token = await this.createServiceAccountToken(namespace, serviceAccount);
@@ -154,7 +154,7 @@ export class KubeCluster extends KubeApi implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // Nothing of theirs is kept, and an API server that is asked politely waits a minute for its watches.
+    // Killed, because no data is kept, and after SIGTERM an API server waits a minute for its watches.
     for (const program of [...this.#children.keys()].reverse()) await this.#kill(program);
     await rm(this.#dir, { recursive: true, force: true, maxRetries: 5 });
   }
@@ -198,7 +198,7 @@ export class KubeCluster extends KubeApi implements AsyncDisposable {
         `--listen-peer-urls=${peerUrl}`,
         `--initial-advertise-peer-urls=${peerUrl}`,
         `--initial-cluster=default=${peerUrl}`,
-        // A test survives no power failure.
+        // A test does not need to survive a power failure.
         "--unsafe-no-fsync",
         "--log-level=warn",
       ],
@@ -222,14 +222,14 @@ export class KubeCluster extends KubeApi implements AsyncDisposable {
     );
   }
 
-  /** A custom kind is served, and known to kubectl, a moment after its definition is stored or the server has started. */
+  /** Waits until a custom kind is served and known to kubectl, a moment after its definition or the server's start. */
   async #customKindsServed(): Promise<void> {
     const { items = [] } = await this.call("GET", CUSTOM_KINDS);
     for (const { metadata } of items)
       await until(() => this.kubectl("get", metadata.name, "--all-namespaces", "--output", "name"), metadata.name);
   }
 
-  /** The gateway of etcd takes its gRPC calls as JSON. */
+  /** Calls etcd through its gateway from JSON to gRPC. */
   async #etcd(call: string, body: object): Promise<unknown> {
     const response = await fetch(this.#etcdUrl + call, { method: "POST", body: JSON.stringify(body) });
     if (!response.ok) throw new Error(`etcd answered ${response.status}: ${await response.text()}`);

@@ -1,41 +1,41 @@
-/** How long each point of time of the lab lasts, and a bucket of its charts. */
+/** Duration of the lab, and of a bucket of its charts. */
 export const LAB = { seconds: 120, bucketS: 20, prefix: "lab_" } as const;
 
 interface LabVm {
   readonly name: string;
-  /** CPUs that it keeps busy. */
+  /** Number of CPUs that it keeps busy. */
   readonly cores: number;
-  /** The nodes whose agents see it at a second. */
+  /** Returns the nodes whose agents see it at a second. */
   readonly nodes: (second: number) => readonly string[];
-  /** Second from which on its counter on a node counts, where that is not the beginning. */
-  readonly anew?: Readonly<Record<string, number>>;
+  /** Second at which its counter on a node begins, if not at the start. */
+  readonly startS?: Readonly<Record<string, number>>;
 }
 
-/** Agents' clocks do not tick together. */
+/** Offset of the agents' clocks. */
 const PHASE_MS: Readonly<Record<string, number>> = { a: 500, b: 0 };
-/** Second of every bucket in which a VM does nothing, to make up for it in the next one. */
+/** Second of every bucket in which a VM is idle; it uses the double in the next second. */
 const IDLE = 5;
 const BOTH = 50;
 const RESTART = 70;
 
-/** What counters go through: a live migration in the middle of a bucket, a restart, and an agent that was away. */
+/** The events of the lab: a live migration in the middle of a bucket, a restart, and an agent that was down. */
 export const LAB_VMS: readonly LabVm[] = [
   {
     name: "moved",
     cores: 0.5,
     nodes: (second) => (second === BOTH ? ["a", "b"] : second < BOTH ? ["a"] : ["b"]),
-    anew: { b: BOTH },
+    startS: { b: BOTH },
   },
-  { name: "restarted", cores: 0.25, nodes: () => ["a"], anew: { a: RESTART } },
+  { name: "restarted", cores: 0.25, nodes: () => ["a"], startS: { a: RESTART } },
   { name: "unseen", cores: 0.75, nodes: (second) => (second < 40 || second >= 80 ? ["a"] : []) },
 ];
 
-/** Line protocol of `vm_totals`, a point a second. */
+/** Returns line protocol of `vm_totals`, one point a second. */
 export function labLines(beginS: number): string {
-  return LAB_VMS.flatMap(({ name, cores, nodes, anew = {} }) =>
+  return LAB_VMS.flatMap(({ name, cores, nodes, startS = {} }) =>
     Array.from({ length: LAB.seconds }, (_, second) =>
       nodes(second).map((node) => {
-        const from = anew[node] ?? 0;
+        const from = startS[node] ?? 0;
         const worked = second % LAB.bucketS === IDLE ? second - 1 : second;
         // A counter begins before its first sample.
         const cputime = Math.round((worked - (second < from ? 0 : from) + 2) * cores * 1e9);

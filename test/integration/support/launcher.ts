@@ -7,7 +7,7 @@ import path from "node:path";
 import { diskXml, domainXml, nicXml } from "./guest-xml.ts";
 import { end, run, until } from "./process.ts";
 
-/** KubeVirt's `qemu`, as whom a virt-launcher and its libvirt daemon run. */
+/** KubeVirt's user `qemu`, which runs a virt-launcher and its libvirt daemon. */
 export const LAUNCHER_UID = 107;
 
 const QEMU_CONF = `security_driver = "none"
@@ -17,8 +17,8 @@ stdio_handler = "file"
 `;
 
 /**
- * What is a container's in a pod: the user's name, a /dev/net/tun that it may open, a network with the guest's tap.
- * The daemon takes the place of the shell.
+ * Sets up what a container would have: the user's name, a /dev/net/tun that it may open, a network with the guest's tap. Then the
+ * daemon replaces the shell.
  */
 const POD = `set -e
 mount --bind "$DIR/passwd" /etc/passwd
@@ -33,7 +33,7 @@ exec setpriv --reuid ${LAUNCHER_UID} --regid 0 --clear-groups env -i PATH="$PATH
 `;
 
 export interface LauncherOptions {
-  /** The kubelet's, in which the pod's directory is made. */
+  /** The kubelet's directory of pods. */
   readonly podsDir: string;
   /** KubeVirt before 0.59 has a libvirtd. */
   readonly socketName?: "virtqemud-sock" | "libvirt-sock";
@@ -47,13 +47,13 @@ export interface LauncherGuest {
 }
 
 /**
- * A virt-launcher pod as its node sees it: a session daemon of uid 107 whose socket lies in the pod's volume
- * `libvirt-runtime`, and its guest. All of it is gone after disposal.
+ * A virt-launcher pod on its node: a session daemon of uid 107 with its socket in the pod's volume `libvirt-runtime`, and its
+ * guest. Disposal removes everything.
  */
 export class Launcher implements AsyncDisposable {
   readonly podUid = randomUUID();
   readonly #podDir: string;
-  /** Short, for libvirt's own sockets in it: the path of no socket has more than 107 bytes. */
+  /** Short, because libvirt makes sockets in it, whose paths have at most 107 bytes. */
   readonly #dir: string;
   readonly #options: LauncherOptions;
   #daemon: ChildProcess | undefined;
@@ -76,7 +76,7 @@ export class Launcher implements AsyncDisposable {
     }
   }
 
-  /** For virsh. */
+  /** URI for virsh. */
   get uri(): string {
     return `qemu+unix:///session?socket=${this.#dir}/libvirt/libvirt-sock`;
   }
@@ -107,7 +107,7 @@ export class Launcher implements AsyncDisposable {
         taps: [],
         disks: [],
         devices: devices + cloudInitXml(await this.#image("cloudinit")),
-        // As KubeVirt writes it since 0.59, without the UID.
+        // The form of KubeVirt since 0.59, without the UID.
         metadata: '<kubevirt xmlns="http://kubevirt.io"><uid></uid></kubevirt>',
       }),
     );
@@ -115,14 +115,14 @@ export class Launcher implements AsyncDisposable {
     return domain;
   }
 
-  /** Live migration as KubeVirt does it: from daemon to daemon. Resolves when the guest runs there and is gone here. */
+  /** Migrates live as KubeVirt does, from daemon to daemon. Resolves when the guest runs only there. */
   async migrate(domain: string, to: Launcher, { mibPerSecond = 1_000 } = {}): Promise<void> {
     const socket = `unix://${to.#dir}/libvirt/migration.sock`;
     const options = ["--live", "--p2p", "--unsafe", "--bandwidth", String(mibPerSecond), "--migrateuri", socket];
     await this.virsh("migrate", ...options, domain, to.uri);
   }
 
-  /** The daemon keeps its socket and answers nothing. */
+  /** Stops the daemon's process: it keeps its socket and answers nothing. */
   freezeDaemon(): void {
     this.#daemon?.kill("SIGSTOP");
   }
@@ -131,12 +131,12 @@ export class Launcher implements AsyncDisposable {
     this.#daemon?.kill("SIGCONT");
   }
 
-  /** As virt-handler does it when the launcher does not answer it. */
+  /** Marks the launcher as given up, as virt-handler does when it does not answer. */
   async markUnresponsive(): Promise<void> {
     await writeFile(path.join(this.#volume("sockets"), "launcher-unresponsive"), "");
   }
 
-  /** The daemon and the guest end, as when a VM is stopped; the pod's directory stays, with a socket of nobody. */
+  /** Ends the daemon and the guest, as when a VM is stopped; the pod's directory stays, with a socket without a listener. */
   async end(): Promise<void> {
     if (this.#daemon === undefined) return;
     await end(this.#daemon, "SIGKILL");
@@ -165,7 +165,7 @@ export class Launcher implements AsyncDisposable {
     await mkdir(this.#podDir, { mode: 0o750 });
     for (const directory of [runtime, this.#volume("sockets"), `${this.#dir}/config/libvirt`])
       await mkdir(directory, { recursive: true });
-    // Made by root, used by the launcher.
+    // Root creates them, and the launcher uses them.
     for (const directory of [runtime, this.#dir, `${this.#dir}/config`, `${this.#dir}/config/libvirt`])
       await chown(directory, LAUNCHER_UID, 0);
     await symlink(runtime, path.join(this.#dir, "libvirt"));
@@ -174,7 +174,7 @@ export class Launcher implements AsyncDisposable {
     const passwd = await readFile("/etc/passwd", "utf8");
     const files = {
       passwd: `${passwd}launcher:x:${LAUNCHER_UID}:0::${this.#dir}:/bin/false\n`,
-      // Two daemons of one machine would not let a guest migrate from one to the other.
+      // With the same host UUID, two daemons would reject a migration between them.
       "libvirtd.conf": `host_uuid = "${this.podUid}"\nlog_outputs = "3:file:${this.#dir}/libvirtd.log"\n`,
       "config/libvirt/qemu.conf": QEMU_CONF,
     };
@@ -188,7 +188,7 @@ export class Launcher implements AsyncDisposable {
     return file;
   }
 
-  /** The processes of running guests. */
+  /** Returns the processes of running guests. */
   async #guests(): Promise<readonly number[]> {
     const directory = path.join(this.#dir, "libvirt/qemu/run");
     const files = (await readdir(directory).catch(() => [])).filter(
@@ -204,7 +204,7 @@ export class Launcher implements AsyncDisposable {
 
 let cache: string | undefined;
 
-/** The daemons of a test share what they find out about QEMU: it takes each of them seconds. */
+/** The daemons of a test share their cache of QEMU's capabilities, which takes seconds to fill. */
 function cacheDirectory(): string {
   if (cache === undefined) {
     const made = mkdtempSync(path.join(tmpdir(), "libvirt-cache-"));

@@ -13,7 +13,7 @@ namespaces = []
 stdio_handler = "file"
 `;
 
-/** Directories that libvirtd has compiled in; every host gets its own, in a mount namespace. */
+/** Directories that are compiled into libvirtd; every host has its own, in a mount namespace. */
 const PRIVATE_DIRECTORIES = [
   "/etc/libvirt",
   "/run/libvirt",
@@ -24,10 +24,10 @@ const PRIVATE_DIRECTORIES = [
 
 let hosts = 0;
 
-/** A real libvirtd with its own sockets, state and guests. Everything it made is gone after disposal. */
+/** A real libvirtd with its own sockets, state and guests. Disposal removes everything. */
 export class LibvirtHost implements AsyncDisposable {
   readonly dir: string;
-  /** The read-only socket, which is all that the agent needs. */
+  /** The read-only socket, the only one that the agent needs. */
   readonly socket: string;
   readonly #readWriteSocket: string;
   readonly #namespace: ChildProcess;
@@ -43,7 +43,7 @@ export class LibvirtHost implements AsyncDisposable {
     this.#prefix = `kt${(process.pid % 46_656).toString(36)}${hosts++}`;
   }
 
-  /** Without cgroups the daemon cannot read CPU times from them, as a session daemon of KubeVirt. */
+  /** Without cgroups the daemon cannot read CPU times from them, like a session daemon of KubeVirt. */
   static async start({ cgroups = false } = {}): Promise<LibvirtHost> {
     const dir = await mkdtemp(path.join(tmpdir(), "libvirt-"));
     const mounts = PRIVATE_DIRECTORIES.map((at) => `mkdir -p ${at} && mount -t tmpfs tmpfs ${at}`).join(" && ");
@@ -82,11 +82,11 @@ export class LibvirtHost implements AsyncDisposable {
     this.#daemon = spawn("nsenter", ["--target", String(this.#namespace.pid), "--mount", ...command], {
       stdio: "ignore",
     });
-    // The first question for capabilities makes a new daemon try every QEMU binary for seconds; no test should meet that.
+    // On the first call for capabilities a new daemon tries every QEMU binary for seconds. This happens here, not in a test.
     await until(() => this.virsh("capabilities"), "libvirtd to answer");
   }
 
-  /** TERM, as a service manager stops it; the guests live on. */
+  /** Sends SIGTERM, as a service manager does; the guests keep running. */
   async stopDaemon(): Promise<void> {
     if (this.#daemon !== undefined) await end(this.#daemon);
     this.#daemon = undefined;
@@ -96,13 +96,13 @@ export class LibvirtHost implements AsyncDisposable {
     return run("virsh", "-q", "-c", `qemu+unix:///system?socket=${this.#readWriteSocket}`, ...args);
   }
 
-  /** What `virsh domstats` says of a domain, as text. */
+  /** Resolves to the `virsh domstats` of a domain, as text. */
   async domstats(name: string): Promise<ReadonlyMap<string, string>> {
     const fields = (await this.virsh("domstats", name)).matchAll(/^\s+([^=\s]+)=(.*)$/gm);
     return new Map([...fields].map(([, field = "", value = ""]) => [field, value]));
   }
 
-  /** Starts a guest; its disks are made beside the daemon's files, its taps on this machine. */
+  /** Starts a guest; creates its disks beside the daemon's files, and its taps on this machine. */
   async createGuest(
     name: string,
     options: Partial<GuestOptions> & { readonly paused?: boolean } = {},
@@ -121,7 +121,7 @@ export class LibvirtHost implements AsyncDisposable {
     await this.virsh("attach-device", name, file, "--live");
   }
 
-  /** Unplugs a device by its alias; the guest must be there to let go of it. */
+  /** Unplugs a device by its alias; the guest must run to release it. */
   async detach(name: string, alias: string): Promise<void> {
     await this.virsh("detach-device-alias", name, alias, "--live");
     await until(
@@ -130,7 +130,7 @@ export class LibvirtHost implements AsyncDisposable {
     );
   }
 
-  /** How many of the daemon's workers have a call at this moment. */
+  /** Resolves to the number of the daemon's busy workers. */
   async busyWorkers(): Promise<number> {
     const uri = `libvirtd:///system?socket=${path.join(this.dir, "libvirt-admin-sock")}`;
     const pool = await run("virt-admin", "-q", "-c", uri, "srv-threadpool-info", "libvirtd");
@@ -142,7 +142,7 @@ export class LibvirtHost implements AsyncDisposable {
     return Number(await this.virsh("domid", name));
   }
 
-  /** The process of a running guest, to stop or to watch. */
+  /** Returns the process of a running guest. */
   async qemuPid(name: string): Promise<number> {
     return Number(await this.#inside("cat", `/run/libvirt/qemu/${name}.pid`));
   }
@@ -152,7 +152,7 @@ export class LibvirtHost implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // Guests belong to nobody once the daemon is gone, so their processes are ended by what they have open.
+    // Without the daemon nothing lists the guests, so their processes are found by their open files.
     const list = "for file in /run/libvirt/qemu/*.pid; do [ -e $file ] && cat $file && echo; done; true";
     const pids = (await this.#inside("sh", "-c", list)).split("\n").map(Number).filter(Boolean);
     const cgroups = await Promise.all(pids.map(cgroupOf));
@@ -161,7 +161,7 @@ export class LibvirtHost implements AsyncDisposable {
       try {
         process.kill(pid, "SIGKILL");
       } catch {
-        // It has ended by itself.
+        // It has already ended.
       }
     }
     for (const cgroup of cgroups) if (cgroup !== undefined) await removeCgroup(cgroup);
@@ -170,7 +170,7 @@ export class LibvirtHost implements AsyncDisposable {
     await rm(this.dir, { recursive: true, force: true, maxRetries: 5 });
   }
 
-  /** A tap device of this machine that goes with the host. */
+  /** Creates a tap device on this machine; disposal removes it. */
   async createTap(): Promise<string> {
     const tap = `${this.#prefix}t${this.#taps.size}`;
     await run("ip", "tuntap", "add", tap, "mode", "tap");
@@ -179,7 +179,7 @@ export class LibvirtHost implements AsyncDisposable {
     return tap;
   }
 
-  /** An empty disk image. */
+  /** Creates an empty disk image. */
   async createDisk(name: string, bytes: number): Promise<string> {
     const file = path.join(this.dir, "disks", `${name}.raw`);
     await mkdir(path.dirname(file), { recursive: true });
@@ -217,13 +217,13 @@ export class LibvirtHost implements AsyncDisposable {
   }
 }
 
-/** The cgroup that libvirtd made for a guest, below every hierarchy; undefined when it made none. */
+/** Returns the cgroup that libvirtd created for a guest in every hierarchy; undefined if it created none. */
 async function cgroupOf(pid: number): Promise<string | undefined> {
   const own = await readFile(`/proc/${pid}/cgroup`, "utf8").catch(() => "");
   return /\/machine\/[^/\n]+\.libvirt-qemu/.exec(own)?.[0];
 }
 
-/** As libvirtd does after a guest that it ends itself. One that another host's guest of this name is in stays. */
+/** Removes a guest's cgroup, as libvirtd does for a guest that it ends. A cgroup with another host's guest stays. */
 async function removeCgroup(cgroup: string): Promise<void> {
   const remove = ["find", "/sys/fs/cgroup", "-depth", "-type", "d", "-path", `*${cgroup}*`, "-delete"] as const;
   await until(() => run(...remove), `the processes of ${cgroup} to end`, 5_000).catch(() => undefined);

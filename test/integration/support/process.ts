@@ -4,13 +4,13 @@ import { promisify } from "node:util";
 
 const execute = promisify(execFile);
 
-/** Runs a command to its end and returns what it printed; its error output becomes part of the error. */
+/** Runs a command to its end; resolves to its output. Its error output is part of the error. */
 export async function run(command: string, ...args: string[]): Promise<string> {
   const { stdout } = await execute(command, args, { maxBuffer: 64 * 1024 * 1024 });
   return stdout;
 }
 
-/** Ends a child process that a test started and waits until it is gone. */
+/** Ends a test's child process and waits for its end. */
 export async function end(child: ChildProcess, signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const gone = new Promise((resolve) => child.once("exit", resolve));
@@ -20,7 +20,7 @@ export async function end(child: ChildProcess, signal: NodeJS.Signals = "SIGTERM
   clearTimeout(timer);
 }
 
-/** Asks until the answer is there; fails with the last error after `timeoutMs`. */
+/** Polls until the result is not undefined; fails with the last error after `timeoutMs`. */
 export async function until<Answer>(
   ask: () => Promise<Answer | undefined>,
   what: string,
@@ -40,7 +40,7 @@ export async function until<Answer>(
   throw new Error(`gave up waiting for ${what}`, { cause: last });
 }
 
-/** A port of 127.0.0.1 that is free at this moment. */
+/** Resolves to a port of 127.0.0.1 that is free at this moment. */
 export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();

@@ -10,7 +10,7 @@ export interface PromSeries {
   readonly values: readonly (readonly [time: number, value: string])[];
 }
 
-/** A real Prometheus that asks these addresses every second. */
+/** A real Prometheus that scrapes these addresses every second. */
 export class Prometheus implements AsyncDisposable {
   readonly #url: string;
   readonly #dir: string;
@@ -22,7 +22,7 @@ export class Prometheus implements AsyncDisposable {
     this.#child = child;
   }
 
-  /** `jobs`: job -> the address that it asks, and labels of what it finds there. */
+  /** `jobs`: job -> its address and labels. */
   static async start(
     jobs: Readonly<Record<string, { readonly address: string; readonly labels: Readonly<Record<string, string>> }>>,
   ): Promise<Prometheus> {
@@ -35,7 +35,7 @@ export class Prometheus implements AsyncDisposable {
         static_configs: [{ targets: [address], labels }],
       })),
     };
-    // JSON is YAML.
+    // JSON is valid YAML.
     await writeFile(path.join(dir, "prometheus.yml"), JSON.stringify(config));
     const args = ["--config.file", `${dir}/prometheus.yml`, "--storage.tsdb.path", `${dir}/data`];
     const child = spawn("prometheus", [...args, "--web.listen-address", address, "--log.level=error"], {
@@ -51,7 +51,7 @@ export class Prometheus implements AsyncDisposable {
     }
   }
 
-  /** A value every second, from one time to another. */
+  /** Queries a value for every second of a range. */
   async range(expr: string, fromS: number, toS: number): Promise<readonly PromSeries[]> {
     const query = new URLSearchParams({ query: expr, start: String(fromS), end: String(toS), step: "1" });
     const { result } = (await this.#get(`query_range?${query.toString()}`)) as {

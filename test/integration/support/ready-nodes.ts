@@ -3,7 +3,7 @@ import { until } from "./process.ts";
 
 const HEARTBEAT_MS = 5_000;
 
-/** Nodes that the controllers take for healthy; of one whose kubelet is silent a DaemonSet may want no pod. */
+/** Keeps Nodes ready for the controllers. A DaemonSet may want no pod on a Node whose kubelet is silent. */
 export class ReadyNodes implements AsyncDisposable {
   readonly #cluster: KubeCluster;
   readonly #names: readonly string[];

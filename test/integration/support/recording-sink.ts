@@ -7,7 +7,7 @@ export interface Cycle {
   readonly points: readonly Point[];
 }
 
-/** A target that keeps what it gets. */
+/** A target that records its points. */
 export class RecordingSink implements AsyncDisposable {
   readonly database = "telemetry";
   readonly org = "tests";
@@ -29,7 +29,7 @@ export class RecordingSink implements AsyncDisposable {
     return this.#sink.url;
   }
 
-  /** In the order of time. */
+  /** The cycles in the order of time. */
   get cycles(): readonly Cycle[] {
     const byTime = Map.groupBy(this.points, ({ timestamp }) => Number(timestamp / 1_000_000n));
     return [...byTime].sort(([a], [b]) => a - b).map(([timeMs, points]) => ({ timeMs, points }));
@@ -40,7 +40,7 @@ export class RecordingSink implements AsyncDisposable {
   }
 }
 
-/** What a cycle has of a domain, in short: `vm_devices nic tap0`, `vm_metrics`, ... */
+/** Returns the kinds of a domain's lines in a cycle: `vm_devices nic tap0`, `vm_metrics`, ... */
 export function linesOf({ points }: Cycle, domain: string): string[] {
   return points.filter(({ tags }) => tags.get("name") === domain).map(lineName);
 }
@@ -49,19 +49,19 @@ function lineName({ measurement, tags }: Point): string {
   return [measurement, tags.get("devtype"), tags.get("device")].filter((part) => part !== undefined).join(" ");
 }
 
-/** Milliseconds between the instants of these points, one after the other. */
+/** Returns the milliseconds between consecutive points. */
 export function gapsOf(points: readonly Point[]): number[] {
   const times = [...new Set(points.map(({ timestamp }) => Number(timestamp / 1_000_000n)))].sort((a, b) => a - b);
   return times.slice(1).map((time, index) => time - (times[index] ?? time));
 }
 
-/** How many ticks of the interval have no point of a VM, from its first point to its last. */
+/** Returns the number of intervals without a point of a VM, from its first point to its last. */
 export function missedTicks(points: readonly Point[], vm: string, intervalMs: number): number {
   const gaps = gapsOf(points.filter(({ tags }) => tags.get("name") === vm));
   return Math.round(gaps.reduce((sum, gap) => sum + gap, 0) / intervalMs) - gaps.length;
 }
 
-/** Points that came twice: of one series and one time. */
+/** Returns repeated points: of one series and one time. */
 export function repeatedPoints(points: readonly Point[]): string[] {
   const seen = new Set<string>();
   return points.flatMap((point) => {
@@ -74,7 +74,7 @@ export function repeatedPoints(points: readonly Point[]): string[] {
 
 const COUNTERS = /^(cputime(_ns)?|timeusr|timesys|((net|disk)_)?(rx|tx|rd_|wr_|errors).*)$/;
 
-/** Counters that fell from one point of a series to the next, in the order of time. */
+/** Returns the counters that fell between two points of a series, in the order of time. */
 export function fallenCounters(points: readonly Point[]): string[] {
   const last = new Map<string, bigint>();
   return points
@@ -94,7 +94,7 @@ function seriesOf({ measurement, tags }: Point): string {
   return JSON.stringify([measurement, ...tags]);
 }
 
-/** How many ticks of the interval lie between the first cycle and the last, both counted. */
+/** Returns the number of intervals from the first cycle to the last, inclusive. */
 export function ticksSpanned(cycles: readonly Cycle[], intervalMs: number): number {
   const [first, last] = [cycles[0], cycles.at(-1)];
   return first === undefined || last === undefined ? 0 : Math.round((last.timeMs - first.timeMs) / intervalMs) + 1;

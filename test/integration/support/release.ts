@@ -7,7 +7,7 @@ import type { KubeCluster } from "./kube.ts";
 import type { ApiObject } from "./kube-api.ts";
 import { run, until } from "./process.ts";
 
-/** Helm, on a cluster and in a namespace; what it remembers is in a directory of its own. */
+/** Helm on a cluster and in a namespace, with its own directory for its caches. */
 export class Helm implements AsyncDisposable {
   readonly namespace: string;
   readonly #cluster: KubeCluster;
@@ -23,10 +23,10 @@ export class Helm implements AsyncDisposable {
     return new Helm(cluster, namespace, await mkdtemp(path.join(tmpdir(), "helm-")));
   }
 
-  /** `helm("install", CHART)` installs the release. Rejects with what helm says. */
+  /** `helm("install", CHART)` installs the release. Rejects with helm's error. */
   async call(verb: "install" | "upgrade" | "rollback" | "uninstall" | "test", ...args: string[]): Promise<string> {
     const where = ["--kubeconfig", this.#cluster.kubeconfig, "--namespace", this.namespace];
-    // The one variable is for what helm keeps, the other for what its client of the API does.
+    // One variable is for helm's caches, the other for those of its API client.
     const env = [`HOME=${this.#home}`, `KUBECACHEDIR=${this.#home}`];
     return run("env", ...env, kubernetesPath("helm"), verb, RELEASE, ...args, ...where);
   }
@@ -36,7 +36,7 @@ export class Helm implements AsyncDisposable {
   }
 }
 
-/** The objects of a namespace with these labels. */
+/** Resolves to the objects of a namespace with these labels. */
 export async function list(cluster: KubeCluster, path: string, labels = ""): Promise<readonly ApiObject[]> {
   const { items = [] } = await cluster.call("GET", `${path}?labelSelector=${encodeURIComponent(labels)}`);
   return items;
@@ -47,7 +47,7 @@ interface DaemonSetStatus {
   readonly desiredNumberScheduled?: number;
 }
 
-/** Resolves when the controller has looked at the DaemonSet; to how many pods it wants. */
+/** Waits until the controller has seen the DaemonSet; resolves to the number of pods that it wants. */
 export async function wantedPods(cluster: KubeCluster, namespace: string, name: string): Promise<number> {
   return until(async () => {
     const { status } = await cluster.call("GET", `/apis/apps/v1/namespaces/${namespace}/daemonsets/${name}`);

@@ -9,8 +9,8 @@ const ALL_GROUPS = 0xffff_ffff;
 const SHAPE = { nics: 2, disks: 2, seed: 7 };
 
 /**
- * The kubelet's pods directory of a node, with a simulated libvirt daemon in it whose domains have names and devices as
- * virt-launcher gives them. An agent without a cluster names them by these, so its lines have the tags that they have in one.
+ * The kubelet's pods directory of a node, with a simulated libvirt daemon whose domains have virt-launcher's names and devices.
+ * An agent without a cluster takes the names from these, so its lines have the same tags as in a cluster.
  */
 export class SimulatedNode implements AsyncDisposable {
   readonly podsDir: string;
@@ -25,9 +25,9 @@ export class SimulatedNode implements AsyncDisposable {
         .replace(/<target dev='(vnet\d+)'\/>/g, "$&<alias name='ua-network-$1'/>");
   }
 
-  /** `domains`: `<namespace>_<name>` -> a number that makes it unlike the others. */
+  /** `domains`: `<namespace>_<name>` -> a seed. */
   static async start(domains: Readonly<Record<string, number>>): Promise<SimulatedNode> {
-    // The path of no socket has more than 107 bytes.
+    // Short, because the path of a socket has at most 107 bytes.
     const podsDir = await mkdtemp(path.join(tmpdir(), "pods-"));
     const node = new SimulatedNode(podsDir);
     for (const [name, number] of Object.entries(domains))
@@ -38,7 +38,7 @@ export class SimulatedNode implements AsyncDisposable {
     return node;
   }
 
-  /** How much a counter of a domain grows in a second; several are summed up. */
+  /** Returns the growth of a domain's counters per second, summed up. */
   rate(domain: string, ...counters: readonly string[]): number {
     const [early, late] = [3_600, 13_600].map((seconds) =>
       counters.reduce((sum, counter) => sum + this.value(domain, counter, seconds), 0),
@@ -50,7 +50,7 @@ export class SimulatedNode implements AsyncDisposable {
     return this.value(domain, "vcpu.current");
   }
 
-  /** One of libvirt's statistics of a domain, when it has run for so long. */
+  /** Returns one of libvirt's statistics of a domain after a running time. */
   value(domain: string, param: string, seconds = 0): number {
     return Number(this.host.domains.get(domain)?.stats(ALL_GROUPS, seconds, true).get(param) ?? Number.NaN);
   }

@@ -3,13 +3,13 @@ import { KubeCluster } from "./kube.ts";
 import { until } from "./process.ts";
 import { VMI_CRD } from "./vmi-crd.ts";
 
-/** Of the agents and the controller, and their service accounts there. */
+/** Namespace and service accounts of the agents and the controller. */
 export const NAMESPACE = "kubevirt-telemetry";
 export const AGENT = "kubevirt-telemetry-agent";
 export const CONTROLLER = "kubevirt-telemetry-controller";
 export const API = "/apis/kubevirt-telemetry.io/v1alpha1";
 
-/** A cluster with KubeVirt's VMIs and all of manifests, which are in force when this resolves. */
+/** Starts a cluster with KubeVirt's VMIs and all manifests; resolves when the admission policy is active. */
 export async function startTelemetryCluster(
   options: Parameters<typeof KubeCluster.start>[0] = {},
 ): Promise<KubeCluster> {
@@ -26,7 +26,7 @@ export async function startTelemetryCluster(
   }
 }
 
-/** A policy comes into force a moment after it is stored. */
+/** Waits for the policy, which becomes active a moment after it is stored. */
 async function policyInForce(cluster: KubeCluster): Promise<void> {
   const token = await cluster.createServiceAccountToken(NAMESPACE, AGENT);
   const probe = { apiVersion: "kubevirt-telemetry.io/v1alpha1", kind: "NodeTelemetry", metadata: { name: "probe" } };
@@ -38,6 +38,6 @@ async function policyInForce(cluster: KubeCluster): Promise<void> {
     });
     if (status !== 403) throw new Error(`answered ${status}`);
     return true;
-  }, "the admission policy to be in force");
+  }, "the admission policy to be active");
   await cluster.request("DELETE", `${API}/nodetelemetries/probe`);
 }

@@ -1,7 +1,7 @@
 import type { KubeCluster } from "./kube.ts";
 import { API } from "./telemetry-cluster.ts";
 
-/** Makes a TelemetryConfig, or makes it this, as `kubectl apply --server-side` does. A cycle a second unless told otherwise. */
+/** Creates or changes a TelemetryConfig, as `kubectl apply --server-side` does. The default interval is a second. */
 export async function applyConfig(
   cluster: KubeCluster,
   name: string,
@@ -25,7 +25,7 @@ export async function deleteConfig(cluster: KubeCluster, name: string): Promise<
   await cluster.call("DELETE", pathOf(name));
 }
 
-/** A target that speaks InfluxDB 1. */
+/** Returns an InfluxDB 1 target. */
 export function target({ url, database }: { readonly url: string; readonly database: string }, name = "sink"): object {
   return { name, url, tls: { mode: "Plaintext" }, v1: { database } };
 }

@@ -1,5 +1,5 @@
-# Runs a command on a terminal of its own. Lines on the standard input steer it: `size COLUMNS ROWS`, `send HEX`, `stty`.
-# What the command writes comes out as it is; `stty` and the end are told of in lines of the error output.
+# Runs a command on its own terminal. Lines on the standard input control it: `size COLUMNS ROWS`, `send HEX`, `stty`. The output of
+# the command is passed on; the results of `stty` and the end are lines of the error output.
 import fcntl, os, pty, select, signal, struct, sys, termios
 
 def size(fd, columns, rows):

@@ -5,9 +5,9 @@ import { until } from "./process.ts";
 
 const SCRIPT = path.join(import.meta.dirname, "terminal.py");
 
-/** A command on a terminal of its own: what it writes, and a keyboard. Needs Python, which is part of its provision. */
+/** A command on its own terminal, with its output and a keyboard. Needs Python, which is provisioned. */
 export class Terminal implements AsyncDisposable {
-  /** All that was written. */
+  /** The whole output. */
   output = "";
   readonly #said: string[] = [];
   readonly #child: ChildProcess;
@@ -24,7 +24,7 @@ export class Terminal implements AsyncDisposable {
       createInterface({ input: this.#child.stderr }).on("line", (line) => this.#said.push(line));
   }
 
-  /** What the screen shows: the last picture that was drawn whole, line by line. */
+  /** The lines of the last complete picture on the screen. */
   get screen(): readonly string[] {
     const pictures = this.output.split("\x1b[H").slice(1);
     const whole = pictures.findLast((picture) => picture.includes("\x1b[J")) ?? "";
@@ -42,12 +42,12 @@ export class Terminal implements AsyncDisposable {
     this.#steer(`send ${Buffer.from(keys).toString("hex")}`);
   }
 
-  /** Waits until it holds. */
+  /** Waits until the condition holds. */
   async shows(holds: () => boolean, what: string): Promise<void> {
     await until(() => Promise.resolve(holds() || undefined), `${what} on the terminal`);
   }
 
-  /** Whether the terminal hands on lines, as it does for a shell, or keys. */
+  /** Whether the terminal passes on lines, as for a shell, or keys. */
   async mode(): Promise<string | undefined> {
     const known = this.#said.length;
     this.#steer("stty");
@@ -55,14 +55,14 @@ export class Terminal implements AsyncDisposable {
     return this.#last("stty");
   }
 
-  /** Waits for the end of the command; resolves to its exit code and to the mode in which it left the terminal. */
+  /** Waits for the end of the command; resolves to its exit code and the terminal's mode. */
   async end(): Promise<{ readonly exit: string | undefined; readonly mode: string | undefined }> {
     const exit = await until(() => Promise.resolve(this.#last("exit")), "the end of the command");
     return { exit, mode: this.#last("stty") };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // The command ends with what steers its terminal.
+    // The command ends with the process of its terminal.
     this.#child.stdin?.end();
     await this.#gone;
   }
@@ -71,7 +71,7 @@ export class Terminal implements AsyncDisposable {
     this.#child.stdin?.write(`${line}\n`);
   }
 
-  /** What was said last under this word. */
+  /** Returns the last message with this word. */
   #last(word: string): string | undefined {
     return this.#said.findLast((line) => line.startsWith(`${word} `))?.slice(word.length + 1);
   }

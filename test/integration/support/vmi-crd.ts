@@ -1,5 +1,5 @@
 /**
- * KubeVirt's VirtualMachineInstance as far as an API client can tell: namespaced, any spec and status, and, as upstream,
+ * KubeVirt's VirtualMachineInstance for an API client: namespaced, any spec and status, and, as upstream,
  * no status subresource and no selectable fields (pkg/virt-operator/resource/generate/components/crds.go).
  */
 export const VMI_CRD = `apiVersion: apiextensions.k8s.io/v1

@@ -1,6 +1,6 @@
 import type { KubeCluster } from "./kube.ts";
 
-/** As much of a VirtualMachineInstance as the agent looks at. */
+/** The fields of a VirtualMachineInstance that the agent reads. */
 export interface Vmi {
   readonly namespace: string;
   readonly name: string;
@@ -8,15 +8,15 @@ export interface Vmi {
   readonly uuid?: string;
   readonly labels?: Readonly<Record<string, string>>;
   readonly annotations?: Readonly<Record<string, string>>;
-  /** Where it counts as running. */
+  /** The node on which it runs. */
   readonly node: string;
   /** Pod UID -> node. */
   readonly pods: Readonly<Record<string, string>>;
-  /** While a live migration is about to bring it there. */
+  /** The target node of a live migration. */
   readonly migrationTarget?: string | undefined;
 }
 
-/** Makes the object, or makes it what is given: what is not given any more is removed. KubeVirt writes all of it at once. */
+/** Creates or replaces the object; missing fields are removed. KubeVirt writes all fields at once. */
 export async function applyVmi(cluster: KubeCluster, vmi: Vmi): Promise<void> {
   const { namespace, name, uuid, node, pods, migrationTarget } = vmi;
   const labels = {
@@ -31,7 +31,7 @@ export async function applyVmi(cluster: KubeCluster, vmi: Vmi): Promise<void> {
     spec: uuid === undefined ? {} : { domain: { firmware: { uuid } } },
     status: { phase: "Running", nodeName: node, activePods: pods },
   };
-  // Whoever makes the first VMI of a namespace makes the namespace.
+  // The first VMI of a namespace creates the namespace.
   await cluster.request("POST", "/api/v1/namespaces", {
     body: { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } },
   });

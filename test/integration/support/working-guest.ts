@@ -4,7 +4,7 @@ import { kernelPath } from "../../../scripts/provision/cache.ts";
 import type { LibvirtHost } from "./libvirt-host.ts";
 import { run, until } from "./process.ts";
 
-/** What the guest does, so that its counters are known. */
+/** The guest's work, which makes its counters predictable. */
 export const WORK = {
   writeRequests: 256,
   writeBytes: 1_048_576,
@@ -13,7 +13,7 @@ export const WORK = {
   pings: 10,
 } as const;
 
-/** In the order of their dependencies. */
+/** Kernel modules in the order of their dependencies. */
 const MODULES = [
   "virtio_ring",
   "virtio",
@@ -27,7 +27,7 @@ const MODULES = [
   "virtio_net",
 ];
 
-/** Addresses for documentation, so no real network has them; some sandboxes use 192.0.2.0/24. */
+/** Documentation addresses, which no real network uses; some sandboxes use 192.0.2.0/24. */
 const HOST_ADDRESS = "198.51.100.1";
 const GUEST_ADDRESS = "198.51.100.2";
 
@@ -48,8 +48,8 @@ while true; do sleep 3600; done
 `;
 
 /**
- * Boots a guest that writes to vda, reads from vdb, pings the host and then sleeps; returns when it has done so. The
- * kernel looks at new disks by itself, so vda and vdb have some reads more than the work says.
+ * Boots a guest that writes to vda, reads from vdb, pings the host and then sleeps; resolves when its work is done. The kernel
+ * reads new disks by itself, so vda and vdb have some more reads.
  */
 export async function bootWorkingGuest(host: LibvirtHost, name: string): Promise<{ readonly tap: string }> {
   const dir = path.join(host.dir, name);
@@ -86,7 +86,7 @@ export async function bootWorkingGuest(host: LibvirtHost, name: string): Promise
       cause: error,
     });
   }
-  // The host would ask after the guest's address some seconds later, and the counters would not stand still.
+  // Without this the host would send ARP requests some seconds later, which would change the counters.
   await run("ip", "address", "flush", "dev", tap);
   return { tap };
 }

@@ -4,20 +4,20 @@ import { createInterface } from "node:readline";
 import { contentsOf } from "../../../src/spool/contents.ts";
 import { inspectSpool, partsOf, targetOf } from "../../../src/spool/inspection.ts";
 
-/** What was ever written to a spool of which one target has taken nothing. */
+/** All lines that were ever written to a spool with one target that is always down. */
 export interface Written {
-  /** Each once, though it may be there twice: taken over from another agent's directory, which is not deleted yet. */
+  /** Each once. The spool may hold it twice: taken over from another agent's directory that is not deleted yet. */
   readonly lines: readonly string[];
   /**
-   * Frames that are not there any more behind others that are, or are not intact. That the oldest are gone may only mean that
-   * another agent was taking the directory over; had a cap taken them, targets would have lines that are not here.
+   * Number of damaged frames, and of missing frames after existing ones. Missing oldest frames may only mean that another agent was
+   * taking the directory over; if a cap had dropped them, targets would have lines that are missing here.
    */
   readonly missingFrames: number;
-  /** The targets of a frame -> how many lines are for these. */
+  /** The targets of a frame -> the number of their lines. */
   readonly audiences: ReadonlyMap<string, number>;
 }
 
-/** Reads a spool that nobody uses, as a user would. */
+/** Reads an unused spool with the commands for users. */
 export async function writtenTo(spoolDir: string): Promise<Written> {
   const audiences = new Map<string, number>();
   let missingFrames = 0;
@@ -39,7 +39,7 @@ export async function writtenTo(spoolDir: string): Promise<Written> {
   return { lines: await exported(spoolDir), missingFrames, audiences };
 }
 
-/** Lines that a target has not taken. */
+/** Resolves to the queued lines of a target. */
 export async function backlogOf(spoolDir: string, target: string): Promise<number> {
   const { homes } = await inspectSpool(spoolDir);
   const contents = await Promise.all(homes.map(contentsOf));

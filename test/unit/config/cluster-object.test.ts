@@ -4,7 +4,7 @@ import { readClusterObject } from "../../../src/config/cluster-object.ts";
 
 const TARGET = { name: "central", url: "https://influx.example.com", v2: { org: "o", bucket: "b" } };
 
-/** As the API server gives it, but for the defaults, which the check fills in all the same. */
+/** Returns an object as from the API server, but without defaults, which the check fills in too. */
 function object(spec: object): object {
   return {
     apiVersion: "kubevirt-telemetry.io/v1alpha1",

@@ -46,7 +46,7 @@ test("there are examples", () => {
 
 const FILES: readonly (readonly [what: string, text: string, expected: readonly string[]])[] = [
   [
-    "an unknown field with the one that was meant, at its line",
+    "an unknown field with a suggestion, at its line",
     file(`  collection:\n    onMissing: Zero\n    intervall: 5s\n  targets: [${TARGET}]\n`),
     ["8: spec.collection.intervall: is not a known field; did you mean `interval`?"],
   ],
@@ -56,7 +56,7 @@ const FILES: readonly (readonly [what: string, text: string, expected: readonly 
     ["4: specs: is not a known field; did you mean `spec`?"],
   ],
   [
-    "a duration that is none",
+    "an invalid duration",
     file(`  collection:\n    interval: 5 seconds\n  targets: [${TARGET}]\n`),
     ["7: spec.collection.interval: must be a duration such as 5s, 500ms or 1h30m"],
   ],
@@ -66,14 +66,14 @@ const FILES: readonly (readonly [what: string, text: string, expected: readonly 
     ["8: spec.targets[1].name: must not be given twice"],
   ],
   [
-    "plain http without saying so",
+    "plain http without mode: Plaintext",
     file("  targets:\n    - name: a\n      url: http://a.example.com\n      v1: { database: d }\n"),
     [
       "7: spec.targets[0].tls.mode: must be Plaintext for an http URL, because the token would be sent unencrypted: use https, or set `mode: Plaintext`",
     ],
   ],
   [
-    "plain http that is to be verified, at the line of the mode",
+    "plain http with mode: Verify, at the line of the mode",
     file(
       "  targets:\n    - name: a\n      url: http://a.example.com\n      tls:\n        mode: Verify\n      v1: { database: d }\n",
     ),
@@ -92,7 +92,7 @@ const FILES: readonly (readonly [what: string, text: string, expected: readonly 
     ["7: spec.targets[0]: must have exactly one of v1, v2 and v3"],
   ],
   [
-    "targets that are none, each once",
+    "invalid targets, each reported once",
     file(
       "  targets:\n    - a\n    - name: b\n      v1: { database: d }\n    - name: c\n      url: 1\n      v1: {database: d}\n",
     ),
@@ -103,22 +103,22 @@ const FILES: readonly (readonly [what: string, text: string, expected: readonly 
     ],
   ],
   [
-    "a field that is given twice",
+    "a repeated field",
     file(`  targets: [${TARGET}]\n  priority: 1\n  priority: 2\n`),
     ["8: spec.priority: is given twice"],
   ],
-  ["a file that is empty but for null", "---\n~\n", ["2: : must be an object, is empty"]],
+  ["a file with only null", "---\n~\n", ["2: : must be an object, is empty"]],
   ["a list", "- a\n", ["1: : must be an object, is a list"]],
   ["an empty file", "", ["1: : is empty"]],
   ["a file with a comment only", "# nothing\n", ["1: : is empty"]],
   ["two documents", `${file(`  targets: [${TARGET}]\n`)}---\na: 1\n`, ["7: : has 2 documents; one is expected"]],
   [
-    "no YAML",
+    "invalid YAML",
     "spec: [\n",
     ["2: : is not YAML: Flow sequence in block collection must be sufficiently indented and end with a ]"],
   ],
   ["a file of 2 MiB", "#".repeat(2 * 1024 * 1024), ["1: : has 2097152 characters, more than 1048576"]],
-  ["a spec without anything", file("  {}\n"), ["5: spec.targets: is missing"]],
+  ["an empty spec", file("  {}\n"), ["5: spec.targets: is missing"]],
   [
     "another kind and version",
     "apiVersion: v1\nkind: ConfigMap\nmetadata: { name: a }\n",
@@ -129,7 +129,7 @@ const FILES: readonly (readonly [what: string, text: string, expected: readonly 
     ],
   ],
   [
-    "many faults, all of them and in the order of the lines",
+    "many faults, in the order of lines",
     file(`  priority: 1001
   state: Paused
   collection: 5s

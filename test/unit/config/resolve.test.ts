@@ -8,7 +8,7 @@ import type { SecretSource } from "../../../src/config/secrets-dir.ts";
 import { TelemetryError } from "../../../src/errors.ts";
 import { CLUSTER_SPEC, FULL_SPEC, LEAST_SPEC, changed, configText } from "../../support/config.ts";
 
-/** Every key there is, each with a value that tells what was read. */
+/** A source with every key; each value names its key. */
 function sayingSource(): SecretSource & { readonly asked: string[] } {
   const asked: string[] = [];
   return {

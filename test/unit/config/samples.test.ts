@@ -3,7 +3,7 @@ import { globSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { parseConfig } from "../../../src/config/parse.ts";
 
-/** The examples are for a host, the samples for a cluster. */
+/** The examples are files for a host, the samples are for a cluster. */
 const FILES: readonly (readonly [pattern: string, cluster: boolean])[] = [
   ["docs/examples/*.yaml", false],
   ["manifests/samples/*.yaml", true],

@@ -10,7 +10,7 @@ function faultsOf(spec: unknown): string[] {
   return faults.map(({ path, message }) => `${path}: ${message}`);
 }
 
-/** Schema and path of every field in a spec; a list's schema is followed into each item that the spec has. */
+/** Returns schema and path of every field in a spec, with each item of its lists. */
 function fieldsIn(schema: Schema, value: unknown, path: Path): { path: Path; schema: Schema }[] {
   const below = Object.entries(value ?? {}).flatMap(([key, item]: [string, unknown]) => {
     const at = Array.isArray(value) ? Number(key) : key;

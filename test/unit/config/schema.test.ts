@@ -9,7 +9,7 @@ function faultsOf(spec: unknown): string[] {
   return faults.map(({ path, message }) => `${path}: ${message}`);
 }
 
-/** A full spec in which one value is another. */
+/** Returns a full spec with one changed value. */
 function fullWith(path: Path, value: unknown): unknown {
   return changed(CLUSTER_SPEC, path, value);
 }
@@ -91,7 +91,7 @@ const text = (length: number): string => "x".repeat(length);
 const TARGET = ["targets", 0] as const;
 const URL_PREFIX = "https://x.example.com/";
 
-/** The largest and smallest that are taken, and the next ones that are not. */
+/** The largest and smallest valid values, and the next invalid ones. */
 const BOUNDS: readonly (readonly [path: Path, taken: readonly unknown[], refused: readonly unknown[]])[] = [
   [["priority"], [-1000, 1000], [-1001, 1001]],
   [["state"], ["Active", "Suspended"], ["active", "", "Paused"]],

@@ -20,7 +20,7 @@ function where(...matchExpressions: NonNullable<LabelSelector["matchExpressions"
   return { matchExpressions };
 }
 
-/** As the Kubernetes documentation and `k8s.io/apimachinery/pkg/labels` have it. */
+/** Cases from the Kubernetes documentation and `k8s.io/apimachinery/pkg/labels`. */
 const SEMANTICS: readonly (readonly [selector: LabelSelector, labels: Record<string, string>, matches: boolean])[] = [
   [{}, {}, true],
   [{}, { team: "a" }, true],

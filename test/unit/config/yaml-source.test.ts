@@ -174,7 +174,7 @@ test("very deep nesting is rejected", () => {
 });
 
 test("a large map and its lines are read in linear time", () => {
-  // With a search through the whole map for each field this takes more than a minute.
+  // With a search of the whole map for each field this would take more than a minute.
   const { value, repeated, lineOf } = source(Array.from({ length: 60_000 }, (_, index) => `key${index}: 1\n`).join(""));
   assert.equal(Object.keys(value as object).length, 60_000);
   assert.deepEqual(repeated, []);

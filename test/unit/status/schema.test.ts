@@ -10,7 +10,7 @@ import { observation } from "../../support/observation.ts";
 
 const NOW = Date.UTC(2026, 0, 1);
 
-/** Longer than any bound: texts of a broken daemon or target end up in messages. */
+/** Longer than any bound, because texts of a broken daemon or target appear in messages. */
 const longText = fc.oneof(fc.string(), fc.string({ minLength: 1_100, maxLength: 3_000, unit: "grapheme" }));
 
 const anyObservation = fc
