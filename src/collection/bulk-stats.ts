@@ -122,9 +122,10 @@ export class BulkStats {
 
   get #obstacle(): BulkReply["obstacle"] {
     const { calls } = this.#held;
-    if (calls.some(({ askedMs }) => this.#clock.monotonic() - askedMs < STUCK_MS))
-      return calls.length > MAX_HELD_WORKERS ? "slow" : "late";
-    return "stuck";
+    const tooMany = calls.length > MAX_HELD_WORKERS;
+    if (!tooMany && !calls.some(isUnexplained)) return "late";
+    if (calls.every(({ askedMs }) => this.#clock.monotonic() - askedMs >= STUCK_MS)) return "stuck";
+    return tooMany ? "slow" : "late";
   }
 
   #call(session: LibvirtClient, { wanted, groups }: Wanted, deadlineMs: number): Promise<DomainStats[]> {
@@ -245,8 +246,8 @@ export interface BulkReply {
   /** The groups that were asked for. */
   readonly groups: number;
   /**
-   * Why fewer were asked for than were wanted: too many calls are held by QEMUs that are stuck, or that are only slow
-   * until now, or the daemon is late for an unknown reason.
+   * Why fewer were asked for than were wanted: calls are held by too many QEMUs that are stuck, or that are only slow
+   * until now, or the daemon is late, for an unknown reason or because of slow QEMUs one after the other.
    */
   readonly obstacle: "stuck" | "slow" | "late" | undefined;
 }
