@@ -1,7 +1,7 @@
 import type { Clock } from "../lib/clock.ts";
 import type { LibvirtClient } from "../libvirt/client.ts";
 import { LibvirtError } from "../libvirt/errors.ts";
-import { CONTROL_STATE, DOMAIN_FILTER, STATS_GROUP } from "../libvirt/protocol.ts";
+import { CONTROL_ERROR, CONTROL_STATE, DOMAIN_FILTER, STATS_GROUP } from "../libvirt/protocol.ts";
 import type { DomainRef, DomainStats } from "../libvirt/types.ts";
 import { HeldCalls, STUCK_MS, type HeldCall, type LateAnswer } from "./held-calls.ts";
 import { LAST_CALL_MS, patienceFor } from "./patience.ts";
@@ -20,9 +20,6 @@ export interface SessionLease {
 const MAX_HELD_WORKERS = 4;
 /** Groups that libvirt answers without asking QEMU's monitor, so they cannot get stuck. */
 const SAFE_GROUPS = STATS_GROUP.STATE | STATS_GROUP.INTERFACE;
-/** What a domain's control interface says while a call waits for its QEMU; JOB while it migrates, or the like. */
-const WAITING: readonly number[] = [CONTROL_STATE.OCCUPIED, CONTROL_STATE.JOB];
-
 /**
  * The bulk statistics call, made so that a slow or stuck QEMU costs the other domains nothing. libvirtd answers it domain
  * by domain and waits for a stopped QEMU without end; NOWAIT only skips a domain that some other call waits for already.
@@ -153,6 +150,7 @@ export class BulkStats {
         if (answeredMs !== undefined && answeredMs < STUCK_MS) this.#usualMs = answeredMs;
       });
     };
+    let seen: Activity = new Map();
     for (let waitMs = firstWaitMs; ; waitMs = patienceMs / 2) {
       const leftMs = deadline - this.#clock.monotonic();
       if (leftMs <= 0 && !isAnswered()) {
@@ -165,7 +163,9 @@ export class BulkStats {
         if ("error" in outcome) throw outcome.error;
         return outcome.stats;
       }
-      const suspects = await this.#newSuspects(request);
+      const before = seen;
+      seen = await this.#activity(request);
+      const suspects = suspectsOf(seen, patienceMs / 2, before);
       if (suspects.length > 0 && !isAnswered()) {
         hold(suspects);
         return undefined;
@@ -178,7 +178,7 @@ export class BulkStats {
     const unexplained = this.#held.calls.find(isUnexplained);
     if (unexplained === undefined) return;
     const session = await this.#lease.session(request.deadline);
-    unexplained.suspects = await this.#newSuspects({ session, ...request });
+    unexplained.suspects = suspectsOf(await this.#activity({ session, ...request }), request.patienceMs / 2);
   }
 
   /**
@@ -192,40 +192,45 @@ export class BulkStats {
   ): Promise<ReadonlySet<string>> {
     const deadlineMs = Math.max(1, deadline - this.#clock.monotonic());
     const suspects = domains.filter(({ uuid }) => this.#held.suspectsOfCycle.has(uuid));
-    const answered = await Promise.all(
-      suspects.map(async (domain) => !(await isWaitedFor(session, domain, { deadlineMs, forMs: 0 }))),
-    );
-    return new Set(suspects.flatMap(({ uuid }, index) => (answered[index] === true ? [uuid] : [])));
+    const busy = await activityOf(session, suspects, deadlineMs);
+    return new Set(suspects.flatMap(({ uuid }) => (busy.has(uuid) ? [] : [uuid])));
   }
 
-  /** UUIDs of domains that have been waited for a while and that no held call stands for. */
-  async #newSuspects({ session, domains, deadline, patienceMs }: Omit<Attempt, keyof Wanted>): Promise<string[]> {
-    const deadlineMs = Math.max(patienceMs, deadline - this.#clock.monotonic());
-    const forMs = patienceMs / 2;
-    const suspects = await Promise.all(
-      domains.map(async (domain) => {
-        if (this.#held.waitingFor(domain.uuid) !== undefined) return [];
-        return (await isWaitedFor(session, domain, { deadlineMs, forMs })) ? [domain.uuid] : [];
-      }),
-    );
-    return suspects.flat();
+  /** What goes on in the domains that no held call stands for. */
+  async #activity({ session, domains, deadline, patienceMs }: Omit<Attempt, keyof Wanted>): Promise<Activity> {
+    const unknown = domains.filter(({ uuid }) => this.#held.waitingFor(uuid) === undefined);
+    return activityOf(session, unknown, Math.max(patienceMs, deadline - this.#clock.monotonic()));
   }
 }
 
-/** Whether a call has waited for a domain for this long. */
-async function isWaitedFor(
+/** UUIDs of domains that a job holds -> for how long it has waited for one thing, in milliseconds. */
+type Activity = ReadonlyMap<string, number>;
+
+async function activityOf(
   session: LibvirtClient,
-  domain: DomainRef,
-  { deadlineMs, forMs }: { readonly deadlineMs: number; readonly forMs: number },
-): Promise<boolean> {
-  try {
-    const { state, stateTimeMs } = await session.domainControlInfo(domain, { deadlineMs });
-    return WAITING.includes(state) && stateTimeMs >= forMs;
-  } catch (error) {
-    // One that has gone meanwhile is not waited for; a lost connection shows in the call for statistics.
-    if (error instanceof LibvirtError) return false;
-    throw error;
-  }
+  domains: readonly DomainRef[],
+  deadlineMs: number,
+): Promise<Activity> {
+  const held = await Promise.all(
+    domains.map(async (domain): Promise<[string, number][]> => {
+      try {
+        const { state, details, stateTimeMs } = await session.domainControlInfo(domain, { deadlineMs });
+        if (state === CONTROL_STATE.OCCUPIED || state === CONTROL_STATE.JOB) return [[domain.uuid, stateTimeMs]];
+        // Between two commands, while libvirt reads the answer: there is no time then.
+        return state === CONTROL_STATE.ERROR && details === CONTROL_ERROR.INTERNAL ? [[domain.uuid, 0]] : [];
+      } catch (error) {
+        // One that has gone meanwhile is not waited for; a lost connection shows in the call for statistics.
+        if (error instanceof LibvirtError) return [];
+        throw error;
+      }
+    }),
+  );
+  return new Map(held.flat());
+}
+
+/** UUIDs of the domains that a call may wait for: held for so long already, or when looked at `before` as well. */
+function suspectsOf(seen: Activity, forMs: number, before: Activity = new Map()): string[] {
+  return [...seen].flatMap(([uuid, heldMs]) => (heldMs >= forMs || before.has(uuid) ? [uuid] : []));
 }
 
 function isUnexplained({ suspects }: HeldCall): boolean {

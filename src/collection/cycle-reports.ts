@@ -40,7 +40,11 @@ export class CycleReports {
   async completed(domain: DomainRef): Promise<DomainReport | undefined> {
     const report = this.#reports.get(domainRun(domain));
     if ((this.#groups & STATS_GROUP.BLOCK) === 0 || report?.monitorAnswered === true) return undefined;
-    return this.#bulk.lateAnswer(domain, this.#deadline, (answer) => completedReport(report, answer, this.#groups));
+    // An older call completes only what this cycle's own call could have but for QEMU.
+    const complete = this.#reply?.groups === this.#groups;
+    return this.#bulk.lateAnswer(domain, this.#deadline, (answer) =>
+      complete || answer.isOfCycle ? completedReport(report, answer, this.#groups) : undefined,
+    );
   }
 
   #isPostponed({ uuid }: DomainRef): boolean {

@@ -161,7 +161,7 @@ function controlInfo(domain: SyntheticDomain, host: SimulatedHost, { since }: Mo
   mustRun(host, domain);
   const { name } = domain.ref;
   const begun = since.get(name) ?? host.otherJobs.get(name);
-  const busyMs = begun === undefined ? 0 : Math.round(host.nowMs - begun);
+  const busyMs = begun === undefined ? 0 : Math.round((host.nowMs - begun) % host.commandMs);
   const busy = host.otherJobs.has(name) || host.migrating.has(name) ? CONTROL_STATE.JOB : CONTROL_STATE.OCCUPIED;
   return (writer) =>
     writer

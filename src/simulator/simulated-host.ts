@@ -26,6 +26,8 @@ export class SimulatedHost {
   monitorMs = 0;
   /** Names of domains whose QEMUs take as long instead. */
   readonly slowMs = new Map<string, number>();
+  /** How long a QEMU takes for one command; a slow answer is that of several, one after the other. */
+  commandMs = Number.POSITIVE_INFINITY;
   /** CPU statistics are answered after this. */
   cpuStatsReady: Promise<unknown> = Promise.resolve();
   /** Whether CPU times can be read from cgroups. */

@@ -43,6 +43,17 @@ for (const [intervalMs, answerMs] of [
   });
 }
 
+for (const intervalMs of [1_000, 5_000])
+  test(`a QEMU that is slow by many short commands has its disks in every cycle of ${intervalMs} ms, too`, async (t) => {
+    const endpoint = await SimulatedEndpoint.start(t, { domains: 4, intervalMs });
+    endpoint.host.commandMs = 50;
+    endpoint.host.slowMs.set(SLOW, 600);
+    endpoint.host.slowMs.set("vm-003", 200);
+    const done = await cycles(endpoint, 10);
+    assert.deepEqual(whole(done), { "vm-001": 10, "vm-002": 10, "vm-003": 10, "vm-004": 10 });
+    for (const { slow, errors } of done) assert.deepEqual([slow, errors], [[], []]);
+  });
+
 test("a QEMU that needs 600 ms teaches its endpoint to wait for it: one call a cycle, and no question for the reason", async (t) => {
   const endpoint = await SimulatedEndpoint.start(t, { domains: 4 });
   endpoint.host.slowMs.set(SLOW, 600);
@@ -88,6 +99,7 @@ test("no counter falls and no timestamp goes back, whichever call brought the va
     for (const { samples } of await cycles(endpoint, 12)) {
       for (const { identity, cpu, nics = [], disks = [], timestampMs } of samples) {
         assert.ok(timestampMs >= timestamp);
+        assert.ok(disks.length === 0 || cpu.user !== undefined, "totals would have a zero for it");
         timestamp = timestampMs;
         const values = [cpu.time, ...nics.map(({ rxBytes }) => rxBytes), ...disks.map(({ readBytes }) => readBytes)];
         const kinds = ["cpu", ...nics.map(({ device }) => device), ...disks.map(({ device }) => device)];
