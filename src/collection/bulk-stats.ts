@@ -1,8 +1,10 @@
 import type { Clock } from "../lib/clock.ts";
 import type { LibvirtClient } from "../libvirt/client.ts";
 import { LibvirtError } from "../libvirt/errors.ts";
-import { CONTROL_ERROR, CONTROL_STATE, DOMAIN_FILTER, STATS_GROUP } from "../libvirt/protocol.ts";
+import { DOMAIN_FILTER, STATS_GROUP } from "../libvirt/protocol.ts";
 import type { DomainRef, DomainStats } from "../libvirt/types.ts";
+import { AnswerTimes } from "./answer-times.ts";
+import { activityOf, suspectsOf, type Activity } from "./domain-activity.ts";
 import { HeldCalls, STUCK_MS, type HeldCall, type LateAnswer } from "./held-calls.ts";
 import { LAST_CALL_MS, patienceFor } from "./patience.ts";
 
@@ -31,8 +33,7 @@ export class BulkStats {
   readonly #lease: SessionLease;
   readonly #clock: Clock;
   readonly #held: HeldCalls;
-  /** How long the last answer took: to take that long again is no sign of a stuck domain. */
-  #usualMs = 0;
+  readonly #times = new AnswerTimes();
 
   constructor(lease: SessionLease, clock: Clock) {
     this.#lease = lease;
@@ -59,9 +60,15 @@ export class BulkStats {
     const patienceMs = patienceFor(deadline - start);
     this.#held.startCycle();
     await this.#explainLate({ domains, deadline, patienceMs });
-    // Only once, and so that a stuck domain leaves time for the calls after this one.
-    let firstWaitMs = Math.max(patienceMs, Math.min(1.5 * this.#usualMs, (deadline - start) / 3));
-    let timestampMs: number | undefined;
+    const slow = this.#times.slowOf(domains);
+    const usualMs = 1.5 * this.#times.expectedMs;
+    // A stuck domain must leave time for the calls after the first.
+    const longestMs = (deadline - start) / 3;
+    const asksAhead = usualMs > longestMs && slow.length > 0;
+    // To take as long as usual is no sign of a stuck domain.
+    let firstWaitMs = asksAhead ? patienceMs : Math.max(patienceMs, Math.min(usualMs, longestMs));
+    let timestampMs = asksAhead ? this.#clock.now() : undefined;
+    if (asksAhead) await this.#askAhead(slow, { groups, deadline, patienceMs });
     while (await this.#mayAsk(deadline - 2 * patienceMs)) {
       // A call that would be given up at once is better not made.
       if (deadline - this.#clock.monotonic() < patienceMs) break;
@@ -74,7 +81,9 @@ export class BulkStats {
       const stats = await this.#attempt({ session, groups, wanted, domains, deadline, patienceMs }, firstWaitMs);
       firstWaitMs = patienceMs;
       if (stats === undefined) continue;
-      this.#usualMs = this.#clock.monotonic() - asked;
+      // A domain that is waited for elsewhere was skipped.
+      const own = (wanted ?? domains).filter(({ uuid }) => this.#held.waitingFor(uuid) === undefined);
+      this.#times.answered(this.#clock.monotonic() - asked, patienceMs, own);
       return { stats, timestampMs, groups, postponed, obstacle: undefined };
     }
     const obstacle = this.#obstacle;
@@ -145,10 +154,7 @@ export class BulkStats {
       answered.abort();
     });
     const hold = (suspects: readonly string[]): void => {
-      this.#lease.abandon(session);
-      void this.#held.hold({ session, askedMs, suspects }, call).then((answeredMs) => {
-        if (answeredMs !== undefined && answeredMs < STUCK_MS) this.#usualMs = answeredMs;
-      });
+      this.#hold({ session, askedMs, suspects }, call, patienceMs);
     };
     let seen: Activity = new Map();
     for (let waitMs = firstWaitMs; ; waitMs = patienceMs / 2) {
@@ -171,6 +177,31 @@ export class BulkStats {
         return undefined;
       }
     }
+  }
+
+  /**
+   * Asks for domains that are known to be slow, each by a call of its own that is held at once: one after the other, found
+   * out anew, they would take longer than the cycle.
+   */
+  async #askAhead(
+    slow: readonly DomainRef[],
+    { groups, deadline, patienceMs }: Pick<Attempt, "groups" | "deadline" | "patienceMs">,
+  ): Promise<void> {
+    const free = Math.max(0, MAX_HELD_WORKERS - this.#held.calls.length);
+    for (const domain of slow.filter(({ uuid }) => this.#held.waitingFor(uuid) === undefined).slice(0, free)) {
+      const session = await this.#lease.session(deadline);
+      const askedMs = this.#clock.monotonic();
+      const call = this.#call(session, { wanted: [domain], groups }, Number.POSITIVE_INFINITY);
+      this.#hold({ session, askedMs, suspects: [domain.uuid] }, call, patienceMs);
+    }
+  }
+
+  #hold(held: HeldCall, call: Promise<readonly DomainStats[]>, patienceMs: number): void {
+    this.#lease.abandon(held.session);
+    void this.#held.hold(held, call).then((answeredMs) => {
+      if (answeredMs !== undefined && answeredMs < STUCK_MS)
+        this.#times.heldAnswered(answeredMs, patienceMs, held.suspects);
+    });
   }
 
   /** Tells of a call that an earlier cycle gave up for an unknown reason which domain it waits for, if it is a domain. */
@@ -201,36 +232,6 @@ export class BulkStats {
     const unknown = domains.filter(({ uuid }) => this.#held.waitingFor(uuid) === undefined);
     return activityOf(session, unknown, Math.max(patienceMs, deadline - this.#clock.monotonic()));
   }
-}
-
-/** UUIDs of domains that a job holds -> for how long it has waited for one thing, in milliseconds. */
-type Activity = ReadonlyMap<string, number>;
-
-async function activityOf(
-  session: LibvirtClient,
-  domains: readonly DomainRef[],
-  deadlineMs: number,
-): Promise<Activity> {
-  const held = await Promise.all(
-    domains.map(async (domain): Promise<[string, number][]> => {
-      try {
-        const { state, details, stateTimeMs } = await session.domainControlInfo(domain, { deadlineMs });
-        if (state === CONTROL_STATE.OCCUPIED || state === CONTROL_STATE.JOB) return [[domain.uuid, stateTimeMs]];
-        // Between two commands, while libvirt reads the answer: there is no time then.
-        return state === CONTROL_STATE.ERROR && details === CONTROL_ERROR.INTERNAL ? [[domain.uuid, 0]] : [];
-      } catch (error) {
-        // One that has gone meanwhile is not waited for; a lost connection shows in the call for statistics.
-        if (error instanceof LibvirtError) return [];
-        throw error;
-      }
-    }),
-  );
-  return new Map(held.flat());
-}
-
-/** UUIDs of the domains that a call may wait for: held for so long already, or when looked at `before` as well. */
-function suspectsOf(seen: Activity, forMs: number, before: Activity = new Map()): string[] {
-  return [...seen].flatMap(([uuid, heldMs]) => (heldMs >= forMs || before.has(uuid) ? [uuid] : []));
 }
 
 function isUnexplained({ suspects }: HeldCall): boolean {
