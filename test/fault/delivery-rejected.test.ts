@@ -104,10 +104,12 @@ test("a refused line is on record before it leaves the spool", async () => {
   };
   const protocol = { version: "v1", database: "metrics" } as const;
   const sender = bench.start(targetSettings({ url: influx.url, protocol }), { rejectedLines });
-  await bench.append(batchFrom(BAD_LINES));
+  // With one good line: a server that rejects every line is at fault itself.
+  const lines = [...BAD_LINES, goodLine(0)];
+  await bench.append(batchFrom(lines));
   await until("it is refused", () => written.length > 0);
   await turns(50);
-  assert.equal(sender.backlog.lines, BAD_LINES.length);
+  assert.equal(sender.backlog.lines, lines.length);
   onRecord.resolve(undefined);
   assert.equal(await sender.drain(never), true);
   assert.deepEqual(written, ["main"]);
