@@ -41,6 +41,7 @@ export class OutputsBench implements AsyncDisposable {
   readonly clock = new FakeClock();
   readonly log = new ObserverLog();
   readonly missing: string[] = [];
+  #stopped = false;
   readonly targets: Readonly<Record<"a" | "b", MemoryTarget>> = { a: new MemoryTarget(), b: new MemoryTarget() };
   readonly outputs = new Outputs({
     node: "node-1",
@@ -49,6 +50,15 @@ export class OutputsBench implements AsyncDisposable {
     onMissing: (field, { name }) => this.missing.push(`${name} ${field}`),
     transport: (settings) => this.targets[settings.name === "a" ? "a" : "b"].transport(settings),
   });
+
+  constructor() {
+    // Each sender with a backlog sleeps or waits for an answer. If one does neither, it compresses, which takes no fake time.
+    this.clock.isBusy = () => {
+      const { a, b } = this.targets;
+      const senders = this.outputs.senders.filter(({ backlog }) => backlog.frames > 0);
+      return !this.#stopped && this.clock.sleeping + a.openRequests + b.openRequests < senders.length;
+    };
+  }
 
   async apply(
     families: Readonly<Record<string, readonly Family[]>>,
@@ -77,6 +87,7 @@ export class OutputsBench implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopped = true;
     await this.outputs.stop();
   }
 }
