@@ -17,7 +17,7 @@ for (const protocol of [
 ] as const) {
   test(`every fault of a network and of a server, one after the other, costs a target of ${protocol.version} no line`, async () => {
     await using influx = await FakeInflux.start({ version: protocol.version, database: "metrics" });
-    await using proxy = await FaultyProxy.start(influx.url, { seed: SEED, maxBodyBytes: 800, isBad });
+    await using proxy = await FaultyProxy.start(influx.url, { seed: SEED, maxBodyBytes: 500, isBad });
     const rejected: string[] = [];
     const rejectedLines: RejectedSink = {
       write: (_target, refusals) => {
