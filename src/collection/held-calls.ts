@@ -117,8 +117,8 @@ export class HeldCalls {
   }
 
   /**
-   * A call of this cycle has asked for every domain since the cycle's timestamp. One of an earlier cycle has for those
-   * that it waited for: until now nobody else could, and this cycle's own call found it waiting.
+   * A call of this cycle has all its values from after the cycle's timestamp. Of a call of an earlier cycle that is true
+   * only for QEMU's values of the domains that it waited for: this cycle's own call found it still waiting.
    */
   #isUsable({ cycle, suspects }: Held, uuid: string): boolean {
     return cycle === this.#cycle || suspects.includes(uuid);

@@ -36,12 +36,13 @@ export interface VcpuInfo {
   readonly cpu: number;
 }
 
-/** DOMAIN_GET_CONTROL_INFO: whether a call waits for this domain's monitor, and for how long. Never asks QEMU. */
+/** DOMAIN_GET_CONTROL_INFO: whether a call waits for this domain's monitor or a job holds it. Never asks QEMU. */
 export interface DomainControlInfo {
-  /** virDomainControlState: 0 ok, 1 a job runs, 2 a monitor command is outstanding, 3 error. */
+  /** CONTROL_STATE: 0 ok, 1 a job runs, 2 a monitor command is outstanding, 3 error. */
   readonly state: number;
+  /** CONTROL_ERROR of state 3. */
   readonly details: number;
-  /** Milliseconds spent in the state. */
+  /** Milliseconds since the monitor command was sent, in state 1 since the long job began; 0 in the others. */
   readonly stateTimeMs: number;
 }
 
