@@ -29,8 +29,7 @@ before(async () => {
   node = resources.use(await EmulatedNode.create(cluster, "node-1", { pool: "general" }));
   await node.startVm({ namespace: "prod", name: "web", labels: { team: "web" } });
   await node.startVm({ namespace: "prod-eu", name: "db", paused: true });
-  // It has no VMI, so its name comes from the domain.
-  await (await node.startLauncher()).createGuest({ namespace: "test", name: "unknown" });
+  await node.startVm({ namespace: "test", name: "unlabelled" });
   agent = await node.startAgent({ identity: "root" });
 });
 after(() => resources.disposeAsync());
@@ -111,7 +110,7 @@ test("a second target can have fewer families and replace the first without losi
 
 test("only VMs that match the filters are collected", async () => {
   for (const [step, spec, wanted] of [
-    ["namespaces", { namespaces: { include: ["prod*", "test"], exclude: ["prod-*"] } }, ["prod/web", "test/unknown"]],
+    ["namespaces", { namespaces: { include: ["prod*", "test"], exclude: ["prod-*"] } }, ["prod/web", "test/unlabelled"]],
     ["labels", { vmSelector: { matchLabels: { team: "web" } } }, ["prod/web"]],
   ] as const) {
     await use(step, spec);
