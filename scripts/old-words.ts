@@ -1,13 +1,13 @@
-/** A word or phrase that a reader in a hurry stumbles over. */
+/** A word or phrase that slows down a reader whose first language is not English. */
 interface OldWord {
-  /** Part of a regular expression; a space stands for any space between two words, a line break among it. */
+  /** Part of a regular expression; a space matches any white space, also a line break inside a comment. */
   readonly phrase: string;
   readonly examples: readonly string[];
-  /** What to write. */
+  /** Plain words that may replace it. */
   readonly instead: string;
 }
 
-/** The words that are not used here; `npm run check` finds them. */
+/** The words that `npm run check` rejects. */
 export const OLD_WORDS: readonly OldWord[] = [
   {
     phrase: "(whom|whoever|nobody|somebody|anybody)",
@@ -25,7 +25,7 @@ export const OLD_WORDS: readonly OldWord[] = [
   { phrase: "stands? still", examples: ["the clock stands still"], instead: "stops, is stalled" },
 ];
 
-/** Folders and files that still have old words. A sweep takes its own off; with the last one this list goes too. */
+/** Folders and files that still have old words. Rewriting a folder removes its entry; delete the list when it is empty. */
 export const NOT_YET: readonly string[] = [
   "charts/kubevirt-telemetry",
   "docs/errors.md",
@@ -72,16 +72,16 @@ export const NOT_YET: readonly string[] = [
 ];
 
 interface Found {
-  /** 1-based, where it begins. */
+  /** 1-based; where the phrase begins. */
   readonly line: number;
   readonly words: string;
   readonly instead: string;
 }
 
-/** Between two words: spaces, and at most one line break with the mark of a comment after it. */
+/** Matches spaces, and at most one line break followed by a comment mark. */
 const GAP = String.raw`[ \t]*(?:[ \t]|\n[ \t]*(?:\*|//|#|>)?[ \t]*)`;
 
-/** Every old word in a text, from the first line on. */
+/** Returns every old word of a text, ordered by line. */
 export function oldWordsIn(text: string): Found[] {
   return OLD_WORDS.flatMap(({ phrase, instead }) => {
     const everywhere = new RegExp(String.raw`\b${phrase.replaceAll(" ", GAP)}\b`, "gi");
@@ -93,7 +93,7 @@ export function oldWordsIn(text: string): Found[] {
   }).sort((one, other) => one.line - other.line);
 }
 
-/** Whether an entry of the list is this file or a folder that it is in. */
+/** Returns whether the list contains this file or a folder above it. */
 export function isIn(list: readonly string[], file: string): boolean {
   return list.some((entry) => file === entry || file.startsWith(`${entry}/`));
 }

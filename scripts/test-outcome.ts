@@ -1,16 +1,16 @@
-/** What is known when all tests have run. */
+/** The results of all test files. */
 export interface Outcome {
-  /** Whether a test failed and, where a file is run again, failed again. */
+  /** Whether a file failed; an integration file fails if it fails twice. */
   readonly failed: boolean;
-  /** Files that failed, and passed when they were run again. */
+  /** Files that failed and then passed at their second try. */
   readonly flaky: readonly string[];
-  /** Files that were left out, with what they need. */
+  /** Files that did not run, each with its missing prerequisites. */
   readonly skipped: readonly string[];
 }
 
 /**
- * The exit code of the test run, and what to say at its end. A contributor may go on with a flaky or skipped file; with
- * `ci` both are failures: a change must not land on a test that fails now and then, or that did not run.
+ * Returns the exit code of the test run, and the messages to print at its end. With `ci`, a flaky or skipped file fails the
+ * run, because a change must not land on a test that fails now and then, or that did not run.
  */
 export function report({ failed, flaky, skipped }: Outcome, ci: boolean): { exitCode: number; messages: string[] } {
   const ciFailures = ci
@@ -23,7 +23,7 @@ export function report({ failed, flaky, skipped }: Outcome, ci: boolean): { exit
   return {
     exitCode: anyFailed ? 1 : 0,
     messages: [
-      ...box("FLAKY TESTS: they failed, and passed when they were run again; find out why", flaky),
+      ...box("FLAKY TESTS: they failed and then passed at their second try; find out why", flaky),
       ...box("TESTS WERE SKIPPED", skipped),
       ...ciFailures,
       anyFailed ? "tests failed" : "all tests that ran passed",

@@ -35,17 +35,14 @@ function run(title: string, files: readonly string[], { concurrency = 1, env = p
 }
 
 /**
- * Each test file is a process that loads much the same sources, and some start the agent as another one: without a cache most
- * of the time goes into stripping types. A user's own setting wins.
+ * Returns the environment with a compile cache, unless it already names one. Every test file is a process that loads the same
+ * sources, and some start the agent as another process: without the cache, removing the types takes most of their time.
  */
 function withCompileCache(): NodeJS.ProcessEnv {
   return { NODE_COMPILE_CACHE: path.resolve("node_modules/.cache/node-compile-cache"), ...process.env };
 }
 
-/**
- * One file after the other. A file that fails is run once more by itself, so that the log tells flaky from broken: guests
- * and servers share a machine with whatever else it does.
- */
+/** Runs one file after the other. A file that fails runs a second time, so that the log tells flaky from broken. */
 function runEach(files: readonly string[]): void {
   for (const [index, file] of files.entries()) {
     if (run(`${file}, integration ${index + 1} of ${files.length}`, [file])) continue;
@@ -55,7 +52,7 @@ function runEach(files: readonly string[]): void {
 }
 
 function runUnit(files: readonly string[]): boolean {
-  // One more than there are cores: some files wait most of their time.
+  // One file more than there are cores, because some files mostly wait.
   return run("unit and fault tests", files, { concurrency: availableParallelism() + 1, env: withCompileCache() });
 }
 

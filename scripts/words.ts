@@ -1,4 +1,4 @@
-// Fails where a text has a word of old-words.ts, with its place.
+// Fails if a text contains a word of old-words.ts, and prints where.
 import { globSync, readFileSync, statSync } from "node:fs";
 import { isIn, NOT_YET, oldWordsIn } from "./old-words.ts";
 
@@ -10,7 +10,7 @@ const files = globSync(TEXTS)
 const unswept = new Set<string>();
 for (const file of files) {
   const bytes = readFileSync(file);
-  // A picture.
+  // Not a text, for example a picture.
   if (bytes.includes(0)) continue;
   const found = oldWordsIn(bytes.toString());
   if (isIn(NOT_YET, file)) {

@@ -5,8 +5,8 @@ const FIRST_SURROGATE = 0xd800;
 const SURROGATES = 0x800;
 
 /**
- * Any code point but half of a surrogate pair, for `fc.string({ unit: codePoint })`: what the unit "binary" of fast-check
- * is, which takes a second of every process to make a table of all 1,112,064 of them.
+ * Generates any code point except surrogates, for `fc.string({ unit: codePoint })`. It has the values of the unit "binary" of
+ * fast-check, which spends a second in every process on a table of all 1,112,064 code points.
  */
 export const codePoint = fc.nat(LAST - SURROGATES).map(
   (index) => String.fromCodePoint(index < FIRST_SURROGATE ? index : index + SURROGATES),

@@ -5,7 +5,7 @@ import { systemClock } from "../../src/lib/clock.ts";
 import { DurableSpool } from "../../src/spool/durable-spool.ts";
 import { ALL, appendNumber, HUGE } from "./spool-bench.ts";
 
-// The process is killed, and would never write its cache.
+// A killed process does not write its compile cache.
 flushCompileCache();
 const [directory = "", from = "0"] = process.argv.slice(2);
 const spool = await DurableSpool.open({

@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import type { TestContext } from "node:test";
 
-/** Linux keeps its files in memory. */
+/** A directory of Linux whose files are in memory. */
 const MEMORY = "/dev/shm";
-/** More than any of these tests writes; in a container it may be 64 MiB. */
+/** More than any test writes. Docker gives a container 64 MiB only. */
 const ENOUGH_BYTES = 256 << 20;
 
 /** A directory that is gone with all in it when the test ends. */
@@ -14,8 +14,8 @@ export function temporaryDirectory(t: TestContext): Promise<string> {
 }
 
 /**
- * The same on a memory file system, where there is one: a sync takes no time there. For tests that sync thousands of times
- * and do not cut the power, which is the only thing that a sync is for: files outlive a process that is killed.
+ * Returns a temporary directory on a memory file system if there is one, where a sync takes no time. For tests that sync
+ * thousands of times: a sync protects against a loss of power, and files survive a killed process without it.
  */
 export async function memoryDirectory(t: TestContext): Promise<string> {
   return directoryIn(t, (await hasMemoryFiles()) ? MEMORY : tmpdir());

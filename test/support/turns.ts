@@ -1,4 +1,4 @@
-/** Lets the event loop turn `count` times: what is due by then, promises and bytes of sockets of this machine, is done. */
+/** Resolves after `count` turns of the event loop; promises and local sockets with pending data are served in between. */
 export async function turns(count: number): Promise<void> {
   for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve));
 }
