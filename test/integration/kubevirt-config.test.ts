@@ -110,7 +110,11 @@ test("a second target can have fewer families and replace the first without losi
 
 test("only VMs that match the filters are collected", async () => {
   for (const [step, spec, wanted] of [
-    ["namespaces", { namespaces: { include: ["prod*", "test"], exclude: ["prod-*"] } }, ["prod/web", "test/unlabelled"]],
+    [
+      "namespaces",
+      { namespaces: { include: ["prod*", "test"], exclude: ["prod-*"] } },
+      ["prod/web", "test/unlabelled"],
+    ],
     ["labels", { vmSelector: { matchLabels: { team: "web" } } }, ["prod/web"]],
   ] as const) {
     await use(step, spec);
