@@ -37,8 +37,9 @@ class DeviceStats<Table extends Readonly<Record<string, Counter>>> {
   ): Sample & Counters<Table> {
     const values = sample as Record<keyof Table, bigint | undefined>;
     const keys = index === undefined ? undefined : this.#keysOf(index).counters;
-    for (const [at, [name, { absent }]] of this.#counters.entries()) {
-      const key = keys?.[at];
+    let at = 0;
+    for (const [name, { absent }] of this.#counters) {
+      const key = keys?.[at++];
       values[name] = (key === undefined ? undefined : counter(params, key)) ?? absent;
     }
     return values as Sample & Counters<Table>;

@@ -73,10 +73,10 @@ export class Encoder implements SampleLines {
 
   begin(part?: PartTags): void {
     const { head, place, rest } = this.#tagsOf(this.#active().identity);
-    const tags = (keys: readonly PartTag[]): string =>
-      part === undefined ? "" : keys.map((key) => tag(key, part[key], this.#counters)).join("");
-    const { part: own, origin } = SERIES_TAGS;
-    this.#writer.begin(this.#current.escaped + head + tags(own) + place + tags(origin) + rest);
+    let series = this.#current.escaped + head;
+    if (part === undefined) series += place;
+    else series += this.#partTags(SERIES_TAGS.part, part) + place + this.#partTags(SERIES_TAGS.origin, part);
+    this.#writer.begin(series + rest);
   }
 
   integer(key: string, value: bigint | number | undefined): void {
@@ -98,6 +98,15 @@ export class Encoder implements SampleLines {
 
   end(): void {
     this.#writer.end(this.#active().timestampMs);
+  }
+
+  #partTags(keys: readonly PartTag[], part: PartTags): string {
+    let tags = "";
+    for (const key of keys) {
+      const value = part[key];
+      if (value !== undefined) tags += tag(key, value, this.#counters);
+    }
+    return tags;
   }
 
   #active(): DomainSample {
