@@ -2,6 +2,7 @@ import type { EndpointCycle } from "./collection/endpoint.ts";
 import type { DomainIdentity } from "./collection/domain-sample.ts";
 import type { EffectiveConfig } from "./config/resolve.ts";
 import type { SenderObserver } from "./delivery/sender.ts";
+import type { TelemetryError } from "./errors.ts";
 import type { Clock } from "./lib/clock.ts";
 import { RateLimit } from "./lib/rate-limit.ts";
 import type { Logger } from "./log.ts";
@@ -75,15 +76,23 @@ export class AgentLog implements SenderObserver {
     if (outcome === "absent" && before !== "absent") this.#log.debug({ endpoint }, "the launcher is not up");
     for (const { code, message } of cycle.excused) this.#log.debug({ endpoint, code }, `no fault yet: ${message}`);
     if (outcome === "failed" && before !== "failed")
-      this.#log.warn({ endpoint, code: error?.code }, `no statistics from libvirt: ${error?.message ?? ""}`);
+      this.#log.warn(
+        { endpoint, ...(error && loggable(error)) },
+        `no statistics from libvirt: ${error?.message ?? ""}`,
+      );
     if (outcome !== "collected") return;
     if (before === "failed") this.#log.info({ endpoint }, "libvirt answers again");
     for (const each of errors) {
       if (this.#warnings.allows(`${endpoint} ${each.code} ${each.message}`)) {
-        this.#log.warn({ endpoint, code: each.code }, each.message);
+        this.#log.warn({ endpoint, ...loggable(each) }, each.message);
       }
     }
     this.#domains(state, cycle);
+  }
+
+  /** A failure of the cycle that belongs to no endpoint. */
+  fault(error: TelemetryError): void {
+    if (this.#warnings.allows(`${error.code} ${error.message}`)) this.#log.error(loggable(error), error.message);
   }
 
   /** Forgets the endpoints that are not among these. */
@@ -194,6 +203,11 @@ export class AgentLog implements SenderObserver {
       if (!domains.has(run)) this.#log.debug({ endpoint, domain }, "domain gone");
     state.domains = domains;
   }
+}
+
+/** The code of an error, and the stack of one that was not planned, which is in its cause. */
+function loggable({ code, cause }: EndpointCycle["errors"][number]): object {
+  return { code, ...(code === "E_INTERNAL" && { err: cause }) };
 }
 
 /** What the log may say of a configuration. */

@@ -44,6 +44,11 @@ export class TelemetryError extends Error {
   }
 }
 
+/** An E_INTERNAL that says what failed. The thrown error, with its stack, is its cause. */
+export function unexpected(what: string, thrown: unknown): TelemetryError {
+  return new TelemetryError("E_INTERNAL", `${what} failed unexpectedly: ${messageOf(thrown)}`, { cause: thrown });
+}
+
 /** The text of anything that was thrown, for a log line or an error that wraps it. */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);

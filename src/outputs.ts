@@ -5,6 +5,8 @@ import { Bodies } from "./delivery/bodies.ts";
 import { laneNames, Lanes } from "./delivery/lanes.ts";
 import { RejectedLines, type RejectedStats } from "./delivery/rejected-lines.ts";
 import { Sender, type SenderOptions } from "./delivery/sender.ts";
+import { unexpected, type TelemetryError } from "./errors.ts";
+import { printable } from "./lib/display-text.ts";
 import { newLineCounters } from "./measurement/counters.ts";
 import { Encoder, type MissingListener } from "./measurement/encoder.ts";
 import { MemorySpool } from "./spool/memory-spool.ts";
@@ -87,11 +89,24 @@ export class Outputs {
   }
 
   /**
-   * Encodes a sample for every target that wants it.
-   * @throws when the sample cannot be encoded; no encoder then has a part of it
+   * Encodes a sample for all targets that want it. Returns the failures that were not planned; such a failure costs the
+   * lines of this sample in one encoder, all of them, and nothing else.
    */
-  add(sample: DomainSample): void {
-    for (const { encoder } of this.#streamsFor(sample.identity)) encoder.add(sample);
+  add(sample: DomainSample): readonly TelemetryError[] {
+    const failures: TelemetryError[] = [];
+    const guarded = <Result>(act: () => Result): Result | undefined => {
+      try {
+        return act();
+      } catch (error) {
+        failures.push(unexpected(`writing the lines of ${nameOf(sample.identity)}`, error));
+        return undefined;
+      }
+    };
+    for (const { encoder } of guarded(() => this.#streamsFor(sample.identity)) ?? [])
+      guarded(() => {
+        encoder.add(sample);
+      });
+    return failures;
   }
 
   /** Hands what was encoded to the spool; returns how many lines, counted once however many targets get them. */
@@ -188,6 +203,10 @@ export class Outputs {
     known?.update(target);
     this.#senders.set(name, known ?? new Sender(target, new Lanes(name, this.#spool), this.#options));
   }
+}
+
+function nameOf({ namespace, name }: DomainIdentity): string {
+  return printable(namespace === undefined ? name : `${namespace}/${name}`);
 }
 
 /** Where the lines of a target end up. */

@@ -28,8 +28,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // What ties Kubernetes to the stages.
   cluster: ["config", "discovery", "errors", "kubernetes", "lib", "log", "status"],
   // Composition roots and what only they use.
-  outputs: ["collection", "config", "delivery", "lib", "measurement", "spool"],
-  "agent-log": ["collection", "config", "delivery", "lib", "log", "spool"],
+  outputs: ["collection", "config", "delivery", "errors", "lib", "measurement", "spool"],
+  "agent-log": ["collection", "config", "delivery", "errors", "lib", "log", "spool"],
   node: [
     "agent-log",
     "cluster",

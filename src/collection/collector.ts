@@ -51,17 +51,24 @@ export class Collector {
     }
   }
 
-  /** One cycle of all endpoints; `onCycle` gets each as soon as it is done. Never rejects on its own. */
+  /**
+   * One cycle of all endpoints; `onCycle` gets each as soon as it is done. Rejects only with what `onCycle` has thrown,
+   * after all endpoints.
+   */
   async collect(onCycle: (cycle: EndpointCycle) => void): Promise<void> {
     const waiting = this.#endpoints.values();
     const all: Promise<void>[] = [];
+    const failures: unknown[] = [];
     const worker = async (): Promise<void> => {
       for (const endpoint of waiting) {
         const done = new AbortController();
-        const collected = endpoint.collect().then((cycle) => {
-          onCycle(cycle);
-          done.abort();
-        });
+        const collected = endpoint
+          .collect()
+          .then(onCycle)
+          .catch((error: unknown) => void failures.push(error))
+          .finally(() => {
+            done.abort();
+          });
         // A daemon that does not answer costs nothing while it is waited for: the next one takes its turn.
         all.push(collected);
         await this.#clock.sleep(TURN_MS, done.signal);
@@ -70,6 +77,7 @@ export class Collector {
     const workers = Math.min(this.#settings.maxConcurrentEndpoints, this.#endpoints.size);
     await Promise.all(Array.from({ length: workers }, worker));
     await Promise.all(all);
+    if (failures.length > 0) throw failures[0];
   }
 
   close(): void {

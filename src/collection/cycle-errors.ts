@@ -1,5 +1,7 @@
-import { TelemetryError, messageOf } from "../errors.ts";
+import { TelemetryError, unexpected } from "../errors.ts";
+import { printable } from "../lib/display-text.ts";
 import { LibvirtError } from "../libvirt/errors.ts";
+import type { DomainRef } from "../libvirt/types.ts";
 
 /** What libvirt may do for a moment while VMs start, and only these. */
 const OF_A_START: ReadonlySet<string> = new Set(["E_LIBVIRT_TIMEOUT", "E_LIBVIRT_CLOSED", "E_QEMU_STUCK"]);
@@ -13,8 +15,9 @@ export class CycleErrors {
     return { errors: this.errors, excused: this.excused };
   }
 
-  report(error: unknown, { excuse }: { readonly excuse: boolean }): void {
-    const found = planned(error);
+  /** `domain` is the one that the error is about. */
+  report(error: unknown, { excuse, domain }: { readonly excuse: boolean; readonly domain?: DomainRef }): void {
+    const found = toReportableError(error, domain);
     (excuse && OF_A_START.has(found.code) ? this.excused : this.errors).push(found);
   }
 }
@@ -27,8 +30,8 @@ export function tooManyStuck(calls: number): TelemetryError {
   );
 }
 
-/** Errors that nobody planned are bugs: they keep their stack as the cause of one that can be reported. */
-function planned(error: unknown): LibvirtError | TelemetryError {
+/** Returns an error with a code as it is, and any other, which is a bug, as an E_INTERNAL. */
+function toReportableError(error: unknown, domain: DomainRef | undefined): LibvirtError | TelemetryError {
   if (error instanceof LibvirtError || error instanceof TelemetryError) return error;
-  return new TelemetryError("E_INTERNAL", `collection failed unexpectedly: ${messageOf(error)}`, { cause: error });
+  return unexpected(domain === undefined ? "collection" : `collecting ${printable(domain.name)}`, error);
 }

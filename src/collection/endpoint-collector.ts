@@ -9,8 +9,8 @@ import { CpuStats } from "./cpu-stats.ts";
 import { CycleErrors, tooManyStuck } from "./cycle-errors.ts";
 import { CycleReports } from "./cycle-reports.ts";
 import { DaemonSession, type CallCount } from "./daemon-session.ts";
-import { readFacts, isGone } from "./domain-facts.ts";
-import { DomainHistory, type DomainName } from "./domain-history.ts";
+import { readFacts, isGone, type DomainFacts } from "./domain-facts.ts";
+import { DomainHistory } from "./domain-history.ts";
 import type { DomainSample } from "./domain-sample.ts";
 import type { CollectionSettings, Endpoint, EndpointCycle } from "./endpoint.ts";
 import { LAST_CALL_MS, patienceFor } from "./patience.ts";
@@ -147,35 +147,42 @@ export class EndpointCollector {
     const reports = new CycleReports(this.#bulk, bulk, { groups, deadline });
     const silent: DomainRef[] = [];
     let unasked = 0;
+    const sampleOf = async (fact: DomainFacts): Promise<DomainSample[]> => {
+      const { domain } = fact;
+      if (!reports.hasRun(domain)) return [];
+      const first = await reports.first(domain);
+      const { state, reason } = domainState(fact, first?.params);
+      const named = this.#name === undefined ? domain : this.#name(domain, state, reason);
+      if (named === undefined) return [];
+      const answer = await this.#answerOf(domain, first, { reports, report, leftMs });
+      if (answer === undefined) return [];
+      const { stats, devices } = answer;
+      const answered = this.#hasAnswered(domain, stats);
+      if (answered === undefined) unasked++;
+      else if (answered) this.#silences.answered(domain);
+      else silent.push(domain);
+      const memory = memorySample(fact, stats?.params);
+      return [
+        {
+          timestampMs: bulk?.timestampMs ?? timestampMs,
+          state,
+          cpu: cpuSample(fact, stats?.params),
+          memory,
+          nics: devices?.nics,
+          disks: devices?.disks,
+          ...this.#history.next(domain, memory, named),
+          ...(await this.#readings(domain, stats?.params, { report, leftMs })),
+        },
+      ];
+    };
+    // A fault in what one domain reports costs no other domain its sample.
     const samples = await Promise.all(
-      facts.map(async (fact): Promise<DomainSample[]> => {
-        const { domain } = fact;
-        if (!reports.hasRun(domain)) return [];
-        const first = await reports.first(domain);
-        const { state, reason } = domainState(fact, first?.params);
-        const named = this.#nameOf(domain, { state, reason }, report);
-        if (named === undefined) return [];
-        const answer = await this.#answerOf(domain, first, { reports, report, leftMs });
-        if (answer === undefined) return [];
-        const { stats, devices } = answer;
-        const answered = this.#hasAnswered(domain, stats);
-        if (answered === undefined) unasked++;
-        else if (answered) this.#silences.answered(domain);
-        else silent.push(domain);
-        const memory = memorySample(fact, stats?.params);
-        return [
-          {
-            timestampMs: bulk?.timestampMs ?? timestampMs,
-            state,
-            cpu: cpuSample(fact, stats?.params),
-            memory,
-            nics: devices?.nics,
-            disks: devices?.disks,
-            ...this.#history.next(domain, memory, named),
-            ...(await this.#readings(domain, stats?.params, { report, leftMs })),
-          },
-        ];
-      }),
+      facts.map((fact) =>
+        sampleOf(fact).catch((error: unknown): DomainSample[] => {
+          found.report(error, { excuse: this.#isStarting, domain: fact.domain });
+          return [];
+        }),
+      ),
     );
     if (unasked > 0) this.#reportObstacle(bulk, report);
     return { samples: samples.flat(), ...(await this.#explain(silent, askedMs, deadline)) };
@@ -226,19 +233,6 @@ export class EndpointCollector {
         });
       },
     );
-  }
-
-  #nameOf(
-    domain: DomainRef,
-    { state, reason }: ReturnType<typeof domainState>,
-    report: (error: unknown) => void,
-  ): DomainName | undefined {
-    try {
-      return this.#name === undefined ? domain : this.#name(domain, state, reason);
-    } catch (error) {
-      report(error);
-      return undefined;
-    }
   }
 
   async #deviceSamples(

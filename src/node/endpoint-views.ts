@@ -36,7 +36,7 @@ export class EndpointViews {
     const { endpoint, outcome, samples, stuck, busy, errors } = cycle;
     if (outcome === "skipped") return;
     // That of a launcher that comes or goes is no failure.
-    if (outcome !== "absent") for (const { code } of errors) this.#countError(code);
+    if (outcome !== "absent") for (const { code } of errors) this.countError(code);
     const state = stateOf(cycle);
     const before = this.#endpoints.get(endpoint);
     const lasts = before !== undefined && answers(before) === answers({ state });
@@ -61,10 +61,11 @@ export class EndpointViews {
   /** The daemons could not be found; what was known of them stays. */
   notFound(error: TelemetryError): void {
     this.#fault = error;
-    this.#countError(error.code);
+    this.countError(error.code);
   }
 
-  #countError(code: string): void {
+  /** Counts a failure that is of no endpoint in particular. */
+  countError(code: string): void {
     this.#errors.set(code, (this.#errors.get(code) ?? 0) + 1);
   }
 }

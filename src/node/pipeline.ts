@@ -1,10 +1,9 @@
 import type { AgentLog } from "../agent-log.ts";
 import { Collector, type CollectorSettings } from "../collection/collector.ts";
 import type { Endpoint, EndpointCycle } from "../collection/endpoint.ts";
-import type { DomainSample } from "../collection/domain-sample.ts";
 import { Ticker } from "../collection/ticker.ts";
 import type { EffectiveConfig } from "../config/resolve.ts";
-import { TelemetryError, messageOf } from "../errors.ts";
+import { TelemetryError, unexpected } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import { needsOf } from "../measurement/registry.ts";
 import type { CycleView, LibvirtView } from "../observability/agent-view.ts";
@@ -134,19 +133,31 @@ export class Pipeline {
     let domains = 0;
     let lines = 0;
     let complete = await this.#findEndpoints(collector);
-    const flush = async (): Promise<void> => {
-      const flushed = await outputs.flush();
-      // Only now, because another flush may have added its own meanwhile.
-      lines += flushed;
+    const guarded = async (what: string, act: () => Promise<void>): Promise<void> => {
+      try {
+        await act();
+      } catch (error) {
+        complete = false;
+        this.#fault(unexpected(what, error));
+      }
     };
+    const flush = (): Promise<void> =>
+      guarded("handing lines to the buffer", async () => {
+        const flushed = await outputs.flush();
+        // Only now, because another flush may have added its own meanwhile.
+        lines += flushed;
+      });
     const early = setInterval(() => void flush(), EARLY_FLUSH_MS);
-    await collector.collect((collected) => {
-      const cycle = this.#encode(collected);
-      log.endpointCycle(cycle);
-      this.views.add(cycle);
-      domains += cycle.samples.length;
-      complete &&= isComplete(cycle);
-    });
+    await guarded("a cycle", () =>
+      collector.collect(({ errors, ...collected }) => {
+        const failures = collected.samples.flatMap((sample) => outputs.add(sample));
+        const cycle = { ...collected, errors: [...errors, ...failures] };
+        domains += cycle.samples.length;
+        complete &&= isComplete(cycle);
+        log.endpointCycle(cycle);
+        this.views.add(cycle);
+      }),
+    );
     clearInterval(early);
     await flush();
     const durationMs = clock.monotonic() - begun;
@@ -154,21 +165,6 @@ export class Pipeline {
     log.altered({ ...outputs.counters });
     log.cycle({ domains, lines, durationMs, failed: !complete });
     return complete;
-  }
-
-  /** Hands the samples to the outputs. One that cannot be encoded is taken out, reported, and costs no other its lines. */
-  #encode(cycle: EndpointCycle): EndpointCycle {
-    const errors: TelemetryError[] = [];
-    const samples = cycle.samples.filter((sample) => {
-      try {
-        this.#options.outputs.add(sample);
-        return true;
-      } catch (error) {
-        errors.push(notEncoded(sample, error));
-        return false;
-      }
-    });
-    return errors.length === 0 ? cycle : { ...cycle, samples, errors: [...cycle.errors, ...errors] };
   }
 
   async #findEndpoints(collector: Collector): Promise<boolean> {
@@ -180,8 +176,8 @@ export class Pipeline {
       this.#options.log.retainEndpoints(sockets);
       return true;
     } catch (error) {
-      if (!(error instanceof TelemetryError)) throw error;
-      this.views.notFound(error);
+      const fault = error instanceof TelemetryError ? error : unexpected("looking for libvirt daemons", error);
+      this.views.notFound(fault);
       this.#options.log.endpointCycle({
         endpoint: "libvirt",
         outcome: "failed",
@@ -189,20 +185,17 @@ export class Pipeline {
         stuck: [],
         busy: [],
         slow: [],
-        errors: [error],
+        errors: [fault],
         excused: [],
       });
       return false;
     }
   }
-}
 
-function notEncoded({ identity: { uuid } }: DomainSample, error: unknown): TelemetryError {
-  return new TelemetryError(
-    "E_INTERNAL",
-    `the lines of the VM with the UUID ${uuid} cannot be written: ${messageOf(error)}; please report this as a bug`,
-    { cause: error },
-  );
+  #fault(error: TelemetryError): void {
+    this.views.countError(error.code);
+    this.#options.log.fault(error);
+  }
 }
 
 function isComplete({ outcome, errors, excused, stuck, busy, slow }: EndpointCycle): boolean {

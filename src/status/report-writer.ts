@@ -6,12 +6,12 @@ import type { NodeTelemetryStatus } from "./node-telemetry.ts";
 
 /** How often the agent looks at itself; costs nothing but the look. */
 const LOOK_MS = 1_000;
-/** A transition must last this long to be written early. */
+/** A transition must last this long to be written. */
 const HOLD_DOWN_MS = 30_000;
 /** After a change of configuration all nodes would write at one moment. */
 const SPREAD_MS = 60_000;
-/** A difference is on the server a minute after it began: it may be a look old when it is seen, and the next look writes. */
-const WRITE_WITHIN_MS = 60_000 - 2 * LOOK_MS;
+/** A report is wrong for a minute at most; the difference is noticed one look late, and written one look late. */
+const LATEST_MS = 60_000 - 2 * LOOK_MS;
 /** Other numbers than those of a transition are refreshed this often at most. */
 const REFRESH_MS = 300_000;
 /** A sign of life. */
@@ -33,11 +33,26 @@ export interface ReportWriterOptions {
   readonly random?: () => number;
 }
 
+/** Something that is not written yet. */
+interface Pending {
+  /** What has to last until `dueMs`: the state, or after a change of configuration the configuration. */
+  readonly key: string;
+  readonly dueMs: number;
+  /** The write is due then too, whatever has changed meanwhile; it counts from the first difference. */
+  readonly latestMs: number;
+}
+
 /**
- * Decides when this node's report is worth a write: on a transition that lasts, spread over a minute after a change of
- * configuration, when counts have changed for minutes, and once an hour. Thousands of nodes write to one API server.
- * Whatever flaps, a report that differs from the written one is written at the latest 60 s after the difference began.
- * Only a state that returns to the written one before that is not written.
+ * Decides when this node's report is worth a write. Thousands of nodes write to one API server, so a write is due:
+ * - when a transition has lasted for 30 s;
+ * - after a change of configuration at a random moment of the next minute, drawn once for each configuration;
+ * - a minute after the report began to differ from what is written, whatever flaps: the state of that moment is written.
+ *   This limits the two above: the first of the moments counts. A report that is as written again has no difference, and
+ *   the minute begins anew with the next one;
+ * - when counts have changed for minutes, and once an hour.
+ *
+ * So a flapper whose states last less than the hold-down makes one write a minute at most. After a write that failed the server may hold either report: the
+ * present one is written as soon as the backoff allows.
  */
 export class ReportWriter {
   readonly #options: ReportWriterOptions;
@@ -45,8 +60,7 @@ export class ReportWriter {
   #written: NodeTelemetryStatus | undefined;
   #writtenAtMs = Number.NEGATIVE_INFINITY;
   #heartbeatMs = 0;
-  /** The transition that waits to be written, and since when the report differs from the written one. */
-  #pending: { readonly key: string; readonly dueMs: number; readonly differsSinceMs: number } | undefined;
+  #pending: Pending | undefined;
   #failures = 0;
   #notBeforeMs = Number.NEGATIVE_INFINITY;
   #writes = 0;
@@ -91,20 +105,20 @@ export class ReportWriter {
   }
 
   #isDue(report: NodeTelemetryStatus, now: number): boolean {
+    if (this.#failures > 0) return true;
     const written = this.#written;
     const since = now - this.#writtenAtMs;
     if (written !== undefined && transitionKey(report) === transitionKey(written)) {
       this.#pending = undefined;
       return since >= this.#heartbeatMs || (since >= REFRESH_MS && countKey(report) !== countKey(written));
     }
-    const key = transitionKey(report);
+    const spread = written === undefined || configKey(report) !== configKey(written);
+    const key = spread ? configKey(report) : transitionKey(report);
     if (this.#pending?.key !== key) {
-      const { differsSinceMs = now } = this.#pending ?? {};
-      const spread = written === undefined || configKey(report) !== configKey(written);
       const dueMs = now + (spread ? this.#random() * SPREAD_MS : HOLD_DOWN_MS);
-      this.#pending = { key, dueMs: Math.min(dueMs, differsSinceMs + WRITE_WITHIN_MS), differsSinceMs };
+      this.#pending = { key, dueMs, latestMs: this.#pending?.latestMs ?? now + LATEST_MS };
     }
-    return now >= this.#pending.dueMs;
+    return now >= Math.min(this.#pending.dueMs, this.#pending.latestMs);
   }
 }
 

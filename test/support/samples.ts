@@ -55,3 +55,13 @@ export function sample(overrides: Partial<DomainSample> = {}): DomainSample {
     ...overrides,
   };
 }
+
+/** As `sample`, of a domain whose second interface throws when its last counter is read: a bug in the middle of its lines. */
+export function throwingSample(overrides: Partial<DomainSample> = {}): DomainSample {
+  const broken = Object.defineProperty(nic("tap1"), "txDrops", {
+    get: () => {
+      throw new Error("a bug");
+    },
+  });
+  return sample({ nics: [nic("tap0"), broken], ...overrides });
+}

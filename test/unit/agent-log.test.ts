@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { pino } from "pino";
 import { AgentLog } from "../../src/agent-log.ts";
 import type { EndpointCycle } from "../../src/collection/endpoint.ts";
-import { TelemetryError } from "../../src/errors.ts";
+import { TelemetryError, unexpected } from "../../src/errors.ts";
 import { LibvirtError } from "../../src/libvirt/errors.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { sample } from "../support/samples.ts";
@@ -55,6 +55,21 @@ test("an endpoint that fails is told once, and again when it works", () => {
   log.endpointCycle(cycle());
   log.endpointCycle(cycle());
   assert.deepEqual(said(), ["info libvirt answers again"]);
+});
+
+test("a failure that was not planned is logged with its stack, once in a while", () => {
+  const { log, entries } = fixture();
+  const error = unexpected("a step", new Error("a bug"));
+  for (let round = 0; round < 3; round++) {
+    log.endpointCycle(cycle({ errors: [error] }));
+    log.fault(error);
+  }
+  log.endpointCycle(cycle({ outcome: "failed", errors: [error] }));
+  assert.deepEqual(
+    entries.map(({ level, code }) => `${String(level)} ${String(code)}`),
+    ["warn E_INTERNAL", "error E_INTERNAL", "warn E_INTERNAL"],
+  );
+  for (const { err } of entries) assert.match((err as { readonly stack: string }).stack, /agent-log\.test\.ts/);
 });
 
 test("an endpoint that fails from the start is told, one that works from the start is not", () => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Family } from "../../src/contract.ts";
 import { configOf, FAMILIES, named, OutputsBench } from "../support/outputs-bench.ts";
-import { nic } from "../support/samples.ts";
+import { nic, throwingSample } from "../support/samples.ts";
 
 const never = new AbortController().signal;
 
@@ -46,6 +46,21 @@ test("a line is counted once, however many targets get it", async () => {
     counts.push(await bench.sample("web"));
   }
   assert.deepEqual(counts, [6, 2, 2, 1]);
+});
+
+test("an exception while one domain is encoded costs that domain's lines where it happens, and is reported by its name", async () => {
+  await using bench = new OutputsBench();
+  await bench.apply({ a: ["Devices"], b: ["Metrics"] });
+  const identity = { id: 2, uuid: "bad", name: "bad", namespace: "shop" };
+  assert.deepEqual(bench.outputs.add(named("before")), []);
+  const [failure, ...others] = bench.outputs.add(throwingSample({ identity }));
+  assert.deepEqual([failure?.code, others], ["E_INTERNAL", []]);
+  assert.match(failure?.message ?? "", /shop\/bad .*a bug/);
+  assert.deepEqual(bench.outputs.add(named("after")), []);
+  await bench.outputs.flush();
+  assert.equal(await bench.outputs.drain(never), true);
+  assert.deepEqual(bench.stored("a"), ["before vm_devices", "after vm_devices"]);
+  assert.deepEqual(bench.stored("b"), ["before vm_metrics", "bad vm_metrics", "after vm_metrics"]);
 });
 
 test("a value that is missing is reported once, however the targets' families differ", async () => {

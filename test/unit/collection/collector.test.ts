@@ -55,6 +55,18 @@ test("every endpoint is collected, and each is handed on by itself", async (t) =
   assert.deepEqual((await cycle()).sort(), ["a collected 1", "b collected 1", "c collected 1"]);
 });
 
+test("an exception over one endpoint's cycle comes at the end, when all others have been handed on", async (t) => {
+  const { collector } = await node(t, 3, { maxConcurrentEndpoints: 1 });
+  const done: string[] = [];
+  const collecting = collector.collect(({ endpoint }) => {
+    const name = path.basename(endpoint);
+    if (name === "a") throw new Error("a bug");
+    done.push(name);
+  });
+  await assert.rejects(collecting, /a bug/);
+  assert.deepEqual(done, ["b", "c"]);
+});
+
 test("a daemon that hangs and one that is gone cost the others nothing", async (t) => {
   const { hosts, servers, cycle } = await node(t, 4, { timeoutMs: 200 });
   hosts[1]?.freeze();

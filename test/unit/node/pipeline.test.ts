@@ -13,6 +13,8 @@ import { TelemetryError } from "../../../src/errors.ts";
 import { systemClock } from "../../../src/lib/clock.ts";
 import { Pipeline } from "../../../src/node/pipeline.ts";
 import { Outputs } from "../../../src/outputs.ts";
+import { MemorySpool } from "../../../src/spool/memory-spool.ts";
+import type { Spool } from "../../../src/spool/spool.ts";
 import { SimulatedHost } from "../../../src/simulator/simulated-host.ts";
 import { SimulatorServer } from "../../../src/simulator/server.ts";
 
@@ -28,16 +30,21 @@ ${spec}`);
   return resolveConfig(parsed, secretsDirectory(undefined));
 }
 
+interface Found {
+  sockets: readonly string[] | Error;
+  naming?: Pick<Endpoint, "name">;
+}
+
 /** A pipeline over a simulated daemon with two domains, whose lines nobody takes. */
 async function bench(
   t: TestContext,
-  name?: Endpoint["name"],
+  spool?: Spool,
 ): Promise<{
   readonly pipeline: Pipeline;
   readonly outputs: Outputs;
   readonly socket: string;
   readonly log: string[];
-  readonly endpoints: { sockets: readonly string[] | Error };
+  readonly endpoints: Found;
 }> {
   const directory = await mkdtemp(path.join(tmpdir(), "pipeline-"));
   const socket = path.join(directory, "sock");
@@ -47,8 +54,14 @@ async function bench(
     pino({ level: "debug", base: null }, { write: (line) => void log.push((JSON.parse(line) as { msg: string }).msg) }),
     systemClock,
   );
-  const outputs = new Outputs({ node: undefined, clock: systemClock, observer: agentLog, onMissing: () => undefined });
-  const endpoints: { sockets: readonly string[] | Error } = { sockets: [socket] };
+  const outputs = new Outputs({
+    node: undefined,
+    clock: systemClock,
+    observer: agentLog,
+    onMissing: () => undefined,
+    spool,
+  });
+  const endpoints: Found = { sockets: [socket] };
   const pipeline = new Pipeline({
     outputs,
     log: agentLog,
@@ -56,7 +69,7 @@ async function bench(
     endpoints: () =>
       endpoints.sockets instanceof Error
         ? Promise.reject(endpoints.sockets)
-        : Promise.resolve(endpoints.sockets.map((one) => ({ socket: one, ...(name !== undefined && { name }) }))),
+        : Promise.resolve(endpoints.sockets.map((one) => ({ socket: one, ...endpoints.naming }))),
   });
   t.after(async () => {
     await outputs.stop();
@@ -102,23 +115,6 @@ test("a configuration that goes away ends collection and keeps what waits for th
   assert.equal(outputs.senders[0]?.backlog.lines, 8 * log.filter((msg) => msg === "cycle").length);
 });
 
-test("an exception while one domain is encoded costs that domain only, and is reported", async (t) => {
-  const { pipeline, outputs, log } = await bench(t, (domain) => {
-    const tags: (readonly [string, string])[] = [];
-    const broken = (): never => {
-      throw new Error("no such thing");
-    };
-    return domain.name === "vm-001" ? { ...domain, tags: Object.assign(tags, { [Symbol.iterator]: broken }) } : domain;
-  });
-  pipeline.configure(await config());
-  assert.equal(await pipeline.run(1, never), false);
-  assert.equal(outputs.senders[0]?.backlog.lines, 4);
-  assert.ok(
-    log.some((msg) => /^the lines of the VM with the UUID \S+ cannot be written: no such thing/.test(msg)),
-    log.join("\n"),
-  );
-});
-
 test("a suspended configuration collects nothing and counts its cycles all the same", async (t) => {
   const { pipeline, outputs, log } = await bench(t);
   pipeline.configure(await config("  state: Suspended\n"));
@@ -137,4 +133,37 @@ test("endpoints that cannot be found are a failed cycle, and are looked for agai
   pipeline.configure(await config());
   assert.equal(await pipeline.run(1, never), true);
   assert.equal(outputs.senders[0]?.backlog.lines, 8);
+});
+
+test("an exception while one domain is encoded is a failed cycle that costs only this domain's lines", async (t) => {
+  const { pipeline, outputs, endpoints, log } = await bench(t);
+  const unwritable = { name: "vm-001", tags: [["tag", Object]] as never };
+  endpoints.naming = { name: (domain) => (domain.name === "vm-001" ? unwritable : domain) };
+  pipeline.configure(await config());
+  assert.equal(await pipeline.run(2, never), false);
+  assert.equal(outputs.senders[0]?.backlog.lines, 4 + 5);
+  assert.deepEqual(pipeline.libvirt.errors, new Map([["E_INTERNAL", 2]]));
+  assert.equal(pipeline.cycles.incomplete, 2);
+  assert.equal(log.filter((msg) => msg.includes("vm-001")).length, 1, "it is logged at the first time only");
+});
+
+test("an exception while lines are handed to the buffer is a failed cycle, and the next one goes on", async (t) => {
+  const spool = new MemorySpool({ maxBytes: 1 << 20, maxAgeMs: 60_000 }, systemClock);
+  const append = spool.append.bind(spool);
+  let faults = 1;
+  spool.append = (...batch) => (faults-- > 0 ? Promise.reject(new Error("a bug")) : append(...batch));
+  const { pipeline, outputs, log } = await bench(t, spool);
+  pipeline.configure(await config());
+  assert.equal(await pipeline.run(2, never), false);
+  assert.equal(outputs.senders[0]?.backlog.lines, 10);
+  assert.equal(log.filter((msg) => msg === "handing lines to the buffer failed unexpectedly: a bug").length, 1);
+  assert.equal(pipeline.cycles.incomplete, 1);
+});
+
+test("an exception while daemons are looked for is a failed cycle, and the next one goes on", async (t) => {
+  const { pipeline, endpoints, log } = await bench(t);
+  endpoints.sockets = new Error("a bug");
+  pipeline.configure(await config());
+  assert.equal(await pipeline.run(1, never), false);
+  assert.ok(log.includes("no statistics from libvirt: looking for libvirt daemons failed unexpectedly: a bug"));
 });

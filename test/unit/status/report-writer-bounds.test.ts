@@ -1,0 +1,139 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import type { NodeObservation } from "../../../src/status/node-report.ts";
+import { ReportWriter } from "../../../src/status/report-writer.ts";
+import { FakeClock } from "../../support/fake-clock.ts";
+import { observation } from "../../support/observation.ts";
+
+const { libvirt } = observation();
+/** Each is a transition from every other; the last is another configuration. */
+const STATES: readonly NodeObservation[] = [
+  observation(),
+  observation({ libvirt: { ...libvirt, failures: [{ where: "sock", denied: false, message: "no answer" }] } }),
+  observation({ libvirt: { ...libvirt, failures: [{ where: "sock", denied: true, message: "denied" }] } }),
+  observation({ bufferFault: { reason: "BufferFull", message: "lines were dropped" } }),
+  observation({ config: { name: "default", uid: "u1", observedGeneration: 4 } }),
+];
+
+interface Phase {
+  readonly state: number;
+  readonly ms: number;
+}
+
+interface Attempt {
+  readonly atMs: number;
+  readonly state: number;
+  readonly failed: boolean;
+}
+
+/** What is tried to be written while one phase follows the other. `fails` says of each try whether it fails. */
+async function attempts(phases: readonly Phase[], random: () => number, fails: () => boolean): Promise<Attempt[]> {
+  const clock = new FakeClock();
+  const startMs = clock.monotonic();
+  const found: Attempt[] = [];
+  const stop = new AbortController();
+  let state = phases[0]?.state ?? 0;
+  const running = new ReportWriter({
+    observe: () => STATES[state] ?? observation(),
+    write: () => {
+      const failed = fails();
+      found.push({ atMs: clock.monotonic() - startMs, state, failed });
+      return Promise.resolve({ kind: failed ? "failed" : "written" });
+    },
+    clock,
+    random,
+  }).run(stop.signal);
+  for (const phase of phases) {
+    ({ state } = phase);
+    await clock.advance(phase.ms);
+  }
+  stop.abort();
+  await running;
+  return found;
+}
+
+/** Spans of time in which what is so was not what is written. */
+function differences(phases: readonly Phase[], tries: readonly Attempt[]): { fromMs: number; toMs: number }[] {
+  const changes = phases.map(({ state }, index) => ({
+    atMs: phases.slice(0, index).reduce((sum, { ms }) => sum + ms, 0),
+    state,
+  }));
+  const endMs = phases.reduce((sum, { ms }) => sum + ms, 0);
+  const written = tries.filter(({ failed }) => !failed);
+  const moments = [...new Set([...changes, ...written].map(({ atMs }) => atMs))].sort((a, b) => a - b);
+  const spans: { fromMs: number; toMs: number }[] = [];
+  let open: number | undefined;
+  for (const moment of [...moments, endMs]) {
+    const so = changes.findLast(({ atMs }) => atMs <= moment)?.state;
+    const wrote = written.findLast(({ atMs }) => atMs <= moment)?.state;
+    if (so === wrote && open !== undefined) {
+      spans.push({ fromMs: open, toMs: moment });
+      open = undefined;
+    } else if (so !== wrote) open ??= moment;
+  }
+  return open === undefined ? spans : [...spans, { fromMs: open, toMs: endMs }];
+}
+
+const phasesOf = (maxMs: number): fc.Arbitrary<Phase[]> =>
+  fc.array(fc.record({ state: fc.nat(STATES.length - 1), ms: fc.integer({ min: 1, max: maxMs }) }), {
+    minLength: 5,
+    maxLength: 40,
+  });
+const dice = fc.infiniteStream(fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }));
+const roll =
+  (rolls: Iterator<number>): (() => number) =>
+  () =>
+    Number(rolls.next().value);
+
+test("a difference is never unwritten for more than a minute, whatever flaps", async () => {
+  await fc.assert(
+    fc.asyncProperty(phasesOf(40_000), dice, async (phases, rolls) => {
+      const tries = await attempts(phases, roll(rolls), () => false);
+      for (const { fromMs, toMs } of differences(phases, tries))
+        assert.ok(toMs - fromMs <= 60_000, `${fromMs} to ${toMs}`);
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test("what flaps faster than the hold-down, in one configuration, makes about one write a minute at most", async () => {
+  // Each phase is another state than the one before and is seen by a look.
+  const steps = fc.array(
+    fc.record({ step: fc.integer({ min: 1, max: 3 }), ms: fc.integer({ min: 2_000, max: 29_000 }) }),
+    {
+      minLength: 5,
+      maxLength: 40,
+    },
+  );
+  const phases = steps.map((all) => {
+    let state = 0;
+    return all.map(({ step, ms }) => ({ state: (state = (state + step) % 4), ms }));
+  });
+  await fc.assert(
+    fc.asyncProperty(phases, dice, async (all, rolls) => {
+      const [, ...later] = await attempts(all, roll(rolls), () => false);
+      const times = later.map(({ atMs }) => atMs);
+      for (const [index, atMs] of times.entries())
+        if (index > 0) assert.ok(atMs - (times[index - 1] ?? 0) >= 57_000, times.join(" "));
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test("writes that fail delay a difference by no more than their backoff", async () => {
+  await fc.assert(
+    fc.asyncProperty(phasesOf(40_000), dice, dice, async (phases, rolls, faults) => {
+      const fault = roll(faults);
+      const tries = await attempts(phases, roll(rolls), () => fault() < 0.5);
+      for (const { fromMs, toMs } of differences(phases, tries)) {
+        const before = tries.filter(({ atMs }) => atMs < toMs);
+        const failures = before.length - 1 - before.findLastIndex(({ failed }) => !failed);
+        const backoffMs = failures === 0 ? 0 : Math.min(300_000, 2_000 * 2 ** (failures - 1));
+        const allowedMs = Math.max(fromMs + 60_000, (before.at(-1)?.atMs ?? 0) + backoffMs + 1_000);
+        assert.ok(toMs <= allowedMs, `${fromMs} to ${toMs}, ${failures} failures`);
+      }
+    }),
+    { numRuns: 60 },
+  );
+});
