@@ -1,6 +1,5 @@
 import type { ClusterConfig } from "../config/cluster-object.ts";
-import { fingerprint } from "../config/resolve.ts";
-import { resolveConfig, type EffectiveConfig } from "../config/resolve.ts";
+import { fingerprint, resolveConfig, type EffectiveConfig } from "../config/resolve.ts";
 import type { SecretSource } from "../config/secrets-dir.ts";
 import { selectConfig } from "../config/select.ts";
 import type { Labels } from "../config/selectors.ts";

@@ -16,7 +16,10 @@ export class CycleErrors {
   }
 
   /** `domain` is the one that the error is about. */
-  report(error: unknown, { excuse, domain }: { readonly excuse: boolean; readonly domain?: DomainRef }): void {
+  report(
+    error: unknown,
+    { excuse, domain }: { readonly excuse: boolean; readonly domain?: DomainRef | undefined },
+  ): void {
     const found = toReportableError(error, domain);
     (excuse && OF_A_START.has(found.code) ? this.excused : this.errors).push(found);
   }

@@ -1,6 +1,5 @@
 import { DeviceCache } from "../discovery/device-cache.ts";
 import type { Clock } from "../lib/clock.ts";
-import type { LibvirtClient } from "../libvirt/client.ts";
 import { DOMAIN_FILTER, STATS_GROUP } from "../libvirt/protocol.ts";
 import type { DomainRef, TypedParameters } from "../libvirt/types.ts";
 import { BulkStats, late, type BulkReply } from "./bulk-stats.ts";
@@ -23,13 +22,18 @@ import {
   type DeviceSamples,
   type DomainReport,
 } from "./sample-mapping.ts";
-import { DEVICES, groupsOf, readAll } from "./stats-needs.ts";
+import { DEVICES, groupsOf, readAll, readersOf, type StatsReader } from "./stats-needs.ts";
 import { Silences, STARTING_MS, type SilentDomains } from "./silences.ts";
 
 interface CycleContext {
   readonly reports: CycleReports;
   readonly report: (error: unknown, excuse?: boolean) => void;
   readonly leftMs: () => number;
+}
+
+interface ReadingContext extends Omit<CycleContext, "reports"> {
+  readonly domain: DomainRef;
+  readonly params: TypedParameters | undefined;
 }
 
 /** Collects the domains of one libvirt daemon. It has one connection of its own and shares nothing with other endpoints. */
@@ -124,8 +128,8 @@ export class EndpointCollector {
     this.#devices.retain(domains);
     this.#history.retain(domains);
     this.#silences.retain(domains);
-    const report = (error: unknown, excuse = false): void => {
-      found.report(error, { excuse: excuse || this.#isStarting });
+    const report = (error: unknown, excuse = false, domain?: DomainRef): void => {
+      found.report(error, { excuse: excuse || this.#isStarting, domain });
     };
     const withCpu = await this.#cpuStats.usable(session, domains, patienceFor(this.#settings.timeoutMs));
     const facts = await readFacts(session, domains, { withCpu, deadlineMs: leftMs(), clock: this.#clock }, report);
@@ -145,6 +149,7 @@ export class EndpointCollector {
       }
     }
     const reports = new CycleReports(this.#bulk, bulk, { groups, deadline });
+    const readers = readersOf(this.#settings.needs);
     const silent: DomainRef[] = [];
     let unasked = 0;
     const sampleOf = async (fact: DomainFacts): Promise<DomainSample[]> => {
@@ -171,7 +176,7 @@ export class EndpointCollector {
           nics: devices?.nics,
           disks: devices?.disks,
           ...this.#history.next(domain, memory, named),
-          ...(await this.#readings(domain, stats?.params, { report, leftMs })),
+          ...(await this.#readings(readers, { domain, params: stats?.params, report, leftMs })),
         },
       ];
     };
@@ -179,7 +184,7 @@ export class EndpointCollector {
     const samples = await Promise.all(
       facts.map((fact) =>
         sampleOf(fact).catch((error: unknown): DomainSample[] => {
-          found.report(error, { excuse: this.#isStarting, domain: fact.domain });
+          report(error, false, fact.domain);
           return [];
         }),
       ),
@@ -252,13 +257,13 @@ export class EndpointCollector {
   }
 
   async #readings(
-    domain: DomainRef,
-    params: TypedParameters | undefined,
-    { report, leftMs }: Omit<CycleContext, "reports">,
+    readers: readonly StatsReader<unknown>[],
+    { domain, params, report, leftMs }: ReadingContext,
   ): Promise<Pick<DomainSample, "readings">> {
-    const session = (): Promise<LibvirtClient> => this.#daemon.session(this.#clock.monotonic() + leftMs());
+    if (readers.length === 0) return {};
     try {
-      return await readAll(this.#settings.needs, { session, domain, params, deadlineMs: leftMs() });
+      const session = await this.#daemon.session(this.#clock.monotonic() + leftMs());
+      return await readAll(readers, { session, domain, params, deadlineMs: leftMs() });
     } catch (error) {
       report(error, this.#silences.isStarting(domain));
       return {};

@@ -43,27 +43,29 @@ export function groupsOf(needs: readonly StatsNeed[], cpuTimesKnown: boolean): n
   );
 }
 
-/** What the readers among these needs read of one domain; nothing when there are none. */
+/** The needs that have a value of their own. */
+export function readersOf(needs: readonly StatsNeed[]): readonly StatsReader<unknown>[] {
+  return needs.filter((need): need is StatsReader<unknown> => "read" in need);
+}
+
+/** What these readers read of one domain. */
 export async function readAll(
-  needs: readonly StatsNeed[],
+  readers: readonly StatsReader<unknown>[],
   {
     session,
     domain,
     params,
     deadlineMs,
   }: {
-    readonly session: () => Promise<LibvirtClient>;
+    readonly session: LibvirtClient;
     readonly domain: DomainRef;
     readonly params: TypedParameters | undefined;
     readonly deadlineMs: number;
   },
 ): Promise<Pick<DomainSample, "readings">> {
-  const readers = needs.filter((need): need is StatsReader<unknown> => "read" in need);
-  if (readers.length === 0) return {};
-  const client = await session();
   const values = await Promise.all(
     readers.map(async (reader) => {
-      const answer = reader.ask && (await unlessRefused(reader.ask(client, domain, { deadlineMs })));
+      const answer = reader.ask && (await unlessRefused(reader.ask(session, domain, { deadlineMs })));
       return [reader, reader.read(params, answer)] as const;
     }),
   );

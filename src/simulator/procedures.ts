@@ -62,7 +62,7 @@ export const PROCEDURES: ReadonlyMap<number, Procedure> = new Map<number, Proced
     ofDomain((domain, host) => (writer) => writer.string(host.adjustXml(domain.ref.name, domain.xml()))),
   ],
   [PROCEDURE.DOMAIN_GET_INFO, ofDomain(info)],
-  [PROCEDURE.DOMAIN_GET_VCPUS, vcpus],
+  [PROCEDURE.DOMAIN_GET_VCPUS, ofDomain(vcpus)],
   [PROCEDURE.DOMAIN_GET_CPU_STATS, cpuStats],
   [PROCEDURE.DOMAIN_GET_CONTROL_INFO, ofDomain(controlInfo)],
 ]);
@@ -116,20 +116,14 @@ function info(domain: SyntheticDomain, host: SimulatedHost): Write {
       .uhyper(active ? cpuTimeNs : 0n);
 }
 
-function vcpus(args: XdrReader): ReturnType<Procedure> {
-  const ref = readDomain(args);
-  const wanted = args.int();
-  args.int(); // the length of a CPU map
-  return (host) => {
-    const domain = find(host, ref);
-    mustRun(host, domain);
-    const online = domain.vcpus(host.seconds).slice(0, wanted);
-    return Promise.resolve((writer) => {
-      writer.array(online, ({ number, state, cpuTimeNs, cpu }) => {
-        writer.uint(number).int(state).uhyper(cpuTimeNs).int(cpu);
-      });
-      writer.uint(0); // no maps
+function vcpus(domain: SyntheticDomain, host: SimulatedHost): Write {
+  mustRun(host, domain);
+  const online = domain.vcpus(host.seconds);
+  return (writer) => {
+    writer.array(online, ({ number, state, cpuTimeNs, cpu }) => {
+      writer.uint(number).int(state).uhyper(cpuTimeNs).int(cpu);
     });
+    writer.uint(0); // no maps
   };
 }
 
