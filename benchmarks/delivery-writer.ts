@@ -7,7 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { loadConfigFile } from "../src/config/file-source.ts";
 import { secretsDirectory } from "../src/config/secrets-dir.ts";
 import { systemClock, type Clock } from "../src/lib/clock.ts";
-import { Outputs } from "../src/outputs.ts";
+import { Router } from "../src/routing/router.ts";
 import { DurableSpool } from "../src/spool/durable-spool.ts";
 import { simulatedSamples } from "./simulated-samples.ts";
 import { DOMAINS, LINES_PER_SECOND, NODE_SHAPE } from "./writer.ts";
@@ -34,7 +34,7 @@ class EarlierClock implements Clock {
 
 const clock = new EarlierClock();
 const samples = simulatedSamples(DOMAINS * Number(interval), NODE_SHAPE);
-const outputs = new Outputs({
+const router = new Router({
   node: "bench",
   clock,
   observer: { delivered: ignore, failing: ignore, recovered: ignore, rejected: ignore },
@@ -42,7 +42,7 @@ const outputs = new Outputs({
   spool: await DurableSpool.open({ directory: path.join(directory, "spool"), clock, minFreeShare: 0 }),
 });
 const secrets = secretsDirectory(path.join(directory, "secrets"));
-await outputs.apply(await loadConfigFile(path.join(directory, "config.yaml"), secrets));
+await router.apply(await loadConfigFile(path.join(directory, "config.yaml"), secrets));
 
 const seconds = Math.ceil(Number(backlogLines) / LINES_PER_SECOND);
 // The frames have the times of an outage, because the sender derives the live rate from them.
@@ -54,13 +54,13 @@ for (let next = Math.ceil(Date.now() / 1_000) * 1_000 + Number(phaseMs); !isOver
   await sleep(Math.max(0, next - Date.now()));
   await write();
 }
-await outputs.stop();
+await router.stop();
 process.exit();
 
 async function write(): Promise<void> {
   const timestampMs = clock.now();
-  for (const sample of samples) outputs.add({ ...sample, timestampMs });
-  await outputs.flush();
+  for (const sample of samples) router.add({ ...sample, timestampMs });
+  await router.flush();
 }
 
 function ignore(): void {

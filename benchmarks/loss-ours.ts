@@ -36,7 +36,9 @@ const sender = new Sender(
   },
 );
 await makeLines(given, (lines) =>
-  spool.append({ lines: lines.length, bytes: Buffer.from(lines.map((line) => `${line}\n`).join("")) }, [sender.intake]),
+  spool.append({ lines: lines.length, bytes: Buffer.from(lines.map((line) => `${line}\n`).join("")) }, [
+    sender.appendCursor,
+  ]),
 );
 await ended;
 await sender.drain(AbortSignal.timeout(DRAIN_MS));

@@ -4,11 +4,10 @@ import type { EffectiveConfig } from "./config/resolve.ts";
 import type { SenderObserver } from "./delivery/sender.ts";
 import type { TelemetryError } from "./errors.ts";
 import type { Clock } from "./lib/clock.ts";
-import { RateLimit } from "./lib/rate-limit.ts";
+import { RateLimit, WARNING_PERIOD_MS } from "./lib/rate-limit.ts";
 import type { Logger } from "./log.ts";
 import type { SpoolObserver } from "./spool/disk-record.ts";
 
-const WARNING_PERIOD_MS = 300_000;
 const SUMMARY_PERIOD_MS = 60_000;
 
 interface EndpointState {

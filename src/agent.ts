@@ -4,13 +4,13 @@ import { systemClock } from "./lib/clock.ts";
 import type { Histogram } from "./lib/histogram.ts";
 import { Pipeline } from "./node/pipeline.ts";
 import type { NodeOptions, NodeRole } from "./node/role.ts";
-import { selfView } from "./node/self-view.ts";
+import { agentView } from "./node/self-view.ts";
 import { standalone } from "./node/standalone.ts";
 import { agentRoutes } from "./observability/agent-routes.ts";
 import type { AgentView } from "./observability/agent-view.ts";
 import type { Routes } from "./observability/http-server.ts";
-import { SelfServer } from "./observability/self-server.ts";
-import { Outputs } from "./outputs.ts";
+import { StatusServer } from "./observability/status-server.ts";
+import { Router } from "./routing/router.ts";
 import { DurableSpool } from "./spool/durable-spool.ts";
 
 export interface AgentOptions extends NodeOptions {
@@ -38,7 +38,7 @@ export async function runAgent({ configFile, secretsDir, spoolDir, ...options }:
   await using resources = new AsyncDisposableStack();
   if (listen !== undefined) {
     const routes = (eventLoopLag: Histogram): Routes => agentRoutes(() => view?.(eventLoopLag), signal);
-    resources.use(await SelfServer.start({ address: listen, routes, clock, log }));
+    resources.use(await StatusServer.start({ address: listen, routes, clock, log }));
   }
   const agentLog = new AgentLog(log, clock);
   const onMissing: AgentLog["missing"] = (field, domain) => {
@@ -55,7 +55,7 @@ export async function runAgent({ configFile, secretsDir, spoolDir, ...options }:
           minFreeShare: configFile === undefined ? FREE_SHARE.cluster : FREE_SHARE.host,
         });
   const rejectedDir = spoolDir === undefined ? undefined : path.join(spoolDir, "rejected");
-  const outputs = new Outputs({
+  const router = new Router({
     node,
     clock,
     observer: agentLog,
@@ -67,21 +67,21 @@ export async function runAgent({ configFile, secretsDir, spoolDir, ...options }:
   const role: NodeRole = {
     ...options,
     clock,
-    outputs,
-    pipeline: (work) => new Pipeline({ outputs, log: agentLog, clock, ...work }),
+    router,
+    pipeline: (work) => new Pipeline({ router, log: agentLog, clock, ...work }),
     started: (parts) => {
-      view = (eventLoopLag) => selfView({ node, outputs, eventLoopLag, clock }, parts);
+      view = (eventLoopLag) => agentView({ node, router, eventLoopLag, clock }, parts);
     },
   };
   let complete: boolean;
   try {
     complete = configFile === undefined ? await inCluster(role) : await standalone(role, configFile, secretsDir);
   } catch (error) {
-    await outputs.stop();
+    await router.stop();
     throw error;
   }
   const limited = Number.isFinite(cycles) && !signal.aborted;
-  return (await end(outputs, { ...options, spoolDir }, limited)) && (complete || !limited) ? 0 : 1;
+  return (await end(router, { ...options, spoolDir }, limited)) && (complete || !limited) ? 0 : 1;
 }
 
 /** Without a cluster, what speaks with one is not even loaded. */
@@ -92,23 +92,23 @@ async function inCluster(role: NodeRole): Promise<boolean> {
 
 /** Delivers what is left. Returns whether nothing went wrong that a caller would miss. */
 async function end(
-  outputs: Outputs,
+  router: Router,
   { signal, log, spoolDir }: Pick<AgentOptions, "signal" | "log" | "spoolDir">,
   limited: boolean,
 ): Promise<boolean> {
   const withinMs = limited ? FINAL_DRAIN_MS : SHUTDOWN_DRAIN_MS;
   const deadline = AbortSignal.timeout(withinMs);
-  if (outputs.undeliveredLines > 0) log.info({ lines: outputs.undeliveredLines, withinMs }, "delivering what is left");
-  const delivered = await outputs.drain(limited ? AbortSignal.any([deadline, signal]) : deadline);
-  await outputs.stop();
-  const { undeliveredLines } = outputs;
+  if (router.undeliveredLines > 0) log.info({ lines: router.undeliveredLines, withinMs }, "delivering what is left");
+  const delivered = await router.drain(limited ? AbortSignal.any([deadline, signal]) : deadline);
+  await router.stop();
+  const { undeliveredLines } = router;
   if (undeliveredLines > 0 && spoolDir === undefined)
     log.warn(
       { lines: undeliveredLines },
       "lines that were not delivered are lost: without --spool-dir they are in memory",
     );
   const sum = (counter: "deliveredLines" | "rejectedLines"): number =>
-    outputs.senders.reduce((total, { state }) => total + state[counter], 0);
+    router.senders.reduce((total, { state }) => total + state[counter], 0);
   const rejectedLines = sum("rejectedLines");
   log.info({ deliveredLines: sum("deliveredLines"), undeliveredLines, rejectedLines }, "stopped");
   return signal.aborted || (delivered && rejectedLines === 0);

@@ -1,17 +1,17 @@
-import { keepConfigStatuses, type Followed } from "./cluster/config-statuses.ts";
+import { runStatusController, type Followed } from "./cluster/config-statuses.ts";
 import { KubeApi } from "./kubernetes/api.ts";
 import { findAccess } from "./kubernetes/find-access.ts";
 import { LeaderElection } from "./kubernetes/lease.ts";
 import { systemClock, type Clock } from "./lib/clock.ts";
 import type { Histogram } from "./lib/histogram.ts";
-import { RateLimit } from "./lib/rate-limit.ts";
+import { RateLimit, WARNING_PERIOD_MS } from "./lib/rate-limit.ts";
 import type { Logger } from "./log.ts";
 import { controllerRoutes } from "./observability/controller-routes.ts";
 import type { ControllerView } from "./observability/controller-view.ts";
 import type { Routes } from "./observability/http-server.ts";
 import type { ListenAddress } from "./observability/listen-address.ts";
 import { processView } from "./observability/process-view.ts";
-import { SelfServer } from "./observability/self-server.ts";
+import { StatusServer } from "./observability/status-server.ts";
 import { watchView } from "./observability/watch-view.ts";
 import { VERSION } from "./version.ts";
 
@@ -28,7 +28,6 @@ export interface ControllerOptions {
 }
 
 const LEASE = "kubevirt-telemetry-controller";
-const WARNING_PERIOD_MS = 300_000;
 
 /** Runs the cluster role until the signal: one of its processes works, the others wait. Resolves to the exit code. */
 export async function runController({
@@ -81,14 +80,14 @@ export async function runController({
   if (listen !== undefined) {
     const routes = (eventLoopLag: Histogram): Routes =>
       controllerRoutes(() => controllerView({ identity, followed, eventLoopLag, clock }), signal);
-    resources.use(await SelfServer.start({ address: listen, routes, clock, log }));
+    resources.use(await StatusServer.start({ address: listen, routes, clock, log }));
   }
   log.info({ version: VERSION, identity, namespace }, "started");
   const following = (all: Followed): void => {
     followed = all;
   };
   await election.run(async (leading) => {
-    await keepConfigStatuses({ client, instance: identity, log, clock, following }, leading);
+    await runStatusController({ client, instance: identity, log, clock, following }, leading);
     followed = undefined;
   }, signal);
   log.info("stopped");

@@ -22,13 +22,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   collection: ["contract", "discovery", "errors", "lib", "libvirt"],
   measurement: ["collection", "contract"],
   spool: ["errors", "lib"],
-  delivery: ["errors", "lib", "spool"],
+  delivery: ["config", "errors", "lib", "spool"],
   status: ["lib"],
   simulator: ["lib", "libvirt"],
   // What ties Kubernetes to the stages.
   cluster: ["config", "discovery", "errors", "kubernetes", "lib", "log", "status"],
   // Composition roots and what only they use.
-  outputs: ["collection", "config", "delivery", "errors", "lib", "measurement", "spool"],
+  routing: ["collection", "config", "delivery", "errors", "lib", "measurement", "spool"],
   "agent-log": ["collection", "config", "delivery", "errors", "lib", "log", "spool"],
   node: [
     "agent-log",
@@ -42,7 +42,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "log",
     "measurement",
     "observability",
-    "outputs",
+    "routing",
     "status",
     "version",
   ],
@@ -60,7 +60,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "status",
   ],
   top: ["collection", "discovery", "errors", "lib", "node"],
-  agent: ["agent-log", "lib", "node", "observability", "outputs", "spool"],
+  agent: ["agent-log", "lib", "node", "observability", "routing", "spool"],
   controller: ["cluster", "kubernetes", "lib", "log", "observability", "version"],
   commands: [
     "agent",

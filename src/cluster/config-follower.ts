@@ -4,7 +4,8 @@ import type { SecretSource } from "../config/secrets-dir.ts";
 import { selectConfig } from "../config/select.ts";
 import type { Labels } from "../config/selectors.ts";
 import { TelemetryError } from "../errors.ts";
-import { Alarm } from "../lib/alarm.ts";
+import { isAborted } from "../lib/abort.ts";
+import { InterruptibleSleep } from "../lib/interruptible-sleep.ts";
 import type { Clock } from "../lib/clock.ts";
 
 /** Secrets are read again this often, so that a rotated token is used in time. */
@@ -47,7 +48,7 @@ export interface ConfigFault {
 /** Finds out which TelemetryConfig governs the node and what it means, whenever something of it may have changed. */
 export class ConfigFollower {
   readonly #options: FollowerOptions;
-  readonly #alarm: Alarm;
+  readonly #alarm: InterruptibleSleep;
   #governing: Governing | undefined;
   #selectedBy: readonly string[] = [];
   #fault: ConfigFault | undefined;
@@ -56,7 +57,7 @@ export class ConfigFollower {
 
   constructor(options: FollowerOptions) {
     this.#options = options;
-    this.#alarm = new Alarm(options.clock);
+    this.#alarm = new InterruptibleSleep(options.clock);
   }
 
   /** The object whose configuration is in force, with the generation that it had. */
@@ -75,29 +76,28 @@ export class ConfigFollower {
 
   /** The objects have changed. */
   changed(): void {
-    this.#alarm.ring();
+    this.#alarm.interrupt();
   }
 
   /** A target has refused its credentials: they may have been replaced. */
   suspectSecrets(): void {
-    if (this.#options.clock.monotonic() - this.#askedMs >= RETRY_MS) this.#alarm.ring();
+    if (this.#options.clock.monotonic() - this.#askedMs >= RETRY_MS) this.#alarm.interrupt();
   }
 
   async run(signal: AbortSignal): Promise<void> {
     const { clock, random = Math.random } = this.#options;
-    const ended = (): boolean => signal.aborted;
     signal.addEventListener(
       "abort",
       () => {
-        this.#alarm.ring();
+        this.#alarm.interrupt();
       },
       { once: true },
     );
-    while (!ended()) {
+    while (!isAborted(signal)) {
       const againMs = await this.#look();
-      if (ended()) break;
+      if (isAborted(signal)) break;
       await this.#alarm.sleep(againMs);
-      if (!ended()) await clock.sleep(random() * SPREAD_MS, signal);
+      if (!isAborted(signal)) await clock.sleep(random() * SPREAD_MS, signal);
     }
   }
 

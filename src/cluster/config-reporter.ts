@@ -4,7 +4,7 @@ import type { KubeClient } from "../kubernetes/api.ts";
 import { KubeError } from "../kubernetes/kube-error.ts";
 import { resourcePath } from "../kubernetes/resource-path.ts";
 import type { Clock } from "../lib/clock.ts";
-import { RateLimit } from "../lib/rate-limit.ts";
+import { RateLimit, WARNING_PERIOD_MS } from "../lib/rate-limit.ts";
 import type { Logger } from "../log.ts";
 import type { ConfigSummary } from "../status/aggregate.ts";
 import type { Condition } from "../status/conditions.ts";
@@ -22,7 +22,6 @@ export interface ConfigReporterOptions {
 }
 
 const FIELD_MANAGER = "kubevirt-telemetry-controller";
-const WARNING_PERIOD_MS = 300_000;
 
 /** Writes what the controller finds out about TelemetryConfigs: their status, and Events. */
 export class ConfigReporter {

@@ -33,7 +33,7 @@ export interface Followed {
 const BLIND_MS = 180_000;
 
 /** Follows all TelemetryConfigs and NodeTelemetries and keeps the status of the former, until the signal aborts. */
-export async function keepConfigStatuses(options: ConfigStatusesOptions, signal: AbortSignal): Promise<void> {
+export async function runStatusController(options: ConfigStatusesOptions, signal: AbortSignal): Promise<void> {
   const { log, clock } = options;
   const reporter = new ConfigReporter(options);
   await using configs = reflector<ConfigSummary>(options, "TelemetryConfigs", {

@@ -2,6 +2,7 @@ import { refusal } from "../kubernetes/answer.ts";
 import type { KubeClient } from "../kubernetes/api.ts";
 import { KubeError } from "../kubernetes/kube-error.ts";
 import { resourcePath } from "../kubernetes/resource-path.ts";
+import { isAborted } from "../lib/abort.ts";
 import type { Clock } from "../lib/clock.ts";
 import { TELEMETRY_CONFIGS } from "./kinds.ts";
 
@@ -24,11 +25,10 @@ export interface CreateOptions {
  */
 export async function createConfig(object: object, options: CreateOptions): Promise<"created" | "exists"> {
   const { client, clock, waiting, signal } = options;
-  const ended = (): boolean => signal.aborted;
   for (;;) {
     const result = await attempt(client, object);
     if (!(result instanceof KubeError)) return result;
-    if (ended()) throw result;
+    if (isAborted(signal)) throw result;
     waiting(result.message);
     await clock.sleep(RETRY_MS, signal);
   }

@@ -1,10 +1,9 @@
 import type { KubeError } from "../kubernetes/kube-error.ts";
 import type { ReflectorObserver } from "../kubernetes/reflector.ts";
 import type { Clock } from "../lib/clock.ts";
-import { RateLimit } from "../lib/rate-limit.ts";
+import { RateLimit, WARNING_PERIOD_MS } from "../lib/rate-limit.ts";
 import type { Logger } from "../log.ts";
 
-const WARNING_PERIOD_MS = 300_000;
 /** An API server that has just started knows no rights for a moment, and denies everything to everybody. */
 const STARTING_MS = 10_000;
 /** The version of a watch is forgotten sooner or later; a list makes up for it. */

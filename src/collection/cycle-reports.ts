@@ -1,4 +1,4 @@
-import { domainRun } from "../discovery/domain-run.ts";
+import { domainKey } from "../discovery/domain-run.ts";
 import { STATS_GROUP } from "../libvirt/protocol.ts";
 import type { DomainRef } from "../libvirt/types.ts";
 import type { BulkReply, BulkStats } from "./bulk-stats.ts";
@@ -22,23 +22,23 @@ export class CycleReports {
     this.#reply = reply;
     this.#groups = groups;
     this.#deadline = deadline;
-    const stats = (reply?.stats ?? []).map(({ domain, params }) => [domainRun(domain), params] as const);
+    const stats = (reply?.stats ?? []).map(({ domain, params }) => [domainKey(domain), params] as const);
     this.#reports = new Map(stats.map(([run, params]) => [run, domainReport(params, reply?.groups ?? 0)]));
   }
 
   /** Whether the domain still ran when the statistics were asked for; true when there are none. */
   hasRun(domain: DomainRef): boolean {
-    return this.#reply === undefined || this.#reports.has(domainRun(domain)) || this.#isPostponed(domain);
+    return this.#reply === undefined || this.#reports.has(domainKey(domain)) || this.#isPostponed(domain);
   }
 
   /** What can be had at once. Waits for no domain but one that only an earlier call of the cycle has asked for. */
   async first(domain: DomainRef): Promise<DomainReport | undefined> {
-    return this.#reports.get(domainRun(domain)) ?? (this.#isPostponed(domain) ? this.completed(domain) : undefined);
+    return this.#reports.get(domainKey(domain)) ?? (this.#isPostponed(domain) ? this.completed(domain) : undefined);
   }
 
   /** Waits for the QEMU's values of a domain of which `first` has none; undefined when they do not come. */
   async completed(domain: DomainRef): Promise<DomainReport | undefined> {
-    const report = this.#reports.get(domainRun(domain));
+    const report = this.#reports.get(domainKey(domain));
     if ((this.#groups & STATS_GROUP.BLOCK) === 0 || report?.monitorAnswered === true) return undefined;
     // An older call completes only what this cycle's own call could have but for QEMU.
     const complete = this.#reply?.groups === this.#groups;

@@ -1,4 +1,4 @@
-import { domainRun, retainRuns } from "../discovery/domain-run.ts";
+import { domainKey, retainRuns } from "../discovery/domain-run.ts";
 import type { DomainRef } from "../libvirt/types.ts";
 import type { DomainIdentity, DomainSample, MemoryPoint, MemorySample } from "./domain-sample.ts";
 
@@ -24,7 +24,7 @@ export class DomainHistory {
     memory: MemorySample,
     named: DomainName = domain,
   ): Pick<DomainSample, "identity" | "previous"> {
-    const run = domainRun(domain);
+    const run = domainKey(domain);
     let entry = this.#entries.get(run);
     if (entry === undefined) {
       entry = { named, identity: identityOf(domain, named), last: undefined };

@@ -1,4 +1,4 @@
-import { domainRun } from "../discovery/domain-run.ts";
+import { domainKey } from "../discovery/domain-run.ts";
 import type { DomainSample } from "./domain-sample.ts";
 
 /** What a domain did between two samples, on average. A value is undefined where one of the two does not have it. */
@@ -21,10 +21,10 @@ export function domainLoads(
   before: readonly DomainSample[],
   after: readonly DomainSample[],
 ): ReadonlyMap<DomainSample, DomainLoad> {
-  const known = new Map(before.map((sample) => [domainRun(sample.identity), sample]));
+  const known = new Map(before.map((sample) => [domainKey(sample.identity), sample]));
   return new Map(
     after.flatMap((sample) => {
-      const earlier = known.get(domainRun(sample.identity));
+      const earlier = known.get(domainKey(sample.identity));
       const load = earlier && domainLoad(earlier, sample);
       return load === undefined ? [] : [[sample, load]];
     }),

@@ -39,7 +39,7 @@ interface ReadingContext extends Omit<CycleContext, "reports"> {
 /** Collects the domains of one libvirt daemon. It has one connection of its own and shares nothing with other endpoints. */
 export class EndpointCollector {
   readonly endpoint: string;
-  readonly #name: Endpoint["name"];
+  readonly #name: Endpoint["identify"];
   readonly #transient: boolean;
   readonly #firstSeenMs: number;
   readonly #clock: Clock;
@@ -53,7 +53,7 @@ export class EndpointCollector {
   #settings: CollectionSettings;
 
   constructor(
-    { socket, name, transient = false }: Endpoint,
+    { socket, identify: name, transient = false }: Endpoint,
     settings: CollectionSettings,
     clock: Clock,
     count: CallCount = { calls: 0 },

@@ -23,7 +23,7 @@ export interface Endpoint {
    * its own name and all are collected.
    * @throws {TelemetryError} when the domain must not be collected, which is reported
    */
-  readonly name?: (domain: DomainRef, state: number, reason: number | undefined) => DomainName | undefined;
+  readonly identify?: (domain: DomainRef, state: number, reason: number | undefined) => DomainName | undefined;
   /** The daemon comes and goes with its guest: that nobody listens on its socket is then no failure. */
   readonly transient?: boolean;
 }

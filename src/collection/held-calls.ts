@@ -1,4 +1,4 @@
-import { domainRun } from "../discovery/domain-run.ts";
+import { domainKey } from "../discovery/domain-run.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { LibvirtClient } from "../libvirt/client.ts";
 import type { DomainRef, DomainStats, TypedParameters } from "../libvirt/types.ts";
@@ -91,10 +91,10 @@ export class HeldCalls {
 
   /** What those of them that have returned in this cycle say of it. */
   answersOf(domain: DomainRef): readonly LateAnswer[] {
-    const run = domainRun(domain);
+    const run = domainKey(domain);
     return this.#answers.flatMap(({ call, stats }) => {
       if (!this.#isUsable(call, domain.uuid)) return [];
-      const found = stats.find((record) => domainRun(record.domain) === run);
+      const found = stats.find((record) => domainKey(record.domain) === run);
       return found === undefined ? [] : [{ params: found.params, isOfCycle: call.cycle === this.#cycle }];
     });
   }

@@ -1,4 +1,4 @@
-import { domainRun, retainRuns } from "../discovery/domain-run.ts";
+import { domainKey, retainRuns } from "../discovery/domain-run.ts";
 import type { Clock } from "../lib/clock.ts";
 import { LibvirtError } from "../libvirt/errors.ts";
 import { CONTROL_ERROR, CONTROL_STATE } from "../libvirt/protocol.ts";
@@ -40,24 +40,24 @@ export class Silences {
     retainRuns(this.#entries, domains);
     const firstSeenMs = this.#clock.monotonic();
     for (const domain of domains) {
-      const run = domainRun(domain);
+      const run = domainKey(domain);
       if (!this.#entries.has(run)) this.#entries.set(run, { firstSeenMs, silentSinceMs: undefined });
     }
   }
 
   isStarting(domain: DomainRef): boolean {
-    const { firstSeenMs = Number.NEGATIVE_INFINITY } = this.#entries.get(domainRun(domain)) ?? {};
+    const { firstSeenMs = Number.NEGATIVE_INFINITY } = this.#entries.get(domainKey(domain)) ?? {};
     return this.#clock.monotonic() - firstSeenMs < STARTING_MS;
   }
 
   answered(domain: DomainRef): void {
-    const entry = this.#entries.get(domainRun(domain));
+    const entry = this.#entries.get(domainKey(domain));
     if (entry !== undefined) entry.silentSinceMs = undefined;
   }
 
   /** A cycle that asked at `askedMs` has no answer; on the monotonic clock. */
   unanswered(domain: DomainRef, askedMs: number): void {
-    const entry = this.#entries.get(domainRun(domain));
+    const entry = this.#entries.get(domainKey(domain));
     if (entry !== undefined) entry.silentSinceMs ??= askedMs;
   }
 
@@ -72,7 +72,7 @@ export class Silences {
   ): Promise<SilentDomains> {
     const reasons = await Promise.all(
       domains.map(async (domain): Promise<Reason> => {
-        const since = heldSince(domain) ?? this.#entries.get(domainRun(domain))?.silentSinceMs;
+        const since = heldSince(domain) ?? this.#entries.get(domainKey(domain))?.silentSinceMs;
         const lasts = since !== undefined && this.#clock.monotonic() - since >= STUCK_MS;
         return lasts && !this.isStarting(domain) ? reasonOf(control(domain)) : "slow";
       }),

@@ -1,3 +1,4 @@
+import { isAborted } from "../lib/abort.ts";
 import type { Clock } from "../lib/clock.ts";
 
 /**
@@ -48,11 +49,10 @@ export class Ticker {
     const end = (): void => {
       this.#moved.abort();
     };
-    const ended = (): boolean => signal.aborted;
     signal.addEventListener("abort", end);
     for (;;) {
       const leftMs = this.#due - this.#clock.monotonic();
-      if (ended() || leftMs <= 0) break;
+      if (isAborted(signal) || leftMs <= 0) break;
       this.#moved = new AbortController();
       await this.#clock.sleep(leftMs, this.#moved.signal);
     }

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { TelemetryError, messageOf } from "../errors.ts";
+import { isAborted } from "../lib/abort.ts";
 import type { Clock } from "../lib/clock.ts";
 import { parseConfig, type Fault, type ParseOptions } from "./parse.ts";
 import { resolveConfig, type EffectiveConfig } from "./resolve.ts";
@@ -85,12 +86,11 @@ export class ConfigFile {
 
   /** Polls until the signal aborts. */
   async follow(listener: ConfigListener, signal: AbortSignal): Promise<void> {
-    const ended = (): boolean => signal.aborted;
-    while (!ended()) {
+    while (!isAborted(signal)) {
       await this.#clock.sleep(POLL_MS, AbortSignal.any([signal, this.#wake.signal]));
       // Replaced before the poll, so that a `reload` during the poll causes another one.
       this.#wake = new AbortController();
-      if (!ended()) await this.#poll(listener);
+      if (!isAborted(signal)) await this.#poll(listener);
     }
   }
 

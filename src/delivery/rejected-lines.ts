@@ -1,7 +1,7 @@
 import { mkdir, open, rename, stat } from "node:fs/promises";
 import path from "node:path";
 import type { Clock } from "../lib/clock.ts";
-import { Serial } from "../lib/serial.ts";
+import { TaskQueue } from "../lib/task-queue.ts";
 import { countLines, type Refusal } from "./refusal.ts";
 
 /** The newer of the two; at its full size it takes the place of the older. */
@@ -40,7 +40,7 @@ export interface RejectedLinesOptions {
  */
 export class RejectedLines implements RejectedSink {
   readonly #options: RejectedLinesOptions;
-  readonly #writing = new Serial();
+  readonly #writing = new TaskQueue();
   #waitingBytes = 0;
   #keptLines = 0;
   #lostLines = 0;

@@ -1,7 +1,7 @@
 import { messageOf } from "../errors.ts";
-import { Alarm } from "../lib/alarm.ts";
+import { InterruptibleSleep } from "../lib/interruptible-sleep.ts";
 import type { Clock } from "../lib/clock.ts";
-import { WakeUp } from "../lib/wake-up.ts";
+import { Notifier } from "../lib/notifier.ts";
 import type { Losses } from "../spool/losses.ts";
 import type { Frame, SpoolCursor } from "../spool/spool.ts";
 import { BatchLimit } from "./batch-limit.ts";
@@ -48,7 +48,7 @@ export class Sender {
   readonly #options: SenderOptions;
   readonly #random: () => number;
   readonly #stop = new AbortController();
-  readonly #alarm: Alarm;
+  readonly #alarm: InterruptibleSleep;
   readonly #limit: BatchLimit;
   readonly #record: SenderRecord;
   readonly #connection: Connection;
@@ -60,14 +60,14 @@ export class Sender {
   #passes = 0;
   #drains = 0;
   /** Something may have been taken or dropped. */
-  readonly #progress = new WakeUp();
+  readonly #progress = new Notifier();
 
   constructor(settings: TargetSettings, lanes: Lanes, options: SenderOptions) {
     this.#settings = settings;
     this.#lanes = lanes;
     this.#options = options;
     this.#random = options.random ?? Math.random;
-    this.#alarm = new Alarm(options.clock);
+    this.#alarm = new InterruptibleSleep(options.clock);
     this.#limit = new BatchLimit(settings.flush.maxLines);
     this.#record = new SenderRecord(() => this.#settings.name, options.observer, options.clock);
     this.#connection = new Connection(options);
@@ -84,7 +84,7 @@ export class Sender {
   }
 
   /** The cursor of the spool to which what is new for this target is to be appended. */
-  get intake(): string {
+  get appendCursor(): string {
     return this.#lanes.live.name;
   }
 
@@ -112,7 +112,7 @@ export class Sender {
     this.#limit.reset(settings.flush.maxLines);
     this.#failures = 0;
     this.#lanes.reset();
-    this.#alarm.ring();
+    this.#alarm.interrupt();
   }
 
   /**
@@ -124,7 +124,7 @@ export class Sender {
     const dropped = this.#lanes.droppedLines;
     this.#drains++;
     this.#lanes.retry();
-    this.#alarm.ring();
+    this.#alarm.interrupt();
     await this.#progress.until(() => !this.#lanes.lacks(goal) || this.#stopped(), signal);
     this.#drains--;
     return !this.#lanes.lacks(goal) && this.#lanes.droppedLines === dropped;
@@ -133,15 +133,15 @@ export class Sender {
   /** Ends the loop; a request in flight is cut off and its frames stay in the spool. */
   async stop(): Promise<void> {
     this.#stop.abort();
-    this.#alarm.ring();
+    this.#alarm.interrupt();
     await this.#finished;
     this.#connection.close();
-    this.#progress.ring();
+    this.#progress.notify();
   }
 
   async #run(): Promise<void> {
     while (!this.#stopped()) {
-      this.#progress.ring();
+      this.#progress.notify();
       let waitMs = 0;
       try {
         const lane = await this.#turn();
@@ -163,7 +163,7 @@ export class Sender {
     if (next?.inMs === 0) return next.lane;
     const waiting = new AbortController();
     void this.#lanes.filled(waiting.signal).then(() => {
-      if (!waiting.signal.aborted) this.#alarm.ring();
+      if (!waiting.signal.aborted) this.#alarm.interrupt();
     });
     await this.#alarm.sleep(next?.inMs ?? Infinity);
     waiting.abort();

@@ -1,6 +1,6 @@
 import type { DomainRef } from "../libvirt/types.ts";
 import type { Clock } from "../lib/clock.ts";
-import { domainRun, retainRuns } from "./domain-run.ts";
+import { domainKey, retainRuns } from "./domain-run.ts";
 import { type DomainLayout, parseDomainXml } from "./domain-layout.ts";
 
 /** Device names that the statistics of a domain show; undefined when they were not asked for or not answered. */
@@ -45,7 +45,7 @@ export class DeviceCache {
    * @throws what `readXml` throws, and TelemetryError E_DOMAIN_XML.
    */
   async layout(domain: DomainRef, seen: SeenDevices, readXml: () => Promise<string>): Promise<DomainLayout> {
-    const run = domainRun(domain);
+    const run = domainKey(domain);
     const entry = this.#entries.get(run);
     if (entry !== undefined && this.#clock.monotonic() < entry.expiresAt) {
       const disagreement = compare(entry.layout, seen);

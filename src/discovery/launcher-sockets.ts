@@ -1,6 +1,7 @@
 import { watch } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import path from "node:path";
+import { isAborted } from "../lib/abort.ts";
 import type { Clock } from "../lib/clock.ts";
 
 /** The libvirt daemon of one virt-launcher pod. */
@@ -85,8 +86,7 @@ export class LauncherSockets {
    * failed ones too.
    */
   async follow(signal: AbortSignal, scanned: () => void = () => undefined): Promise<void> {
-    const ended = (): boolean => signal.aborted;
-    while (!ended()) {
+    while (!isAborted(signal)) {
       const changed = new AbortController();
       // From before the scan on, so that no change falls between the two.
       const unwatch = this.#watch(() => {

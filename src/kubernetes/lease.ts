@@ -1,3 +1,4 @@
+import { isAborted } from "../lib/abort.ts";
 import type { Clock } from "../lib/clock.ts";
 import { refusal, type KubeAnswer } from "./answer.ts";
 import type { KubeClient } from "./api.ts";
@@ -75,12 +76,11 @@ export class LeaderElection {
    * the work gets aborts when leadership is lost or no longer certain: the work goes on until then, and is waited for.
    */
   async run(work: (signal: AbortSignal) => Promise<void>, signal: AbortSignal): Promise<void> {
-    const stopped = (): boolean => signal.aborted;
     try {
-      while (!stopped()) {
+      while (!isAborted(signal)) {
         const begunMs = this.#options.clock.monotonic();
         const attempt = await this.#attempt(RENEW_DEADLINE_MS, signal);
-        if (attempt === "held" && !stopped()) await this.#lead(work, begunMs + RENEW_DEADLINE_MS, signal);
+        if (attempt === "held" && !isAborted(signal)) await this.#lead(work, begunMs + RENEW_DEADLINE_MS, signal);
         await this.#options.clock.sleep(this.#pauseMs(), signal);
       }
     } finally {

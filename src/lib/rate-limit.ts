@@ -2,6 +2,9 @@ import type { Clock } from "./clock.ts";
 
 const MAX_CAUSES = 1_000;
 
+/** How often the same warning is logged at most. */
+export const WARNING_PERIOD_MS = 300_000;
+
 /** Lets each cause through once per period, so that a lasting fault does not flood the log. */
 export class RateLimit {
   readonly #periodMs: number;

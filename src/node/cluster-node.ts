@@ -15,7 +15,8 @@ import { Reflector } from "../kubernetes/reflector.ts";
 import { resourcePath } from "../kubernetes/resource-path.ts";
 import { LauncherLog } from "./launcher-log.ts";
 import { ALL_VMS, namingRules, podsDirectoryError, vmiEndpoints } from "./launcher-endpoints.ts";
-import { RateLimit } from "../lib/rate-limit.ts";
+import { isAborted } from "../lib/abort.ts";
+import { RateLimit, WARNING_PERIOD_MS } from "../lib/rate-limit.ts";
 import type { ConfigView } from "../observability/agent-view.ts";
 import { watchView } from "../observability/watch-view.ts";
 import { NodeObserver } from "./observer.ts";
@@ -27,7 +28,6 @@ import { VERSION } from "../version.ts";
 /** How long the first configuration waits for the VMIs, so that the first cycle has their launchers. */
 const NAMES_MS = 10_000;
 const CREDENTIALS_LOOK_MS = 5_000;
-const WARNING_PERIOD_MS = 300_000;
 
 /** The node role in a cluster: configuration, names and reports go through the API server, the rest without it. */
 export async function clusterNode(role: NodeRole, env: NodeJS.ProcessEnv): Promise<boolean> {
@@ -114,7 +114,7 @@ class ClusterNode {
     });
     this.#pipeline = role.pipeline({
       endpoints: () => this.#endpoints(),
-      inForce: (config) => {
+      onApplied: (config) => {
         if (config !== undefined) this.#vmis.inventory.rules = namingRules(config, place.nodeName);
       },
     });
@@ -200,23 +200,22 @@ class ClusterNode {
 
   /** A target that refuses its credentials may have got new ones, which a Secret holds already. */
   async #watchCredentials(until: AbortSignal): Promise<void> {
-    const { outputs, clock } = this.#role;
-    const ended = (): boolean => until.aborted;
-    while (!ended()) {
-      if (outputs.senders.some(({ state }) => state.reason === "TargetUnauthorized")) this.#follower.suspectSecrets();
+    const { router, clock } = this.#role;
+    while (!isAborted(until)) {
+      if (router.senders.some(({ state }) => state.reason === "TargetUnauthorized")) this.#follower.suspectSecrets();
       await clock.sleep(CREDENTIALS_LOOK_MS, until);
     }
   }
 
   async #report(podUID: string, until: AbortSignal): Promise<void> {
-    const { outputs, clock } = this.#role;
+    const { router, clock } = this.#role;
     const { nodeName, podsDir } = this.#place;
     const observer = new NodeObserver({
       agent: { version: VERSION, podUID, startedMs: clock.now() },
       nodeName,
       podsDir,
       pipeline: this.#pipeline,
-      outputs,
+      router,
       inventory: this.#vmis.inventory,
       launchers: this.#launchers,
       config: this.#follower,

@@ -23,7 +23,7 @@ export function vmiEndpoints(launchers: readonly Launcher[], inventory: VmiInven
     .map(({ podUid, socket }) => ({
       socket,
       transient: true,
-      name: (domain, state, reason) => inventory.name(podUid, domain, state, reason),
+      identify: (domain, state, reason) => inventory.name(podUid, domain, state, reason),
     }));
 }
 
@@ -35,7 +35,7 @@ export function trustedEndpoints(launchers: readonly Launcher[], vms: () => VmFi
   return launchers.map(({ socket }) => ({
     socket,
     transient: true,
-    name: (domain, state, reason) => {
+    identify: (domain, state, reason) => {
       const named = claimedName(domain);
       const isHere = presenceOf(state, reason) !== "no";
       return isHere && matchesVm(vms(), named.namespace, named.labels) ? named : undefined;

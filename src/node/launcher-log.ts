@@ -1,10 +1,9 @@
 import type { LauncherSockets } from "../discovery/launcher-sockets.ts";
 import type { VmiInventory } from "../discovery/inventory.ts";
 import type { Clock } from "../lib/clock.ts";
-import { RateLimit } from "../lib/rate-limit.ts";
+import { RateLimit, WARNING_PERIOD_MS } from "../lib/rate-limit.ts";
 import type { Logger } from "../log.ts";
 
-const WARNING_PERIOD_MS = 300_000;
 /** A launcher that starts has its VMI within this time, and one that ends outlives its VMI by less. */
 const UNLISTED_MS = 60_000;
 

@@ -5,7 +5,7 @@ import { messageOf } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { EndpointView } from "../observability/agent-view.ts";
 import { answers } from "./endpoint-views.ts";
-import type { Outputs } from "../outputs.ts";
+import type { Router } from "../routing/router.ts";
 import type { Pipeline } from "./pipeline.ts";
 import type { LibvirtFailure, NodeObservation } from "../status/node-report.ts";
 
@@ -14,7 +14,7 @@ export interface ObservedNode {
   readonly nodeName: string;
   readonly podsDir: string;
   readonly pipeline: Pick<Pipeline, "views" | "libvirtVersions">;
-  readonly outputs: Pick<Outputs, "senders" | "droppedLines">;
+  readonly router: Pick<Router, "senders" | "droppedLines">;
   readonly inventory: Pick<VmiInventory, "vmiOf">;
   readonly launchers: Pick<LauncherSockets, "error" | "launchers" | "passedOver">;
   readonly config: {
@@ -41,7 +41,7 @@ export class NodeObserver {
   }
 
   observe(): NodeObservation {
-    const { agent, config, pipeline, outputs } = this.#node;
+    const { agent, config, pipeline, router } = this.#node;
     const endpoints = pipeline.views.endpoints.filter(({ error }) => error?.code !== "E_LIBVIRT_UNREACHABLE");
     return {
       agent,
@@ -54,7 +54,7 @@ export class NodeObserver {
         domains: pipeline.views.domains,
         failures: this.#failures(),
       },
-      targets: outputs.senders.map(({ name, state: { state, sinceMs, reason, detail } }) => ({
+      targets: router.senders.map(({ name, state: { state, sinceMs, reason, detail } }) => ({
         name,
         state,
         sinceMs,
@@ -106,8 +106,8 @@ export class NodeObserver {
   }
 
   #bufferFault(): NodeObservation["bufferFault"] {
-    const { outputs, clock } = this.#node;
-    const dropped = outputs.droppedLines;
+    const { router, clock } = this.#node;
+    const dropped = router.droppedLines;
     if (dropped > this.#droppedLines) this.#lostAtMs = clock.monotonic();
     this.#droppedLines = dropped;
     if (clock.monotonic() - this.#lostAtMs > LOSS_MS) return undefined;

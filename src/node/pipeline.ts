@@ -4,15 +4,16 @@ import type { Endpoint, EndpointCycle } from "../collection/endpoint.ts";
 import { Ticker } from "../collection/ticker.ts";
 import type { EffectiveConfig } from "../config/resolve.ts";
 import { TelemetryError, unexpected } from "../errors.ts";
+import { isAborted } from "../lib/abort.ts";
 import type { Clock } from "../lib/clock.ts";
 import { needsOf } from "../measurement/registry.ts";
 import type { CycleView, LibvirtView } from "../observability/agent-view.ts";
-import type { Outputs } from "../outputs.ts";
+import type { Router } from "../routing/router.ts";
 import { CycleRecord } from "./cycle-record.ts";
 import { EndpointViews } from "./endpoint-views.ts";
 
 export interface PipelineOptions {
-  readonly outputs: Outputs;
+  readonly router: Router;
   readonly log: AgentLog;
   readonly clock: Clock;
   /**
@@ -21,7 +22,7 @@ export interface PipelineOptions {
    */
   readonly endpoints: () => Promise<readonly Endpoint[]>;
   /** Another configuration, or none, is in force from the next cycle on; the last with another one is over. */
-  readonly inForce?: (config: EffectiveConfig | undefined) => void;
+  readonly onApplied?: (config: EffectiveConfig | undefined) => void;
 }
 
 /** A cycle whose endpoints are not all done after this hands on what it has. */
@@ -77,22 +78,21 @@ export class Pipeline {
 
   /** Runs cycles until there were enough or the signal aborts. Resolves to whether everything was collected. */
   async run(cycles: number, signal: AbortSignal): Promise<boolean> {
-    const { log, outputs } = this.#options;
+    const { log, router } = this.#options;
     let complete = true;
-    const stopped = (): boolean => signal.aborted;
     for (let cycle = 0; cycle < cycles;) {
       if (this.#config === undefined) await this.#idle(signal);
       await this.#ticker.next(signal);
-      if (stopped()) break;
+      if (isAborted(signal)) break;
       this.#record.progress();
       await this.#applyNext();
       const collector = this.#collector;
       if (collector !== undefined) complete = (await this.#cycle(collector)) && complete;
       if (this.#config !== undefined) cycle++;
-      log.summarize({ skippedTicks: this.#ticker.skipped, droppedLines: outputs.droppedLines });
+      log.summarize({ skippedTicks: this.#ticker.skipped, droppedLines: router.droppedLines });
     }
     this.#stopCollecting();
-    await outputs.flush();
+    await router.flush();
     return complete;
   }
 
@@ -111,9 +111,9 @@ export class Pipeline {
     const { config } = this.#next;
     this.#next = undefined;
     this.#options.log.configured(this.#config, config);
-    this.#options.inForce?.(config);
+    this.#options.onApplied?.(config);
     this.#config = config;
-    if (config !== undefined) await this.#options.outputs.apply(config);
+    if (config !== undefined) await this.#options.router.apply(config);
     if (config?.state !== "Active") this.#stopCollecting();
     else if (this.#collector === undefined)
       this.#collector = new Collector(collectorSettings(config), this.#options.clock, this.#calls);
@@ -128,7 +128,7 @@ export class Pipeline {
 
   /** Returns whether everything was collected. */
   async #cycle(collector: Collector): Promise<boolean> {
-    const { clock, log, outputs } = this.#options;
+    const { clock, log, router } = this.#options;
     const begun = clock.monotonic();
     let domains = 0;
     let lines = 0;
@@ -143,14 +143,14 @@ export class Pipeline {
     };
     const flush = (): Promise<void> =>
       guarded("handing lines to the buffer", async () => {
-        const flushed = await outputs.flush();
+        const flushed = await router.flush();
         // Only now, because another flush may have added its own meanwhile.
         lines += flushed;
       });
     const early = setInterval(() => void flush(), EARLY_FLUSH_MS);
     await guarded("a cycle", () =>
       collector.collect(({ errors, ...collected }) => {
-        const failures = collected.samples.flatMap((sample) => outputs.add(sample));
+        const failures = collected.samples.flatMap((sample) => router.add(sample));
         const cycle = { ...collected, errors: [...errors, ...failures] };
         domains += cycle.samples.length;
         complete &&= isComplete(cycle);
@@ -162,7 +162,7 @@ export class Pipeline {
     await flush();
     const durationMs = clock.monotonic() - begun;
     this.#record.done(durationMs, complete);
-    log.altered({ ...outputs.counters });
+    log.altered({ ...router.counters });
     log.cycle({ domains, lines, durationMs, failed: !complete });
     return complete;
   }

@@ -1,6 +1,7 @@
 import { NodeReporter } from "../cluster/node-reporter.ts";
 import type { OwnNode } from "../cluster/node-object.ts";
 import type { KubeClient } from "../kubernetes/api.ts";
+import { isAborted } from "../lib/abort.ts";
 import { backoffMs } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { NodeObservation } from "../status/node-report.ts";
@@ -23,9 +24,8 @@ const BACKOFF = { baseMs: 10_000, capMs: 300_000 };
 export async function reportNode(options: NodeStatusOptions, signal: AbortSignal): Promise<void> {
   const { client, node, observe, clock, random = Math.random, failed } = options;
   const reporter = new NodeReporter({ client, node, clock, refused: failed });
-  const ended = (): boolean => signal.aborted;
   let before: NodeTelemetryStatus | undefined;
-  for (let failures = 0; !ended(); failures++) {
+  for (let failures = 0; !isAborted(signal); failures++) {
     before = await reporter.make(signal);
     if (reporter.made) break;
     await clock.sleep(backoffMs(failures, BACKOFF, random), signal);

@@ -2,7 +2,7 @@ import type { Clock } from "../lib/clock.ts";
 import type { ListenAddress } from "../observability/listen-address.ts";
 import type { NodeParts } from "./self-view.ts";
 import type { Logger } from "../log.ts";
-import type { Outputs } from "../outputs.ts";
+import type { Router } from "../routing/router.ts";
 import type { Pipeline, PipelineOptions } from "./pipeline.ts";
 
 export interface NodeOptions {
@@ -22,8 +22,8 @@ export interface NodeOptions {
 /** What both ways to run a node have in common. */
 export interface NodeRole extends NodeOptions {
   readonly clock: Clock;
-  readonly outputs: Outputs;
-  pipeline(work: Pick<PipelineOptions, "endpoints" | "inForce">): Pipeline;
+  readonly router: Router;
+  pipeline(work: Pick<PipelineOptions, "endpoints" | "onApplied">): Pipeline;
   /** The role works from now on; this is what it can tell of itself. */
   started(parts: NodeParts): void;
 }

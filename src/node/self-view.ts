@@ -3,7 +3,7 @@ import type { Histogram } from "../lib/histogram.ts";
 import type { AgentView, ConfigView, TargetView } from "../observability/agent-view.ts";
 import { processView } from "../observability/process-view.ts";
 import type { WatchView } from "../observability/watch-view.ts";
-import type { Outputs } from "../outputs.ts";
+import type { Router } from "../routing/router.ts";
 import { VERSION } from "../version.ts";
 import type { Pipeline } from "./pipeline.ts";
 
@@ -14,15 +14,15 @@ export interface NodeParts {
   readonly watches: () => readonly WatchView[];
 }
 
-export interface SelfViewOptions {
+export interface AgentViewOptions {
   readonly node: string | undefined;
-  readonly outputs: Outputs;
+  readonly router: Router;
   readonly eventLoopLag: Histogram;
   readonly clock: Clock;
 }
 
 /** The agent at this moment. Everything is asked for now; nothing is kept here. */
-export function selfView({ node, outputs, eventLoopLag, clock }: SelfViewOptions, parts: NodeParts): AgentView {
+export function agentView({ node, router, eventLoopLag, clock }: AgentViewOptions, parts: NodeParts): AgentView {
   const { pipeline, config, watches } = parts;
   return {
     process: processView(VERSION, eventLoopLag),
@@ -32,15 +32,15 @@ export function selfView({ node, outputs, eventLoopLag, clock }: SelfViewOptions
     config: { inForce: pipeline.config, ...config() },
     cycles: pipeline.cycles,
     libvirt: pipeline.libvirt,
-    lines: outputs.counters,
-    targets: targetViews(outputs, clock.monotonic()),
-    spool: outputs.spoolStats,
-    rejected: outputs.rejectedStats,
+    lines: router.counters,
+    targets: targetViews(router, clock.monotonic()),
+    spool: router.spoolStats,
+    rejected: router.rejectedStats,
     watches: watches(),
   };
 }
 
-function targetViews({ senders }: Outputs, monotonicMs: number): TargetView[] {
+function targetViews({ senders }: Router, monotonicMs: number): TargetView[] {
   return senders.map(({ settings: { name, url }, state: record, backlog, losses, oldestBornAtMs }) => ({
     name,
     url,

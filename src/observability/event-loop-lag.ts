@@ -1,3 +1,4 @@
+import { isAborted } from "../lib/abort.ts";
 import type { Clock } from "../lib/clock.ts";
 import { Histogram } from "../lib/histogram.ts";
 
@@ -9,11 +10,10 @@ export class EventLoopLag {
   readonly histogram = new Histogram([0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]);
 
   async watch(clock: Clock, signal: AbortSignal): Promise<void> {
-    const ended = (): boolean => signal.aborted;
-    while (!ended()) {
+    while (!isAborted(signal)) {
       const begun = clock.monotonic();
       await clock.sleep(PERIOD_MS, signal);
-      if (!ended()) this.histogram.observe(Math.max(0, clock.monotonic() - begun - PERIOD_MS) / 1000);
+      if (!isAborted(signal)) this.histogram.observe(Math.max(0, clock.monotonic() - begun - PERIOD_MS) / 1000);
     }
   }
 }

@@ -1,6 +1,6 @@
 import type { Clock } from "../lib/clock.ts";
-import { Gather } from "../lib/gather.ts";
-import type { Serial } from "../lib/serial.ts";
+import { Batcher } from "../lib/batcher.ts";
+import type { TaskQueue } from "../lib/task-queue.ts";
 import type { DiskRecord } from "./disk-record.ts";
 import type { DiskStore } from "./disk-store.ts";
 import type { Draft, Kept } from "./kept.ts";
@@ -12,7 +12,7 @@ const PATIENCE_MS = 5_000;
 
 export interface CommitQueueOptions {
   readonly clock: Clock;
-  readonly disk: Serial;
+  readonly disk: TaskQueue;
   readonly store: DiskStore;
   readonly record: DiskRecord;
   readonly recent: RecentFrames;
@@ -24,7 +24,7 @@ export interface CommitQueueOptions {
  */
 export class CommitQueue {
   readonly #options: CommitQueueOptions;
-  readonly #intake = new Gather<() => Promise<readonly Draft[]>>((intakes) => this.#take(intakes));
+  readonly #intake = new Batcher<() => Promise<readonly Draft[]>>((intakes) => this.#take(intakes));
   #unsaved: readonly Kept[] = [];
   #unpublished: readonly Kept[] = [];
   #stalled = false;

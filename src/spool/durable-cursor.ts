@@ -1,6 +1,6 @@
-import { Fifo } from "../lib/fifo.ts";
-import type { Serial } from "../lib/serial.ts";
-import { WakeUp } from "../lib/wake-up.ts";
+import { Queue } from "../lib/queue.ts";
+import type { TaskQueue } from "../lib/task-queue.ts";
+import { Notifier } from "../lib/notifier.ts";
 import type { Kept, Place, Reader } from "./kept.ts";
 import { LossCount, type DropReason, type Losses } from "./losses.ts";
 import { ReadBatch } from "./read-batch.ts";
@@ -11,7 +11,7 @@ import type { Frame, ReadLimits, SpoolCursor } from "./spool.ts";
 /** The spool, as its cursors know it. */
 export interface CursorHost {
   readonly segments: readonly Segment[];
-  readonly disk: Serial;
+  readonly disk: TaskQueue;
   /** Time has passed: drop what has become too old. */
   expire(): void;
   /** Something is no longer needed. */
@@ -35,8 +35,8 @@ interface FromDisk {
 export class DurableCursor implements SpoolCursor, Reader {
   readonly name: string;
   readonly #host: CursorHost;
-  readonly #recent = new Fifo<Kept>();
-  readonly #wakeUp = new WakeUp();
+  readonly #recent = new Queue<Kept>();
+  readonly #wakeUp = new Notifier();
   readonly #losses = new LossCount();
   #backlog = NOTHING;
   #next: bigint;
@@ -128,7 +128,7 @@ export class DurableCursor implements SpoolCursor, Reader {
   }
 
   wake(): void {
-    this.#wakeUp.ring();
+    this.#wakeUp.notify();
   }
 
   /** Frames are on disk that were appended before this process began. */

@@ -1,5 +1,5 @@
 import type { Clock } from "../lib/clock.ts";
-import { Serial } from "../lib/serial.ts";
+import { TaskQueue } from "../lib/task-queue.ts";
 import { Adoption } from "./adoption.ts";
 import { CommitQueue } from "./commit-queue.ts";
 import { DiskRecord, type DiskStats, type SpoolObserver } from "./disk-record.ts";
@@ -45,7 +45,7 @@ export class DurableSpool implements Spool {
   readonly #clock: Clock;
   readonly #store: DiskStore;
   /** What reads or changes the disk, one at a time: a disk that hangs holds one thread, not all. */
-  readonly #disk = new Serial();
+  readonly #disk = new TaskQueue();
   readonly #record: DiskRecord;
   readonly #queue: CommitQueue;
   readonly #adoption: Adoption;

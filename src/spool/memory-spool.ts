@@ -1,7 +1,7 @@
 import type { Clock } from "../lib/clock.ts";
-import { Fifo } from "../lib/fifo.ts";
-import { Serial } from "../lib/serial.ts";
-import { WakeUp } from "../lib/wake-up.ts";
+import { Queue } from "../lib/queue.ts";
+import { TaskQueue } from "../lib/task-queue.ts";
+import { Notifier } from "../lib/notifier.ts";
 import { compressLines, splitBatch } from "./frame-payload.ts";
 import { LossCount, type DropReason, type Losses } from "./losses.ts";
 import { ReadBatch } from "./read-batch.ts";
@@ -18,7 +18,7 @@ export class MemorySpool implements Spool {
   #appendedLines = 0;
   readonly #losses = new LossCount();
   /** One after the other: frames must get into the cursors in the order of their numbers. */
-  readonly #appending = new Serial();
+  readonly #appending = new TaskQueue();
 
   constructor(caps: SpoolCaps, clock: Clock) {
     this.#caps = caps;
@@ -144,8 +144,8 @@ interface CursorHost {
 
 class MemoryCursor implements SpoolCursor {
   readonly #spool: CursorHost;
-  readonly #wakeUp = new WakeUp();
-  readonly #kept = new Fifo<Kept>();
+  readonly #wakeUp = new Notifier();
+  readonly #kept = new Queue<Kept>();
   readonly #losses = new LossCount();
   #lines = 0;
   #bytes = 0;
@@ -211,7 +211,7 @@ class MemoryCursor implements SpoolCursor {
   }
 
   wake(): void {
-    this.#wakeUp.ring();
+    this.#wakeUp.notify();
   }
 
   /** Gives up a frame, if it is still needed here; it is the oldest then. */

@@ -1,11 +1,11 @@
-import { Fifo } from "../lib/fifo.ts";
+import { Queue } from "../lib/queue.ts";
 import type { Kept } from "./kept.ts";
 import type { DropReason } from "./losses.ts";
 
 /** The newest frames, which readers that keep up need not read from the disk; and those that the disk did not take. */
 export class RecentFrames {
   readonly #maxBytes: number;
-  readonly #frames = new Fifo<Kept>();
+  readonly #frames = new Queue<Kept>();
   #bytes = 0;
 
   constructor(maxBytes: number) {

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
+import { isAborted } from "../lib/abort.ts";
 import { backoffMs } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
 import { aggregate, type ConfigSummary } from "./aggregate.ts";
@@ -58,8 +59,7 @@ export class ConfigStatusWriter {
 
   /** Reconciles the objects that are due, every second until the signal aborts. Never rejects. */
   async run(signal: AbortSignal): Promise<void> {
-    const ended = (): boolean => signal.aborted;
-    while (!ended()) {
+    while (!isAborted(signal)) {
       if (this.#options.current()) await this.#reconcileDue(signal);
       await this.#options.clock.sleep(POLL_MS, signal);
     }

@@ -1,3 +1,4 @@
+import { isAborted } from "../lib/abort.ts";
 import { backoffMs } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
 import { conditionsKey } from "./conditions.ts";
@@ -77,8 +78,7 @@ export class ReportWriter {
 
   /** Looks every second until the signal aborts. Never rejects. */
   async run(signal: AbortSignal): Promise<void> {
-    const ended = (): boolean => signal.aborted;
-    while (!ended()) {
+    while (!isAborted(signal)) {
       await this.#look(signal);
       await this.#options.clock.sleep(LOOK_MS, signal);
     }

@@ -1,5 +1,6 @@
 import type { ReadStream, WriteStream } from "node:tty";
 import { Ticker } from "../collection/ticker.ts";
+import { isAborted } from "../lib/abort.ts";
 import type { Clock } from "../lib/clock.ts";
 import { printable } from "../lib/display-text.ts";
 import { sorted, type SortKey } from "./columns.ts";
@@ -68,13 +69,12 @@ async function eachInterval(
   signal: AbortSignal,
   show: (picture: NodePicture) => void,
 ): Promise<void> {
-  const ended = (): boolean => signal.aborted;
   const ticker = new Ticker(intervalMs, clock);
   // The first tick is due at once, and there is no load to show yet.
   await ticker.next(signal);
   for (;;) {
     await ticker.next(signal);
-    if (ended()) return;
+    if (isAborted(signal)) return;
     show(await watch.lookOn());
   }
 }

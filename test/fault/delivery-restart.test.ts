@@ -61,7 +61,7 @@ class Agent implements AsyncDisposable {
 
   async append(frames: number): Promise<void> {
     for (let count = 0; count < frames; count++) {
-      await this.spool.append(batchOf(10, this.#first), [this.sender.intake]);
+      await this.spool.append(batchOf(10, this.#first), [this.sender.appendCursor]);
       this.#first += 10;
     }
   }
@@ -73,7 +73,7 @@ class Agent implements AsyncDisposable {
     this.clock.offsetMs = 60_000;
     this.target.answer = taken;
     this.sender.update({ ...SLOWLY });
-    await until("new lines have a lane of their own", () => this.sender.intake !== "main");
+    await until("new lines have a lane of their own", () => this.sender.appendCursor !== "main");
     const old = this.target.stored.length;
     await this.append(3);
     await until("they are delivered", () => this.target.stored.length >= old + 30);

@@ -18,10 +18,10 @@ import { Histogram } from "../../src/lib/histogram.ts";
 import { ALL_VMS, namingRules, vmiEndpoints } from "../../src/node/launcher-endpoints.ts";
 import { LauncherLog } from "../../src/node/launcher-log.ts";
 import { Pipeline } from "../../src/node/pipeline.ts";
-import { selfView } from "../../src/node/self-view.ts";
+import { agentView } from "../../src/node/self-view.ts";
 import { AGENT_METRICS } from "../../src/observability/agent-metrics.ts";
 import { exposition } from "../../src/observability/exposition.ts";
-import { Outputs } from "../../src/outputs.ts";
+import { Router } from "../../src/routing/router.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { SimulatedLauncher } from "../support/simulated-launcher.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
@@ -39,7 +39,7 @@ class ChurnedNode {
   readonly #inventory: VmiInventory;
   readonly #sockets: LauncherSockets;
   readonly #launcherLog: LauncherLog;
-  readonly #outputs: Outputs;
+  readonly #router: Router;
   readonly #pipeline: Pipeline;
   readonly #directory: string;
   readonly #stop = new AbortController();
@@ -55,9 +55,9 @@ class ChurnedNode {
     this.#inventory = new VmiInventory([this.#vmis], rules);
     this.#sockets = new LauncherSockets(this.#podsDir, clock);
     this.#launcherLog = new LauncherLog({ log, inventory: this.#inventory, synced: () => true, clock });
-    this.#outputs = new Outputs({ node: "node-1", clock, observer: agentLog, onMissing: () => undefined });
+    this.#router = new Router({ node: "node-1", clock, observer: agentLog, onMissing: () => undefined });
     this.#pipeline = new Pipeline({
-      outputs: this.#outputs,
+      router: this.#router,
       log: agentLog,
       clock,
       endpoints: () => Promise.resolve(vmiEndpoints(this.#sockets.launchers, this.#inventory)),
@@ -120,8 +120,8 @@ spec:
 
   /** What the agent has, as far as it can be counted from outside. */
   state(): object {
-    const view = selfView(
-      { node: "node-1", outputs: this.#outputs, eventLoopLag: new Histogram([1]), clock: this.#clock },
+    const view = agentView(
+      { node: "node-1", router: this.#router, eventLoopLag: new Histogram([1]), clock: this.#clock },
       { pipeline: this.#pipeline, config: () => ({ source: "", generation: 1, fault: undefined }), watches: () => [] },
     );
     const series = exposition(AGENT_METRICS, view)
@@ -154,7 +154,7 @@ spec:
   async stop(): Promise<void> {
     this.#stop.abort();
     await this.#running;
-    await this.#outputs.stop();
+    await this.#router.stop();
   }
 
   get #podsDir(): string {

@@ -1,5 +1,5 @@
 import { pino } from "pino";
-import { keepConfigStatuses } from "../../src/cluster/config-statuses.ts";
+import { runStatusController } from "../../src/cluster/config-statuses.ts";
 import type { Condition } from "../../src/status/conditions.ts";
 import type { TelemetryConfigStatus } from "../../src/status/config-status.ts";
 import { nodeReport, type NodeObservation } from "../../src/status/node-report.ts";
@@ -40,7 +40,7 @@ export class ControllerBench implements AsyncDisposable {
       { write: (line) => void this.log.push(JSON.parse(line) as (typeof this.log)[0]) },
     );
     const { client, clock } = this;
-    this.#running = keepConfigStatuses({ client, clock, log, instance: "a", random: () => 0.5 }, this.#stop.signal);
+    this.#running = runStatusController({ client, clock, log, instance: "a", random: () => 0.5 }, this.#stop.signal);
   }
 
   async end(): Promise<void> {

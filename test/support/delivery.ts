@@ -100,7 +100,7 @@ export class DeliveryBench implements AsyncDisposable {
   async append(batch: LineBatch): Promise<void> {
     await this.spool.append(
       batch,
-      this.#senders.map(({ intake }) => intake),
+      this.#senders.map(({ appendCursor: intake }) => intake),
     );
   }
 

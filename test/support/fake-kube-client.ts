@@ -3,7 +3,7 @@ import type { KubeAnswer } from "../../src/kubernetes/answer.ts";
 import type { KubeClient, KubeRequest, WatchRequest, WatchStream } from "../../src/kubernetes/api.ts";
 import { KubeError } from "../../src/kubernetes/kube-error.ts";
 import type { Clock } from "../../src/lib/clock.ts";
-import { WakeUp } from "../../src/lib/wake-up.ts";
+import { Notifier } from "../../src/lib/notifier.ts";
 import { failure, FakeObjects, type FakeAnswer, type FakeObject } from "./fake-objects.ts";
 
 /** The fault of a request; undefined: it is answered from the objects. */
@@ -39,11 +39,11 @@ export class FakeKubeClient implements KubeClient {
     if (typeof fault === "string") return Promise.reject(new KubeError("E_KUBE_UNREACHABLE", "nobody there"));
     if (fault !== undefined) return Promise.resolve({ headers: {}, ...fault });
     const events: unknown[] = [];
-    const wakeUp = new WakeUp();
+    const wakeUp = new Notifier();
     const broken = new AbortController();
     const stop = this.objects.watch(path, textsOf(query), (event) => {
       events.push(structuredClone(event));
-      wakeUp.ring();
+      wakeUp.notify();
     });
     if (typeof stop !== "function") return Promise.resolve({ headers: {}, ...stop });
     this.#watches.add(broken);
@@ -71,7 +71,7 @@ export class FakeKubeClient implements KubeClient {
     return this.objects.answer({ method, path, query: textsOf(query), object: named(object), contentType });
   }
 
-  async *#lines(events: unknown[], wakeUp: WakeUp, ended: AbortSignal, endMs: number): AsyncGenerator<unknown, void> {
+  async *#lines(events: unknown[], wakeUp: Notifier, ended: AbortSignal, endMs: number): AsyncGenerator<unknown, void> {
     const broken = (): boolean => ended.aborted;
     while (this.#clock.monotonic() < endMs) {
       while (events.length > 0) yield events.shift();

@@ -30,7 +30,7 @@ export class SenderBench implements AsyncDisposable {
   /** Appends frames of so many lines, each line unlike every other; returns the lines. */
   async append(...counts: readonly number[]): Promise<readonly string[]> {
     const batches = counts.map((count) => batchOf(count, this.#frames++ * 10_000));
-    for (const batch of batches) await this.spool.append(batch, [this.sender.intake]);
+    for (const batch of batches) await this.spool.append(batch, [this.sender.appendCursor]);
     await this.clock.advance(0);
     return batches.flatMap(({ bytes }) => Buffer.from(bytes).toString().trimEnd().split("\n"));
   }

@@ -28,7 +28,7 @@ export interface EndpointOptions {
   readonly domains?: number;
   readonly shape?: DomainShape;
   readonly settings?: Partial<CollectionSettings>;
-  readonly name?: NonNullable<Endpoint["name"]>;
+  readonly identify?: NonNullable<Endpoint["identify"]>;
   /** A launcher's. */
   readonly transient?: boolean;
   readonly intervalMs?: number;
@@ -44,13 +44,13 @@ export class SimulatedEndpoint {
   readonly #intervalMs: number;
   #server: SimulatorServer | undefined;
 
-  private constructor(socketPath: string, { domains = 3, shape, settings, name, ...options }: EndpointOptions) {
+  private constructor(socketPath: string, { domains = 3, shape, settings, identify, ...options }: EndpointOptions) {
     const { transient = false, intervalMs = 5_000 } = options;
     this.#intervalMs = intervalMs;
     this.shape = shape ?? { nics: 2, disks: 3, seed: 7 };
     this.#socketPath = socketPath;
     this.host = SimulatedHost.of(domains, this.shape, this.clock);
-    const named = { socket: socketPath, transient, ...(name !== undefined && { name }) };
+    const named = { socket: socketPath, transient, ...(identify !== undefined && { identify }) };
     this.collector = new EndpointCollector(
       named,
       { ...SETTINGS, timeoutMs: 0.8 * intervalMs, ...settings },

@@ -234,7 +234,7 @@ test("names come from who knows them, by the state and its reason; who is not na
   const named = { name: "web", namespace: "shop" };
   const endpoint = await SimulatedEndpoint.start(t, {
     domains: 2,
-    name: ({ name }, state, reason) => {
+    identify: ({ name }, state, reason) => {
       asked.push([name, state, reason]);
       return name === "vm-001" ? named : undefined;
     },
@@ -255,7 +255,7 @@ test("names come from who knows them, by the state and its reason; who is not na
 test("a domain that is not what it says is left out and reported, and the others are collected", async (t) => {
   const endpoint = await SimulatedEndpoint.start(t, {
     domains: 2,
-    name: (domain) => {
+    identify: (domain) => {
       if (domain.name === "vm-001") throw new TelemetryError("E_DOMAIN_FOREIGN", "not of this launcher");
       return domain;
     },
@@ -273,7 +273,7 @@ test("the reason of a state is asked for even when no family needs the bulk stat
   const endpoint = await SimulatedEndpoint.start(t, {
     domains: 1,
     settings: { needs: [] },
-    name: (domain, _state, reason) => {
+    identify: (domain, _state, reason) => {
       reasons.push(reason);
       return domain;
     },
@@ -285,7 +285,7 @@ test("the reason of a state is asked for even when no family needs the bulk stat
 
 test("a domain that is not collected here is not said to be stuck: an incoming migration keeps its QEMU busy", async (t) => {
   const endpoint = await SimulatedEndpoint.start(t, {
-    name: (domain) => (domain.name === "vm-002" ? undefined : domain),
+    identify: (domain) => (domain.name === "vm-002" ? undefined : domain),
   });
   endpoint.host.stuck.add("vm-002");
   assert.equal((await endpoint.samples()).size, 2);

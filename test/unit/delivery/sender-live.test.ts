@@ -117,10 +117,10 @@ test("so it is when the target takes its time", async () => {
 
 test("lines whose append began before there was a lane for them do not wait for the backlog", async () => {
   await using bench = new SenderBench({ flush: FLUSH, maxDrainLinesPerSecond: 100 });
-  const { intake } = bench.sender;
+  const { appendCursor: intake } = bench.sender;
   await outage(bench, 120);
   await live(bench, 5);
-  assert.notEqual(bench.sender.intake, intake);
+  assert.notEqual(bench.sender.appendCursor, intake);
   const batch = batchOf(RATE, 9_000_000);
   await bench.spool.append(batch, [intake]);
   await bench.clock.advance(FLUSH.intervalMs);
@@ -158,7 +158,7 @@ test("a short hiccup makes no backlog of its own: everything stays in order", as
   await bench.clock.advance(0);
   while (bench.sender.backlog.lines > 0) {
     await live(bench, 1);
-    assert.equal(bench.sender.intake, "main");
+    assert.equal(bench.sender.appendCursor, "main");
   }
 });
 

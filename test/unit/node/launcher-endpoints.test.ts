@@ -28,8 +28,8 @@ test("in a cluster the socket of a pod is an endpoint from the moment a VMI list
 test("in a cluster a domain is named by the VMI of the pod whose socket it is behind", () => {
   const inventory = new VmiInventory([new Map([["shop/web", vmi()]])], namingRules(ALL_VMS, "node-1"));
   const [endpoint] = vmiEndpoints(LAUNCHERS, inventory);
-  assert.equal(endpoint?.name?.(DOMAIN, RUNNING, undefined)?.name, "web");
-  assert.throws(() => endpoint.name?.({ ...DOMAIN, name: "bank_db" }, RUNNING, undefined), {
+  assert.equal(endpoint?.identify?.(DOMAIN, RUNNING, undefined)?.name, "web");
+  assert.throws(() => endpoint.identify?.({ ...DOMAIN, name: "bank_db" }, RUNNING, undefined), {
     code: "E_DOMAIN_FOREIGN",
   });
 });
@@ -37,22 +37,22 @@ test("in a cluster a domain is named by the VMI of the pod whose socket it is be
 test("without a cluster every launcher is an endpoint whose domains have the names that they claim", () => {
   const [endpoint, other] = trustedEndpoints(LAUNCHERS, () => ALL_VMS.vms);
   assert.equal(other?.socket, "/pods/pod-9");
-  const named = endpoint?.name?.(DOMAIN, RUNNING, undefined);
+  const named = endpoint?.identify?.(DOMAIN, RUNNING, undefined);
   assert.deepEqual(named, { namespace: "shop", name: "web", labels: {}, tags: [] });
-  const plain = endpoint?.name?.({ ...DOMAIN, name: "plain" }, RUNNING, undefined);
+  const plain = endpoint?.identify?.({ ...DOMAIN, name: "plain" }, RUNNING, undefined);
   assert.deepEqual([plain?.namespace, plain?.name], ["", "plain"]);
 });
 
 test("without a cluster a paused VM is written, unless a live migration has paused it for its other side", () => {
   const [endpoint] = trustedEndpoints(LAUNCHERS, () => ALL_VMS.vms);
-  const isCollected = (reason?: number): boolean => endpoint?.name?.(DOMAIN, PAUSED, reason) !== undefined;
+  const isCollected = (reason?: number): boolean => endpoint?.identify?.(DOMAIN, PAUSED, reason) !== undefined;
   assert.deepEqual([BY_USER, undefined, BY_MIGRATION].map(isCollected), [true, true, false]);
 });
 
 test("without a cluster the namespaces of the present configuration select, and no label is known", () => {
   let vms: typeof ALL_VMS.vms = ALL_VMS.vms;
   const [endpoint] = trustedEndpoints(LAUNCHERS, () => vms);
-  const isCollected = (): boolean => endpoint?.name?.(DOMAIN, RUNNING, undefined) !== undefined;
+  const isCollected = (): boolean => endpoint?.identify?.(DOMAIN, RUNNING, undefined) !== undefined;
   assert.ok(isCollected());
   vms = { namespaces: { exclude: ["shop"] }, vmSelector: {} };
   assert.ok(!isCollected());

@@ -18,7 +18,7 @@ function bench() {
     nodeName: "n1",
     podsDir: "/pods",
     pipeline: { views, libvirtVersions: ["9.0.0"] },
-    outputs: {
+    router: {
       senders: [],
       get droppedLines() {
         return state.droppedLines;

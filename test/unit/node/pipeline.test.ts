@@ -12,7 +12,7 @@ import { secretsDirectory } from "../../../src/config/secrets-dir.ts";
 import { TelemetryError } from "../../../src/errors.ts";
 import { systemClock } from "../../../src/lib/clock.ts";
 import { Pipeline } from "../../../src/node/pipeline.ts";
-import { Outputs } from "../../../src/outputs.ts";
+import { Router } from "../../../src/routing/router.ts";
 import { MemorySpool } from "../../../src/spool/memory-spool.ts";
 import type { Spool } from "../../../src/spool/spool.ts";
 import { SimulatedHost } from "../../../src/simulator/simulated-host.ts";
@@ -32,7 +32,7 @@ ${spec}`);
 
 interface Found {
   sockets: readonly string[] | Error;
-  naming?: Pick<Endpoint, "name">;
+  naming?: Pick<Endpoint, "identify">;
 }
 
 /** A pipeline over a simulated daemon with two domains, whose lines nobody takes. */
@@ -41,7 +41,7 @@ async function bench(
   spool?: Spool,
 ): Promise<{
   readonly pipeline: Pipeline;
-  readonly outputs: Outputs;
+  readonly router: Router;
   readonly socket: string;
   readonly log: string[];
   readonly endpoints: Found;
@@ -54,7 +54,7 @@ async function bench(
     pino({ level: "debug", base: null }, { write: (line) => void log.push((JSON.parse(line) as { msg: string }).msg) }),
     systemClock,
   );
-  const outputs = new Outputs({
+  const router = new Router({
     node: undefined,
     clock: systemClock,
     observer: agentLog,
@@ -63,7 +63,7 @@ async function bench(
   });
   const endpoints: Found = { sockets: [socket] };
   const pipeline = new Pipeline({
-    outputs,
+    router,
     log: agentLog,
     clock: systemClock,
     endpoints: () =>
@@ -72,38 +72,38 @@ async function bench(
         : Promise.resolve(endpoints.sockets.map((one) => ({ socket: one, ...endpoints.naming }))),
   });
   t.after(async () => {
-    await outputs.stop();
+    await router.stop();
     await server[Symbol.asyncDispose]();
     await rm(directory, { recursive: true, force: true });
   });
-  return { pipeline, outputs, socket, log, endpoints };
+  return { pipeline, router, socket, log, endpoints };
 }
 
 const { signal: never } = new AbortController();
 
 test("a limited number of cycles ends by itself, and what was collected waits for its target", async (t) => {
-  const { pipeline, outputs, socket, log } = await bench(t);
+  const { pipeline, router, socket, log } = await bench(t);
   pipeline.configure(await config());
   assert.equal(await pipeline.run(2, never), true);
   // Two domains: metrics, NIC, disk and totals each, and features in the second cycle.
-  assert.equal(outputs.senders[0]?.backlog.lines, 8 + 10);
+  assert.equal(router.senders[0]?.backlog.lines, 8 + 10);
   assert.equal(log.filter((msg) => msg === "cycle").length, 2);
   assert.deepEqual(pipeline.views.endpoints, [], "nothing is held of a pipeline that has ended");
   assert.ok(log.includes("domain appeared"), socket);
 });
 
 test("without a configuration nothing is collected, and the first cycle begins when there is one", async (t) => {
-  const { pipeline, outputs, log } = await bench(t);
+  const { pipeline, router, log } = await bench(t);
   const done = pipeline.run(1, never);
   await systemClock.sleep(300);
-  assert.deepEqual([log, outputs.senders], [[], []]);
+  assert.deepEqual([log, router.senders], [[], []]);
   pipeline.configure(await config());
   assert.equal(await done, true);
-  assert.equal(outputs.senders[0]?.backlog.lines, 8);
+  assert.equal(router.senders[0]?.backlog.lines, 8);
 });
 
 test("a configuration that goes away ends collection and keeps what waits for the targets", async (t) => {
-  const { pipeline, outputs, log } = await bench(t);
+  const { pipeline, router, log } = await bench(t);
   const stop = new AbortController();
   pipeline.configure(await config());
   const done = pipeline.run(Number.POSITIVE_INFINITY, stop.signal);
@@ -112,19 +112,19 @@ test("a configuration that goes away ends collection and keeps what waits for th
   while (!log.some((msg) => msg.includes("no configuration any more"))) await systemClock.sleep(5);
   stop.abort();
   await done;
-  assert.equal(outputs.senders[0]?.backlog.lines, 8 * log.filter((msg) => msg === "cycle").length);
+  assert.equal(router.senders[0]?.backlog.lines, 8 * log.filter((msg) => msg === "cycle").length);
 });
 
 test("a suspended configuration collects nothing and counts its cycles all the same", async (t) => {
-  const { pipeline, outputs, log } = await bench(t);
+  const { pipeline, router, log } = await bench(t);
   pipeline.configure(await config("  state: Suspended\n"));
   assert.equal(await pipeline.run(1, never), true);
-  assert.equal(outputs.senders[0]?.backlog.lines, 0);
+  assert.equal(router.senders[0]?.backlog.lines, 0);
   assert.ok(!log.includes("cycle"));
 });
 
 test("endpoints that cannot be found are a failed cycle, and are looked for again at the next", async (t) => {
-  const { pipeline, outputs, endpoints, socket, log } = await bench(t);
+  const { pipeline, router, endpoints, socket, log } = await bench(t);
   pipeline.configure(await config());
   endpoints.sockets = new TelemetryError("E_SOCKET_NOT_FOUND", "no libvirt socket found");
   assert.equal(await pipeline.run(1, never), false);
@@ -132,16 +132,16 @@ test("endpoints that cannot be found are a failed cycle, and are looked for agai
   endpoints.sockets = [socket];
   pipeline.configure(await config());
   assert.equal(await pipeline.run(1, never), true);
-  assert.equal(outputs.senders[0]?.backlog.lines, 8);
+  assert.equal(router.senders[0]?.backlog.lines, 8);
 });
 
 test("an exception while one domain is encoded is a failed cycle that costs only this domain's lines", async (t) => {
-  const { pipeline, outputs, endpoints, log } = await bench(t);
+  const { pipeline, router, endpoints, log } = await bench(t);
   const unwritable = { name: "vm-001", tags: [["tag", Object]] as never };
-  endpoints.naming = { name: (domain) => (domain.name === "vm-001" ? unwritable : domain) };
+  endpoints.naming = { identify: (domain) => (domain.name === "vm-001" ? unwritable : domain) };
   pipeline.configure(await config());
   assert.equal(await pipeline.run(2, never), false);
-  assert.equal(outputs.senders[0]?.backlog.lines, 4 + 5);
+  assert.equal(router.senders[0]?.backlog.lines, 4 + 5);
   assert.deepEqual(pipeline.libvirt.errors, new Map([["E_INTERNAL", 2]]));
   assert.equal(pipeline.cycles.incomplete, 2);
   assert.equal(log.filter((msg) => msg.includes("vm-001")).length, 1, "it is logged at the first time only");
@@ -152,10 +152,10 @@ test("an exception while lines are handed to the buffer is a failed cycle, and t
   const append = spool.append.bind(spool);
   let faults = 1;
   spool.append = (...batch) => (faults-- > 0 ? Promise.reject(new Error("a bug")) : append(...batch));
-  const { pipeline, outputs, log } = await bench(t, spool);
+  const { pipeline, router, log } = await bench(t, spool);
   pipeline.configure(await config());
   assert.equal(await pipeline.run(2, never), false);
-  assert.equal(outputs.senders[0]?.backlog.lines, 10);
+  assert.equal(router.senders[0]?.backlog.lines, 10);
   assert.equal(log.filter((msg) => msg === "handing lines to the buffer failed unexpectedly: a bug").length, 1);
   assert.equal(pipeline.cycles.incomplete, 1);
 });

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Serial } from "../../../src/lib/serial.ts";
+import { TaskQueue } from "../../../src/lib/task-queue.ts";
 
 test("tasks run one after the other in order, whatever becomes of one before", async () => {
-  const serial = new Serial();
+  const serial = new TaskQueue();
   const events: string[] = [];
   const task =
     (name: string, fails = false) =>

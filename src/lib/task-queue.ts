@@ -1,5 +1,5 @@
 /** Runs tasks one after the other, in the order in which they were given. */
-export class Serial {
+export class TaskQueue {
   #last: Promise<unknown> = Promise.resolve();
 
   /** Settles as the task does. A task that fails does not keep the next from running. */

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Alarm } from "../../../src/lib/alarm.ts";
+import { InterruptibleSleep } from "../../../src/lib/interruptible-sleep.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 
 /** An alarm, and what became of the sleeps that were begun with it. */
-function setUp(): { clock: FakeClock; alarm: Alarm; sleep: (ms: number) => { over: boolean } } {
+function setUp(): { clock: FakeClock; alarm: InterruptibleSleep; sleep: (ms: number) => { over: boolean } } {
   const clock = new FakeClock();
-  const alarm = new Alarm(clock);
+  const alarm = new InterruptibleSleep(clock);
   const sleep = (ms: number): { over: boolean } => {
     const state = { over: false };
     void alarm.sleep(ms).then(() => (state.over = true));
@@ -27,7 +27,7 @@ test("a sleep lasts as long as told", async () => {
 test("a ring ends the sleep, and leaves no timer and the next sleep alone", async () => {
   const { clock, alarm, sleep } = setUp();
   const first = sleep(1_000);
-  alarm.ring();
+  alarm.interrupt();
   await clock.advance(0);
   assert.deepEqual([first.over, clock.sleeping], [true, 0]);
   const second = sleep(1_000);
@@ -39,8 +39,8 @@ test("a ring ends the sleep, and leaves no timer and the next sleep alone", asyn
 
 test("a ring while nobody sleeps ends the next sleep before it begins, and only that", async () => {
   const { clock, alarm, sleep } = setUp();
-  alarm.ring();
-  alarm.ring();
+  alarm.interrupt();
+  alarm.interrupt();
   const none = sleep(0);
   const past = sleep(-5);
   await clock.advance(0);
@@ -60,7 +60,7 @@ test("a sleep without end ends when it rings, and needs no timer", async () => {
   const state = sleep(Infinity);
   await clock.advance(1e9);
   assert.deepEqual([state.over, clock.sleeping], [false, 0]);
-  alarm.ring();
+  alarm.interrupt();
   await clock.advance(0);
   assert.equal(state.over, true);
 });

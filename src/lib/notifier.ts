@@ -1,5 +1,5 @@
 /** Lets any number of callers wait for something, each until its own signal aborts. */
-export class WakeUp {
+export class Notifier {
   readonly #waiting = new Set<() => void>();
 
   /** Resolves when it holds: it is looked at now, and after each `ring`. Resolves too when the signal aborts. */
@@ -17,7 +17,7 @@ export class WakeUp {
     }
   }
 
-  ring(): void {
+  notify(): void {
     for (const done of [...this.#waiting]) done();
   }
 }

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { Fifo } from "../../../src/lib/fifo.ts";
+import { Queue } from "../../../src/lib/queue.ts";
 
 test("a queue does what an array does with push and shift", () => {
   fc.assert(
     fc.property(fc.array(fc.boolean(), { size: "large" }), (pushes) => {
-      const fifo = new Fifo<{ readonly number: number }>();
+      const fifo = new Queue<{ readonly number: number }>();
       const array: { readonly number: number }[] = [];
       for (const [number, push] of pushes.entries()) {
         if (push) {

@@ -1,40 +1,40 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Family } from "../../src/contract.ts";
-import { configOf, FAMILIES, named, OutputsBench } from "../support/outputs-bench.ts";
-import { nic, throwingSample } from "../support/samples.ts";
+import type { Family } from "../../../src/contract.ts";
+import { configOf, FAMILIES, named, RouterBench } from "../../support/router-bench.ts";
+import { nic, throwingSample } from "../../support/samples.ts";
 
 const never = new AbortController().signal;
 
 test("every target gets the lines of its families", async () => {
-  await using bench = new OutputsBench();
+  await using bench = new RouterBench();
   await bench.apply({ a: ["Metrics", "Totals"], b: ["Metrics", "Features"] });
   await bench.sample("web");
-  assert.equal(await bench.outputs.drain(never), true);
+  assert.equal(await bench.router.drain(never), true);
   assert.deepEqual(bench.stored("a"), ["web vm_metrics", "web vm_totals"]);
   assert.deepEqual(bench.stored("b"), ["web vm_metrics", "web vm_features"]);
 });
 
 test("every target gets the VMs of its namespaces and labels, and none of the others", async () => {
-  await using bench = new OutputsBench();
+  await using bench = new RouterBench();
   const config = configOf({ a: ["Metrics"], b: ["Metrics"] });
   const narrow = { namespaces: { include: ["team-*"] }, vmSelector: { matchLabels: { tier: "front" } } };
   const targets = config.targets.map((target) => (target.name === "b" ? { ...target, vms: narrow } : target));
-  await bench.outputs.apply({ ...config, targets });
+  await bench.router.apply({ ...config, targets });
   const add = (name: string, namespace: string, labels: Readonly<Record<string, string>>): void => {
-    bench.outputs.add(named(name, { identity: { id: 1, uuid: name, name, namespace, labels } }));
+    bench.router.add(named(name, { identity: { id: 1, uuid: name, name, namespace, labels } }));
   };
   add("one", "team-a", { tier: "front" });
   add("two", "team-a", { tier: "back" });
   add("three", "shop", { tier: "front" });
-  assert.equal(await bench.outputs.flush(), 3);
-  assert.equal(await bench.outputs.drain(never), true);
+  assert.equal(await bench.router.flush(), 3);
+  assert.equal(await bench.router.drain(never), true);
   assert.deepEqual(bench.stored("a").sort(), ["one vm_metrics", "three vm_metrics", "two vm_metrics"]);
   assert.deepEqual(bench.stored("b"), ["one vm_metrics"]);
 });
 
 test("a line is counted once, however many targets get it", async () => {
-  await using bench = new OutputsBench();
+  await using bench = new RouterBench();
   const counts: number[] = [];
   for (const families of [
     { a: FAMILIES, b: FAMILIES },
@@ -49,29 +49,29 @@ test("a line is counted once, however many targets get it", async () => {
 });
 
 test("an exception while one domain is encoded costs that domain's lines where it happens, and is reported by its name", async () => {
-  await using bench = new OutputsBench();
+  await using bench = new RouterBench();
   await bench.apply({ a: ["Devices"], b: ["Metrics"] });
   const identity = { id: 2, uuid: "bad", name: "bad", namespace: "shop" };
-  assert.deepEqual(bench.outputs.add(named("before")), []);
-  const [failure, ...others] = bench.outputs.add(throwingSample({ identity }));
+  assert.deepEqual(bench.router.add(named("before")), []);
+  const [failure, ...others] = bench.router.add(throwingSample({ identity }));
   assert.deepEqual([failure?.code, others], ["E_INTERNAL", []]);
   assert.match(failure?.message ?? "", /shop\/bad .*a bug/);
-  assert.deepEqual(bench.outputs.add(named("after")), []);
-  await bench.outputs.flush();
-  assert.equal(await bench.outputs.drain(never), true);
+  assert.deepEqual(bench.router.add(named("after")), []);
+  await bench.router.flush();
+  assert.equal(await bench.router.drain(never), true);
   assert.deepEqual(bench.stored("a"), ["before vm_devices", "after vm_devices"]);
   assert.deepEqual(bench.stored("b"), ["before vm_metrics", "bad vm_metrics", "after vm_metrics"]);
 });
 
 test("a value that is missing is reported once, however the targets' families differ", async () => {
-  await using bench = new OutputsBench();
+  await using bench = new RouterBench();
   await bench.apply({ a: ["Devices", "Metrics"], b: ["Devices"] });
-  bench.outputs.add(named("web", { nics: [nic("tap0", { rxBytes: undefined })], disks: [] }));
+  bench.router.add(named("web", { nics: [nic("tap0", { rxBytes: undefined })], disks: [] }));
   assert.deepEqual(bench.missing, ["web vm_devices.rxbytes"]);
 });
 
 test("while the backlog of a target drains, what is new gets to it, and to a target beside it, as ever", async () => {
-  await using bench = new OutputsBench();
+  await using bench = new RouterBench();
   bench.down("a");
   const slow = configOf({ a: ["Metrics"], b: ["Metrics"] }).targets.map((target) => ({
     ...target,
@@ -92,52 +92,52 @@ test("while the backlog of a target drains, what is new gets to it, and to a tar
     await bench.clock.advance(2_000);
     for (const name of ["a", "b"] as const) assert.ok(bench.stored(name).includes(`new-${cycle} vm_metrics`), name);
   }
-  assert.ok(bench.outputs.undeliveredLines > 10);
-  assert.equal(await bench.outputs.drain(never), true);
+  assert.ok(bench.router.undeliveredLines > 10);
+  assert.equal(await bench.router.drain(never), true);
   assert.deepEqual(bench.stored("a").sort(), bench.stored("b").sort());
   assert.equal(bench.targets.a.stored.length, 45);
 });
 
 test("a smaller buffer costs a target nothing that stays within it once another has gone", async () => {
-  await using bench = new OutputsBench();
+  await using bench = new RouterBench();
   bench.down("a", "b");
   await bench.apply({ b: ["Metrics"] });
   await bench.sample("old");
-  const [waiting] = bench.outputs.senders.map(({ backlog }) => backlog);
+  const [waiting] = bench.router.senders.map(({ backlog }) => backlog);
   await bench.apply({ a: FAMILIES, b: ["Metrics"] });
   await bench.apply({ a: FAMILIES, b: [] });
   await bench.sample("new");
   await bench.apply({ b: [] }, { buffer: { maxBytes: waiting?.bytes ?? 0, maxAgeMs: 86_400_000 } });
   assert.deepEqual(
-    bench.outputs.senders.map(({ backlog }) => backlog),
+    bench.router.senders.map(({ backlog }) => backlog),
     [waiting],
   );
 });
 
 test("the buffer's size is for all targets together, whatever their families", async () => {
-  await using bench = new OutputsBench();
+  await using bench = new RouterBench();
   bench.down("a", "b");
   await bench.apply({ a: ["Metrics"], b: ["Totals"] }, { buffer: { maxBytes: 5_000, maxAgeMs: 86_400_000 } });
   for (let round = 0; round < 50; round++) await bench.sample(`vm-${round}`);
-  const bytes = bench.outputs.senders.map(({ backlog }) => backlog.bytes);
+  const bytes = bench.router.senders.map(({ backlog }) => backlog.bytes);
   assert.ok(bytes.every((each) => each > 1_000) && bytes.reduce((sum, each) => sum + each) <= 5_000, bytes.join(" "));
-  const waiting = bench.outputs.senders.reduce((sum, { backlog }) => sum + backlog.lines, 0);
-  assert.equal(bench.outputs.droppedLines + waiting, 100);
+  const waiting = bench.router.senders.reduce((sum, { backlog }) => sum + backlog.lines, 0);
+  assert.equal(bench.router.droppedLines + waiting, 100);
 });
 
 test("one target that does not take its lines makes the drain fail, and can be asked what is left after the end", async () => {
-  await using bench = new OutputsBench();
+  await using bench = new RouterBench();
   bench.down("b");
   await bench.apply({ a: FAMILIES, b: FAMILIES });
   await bench.sample("web");
   const stop = new AbortController();
-  const drained = bench.outputs.drain(stop.signal);
+  const drained = bench.router.drain(stop.signal);
   await bench.clock.advance(3_000);
   stop.abort();
   assert.equal(await drained, false);
-  await bench.outputs.stop();
+  await bench.router.stop();
   assert.deepEqual(
-    bench.outputs.senders.map(({ backlog }) => backlog.lines),
+    bench.router.senders.map(({ backlog }) => backlog.lines),
     [0, 6],
   );
   assert.equal(bench.clock.sleeping, 0);

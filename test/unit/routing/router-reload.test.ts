@@ -1,27 +1,27 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { configOf, FAMILIES, named, OutputsBench } from "../support/outputs-bench.ts";
+import { configOf, FAMILIES, named, RouterBench } from "../../support/router-bench.ts";
 
 const never = new AbortController().signal;
 
 test("what waits for a target that stays is kept when its families change", async () => {
-  await using bench = new OutputsBench();
+  await using bench = new RouterBench();
   bench.down("a", "b");
   await bench.apply({ a: FAMILIES, b: FAMILIES });
   await bench.sample("before");
   await bench.apply({ a: ["Metrics"], b: FAMILIES });
   await bench.sample("after");
   bench.down();
-  assert.equal(await bench.outputs.drain(never), true);
+  assert.equal(await bench.router.drain(never), true);
   const all = ["vm_metrics", "vm_features", "vm_devices", "vm_totals"];
   const before = all.map((measurement) => `before ${measurement}`);
   assert.deepEqual(bench.stored("a"), [...before, "after vm_metrics"]);
   assert.deepEqual(bench.stored("b").sort(), [...before, ...all.map((measurement) => `after ${measurement}`)].sort());
-  assert.equal(bench.outputs.droppedLines, 0);
+  assert.equal(bench.router.droppedLines, 0);
 });
 
 test("what waits is kept when a target comes that wants other families, and when it goes again", async () => {
-  await using bench = new OutputsBench();
+  await using bench = new RouterBench();
   bench.down("a");
   await bench.apply({ a: ["Metrics"] });
   await bench.sample("one");
@@ -30,33 +30,33 @@ test("what waits is kept when a target comes that wants other families, and when
   await bench.apply({ a: ["Metrics"] });
   await bench.sample("three");
   bench.down();
-  assert.equal(await bench.outputs.drain(never), true);
+  assert.equal(await bench.router.drain(never), true);
   assert.deepEqual(bench.stored("a"), ["one vm_metrics", "two vm_metrics", "three vm_metrics"]);
   assert.deepEqual(bench.stored("b"), ["two vm_totals"]);
 });
 
 test("what was added before a reload goes out as it was meant", async () => {
-  await using bench = new OutputsBench();
+  await using bench = new RouterBench();
   await bench.apply({ a: ["Metrics"], b: ["Metrics"] });
-  bench.outputs.add(named("web"));
+  bench.router.add(named("web"));
   await bench.apply({ a: ["Totals"], b: ["Metrics"] }, { staticTags: { site: "north" } });
-  assert.equal(await bench.outputs.drain(never), true);
+  assert.equal(await bench.router.drain(never), true);
   assert.deepEqual(bench.stored("a"), ["web vm_metrics"]);
   assert.doesNotMatch(bench.targets.b.stored.join(), /site=north/);
   await bench.sample("web");
-  assert.equal(await bench.outputs.drain(never), true);
+  assert.equal(await bench.router.drain(never), true);
   assert.match(bench.targets.a.stored.join(), /vm_totals,.*,node=node-1,site=north /);
 });
 
 test("a target that stays is sent to with its new settings", async () => {
-  await using bench = new OutputsBench();
+  await using bench = new RouterBench();
   bench.down("a");
   await bench.apply({ a: FAMILIES });
   await bench.sample("web");
   bench.down();
   const { targets } = configOf({ a: FAMILIES });
   await bench.apply({}, { targets: targets.map((target) => ({ ...target, url: "http://127.0.0.1:2" })) });
-  assert.equal(await bench.outputs.drain(never), true);
+  assert.equal(await bench.router.drain(never), true);
   assert.deepEqual(
     bench.targets.a.connections.map(({ url }) => url),
     ["http://127.0.0.1:1", "http://127.0.0.1:2"],
@@ -64,7 +64,7 @@ test("a target that stays is sent to with its new settings", async () => {
 });
 
 test("a target that goes is no longer sent to, and needs nothing any more", async () => {
-  await using bench = new OutputsBench();
+  await using bench = new RouterBench();
   bench.down("a");
   await bench.apply({ a: FAMILIES, b: FAMILIES });
   await bench.sample("one");
@@ -72,17 +72,17 @@ test("a target that goes is no longer sent to, and needs nothing any more", asyn
   const requests = bench.targets.a.requests.length;
   bench.down();
   await bench.sample("two");
-  assert.equal(await bench.outputs.drain(never), true);
+  assert.equal(await bench.router.drain(never), true);
   assert.deepEqual([bench.targets.a.requests.length, bench.targets.a.closed], [requests, 1]);
   assert.deepEqual(
-    bench.outputs.senders.map(({ name }) => name),
+    bench.router.senders.map(({ name }) => name),
     ["b"],
   );
-  assert.equal(bench.outputs.droppedLines, 0);
+  assert.equal(bench.router.droppedLines, 0);
 });
 
 test("a target that only gets another name still gets what waits for it, with its new settings", async () => {
-  await using bench = new OutputsBench();
+  await using bench = new RouterBench();
   bench.down("a");
   await bench.apply({ a: ["Metrics"] });
   await bench.sample("before");
@@ -90,23 +90,23 @@ test("a target that only gets another name still gets what waits for it, with it
   assert.ok(renamed !== undefined);
   await bench.apply({}, { targets: [{ ...renamed, timeoutMs: 4_711 }] });
   assert.deepEqual(
-    bench.outputs.senders.map(({ name }) => name),
+    bench.router.senders.map(({ name }) => name),
     ["b"],
   );
-  assert.equal(bench.outputs.undeliveredLines, 1);
+  assert.equal(bench.router.undeliveredLines, 1);
   await bench.sample("after");
   bench.down();
-  assert.equal(await bench.outputs.drain(never), true);
+  assert.equal(await bench.router.drain(never), true);
   assert.deepEqual([bench.stored("a"), bench.stored("b")], [["before vm_metrics"], ["after vm_metrics"]]);
   assert.equal(bench.targets.a.connections.at(-1)?.timeoutMs, 4_711);
   // With nothing left to do it is gone.
   await bench.sample("later");
   assert.equal(bench.targets.a.closed, bench.targets.a.connections.length);
-  assert.equal(bench.outputs.droppedLines, 0);
+  assert.equal(bench.router.droppedLines, 0);
 });
 
 test("a target that gets its old name back goes on with what waits for it", async () => {
-  await using bench = new OutputsBench();
+  await using bench = new RouterBench();
   bench.down("a", "b");
   await bench.apply({ a: ["Metrics"] });
   await bench.sample("one");
@@ -115,17 +115,17 @@ test("a target that gets its old name back goes on with what waits for it", asyn
   await bench.apply({ a: ["Metrics"] });
   await bench.sample("three");
   assert.deepEqual(
-    bench.outputs.senders.map(({ name }) => name),
+    bench.router.senders.map(({ name }) => name),
     ["a"],
   );
   bench.down();
-  assert.equal(await bench.outputs.drain(never), true);
+  assert.equal(await bench.router.drain(never), true);
   assert.deepEqual(bench.stored("a"), ["one vm_metrics", "three vm_metrics"]);
   assert.deepEqual(bench.stored("b"), ["two vm_metrics"]);
 });
 
 test("a target that is removed after it got another name gives up what waits, also under the old one", async () => {
-  await using bench = new OutputsBench();
+  await using bench = new RouterBench();
   bench.down("a", "b");
   await bench.apply({ a: ["Metrics"] });
   await bench.sample("one");
@@ -133,6 +133,6 @@ test("a target that is removed after it got another name gives up what waits, al
   const [elsewhere] = configOf({ c: ["Metrics"] }).targets;
   assert.ok(elsewhere !== undefined);
   await bench.apply({}, { targets: [{ ...elsewhere, url: "http://127.0.0.1:2" }] });
-  assert.equal(bench.outputs.undeliveredLines, 0);
-  assert.equal(bench.outputs.spoolStats.frames, 0);
+  assert.equal(bench.router.undeliveredLines, 0);
+  assert.equal(bench.router.spoolStats.frames, 0);
 });

@@ -2,7 +2,7 @@
  * First in, first out. Both ends take constant time on average: Array.shift moves the rest of a long array, which took 2
  * to 40 microseconds from 30,000 entries on.
  */
-export class Fifo<T extends object> implements Iterable<T> {
+export class Queue<T extends object> implements Iterable<T> {
   /** Those before the head are gone. */
   #items: (T | undefined)[] = [];
   #head = 0;

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Gather } from "../../../src/lib/gather.ts";
+import { Batcher } from "../../../src/lib/batcher.ts";
 
 test("what is added in one turn, or while work goes on, is one piece of work", async () => {
   const pieces: (readonly number[])[] = [];
   const gates = [Promise.withResolvers<undefined>(), Promise.withResolvers<undefined>()];
-  const gather = new Gather<number>(async (items) => {
+  const gather = new Batcher<number>(async (items) => {
     pieces.push(items);
     await gates[pieces.length - 1]?.promise;
   });
@@ -25,7 +25,7 @@ test("what is added in one turn, or while work goes on, is one piece of work", a
 });
 
 test("a piece of work that fails fails for all that is in it, and the next goes on", async () => {
-  const gather = new Gather<string>((items) =>
+  const gather = new Batcher<string>((items) =>
     items.includes("bad") ? Promise.reject(new Error("failed")) : Promise.resolve(),
   );
   const results = await Promise.allSettled([gather.add("good"), gather.add("bad")]);
@@ -38,7 +38,7 @@ test("a piece of work that fails fails for all that is in it, and the next goes 
 
 test("it is idle when nothing is left to do", async () => {
   let done = 0;
-  const gather = new Gather<number>(async () => {
+  const gather = new Batcher<number>(async () => {
     await new Promise((resolve) => setImmediate(resolve));
     done++;
   });

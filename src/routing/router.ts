@@ -1,16 +1,16 @@
-import type { DomainIdentity, DomainSample } from "./collection/domain-sample.ts";
-import type { EffectiveConfig, EffectiveTarget } from "./config/resolve.ts";
-import { matchesVm } from "./config/selectors.ts";
-import { Bodies } from "./delivery/bodies.ts";
-import { laneNames, Lanes } from "./delivery/lanes.ts";
-import { RejectedLines, type RejectedStats } from "./delivery/rejected-lines.ts";
-import { Sender, type SenderOptions } from "./delivery/sender.ts";
-import { unexpected, type TelemetryError } from "./errors.ts";
-import { printable } from "./lib/display-text.ts";
-import { newLineCounters } from "./measurement/counters.ts";
-import { Encoder, type MissingListener } from "./measurement/encoder.ts";
-import { MemorySpool } from "./spool/memory-spool.ts";
-import type { Spool, SpoolStats } from "./spool/spool.ts";
+import type { DomainIdentity, DomainSample } from "../collection/domain-sample.ts";
+import type { EffectiveConfig, EffectiveTarget } from "../config/resolve.ts";
+import { matchesVm } from "../config/selectors.ts";
+import { Bodies } from "../delivery/bodies.ts";
+import { laneNames, Lanes } from "../delivery/lanes.ts";
+import { RejectedLines, type RejectedStats } from "../delivery/rejected-lines.ts";
+import { Sender, type SenderOptions } from "../delivery/sender.ts";
+import { unexpected, type TelemetryError } from "../errors.ts";
+import { printable } from "../lib/display-text.ts";
+import { newLineCounters } from "../measurement/counters.ts";
+import { Encoder, type MissingListener } from "../measurement/encoder.ts";
+import { MemorySpool } from "../spool/memory-spool.ts";
+import type { Spool, SpoolStats } from "../spool/spool.ts";
 
 /** Lines that the same targets want. */
 interface Stream {
@@ -19,7 +19,7 @@ interface Stream {
   readonly targets: readonly string[];
 }
 
-export interface OutputOptions extends SenderOptions {
+export interface RouterOptions extends SenderOptions {
   readonly node: string | undefined;
   readonly onMissing: MissingListener;
   /** In memory without it. */
@@ -29,9 +29,9 @@ export interface OutputOptions extends SenderOptions {
 }
 
 /** Everything behind collection: encoders, spool and senders, as the configuration wants them. */
-export class Outputs {
+export class Router {
   readonly counters = newLineCounters();
-  readonly #options: OutputOptions;
+  readonly #options: RouterOptions;
   readonly #rejected: RejectedLines | undefined;
   readonly #spool: Spool;
   readonly #senders = new Map<string, Sender>();
@@ -43,7 +43,7 @@ export class Outputs {
   // A domain keeps its identity object from cycle to cycle, so its targets are found once in its life.
   #audienceOf = new WeakMap<DomainIdentity, readonly Stream[]>();
 
-  constructor(options: OutputOptions) {
+  constructor(options: RouterOptions) {
     const { rejectedDir, clock } = options;
     this.#rejected = rejectedDir === undefined ? undefined : new RejectedLines({ directory: rejectedDir, clock });
     this.#options = { ...options, rejectedLines: this.#rejected, bodies: new Bodies() };
@@ -114,7 +114,7 @@ export class Outputs {
     const batches = [...this.#audiences.values()]
       .flat()
       .map(({ encoder, targets }) => ({ batch: encoder.take(), targets }));
-    await Promise.all(batches.map(({ batch, targets }) => this.#spool.append(batch, this.#intakes(targets))));
+    await Promise.all(batches.map(({ batch, targets }) => this.#spool.append(batch, this.#appendCursors(targets))));
     for (const sender of this.#retired.values()) if (sender.backlog.frames === 0) await this.#remove(sender);
     return batches.reduce((sum, { batch }) => sum + batch.lines, 0);
   }
@@ -135,8 +135,8 @@ export class Outputs {
   }
 
   /** The cursors of these targets in the spool. */
-  #intakes(targets: readonly string[]): readonly string[] {
-    return targets.flatMap((target) => this.#senders.get(target)?.intake ?? []);
+  #appendCursors(targets: readonly string[]): readonly string[] {
+    return targets.flatMap((target) => this.#senders.get(target)?.appendCursor ?? []);
   }
 
   #streamsFor(identity: DomainIdentity): readonly Stream[] {

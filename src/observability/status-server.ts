@@ -5,7 +5,7 @@ import { EventLoopLag } from "./event-loop-lag.ts";
 import { HttpServer, type Routes } from "./http-server.ts";
 import type { ListenAddress } from "./listen-address.ts";
 
-export interface SelfServerOptions {
+export interface StatusServerOptions {
   readonly address: ListenAddress;
   readonly routes: (eventLoopLag: Histogram) => Routes;
   readonly clock: Clock;
@@ -13,7 +13,7 @@ export interface SelfServerOptions {
 }
 
 /** Tells of this process over HTTP, and watches what only it wants to know. */
-export class SelfServer implements AsyncDisposable {
+export class StatusServer implements AsyncDisposable {
   readonly #server: HttpServer;
   readonly #stop = new AbortController();
   readonly #watching: Promise<void>;
@@ -24,7 +24,7 @@ export class SelfServer implements AsyncDisposable {
   }
 
   /** @throws {TelemetryError} E_LISTEN */
-  static async start({ address, routes, clock, log }: SelfServerOptions): Promise<SelfServer> {
+  static async start({ address, routes, clock, log }: StatusServerOptions): Promise<StatusServer> {
     const lag = new EventLoopLag();
     const server = await HttpServer.listen({
       address,
@@ -34,7 +34,7 @@ export class SelfServer implements AsyncDisposable {
       },
     });
     log.info({ address: server.address }, "serving metrics, health and the status page");
-    return new SelfServer(server, (signal) => lag.watch(clock, signal));
+    return new StatusServer(server, (signal) => lag.watch(clock, signal));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

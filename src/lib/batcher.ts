@@ -7,7 +7,7 @@ interface Waiting<T> {
  * Hands what comes at about the same time to one piece of work: all that is added in one turn of the event loop, and all
  * that is added while the work before it goes on.
  */
-export class Gather<T> {
+export class Batcher<T> {
   readonly #work: (items: readonly T[]) => Promise<void>;
   #waiting: Waiting<T>[] = [];
   #working: Promise<void> | undefined;

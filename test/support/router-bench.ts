@@ -1,6 +1,6 @@
 import type { EffectiveConfig } from "../../src/config/resolve.ts";
 import type { Family } from "../../src/contract.ts";
-import { Outputs } from "../../src/outputs.ts";
+import { Router } from "../../src/routing/router.ts";
 import { ObserverLog, targetSettings } from "./delivery.ts";
 import { FakeClock } from "./fake-clock.ts";
 import { MemoryTarget, taken } from "./memory-target.ts";
@@ -37,13 +37,13 @@ export function configOf(families: Readonly<Record<string, readonly Family[]>>):
 }
 
 /** Outputs to two targets in memory, with a fake clock. */
-export class OutputsBench implements AsyncDisposable {
+export class RouterBench implements AsyncDisposable {
   readonly clock = new FakeClock();
   readonly log = new ObserverLog();
   readonly missing: string[] = [];
   #stopped = false;
   readonly targets: Readonly<Record<"a" | "b", MemoryTarget>> = { a: new MemoryTarget(), b: new MemoryTarget() };
-  readonly outputs = new Outputs({
+  readonly router = new Router({
     node: "node-1",
     clock: this.clock,
     observer: this.log,
@@ -55,7 +55,7 @@ export class OutputsBench implements AsyncDisposable {
     // Each sender with a backlog sleeps or waits for an answer. If one does neither, it compresses, which takes no fake time.
     this.clock.isBusy = () => {
       const { a, b } = this.targets;
-      const senders = this.outputs.senders.filter(({ backlog }) => backlog.frames > 0);
+      const senders = this.router.senders.filter(({ backlog }) => backlog.frames > 0);
       return !this.#stopped && this.clock.sleeping + a.openRequests + b.openRequests < senders.length;
     };
   }
@@ -64,13 +64,13 @@ export class OutputsBench implements AsyncDisposable {
     families: Readonly<Record<string, readonly Family[]>>,
     change: Partial<EffectiveConfig> = {},
   ): Promise<void> {
-    await this.outputs.apply({ ...configOf(families), ...change });
+    await this.router.apply({ ...configOf(families), ...change });
   }
 
   /** Spools one sample of a domain with this name; returns its number of lines. */
   async sample(name: string): Promise<number> {
-    this.outputs.add(named(name));
-    const lines = await this.outputs.flush();
+    this.router.add(named(name));
+    const lines = await this.router.flush();
     await this.clock.advance(0);
     return lines;
   }
@@ -88,7 +88,7 @@ export class OutputsBench implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopped = true;
-    await this.outputs.stop();
+    await this.router.stop();
   }
 }
 
