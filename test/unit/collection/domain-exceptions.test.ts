@@ -15,7 +15,7 @@ test("an exception over one domain costs that domain its sample, not its daemon'
     if (domain.name === "vm-003") throw new Error("another bug");
     return domain.name === "vm-002" ? unreadable : domain;
   };
-  const endpoint = await SimulatedEndpoint.start(t, { domains: 4, name });
+  const endpoint = await SimulatedEndpoint.start(t, { domains: 4, identify: name });
   const { outcome, samples, errors } = await endpoint.cycle();
   assert.equal(outcome, "collected");
   assert.deepEqual(
