@@ -9,10 +9,16 @@ interface Step {
   readonly with?: Readonly<Record<string, string>>;
 }
 
+interface Job {
+  readonly uses?: string;
+  readonly permissions?: Readonly<Record<string, string>>;
+  readonly steps?: readonly Step[];
+}
+
 interface Workflow {
   readonly name: string;
   readonly permissions?: Readonly<Record<string, string>>;
-  readonly jobs: Readonly<Record<string, { readonly uses?: string; readonly steps?: readonly Step[] }>>;
+  readonly jobs: Readonly<Record<string, Job>>;
 }
 
 const workflows = globSync(".github/workflows/*.yaml")
@@ -32,10 +38,8 @@ test("changes and releases run what a contributor runs", () => {
 
 test("what the workflows run and name exists", () => {
   const { scripts: npm } = JSON.parse(readFileSync("package.json", "utf8")) as { scripts: Record<string, string> };
-  const called = [...scripts.matchAll(/npm run (\w+)/g)].map(([, name = ""]) => name);
-  assert.deepEqual(called, ["build"]);
-  for (const name of called) assert.ok(name in npm, name);
-  const files = scripts.match(/\b(?:charts|manifests)\/[\w./-]+/g) ?? [];
+  for (const [, name = ""] of scripts.matchAll(/npm run (\w+)/g)) assert.ok(name in npm, name);
+  const files = scripts.match(/\b(?:charts|manifests|scripts)\/[\w./-]+/g) ?? [];
   assert.ok(files.length >= 3);
   for (const file of files) assert.ok(existsSync(file), file);
   assert.match(readFileSync("scripts/build.ts", "utf8"), /dist\/THIRD_PARTY_LICENSES\.txt/);
@@ -50,11 +54,34 @@ test("the arguments of the image's build are those that the Dockerfile has", () 
   for (const name of given) assert.ok(known.includes(name), name);
 });
 
-test("actions have a version, and the token no more rights than a job asks for", () => {
+test("actions and base images are pinned by digest, and the token has no rights by default", () => {
   const actions = steps.flatMap(({ uses }) => uses ?? []);
   assert.notEqual(actions.length, 0);
-  for (const action of actions) assert.match(action, /^[\w-]+\/[\w-]+@(?:v\d+(?:\.\d+)*|[0-9a-f]{40})$/);
+  for (const action of actions) assert.match(action, /^[\w-]+\/[\w-]+@[0-9a-f]{40}$/);
+  const images = readFileSync("Dockerfile", "utf8").match(/(?<=^ARG \w+_IMAGE=).+/gm) ?? [];
+  assert.equal(images.length, 2);
+  for (const image of images) assert.match(image, /^[\w./-]+:[\w.-]+@sha256:[0-9a-f]{64}$/);
   for (const { permissions } of workflows) assert.deepEqual(permissions, { contents: "read" });
+});
+
+test("a release job that runs code of packages has no rights, and runs no install script", () => {
+  const release = workflows.find(({ name }) => name === "release");
+  const building = Object.values(release?.jobs ?? {}).filter(({ steps: own = [] }) =>
+    own.some(({ run = "" }) => /\b(?:npm|node)\b/.test(run)),
+  );
+  assert.equal(building.length, 1);
+  const [{ permissions, steps: own = [] } = {}] = building;
+  assert.equal(permissions, undefined);
+  for (const [install] of scripts.matchAll(/npm (?:ci|install).*/g)) assert.match(install, /--ignore-scripts/);
+  const { devDependencies } = JSON.parse(readFileSync("package.json", "utf8")) as {
+    devDependencies: Record<string, string>;
+  };
+  const version = own.find(({ uses }) => uses?.startsWith("actions/setup-node@"))?.with?.["node-version"];
+  assert.equal(version, devDependencies["node"], "the runtime is the one of the tests");
+});
+
+test("SIGUSR1 does not open the inspector of the image's Node", () => {
+  assert.match(readFileSync("Dockerfile", "utf8"), /^ENTRYPOINT .*"--disable-sigusr1"/m);
 });
 
 test("no text from outside becomes part of a script", () => {
