@@ -49,7 +49,7 @@ test("the XML and the statistics name the same devices, the CD-ROM too, however 
 test("counters never fall, and all that has traffic grows", () => {
   const domain = new SyntheticDomain(1, SHAPE);
   const counters = (seconds: number) =>
-    new Map([...domain.stats(ALL, seconds, true)].filter(([field]) => /^(net|cpu)|reqs$|bytes$/.test(field)));
+    new Map([...domain.stats(ALL, seconds, true)].filter(([field]) => /^(net|v?cpu)|reqs$|bytes$/.test(field)));
   let before = counters(0);
   for (let seconds = 1; seconds <= 100; seconds += 0.5) {
     const now = counters(seconds);
@@ -57,7 +57,7 @@ test("counters never fall, and all that has traffic grows", () => {
       if (typeof value === "bigint") assert.ok(value >= BigInt(before.get(field) ?? 0), field);
     before = now;
   }
-  for (const field of ["cpu.time", "net.1.rx.bytes", "block.2.wr.bytes"])
+  for (const field of ["cpu.time", "vcpu.7.delay", "net.1.rx.bytes", "block.2.wr.bytes"])
     assert.ok(BigInt(before.get(field) ?? 0) > 0n);
 });
 
@@ -75,6 +75,34 @@ test("CPU times agree whoever is asked, and memory stays below its maximum", () 
     const { memoryKiB, maxMemoryKiB } = domain.info(seconds);
     assert.ok(memoryKiB > 0n && memoryKiB <= maxMemoryKiB);
   }
+});
+
+test("the bulk reply has the vCPUs of DOMAIN_GET_VCPUS, with or without QEMU's answer", () => {
+  const domain = new SyntheticDomain(1, SHAPE);
+  for (const monitor of [true, false]) {
+    const stats = domain.stats(VCPU, 50, monitor);
+    const vcpus = domain.vcpus(50);
+    assert.equal(stats.get("vcpu.current"), vcpus.length);
+    assert.equal(stats.size, 2 + vcpus.length * 4);
+    for (const { number, state, cpuTimeNs } of vcpus) {
+      const value = (field: string): unknown => stats.get(`vcpu.${number}.${field}`);
+      assert.deepEqual([value("state"), value("time")], [state, cpuTimeNs]);
+    }
+  }
+});
+
+test("an offline vCPU is missing in every reply, and the others keep their numbers", () => {
+  const domain = new SyntheticDomain(2, SHAPE); // with two vCPUs
+  domain.offlineVcpus.add(0);
+  assert.deepEqual(
+    domain.vcpus(50).map(({ number }) => number),
+    [1],
+  );
+  assert.equal(domain.info(50).vcpus, 1);
+  assert.deepEqual(
+    [...domain.stats(VCPU, 50, true).keys()],
+    ["vcpu.current", "vcpu.maximum", "vcpu.1.state", "vcpu.1.time", "vcpu.1.wait", "vcpu.1.delay"],
+  );
 });
 
 test("without QEMU's answer there is what libvirt itself knows: interfaces, names of disks, the size of the memory", () => {
