@@ -2,7 +2,7 @@ import { readDomainStats } from "../src/libvirt/replies.ts";
 import { TypedParameterDecoder } from "../src/libvirt/typed-parameters.ts";
 import type { DomainStats } from "../src/libvirt/types.ts";
 import { XdrReader } from "../src/libvirt/xdr.ts";
-import { newLineCounters } from "../src/measurement/counters.ts";
+import { newLineCounters } from "../src/measurement/line-protocol.ts";
 import { Encoder, type EncoderOptions } from "../src/measurement/encoder.ts";
 import { decodeNaively } from "./naive-decoder.ts";
 import { SHAPE } from "./node.ts";
@@ -80,7 +80,7 @@ function steps(count: number): readonly Step[] {
     {
       step: "write line protocol",
       ours: () => {
-        for (const sample of samples) encoder.add(sample);
+        for (const sample of samples) encoder.encode(sample);
         return encoder.take();
       },
       baseline: () => writeByPoints(samples),

@@ -2,7 +2,7 @@ import { EndpointCollector } from "../src/collection/endpoint-collector.ts";
 import { systemClock } from "../src/lib/clock.ts";
 import { LibvirtClient } from "../src/libvirt/client.ts";
 import { DOMAIN_FILTER, STATS_GROUP } from "../src/libvirt/protocol.ts";
-import { newLineCounters } from "../src/measurement/counters.ts";
+import { newLineCounters } from "../src/measurement/line-protocol.ts";
 import { Encoder } from "../src/measurement/encoder.ts";
 import { compressLines } from "../src/spool/frame-payload.ts";
 import { ALL_FAMILIES } from "./codec.ts";
@@ -29,7 +29,7 @@ export async function measureCycleWall(node: BenchNode): Promise<CycleWall> {
   const cycle = async (): Promise<void> => {
     const { samples, errors } = await collector.collect();
     if (errors.length > 0) throw new AggregateError(errors, "a cycle failed");
-    for (const sample of samples) encoder.add(sample);
+    for (const sample of samples) encoder.encode(sample);
     await compressLines(encoder.take().bytes);
   };
   const calls = async (): Promise<void> => {

@@ -3,7 +3,7 @@ import type { WriteStream } from "node:tty";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { agent } from "./commands/agent.ts";
 import { controller } from "./commands/controller.ts";
-import { createConfigOf } from "./commands/create-config.ts";
+import { createConfigFromFile } from "./commands/create-config.ts";
 import { parseOwner, prepareSpool } from "./commands/prepare-spool.ts";
 import { simulate } from "./commands/simulate.ts";
 import { exportCommand, inspectCommand, verifyCommand } from "./commands/spool.ts";
@@ -16,11 +16,11 @@ import { DEFAULT_ADDRESS } from "./observability/listen-address.ts";
 import { SORT_KEYS } from "./top/columns.ts";
 import { VERSION } from "./version.ts";
 
-/** Exit codes of the command line: 0 fine, 1 ran but failed, 2 wrong usage or invalid configuration. */
+/** Exit codes besides 0: 1 for a failed command, 2 for wrong usage or an invalid configuration. */
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
 
-/** Columns of a help text that does not go to a terminal. */
+/** Columns of the help if the output is not a terminal. */
 const DEFAULT_HELP_WIDTH = 80;
 
 /** Runs one command until it ends or the signal aborts. Resolves to the exit code. */
@@ -65,48 +65,46 @@ function commandLine(streams: StandardStreams, stop: AbortSignal, exit: (code: n
     .command("agent")
     .description("collect from libvirt and deliver to the targets of the configuration")
     .addOption(option("--config <file>", "a TelemetryConfig in YAML; runs without Kubernetes"))
-    .addOption(option("--once", "one cycle; exit 0 only if everything was collected and delivered"))
+    .addOption(option("--once", "run one cycle; exit 0 only if everything was collected and delivered"))
     .addOption(option("--cycles <n>", "end after n cycles").argParser(wholeNumber(1)))
-    .addOption(option("--node-name <name>", "the value of the tag `node`"))
+    .addOption(option("--node-name <name>", "value of the tag `node`"))
     .addOption(podsDir())
     .addOption(libvirtSocket())
-    .addOption(option("--spool-dir <dir>", "where lines wait until every target has taken them; default: in memory"))
-    .addOption(option("--secrets-dir <dir>", "DIR/<secret>/<key> files stand for Secrets"))
-    .addOption(listen("with --once or --cycles"))
-    .addOption(option("--log-level <level>", "how much to log").choices(LOG_LEVELS).default("info"))
+    .addOption(option("--spool-dir <dir>", "directory of queued lines; default: in memory"))
+    .addOption(option("--secrets-dir <dir>", "directory of secrets, each in a file DIR/<secret>/<key>"))
+    .addOption(listen("off with --once or --cycles"))
+    .addOption(option("--log-level <level>", "least level to log").choices(LOG_LEVELS).default("info"))
     .action(async (options: Parameters<typeof agent>[0]) => {
       exit(await agent(options, stop, stdout));
     });
 
   program
     .command("controller")
-    .description("sum up the nodes' reports in the status of TelemetryConfigs; of several, one at a time works")
-    .addOption(option("--namespace <name>", "where the Lease of the election is; default: the namespace of the pod"))
-    .addOption(
-      option("--identity <name>", "unlike that of every other controller; default: the host name and a random part"),
-    )
+    .description("sum up the nodes' reports in the status of TelemetryConfigs; replicas elect one leader")
+    .addOption(option("--namespace <name>", "namespace of the election's Lease; default: the namespace of the pod"))
+    .addOption(option("--identity <name>", "unique name of this controller; default: the host name and a random part"))
     .addOption(listen())
-    .addOption(option("--log-level <level>", "how much to log").choices(LOG_LEVELS).default("info"))
+    .addOption(option("--log-level <level>", "least level to log").choices(LOG_LEVELS).default("info"))
     .action(async (options: Parameters<typeof controller>[0]) => {
       exit(await controller(options, stop, stdout));
     });
 
   program
     .command("validate")
-    .description("check TelemetryConfig files; prints every fault as file:line: path: message")
+    .description("check TelemetryConfig files and print every fault as file:line: path: message")
     .argument("<files...>")
-    .option("--cluster", "the files are for a cluster, where more fields mean something")
+    .option("--cluster", "allow the fields that only a cluster uses")
     .action(async (files: string[], options: Parameters<typeof validate>[1]) => {
       exit(await validate(files, options, print));
     });
 
   program
     .command("simulate")
-    .description("a libvirt RPC server with synthetic domains, for demos, load tests and bug reports")
+    .description("serve synthetic libvirt domains on a socket, for demos, load tests and bug reports")
     .requiredOption("--socket <path>", "unix socket to listen on")
     .option("--domains <n>", "number of domains", wholeNumber(0), 10)
-    .option("--nics <n>", "network interfaces of each", wholeNumber(0), 2)
-    .option("--disks <n>", "disks of each", wholeNumber(0), 3)
+    .option("--nics <n>", "network interfaces of each domain", wholeNumber(0), 2)
+    .option("--disks <n>", "disks of each domain", wholeNumber(0), 3)
     .option("--seed <n>", "the same seed gives the same domains", wholeNumber(0), 1)
     .action(async (options: Parameters<typeof simulate>[0]) => {
       exit(await simulate(options, stop, print));
@@ -114,52 +112,52 @@ function commandLine(streams: StandardStreams, stop: AbortSignal, exit: (code: n
 
   program
     .command("top")
-    .description("a live table of this host's domains, read from libvirt itself: no agent is needed")
+    .description("show a live table of this host's VMs, read from libvirt without an agent")
     .addOption(podsDir())
     .addOption(libvirtSocket())
-    .addOption(new Option("--sort <key>", "what comes first").choices(SORT_KEYS).default("cpu"))
-    .option("--interval <duration>", "from one look to the next", "2s")
-    .option("--once", "one table, of the load during one interval; exit 0 only if everything was collected")
+    .addOption(new Option("--sort <key>", "sort order, greatest value first").choices(SORT_KEYS).default("cpu"))
+    .option("--interval <duration>", "time between two updates", "2s")
+    .option("--once", "print one table, with the load during one interval; exit 0 only if it is complete")
     .action(async (options: Parameters<typeof top>[0]) => {
       exit(await top(options, stop, streams));
     });
 
-  const spool = program.command("spool").description("look into a spool directory, also while an agent uses it");
+  const spool = program.command("spool").description("inspect a spool directory, also while an agent uses it");
   spool
     .command("inspect")
-    .description("what is in it, and what each target has not taken")
+    .description("print its content and the backlog of each target")
     .argument("<dir>", "the agent's --spool-dir")
     .action(async (directory: string) => {
       exit(await inspectCommand(directory, print));
     });
   spool
     .command("verify")
-    .description("check every frame and name what is damaged; exit 1 when something is")
+    .description("check every frame and print every damaged place; exit 1 if there is one")
     .argument("<dir>", "the agent's --spool-dir")
     .action(async (directory: string) => {
       exit(await verifyCommand(directory, print));
     });
   spool
     .command("export")
-    .description("write the lines in it as line protocol to the standard output")
+    .description("write its lines as line protocol to the standard output")
     .argument("<dir>", "the agent's --spool-dir")
-    .option("--target <name>", "only the lines that this target has not taken")
+    .option("--target <name>", "only the backlog of this target")
     .action(async (directory: string, options: Parameters<typeof exportCommand>[1]) => {
       exit(await exportCommand(directory, options, (lines) => write(stdout, lines)));
     });
 
-  // Two steps of an installation; the image has no shell to write them in.
+  // Two steps of an installation. They are commands because the image has no shell.
   program
     .command("create-config", { hidden: true })
-    .description("make the TelemetryConfig of a file in the cluster, if there is none of its name")
+    .description("create the TelemetryConfig of a file in the cluster, unless one of this name exists")
     .argument("<file>")
     .action(async (file: string) => {
-      exit(await createConfigOf(file, stop, print));
+      exit(await createConfigFromFile(file, stop, print));
     });
 
   program
     .command("prepare-spool", { hidden: true })
-    .description("give a spool directory and all in it to the user that the agent runs as")
+    .description("make a user the owner of a spool directory and its content")
     .argument("<dir>")
     .argument("<uid:gid>", "the user and the group", parseOwner)
     .action(async (directory: string, owner: Parameters<typeof prepareSpool>[1]) => {
@@ -174,31 +172,31 @@ function helpWidth(stream: WriteStream): number {
   return stream.isTTY ? stream.columns : DEFAULT_HELP_WIDTH;
 }
 
-/** Resolves when the reader can take more. */
+/** Resolves when the stream accepts more. */
 async function write(stream: WriteStream, bytes: Uint8Array): Promise<void> {
   if (!stream.write(bytes)) await once(stream, "drain");
 }
 
 function podsDir(): Option {
-  return option("--pods-dir <dir>", "the kubelet's pods directory, in which the launchers' sockets are");
+  return option("--pods-dir <dir>", "the kubelet's pods directory, which has the launchers' sockets");
 }
 
 function libvirtSocket(): Option {
-  const fallback = "default: the first standard one that exists";
+  const fallback = "default: the first standard socket that exists";
   return option("--libvirt-socket <path...>", `libvirt socket, repeatable or with commas; ${fallback}`);
 }
 
-function listen(offWhen?: string): Option {
-  const fallback = `default: ${DEFAULT_ADDRESS}${offWhen === undefined ? "" : `; ${offWhen} off`}`;
-  return option("--listen <host:port>", `where metrics, health and a status page are served, or off; ${fallback}`);
+function listen(exception?: string): Option {
+  const fallback = `default: ${DEFAULT_ADDRESS}${exception === undefined ? "" : `, ${exception}`}`;
+  return option("--listen <host:port>", `address of metrics, health and the status page, or off; ${fallback}`);
 }
 
-/** An option that is also the environment variable KUBEVIRT_TELEMETRY_<NAME>; the flag wins. An empty one says nothing. */
+/** Returns an option that is also the environment variable KUBEVIRT_TELEMETRY_<NAME>. An empty variable is ignored. */
 function option(flags: string, description: string): Option {
   const made = new Option(flags, description);
   const variable = `KUBEVIRT_TELEMETRY_${made.name().toUpperCase().replaceAll("-", "_")}`;
   const value = process.env[variable];
-  // Commander takes a switch as given when its variable exists, whatever it says.
+  // Commander turns a switch on if its variable exists, whatever its value.
   const off = value === "" || (made.isBoolean() && (value === "false" || value === "0"));
   return off ? made : made.env(variable);
 }

@@ -1,10 +1,10 @@
 /**
- * The names of the data contract: what the configuration, the collection and the measurements must agree on. Old queries
+ * The names of the data contract, which the configuration, the collection and the measurements share. Old queries
  * depend on every name here, so a row may be added but never changed. This file imports nothing.
  */
 
 interface FamilyRow {
-  /** Written when `spec.collection.families` is not given. */
+  /** Whether it is written if `spec.collection.families` is not given. */
   readonly byDefault: boolean;
 }
 
@@ -24,8 +24,8 @@ export const FAMILY_NAMES: readonly Family[] = ROWS.map(([family]) => family);
 export const DEFAULT_FAMILIES: readonly Family[] = ROWS.filter(([, row]) => row.byDefault).map(([family]) => family);
 
 /**
- * The tags that the agent sets, in their order on the line: of the VM, of the part of it that the line is about, of the
- * place, and of the origin of the part. Tags from labels, annotations and `spec.tags.static` follow.
+ * The tags that the agent sets, in the order of the line: of the VM, of the part that the line describes, of the place,
+ * and of the origin of the part. Tags from labels, annotations and `spec.tags.static` follow.
  */
 export const SERIES_TAGS = {
   vm: ["VMID", "name", "uuid"],
@@ -36,20 +36,20 @@ export const SERIES_TAGS = {
 
 export const TAGS: readonly string[] = Object.values(SERIES_TAGS).flat();
 
-/** A tag that a measurement gives to the line of one part of a VM, such as a disk. */
+/** A tag that a measurement sets on the line of one part of a VM, such as a disk. */
 export type PartTag = (typeof SERIES_TAGS)["part" | "origin"][number];
 
 /** One counter of a device. */
 export interface Counter {
-  /** Last part of libvirt's statistic: `rx.bytes` of `net.0.rx.bytes`. */
+  /** End of the name of libvirt's parameter: `rx.bytes` in `net.0.rx.bytes`. */
   readonly stat: string;
-  /** Field of `vm_devices`; `vm_totals` has the sum as `net_FIELD` or `disk_FIELD`. */
+  /** Field in `vm_devices`. In `vm_totals` its sum is `net_FIELD` or `disk_FIELD`. */
   readonly field: string;
-  /** What a host means that does not report it; without it the value is missing. */
+  /** Value if libvirt does not report it. If not given, the value is missing. */
   readonly absent?: bigint;
 }
 
-/** Counters of a network interface, in the guest's direction: rx is what the host's tap device has sent. */
+/** Counters of a network interface, from the guest's view: rx is what the host's tap device sent. */
 export const NIC_COUNTERS = {
   rxBytes: { stat: "rx.bytes", field: "rxbytes" },
   rxPackets: { stat: "rx.pkts", field: "rxpackets" },
@@ -70,5 +70,5 @@ export const DISK_COUNTERS = {
   errors: { stat: "errors", field: "errors", absent: 0n },
 } as const satisfies Readonly<Record<string, Counter>>;
 
-/** Counter name -> value; undefined when libvirt did not report it. */
+/** Counter name -> value; undefined if libvirt did not report it. */
 export type Counters<Table> = { readonly [Name in keyof Table]: bigint | undefined };

@@ -59,7 +59,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "spool",
     "status",
   ],
-  top: ["collection", "discovery", "errors", "lib", "node"],
+  top: ["collection", "config", "discovery", "errors", "lib", "node"],
   agent: ["agent-log", "lib", "node", "observability", "routing", "spool"],
   controller: ["cluster", "kubernetes", "lib", "log", "observability", "version"],
   commands: [

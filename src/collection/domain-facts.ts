@@ -1,6 +1,7 @@
 import type { Clock } from "../lib/clock.ts";
 import type { LibvirtClient } from "../libvirt/client.ts";
 import { LibvirtError } from "../libvirt/errors.ts";
+import { DOMAIN_STATE, REMOTE_ERROR } from "../libvirt/protocol.ts";
 import type { DomainInfo, DomainRef, TypedParameters } from "../libvirt/types.ts";
 import type { CpuSample } from "./domain-sample.ts";
 import { counter } from "./typed-reading.ts";
@@ -16,10 +17,7 @@ export interface DomainFacts {
 }
 
 /** virErrorNumber values that mean that the domain went away since it was listed. */
-const NO_DOMAIN = 42;
-const OPERATION_INVALID = 55;
-/** virDomainState of a domain that is defined and does not run: libvirt tells of it without an error. */
-const SHUT_OFF = 5;
+const GONE: readonly (number | undefined)[] = [REMOTE_ERROR.NO_DOMAIN, REMOTE_ERROR.OPERATION_INVALID];
 
 /**
  * Reads the facts of these domains. One that has ended meanwhile is left out; one that the daemon refuses to tell about
@@ -44,7 +42,7 @@ export async function readFacts(
         }),
         withCpu ? unlessRefused(session.domainCpuStats(domain, { deadlineMs })) : undefined,
       ]);
-      if (known === undefined || known.info.state === SHUT_OFF) return [];
+      if (known === undefined || known.info.state === DOMAIN_STATE.SHUT_OFF) return [];
       return [{ domain, ...known, cpu: cpu && cpuTimes(cpu) }];
     }),
   );
@@ -75,5 +73,5 @@ export async function unlessRefused<Answer>(
 
 /** Whether an error means that the domain is no longer there, or no longer runs. */
 export function isGone(error: unknown): boolean {
-  return error instanceof LibvirtError && (error.libvirtCode === NO_DOMAIN || error.libvirtCode === OPERATION_INVALID);
+  return error instanceof LibvirtError && GONE.includes(error.libvirtCode);
 }

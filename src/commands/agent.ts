@@ -8,7 +8,7 @@ interface AgentArguments {
   readonly once?: boolean;
   readonly cycles?: number;
   readonly nodeName?: string;
-  /** Each may be several with commas between, because an environment variable is one text. */
+  /** An entry may have several sockets with commas between, because an environment variable is one text. */
   readonly libvirtSocket?: readonly string[];
   readonly podsDir?: string;
   readonly spoolDir?: string;
@@ -17,7 +17,7 @@ interface AgentArguments {
   readonly logLevel: LogLevel;
 }
 
-/** The node role. Resolves to the exit code. */
+/** Runs the agent of a node. Resolves to the exit code. */
 export async function agent(given: AgentArguments, signal: AbortSignal, stdout: LogStream): Promise<number> {
   if (given.once && given.cycles !== undefined) {
     throw new TelemetryError("E_USAGE", "--once and --cycles exclude each other: give one of them");
@@ -31,7 +31,7 @@ export async function agent(given: AgentArguments, signal: AbortSignal, stdout: 
     libvirtSockets: given.libvirtSocket?.flatMap((sockets) => sockets.split(",")),
     spoolDir: given.spoolDir,
     secretsDir: given.secretsDir,
-    // Who runs a cycle by hand may have an agent running beside it.
+    // Off for a run by hand, because an agent may already listen on the default address.
     listen: parseListenAddress(given.listen ?? (Number.isFinite(cycles) ? "off" : DEFAULT_ADDRESS)),
     log: await createLogger(given.logLevel, stdout),
     signal,

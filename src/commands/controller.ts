@@ -11,12 +11,12 @@ interface ControllerArguments {
   readonly logLevel: LogLevel;
 }
 
-/** The cluster role. Resolves to the exit code. */
+/** Runs a controller. Resolves to the exit code. */
 export async function controller(given: ControllerArguments, signal: AbortSignal, stdout: LogStream): Promise<number> {
   return runController({
     namespace: given.namespace,
-    // In a pod the host name is the pod's name, cut to 63 characters or, in the network of the node, the node's name: by
-    // itself it could be that of another controller, and both would lead.
+    // The host name alone may belong to another controller, and then both lead: in a pod it is the pod's name, cut to
+    // 63 characters, or the node's name if the pod uses the host network.
     identity: given.identity ?? `${hostname()}_${randomUUID()}`,
     env: process.env,
     listen: parseListenAddress(given.listen ?? DEFAULT_ADDRESS),

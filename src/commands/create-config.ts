@@ -5,10 +5,14 @@ import { findAccess } from "../kubernetes/find-access.ts";
 import { systemClock } from "../lib/clock.ts";
 import { VERSION } from "../version.ts";
 
-const PATIENCE_MS = 60_000;
+const TIMEOUT_MS = 60_000;
 
-/** Makes the TelemetryConfig of a file in the cluster, if there is none of its name. Resolves to the exit code. */
-export async function createConfigOf(file: string, stop: AbortSignal, print: (line: string) => void): Promise<number> {
+/** Creates the TelemetryConfig of a file in the cluster, unless one of this name exists. Resolves to the exit code. */
+export async function createConfigFromFile(
+  file: string,
+  stop: AbortSignal,
+  print: (line: string) => void,
+): Promise<number> {
   const config = await readConfigFile(file, { cluster: true });
   const silent = { connected: () => undefined, disconnected: () => undefined };
   await using client = new KubeApi({
@@ -17,9 +21,9 @@ export async function createConfigOf(file: string, stop: AbortSignal, print: (li
     userAgent: `kubevirt-telemetry/${VERSION}`,
     observer: silent,
   });
-  const signal = AbortSignal.any([stop, AbortSignal.timeout(PATIENCE_MS)]);
+  const signal = AbortSignal.any([stop, AbortSignal.timeout(TIMEOUT_MS)]);
   const result = await createConfig(config, { client, clock: systemClock, waiting: print, signal });
   const name = `TelemetryConfig ${config.metadata.name}`;
-  print(result === "created" ? `${name} is made` : `${name} is there already and stays as it is`);
+  print(result === "created" ? `${name} created` : `${name} exists already and is not changed`);
   return 0;
 }

@@ -10,7 +10,7 @@ interface SimulateArguments {
   readonly seed: number;
 }
 
-/** Serves synthetic domains until the signal. Resolves to the exit code. */
+/** Serves synthetic domains until the signal aborts. Resolves to the exit code. */
 export async function simulate(
   { socket, domains, nics, disks, seed }: SimulateArguments,
   signal: AbortSignal,

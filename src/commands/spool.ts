@@ -4,22 +4,23 @@ import { inspectSpool, neededBy, partsOf, type InspectedHome } from "../spool/in
 
 type Print = (line: string) => void;
 
-/** Says what is in a spool directory. Resolves to the exit code. */
+/** Prints the content of a spool directory. Resolves to the exit code. */
 export async function inspectCommand(root: string, print: Print): Promise<number> {
   const { homes, newer } = await inspectSpool(root);
   for (const home of homes) for (const line of describe(home, await contentsOf(home))) print(line);
-  for (const directory of newer) print(`${directory}: of a newer version`);
+  for (const directory of newer) print(`${directory}: written by a newer version`);
   return 0;
 }
 
-/** Names everything that is damaged. Resolves to the exit code: 1 when something is. */
+/** Prints every damaged place. Resolves to the exit code: 1 if there is one. */
 export async function verifyCommand(root: string, print: Print): Promise<number> {
   const { homes } = await inspectSpool(root);
   let frames = 0;
   let places = 0;
   for (const home of homes) {
     const { all, damage } = await contentsOf(home);
-    for (const { segment, offset, bytes } of damage) print(`${segment}: ${bytes} bytes from ${offset} on are damaged`);
+    for (const { segment, offset, bytes } of damage)
+      print(`${segment}: ${bytes} bytes from offset ${offset} are damaged`);
     frames += all.frames;
     places += damage.length;
   }
@@ -27,7 +28,7 @@ export async function verifyCommand(root: string, print: Print): Promise<number>
   return places > 0 ? 1 : 0;
 }
 
-/** Writes the lines in a spool directory: all of them, or those that a target has not taken. Resolves to the exit code. */
+/** Writes the lines of a spool directory: all, or the backlog of one target. Resolves to the exit code. */
 export async function exportCommand(
   root: string,
   { target }: { readonly target?: string },
@@ -47,13 +48,15 @@ export async function exportCommand(
 
 function describe({ directory, inUse, segments }: InspectedHome, contents: Contents): string[] {
   const { all, backlogs, damage, unfinishedBytes, newer } = contents;
-  const use = inUse === true ? "in use" : inUse === false ? "not in use" : "perhaps in use";
+  const use = inUse === true ? "in use" : inUse === false ? "not in use" : "maybe in use";
   return [
     `${directory}: ${use}, ${counted(segments.length, "segment")}, ${describeSum(all)}`,
-    ...[...backlogs].map(([target, sum]) => `  target ${target}: ${sum.frames === 0 ? "has all" : describeSum(sum)}`),
-    ...newer.map((segment) => `  ${segment}: of a newer version`),
-    ...(unfinishedBytes > 0 ? [`  ${counted(unfinishedBytes, "byte")} of a write that is not finished`] : []),
-    ...(damage.length > 0 ? [`  ${counted(damage.length, "place")} damaged: see spool verify`] : []),
+    ...[...backlogs].map(
+      ([target, sum]) => `  target ${target}: ${sum.frames === 0 ? "no backlog" : describeSum(sum)}`,
+    ),
+    ...newer.map((segment) => `  ${segment}: written by a newer version`),
+    ...(unfinishedBytes > 0 ? [`  ${counted(unfinishedBytes, "byte")} of an unfinished write`] : []),
+    ...(damage.length > 0 ? [`  ${counted(damage.length, "place")} damaged: run spool verify`] : []),
   ];
 }
 
@@ -70,6 +73,6 @@ function timeOf(ms: number): string {
   return new Date(ms).toISOString();
 }
 
-function counted(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? "" : "s"}`;
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }

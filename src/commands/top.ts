@@ -9,20 +9,20 @@ interface TopArguments {
   readonly once?: boolean;
   readonly interval: string;
   readonly sort: SortKey;
-  /** Each may be several with commas between, because an environment variable is one text. */
+  /** An entry may have several sockets with commas between, because an environment variable is one text. */
   readonly libvirtSocket?: readonly string[];
   readonly podsDir?: string;
 }
 
-const LEAST_INTERVAL_MS = 200;
+const MIN_INTERVAL_MS = 200;
 
-/** Shows the node's domains. Resolves to the exit code: 1 when `--once` could not collect everything. */
+/** Shows the VMs of the node. Resolves to the exit code: 1 if the table of `--once` is incomplete. */
 export async function top(given: TopArguments, signal: AbortSignal, streams: StandardStreams): Promise<number> {
   const intervalMs = parseDuration(given.interval) ?? 0;
-  if (intervalMs < LEAST_INTERVAL_MS)
+  if (intervalMs < MIN_INTERVAL_MS)
     throw new TelemetryError(
       "E_USAGE",
-      `--interval must be a duration of at least 200ms, such as 2s; it is ${given.interval}`,
+      `--interval must be a duration of at least 200ms, such as 2s, is ${given.interval}`,
     );
   const { stdin, stdout, stderr } = streams;
   const complete = await runTop({
@@ -33,7 +33,7 @@ export async function top(given: TopArguments, signal: AbortSignal, streams: Sta
     intervalMs,
     output: stdout,
     input: stdin,
-    complain: (line) => {
+    reportFault: (line) => {
       stderr.write(`error: ${line}\n`);
     },
     width: stdout.columns || Number(process.env["COLUMNS"]) || Number.POSITIVE_INFINITY,

@@ -3,7 +3,7 @@ import { formatFault } from "../config/file-source.ts";
 import { parseConfig, type ParseOptions } from "../config/parse.ts";
 import { messageOf } from "../errors.ts";
 
-/** Checks configuration files and prints every fault. Resolves to the exit code: 1 when there is any. */
+/** Checks configuration files and prints every fault. Resolves to the exit code: 1 if a file has a fault. */
 export async function validate(
   files: readonly string[],
   options: ParseOptions,
@@ -23,6 +23,6 @@ async function faultsOf(file: string, options: ParseOptions): Promise<string[]> 
     const { faults = [] } = parseConfig(await readFile(file, "utf8"), options);
     return faults.map((fault) => formatFault(file, fault));
   } catch (error) {
-    return [`${file}:1: cannot be read: ${messageOf(error)}`];
+    return [`${file}: cannot be read: ${messageOf(error)}`];
   }
 }

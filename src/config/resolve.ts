@@ -1,6 +1,7 @@
 import type { Family } from "../contract.ts";
 import { TelemetryError } from "../errors.ts";
 import { parseDuration } from "../lib/duration.ts";
+import { defaultTimeoutMs } from "./defaults.ts";
 import type { TargetSpec, TelemetryConfig } from "./schema.ts";
 import { Secret } from "./secret.ts";
 import type { SecretSource } from "./secrets-dir.ts";
@@ -54,8 +55,6 @@ export interface EffectiveTarget {
   readonly vms: VmFilter;
 }
 
-const MAX_TIMEOUT_MS = 8_000;
-
 /**
  * Returns the effective configuration of a checked one.
  * @throws {TelemetryError} E_SECRET_NOT_FOUND
@@ -66,8 +65,7 @@ export async function resolveConfig({ spec }: TelemetryConfig, secrets: SecretSo
   return {
     state: spec.state,
     intervalMs,
-    timeoutMs:
-      collection.timeout === undefined ? Math.min(intervalMs * 0.8, MAX_TIMEOUT_MS) : milliseconds(collection.timeout),
+    timeoutMs: collection.timeout === undefined ? defaultTimeoutMs(intervalMs) : milliseconds(collection.timeout),
     families: collection.families,
     onMissing: collection.onMissing,
     maxConcurrentEndpoints: collection.maxConcurrentEndpoints,

@@ -1,6 +1,8 @@
 import type { Static } from "typebox";
 import * as Type from "typebox";
 import { DEFAULT_FAMILIES } from "../contract.ts";
+import { formatDuration } from "../lib/duration.ts";
+import { DEFAULT_CONCURRENT_ENDPOINTS, DEFAULT_DEVICE_CACHE_MS } from "./defaults.ts";
 import {
   text,
   name,
@@ -145,12 +147,22 @@ export const SPEC_SCHEMA = Type.Object({
         "A value that libvirt does not report. Zero: written as 0. Omit: the field is left out.",
         "Zero",
       ),
-      maxConcurrentEndpoints: integer("Most libvirt daemons that are read at the same time.", 16, 1, 256),
+      maxConcurrentEndpoints: integer(
+        "Most libvirt daemons that are read at the same time.",
+        DEFAULT_CONCURRENT_ENDPOINTS,
+        1,
+        256,
+      ),
     },
     { description: "What is collected, and how often.", default: {} },
   ),
   deviceCache: Type.Object(
-    { ttl: duration({ description: "How long the devices of a domain are cached.", default: "5m" }) },
+    {
+      ttl: duration({
+        description: "How long the devices of a domain are cached.",
+        default: formatDuration(DEFAULT_DEVICE_CACHE_MS),
+      }),
+    },
     { description: "Cache of the domains' devices.", default: {} },
   ),
   tags: Type.Object(

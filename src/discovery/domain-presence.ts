@@ -1,5 +1,5 @@
-/** virDomainState. */
-const STATE = { RUNNING: 1, BLOCKED: 2, PAUSED: 3 } as const;
+import { DOMAIN_STATE } from "../libvirt/protocol.ts";
+
 /** virDomainPausedReason: paused because the other side of a live migration has, or is about to have, the guest. */
 const HANDED_OVER: readonly number[] = [2, 12];
 
@@ -8,6 +8,6 @@ const HANDED_OVER: readonly number[] = [2, 12];
  * `either` when the state does not tell the two sides apart. `reason` is undefined when libvirt did not give one.
  */
 export function presenceOf(state: number, reason: number | undefined): "yes" | "no" | "either" {
-  if (state === STATE.RUNNING || state === STATE.BLOCKED) return "yes";
-  return state === STATE.PAUSED && reason !== undefined && HANDED_OVER.includes(reason) ? "no" : "either";
+  if (state === DOMAIN_STATE.RUNNING || state === DOMAIN_STATE.BLOCKED) return "yes";
+  return state === DOMAIN_STATE.PAUSED && reason !== undefined && HANDED_OVER.includes(reason) ? "no" : "either";
 }

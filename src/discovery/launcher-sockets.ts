@@ -3,6 +3,7 @@ import { readdir, stat } from "node:fs/promises";
 import path from "node:path";
 import { isAborted } from "../lib/abort.ts";
 import type { Clock } from "../lib/clock.ts";
+import { LIMIT } from "../libvirt/protocol.ts";
 
 /** The libvirt daemon of one virt-launcher pod. */
 export interface Launcher {
@@ -15,8 +16,6 @@ const EMPTY_DIRS = "volumes/kubernetes.io~empty-dir";
 const SOCKETS = ["virtqemud-sock-ro", "virtqemud-sock", "libvirt-sock-ro", "libvirt-sock"];
 /** virt-handler puts it beside a launcher's command socket when it has given the launcher up. */
 const UNRESPONSIVE = "sockets/launcher-unresponsive";
-/** sun_path without its terminating zero; the read-only socket's longer name may be too long where the other fits. */
-const MAX_SOCKET_PATH = 107;
 /** With the watch a new launcher is found at once, and without it within this time. */
 const SCAN_MS = 2_000;
 /** A launcher with a socket rarely changes; that it has ended shows on its connection, or by its directory being gone. */
@@ -111,7 +110,8 @@ export class LauncherSockets {
     const sockets = SOCKETS.filter((name) => found !== "denied" && found?.includes(name) === true).map((name) =>
       path.join(runtime, name),
     );
-    pod.socket = sockets.find((socket) => Buffer.byteLength(socket) <= MAX_SOCKET_PATH) ?? sockets[0];
+    // The longer name of the read-only socket may be too long where the other one fits.
+    pod.socket = sockets.find((socket) => Buffer.byteLength(socket) <= LIMIT.SOCKET_PATH) ?? sockets[0];
     if (found === "denied") pod.state = "denied";
     else if (pod.socket === undefined) pod.state = "none";
     else pod.state = (await exists(path.join(volumes, UNRESPONSIVE))) ? "unresponsive" : "ready";

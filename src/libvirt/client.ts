@@ -1,4 +1,4 @@
-import { Connection } from "./connection.ts";
+import { LibvirtConnection } from "./connection.ts";
 import { LibvirtError } from "./errors.ts";
 import {
   AUTH,
@@ -6,6 +6,7 @@ import {
   FEATURE_KEEPALIVE,
   LIFECYCLE_EVENT_ID,
   LIMIT,
+  REMOTE_ERROR,
   type ProcedureName,
 } from "./protocol.ts";
 import {
@@ -33,27 +34,28 @@ import type {
 import { writeDomain } from "./wire-types.ts";
 import type { XdrReader, XdrWriter } from "./xdr.ts";
 
-/** Parameters of DOMAIN_GET_CPU_STATS for all CPUs together; libvirt has three, and room for more. */
+/** Most parameters of a DOMAIN_GET_CPU_STATS reply for all CPUs together; libvirt has three today. */
 const CPU_STATS_PARAMETERS = 16;
-/** VIR_ERR_INTERNAL_ERROR: what a daemon answers to the name of the other kind of daemon. */
-const WRONG_URI = 1;
 
 export interface OpenOptions extends CallOptions {
-  /** Told of every call that is made, those of the opening among them. */
+  /** Is called before each call to the daemon, including those that `open` makes. */
   readonly onCall?: () => void;
 }
 
 /** A read-only client of one libvirt daemon. */
 export class LibvirtClient implements Disposable {
   readonly socketPath: string;
-  /** The name that the daemon took. A user's daemon takes only `qemu:///session`, a privileged one either. */
+  /** The URI that the daemon accepted. A user's daemon accepts only `qemu:///session`, a privileged one both. */
   readonly uri: string;
   readonly libvirtVersion: string;
-  readonly #connection: Connection;
-  // Field names are nearly the same everywhere, but a decoder of its own keeps one daemon's odd names to itself.
+  readonly #connection: LibvirtConnection;
+  // One decoder per daemon, so that the unusual names of one daemon do not fill the table of the others.
   readonly #parameters = new TypedParameterDecoder();
 
-  private constructor(connection: Connection, about: { socketPath: string; uri: string; libvirtVersion: string }) {
+  private constructor(
+    connection: LibvirtConnection,
+    about: { socketPath: string; uri: string; libvirtVersion: string },
+  ) {
     this.#connection = connection;
     this.socketPath = about.socketPath;
     this.uri = about.uri;
@@ -61,21 +63,21 @@ export class LibvirtClient implements Disposable {
   }
 
   /**
-   * Connects, authenticates and opens the hypervisor read-only, all within the deadline.
+   * Returns a client that has connected, authenticated and opened the hypervisor read-only, all within the deadline.
    * @throws {LibvirtError}
    */
   static async open(socketPath: string, { deadlineMs, onCall }: OpenOptions): Promise<LibvirtClient> {
     const end = performance.now() + deadlineMs;
-    const left = (): number => Math.max(1, end - performance.now());
-    const connection = await Connection.connect(socketPath, deadlineMs);
+    const remainingMs = (): number => Math.max(1, end - performance.now());
+    const connection = await LibvirtConnection.connect(socketPath, deadlineMs);
     if (onCall !== undefined) connection.onCall = onCall;
     try {
-      await authenticate(connection, left);
-      const uri = await openHypervisor(connection, likelyUris(socketPath), left);
+      await authenticate(connection, remainingMs);
+      const uri = await openHypervisor(connection, likelyUris(socketPath), remainingMs);
       const libvirtVersion = await connection.call({
         procedure: "CONNECT_GET_LIB_VERSION",
         read: readVersion,
-        deadlineMs: left(),
+        deadlineMs: remainingMs(),
       });
       return new LibvirtClient(connection, { socketPath, uri, libvirtVersion });
     } catch (error) {
@@ -94,8 +96,8 @@ export class LibvirtClient implements Disposable {
   }
 
   /**
-   * Statistics of many domains in one call: `groups` of STATS_GROUP, `flags` of DOMAIN_FILTER; without `domains` of all
-   * that the flags let through.
+   * Returns the statistics of `domains` in one call; without them, of every domain that matches the flags. `groups` are
+   * bits of STATS_GROUP, `flags` bits of DOMAIN_FILTER.
    */
   allDomainStats(
     {
@@ -118,7 +120,7 @@ export class LibvirtClient implements Disposable {
     });
   }
 
-  /** The domains that the flags of DOMAIN_FILTER let through. */
+  /** Returns the domains that match `flags`, bits of DOMAIN_FILTER. */
   listDomains(flags: number, { deadlineMs }: CallOptions): Promise<DomainRef[]> {
     return this.#connection.call({
       procedure: "CONNECT_LIST_ALL_DOMAINS",
@@ -139,7 +141,7 @@ export class LibvirtClient implements Disposable {
     return this.#ofDomain("DOMAIN_GET_INFO", domain, options, { read: readDomainInfo });
   }
 
-  /** `cpu_time`, `user_time` and `system_time` of all CPUs together, in nanoseconds, from the domain's cgroup. */
+  /** Returns `cpu_time`, `user_time` and `system_time` of all CPUs, in nanoseconds, from the domain's cgroup. */
   domainCpuStats(domain: DomainRef, options: CallOptions): Promise<TypedParameters> {
     return this.#ofDomain("DOMAIN_GET_CPU_STATS", domain, options, {
       arguments: (writer) => writer.uint(CPU_STATS_PARAMETERS).int(-1).uint(1).uint(0),
@@ -147,7 +149,7 @@ export class LibvirtClient implements Disposable {
     });
   }
 
-  /** The online vCPUs of a running domain. Libvirt reads them from /proc, without asking QEMU. */
+  /** Returns the online vCPUs of a running domain. Libvirt reads them from /proc, without asking QEMU. */
   domainVcpus(domain: DomainRef, options: CallOptions): Promise<VcpuInfo[]> {
     return this.#ofDomain("DOMAIN_GET_VCPUS", domain, options, {
       arguments: (writer) => writer.int(LIMIT.VCPUS).int(0),
@@ -162,7 +164,7 @@ export class LibvirtClient implements Disposable {
     });
   }
 
-  /** Calls `listener` for every start, stop, pause, ... of a domain from now on. One listener a client. */
+  /** Subscribes to starts, stops, pauses, ... of all domains. A second call replaces the listener of the first. */
   async onLifecycle(listener: (event: LifecycleEvent) => void, { deadlineMs }: CallOptions): Promise<void> {
     this.#connection.onLifecycle = listener;
     await this.#connection.call({
@@ -173,7 +175,7 @@ export class LibvirtClient implements Disposable {
     });
   }
 
-  /** Ends the connection; calls that are outstanding reject with E_LIBVIRT_CLOSED. */
+  /** Closes the connection. Outstanding calls reject with E_LIBVIRT_CLOSED. */
   close(): void {
     this.#connection.close();
   }
@@ -200,61 +202,66 @@ export class LibvirtClient implements Disposable {
   }
 }
 
-async function authenticate(connection: Connection, left: () => number): Promise<void> {
+async function authenticate(connection: LibvirtConnection, remainingMs: () => number): Promise<void> {
   const types = await connection.call({
     procedure: "AUTH_LIST",
     read: readAuthTypes,
-    deadlineMs: left(),
+    deadlineMs: remainingMs(),
   });
   if (types.length === 0 || types.includes(AUTH.NONE)) return;
   if (!types.includes(AUTH.POLKIT)) {
     throw new LibvirtError(
       "E_LIBVIRT_DENIED",
-      "libvirt asks for SASL, which this client does not speak; use a read-only unix socket",
+      "libvirt requires SASL, which this client does not support; use a read-only unix socket",
     );
   }
   try {
-    await connection.call({ procedure: "AUTH_POLKIT", read: (reader) => reader.int(), deadlineMs: left() });
+    await connection.call({ procedure: "AUTH_POLKIT", read: (reader) => reader.int(), deadlineMs: remainingMs() });
   } catch (error) {
     if (!(error instanceof LibvirtError) || error.code !== "E_LIBVIRT_REMOTE") throw error;
-    throw new LibvirtError("E_LIBVIRT_DENIED", `polkit does not let this process use libvirt: ${error.message}`, {
+    throw new LibvirtError("E_LIBVIRT_DENIED", `polkit does not allow this process to use libvirt: ${error.message}`, {
       cause: error,
       ...(error.libvirtCode !== undefined && { libvirtCode: error.libvirtCode }),
     });
   }
 }
 
-/** A user's daemon (KubeVirt's are) refuses the name of the system's, and logs that as an error; so guess well. */
+/** Returns the URIs to try, the likely one first: a user's daemon (as in KubeVirt) logs the other as an error. */
 function likelyUris(socketPath: string): readonly string[] {
   const uris = ["qemu:///system", "qemu:///session"];
   return /^(\/var)?\/run\/libvirt\//.test(socketPath) ? uris : uris.reverse();
 }
 
-async function openHypervisor(connection: Connection, uris: readonly string[], left: () => number): Promise<string> {
-  // Asking for the feature tells the daemon that pings will be answered.
+async function openHypervisor(
+  connection: LibvirtConnection,
+  uris: readonly string[],
+  remainingMs: () => number,
+): Promise<string> {
+  // This query tells the daemon that the client answers its pings.
   const keepalive = connection.call({
     procedure: "CONNECT_SUPPORTS_FEATURE",
     write: (writer) => writer.int(FEATURE_KEEPALIVE),
     read: (reader) => reader.int(),
-    deadlineMs: left(),
+    deadlineMs: remainingMs(),
   });
   await keepalive.catch((error: unknown) => {
     if (!(error instanceof LibvirtError) || error.code !== "E_LIBVIRT_REMOTE") throw error;
   });
-  let refusal: unknown;
+  let rejection: unknown;
   for (const uri of uris) {
     try {
       await connection.call({
         procedure: "CONNECT_OPEN",
         write: (writer) => writer.optional(uri, (name) => writer.string(name)).uint(CONNECT_READ_ONLY),
         read: () => undefined,
-        deadlineMs: left(),
+        deadlineMs: remainingMs(),
       });
       return uri;
     } catch (error) {
-      if (!(error instanceof LibvirtError) || error.libvirtCode !== WRONG_URI) throw error;
-      refusal = error;
+      // A daemon answers INTERNAL to the URI of the other kind of daemon.
+      if (!(error instanceof LibvirtError) || error.libvirtCode !== REMOTE_ERROR.INTERNAL) throw error;
+      rejection = error;
     }
   }
-  throw refusal;
+  throw rejection;
 }

@@ -7,20 +7,20 @@ import { readRemoteError } from "./wire-types.ts";
 import type { LifecycleEvent } from "./types.ts";
 import type { XdrReader, XdrWriter } from "./xdr.ts";
 
-/** libvirtd stops reading from a client with five calls outstanding; the fifth place stays free. */
+/** Libvirtd stops reading from a client that has five outstanding calls. This client stays one below. */
 const MAX_OUTSTANDING = 4;
-/** How long a daemon may take to say goodbye. */
-const FAREWELL_MS = 500;
+/** Time that a daemon has to answer CONNECT_CLOSE. */
+const CLOSE_TIMEOUT_MS = 500;
 
-/** What every socket reads into: the bytes are used up before the next read of any, and no read makes a buffer. */
+/** Receive buffer of all sockets, so that no read allocates. Its bytes are processed before the next read. */
 const RECEIVED = Buffer.allocUnsafeSlow(64 * 1024);
 
 export interface Call<Result> {
   readonly procedure: ProcedureName;
   readonly write?: (writer: XdrWriter) => void;
-  /** Decodes the answer; the reader is of no use once it returns. */
+  /** Decodes the reply. The reader is valid only during this call. */
   readonly read: (reader: XdrReader) => Result;
-  /** Milliseconds from now; Infinity for none. */
+  /** Milliseconds from now; Infinity for no deadline. */
   readonly deadlineMs: number;
 }
 
@@ -33,22 +33,22 @@ interface PendingCall {
 }
 
 /**
- * One stream to a libvirt daemon: calls, their answers in whatever order, events, keepalive. A call that misses its
- * deadline and any fault of the protocol end the connection, because what the daemon sends afterwards cannot be trusted.
+ * One connection to a libvirt daemon: calls, replies in any order, events, keepalive. A missed deadline or a protocol
+ * error ends it, because later bytes from the daemon cannot be trusted.
  */
-export class Connection {
+export class LibvirtConnection {
   readonly #socket: Socket;
   readonly #assembler = new PacketAssembler((header, payload) => {
     this.#received(header, payload);
   });
   readonly #outstanding = new Map<number, PendingCall>();
-  readonly #waiting = new Set<PendingCall>();
-  readonly #closing = Promise.withResolvers<LibvirtError | undefined>();
+  readonly #queued = new Set<PendingCall>();
+  readonly #whenClosed = Promise.withResolvers<LibvirtError | undefined>();
   #serial = 0;
-  #leaving = false;
+  #closing = false;
   #ended = false;
   onLifecycle: (event: LifecycleEvent) => void = () => undefined;
-  /** Told of every call that is made. */
+  /** Is called before each call to the daemon. */
   onCall: () => void = () => undefined;
 
   private constructor(socket: Socket) {
@@ -64,7 +64,7 @@ export class Connection {
   }
 
   /** @throws {LibvirtError} */
-  static connect(path: string, deadlineMs: number): Promise<Connection> {
+  static connect(path: string, deadlineMs: number): Promise<LibvirtConnection> {
     const length = Buffer.byteLength(path);
     if (length === 0 || length > LIMIT.SOCKET_PATH) {
       const why = `the path has ${length} bytes; the system allows 1 to ${LIMIT.SOCKET_PATH} for a socket`;
@@ -76,9 +76,9 @@ export class Connection {
       );
     }
     return new Promise((resolve, reject) => {
-      let connection: Connection | undefined;
+      let connection: LibvirtConnection | undefined;
       const socket = createConnection({
-        // A bare string of digits would be taken for a TCP port.
+        // As an option: Node takes a bare string of digits for a TCP port.
         path,
         onread: {
           buffer: RECEIVED,
@@ -100,19 +100,19 @@ export class Connection {
       socket.once("connect", () => {
         clearTimeout(timer);
         socket.off("error", failed);
-        connection = new Connection(socket);
+        connection = new LibvirtConnection(socket);
         resolve(connection);
       });
     });
   }
 
-  /** Settles when the connection ends: with the reason, or undefined when this side closed it. Never rejects. */
+  /** Resolves when the connection ends: to the reason, or to undefined if this side closed it. Never rejects. */
   get closed(): Promise<LibvirtError | undefined> {
-    return this.#closing.promise;
+    return this.#whenClosed.promise;
   }
 
   get isOpen(): boolean {
-    return !this.#ended && !this.#leaving;
+    return !this.#ended && !this.#closing;
   }
 
   /** @throws {LibvirtError} */
@@ -124,23 +124,23 @@ export class Connection {
   }
 
   /**
-   * Ends the connection and rejects the calls that are outstanding. If there are none the daemon is told first, or it
-   * would log the end of the stream as an error; `closed` settles when it has answered.
+   * Ends the connection and rejects outstanding calls. Without outstanding calls it sends CONNECT_CLOSE first, because
+   * the daemon logs an error otherwise, and `closed` resolves after the reply.
    */
   close(): void {
-    if (this.#leaving) return;
+    if (this.#closing) return;
     if (this.#ended || this.#outstanding.size > 0) {
       this.destroy();
       return;
     }
-    this.#leaving = true;
-    const leave = (): void => {
+    this.#closing = true;
+    const end = (): void => {
       this.destroy();
     };
-    this.#enqueue({ procedure: "CONNECT_CLOSE", read: () => undefined, deadlineMs: FAREWELL_MS }).then(leave, leave);
+    this.#enqueue({ procedure: "CONNECT_CLOSE", read: () => undefined, deadlineMs: CLOSE_TIMEOUT_MS }).then(end, end);
   }
 
-  /** Ends the connection at once. */
+  /** Ends the connection at once, without CONNECT_CLOSE. */
   destroy(): void {
     this.#end(undefined);
   }
@@ -155,13 +155,13 @@ export class Connection {
         answered: false,
       };
       pending.timer = setDeadline(call.deadlineMs, () => {
-        // Timers run before the sockets are read: after a busy spell of this process the answer may have come in time.
+        // Timers run before sockets are read: if this process was busy, a reply in time may still be unread.
         setImmediate(() => {
-          this.#missed(pending);
+          this.#timedOut(pending);
         });
       });
       if (this.#outstanding.size < MAX_OUTSTANDING) this.#send(pending);
-      else this.#waiting.add(pending);
+      else this.#queued.add(pending);
     });
   }
 
@@ -174,7 +174,7 @@ export class Connection {
     this.#socket.write(encodePacket(header, pending.call.write));
   }
 
-  #missed(pending: PendingCall): void {
+  #timedOut(pending: PendingCall): void {
     if (this.#ended || pending.answered) return;
     const { procedure, deadlineMs } = pending.call;
     const error = new LibvirtError(
@@ -197,7 +197,7 @@ export class Connection {
 
   #received(header: PacketHeader, payload: XdrReader): void {
     if (header.program === PROGRAM.KEEPALIVE) {
-      // A daemon that pings without reading the answers must not fill this process's memory with them.
+      // If the daemon does not read, unsent pongs must not pile up in memory.
       if (header.procedure === KEEPALIVE.PING && !this.#socket.writableNeedDrain)
         this.#socket.write(encodePacket({ ...header, procedure: KEEPALIVE.PONG }));
       return;
@@ -210,43 +210,43 @@ export class Connection {
 
   #answered({ serial, status, procedure }: PacketHeader, payload: XdrReader): void {
     const pending = this.#outstanding.get(serial);
-    if (pending === undefined) throw payload.fault(`an answer has the serial ${serial}, which no call has`);
+    if (pending === undefined) throw payload.fault(`no call has the serial ${serial} of this reply`);
     const { call } = pending;
     if (procedure !== PROCEDURE[call.procedure])
-      throw payload.fault(`the answer to ${call.procedure} is for ${procedure}`);
-    if (status !== STATUS.OK && status !== STATUS.ERROR) throw payload.fault(`an answer has the status ${status}`);
-    // What decoding throws is a fault of the connection and reaches this call with all others through #end.
+      throw payload.fault(`the reply to ${call.procedure} is for procedure ${procedure}`);
+    if (status !== STATUS.OK && status !== STATUS.ERROR) throw payload.fault(`a reply has the status ${status}`);
+    // An exception of the decoder ends the connection, and #end rejects this call with all others.
     const result = status === STATUS.OK ? call.read(payload) : readRemoteError(payload, call.procedure);
-    if (status === STATUS.OK) payload.done();
+    if (status === STATUS.OK) payload.expectEnd();
     this.#outstanding.delete(serial);
     clearTimeout(pending.timer);
     pending.answered = true;
     if (result instanceof LibvirtError) pending.reject(result);
     else pending.resolve(result);
-    for (const next of this.#waiting) {
+    for (const next of this.#queued) {
       if (this.#outstanding.size >= MAX_OUTSTANDING) break;
-      this.#waiting.delete(next);
+      this.#queued.delete(next);
       this.#send(next);
     }
   }
 
   #end(cause: LibvirtError | undefined): void {
     if (this.#ended) return;
-    const reason = this.#leaving ? undefined : cause;
+    const reason = this.#closing ? undefined : cause;
     this.#ended = true;
     this.#socket.destroy();
     const error = reason ?? new LibvirtError("E_LIBVIRT_CLOSED", "the connection to libvirt was closed by this client");
-    for (const pending of [...this.#outstanding.values(), ...this.#waiting]) {
+    for (const pending of [...this.#outstanding.values(), ...this.#queued]) {
       clearTimeout(pending.timer);
       pending.reject(error);
     }
     this.#outstanding.clear();
-    this.#waiting.clear();
-    this.#closing.resolve(reason);
+    this.#queued.clear();
+    this.#whenClosed.resolve(reason);
   }
 }
 
-/** The longest that a timer can wait; beyond it, it would fire at once. */
+/** Longest delay of a timer. Node fires a longer one at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 function setDeadline(ms: number, missed: () => void): NodeJS.Timeout | undefined {
@@ -257,17 +257,21 @@ function connectError(path: string, error: NodeJS.ErrnoException): LibvirtError 
   switch (error.code) {
     case "EACCES":
     case "EPERM":
-      return new LibvirtError("E_LIBVIRT_DENIED", `${path}: this process may not use the socket (${error.code})`, {
+      return new LibvirtError("E_LIBVIRT_DENIED", `${path}: no permission to use the socket (${error.code})`, {
         cause: error,
       });
     case "ENOENT":
-      return new LibvirtError("E_LIBVIRT_UNREACHABLE", `${path}: there is no such socket; is the daemon running?`, {
+      return new LibvirtError("E_LIBVIRT_UNREACHABLE", `${path}: no such socket; is the daemon running?`, {
         cause: error,
       });
     case "ECONNREFUSED":
-      return new LibvirtError("E_LIBVIRT_UNREACHABLE", `${path}: nobody listens on the socket; the daemon has ended`, {
-        cause: error,
-      });
+      return new LibvirtError(
+        "E_LIBVIRT_UNREACHABLE",
+        `${path}: no process listens on the socket; the daemon has ended`,
+        {
+          cause: error,
+        },
+      );
     default:
       return new LibvirtError("E_LIBVIRT_UNREACHABLE", `${path}: ${error.message}`, { cause: error });
   }

@@ -1,28 +1,28 @@
 export type LibvirtErrorCode =
-  /** A call or the opening missed its deadline. */
+  /** A call or `open` missed its deadline. */
   | "E_LIBVIRT_TIMEOUT"
-  /** The connection ended, from whichever side. */
+  /** The connection ended, closed by either side. */
   | "E_LIBVIRT_CLOSED"
-  /** The peer sent what the protocol does not allow. */
+  /** The peer violated the protocol. */
   | "E_LIBVIRT_PROTOCOL"
   /** The daemon answered with an error; `libvirtCode` is its virErrorNumber. */
   | "E_LIBVIRT_REMOTE"
-  /** No permission to use the socket, or authentication that this client cannot do. */
+  /** No permission to use the socket, or authentication that this client does not support. */
   | "E_LIBVIRT_DENIED"
-  /** Nobody listens on the socket, or there is none. */
+  /** The socket does not exist, or no process listens on it. */
   | "E_LIBVIRT_UNREACHABLE"
-  /** The socket's path cannot be used at all. */
+  /** The socket's path is empty, too long or has a zero byte. */
   | "E_LIBVIRT_PATH";
 
 interface LibvirtErrorOptions extends ErrorOptions {
   readonly libvirtCode?: number;
 }
 
-/** Every failure of this client. */
+/** Every error of this client. */
 export class LibvirtError extends Error {
   override readonly name = "LibvirtError";
   readonly code: LibvirtErrorCode;
-  /** virErrorNumber of an error that the daemon answered: 42 no such domain, 55 operation invalid, ... */
+  /** virErrorNumber in the daemon's reply, such as those of REMOTE_ERROR. */
   readonly libvirtCode: number | undefined;
 
   constructor(code: LibvirtErrorCode, message: string, options: LibvirtErrorOptions = {}) {

@@ -2,7 +2,7 @@ import { LibvirtError } from "./errors.ts";
 import { LIMIT, PROGRAM_VERSION } from "./protocol.ts";
 import { XdrReader, XdrWriter } from "./xdr.ts";
 
-/** Six words in front of every payload, behind the length word. */
+/** The header of a packet: five of its six words; the program version is always 1. */
 export interface PacketHeader {
   readonly program: number;
   readonly procedure: number;
@@ -12,12 +12,12 @@ export interface PacketHeader {
 }
 
 const LENGTH_BYTES = 4;
-/** Enough for the answers of a virt-launcher, of which a node may have hundreds. */
+/** Enough for the replies of one virt-launcher; a node may have hundreds of them. */
 const INITIAL_BYTES = 16 * 1024;
-/** A receive buffer that had to grow beyond this for one packet is given back afterwards. */
-const KEPT_BYTES = 4 * 1024 * 1024;
+/** A receive buffer that grew beyond this for one packet is freed afterwards. */
+const MAX_KEPT_BYTES = 4 * 1024 * 1024;
 
-/** A whole packet: length word, header and what `writePayload` writes. */
+/** Returns a whole packet: length word, header and payload. */
 export function encodePacket(header: PacketHeader, writePayload?: (writer: XdrWriter) => void): Buffer {
   const writer = new XdrWriter();
   writer.uint(0).uint(header.program).uint(PROGRAM_VERSION).uint(header.procedure).uint(header.type);
@@ -28,8 +28,8 @@ export function encodePacket(header: PacketHeader, writePayload?: (writer: XdrWr
 }
 
 /**
- * Cuts a byte stream into packets. One buffer is reused for all; it grows with the bytes that arrive, never by what a
- * length word claims. `onPacket` must be done with the payload when it returns.
+ * Cuts a byte stream into packets. It reuses one buffer, which grows with the bytes that arrive, never with a claimed
+ * length. The payload is valid only until `onPacket` returns.
  */
 export class PacketAssembler {
   readonly #onPacket: (header: PacketHeader, payload: XdrReader) => void;
@@ -40,7 +40,7 @@ export class PacketAssembler {
     this.#onPacket = onPacket;
   }
 
-  /** @throws {LibvirtError} E_LIBVIRT_PROTOCOL; the connection is of no use afterwards */
+  /** @throws {LibvirtError} E_LIBVIRT_PROTOCOL; the stream cannot be continued afterwards */
   push(chunk: Buffer): void {
     this.#append(chunk);
     let start = 0;
@@ -49,7 +49,7 @@ export class PacketAssembler {
       if (size < LIMIT.PACKET_MIN || size > LIMIT.PACKET_MAX) {
         throw new LibvirtError(
           "E_LIBVIRT_PROTOCOL",
-          `a packet claims ${size} bytes; ${LIMIT.PACKET_MIN} to ${LIMIT.PACKET_MAX} are possible. Is this a libvirt socket?`,
+          `a packet claims ${size} bytes, not ${LIMIT.PACKET_MIN} to ${LIMIT.PACKET_MAX}. Is this a libvirt socket?`,
         );
       }
       if (this.#length - start < size) break;
@@ -89,6 +89,6 @@ export class PacketAssembler {
     if (bytes === 0) return;
     this.#buffer.copyWithin(0, bytes, this.#length);
     this.#length -= bytes;
-    if (this.#length === 0 && this.#buffer.length > KEPT_BYTES) this.#buffer = Buffer.allocUnsafe(INITIAL_BYTES);
+    if (this.#length === 0 && this.#buffer.length > MAX_KEPT_BYTES) this.#buffer = Buffer.allocUnsafe(INITIAL_BYTES);
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Numbers of libvirt's remote protocol that a reading client needs, from its public protocol definition
- * (remote_protocol.x, virnetprotocol.x) and headers (libvirt-domain.h). They never change; the protocol only grows.
+ * Numbers of libvirt's remote protocol that a read-only client needs. Sources: remote_protocol.x, virnetprotocol.x and
+ * libvirt-domain.h. Libvirt adds numbers and never changes one.
  */
 
 export const PROGRAM = { REMOTE: 0x20008086, KEEPALIVE: 0x6b656570 } as const;
@@ -10,7 +10,7 @@ export const MESSAGE_TYPE = { CALL: 0, REPLY: 1, MESSAGE: 2 } as const;
 export const STATUS = { OK: 0, ERROR: 1, CONTINUE: 2 } as const;
 export const KEEPALIVE = { PING: 1, PONG: 2 } as const;
 
-/** The whitelist: no other procedure can be called, and none of these changes anything. */
+/** The allow-list: the client cannot call any other procedure. None of these changes anything. */
 export const PROCEDURE = {
   CONNECT_OPEN: 1,
   CONNECT_CLOSE: 2,
@@ -31,15 +31,15 @@ export const PROCEDURE = {
 
 export type ProcedureName = keyof typeof PROCEDURE;
 
-/** Messages that the daemon sends unasked. */
+/** Messages that the daemon sends without a call. */
 export const EVENT = { DOMAIN_LIFECYCLE: 318 } as const;
 /** VIR_DOMAIN_EVENT_ID_LIFECYCLE. */
 export const LIFECYCLE_EVENT_ID = 0;
 
 export const AUTH = { NONE: 0, SASL: 1, POLKIT: 2 } as const;
-/** VIR_CONNECT_RO: the daemon refuses every call that would change something. */
+/** VIR_CONNECT_RO: the daemon rejects every call that changes something. */
 export const CONNECT_READ_ONLY = 1;
-/** VIR_DRV_FEATURE_PROGRAM_KEEPALIVE; asking for it tells the daemon that this client answers pings. */
+/** VIR_DRV_FEATURE_PROGRAM_KEEPALIVE. The query tells the daemon that this client answers pings. */
 export const FEATURE_KEEPALIVE = 10;
 
 /** virDomainStatsTypes. */
@@ -57,26 +57,41 @@ export const STATS_GROUP = {
   VM: 1024,
 } as const;
 
-/** virConnectListAllDomainsFlags; for statistics also virConnectGetAllDomainStatsFlags, of which NOWAIT is one. */
+/** virConnectListAllDomainsFlags, and NOWAIT of virConnectGetAllDomainStatsFlags. */
 export const DOMAIN_FILTER = {
   ACTIVE: 1,
   INACTIVE: 2,
-  /** Do not wait for a domain that some other call waits for: its block and balloon values are then missing. */
+  /** Do not wait for a domain whose monitor is in use: its block and balloon values are then missing. */
   NOWAIT: 2 ** 29,
 } as const;
 
-/** virDomainControlState. JOB: a job of the domain is under way while it migrates, is saved or the like. */
+/** virDomainState. */
+export const DOMAIN_STATE = {
+  NO_STATE: 0,
+  RUNNING: 1,
+  BLOCKED: 2,
+  PAUSED: 3,
+  SHUTDOWN: 4,
+  SHUT_OFF: 5,
+  CRASHED: 6,
+  PM_SUSPENDED: 7,
+} as const;
+
+/** virVcpuState. */
+export const VCPU_STATE = { OFFLINE: 0, RUNNING: 1, BLOCKED: 2 } as const;
+
+/** virDomainControlState. JOB: a long job runs, such as a migration. OCCUPIED: a monitor command is outstanding. */
 export const CONTROL_STATE = { OK: 0, JOB: 1, OCCUPIED: 2, ERROR: 3 } as const;
-/** virDomainControlErrorReason, the details of ERROR: INTERNAL is a job that does not talk to QEMU at the moment. */
+/** virDomainControlErrorReason, the details of ERROR. INTERNAL: a job that is not waiting for QEMU at the moment. */
 export const CONTROL_ERROR = { MONITOR: 2, INTERNAL: 3 } as const;
 
-/** virErrorNumber values with a meaning to a client that reads. */
+/** virErrorNumber, the values that this client distinguishes. */
 export const REMOTE_ERROR = { INTERNAL: 1, OPERATION_DENIED: 29, NO_DOMAIN: 42, OPERATION_INVALID: 55 } as const;
 
 /** virTypedParameterType. */
 export const PARAMETER_TYPE = { INT: 1, UINT: 2, LLONG: 3, ULLONG: 4, DOUBLE: 5, BOOLEAN: 6, STRING: 7 } as const;
 
-/** Bounds of the protocol itself; anything over one is a fault. */
+/** Bounds of the protocol. A peer that exceeds one violates it. */
 export const LIMIT = {
   /** Length word and header. */
   PACKET_MIN: 28,
@@ -86,7 +101,7 @@ export const LIMIT = {
   PARAMETERS: 262_144,
   FIELD_NAME: 80,
   AUTH_TYPES: 20,
-  /** What a call asks for at most; a guest has fewer. */
+  /** Requested maximum; guests have fewer. */
   VCPUS: 4_096,
   /** sun_path without its terminating zero. */
   SOCKET_PATH: 107,

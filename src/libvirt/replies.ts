@@ -12,7 +12,7 @@ import type {
 import { DOMAIN_MIN_BYTES, readDomain } from "./wire-types.ts";
 import type { XdrReader } from "./xdr.ts";
 
-// The payloads that a daemon sends, one reader each. All throw LibvirtError E_LIBVIRT_PROTOCOL.
+// One reader for each payload that a daemon sends. All throw LibvirtError E_LIBVIRT_PROTOCOL.
 
 /** AUTH_LIST: values of AUTH. */
 export function readAuthTypes(reader: XdrReader): number[] {
@@ -28,7 +28,7 @@ export function readVersion(reader: XdrReader): string {
 /** CONNECT_LIST_ALL_DOMAINS. */
 export function readDomains(reader: XdrReader): DomainRef[] {
   const domains = reader.array(LIMIT.DOMAINS, DOMAIN_MIN_BYTES, () => readDomain(reader));
-  reader.uint(); // their number once more
+  reader.uint(); // repeats the number of domains
   return domains;
 }
 
@@ -59,7 +59,7 @@ export function readDomainInfo(reader: XdrReader): DomainInfo {
 /** DOMAIN_GET_CPU_STATS. */
 export function readCpuStats(reader: XdrReader, parameters: TypedParameterDecoder): TypedParameters {
   const params = parameters.read(reader);
-  reader.int(); // how many there could be
+  reader.int(); // the number that libvirt could return
   return params;
 }
 
@@ -82,6 +82,6 @@ export function readControlInfo(reader: XdrReader): DomainControlInfo {
 
 /** The message of a lifecycle event. */
 export function readLifecycleEvent(reader: XdrReader): LifecycleEvent {
-  reader.int(); // the callback; there is one
+  reader.int(); // the callback id; this client has only one
   return { domain: readDomain(reader), event: reader.int(), detail: reader.int() };
 }

@@ -2,9 +2,9 @@ import { LIMIT, PARAMETER_TYPE } from "./protocol.ts";
 import type { TypedParameters, TypedValue } from "./types.ts";
 import type { XdrReader, XdrWriter } from "./xdr.ts";
 
-/** The least bytes that a parameter takes: an empty name, the type, four bytes of value. */
+/** Smallest size of a parameter: an empty name, the type, four bytes of value. */
 const PARAMETER_MIN_BYTES = 12;
-/** Slots for field names; a host shows some hundreds of different ones. A node has one table per endpoint. */
+/** Slots for field names. A host has some hundreds of different names, and each endpoint one table. */
 const NAME_SLOTS = 1024;
 
 interface KnownName {
@@ -13,8 +13,8 @@ interface KnownName {
 }
 
 /**
- * Decodes typed parameters. The same field names come in every cycle, so they are looked up by their bytes instead of
- * being decoded again. The table has a fixed number of slots, in which a newcomer replaces the name before it.
+ * Decodes typed parameters. Field names repeat in every cycle, so a name is looked up by its bytes instead of decoded
+ * again. The table has a fixed number of slots; a new name replaces the one in its slot.
  */
 export class TypedParameterDecoder {
   readonly #names: (KnownName | undefined)[] = new Array<KnownName | undefined>(NAME_SLOTS);
@@ -35,7 +35,7 @@ export class TypedParameterDecoder {
     for (let at = start; at < end; at++) hash = (Math.imul(hash, 31) + (buffer[at] ?? 0)) | 0;
     const slot = hash & (NAME_SLOTS - 1);
     const known = this.#names[slot];
-    if (known !== undefined && same(known.bytes, buffer, start, end)) return known.text;
+    if (known !== undefined && sameBytes(known.bytes, buffer, start, end)) return known.text;
     const bytes = Buffer.from(buffer.subarray(start, end));
     const text = bytes.toString();
     this.#names[slot] = { bytes, text };
@@ -43,7 +43,7 @@ export class TypedParameterDecoder {
   }
 }
 
-function same(bytes: Buffer, buffer: Buffer, start: number, end: number): boolean {
+function sameBytes(bytes: Buffer, buffer: Buffer, start: number, end: number): boolean {
   if (bytes.length !== end - start) return false;
   for (let index = 0; index < bytes.length; index++) if (bytes[index] !== buffer[start + index]) return false;
   return true;
@@ -72,8 +72,8 @@ function readValue(reader: XdrReader): TypedValue {
 }
 
 /**
- * A bigint is written as unsigned 64-bit, as libvirt sends its counters, unless it is negative; a number as a 32-bit
- * integer if it is one, else as a double.
+ * Writes typed parameters. A bigint becomes an unsigned 64-bit integer, as libvirt's counters are, or a signed one if
+ * negative. A number becomes a 32-bit integer if it fits, else a double.
  */
 export function writeTypedParameters(writer: XdrWriter, params: TypedParameters): void {
   writer.array([...params], ([name, value]) => {

@@ -1,4 +1,4 @@
-/** A domain as libvirt names it on the wire. */
+/** Libvirt's reference to a domain. */
 export interface DomainRef {
   readonly name: string;
   /** Lower-case with dashes. */
@@ -7,7 +7,7 @@ export interface DomainRef {
   readonly id: number;
 }
 
-/** The value of a typed parameter: 32-bit integers and doubles as number, 64-bit integers as bigint (exact). */
+/** Value of a typed parameter. 32-bit integers and doubles are numbers, 64-bit integers are bigints, to be exact. */
 export type TypedValue = number | bigint | boolean | string;
 
 export type TypedParameters = ReadonlyMap<string, TypedValue>;
@@ -17,8 +17,9 @@ export interface DomainStats {
   readonly params: TypedParameters;
 }
 
-/** DOMAIN_GET_INFO. Never asks QEMU. */
+/** DOMAIN_GET_INFO. Libvirt answers it without QEMU. */
 export interface DomainInfo {
+  /** DOMAIN_STATE. */
   readonly state: number;
   readonly maxMemoryKiB: bigint;
   readonly memoryKiB: bigint;
@@ -29,20 +30,20 @@ export interface DomainInfo {
 /** DOMAIN_GET_VCPUS: one vCPU. */
 export interface VcpuInfo {
   readonly number: number;
-  /** virVcpuState: 0 offline, 1 running, 2 blocked. */
+  /** VCPU_STATE. */
   readonly state: number;
   readonly cpuTimeNs: bigint;
-  /** The host CPU that it runs on; below 0 when libvirt does not know. */
+  /** The host CPU that it runs on; negative if libvirt does not know. */
   readonly cpu: number;
 }
 
-/** DOMAIN_GET_CONTROL_INFO: whether a call waits for this domain's monitor or a job holds it. Never asks QEMU. */
+/** DOMAIN_GET_CONTROL_INFO: whether a monitor command or a job is outstanding. Libvirt answers it without QEMU. */
 export interface DomainControlInfo {
-  /** CONTROL_STATE: 0 ok, 1 a job runs, 2 a monitor command is outstanding, 3 error. */
+  /** CONTROL_STATE. */
   readonly state: number;
-  /** CONTROL_ERROR of state 3. */
+  /** CONTROL_ERROR if the state is ERROR. */
   readonly details: number;
-  /** Milliseconds since the monitor command was sent, in state 1 since the long job began; 0 in the others. */
+  /** Milliseconds since the monitor command was sent (OCCUPIED) or the job began (JOB); 0 in other states. */
   readonly stateTimeMs: number;
 }
 
@@ -56,7 +57,7 @@ export interface LifecycleEvent {
 export interface CallOptions {
   /**
    * Milliseconds until the call fails with E_LIBVIRT_TIMEOUT and the connection is dropped. Infinity is for a call that
-   * is known to be blocked inside the daemon and must be left alone there.
+   * may block inside the daemon and must not be repeated.
    */
   readonly deadlineMs: number;
 }

@@ -3,7 +3,7 @@ import { LIMIT, UUID_BYTES } from "./protocol.ts";
 import type { DomainRef } from "./types.ts";
 import type { XdrReader, XdrWriter } from "./xdr.ts";
 
-/** The least bytes that a domain takes on the wire: an empty name, the UUID, the id. */
+/** Smallest size of a domain on the wire: an empty name, the UUID, the id. */
 export const DOMAIN_MIN_BYTES = 4 + UUID_BYTES + 4;
 
 export function readDomain(reader: XdrReader): DomainRef {
@@ -24,16 +24,16 @@ function formatUuid(buffer: Buffer, at: number): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }
 
-/** What is kept of a daemon's error text; it ends in log lines. */
-const MESSAGE_CHARACTERS = 1_000;
+/** Longest error text of a daemon that is kept, because it is written to log lines. */
+const MAX_MESSAGE_CHARACTERS = 1_000;
 
-/** An error as the daemon answers it, remote_error. Only its beginning is of use to a client that reads. */
+/** Returns the error of an error reply (remote_error). The fields after the message are not read. */
 export function readRemoteError(reader: XdrReader, procedure: string): LibvirtError {
   const libvirtCode = reader.int();
-  reader.int(); // the part of libvirt that it comes from
+  reader.int(); // the part of libvirt that reports it
   const text = reader.optional(() => reader.string(LIMIT.STRING)) ?? `error ${libvirtCode} without a text`;
-  const message = text.length > MESSAGE_CHARACTERS ? `${text.slice(0, MESSAGE_CHARACTERS)}...` : text;
-  return new LibvirtError("E_LIBVIRT_REMOTE", `libvirt refused ${procedure}: ${message}`, { libvirtCode });
+  const message = text.length > MAX_MESSAGE_CHARACTERS ? `${text.slice(0, MAX_MESSAGE_CHARACTERS)}...` : text;
+  return new LibvirtError("E_LIBVIRT_REMOTE", `libvirt rejected ${procedure}: ${message}`, { libvirtCode });
 }
 
 /** VIR_ERR_ERROR. */

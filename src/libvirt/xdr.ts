@@ -1,11 +1,11 @@
 import { LibvirtError } from "./errors.ts";
 
-/** XDR (RFC 4506): everything is big-endian and padded to four bytes. Right up to the largest length word. */
+/** Returns the length padded to four bytes, as XDR (RFC 4506) requires. Correct up to the largest length word. */
 function padded(length: number): number {
   return length + (-length & 3);
 }
 
-/** Encodes into one growing buffer. */
+/** Encodes big-endian XDR into one growing buffer. */
 export class XdrWriter {
   #buffer: Buffer;
   #length = 0;
@@ -18,7 +18,7 @@ export class XdrWriter {
     return this.#length;
   }
 
-  /** A view of what was written, valid until the next write. */
+  /** Returns a view of the written bytes, valid until the next write. */
   bytes(): Buffer {
     return this.#buffer.subarray(0, this.#length);
   }
@@ -74,7 +74,7 @@ export class XdrWriter {
     return this;
   }
 
-  /** A pointer: absent when undefined. */
+  /** Writes a pointer; undefined is an absent one. */
   optional<Value>(value: Value | undefined, write: (value: Value) => void): this {
     this.bool(value !== undefined);
     if (value !== undefined) write(value);
@@ -87,12 +87,12 @@ export class XdrWriter {
     return this;
   }
 
-  /** Overwrites four bytes that were written before, such as a length that was not known yet. */
+  /** Overwrites four written bytes at an offset, such as a length that was unknown before. */
   patchUint(at: number, value: number): void {
     this.#buffer.writeUInt32BE(value, at);
   }
 
-  /** Makes room; returns where it begins. */
+  /** Grows the content by `size` bytes. Returns the offset at which they begin. */
   #reserve(size: number): number {
     const at = this.#length;
     if (at + size > this.#buffer.length) {
@@ -113,8 +113,8 @@ export class XdrWriter {
 }
 
 /**
- * Decodes a buffer without copying it. Every length is checked against its bound and against what is left before
- * anything is allocated for it.
+ * Decodes a buffer without copying it. Every length is checked against its bound and against the remaining bytes before
+ * memory is allocated for it.
  * @throws {LibvirtError} E_LIBVIRT_PROTOCOL, from every method
  */
 export class XdrReader {
@@ -165,7 +165,7 @@ export class XdrReader {
     return this.buffer.subarray(at, at + length);
   }
 
-  /** Opens a string or opaque of variable length; returns where its bytes begin and end. */
+  /** Reads the length of a string or opaque and skips its bytes. Returns where they begin and end. */
   span(maximum: number): { readonly start: number; readonly end: number } {
     const length = this.uint();
     if (length > maximum) throw this.fault(`a string or opaque has ${length} bytes, more than ${maximum}`);
@@ -182,7 +182,7 @@ export class XdrReader {
     return this.bool() ? read() : undefined;
   }
 
-  /** `minimumSize` is the least that one item takes, in bytes: a count that cannot fit is refused at once. */
+  /** Reads an array. `minimumSize`, the least bytes of an item, lets it reject at once a count that cannot fit. */
   array<Item>(maximum: number, minimumSize: number, read: () => Item): Item[] {
     const length = this.uint();
     if (length > maximum) throw this.fault(`an array has ${length} items, more than ${maximum}`);
@@ -192,12 +192,12 @@ export class XdrReader {
     return items;
   }
 
-  /** Everything must have been read by now. */
-  done(): void {
+  /** Throws unless all bytes are read. */
+  expectEnd(): void {
     if (this.remaining > 0) throw this.fault(`${this.remaining} bytes are left over`);
   }
 
-  /** Passes over bytes; returns where they begin. */
+  /** Skips `size` bytes. Returns where they begin. */
   skip(size: number): number {
     const at = this.#at;
     if (size > this.#end - at) throw this.fault(`${size} bytes are needed and ${this.#end - at} are left`);

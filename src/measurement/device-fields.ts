@@ -1,6 +1,6 @@
 import { DISK_COUNTERS, NIC_COUNTERS, type Counters } from "../contract.ts";
 
-/** A counter of a device: its field in `vm_devices`, and that of the sum over all devices in `vm_totals`. */
+/** A counter of a device, its field in `vm_devices` and the field of its sum in `vm_totals`. */
 interface DeviceField<Name> {
   readonly counter: Name;
   readonly key: string;
@@ -21,8 +21,8 @@ function fieldsOf<Name extends string>(
   }));
 }
 
-/** The sum over what `vm_devices` reports of these devices; undefined when there are some and none has the value. */
-export function total<Name extends string>(
+/** Returns the sum of a counter over the devices: 0 without devices, undefined if no device has the value. */
+export function sumOf<Name extends string>(
   devices: readonly Counters<Record<Name, unknown>>[],
   { counter }: DeviceField<Name>,
 ): bigint | undefined {

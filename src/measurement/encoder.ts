@@ -1,14 +1,13 @@
 import type { DomainIdentity, DomainSample } from "../collection/domain-sample.ts";
 import { SERIES_TAGS, type Family, type PartTag } from "../contract.ts";
-import type { LineCounters } from "./counters.ts";
-import { LineWriter } from "./line-protocol.ts";
+import { LineWriter, type LineCounters } from "./line-protocol.ts";
 import type { Measurement, PartTags, SampleLines } from "./measurement.ts";
 import { MEASUREMENTS } from "./registry.ts";
 import { escapeMeasurement, tag } from "./tags.ts";
 
 export interface EncoderOptions {
   readonly families: readonly Family[];
-  /** What becomes of a value that libvirt did not report: 0, or no field. */
+  /** A value that libvirt did not report is written as 0 or left out. */
   readonly onMissing: "Zero" | "Omit";
   /** Put before every measurement name. */
   readonly measurementPrefix: string;
@@ -16,24 +15,24 @@ export interface EncoderOptions {
   readonly staticTags: Readonly<Record<string, string>>;
 }
 
-/** Told of every value that was missing: the field `vm_totals.memusable`, and the domain. */
+/** Is called with every missing value: its field, such as `vm_totals.memusable`, and the domain. */
 export type MissingListener = (field: string, domain: DomainIdentity) => void;
 
-/** The tags of a domain, escaped once: those before and those behind the place of the device's own. */
+/** The escaped tags of a domain. Tags of a part of the VM are written before and after `place`. */
 interface SeriesTags {
   readonly head: string;
   readonly place: string;
   readonly rest: string;
 }
 
-/** Samples in, line protocol out. One encoder serves all targets that want the same families and tags. */
+/** Encodes samples as line protocol. One encoder serves all targets with the same families and tags. */
 export class Encoder implements SampleLines {
   readonly #options: EncoderOptions;
   readonly #counters: LineCounters;
   readonly #onMissing: MissingListener;
   readonly #writer: LineWriter;
   readonly #measurements: readonly (Measurement & { readonly escaped: string })[];
-  // A domain keeps its identity object from cycle to cycle, so its tags are escaped once in its life.
+  // A domain keeps its identity object in all cycles, so its tags are escaped once.
   readonly #tags = new WeakMap<DomainIdentity, SeriesTags>();
   #sample: DomainSample | undefined;
   #current = { name: "", escaped: "" };
@@ -49,8 +48,8 @@ export class Encoder implements SampleLines {
     }));
   }
 
-  /** Writes all lines of one sample, or none when it throws. */
-  add(sample: DomainSample): void {
+  /** Writes all lines of one sample. If it throws, it has written none. */
+  encode(sample: DomainSample): void {
     const start = this.#writer.position;
     this.#sample = sample;
     try {
@@ -66,13 +65,13 @@ export class Encoder implements SampleLines {
     }
   }
 
-  /** The lines since the last call. */
+  /** Returns the lines since the last call. */
   take(): { readonly lines: number; readonly bytes: Uint8Array } {
     return this.#writer.take();
   }
 
   begin(part?: PartTags): void {
-    const { head, place, rest } = this.#tagsOf(this.#active().identity);
+    const { head, place, rest } = this.#tagsOf(this.#currentSample().identity);
     let series = this.#current.escaped + head;
     if (part === undefined) series += place;
     else series += this.#partTags(SERIES_TAGS.part, part) + place + this.#partTags(SERIES_TAGS.origin, part);
@@ -84,7 +83,7 @@ export class Encoder implements SampleLines {
       this.#writer.integer(key, value);
       return;
     }
-    this.#onMissing(`${this.#current.name}.${key}`, this.#active().identity);
+    this.#onMissing(`${this.#current.name}.${key}`, this.#currentSample().identity);
     if (this.#options.onMissing === "Zero") this.#writer.integer(key, 0);
   }
 
@@ -97,7 +96,7 @@ export class Encoder implements SampleLines {
   }
 
   end(): void {
-    this.#writer.end(this.#active().timestampMs);
+    this.#writer.end(this.#currentSample().timestampMs);
   }
 
   #partTags(keys: readonly PartTag[], part: PartTags): string {
@@ -109,8 +108,8 @@ export class Encoder implements SampleLines {
     return tags;
   }
 
-  #active(): DomainSample {
-    if (this.#sample === undefined) throw new Error("a measurement wrote outside of add()");
+  #currentSample(): DomainSample {
+    if (this.#sample === undefined) throw new Error("a measurement writes only during encode()");
     return this.#sample;
   }
 

@@ -1,8 +1,17 @@
-import type { LineCounters } from "./counters.ts";
-
 const INT64_MAX = 2n ** 63n - 1n;
 const INT64_MIN = -(2n ** 63n);
 const INITIAL_BYTES = 64 * 1024;
+
+/** Counts what the encoder changed or left out because line protocol cannot represent it. Cumulative. */
+export interface LineCounters {
+  clampedIntegers: number;
+  omittedFloats: number;
+  sanitizedTags: number;
+}
+
+export function newLineCounters(): LineCounters {
+  return { clampedIntegers: 0, omittedFloats: 0, sanitizedTags: 0 };
+}
 
 interface LinePosition {
   readonly bytes: number;
@@ -10,9 +19,9 @@ interface LinePosition {
 }
 
 /**
- * Writes InfluxDB line protocol into one growing buffer: `begin`, any number of fields, `end`. A line without fields
- * leaves nothing behind. The buffer is reused from cycle to cycle, and a line is one string until it is whole, which
- * V8 joins and encodes faster than a native write for every field.
+ * Writes InfluxDB line protocol into one growing buffer: `begin`, any number of fields, `end`. A line without fields is
+ * not written. The buffer is reused in each cycle. A line is one string until it is complete, because V8 joins and
+ * encodes it faster than a native write for every field.
  */
 export class LineWriter {
   #buffer = Buffer.allocUnsafe(INITIAL_BYTES);
@@ -30,13 +39,13 @@ export class LineWriter {
     return this.#lines;
   }
 
-  /** `series` is the measurement and its tags, already escaped. */
+  /** Begins a line. `series` is the measurement with its tags, escaped. */
   begin(series: string): void {
     this.#line = series;
     this.#fields = 0;
   }
 
-  /** `key` must need no escaping. Values outside int64 are clamped and counted: InfluxDB 1 has no larger integer. */
+  /** `key` must not need escaping. Values outside int64 are clamped and counted: InfluxDB 1 has no larger integer. */
   integer(key: string, value: bigint | number): void {
     let exact: bigint | number = value;
     if (exact > INT64_MAX || exact < INT64_MIN) {
@@ -46,7 +55,7 @@ export class LineWriter {
     this.#line += `${this.#separator()}${key}=${exact}i`;
   }
 
-  /** NaN and the infinities have no form in line protocol: the field is left out and counted. */
+  /** Leaves out and counts NaN and infinities, because line protocol cannot represent them. */
   float(key: string, value: number): void {
     if (!Number.isFinite(value)) {
       this.#counters.omittedFloats++;
@@ -59,25 +68,25 @@ export class LineWriter {
     this.#line += `${this.#separator()}${key}="${value.replace(/["\\]/g, "\\$&")}"`;
   }
 
-  /** `timestampMs` in milliseconds since the epoch; written in nanoseconds. */
+  /** Ends the line. `timestampMs` is in milliseconds since the epoch and is written in nanoseconds. */
   end(timestampMs: number): void {
     if (this.#fields === 0) return;
     this.#append(`${this.#line} ${timestampMs}000000\n`);
     this.#lines++;
   }
 
-  /** Where the next line begins, for `rewind`. */
+  /** Position of the next line, for `rewind`. */
   get position(): LinePosition {
     return { bytes: this.#length, lines: this.#lines };
   }
 
-  /** Removes the lines behind a position; `take` must not have been called since. */
+  /** Removes the lines after a position, which must be from after the last `take`. */
   rewind({ bytes, lines }: LinePosition): void {
     this.#length = bytes;
     this.#lines = lines;
   }
 
-  /** The lines since the last call, in a buffer of their own. */
+  /** Returns a copy of the lines since the last call, and empties the buffer. */
   take(): { readonly lines: number; readonly bytes: Uint8Array } {
     const batch = { lines: this.#lines, bytes: Uint8Array.prototype.slice.call(this.#buffer, 0, this.#length) };
     this.#length = 0;
@@ -90,7 +99,7 @@ export class LineWriter {
   }
 
   #append(text: string): void {
-    // UTF-8 takes at most three bytes for a UTF-16 unit.
+    // UTF-8 has at most three bytes for a UTF-16 unit.
     const needed = this.#length + text.length * 3;
     if (needed > this.#buffer.length) {
       const grown = Buffer.allocUnsafe(Math.max(needed, this.#buffer.length * 2));

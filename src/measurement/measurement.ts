@@ -2,21 +2,21 @@ import type { DomainSample } from "../collection/domain-sample.ts";
 import type { StatsNeed } from "../collection/stats-needs.ts";
 import type { Family, PartTag } from "../contract.ts";
 
-/** One measurement of the data contract. `docs/ARCHITECTURE.md` says what adding one takes. */
+/** One measurement of the data contract. `docs/ARCHITECTURE.md` describes how to add one. */
 export interface Measurement {
   readonly name: string;
   readonly family: Family;
-  /** What it reads beside the basic information; libvirt is asked for the union over the families that are on. */
+  /** Statistics that it reads besides the basic information. The agent requests the union over the enabled families. */
   readonly needs: readonly StatsNeed[];
-  /** Writes the lines of one domain; those that this sample cannot fill truthfully are left out. */
+  /** Writes the lines of one domain. It leaves out a line if the sample lacks the values to fill it correctly. */
   write(sample: DomainSample, lines: SampleLines): void;
 }
 
-/** Where a measurement writes: lines that carry the domain's tags already, and the policy for missing values. */
+/** Writes the lines of a sample for a measurement: adds the domain's tags and applies the policy for missing values. */
 export interface SampleLines {
-  /** Begins a line; `part` has the tags of the device, vCPU or other part of the VM that the line is about. */
+  /** Begins a line. `part` has the tags of the part of the VM that the line describes, such as a device or vCPU. */
   begin(part?: PartTags): void;
-  /** An undefined value becomes 0 or is left out, as `spec.collection.onMissing` says, and is reported. */
+  /** Writes an undefined value as 0 or leaves it out, as in `spec.collection.onMissing`, and reports it. */
   integer(key: string, value: bigint | number | undefined): void;
   float(key: string, value: number): void;
   string(key: string, value: string): void;

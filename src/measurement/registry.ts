@@ -6,10 +6,10 @@ import { vmFeatures } from "./vm-features.ts";
 import { vmMetrics } from "./vm-metrics.ts";
 import { vmTotals } from "./vm-totals.ts";
 
-/** Every measurement, in the order in which its lines are written. */
+/** All measurements, in the order of their lines. */
 export const MEASUREMENTS: readonly Measurement[] = [vmMetrics, vmFeatures, vmDevices, vmTotals];
 
-/** What the measurements of these families need from libvirt, each once. */
+/** Returns what the measurements of these families need from libvirt, without duplicates. */
 export function needsOf(families: readonly Family[]): readonly StatsNeed[] {
   return [...new Set(MEASUREMENTS.filter(({ family }) => families.includes(family)).flatMap(({ needs }) => needs))];
 }

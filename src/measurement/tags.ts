@@ -1,29 +1,29 @@
-import type { LineCounters } from "./counters.ts";
+import type { LineCounters } from "./line-protocol.ts";
 
-// Line protocol has no form for a line break in a tag, nor for a backslash at its end (it would escape the separator
-// behind it); InfluxDB 2 refuses the whole batch for either. A backslash before a character that is escaped itself makes
-// InfluxDB find the end of the line elsewhere than the end of the tag, and two lines become one. Other control characters
-// it would store, but InfluxDB 1 puts a refused line into a header of its answer, which no HTTP client reads with them.
+// Line protocol cannot represent a line break in a tag, nor a backslash at its end, which escapes the separator; InfluxDB
+// 2 rejects the whole batch for either. A backslash before an escaped character makes InfluxDB misread the end of the tag,
+// and two lines become one. InfluxDB stores other control characters, but InfluxDB 1 copies a rejected line into a header
+// of its response, and HTTP clients reject a header with control characters.
 const UNSTORABLE = /\p{Cc}|\\(?=[, =]|$)/u;
 /**
- * Characters of a tag's value. No name of libvirt or Kubernetes has more, and all tags that a line can have stay far
- * below the 64 KiB of a series that InfluxDB takes.
+ * Longest value of a tag. Names of libvirt and Kubernetes are shorter, and with this limit all tags of a line stay far
+ * below the 64 KiB that InfluxDB allows for a series.
  */
 const MAX_CHARACTERS = 256;
 const SPECIAL = /[, =]/;
 
-/** `,key=value` with the value escaped; nothing when the value is empty, which InfluxDB would refuse. */
+/** Returns `,key=value`, escaped. Returns an empty string for an empty value, because InfluxDB rejects empty tags. */
 export function tag(key: string, value: string | undefined, counters: LineCounters): string {
-  const text = value === undefined ? "" : storable(value, counters);
+  const text = value === undefined ? "" : sanitize(value, counters);
   return text === "" ? "" : `,${escapeTag(key)}=${escapeTag(text)}`;
 }
 
-/** A measurement name, escaped: there an equals sign is literal. */
+/** Returns an escaped measurement name. Unlike in a tag, an equals sign is not escaped. */
 export function escapeMeasurement(name: string): string {
   return name.replace(/[, ]/g, "\\$&");
 }
 
-function storable(value: string, counters: LineCounters): string {
+function sanitize(value: string, counters: LineCounters): string {
   if (value.length <= MAX_CHARACTERS && !UNSTORABLE.test(value) && value.isWellFormed()) return value;
   counters.sanitizedTags++;
   return value

@@ -1,6 +1,6 @@
 import type { Measurement } from "./measurement.ts";
 
-/** How fast the guest's memory grows, as a rate and as the angle of its slope. Never written from an invented value. */
+/** Growth of the guest's memory, as a rate and as the angle of its slope. Written only from two measured values. */
 export const vmFeatures: Measurement = {
   name: "vm_features",
   family: "Features",
@@ -12,7 +12,7 @@ export const vmFeatures: Measurement = {
     const rate = Number(memory.current - previous.current) / seconds;
     lines.begin();
     lines.float("memory_rate_kb_per_sec", rate);
-    // The predecessor added the epsilon; old queries compare with what it gave.
+    // The predecessor added this epsilon, and old queries compare with its values.
     lines.float("memory_angle_deg", (Math.atan(rate + 1e-12) * 180) / Math.PI);
     lines.end();
   },

@@ -1,5 +1,5 @@
 import { BALLOON, CPU_TIMES, DEVICES } from "../collection/stats-needs.ts";
-import { DISK_FIELDS, NIC_FIELDS, total } from "./device-fields.ts";
+import { DISK_FIELDS, NIC_FIELDS, sumOf } from "./device-fields.ts";
 import type { Measurement } from "./measurement.ts";
 
 export const vmTotals: Measurement = {
@@ -7,11 +7,11 @@ export const vmTotals: Measurement = {
   family: "Totals",
   needs: [DEVICES, BALLOON, CPU_TIMES],
   write({ state, cpu, memory, nics, disks }, lines) {
-    // Without one kind of device the sums would fall to zero and rise again: no line is truer than that.
+    // If one kind of device is unknown, its sums would drop to zero and rise again. No line is better.
     if (nics === undefined || disks === undefined) return;
     lines.begin();
-    for (const field of NIC_FIELDS) lines.integer(field.total, total(nics, field));
-    for (const field of DISK_FIELDS) lines.integer(field.total, total(disks, field));
+    for (const field of NIC_FIELDS) lines.integer(field.total, sumOf(nics, field));
+    for (const field of DISK_FIELDS) lines.integer(field.total, sumOf(disks, field));
     lines.integer("memactual", memory.current);
     lines.integer("memrss", memory.rss);
     lines.integer("memavailable", memory.available);

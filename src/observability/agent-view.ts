@@ -3,7 +3,7 @@ import type { EffectiveConfig } from "../config/resolve.ts";
 import type { RejectedStats } from "../delivery/rejected-lines.ts";
 import type { SenderState } from "../delivery/sender-record.ts";
 import type { Histogram } from "../lib/histogram.ts";
-import type { LineCounters } from "../measurement/counters.ts";
+import type { LineCounters } from "../measurement/line-protocol.ts";
 import type { Losses } from "../spool/losses.ts";
 import type { SpoolStats } from "../spool/spool.ts";
 import type { ProcessView } from "./process-view.ts";

@@ -7,7 +7,7 @@ import { RejectedLines, type RejectedStats } from "../delivery/rejected-lines.ts
 import { Sender, type SenderOptions } from "../delivery/sender.ts";
 import { unexpected, type TelemetryError } from "../errors.ts";
 import { printable } from "../lib/display-text.ts";
-import { newLineCounters } from "../measurement/counters.ts";
+import { newLineCounters } from "../measurement/line-protocol.ts";
 import { Encoder, type MissingListener } from "../measurement/encoder.ts";
 import { MemorySpool } from "../spool/memory-spool.ts";
 import type { Spool, SpoolStats } from "../spool/spool.ts";
@@ -104,7 +104,7 @@ export class Router {
     };
     for (const { encoder } of guarded(() => this.#streamsFor(sample.identity)) ?? [])
       guarded(() => {
-        encoder.add(sample);
+        encoder.encode(sample);
       });
     return failures;
   }

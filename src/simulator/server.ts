@@ -3,7 +3,7 @@ import { createConnection, createServer, type Server, type Socket } from "node:n
 import { encodePacket, PacketAssembler, type PacketHeader } from "../libvirt/packet.ts";
 import { LIMIT, MESSAGE_TYPE, PROGRAM, REMOTE_ERROR, STATUS } from "../libvirt/protocol.ts";
 import { writeRemoteError } from "../libvirt/wire-types.ts";
-import { PROCEDURES, Refusal } from "./procedures.ts";
+import { ErrorReply, PROCEDURES, type PerformCall } from "./procedures.ts";
 import type { MonitorJobs, SimulatedHost } from "./simulated-host.ts";
 
 /** Serves a simulated host over libvirt's RPC protocol on a unix socket. */
@@ -22,12 +22,15 @@ export class SimulatorServer implements AsyncDisposable {
     });
   }
 
-  /** Replaces a socket that nobody listens on any more; refuses one that somebody does, and any other file. */
+  /**
+   * Starts a server. It replaces a socket that no process listens on.
+   * @throws if a process listens on the socket, or the path is too long, not a socket or not writable
+   */
   static async start(socketPath: string, host: SimulatedHost): Promise<SimulatorServer> {
     if (Buffer.byteLength(socketPath) > LIMIT.SOCKET_PATH) {
-      throw new Error(`${socketPath} is longer than the ${LIMIT.SOCKET_PATH} bytes that a socket's path may have`);
+      throw new Error(`${socketPath} is longer than ${LIMIT.SOCKET_PATH} bytes, the longest path of a socket`);
     }
-    if (await answers(socketPath)) throw new Error(`${socketPath} is in use by another server`);
+    if (await isServed(socketPath)) throw new Error(`${socketPath} is in use by another server`);
     if (await isSocket(socketPath)) await rm(socketPath);
     const simulator = new SimulatorServer(socketPath, host);
     await new Promise<void>((resolve, reject) => {
@@ -38,7 +41,7 @@ export class SimulatorServer implements AsyncDisposable {
     return simulator;
   }
 
-  /** Bulk calls that wait for a stuck domain; a real daemon would hold a worker for each. */
+  /** Number of bulk calls that wait for a stuck domain; each blocks a worker of a real daemon. */
   get heldWorkers(): number {
     return this.#jobs.since.size;
   }
@@ -58,7 +61,7 @@ export class SimulatorServer implements AsyncDisposable {
     socket.on("close", () => this.#clients.delete(socket));
     socket.on("error", () => socket.destroy());
     const assembler = new PacketAssembler((header, payload) => {
-      const read = PROCEDURES.get(header.procedure)?.(payload) ?? (() => Promise.reject(unknown(header)));
+      const read = PROCEDURES.get(header.procedure)?.(payload) ?? (() => Promise.reject(unknownProcedure(header)));
       this.#host.calls.set(header.procedure, (this.#host.calls.get(header.procedure) ?? 0) + 1);
       void this.#answer(socket, header, read);
     });
@@ -71,11 +74,7 @@ export class SimulatorServer implements AsyncDisposable {
     });
   }
 
-  async #answer(
-    socket: Socket,
-    header: PacketHeader,
-    perform: ReturnType<NonNullable<ReturnType<typeof PROCEDURES.get>>>,
-  ): Promise<void> {
+  async #answer(socket: Socket, header: PacketHeader, perform: PerformCall): Promise<void> {
     const reply = { ...header, program: PROGRAM.REMOTE, type: MESSAGE_TYPE.REPLY };
     let packet: Buffer;
     try {
@@ -83,7 +82,8 @@ export class SimulatorServer implements AsyncDisposable {
       const write = await perform(this.#host, this.#jobs);
       packet = encodePacket({ ...reply, status: STATUS.OK }, write);
     } catch (error) {
-      const { code, message } = error instanceof Refusal ? error : new Refusal(REMOTE_ERROR.INTERNAL, String(error));
+      const { code, message } =
+        error instanceof ErrorReply ? error : new ErrorReply(REMOTE_ERROR.INTERNAL, String(error));
       packet = encodePacket({ ...reply, status: STATUS.ERROR }, (writer) => {
         writeRemoteError(writer, code, message);
       });
@@ -92,8 +92,8 @@ export class SimulatorServer implements AsyncDisposable {
   }
 }
 
-function unknown({ procedure }: PacketHeader): Refusal {
-  return new Refusal(REMOTE_ERROR.INTERNAL, `the simulator does not know procedure ${procedure}`);
+function unknownProcedure({ procedure }: PacketHeader): ErrorReply {
+  return new ErrorReply(REMOTE_ERROR.INTERNAL, `the simulator does not support procedure ${procedure}`);
 }
 
 async function isSocket(file: string): Promise<boolean> {
@@ -104,7 +104,7 @@ async function isSocket(file: string): Promise<boolean> {
   }
 }
 
-function answers(socketPath: string): Promise<boolean> {
+function isServed(socketPath: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = createConnection(socketPath);
     socket.once("connect", () => {

@@ -2,41 +2,41 @@ import { systemClock, type Clock } from "../lib/clock.ts";
 import type { TypedValue } from "../libvirt/types.ts";
 import { SyntheticDomain, type DomainShape } from "./synthetic-domain.ts";
 
-/** Seconds that the domains seem to have run when the simulator starts. */
+/** Uptime of the domains when the simulator starts, in seconds. */
 const UPTIME_S = 3_600;
 
-/** A bulk call that waits for a stuck domain, shared by all clients: the domain's job, in libvirt's words. */
+/** Bulk calls that wait for a QEMU; libvirt calls them jobs. All clients of a server share them. */
 export interface MonitorJobs {
-  /** Domain name -> since when its monitor has been busy, on the host's clock. */
+  /** Domain name -> start of the wait, on the host's clock. */
   readonly since: Map<string, number>;
 }
 
-/** What a simulated libvirt daemon knows. Tests change it while it is served. */
+/** The state of a simulated libvirt daemon. Tests change it while a server uses it. */
 export class SimulatedHost {
   readonly domains = new Map<string, SyntheticDomain>();
-  /** Names of domains whose QEMU does not answer. */
+  /** Names of domains with a QEMU that does not answer. */
   readonly stuck = new Set<string>();
-  /** Names of domains that a job of another client holds -> since when, on the host's clock. */
+  /** Name of a domain that has a job of another client -> start of the job, on the host's clock. */
   readonly otherJobs = new Map<string, number>();
-  /** Names of domains that migrate: what waits for their QEMU then looks like a job. */
+  /** Names of domains that migrate: a call that waits for their QEMU then looks like a job. */
   readonly migrating = new Set<string>();
-  /** Names of domains that are defined and do not run. */
+  /** Names of domains that are defined but do not run. */
   readonly inactive = new Set<string>();
-  /** How long a QEMU takes to answer its monitor. */
+  /** Milliseconds until a QEMU answers its monitor. */
   monitorMs = 0;
-  /** Names of domains whose QEMUs take as long instead. */
+  /** Domain name -> milliseconds until its QEMU answers, instead of `monitorMs`. */
   readonly slowMs = new Map<string, number>();
-  /** How long a QEMU takes for one command; a slow answer is that of several, one after the other. */
+  /** Milliseconds of one monitor command. A slow reply is several commands, one after the other. */
   commandMs = Number.POSITIVE_INFINITY;
-  /** CPU statistics are answered after this. */
+  /** Replies with CPU statistics wait for this. */
   cpuStatsReady: Promise<unknown> = Promise.resolve();
-  /** Whether CPU times can be read from cgroups. */
+  /** Whether the host has cgroups, from which libvirt reads CPU times. */
   cgroups = true;
   /** Changes the statistics of a domain before they are sent. */
-  adjust: (name: string, params: Map<string, TypedValue>) => void = () => undefined;
+  adjustStats: (name: string, params: Map<string, TypedValue>) => void = () => undefined;
   /** Changes the XML of a domain before it is sent. */
   adjustXml: (name: string, xml: string) => string = (_name, xml) => xml;
-  /** How often each procedure was called. */
+  /** Procedure number -> number of calls. */
   readonly calls = new Map<number, number>();
   readonly #clock: Clock;
   readonly #startedMs: number;
@@ -48,26 +48,28 @@ export class SimulatedHost {
     this.#startedMs = clock.monotonic();
   }
 
-  /** `count` domains with ids from 1. */
+  /** Returns a host with `count` domains, whose ids begin at 1. */
   static of(count: number, shape: DomainShape, clock?: Clock): SimulatedHost {
     const host = new SimulatedHost(clock);
-    for (let index = 1; index <= count; index++) host.add(new SyntheticDomain(index, shape));
+    for (let index = 1; index <= count; index++) host.addDomain(new SyntheticDomain(index, shape));
     return host;
   }
 
-  get seconds(): number {
+  /** Uptime of the domains, in seconds. */
+  get uptimeS(): number {
     return UPTIME_S + (this.#clock.monotonic() - this.#startedMs) / 1000;
   }
 
+  /** The host's monotonic clock, in milliseconds. */
   get nowMs(): number {
     return this.#clock.monotonic();
   }
 
-  add(domain: SyntheticDomain): void {
+  addDomain(domain: SyntheticDomain): void {
     this.domains.set(domain.ref.name, domain);
   }
 
-  /** QEMU answers again: calls that wait for it go on. */
+  /** Lets a stuck QEMU answer again; calls that wait for it continue. */
   release(name: string): void {
     this.stuck.delete(name);
     const released = this.#released;
@@ -75,13 +77,13 @@ export class SimulatedHost {
     released.resolve(undefined);
   }
 
-  /** Whether asking the domain's QEMU takes time at this moment. */
-  waitsFor(name: string): boolean {
+  /** Returns whether the domain's QEMU does not answer at once. */
+  monitorTakesTime(name: string): boolean {
     return this.#monitorMs(name) > 0 || this.stuck.has(name);
   }
 
-  /** Resolves when the domain's QEMU has answered its monitor. */
-  async answered(name: string): Promise<void> {
+  /** Resolves when the domain's QEMU has answered. */
+  async monitorAnswer(name: string): Promise<void> {
     while (this.stuck.has(name)) await this.#released.promise;
     await this.#clock.sleep(this.#monitorMs(name));
   }
@@ -90,7 +92,7 @@ export class SimulatedHost {
     return this.slowMs.get(name) ?? this.monitorMs;
   }
 
-  /** The daemon itself stops answering whatever is asked, as a stopped process does. */
+  /** Stops all replies of the daemon, as if its process were stopped. */
   freeze(): void {
     this.#frozen ??= Promise.withResolvers();
   }
@@ -100,7 +102,7 @@ export class SimulatedHost {
     this.#frozen = undefined;
   }
 
-  /** Resolves when the daemon is not frozen. */
+  /** Resolves once the daemon is not frozen. */
   async thawed(): Promise<void> {
     while (this.#frozen !== undefined) await this.#frozen.promise;
   }

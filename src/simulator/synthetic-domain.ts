@@ -1,5 +1,8 @@
 import type { DomainInfo, DomainRef, TypedValue, VcpuInfo } from "../libvirt/types.ts";
-import { STATS_GROUP } from "../libvirt/protocol.ts";
+import { DOMAIN_STATE, STATS_GROUP, VCPU_STATE } from "../libvirt/protocol.ts";
+
+/** VIR_DOMAIN_RUNNING_BOOTED. */
+const BOOTED = 1;
 
 export interface DomainShape {
   readonly nics: number;
@@ -7,7 +10,7 @@ export interface DomainShape {
   readonly seed: number;
 }
 
-/** A domain whose counters grow with time, the same for the same seed. */
+/** A domain whose counters grow with time. The same seed and index give the same domain. */
 export class SyntheticDomain {
   readonly ref: DomainRef;
   readonly #shape: DomainShape;
@@ -16,10 +19,10 @@ export class SyntheticDomain {
   readonly #rates: { readonly cpu: number; readonly packets: number; readonly requests: number };
   readonly #memoryKiB: number;
   readonly #vcpus: number;
-  /** Numbers of vCPUs that are unplugged; none at first. Libvirt leaves them out of every answer but the maximum. */
+  /** Numbers of unplugged vCPUs, initially empty. Libvirt counts them only in the maximum. */
   readonly offlineVcpus = new Set<number>();
 
-  /** `identity` replaces what follows from the index: the id of a domain that was started again, another name. */
+  /** `identity` replaces parts of what the index gives, such as the id after a restart, or the name. */
   constructor(index: number, shape: DomainShape, identity: Partial<DomainRef> = {}) {
     this.#shape = shape;
     this.#random = mulberry32(shape.seed * 65_537 + index);
@@ -37,7 +40,7 @@ export class SyntheticDomain {
 
   info(seconds: number): DomainInfo {
     return {
-      state: 1,
+      state: DOMAIN_STATE.RUNNING,
       maxMemoryKiB: BigInt(this.#memoryKiB),
       memoryKiB: this.#memory(seconds),
       vcpus: this.#vcpus - this.offlineVcpus.size,
@@ -60,13 +63,18 @@ export class SyntheticDomain {
       (number) => !this.offlineVcpus.has(number),
     );
     const cpuTimeNs = this.#cpuTime(seconds) / BigInt(Math.max(1, online.length));
-    return online.map((number) => ({ number, state: 1, cpuTimeNs, cpu: (this.ref.id * 8 + number) % 64 }));
+    return online.map((number) => ({
+      number,
+      state: VCPU_STATE.RUNNING,
+      cpuTimeNs,
+      cpu: (this.ref.id * 8 + number) % 64,
+    }));
   }
 
-  /** The groups of the bulk statistics that are asked for; without an answering monitor what libvirt itself knows. */
+  /** Returns the bulk statistics of `groups`. With `monitor` false, QEMU does not answer and its values are missing. */
   stats(groups: number, seconds: number, monitor: boolean): Map<string, TypedValue> {
     const params = new Map<string, TypedValue>();
-    if (groups & STATS_GROUP.STATE) params.set("state.state", 1).set("state.reason", 1);
+    if (groups & STATS_GROUP.STATE) params.set("state.state", DOMAIN_STATE.RUNNING).set("state.reason", BOOTED);
     if (groups & STATS_GROUP.CPU_TOTAL) {
       const time = this.#cpuTime(seconds);
       params
@@ -108,7 +116,7 @@ ${nics.join("\n")}
     return BigInt(Math.round(seconds * this.#rates.cpu));
   }
 
-  /** Swings by a tenth, so that there is a rate to see. */
+  /** Swings by a tenth, so that the memory has a rate. */
   #memory(seconds: number): bigint {
     return BigInt(Math.round(this.#memoryKiB * (0.9 + 0.1 * Math.sin(seconds / 30 + this.ref.id))));
   }
@@ -125,7 +133,7 @@ ${nics.join("\n")}
     params.set("balloon.rss", (current * 7n) / 10n);
   }
 
-  /** Libvirt reads these from /proc, also when QEMU does not answer. A vCPU waits 1 % and is delayed about 5 % of its time. */
+  /** Libvirt reads these from /proc, also if QEMU does not answer. Wait is 1 % of the CPU time, delay about 5 %. */
   #vcpuCounters(params: Map<string, TypedValue>, seconds: number): void {
     const online = this.vcpus(seconds);
     params.set("vcpu.current", online.length).set("vcpu.maximum", this.#vcpus);
@@ -185,13 +193,13 @@ function escapeXml(text: string): string {
   return text.replace(/[<>&]/g, (character) => `&#${character.charCodeAt(0)};`);
 }
 
-/** a, b, ... z, aa, ab, ... as libvirt names disks. */
+/** Returns the letters of a disk name, as libvirt counts: a, b, ... z, aa, ab, ... */
 function diskLetters(index: number): string {
   const last = String.fromCharCode(97 + (index % 26));
   return index < 26 ? last : diskLetters(Math.floor(index / 26) - 1) + last;
 }
 
-/** Pseudo-random numbers in [0, 1), the same for the same seed; by Tommy Ettinger (public domain). */
+/** Returns a generator of pseudo-random numbers in [0, 1) for a seed. By Tommy Ettinger (public domain). */
 export function mulberry32(seed: number): () => number {
   let state = seed >>> 0;
   return () => {

@@ -1,10 +1,10 @@
 import { fit, printable } from "../lib/display-text.ts";
 import { formatDuration } from "../lib/duration.ts";
-import { sorted, type SortKey } from "./columns.ts";
-import type { NodePicture } from "./node-watch.ts";
+import { ownValue } from "../lib/own-value.ts";
+import { sortDomains, type SortKey } from "./columns.ts";
+import type { NodeSnapshot } from "./node-watch.ts";
 import { highlighted, Screen, type ScreenOptions } from "./screen.ts";
 import { domainTable } from "./table.ts";
-import { ownValue } from "../lib/own-value.ts";
 
 export interface LiveViewOptions extends Pick<ScreenOptions, "input" | "output"> {
   readonly sort: SortKey;
@@ -21,16 +21,16 @@ const HELP = "q quit   sort by: c CPU  m memory  d disk  n network  a name";
 const CTRL_C = "\x03";
 const MAX_FAULTS = 3;
 
-/** The table on the whole terminal. It is drawn anew when there is something new, when a key asks for it, and on a resize. */
+/** The table on the whole terminal. New data, a key and a resize redraw it. */
 export class LiveView implements Disposable {
   readonly #screen: Screen;
   readonly #intervalMs: number;
   readonly #quit = new AbortController();
-  #picture: NodePicture;
+  #snapshot: NodeSnapshot;
   #sort: SortKey;
 
-  constructor({ sort, intervalMs, ...terminal }: LiveViewOptions, first: NodePicture) {
-    this.#picture = first;
+  constructor({ sort, intervalMs: intervalMs, ...terminal }: LiveViewOptions, first: NodeSnapshot) {
+    this.#snapshot = first;
     this.#sort = sort;
     this.#intervalMs = intervalMs;
     this.#screen = new Screen({
@@ -45,13 +45,13 @@ export class LiveView implements Disposable {
     this.#draw();
   }
 
-  /** Aborts when the user wants to leave. */
+  /** Aborts when the user presses q or Ctrl-C. */
   get quit(): AbortSignal {
     return this.#quit.signal;
   }
 
-  show(picture: NodePicture): void {
-    this.#picture = picture;
+  update(snapshot: NodeSnapshot): void {
+    this.#snapshot = snapshot;
     this.#draw();
   }
 
@@ -66,29 +66,34 @@ export class LiveView implements Disposable {
   }
 
   #draw(): void {
-    this.#screen.draw(screenLines(this.#picture, this.#sort, this.#intervalMs, this.#screen.size));
+    this.#screen.draw(screenLines(this.#snapshot, this.#sort, this.#intervalMs, this.#screen.size));
   }
 }
 
-/** What a terminal of this size shows. */
+/** Returns the lines for a terminal of this size. */
 export function screenLines(
-  { domains, endpoints, faults }: NodePicture,
+  { domains, endpoints, faults }: NodeSnapshot,
   sort: SortKey,
   intervalMs: number,
   { columns, rows }: Size,
 ): readonly string[] {
-  const table = domainTable(sorted(domains, sort), columns);
+  const table = domainTable(sortDomains(domains, sort), columns);
   const busy = domains.reduce((sum, { load }) => sum + (load?.cpuPercent ?? 0), 0);
   const daemons = endpoints === 1 ? "1 libvirt daemon" : `${endpoints} libvirt daemons`;
-  const summary = `${domains.length} domains of ${daemons}   CPU ${busy.toFixed(1)}%   every ${formatDuration(intervalMs)}   by ${sort}`;
-  const complaints = faults.slice(0, MAX_FAULTS).map((fault) => `! ${printable(fault)}`);
-  if (faults.length > MAX_FAULTS) complaints.push(`! and ${faults.length - MAX_FAULTS} more`);
-  const head = [summary, ...complaints, ""].map((line) => fit(line, columns));
+  const summary = [
+    `${domains.length} VMs of ${daemons}`,
+    `CPU ${busy.toFixed(1)}%`,
+    `every ${formatDuration(intervalMs)}`,
+    `by ${sort}`,
+  ].join("   ");
+  const faultLines = faults.slice(0, MAX_FAULTS).map((fault) => `! ${printable(fault)}`);
+  if (faults.length > MAX_FAULTS) faultLines.push(`! and ${faults.length - MAX_FAULTS} more`);
+  const head = [summary, ...faultLines, ""].map((line) => fit(line, columns));
   // One line for the header of the table, one for the help.
   const room = Math.max(0, rows - head.length - 2);
   const shown = table.rows.slice(0, room);
   const more = table.rows.length - shown.length;
-  const help = more > 0 ? `${HELP}   (${more} more domains)` : HELP;
+  const help = more > 0 ? `${HELP}   (${more} more VMs)` : HELP;
   const filler = Array.from({ length: room - shown.length }, () => "");
   return [...head, highlighted(table.header, columns), ...shown, ...filler, fit(help, columns)];
 }

@@ -1,6 +1,7 @@
 import { Collector } from "../collection/collector.ts";
 import { domainOverviews, type DomainOverview } from "../collection/domain-overview.ts";
 import { BALLOON, DEVICES } from "../collection/stats-needs.ts";
+import { DEFAULT_CONCURRENT_ENDPOINTS, DEFAULT_DEVICE_CACHE_MS, defaultTimeoutMs } from "../config/defaults.ts";
 import { TelemetryError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import { EndpointViews } from "../node/endpoint-views.ts";
@@ -8,35 +9,30 @@ import { ALL_VMS } from "../node/launcher-endpoints.ts";
 import { localEndpoints } from "../node/local-endpoints.ts";
 import type { NodeOptions } from "../node/role.ts";
 
-/** Longer than a daemon takes that is well. */
-const MAX_TIMEOUT_MS = 8_000;
-const DEVICE_CACHE_MS = 300_000;
-const CONCURRENT_ENDPOINTS = 16;
+export type SocketLocations = Pick<NodeOptions, "podsDir" | "libvirtSockets">;
 
-export type NodePlaces = Pick<NodeOptions, "podsDir" | "libvirtSockets">;
-
-/** What is known of the node after a cycle. */
-export interface NodePicture {
+/** The node after a cycle. */
+export interface NodeSnapshot {
   readonly domains: readonly DomainOverview[];
   readonly endpoints: number;
-  /** What could not be collected, and why. */
+  /** Errors of the cycle, one text for each endpoint that has one. */
   readonly faults: readonly string[];
 }
 
-/** Collects the domains of this node for itself alone, with no agent and no API server. */
+/** Collects the domains of this node, without an agent or an API server. */
 export class NodeWatch implements Disposable {
   readonly #collector: Collector;
   readonly #views: EndpointViews;
   readonly #find: ReturnType<typeof localEndpoints>;
 
-  constructor(places: NodePlaces, intervalMs: number, clock: Clock) {
+  constructor(places: SocketLocations, intervalMs: number, clock: Clock) {
     this.#find = localEndpoints(places, () => ALL_VMS.vms, clock);
     this.#views = new EndpointViews(clock);
     this.#collector = new Collector(
       {
-        timeoutMs: Math.min(intervalMs * 0.8, MAX_TIMEOUT_MS),
-        deviceCacheTtlMs: DEVICE_CACHE_MS,
-        maxConcurrentEndpoints: CONCURRENT_ENDPOINTS,
+        timeoutMs: defaultTimeoutMs(intervalMs),
+        deviceCacheTtlMs: DEFAULT_DEVICE_CACHE_MS,
+        maxConcurrentEndpoints: DEFAULT_CONCURRENT_ENDPOINTS,
         needs: [DEVICES, BALLOON],
       },
       clock,
@@ -44,10 +40,10 @@ export class NodeWatch implements Disposable {
   }
 
   /**
-   * One cycle.
-   * @throws {TelemetryError} when it cannot be said which libvirt daemons there are
+   * Runs one cycle and returns its result.
+   * @throws {TelemetryError} if the libvirt daemons of the node cannot be found
    */
-  async look(): Promise<NodePicture> {
+  async collect(): Promise<NodeSnapshot> {
     const endpoints = await this.#find();
     this.#collector.setEndpoints(endpoints);
     this.#views.retain(new Set(endpoints.map(({ socket }) => socket)));
@@ -59,15 +55,15 @@ export class NodeWatch implements Disposable {
       domains: views.flatMap(domainOverviews),
       endpoints: views.filter(({ state }) => state !== "absent").length,
       faults: views.flatMap(({ endpoint, state, error }) =>
-        error === undefined || state === "absent" ? [] : [`${endpoint}: ${error.code}: ${error.message}`],
+        error === undefined || state === "absent" ? [] : [faultText(endpoint, error)],
       ),
     };
   }
 
-  /** One cycle; that the daemons cannot be found any more is a fault among others. */
-  async lookOn(): Promise<NodePicture> {
+  /** Runs one cycle as `collect` does. If the daemons cannot be found, the result has the reason as its only fault. */
+  async collectOrFault(): Promise<NodeSnapshot> {
     try {
-      return await this.look();
+      return await this.collect();
     } catch (error) {
       if (!(error instanceof TelemetryError)) throw error;
       return { domains: [], endpoints: 0, faults: [`${error.code}: ${error.message}`] };
@@ -77,4 +73,13 @@ export class NodeWatch implements Disposable {
   [Symbol.dispose](): void {
     this.#collector.close();
   }
+}
+
+/** Returns `socket: code: message`. Some messages begin with the socket already; it is printed once. */
+export function faultText(
+  socket: string,
+  { code, message }: { readonly code: string; readonly message: string },
+): string {
+  const prefix = `${socket}: `;
+  return `${prefix}${code}: ${message.startsWith(prefix) ? message.slice(prefix.length) : message}`;
 }

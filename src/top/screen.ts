@@ -9,13 +9,13 @@ const DEFAULT_SIZE = { columns: 80, rows: 24 };
 
 export interface ScreenOptions {
   readonly output: WriteStream;
-  /** Where keys come from; none if it is no terminal. */
+  /** Source of the keys; ignored if it is not a terminal. */
   readonly input: ReadStream;
   readonly key: (key: string) => void;
   readonly resized: () => void;
 }
 
-/** The whole terminal, for as long as this lives; afterwards it is as it was. */
+/** Uses the whole terminal until it is disposed, which restores the previous content. */
 export class Screen implements Disposable {
   readonly #options: ScreenOptions;
   readonly #onData = (data: Buffer): void => {
@@ -35,11 +35,11 @@ export class Screen implements Disposable {
 
   get size(): { readonly columns: number; readonly rows: number } {
     const { columns, rows } = this.#options.output;
-    // A terminal that does not know its size says 0.
+    // A terminal of unknown size reports 0.
     return { columns: columns || DEFAULT_SIZE.columns, rows: rows || DEFAULT_SIZE.rows };
   }
 
-  /** Replaces what is shown, in one write and without clearing first, so that nothing flickers. */
+  /** Replaces the content in one write, without clearing first, because that flickers. */
   draw(lines: readonly string[]): void {
     const text = lines.slice(0, this.size.rows).map((line) => line + TO_END_OF_LINE);
     this.#options.output.write(HOME + text.join("\r\n") + TO_END_OF_SCREEN);
@@ -56,7 +56,7 @@ export class Screen implements Disposable {
   }
 }
 
-/** The text in reverse video, over the whole width. */
+/** Returns the text in reverse video, over the whole width. */
 export function highlighted(text: string, columns: number): string {
   return `\x1b[7m${text.padEnd(columns)}\x1b[0m`;
 }

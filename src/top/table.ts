@@ -3,21 +3,21 @@ import { displayWidth, fit, printable } from "../lib/display-text.ts";
 import { COLUMNS, type Column } from "./columns.ts";
 
 const GAP = 2;
-/** A name that is cut shorter than this does not say which domain it is. */
-const LEAST_NAME = 16;
-const NAME = "DOMAIN";
+/** Names keep this width: a shorter one does not identify a VM. */
+const MIN_NAME_WIDTH = 16;
+const NAME = "VM";
 
 export interface Table {
   readonly header: string;
   readonly rows: readonly string[];
 }
 
-/** The table in so many columns of a terminal; Infinity for as many as it wants. */
+/** Returns the table for `width` columns of a terminal; Infinity for no limit. */
 export function domainTable(domains: readonly DomainOverview[], width: number): Table {
   const names = domains.map(({ label }) => printable(label));
   const wanted = Math.max(displayWidth(NAME), ...names.map(displayWidth));
-  const columns = fitting(Math.max(0, width - Math.min(wanted, LEAST_NAME)));
-  const nameWidth = Math.min(wanted, Math.max(width - widthOf(columns), 0));
+  const columns = columnsThatFit(Math.max(0, width - Math.min(wanted, MIN_NAME_WIDTH)));
+  const nameWidth = Math.min(wanted, Math.max(width - widthWithGaps(columns), 0));
   const line = (name: string, cells: readonly string[]): string =>
     fit([pad(name, nameWidth, "left"), ...cells].join(" ".repeat(GAP)).trimEnd(), width);
   return {
@@ -34,17 +34,17 @@ export function domainTable(domains: readonly DomainOverview[], width: number): 
   };
 }
 
-/** The columns for which there is room, in their order. */
-function fitting(room: number): readonly Column[] {
+/** Returns the columns that fit into `room`, in their order. */
+function columnsThatFit(room: number): readonly Column[] {
   let columns = COLUMNS;
-  while (columns.length > 0 && widthOf(columns) > room) {
-    const least = Math.max(...columns.map(({ rank }) => rank));
-    columns = columns.filter(({ rank }) => rank !== least);
+  while (columns.length > 0 && widthWithGaps(columns) > room) {
+    const highest = Math.max(...columns.map(({ rank }) => rank));
+    columns = columns.filter(({ rank }) => rank !== highest);
   }
   return columns;
 }
 
-function widthOf(columns: readonly Column[]): number {
+function widthWithGaps(columns: readonly Column[]): number {
   return columns.reduce((sum, { width }) => sum + width + GAP, 0);
 }
 

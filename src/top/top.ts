@@ -3,63 +3,63 @@ import { Ticker } from "../collection/ticker.ts";
 import { isAborted } from "../lib/abort.ts";
 import type { Clock } from "../lib/clock.ts";
 import { printable } from "../lib/display-text.ts";
-import { sorted, type SortKey } from "./columns.ts";
+import { sortDomains, type SortKey } from "./columns.ts";
 import { LiveView } from "./live-view.ts";
-import { NodeWatch, type NodePicture, type NodePlaces } from "./node-watch.ts";
+import { NodeWatch, type NodeSnapshot, type SocketLocations } from "./node-watch.ts";
 import { domainTable } from "./table.ts";
 
-export interface TopOptions extends NodePlaces {
+export interface TopOptions extends SocketLocations {
   readonly sort: SortKey;
   readonly intervalMs: number;
-  /** One table, of the load during one interval. */
+  /** Prints one table, with the load during one interval. */
   readonly once: boolean;
   readonly output: WriteStream;
-  /** Where keys come from. */
+  /** Source of the keys. */
   readonly input: ReadStream;
-  /** Says what could not be collected where there is no screen to say it on. */
-  readonly complain: (line: string) => void;
-  /** Columns of what is printed; Infinity for as many as it wants. */
+  /** Is called with each fault of a printed table. A live table shows its faults itself. */
+  readonly reportFault: (line: string) => void;
+  /** Columns of a printed table; Infinity for no limit. */
   readonly width: number;
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
 
 /**
- * Shows the node's domains until it is told to end. Resolves to whether everything could be collected, of which only
- * `once` makes a matter.
- * @throws {TelemetryError} when it cannot be said from the start which libvirt daemons there are
+ * Shows the node's VMs, once or until the user or the signal ends it. Resolves to false if `once` is set and the table
+ * is incomplete.
+ * @throws {TelemetryError} if the libvirt daemons of the node cannot be found at the start
  */
 export async function runTop(options: TopOptions): Promise<boolean> {
   using watch = new NodeWatch(options, options.intervalMs, options.clock);
-  // Before anything is shown: what is wrong from the start is said where errors are said.
-  const first = await watch.look();
+  // Before the first output, so that an error at the start is printed as an error, not inside the screen.
+  const first = await watch.collect();
   if (options.once) return await printOnce(watch, options);
   if (options.output.isTTY) await showLive(watch, first, options);
-  else await printAgain(watch, options);
+  else await printRepeatedly(watch, options);
   return true;
 }
 
 async function printOnce(watch: NodeWatch, options: TopOptions): Promise<boolean> {
   await options.clock.sleep(options.intervalMs, options.signal);
   if (options.signal.aborted) return false;
-  const picture = await watch.lookOn();
-  print(picture, options);
-  return picture.faults.length === 0;
+  const snapshot = await watch.collectOrFault();
+  print(snapshot, options);
+  return snapshot.faults.length === 0;
 }
 
-/** For a file or another program: one table after the other. */
-async function printAgain(watch: NodeWatch, options: TopOptions): Promise<void> {
-  await eachInterval(watch, options, options.signal, (picture) => {
+/** Prints one table after the other, for a file or another program. */
+async function printRepeatedly(watch: NodeWatch, options: TopOptions): Promise<void> {
+  await eachInterval(watch, options, options.signal, (snapshot) => {
     options.output.write(`${new Date(options.clock.now()).toISOString()}\n`);
-    print(picture, options);
+    print(snapshot, options);
     options.output.write("\n");
   });
 }
 
-async function showLive(watch: NodeWatch, first: NodePicture, options: TopOptions): Promise<void> {
+async function showLive(watch: NodeWatch, first: NodeSnapshot, options: TopOptions): Promise<void> {
   using view = new LiveView(options, first);
-  await eachInterval(watch, options, AbortSignal.any([options.signal, view.quit]), (picture) => {
-    view.show(picture);
+  await eachInterval(watch, options, AbortSignal.any([options.signal, view.quit]), (snapshot) => {
+    view.update(snapshot);
   });
 }
 
@@ -67,20 +67,20 @@ async function eachInterval(
   watch: NodeWatch,
   { intervalMs, clock }: TopOptions,
   signal: AbortSignal,
-  show: (picture: NodePicture) => void,
+  show: (snapshot: NodeSnapshot) => void,
 ): Promise<void> {
   const ticker = new Ticker(intervalMs, clock);
-  // The first tick is due at once, and there is no load to show yet.
+  // The first tick is due at once, before there is a load to show.
   await ticker.next(signal);
   for (;;) {
     await ticker.next(signal);
     if (isAborted(signal)) return;
-    show(await watch.lookOn());
+    show(await watch.collectOrFault());
   }
 }
 
-function print({ domains, faults }: NodePicture, { output, sort, width, complain }: TopOptions): void {
-  for (const fault of faults) complain(printable(fault));
-  const { header, rows } = domainTable(sorted(domains, sort), width);
+function print({ domains, faults }: NodeSnapshot, { output, sort, width, reportFault }: TopOptions): void {
+  for (const fault of faults) reportFault(printable(fault));
+  const { header, rows } = domainTable(sortDomains(domains, sort), width);
   output.write([header, ...rows, ""].join("\n"));
 }

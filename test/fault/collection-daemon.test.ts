@@ -79,7 +79,7 @@ test("a daemon that drops the connection in mid-cycle costs this cycle, and the 
   const endpoint = await SimulatedEndpoint.start(t);
   await endpoint.samples();
   let dropped: Promise<void> | undefined;
-  endpoint.host.adjust = () => {
+  endpoint.host.adjustStats = () => {
     dropped ??= endpoint.stopDaemon();
   };
   const { samples, errors } = await endpoint.cycle();

@@ -25,7 +25,7 @@ for (const [what, name, stored] of [
   test(`a name with ${what} ends as lines that InfluxDB takes`, async (t) => {
     const endpoint = await SimulatedEndpoint.start(t, { domains: 1 });
     endpoint.host.domains.clear();
-    endpoint.host.add(new SyntheticDomain(1, SHAPE, { name }));
+    endpoint.host.addDomain(new SyntheticDomain(1, SHAPE, { name }));
     await endpoint.samples();
     const { counters, text } = encode([await endpoint.sample(name)]);
     const lines = points([await endpoint.sample(name)]);
@@ -47,7 +47,7 @@ for (const [sent, stored] of [
 ] as const) {
   test(`a counter of ${sent} is stored as ${stored}, in the device and in the total`, async (t) => {
     const endpoint = await SimulatedEndpoint.start(t, { domains: 1, shape: { nics: 1, disks: 1, seed: 1 } });
-    endpoint.host.adjust = (_name, params) => {
+    endpoint.host.adjustStats = (_name, params) => {
       params.set("net.0.rx.bytes", sent).set("block.0.rd.bytes", sent).set("balloon.usable", sent);
     };
     const sample = await endpoint.sample();
@@ -60,7 +60,7 @@ for (const [sent, stored] of [
 
 test("-1, libvirt's old word for unknown, is never stored", async (t) => {
   const endpoint = await SimulatedEndpoint.start(t, { domains: 1 });
-  endpoint.host.adjust = (_name, params) => {
+  endpoint.host.adjustStats = (_name, params) => {
     for (const field of ["block.0.errors", "block.1.rd.reqs", "net.0.rx.drop", "balloon.rss"]) params.set(field, -1n);
   };
   const sample = await endpoint.sample();
@@ -74,14 +74,14 @@ test("a parameter of a wrong type is a value that is not known", async (t) => {
   const endpoint = await SimulatedEndpoint.start(t, { domains: 1 });
   const wrong: readonly TypedValue[] = ["12", true, 1.5, Number.NaN, Number.POSITIVE_INFINITY];
   for (const value of wrong) {
-    endpoint.host.adjust = (_name, params) => {
+    endpoint.host.adjustStats = (_name, params) => {
       for (const field of ["net.0.rx.bytes", "block.0.wr.bytes", "balloon.usable"]) params.set(field, value);
     };
     const { nics, disks, memory } = await endpoint.sample();
     assert.deepEqual([nics?.[0]?.rxBytes, disks?.[0]?.writeBytes, memory.usable], [undefined, undefined, undefined]);
     assert.equal(nics?.length, 2);
   }
-  endpoint.host.adjust = (_name, params) => {
+  endpoint.host.adjustStats = (_name, params) => {
     params
       .set("net.count", "many")
       .set("block.count", 2 ** 31)
@@ -129,7 +129,7 @@ test("whatever parameters, names and tags there are, every line is one that Infl
       fc.dictionary(fc.stringMatching(/^s[A-Za-z0-9_]{0,63}$/), anyText, { maxKeys: 16 }),
       fc.constantFrom("Zero" as const, "Omit" as const),
       async (parameters, instead, text, staticTags, onMissing) => {
-        endpoint.host.adjust = (_name, params) => {
+        endpoint.host.adjustStats = (_name, params) => {
           if (instead) params.clear();
           for (const [field, value] of parameters) params.set(field, value);
         };

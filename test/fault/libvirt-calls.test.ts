@@ -152,7 +152,7 @@ void test("values at the ends of their range come through the small calls", asyn
         [call.payload.uint() > 3, call.payload.int(), call.payload.uint(), call.payload.uint()],
         [true, -1, 1, 0],
       );
-      call.payload.done();
+      call.payload.expectEnd();
       call.reply((writer) => writer.uint(1).string("cpu_time").uint(4).uhyper(most).int(1));
     },
     DOMAIN_GET_CONTROL_INFO: (call) => {

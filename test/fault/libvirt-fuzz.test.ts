@@ -182,7 +182,7 @@ void test(`${PACKETS} mutated packets are answers or protocol faults, in bounded
     if (below(8) !== 0) mutant = withTrueLength(mutant);
     const assembler = new PacketAssembler((_header, payload) => {
       read(payload);
-      payload.done();
+      payload.expectEnd();
       answers++;
     });
     try {

@@ -151,7 +151,7 @@ test("an agent in a cluster is ready without a configuration, and then tells of 
   const runtime = path.join(directory, "pods/uid-1/volumes/kubernetes.io~empty-dir/libvirt-runtime");
   await mkdir(runtime, { recursive: true });
   const host = new SimulatedHost();
-  host.add(new SyntheticDomain(1, { nics: 1, disks: 1, seed: 1 }, { name: "shop_web-1" }));
+  host.addDomain(new SyntheticDomain(1, { nics: 1, disks: 1, seed: 1 }, { name: "shop_web-1" }));
   await libvirt(t, path.join(runtime, "virtqemud-sock"), host);
   const args = ["agent", "--node-name", "worker-7", "--pods-dir", path.join(directory, "pods")];
   const agent = await serving(t, args, variables);

@@ -182,7 +182,7 @@ describe("a minute later", { concurrency: true }, () => {
     });
 
   for (const [name, type, wanted] of [
-    ["denied", "LibvirtReachable", /^\/mnt\/[-0-9a-f]+\/volumes\/[^ ]*: this process may not use the socket/],
+    ["denied", "LibvirtReachable", /^\/mnt\/[-0-9a-f]+\/volumes\/[^ ]*: no permission to use the socket/],
     ["stranger", "LibvirtReachable", /^EACCES: permission denied, scandir '\/mnt'/],
     ["unresponsive", "LibvirtReachable", /^\/mnt\/[-0-9a-f]+: virt-handler has given it up/],
     ["locked", "TargetsDelivering", /^main: /],

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { mock, test } from "node:test";
 import { LibvirtClient } from "../../src/libvirt/client.ts";
-import { Connection, type Call } from "../../src/libvirt/connection.ts";
+import { LibvirtConnection, type Call } from "../../src/libvirt/connection.ts";
 import { DOMAIN_FILTER, PROCEDURE, REMOTE_ERROR } from "../../src/libvirt/protocol.ts";
 import type { DomainRef } from "../../src/libvirt/types.ts";
 import { writeDomain } from "../../src/libvirt/wire-types.ts";
@@ -23,11 +23,11 @@ test("a launcher's daemon denies the agent's connections the end of a guest", as
   await launcher.createGuest({ namespace: "shop", name: "web" });
   // Through the short path.
   const [, socket = ""] = launcher.uri.split("socket=");
-  const opened = mock.method(Connection, "connect");
+  const opened = mock.method(LibvirtConnection, "connect");
   using client = await LibvirtClient.open(socket, SOON);
   const [guest] = await client.listDomains(DOMAIN_FILTER.ACTIVE, SOON);
   assert.ok(guest !== undefined);
-  const connection = await (opened.mock.calls[0]?.result as Promise<Connection>);
+  const connection = await (opened.mock.calls[0]?.result as Promise<LibvirtConnection>);
   opened.mock.restore();
 
   await assert.rejects(connection.call(destroy(guest)), { libvirtCode: REMOTE_ERROR.OPERATION_DENIED });

@@ -1,6 +1,6 @@
 import { parseLines, type Point } from "../../scripts/demo/line-protocol-parser.ts";
 import type { DomainSample } from "../../src/collection/domain-sample.ts";
-import { newLineCounters, type LineCounters } from "../../src/measurement/counters.ts";
+import { newLineCounters, type LineCounters } from "../../src/measurement/line-protocol.ts";
 import { Encoder, type EncoderOptions } from "../../src/measurement/encoder.ts";
 
 export const ALL: EncoderOptions = {
@@ -23,7 +23,7 @@ export function encode(samples: readonly DomainSample[], options: Partial<Encode
   const counters = newLineCounters();
   const missing: string[] = [];
   const encoder = new Encoder({ ...ALL, ...options }, counters, (field) => missing.push(field));
-  for (const one of samples) encoder.add(one);
+  for (const one of samples) encoder.encode(one);
   const { lines, bytes } = encoder.take();
   return { text: Buffer.from(bytes).toString(), lines, counters, missing };
 }

@@ -37,7 +37,7 @@ export class SimulatedLauncher implements AsyncDisposable {
 
   /** Creates a pod with a running guest. Every `seed` is another guest. */
   async boot(domain: string, seed: number): Promise<void> {
-    this.#host.add(new SyntheticDomain(seed, { nics: 1, disks: 2, seed: 1 }, { name: domain, id: 1 }));
+    this.#host.addDomain(new SyntheticDomain(seed, { nics: 1, disks: 2, seed: 1 }, { name: domain, id: 1 }));
     this.#server = await SimulatorServer.start(this.#socket, this.#host);
   }
 

@@ -31,7 +31,7 @@ export class SimulatedNode implements AsyncDisposable {
     const podsDir = await mkdtemp(path.join(tmpdir(), "pods-"));
     const node = new SimulatedNode(podsDir);
     for (const [name, number] of Object.entries(domains))
-      node.host.add(new SyntheticDomain(number, SHAPE, { name, id: number }));
+      node.host.addDomain(new SyntheticDomain(number, SHAPE, { name, id: number }));
     const runtime = path.join(podsDir, "pod", "volumes/kubernetes.io~empty-dir/libvirt-runtime");
     await mkdir(runtime, { recursive: true });
     node.#server = await SimulatorServer.start(path.join(runtime, "virtqemud-sock"), node.host);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { REMOTE_ERROR } from "../../../src/libvirt/protocol.ts";
 import type { TypedValue } from "../../../src/libvirt/types.ts";
-import { Refusal } from "../../../src/simulator/procedures.ts";
+import { ErrorReply } from "../../../src/simulator/procedures.ts";
 import { SimulatedEndpoint } from "../../support/simulated-endpoint.ts";
 
 test("a daemon without cgroups is asked for CPU times of QEMU's process, and for cgroups only once a connection", async (t) => {
@@ -10,7 +10,7 @@ test("a daemon without cgroups is asked for CPU times of QEMU's process, and for
   const times: unknown[] = [];
   const cycle = async (): Promise<[number, boolean]> => {
     let inBulk = false;
-    endpoint.host.adjust = (_name, params) => {
+    endpoint.host.adjustStats = (_name, params) => {
       inBulk ||= params.has("cpu.time");
     };
     const { cpu } = await endpoint.sample();
@@ -45,5 +45,5 @@ for (const [what, cpuStats] of [
 }
 
 function assertRefused(): never {
-  throw new Refusal(REMOTE_ERROR.OPERATION_INVALID, "cgroup CPUACCT controller is not mounted");
+  throw new ErrorReply(REMOTE_ERROR.OPERATION_INVALID, "cgroup CPUACCT controller is not mounted");
 }

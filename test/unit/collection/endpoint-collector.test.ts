@@ -31,7 +31,7 @@ test("a shorter time to live counts for what is read after the change", async (t
   await endpoint.samples();
   assert.equal(endpoint.newCalls("DOMAIN_GET_XML_DESC"), 1);
   endpoint.host.domains.clear();
-  endpoint.host.add(new SyntheticDomain(1, endpoint.shape, { id: 9 }));
+  endpoint.host.addDomain(new SyntheticDomain(1, endpoint.shape, { id: 9 }));
   await endpoint.samples();
   await endpoint.samples();
   assert.equal(endpoint.newCalls("DOMAIN_GET_XML_DESC"), 2);
@@ -40,13 +40,13 @@ test("a shorter time to live counts for what is read after the change", async (t
 test("hot-plugged devices appear in the very next cycle, with their counters, and unplugged ones disappear", async (t) => {
   const endpoint = await SimulatedEndpoint.start(t);
   assert.deepEqual(devices(await endpoint.sample()), ["vnet0", "vnet1", "vda", "vdb", "vdc"]);
-  endpoint.host.add(new SyntheticDomain(1, { ...endpoint.shape, nics: 3, disks: 4 }));
+  endpoint.host.addDomain(new SyntheticDomain(1, { ...endpoint.shape, nics: 3, disks: 4 }));
   const plugged = await endpoint.sample();
   assert.deepEqual(devices(plugged), ["vnet0", "vnet1", "vnet2", "vda", "vdb", "vdc", "vdd"]);
   assert.ok(plugged.nics?.every(({ rxBytes }) => rxBytes !== undefined));
   assert.ok(plugged.disks?.every(({ readBytes }) => readBytes !== undefined));
   assert.equal(endpoint.newCalls("DOMAIN_GET_XML_DESC"), 4, "one for each domain, and one for the change");
-  endpoint.host.add(new SyntheticDomain(1, { ...endpoint.shape, nics: 1, disks: 1 }));
+  endpoint.host.addDomain(new SyntheticDomain(1, { ...endpoint.shape, nics: 1, disks: 1 }));
   assert.deepEqual(devices(await endpoint.sample()), ["vnet0", "vda"]);
 });
 
@@ -55,7 +55,7 @@ test("an id that comes to another domain within the cache's time brings none of 
   await endpoint.samples();
   assert.ok((await endpoint.sample("vm-002")).previous !== undefined);
   endpoint.host.domains.delete("vm-002");
-  endpoint.host.add(new SyntheticDomain(9, { nics: 1, disks: 1, seed: 3 }, { id: 2 }));
+  endpoint.host.addDomain(new SyntheticDomain(9, { nics: 1, disks: 1, seed: 3 }, { id: 2 }));
   const other = await endpoint.sample("vm-009");
   assert.equal(other.identity.id, 2);
   assert.equal(other.previous, undefined);
@@ -66,7 +66,7 @@ test("a guest that was started again has no vm_features in its first cycle, and 
   const endpoint = await SimulatedEndpoint.start(t);
   const before = await endpoint.sample();
   await endpoint.sample();
-  endpoint.host.add(new SyntheticDomain(1, endpoint.shape, { id: 40 }));
+  endpoint.host.addDomain(new SyntheticDomain(1, endpoint.shape, { id: 40 }));
   const first = await endpoint.sample();
   assert.equal(first.identity.uuid, before.identity.uuid);
   assert.deepEqual(devices(first).slice(0, 2), ["vnet78", "vnet79"]);
@@ -84,7 +84,7 @@ test("a domain that is destroyed between the list and its XML is no error and co
     host.domains.delete("vm-002");
     return info;
   };
-  host.adjust = (name) => {
+  host.adjustStats = (name) => {
     if (name === "vm-003") host.domains.delete(name);
   };
   assert.deepEqual([...(await endpoint.samples()).keys()], ["vm-001"]);
@@ -97,7 +97,7 @@ test("what is known of a domain's devices goes with the domain", async (t) => {
   endpoint.host.domains.delete("vm-002");
   await endpoint.samples();
   endpoint.newCalls("DOMAIN_GET_XML_DESC");
-  endpoint.host.add(domain);
+  endpoint.host.addDomain(domain);
   await endpoint.samples();
   assert.equal(endpoint.newCalls("DOMAIN_GET_XML_DESC"), 1);
 });
@@ -124,7 +124,7 @@ for (const gaps of [1, 24]) {
       settings: { needs: [DEVICES] },
     });
     const plain = await endpoint.sample();
-    endpoint.host.adjust = (_name, params) => {
+    endpoint.host.adjustStats = (_name, params) => {
       const shifted: [string, TypedValue][] = [...params].map(([field, value]) => [
         field.replace(/^net\.(\d+)\./, (_, index) => `net.${Number(index) + gaps}.`),
         value,
@@ -148,7 +148,7 @@ for (const gaps of [1, 24]) {
 
 test("a domain without balloon has zeros, or no fields, for what it cannot tell, and is not stuck", async (t) => {
   const endpoint = await SimulatedEndpoint.start(t);
-  endpoint.host.adjust = (_name, params) => {
+  endpoint.host.adjustStats = (_name, params) => {
     for (const field of params.keys())
       if (field.startsWith("balloon.") && !/\.(current|maximum|rss)$/.test(field)) params.delete(field);
   };
@@ -165,7 +165,7 @@ test("a domain that has no disks is not stuck, whichever measurements are wanted
   for (const needs of [[DEVICES, BALLOON, CPU_TIMES], [DEVICES]]) {
     const settings = { needs };
     const endpoint = await SimulatedEndpoint.start(t, { settings, shape: { nics: 1, disks: 0, seed: 1 } });
-    endpoint.host.adjust = (_name, params) => {
+    endpoint.host.adjustStats = (_name, params) => {
       for (const field of params.keys()) if (field.startsWith("block.")) params.delete(field);
       params.set("block.count", 0);
     };
@@ -223,7 +223,7 @@ test("only what the wanted measurements need is asked", async (t) => {
   assert.ok(cpu.time !== undefined && memory.current !== undefined);
   assert.equal(none.newCalls("CONNECT_GET_ALL_DOMAIN_STATS") + none.newCalls("DOMAIN_GET_XML_DESC"), 0);
   const some = await SimulatedEndpoint.start(t, { settings: { needs: [DEVICES] } });
-  some.host.adjust = (_name, params) => {
+  some.host.adjustStats = (_name, params) => {
     for (const field of params.keys()) assert.match(field, /^(net|block)\./);
   };
   assert.deepEqual((await some.sample()).disks?.length, 3);

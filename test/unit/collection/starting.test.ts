@@ -46,7 +46,7 @@ test("a launcher that closes the connection in its first minute costs no error",
   const endpoint = await SimulatedEndpoint.start(t, { transient: true });
   await endpoint.samples();
   let stopped: Promise<void> | undefined;
-  endpoint.host.adjust = () => {
+  endpoint.host.adjustStats = () => {
     stopped ??= endpoint.stopDaemon();
   };
   const { outcome, errors, excused } = await endpoint.cycle();

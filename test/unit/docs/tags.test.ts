@@ -53,7 +53,7 @@ test("a restart on a plain host doubles the series of a VM", async (t) => {
   const endpoint = await SimulatedEndpoint.start(t, { domains: 1, shape });
   const samples: DomainSample[] = [await endpoint.sample(), await endpoint.sample()];
   const { ref } = endpoint.domain("vm-001");
-  endpoint.host.add(new SyntheticDomain(1, shape, { ...ref, id: 2 }));
+  endpoint.host.addDomain(new SyntheticDomain(1, shape, { ...ref, id: 2 }));
   samples.push(await endpoint.sample(), await endpoint.sample());
   assert.equal(new Set(points(samples).map(seriesOf)).size, 16);
 });

@@ -30,7 +30,7 @@ function collector(): { readonly packets: Packet[]; readonly assembler: PacketAs
   const packets: Packet[] = [];
   const assembler = new PacketAssembler((header, payload) => {
     packets.push({ header, text: payload.string(LIMIT.STRING) });
-    payload.done();
+    payload.expectEnd();
   });
   return { packets, assembler };
 }

@@ -30,7 +30,7 @@ void test("parameters come back by name, value and kind, from a decoder that has
       const params = new Map(entries);
       const reader = new XdrReader(encode(params));
       assert.deepEqual(decoder.read(reader), params);
-      reader.done();
+      reader.expectEnd();
     }),
   );
 });

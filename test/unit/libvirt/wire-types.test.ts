@@ -19,7 +19,7 @@ void test("a domain comes back with its name, UUID and id", () => {
         writeDomain(writer, domain);
         const reader = new XdrReader(writer.bytes());
         assert.deepEqual(readDomain(reader), domain);
-        reader.done();
+        reader.expectEnd();
       },
     ),
   );

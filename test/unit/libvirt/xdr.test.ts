@@ -81,7 +81,7 @@ void test("what is written is read back, whatever the sequence, and nothing is l
       assert.equal(writer.length % 4, 0);
       const reader = new XdrReader(writer.bytes());
       for (const item of items) assert.deepEqual(read(reader, item), item.value);
-      reader.done();
+      reader.expectEnd();
     }),
   );
 });
@@ -131,6 +131,6 @@ void test("a boolean other than 0 and 1 and leftover bytes are faults that name 
   const reader = new XdrReader(bytes, 4);
   assert.throws(() => reader.bool(), /at byte 4: a boolean is 2/);
   assert.throws(() => {
-    new XdrReader(bytes, 4).done();
+    new XdrReader(bytes, 4).expectEnd();
   }, /at byte 0: 4 bytes are left over/);
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
-import { newLineCounters } from "../../../src/measurement/counters.ts";
+import { newLineCounters } from "../../../src/measurement/line-protocol.ts";
 import { Encoder } from "../../../src/measurement/encoder.ts";
 import { ALL, encode } from "../../support/encode.ts";
 import { disk, nic, sample } from "../../support/samples.ts";
@@ -123,10 +123,10 @@ test("a sample that cannot be written leaves no line, and the next one is writte
       throw new Error("no such thing");
     },
   });
-  encoder.add(sample());
+  encoder.encode(sample());
   assert.throws(() => {
-    encoder.add(broken);
+    encoder.encode(broken);
   }, /no such thing/);
-  encoder.add(sample());
+  encoder.encode(sample());
   assert.equal(encoder.take().lines, 12);
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { parseLines } from "../../../scripts/demo/line-protocol-parser.ts";
-import { newLineCounters } from "../../../src/measurement/counters.ts";
+import { newLineCounters } from "../../../src/measurement/line-protocol.ts";
 import { LineWriter } from "../../../src/measurement/line-protocol.ts";
 
 const INT64_MAX = 2n ** 63n - 1n;

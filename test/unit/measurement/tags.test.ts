@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { parseLines } from "../../../scripts/demo/line-protocol-parser.ts";
-import { newLineCounters } from "../../../src/measurement/counters.ts";
+import { newLineCounters } from "../../../src/measurement/line-protocol.ts";
 import { escapeMeasurement, tag } from "../../../src/measurement/tags.ts";
 import { codePoint } from "../../support/code-point.ts";
 

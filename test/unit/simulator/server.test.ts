@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { test, type TestContext } from "node:test";
 import { LibvirtClient } from "../../../src/libvirt/client.ts";
-import { Connection } from "../../../src/libvirt/connection.ts";
+import { LibvirtConnection } from "../../../src/libvirt/connection.ts";
 import { DOMAIN_FILTER, PROCEDURE, STATS_GROUP } from "../../../src/libvirt/protocol.ts";
 import { SimulatedHost } from "../../../src/simulator/simulated-host.ts";
 import { SimulatorServer } from "../../../src/simulator/server.ts";
@@ -154,7 +154,7 @@ test("a frozen daemon answers nobody, and everybody once it is thawed", async (t
 
 test("it can only be read: another way to open it is refused", async (t) => {
   const { socket } = await served(t);
-  const connection = await Connection.connect(socket, 10_000);
+  const connection = await LibvirtConnection.connect(socket, 10_000);
   const open = connection.call({
     procedure: "CONNECT_OPEN",
     write: (writer) => writer.optional("qemu:///system", (name) => writer.string(name)).uint(0),
@@ -167,7 +167,7 @@ test("it can only be read: another way to open it is refused", async (t) => {
 
 test("a procedure that it does not know is an error, and the connection goes on", async (t) => {
   const { socket } = await served(t);
-  const connection = await Connection.connect(socket, 10_000);
+  const connection = await LibvirtConnection.connect(socket, 10_000);
   const call = { read: () => undefined, deadlineMs: 10_000 };
   await assert.rejects(connection.call({ procedure: "CONNECT_GET_VERSION", ...call }), {
     code: "E_LIBVIRT_REMOTE",

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import type { DomainLoad } from "../../../src/collection/domain-load.ts";
 import { displayWidth } from "../../../src/lib/display-text.ts";
-import { sorted, SORT_KEYS } from "../../../src/top/columns.ts";
+import { sortDomains, SORT_KEYS } from "../../../src/top/columns.ts";
 import { screenLines } from "../../../src/top/live-view.ts";
 import { domainTable } from "../../../src/top/table.ts";
 import { overview } from "../../support/domains.ts";
@@ -60,7 +60,7 @@ test("no line is wider than the terminal, and no screen higher", () => {
 test("each key puts the greatest first, and what is not known last", () => {
   const firstAndLast = Object.fromEntries(
     SORT_KEYS.map((key) => {
-      const labels = sorted(DOMAINS, key).map(({ label }) => label);
+      const labels = sortDomains(DOMAINS, key).map(({ label }) => label);
       return [key, [labels[0], labels.at(-1)]];
     }),
   );
