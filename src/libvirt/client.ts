@@ -44,7 +44,6 @@ export interface OpenOptions extends CallOptions {
 
 /** A read-only client of one libvirt daemon. */
 export class LibvirtClient implements Disposable {
-  readonly socketPath: string;
   /** The URI that the daemon accepted. A user's daemon accepts only `qemu:///session`, a privileged one both. */
   readonly uri: string;
   readonly libvirtVersion: string;
@@ -52,12 +51,8 @@ export class LibvirtClient implements Disposable {
   // One decoder per daemon, so that the unusual names of one daemon do not fill the table of the others.
   readonly #parameters = new TypedParameterDecoder();
 
-  private constructor(
-    connection: LibvirtConnection,
-    about: { socketPath: string; uri: string; libvirtVersion: string },
-  ) {
+  private constructor(connection: LibvirtConnection, about: { uri: string; libvirtVersion: string }) {
     this.#connection = connection;
-    this.socketPath = about.socketPath;
     this.uri = about.uri;
     this.libvirtVersion = about.libvirtVersion;
   }
@@ -79,7 +74,7 @@ export class LibvirtClient implements Disposable {
         read: readVersion,
         deadlineMs: remainingMs(),
       });
-      return new LibvirtClient(connection, { socketPath, uri, libvirtVersion });
+      return new LibvirtClient(connection, { uri, libvirtVersion });
     } catch (error) {
       connection.destroy();
       throw error;

@@ -76,10 +76,7 @@ export class NodeWatch implements Disposable {
 }
 
 /** Returns `socket: code: message`. Some messages begin with the socket already; it is printed once. */
-export function faultText(
-  socket: string,
-  { code, message }: { readonly code: string; readonly message: string },
-): string {
+function faultText(socket: string, { code, message }: { readonly code: string; readonly message: string }): string {
   const prefix = `${socket}: `;
   return `${prefix}${code}: ${message.startsWith(prefix) ? message.slice(prefix.length) : message}`;
 }

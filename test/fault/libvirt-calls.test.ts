@@ -27,14 +27,14 @@ function writeInfo(vcpus: number): (writer: XdrWriter) => void {
   };
 }
 
-/** The id of the domain that a call is about. */
+/** Returns the id of the domain in a call. */
 function calledId({ payload }: PeerCall): number {
   payload.string(100);
   payload.fixedOpaque(16);
   return payload.int();
 }
 
-void test("answers in another order than the calls reach their own calls", async (t) => {
+void test("replies in another order than the calls reach the right calls", async (t) => {
   const waiting: (() => void)[] = [];
   const { client } = await openPeer(t, {
     DOMAIN_GET_INFO: (call) => {
@@ -53,7 +53,7 @@ void test("answers in another order than the calls reach their own calls", async
   );
 });
 
-void test("no more than four calls are outstanding, the others follow in their order", async (t) => {
+void test("at most four calls are outstanding, and the others follow in order", async (t) => {
   const arrived: number[] = [];
   const open: (() => void)[] = [];
   const { client } = await openPeer(t, {
@@ -63,7 +63,7 @@ void test("no more than four calls are outstanding, the others follow in their o
       open.push(() => {
         call.reply(writeInfo(id));
       });
-      // What else the client has sent by now arrives before the answer goes out.
+      // Calls that the client has sent by now arrive before this reply is sent.
       setImmediate(() => {
         assert.ok(open.length <= 4, `${open.length} calls are outstanding`);
         open.shift()?.();
@@ -75,7 +75,7 @@ void test("no more than four calls are outstanding, the others follow in their o
   assert.deepEqual(arrived, ids);
 });
 
-void test("a missed deadline drops the connection: that call is late, the others are cut off", async (t) => {
+void test("a missed deadline drops the connection, and all other calls fail as closed", async (t) => {
   const { client, peer } = await openPeer(t, { DOMAIN_GET_INFO: () => undefined });
   const calls = Array.from({ length: 6 }, (_, id) => client.domainInfo(domain(id), id === 2 ? SOON : LATER));
   const outcomes = await Promise.allSettled(calls);
@@ -86,14 +86,14 @@ void test("a missed deadline drops the connection: that call is late, the others
   for (const socket of peer.sockets) await new Promise((resolve) => socket.on("close", resolve));
 });
 
-void test("a call that waits for its turn keeps its deadline", async (t) => {
+void test("a queued call keeps its deadline", async (t) => {
   const { client } = await openPeer(t, { DOMAIN_GET_INFO: () => undefined });
   const stuck = Promise.allSettled([0, 1, 2, 3].map((id) => client.domainInfo(domain(id), NEVER)));
   await assert.rejects(client.listDomains(1, SOON), failsWith("E_LIBVIRT_TIMEOUT"));
   await stuck;
 });
 
-void test("a call without deadline waits while others go on, until the connection is closed", async (t) => {
+void test("a call without a deadline waits beside others until the connection is closed", async (t) => {
   const { client, peer } = await openPeer(t, {
     CONNECT_GET_ALL_DOMAIN_STATS: () => undefined,
     DOMAIN_GET_INFO: (call) => {
@@ -106,14 +106,14 @@ void test("a call without deadline waits while others go on, until the connectio
   client.close();
   await assert.rejects(stuck, failsWith("E_LIBVIRT_CLOSED"));
   assert.equal(await client.closed, undefined);
-  assert.ok(!peer.received.includes("CONNECT_CLOSE"), "a farewell would wait behind the stuck call");
+  assert.ok(!peer.received.includes("CONNECT_CLOSE"), "CONNECT_CLOSE would wait behind the stuck call");
 });
 
-void test("an answer that came while this process was busy is in time", async (t) => {
+void test("a reply that arrives in time while this process is busy is accepted", async (t) => {
   const { client } = await openPeer(t, {
     DOMAIN_GET_INFO: (call) => {
       call.reply(writeInfo(1));
-      // The answer lies in the socket while nobody can read it, until long after the deadline.
+      // Keeps this process busy until long after the deadline, with the reply unread in the socket.
       const end = performance.now() + 200;
       while (performance.now() < end);
     },
@@ -121,7 +121,7 @@ void test("an answer that came while this process was busy is in time", async (t
   assert.equal((await client.domainInfo(domain(1), SOON)).vcpus, 1);
 });
 
-void test("an error of the daemon reaches its call only, with libvirt's number", async (t) => {
+void test("an error reply fails only its own call, with libvirt's number", async (t) => {
   const { client } = await openPeer(t, {
     DOMAIN_GET_XML_DESC: (call) => {
       call.fail(42, "Domain not found");
@@ -140,7 +140,7 @@ void test("an error of the daemon reaches its call only, with libvirt's number",
   assert.ok(client.isOpen);
 });
 
-void test("values at the ends of their range come through the small calls", async (t) => {
+void test("the smallest and largest values of each type are decoded", async (t) => {
   const most = 2n ** 64n - 1n;
   const { client } = await openPeer(t, {
     DOMAIN_GET_INFO: (call) => {
@@ -169,7 +169,7 @@ void test("values at the ends of their range come through the small calls", asyn
   assert.equal(await client.domainXml(domain(1), LATER), "<domain/>");
 });
 
-void test("closing says goodbye, refuses further calls and settles `closed` without an error", async (t) => {
+void test("close sends CONNECT_CLOSE, rejects later calls and resolves `closed` without an error", async (t) => {
   const { client, peer } = await openPeer(t);
   client.close();
   assert.equal(client.isOpen, false);
@@ -179,19 +179,19 @@ void test("closing says goodbye, refuses further calls and settles `closed` with
   assert.equal(peer.received.at(-1), "CONNECT_CLOSE");
 });
 
-void test("closing ends also when the daemon does not answer the goodbye", async (t) => {
+void test("close ends even if the daemon does not answer CONNECT_CLOSE", async (t) => {
   const { client } = await openPeer(t, { CONNECT_CLOSE: () => undefined });
   client.close();
   assert.equal(await client.closed, undefined);
 });
 
-void test("a daemon that hangs up when it is told goodbye is no failure", async (t) => {
+void test("a daemon that disconnects on CONNECT_CLOSE is not an error", async (t) => {
   const { client } = await openPeer(t, { CONNECT_CLOSE: ({ socket }) => void socket.destroy() });
   client.close();
   assert.equal(await client.closed, undefined);
 });
 
-void test("a daemon that goes is told by `closed`", async (t) => {
+void test("`closed` resolves to an error if the daemon disconnects", async (t) => {
   const peer = await startPeer(t);
   using client = await LibvirtClient.open(peer.socketPath, LATER);
   for (const socket of peer.sockets) socket.destroy();

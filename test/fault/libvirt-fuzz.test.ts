@@ -21,9 +21,9 @@ import type { XdrReader, XdrWriter } from "../../src/libvirt/xdr.ts";
 
 const PACKETS = 250_000;
 const SEED = Number(process.env["FUZZ_SEED"] ?? 20_261_124);
-/** Memory that decoding may take at any time, garbage that is not collected yet included, therefore generous. */
+/** Limit of the memory growth. Generous, because it includes garbage that is not collected yet. */
 const GROWTH_BYTES = 256 * 1024 * 1024;
-/** Words that decoders like to stumble over. */
+/** Words near the limits that decoders check. */
 const WORDS = [
   0,
   1,
@@ -65,7 +65,7 @@ const PARAMS = new Map<string, TypedValue>([
   ["vcpu.0.halted", true],
 ]);
 
-/** Every payload that a daemon sends, with what reads it. */
+/** Every payload that a daemon sends, with its reader. */
 const REPLIES: readonly Reply[] = [
   reply(readAuthTypes, (writer) => writer.array([0, 2], (type) => writer.uint(type))),
   reply(readVersion, (writer) => writer.uhyper(9_000_000n)),
@@ -113,7 +113,7 @@ function reply(read: Reply["read"], write: (writer: XdrWriter) => unknown): Repl
   return { packet: encodePacket(header, (writer) => void write(writer)), read };
 }
 
-/** Numbers that are the same for the same seed (xorshift32); `below(n)` is 0 to n-1. */
+/** Returns a generator for a seed (xorshift32). `below(n)` returns 0 to n-1. */
 function generator(seed: number): (below: number) => number {
   let state = seed | 1;
   return (below) => {
@@ -130,7 +130,7 @@ function pick<Item>(items: readonly Item[], below: (limit: number) => number): I
   return item;
 }
 
-/** Where some word of a packet begins. */
+/** Returns the offset of a random word of a packet. */
 function word(packet: Buffer, below: (limit: number) => number): number {
   return 4 * below(Math.floor(packet.length / 4));
 }
@@ -148,7 +148,7 @@ const MUTATIONS: readonly Mutation[] = [
   function truncate(packet, below) {
     return packet.subarray(0, below(packet.length));
   },
-  function lieAboutALength(packet, below) {
+  function changeALength(packet, below) {
     packet.writeUInt32BE(pick(WORDS, below), word(packet, below));
     return packet;
   },
@@ -162,13 +162,13 @@ const MUTATIONS: readonly Mutation[] = [
   },
 ];
 
-/** Most mutants get a true length again, or few would come further than the assembler. */
+/** Corrects the length word. Without it, few mutants get past the assembler. */
 function withTrueLength(packet: Buffer): Buffer {
   if (packet.length >= 4) packet.writeUInt32BE(packet.length, 0);
   return packet;
 }
 
-void test(`${PACKETS} mutated packets are answers or protocol faults, in bounded memory`, (t) => {
+void test(`${PACKETS} mutated packets are replies or protocol errors, in bounded memory`, (t) => {
   t.diagnostic(`FUZZ_SEED=${SEED}`);
   const below = generator(SEED);
   const before = process.memoryUsage();
@@ -198,18 +198,18 @@ void test(`${PACKETS} mutated packets are answers or protocol faults, in bounded
     if (count % 10_000 === 0) assertBounded(before, count);
   }
   assertBounded(before, PACKETS);
-  t.diagnostic(`${answers} answers, ${faults} faults, the others were incomplete`);
-  assert.ok(faults > PACKETS / 5, "the mutants hardly reached the decoders");
-  assert.ok(answers > PACKETS / 50, "the mutants hardly passed the decoders");
+  t.diagnostic(`${answers} replies, ${faults} protocol errors, the others are incomplete`);
+  assert.ok(faults > PACKETS / 5, "too few mutants reach the decoders");
+  assert.ok(answers > PACKETS / 50, "too few mutants pass the decoders");
 });
 
 function assertBounded(before: NodeJS.MemoryUsage, count: number): void {
   const { heapUsed, arrayBuffers } = process.memoryUsage();
   const grown = heapUsed - before.heapUsed + (arrayBuffers - before.arrayBuffers);
-  assert.ok(grown < GROWTH_BYTES, `after ${count} packets ${grown} bytes more are in use`);
+  assert.ok(grown < GROWTH_BYTES, `after ${count} packets memory has grown by ${grown} bytes`);
 }
 
-void test("the unharmed packets are answers", () => {
+void test("the unchanged packets are replies", () => {
   for (const { packet, read } of REPLIES) {
     let answers = 0;
     new PacketAssembler((_header, payload) => {

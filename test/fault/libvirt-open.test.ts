@@ -26,7 +26,7 @@ async function directory(t: TestContext): Promise<string> {
   return path;
 }
 
-/** A daemon that knows one name only, as libvirt refuses the other. */
+/** Returns a handler that accepts one URI and rejects the other, as libvirt does. */
 function only(served: string): (call: PeerCall) => void {
   return (call) => {
     const uri = call.payload.optional(() => call.payload.string(1_000));
@@ -37,13 +37,13 @@ function only(served: string): (call: PeerCall) => void {
 }
 
 for (const uri of ["qemu:///system", "qemu:///session"]) {
-  void test(`a daemon that serves only ${uri} is opened by that name`, async (t) => {
-    const { client, peer } = await openPeer(t, { CONNECT_OPEN: only(uri) });
-    assert.deepEqual([client.uri, client.libvirtVersion, client.socketPath], [uri, "9.0.0", peer.socketPath]);
+  void test(`a daemon that serves only ${uri} is opened with that URI`, async (t) => {
+    const { client } = await openPeer(t, { CONNECT_OPEN: only(uri) });
+    assert.deepEqual([client.uri, client.libvirtVersion], [uri, "9.0.0"]);
   });
 }
 
-void test("a daemon that refuses both names is an error with its own words", async (t) => {
+void test("a daemon that rejects both URIs causes an error with its message", async (t) => {
   const peer = await startPeer(t, { CONNECT_OPEN: only("qemu:///embed") });
   await assert.rejects(
     LibvirtClient.open(peer.socketPath, LATER),
@@ -51,7 +51,7 @@ void test("a daemon that refuses both names is an error with its own words", asy
   );
 });
 
-void test("a daemon that cannot open for another reason is not asked by another name", async (t) => {
+void test("after another error of the daemon, the other URI is not tried", async (t) => {
   const peer = await startPeer(t, {
     CONNECT_OPEN: (call) => {
       call.fail(38, "Cannot write to the state directory");
@@ -61,7 +61,7 @@ void test("a daemon that cannot open for another reason is not asked by another 
   assert.equal(peer.received.filter((name) => name === "CONNECT_OPEN").length, 1);
 });
 
-void test("a daemon without the keepalive feature is opened all the same", async (t) => {
+void test("a daemon without the keepalive feature is opened", async (t) => {
   const { client } = await openPeer(t, {
     CONNECT_SUPPORTS_FEATURE: (call) => {
       call.fail(1, "keepalive is off");
@@ -70,7 +70,7 @@ void test("a daemon without the keepalive feature is opened all the same", async
   assert.ok(client.isOpen);
 });
 
-void test("polkit is gone through when the daemon asks for it", async (t) => {
+void test("the client authenticates by polkit if the daemon requires it", async (t) => {
   const { peer } = await openPeer(t, {
     AUTH_LIST: (call) => {
       call.reply((writer) => writer.array([2], (type) => writer.uint(type)));
@@ -82,7 +82,7 @@ void test("polkit is gone through when the daemon asks for it", async (t) => {
   assert.ok(peer.received.indexOf("AUTH_POLKIT") < peer.received.indexOf("CONNECT_OPEN"));
 });
 
-void test("a refusal by polkit is a lack of permission, in polkit's words", async (t) => {
+void test("a rejection by polkit is E_LIBVIRT_DENIED with polkit's message", async (t) => {
   const peer = await startPeer(t, {
     AUTH_LIST: (call) => {
       call.reply((writer) => writer.array([2], (type) => writer.uint(type)));
@@ -94,7 +94,7 @@ void test("a refusal by polkit is a lack of permission, in polkit's words", asyn
   await assert.rejects(LibvirtClient.open(peer.socketPath, LATER), failsWith("E_LIBVIRT_DENIED", /no polkit agent/));
 });
 
-void test("a daemon that wants SASL is a lack of permission", async (t) => {
+void test("a daemon that requires SASL is E_LIBVIRT_DENIED", async (t) => {
   const peer = await startPeer(t, {
     AUTH_LIST: (call) => {
       call.reply((writer) => writer.array([1], (type) => writer.uint(type)));
@@ -103,13 +103,13 @@ void test("a daemon that wants SASL is a lack of permission", async (t) => {
   await assert.rejects(LibvirtClient.open(peer.socketPath, LATER), failsWith("E_LIBVIRT_DENIED", /SASL/));
 });
 
-void test("a daemon that accepts and says nothing is given up at the deadline, and its connection closed", async (t) => {
+void test("if the daemon never replies, open fails at the deadline and closes the connection", async (t) => {
   const peer = await startPeer(t, { AUTH_LIST: () => undefined });
   await assert.rejects(LibvirtClient.open(peer.socketPath, SOON), failsWith("E_LIBVIRT_TIMEOUT"));
   for (const socket of peer.sockets) await new Promise((resolve) => socket.on("close", resolve));
 });
 
-void test("the deadline is for the whole opening, not for each step", async (t) => {
+void test("the deadline covers the whole opening, not each step", async (t) => {
   const slowly = (call: PeerCall): void => {
     setTimeout(() => {
       call.reply((writer) => writer.int(0));
@@ -123,39 +123,39 @@ void test("the deadline is for the whole opening, not for each step", async (t) 
   await assert.rejects(LibvirtClient.open(peer.socketPath, { deadlineMs: 300 }), failsWith("E_LIBVIRT_TIMEOUT"));
 });
 
-void test("an opening without deadline opens", async (t) => {
+void test("an opening without a deadline succeeds", async (t) => {
   const peer = await startPeer(t);
   using client = await LibvirtClient.open(peer.socketPath, { deadlineMs: Number.POSITIVE_INFINITY });
   assert.ok(client.isOpen);
 });
 
-void test("a path of 108 bytes is refused with its length, one of 107 is tried", async (t) => {
+void test("a path of 108 bytes is rejected with its length, one of 107 bytes is tried", async (t) => {
   const base = `${await directory(t)}/`;
   const path = (bytes: number): string => base + "s".repeat(bytes - base.length);
   await assert.rejects(LibvirtClient.open(path(108), LATER), failsWith("E_LIBVIRT_PATH", /108 bytes/));
   await assert.rejects(LibvirtClient.open(path(107), LATER), failsWith("E_LIBVIRT_UNREACHABLE"));
-  // Bytes count, not characters.
+  // The limit is in bytes, not characters.
   const umlauts = base + "ü".repeat(54);
   await assert.rejects(LibvirtClient.open(umlauts, LATER), failsWith("E_LIBVIRT_PATH"));
 });
 
-void test("a path that is empty or has a zero byte is refused", async () => {
+void test("a path that is empty or has a zero byte is rejected", async () => {
   await assert.rejects(LibvirtClient.open("", LATER), failsWith("E_LIBVIRT_PATH"));
   await assert.rejects(LibvirtClient.open("/run/a\0b", LATER), failsWith("E_LIBVIRT_PATH"));
 });
 
-void test("a path of digits is a path and no TCP port", async () => {
+void test("a path of digits is a path, not a TCP port", async () => {
   await assert.rejects(LibvirtClient.open("16509", LATER), failsWith("E_LIBVIRT_UNREACHABLE", /no such socket/));
 });
 
-void test("no socket, a socket that nobody listens on and a plain file are told apart from a refusal", async (t) => {
+void test("a missing socket and a file that is not a socket are E_LIBVIRT_UNREACHABLE", async (t) => {
   const path = join(await directory(t), "sock");
   await assert.rejects(LibvirtClient.open(path, LATER), failsWith("E_LIBVIRT_UNREACHABLE", /no such socket/));
   await assert.rejects(LibvirtClient.open("/dev/null", LATER), failsWith("E_LIBVIRT_UNREACHABLE"));
   await assert.rejects(LibvirtClient.open("/dev/null/sock", LATER), failsWith("E_LIBVIRT_UNREACHABLE"));
 });
 
-void test("a peer that is no libvirt is a protocol fault", async (t) => {
+void test("a peer that does not speak libvirt's protocol is E_LIBVIRT_PROTOCOL", async (t) => {
   const path = join(await directory(t), "sock");
   const server = createServer((socket) => {
     socket.on("error", () => undefined);
@@ -167,10 +167,10 @@ void test("a peer that is no libvirt is a protocol fault", async (t) => {
   await assert.rejects(LibvirtClient.open(path, LATER), failsWith("E_LIBVIRT_PROTOCOL", /Is this a libvirt socket/));
 });
 
-void test("a socket that this user may not use is a lack of permission", async (t) => {
+void test("a socket without permission is E_LIBVIRT_DENIED", async (t) => {
   const peer = await startPeer(t);
   await chmod(peer.socketPath, 0o000);
-  // Root may use every socket: be nobody for as long as the connecting takes, which happens within the call.
+  // Root may use every socket. Another user id is set while the call connects, which it does before it returns.
   const root = process.getuid?.() === 0;
   if (root) process.seteuid?.(65_534);
   const opening = LibvirtClient.open(peer.socketPath, LATER);

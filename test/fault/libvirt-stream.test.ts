@@ -31,18 +31,18 @@ function writeList(writer: XdrWriter, names: readonly string[] = ["web"]): void 
     .uint(names.length);
 }
 
-/** The client must give up a call, and with it the connection, when the list is answered like this. */
-async function spoilsTheConnection(
+/** Asserts that a bad reply to a list call fails all calls with this code and ends the connection. */
+async function assertEndsConnection(
   t: TestContext,
-  spoil: (call: PeerCall) => void,
+  badReply: (call: PeerCall) => void,
   code: LibvirtErrorCode,
   message?: RegExp,
 ): Promise<void> {
-  const { client } = await openPeer(t, { CONNECT_LIST_ALL_DOMAINS: spoil, DOMAIN_GET_INFO: () => undefined });
-  const bystander = client.domainInfo(DOMAIN, LATER);
-  bystander.catch(() => undefined);
+  const { client } = await openPeer(t, { CONNECT_LIST_ALL_DOMAINS: badReply, DOMAIN_GET_INFO: () => undefined });
+  const otherCall = client.domainInfo(DOMAIN, LATER);
+  otherCall.catch(() => undefined);
   await assert.rejects(client.listDomains(1, LATER), failsWith(code, message));
-  await assert.rejects(bystander, LibvirtError);
+  await assert.rejects(otherCall, LibvirtError);
   assert.equal(client.isOpen, false);
   assert.equal((await client.closed)?.code, code);
   await assert.rejects(client.listDomains(1, LATER), failsWith("E_LIBVIRT_CLOSED"));
@@ -50,7 +50,7 @@ async function spoilsTheConnection(
 
 for (const length of [0, 27, 0xffff_ffff]) {
   void test(`a packet that claims ${length} bytes ends the connection`, (t) =>
-    spoilsTheConnection(
+    assertEndsConnection(
       t,
       ({ socket }) => {
         const packet = Buffer.alloc(64);
@@ -62,8 +62,8 @@ for (const length of [0, 27, 0xffff_ffff]) {
     ));
 }
 
-void test("an answer cut short within a valid packet ends the connection", (t) =>
-  spoilsTheConnection(
+void test("a truncated reply in a complete packet ends the connection", (t) =>
+  assertEndsConnection(
     t,
     (call) => {
       call.reply((writer) => writer.uint(1).string("web"));
@@ -71,8 +71,8 @@ void test("an answer cut short within a valid packet ends the connection", (t) =
     "E_LIBVIRT_PROTOCOL",
   ));
 
-void test("bytes behind an answer end the connection", (t) =>
-  spoilsTheConnection(
+void test("bytes after a reply end the connection", (t) =>
+  assertEndsConnection(
     t,
     (call) => {
       call.reply((writer) => {
@@ -84,38 +84,38 @@ void test("bytes behind an answer end the connection", (t) =>
     /4 bytes are left over/,
   ));
 
-void test("an answer with a serial that no call has ends the connection", (t) =>
-  spoilsTheConnection(
+void test("a reply with an unknown serial ends the connection", (t) =>
+  assertEndsConnection(
     t,
     ({ socket, answer }) => void socket.write(answer(writeList, { serial: 999 })),
     "E_LIBVIRT_PROTOCOL",
     /serial 999/,
   ));
 
-void test("an answer to another procedure than the one called ends the connection", (t) =>
-  spoilsTheConnection(
+void test("a reply to another procedure ends the connection", (t) =>
+  assertEndsConnection(
     t,
     ({ socket, answer }) => void socket.write(answer(writeList, { procedure: 14 })),
     "E_LIBVIRT_PROTOCOL",
   ));
 
-void test("an answer with a status that none can have ends the connection", (t) =>
-  spoilsTheConnection(
+void test("a reply with the status of a stream packet ends the connection", (t) =>
+  assertEndsConnection(
     t,
     ({ socket, answer }) => void socket.write(answer(writeList, { status: STATUS.CONTINUE })),
     "E_LIBVIRT_PROTOCOL",
   ));
 
-void test("a stream packet, which nobody asked for, ends the connection", (t) =>
-  spoilsTheConnection(
+void test("a stream packet ends the connection", (t) =>
+  assertEndsConnection(
     t,
     ({ socket, answer }) => void socket.write(answer(writeList, { type: 3 })),
     "E_LIBVIRT_PROTOCOL",
     /message type is 3/,
   ));
 
-void test("a daemon that goes in the middle of a packet ends the connection", (t) =>
-  spoilsTheConnection(
+void test("a daemon that disconnects within a packet ends the connection", (t) =>
+  assertEndsConnection(
     t,
     ({ socket, answer }) => void socket.end(answer(writeList).subarray(0, 40)),
     "E_LIBVIRT_CLOSED",
@@ -137,7 +137,7 @@ void test("a field name of 65,536 bytes ends the connection", async (t) => {
   );
 });
 
-void test("a domain name of 65,536 characters comes whole", async (t) => {
+void test("a domain name of 65,536 characters is read completely", async (t) => {
   const name = "ü".repeat(65_536);
   const { client } = await openPeer(t, {
     CONNECT_LIST_ALL_DOMAINS: (call) => {
@@ -149,7 +149,7 @@ void test("a domain name of 65,536 characters comes whole", async (t) => {
   assert.deepEqual(await client.listDomains(1, LATER), [{ ...DOMAIN, name }]);
 });
 
-void test("counters above 2^53 come exact from the socket", async (t) => {
+void test("counters above 2^53 are exact", async (t) => {
   const params = new Map([2n ** 53n + 1n, 2n ** 63n - 1n, 2n ** 64n - 1n].map((value) => [`c.${value}`, value]));
   const { client } = await openPeer(t, {
     CONNECT_GET_ALL_DOMAIN_STATS: (call) => {
@@ -163,7 +163,7 @@ void test("counters above 2^53 come exact from the socket", async (t) => {
   assert.deepEqual(await client.allDomainStats({ groups: 1, flags: 1 }, LATER), [{ domain: DOMAIN, params }]);
 });
 
-void test("an answer that comes one byte at a time is an answer", async (t) => {
+void test("a reply that arrives byte by byte is read", async (t) => {
   const { client } = await openPeer(t, {
     CONNECT_LIST_ALL_DOMAINS: ({ socket, answer }) => {
       void trickle(socket, answer(writeList));
@@ -179,7 +179,7 @@ async function trickle(socket: Socket, bytes: Buffer): Promise<void> {
   }
 }
 
-void test("a byte now and then does not extend the deadline", async (t) => {
+void test("single bytes do not extend the deadline", async (t) => {
   const { client } = await openPeer(t, {
     CONNECT_LIST_ALL_DOMAINS: ({ socket, answer }) => {
       const bytes = answer(writeList);
@@ -193,7 +193,7 @@ void test("a byte now and then does not extend the deadline", async (t) => {
   await assert.rejects(client.listDomains(1, { deadlineMs: 200 }), failsWith("E_LIBVIRT_TIMEOUT"));
 });
 
-void test("a ping is answered with a pong, also while a call is outstanding", async (t) => {
+void test("a ping is answered while a call is outstanding", async (t) => {
   const pong = Promise.withResolvers<{ readonly program: number; readonly procedure: number }>();
   const ping = encodePacket({
     program: PROGRAM.KEEPALIVE,
@@ -215,7 +215,7 @@ void test("a ping is answered with a pong, also while a call is outstanding", as
   assert.deepEqual({ program, procedure }, { program: PROGRAM.KEEPALIVE, procedure: KEEPALIVE.PONG });
 });
 
-void test("an event of a kind that is not known is passed over", async (t) => {
+void test("an event of an unknown kind is ignored", async (t) => {
   const { client } = await openPeer(t, {
     CONNECT_LIST_ALL_DOMAINS: ({ socket, answer }) => {
       socket.write(answer((writer) => writer.int(1), { procedure: 390, type: MESSAGE_TYPE.MESSAGE, serial: 0 }));
@@ -243,7 +243,7 @@ void test("a lifecycle event reaches the listener", async (t) => {
   assert.deepEqual(event, { domain: DOMAIN, event: 5, detail: 1 });
 });
 
-void test("a daemon that claims 32 MiB and sends nothing more runs into the deadline", async (t) => {
+void test("a claimed length of 32 MiB without more bytes ends at the deadline", async (t) => {
   const { client } = await openPeer(t, {
     CONNECT_LIST_ALL_DOMAINS: ({ socket }) => {
       const word = Buffer.alloc(4);

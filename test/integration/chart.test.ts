@@ -68,7 +68,7 @@ for (const name of VALUES_FILES.keys()) {
     await until(async () => (await list(cluster, pods, AGENTS)).length === NODES.length || undefined, "agents");
     await helm.call("test");
     const tested = runner.ran.find((pod) => pod.name.endsWith("-test"));
-    assert.match(tested?.output ?? "", /^DOMAIN +STATE/);
+    assert.match(tested?.output ?? "", /^VM +STATE/);
     await helm.call("uninstall");
     await until(async () => (await list(cluster, pods, AGENTS)).length === 0 || undefined, "the agents to go");
   });
@@ -179,13 +179,13 @@ test("the chart never changes the TelemetryConfig that it has created", async (t
     runner.ran.map(({ exitCode }) => exitCode),
     [0],
   );
-  assert.match(runner.ran[0]?.output ?? "", /TelemetryConfig default is made\n$/);
+  assert.match(runner.ran[0]?.output ?? "", /TelemetryConfig default created\n$/);
 
   await cluster.kubectl("patch", "telemetryconfig", "default", "--type=merge", "--patch", '{"spec":{"priority":7}}');
   const mine = await written();
   await helm.call("upgrade", CHART, ...made, "--set", "telemetryConfig.spec.priority=1");
   assert.deepEqual(await written(), mine, "after an upgrade with another spec");
-  assert.match(runner.ran[1]?.output ?? "", /is there already and stays as it is\n$/);
+  assert.match(runner.ran[1]?.output ?? "", /exists already and is not changed\n$/);
   await helm.call("uninstall");
   assert.deepEqual(await written(), mine, "after the uninstallation");
   await helm.call("install", CHART, ...made);

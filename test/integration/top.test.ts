@@ -29,7 +29,7 @@ async function bench(
 
 /** Returns the values of a column, from top to bottom. */
 function column({ screen }: Terminal, title: string): readonly string[] {
-  const at = screen.findIndex((line) => line.startsWith("DOMAIN"));
+  const at = screen.findIndex((line) => line.startsWith("VM "));
   const end = (screen[at]?.indexOf(title) ?? 0) + title.length;
   const rows = screen.slice(at + 1, -1).filter((line) => line !== "");
   return rows.map((line) => /\S+$/.exec(line.slice(0, end))?.[0] ?? "");
@@ -43,9 +43,9 @@ test("top shows the busiest domains first, and restores the terminal on q", asyn
   const { top } = await bench(t);
   await top.shows(() => column(top, "CPU%").length > 0 && !column(top, "CPU%").includes("-"), "CPU");
   assert.equal(await top.mode(), "raw");
-  assert.match(top.screen[0] ?? "", /^20 domains of 1 libvirt daemon   CPU [0-9.]+%   every 300ms   by cpu$/);
+  assert.match(top.screen[0] ?? "", /^20 VMs of 1 libvirt daemon   CPU [0-9.]+%   every 300ms   by cpu$/);
   assert.equal(top.screen.length, SIZE.rows);
-  assert.match(top.screen.at(-1) ?? "", /^q quit .*\(12 more domains\)$/);
+  assert.match(top.screen.at(-1) ?? "", /^q quit .*\(12 more VMs\)$/);
   assert.ok(isDescending(column(top, "CPU%")), top.screen.join("\n"));
   top.press("q");
   assert.deepEqual(await top.end(), { exit: "0", mode: "canonical" });

@@ -21,20 +21,20 @@ interface Result {
 /** A command that runs in the process of the test. */
 export interface RunningCommand {
   readonly exitCode: Promise<number>;
-  /** All that it has printed so far. */
+  /** Returns its output so far. */
   readonly stdout: () => string;
-  /** What SIGTERM does. */
+  /** Ends it as SIGTERM does. */
   readonly stop: () => void;
 }
 
-/** The environment of this test without what the command line would take from it. */
+/** Returns the environment of this process without the variables of the command line, and with `variables`. */
 function environment(variables: Variables): Record<string, string | undefined> {
   const own = Object.entries(process.env).filter(([name]) => !name.startsWith(PREFIX));
-  // Several run at the same time.
+  // Off by default, because several agents run at the same time.
   return { ...Object.fromEntries(own), [`${PREFIX}LISTEN`]: "off", ...variables };
 }
 
-/** Keeps all that is written to it, and hands it on by lines. Like a pipe it is no terminal, whatever its type says. */
+/** Keeps its input and passes it on by lines. Despite its type it is not a terminal, like a pipe. */
 class Output {
   readonly stream: WriteStream;
   text = "";
@@ -53,8 +53,8 @@ class Output {
 }
 
 /**
- * Starts a command in this process. The command line reads `process.env`, which is the one thing that two commands share:
- * those that run at the same time have to have the same variables.
+ * Starts a command in this process. Commands share `process.env`, so commands that run at the same time must have the
+ * same variables.
  */
 function start(args: readonly string[], variables: Variables, onLine?: (line: string) => void) {
   const [stdout, stderr] = [new Output(onLine), new Output()];
@@ -83,7 +83,7 @@ export function runProcess(args: readonly string[], variables: Variables = {}): 
   });
 }
 
-/** Wrong usage: exit code 2, nothing on the standard output, and the reason in the error output. */
+/** Asserts wrong usage: exit code 2, no standard output, and the reason in the error output. */
 export async function assertUsage(args: readonly string[], reason: RegExp, variables: Variables = {}): Promise<void> {
   const { exitCode, stdout, stderr } = await run(args, variables);
   assert.deepEqual({ exitCode, stdout }, { exitCode: 2, stdout: "" }, stderr);
@@ -91,23 +91,23 @@ export async function assertUsage(args: readonly string[], reason: RegExp, varia
   assert.doesNotMatch(stderr, /^ +at /m, "a stack");
 }
 
-/** A command in this process that goes on until it is stopped; resolves when it printed a line that fits. */
+/** Starts a command in this process, which ends with the test. Resolves once it prints a line that matches. */
 export async function running(
   t: TestContext,
   args: readonly string[],
-  fits: Pick<RegExp, "test">,
+  pattern: Pick<RegExp, "test">,
   variables: Variables = {},
 ): Promise<RunningCommand> {
-  const fitted = Promise.withResolvers<undefined>();
+  const matched = Promise.withResolvers<undefined>();
   const { stdout, stderr, stop, exitCode } = start(args, variables, (line) => {
-    if (fits.test(line)) fitted.resolve(undefined);
+    if (pattern.test(line)) matched.resolve(undefined);
   });
   t.after(async () => {
     stop.abort();
     await exitCode;
   });
   const early = exitCode.then((code) => assert.fail(`ended with ${code}: ${stderr.text}`));
-  await Promise.race([fitted.promise, early]);
+  await Promise.race([matched.promise, early]);
   early.catch(() => undefined);
   return {
     exitCode,
@@ -118,11 +118,11 @@ export async function running(
   };
 }
 
-/** A child that goes on until it is told to end; resolves when it printed a line that fits. */
+/** Starts a command in a child process, which ends with the test. Resolves once it prints a line that matches. */
 export async function runningProcess(
   t: TestContext,
   args: readonly string[],
-  fits: Pick<RegExp, "test">,
+  pattern: Pick<RegExp, "test">,
   variables: Variables = {},
 ): Promise<ChildProcess> {
   const child = spawn(process.execPath, [MAIN, ...args], {
@@ -135,7 +135,7 @@ export async function runningProcess(
       reject(new Error(`ended with ${code}`));
     });
     createInterface({ input: child.stdout }).on("line", (line) => {
-      if (fits.test(line)) resolve();
+      if (pattern.test(line)) resolve();
     });
   });
   return child;

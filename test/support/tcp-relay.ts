@@ -38,7 +38,7 @@ export class TcpRelay implements AsyncDisposable {
     }
   }
 
-  /** Whether a frozen connection has filled its buffer, so that the relay reads no more from the client. */
+  /** Whether a frozen connection has filled its buffer, so that the relay stops reading from the client. */
   get isFull(): boolean {
     return this.#pairs.some(
       ([client]) => client.readableLength >= client.readableHighWaterMark && client.listenerCount("data") === 0,

@@ -8,7 +8,7 @@ const MEMORY = "/dev/shm";
 /** More than any test writes. Docker gives a container 64 MiB only. */
 const ENOUGH_BYTES = 256 << 20;
 
-/** A directory that is gone with all in it when the test ends. */
+/** Returns a directory that is deleted when the test ends. */
 export function temporaryDirectory(t: TestContext): Promise<string> {
   return directoryIn(t, tmpdir());
 }

@@ -13,12 +13,12 @@ async function configFile(t: TestContext, text: string): Promise<string> {
   return file;
 }
 
-/** A spec whose only fault is its own. */
+/** Returns a configuration whose only fault is its priority. */
 function faulty(priority: number): string {
   return configText({ ...LEAST_SPEC, priority });
 }
 
-/** A target on this machine that nobody serves and nothing is sent to. */
+/** A configuration with a target that no server listens for. */
 const UNREACHED = configText({
   targets: [{ name: "a", url: "http://127.0.0.1:9", tls: { mode: "Plaintext" }, v1: { database: "d" } }],
 });
@@ -43,7 +43,7 @@ test("an invalid configuration ends the agent with exit code 2 and every fault",
   assert.equal(stderr, `error: E_CONFIG_INVALID: the configuration is invalid\n${readFileSync(`${file}.txt`, "utf8")}`);
 });
 
-test("a configuration that cannot be read, or whose secret is missing, ends the agent with exit code 1", async (t) => {
+test("an unreadable configuration or a missing secret ends the agent with exit code 1", async (t) => {
   const unreadable = await run(["agent", "--config", "/nonexistent/config.yaml"]);
   assert.equal(unreadable.exitCode, 1);
   assert.match(unreadable.stderr, /^error: E_CONFIG_UNREADABLE: \/nonexistent\/config\.yaml cannot be read/);
@@ -53,7 +53,7 @@ test("a configuration that cannot be read, or whose secret is missing, ends the 
   assert.match(secretless.stderr, /^error: E_SECRET_NOT_FOUND: .*--secrets-dir$/m);
 });
 
-test("the environment variable names the configuration, and the flag wins over it", async (t) => {
+test("an environment variable sets --config, and the option overrides it", async (t) => {
   const [ofVariable, ofFlag] = [await configFile(t, faulty(1001)), await configFile(t, faulty(1002))];
   const variables = { KUBEVIRT_TELEMETRY_CONFIG: ofVariable };
   await assertUsage(["agent"], new RegExp(`^${ofVariable}:\\d+: spec\\.priority: .* is 1001$`, "m"), variables);
@@ -62,10 +62,10 @@ test("the environment variable names the configuration, and the flag wins over i
   assert.equal(stderr.includes(ofVariable), false);
 });
 
-test("an empty environment variable says nothing", () =>
+test("an empty environment variable is ignored", () =>
   assertUsage(["agent"], /give --config FILE/, { KUBEVIRT_TELEMETRY_CONFIG: "", KUBEVIRT_TELEMETRY_CYCLES: "" }));
 
-test("a variable of a switch can say no", async () => {
+test("an environment variable can turn a switch off", async () => {
   const args = ["agent", "--config", "/nonexistent", "--cycles", "1"];
   for (const value of ["false", "0", ""]) {
     const { stderr } = await run(args, { KUBEVIRT_TELEMETRY_ONCE: value });
@@ -74,7 +74,7 @@ test("a variable of a switch can say no", async () => {
   await assertUsage(args, /--once and --cycles exclude each other/, { KUBEVIRT_TELEMETRY_ONCE: "true" });
 });
 
-test("--libvirt-socket may be given several times, its variable with commas", async (t) => {
+test("--libvirt-socket can be repeated, and its variable has commas", async (t) => {
   const config = await configFile(t, UNREACHED);
   const dir = path.dirname(config);
   const sockets = ["a", "b", "c"].map((name) => path.join(dir, name));
@@ -92,13 +92,13 @@ test("--libvirt-socket may be given several times, its variable with commas", as
   }
 });
 
-test("--log-level silent says nothing, and the exit code still tells", async (t) => {
+test("--log-level silent logs nothing and keeps the exit code", async (t) => {
   const config = await configFile(t, UNREACHED);
   const args = ["agent", "--config", config, "--once", "--libvirt-socket", `${config}.absent`];
   assert.deepEqual(await run([...args, "--log-level", "silent"]), { exitCode: 1, stdout: "", stderr: "" });
 });
 
-test("validate prints faults as file:line: path: message and exits with 1, with 0 when there are none", async (t) => {
+test("validate prints faults and exits with 1, or exits with 0 without faults", async (t) => {
   const file = await configFile(t, faulty(1001));
   assert.deepEqual(await run(["validate", "docs/examples/influxdb2.yaml", file]), {
     exitCode: 1,
@@ -112,13 +112,13 @@ test("validate prints faults as file:line: path: message and exits with 1, with 
   });
 });
 
-test("simulate on a path that it cannot have exits with 1", async () => {
+test("simulate with an unusable path exits with 1", async () => {
   const { exitCode, stderr } = await run(["simulate", "--socket", "/nonexistent/s"]);
   assert.equal(exitCode, 1);
   assert.match(stderr, /^error: E_SIMULATOR: cannot serve on \/nonexistent\/s: /);
 });
 
-test("the stop signal ends agent and simulate in order", async (t) => {
+test("the stop signal ends agent and simulate with exit code 0", async (t) => {
   const config = await configFile(t, UNREACHED);
   const dir = path.dirname(config);
   for (const [args, fits] of [

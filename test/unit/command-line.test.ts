@@ -34,7 +34,7 @@ async function helpOf(...args: readonly string[]): Promise<string> {
   return stdout;
 }
 
-/** The names in a section of a help text. */
+/** Returns the names in a section of a help text. */
 function listed(help: string, section: "Commands" | "Options"): string[] {
   const [, lines = ""] = new RegExp(`^${section}:\\n((?: .*\\n)*)`, "m").exec(help) ?? [];
   return [...lines.matchAll(/^ {2}(?:-\w, )?([\w-]+)/gm)].map(([, name = ""]) => name);
@@ -52,14 +52,14 @@ test("--version prints the version of the package", async () => {
     assert.deepEqual(await run([flag]), { exitCode: 0, stdout: `${version}\n`, stderr: "" });
 });
 
-test("--help lists the commands, and no other", async () => {
+test("--help lists exactly the commands", async () => {
   const commands = listed(await helpOf(), "Commands").filter((name) => name !== "help");
   const subcommands = listed(await helpOf("spool"), "Commands").filter((name) => name !== "help");
   assert.deepEqual([...commands, ...subcommands.map((name) => `spool ${name}`)], Object.keys(COMMANDS));
 });
 
 for (const [command, expected] of Object.entries(COMMANDS)) {
-  test(`the help of ${command} lists its arguments and options, and no other`, async () => {
+  test(`the help of ${command} lists exactly its arguments and options`, async () => {
     const words = command.split(" ");
     const help = await helpOf(...words);
     const options = listed(help, "Options").filter((name) => name !== "--help");
@@ -85,15 +85,15 @@ const WRONG: readonly (readonly [what: string, args: readonly string[], reason: 
   ["an unknown command", ["collect"], /unknown command 'collect'/],
   ["an unknown option", ["--verbose"], /unknown option '--verbose'/],
   [
-    "an unknown option of agent, with the one that was meant",
+    "an unknown option of agent, with a suggestion,",
     ["agent", "--confg", "x"],
     /unknown option '--confg'\s+\(Did you mean --config\?\)/,
   ],
   ["an unknown option of validate", ["validate", "--strict", "x.yaml"], /unknown option '--strict'/],
   ["an unknown option of simulate", [...SIMULATE, "--domains", "1", "--vms", "3"], /unknown option '--vms'/],
-  ["an argument too many", ["agent", "config.yaml"], /too many arguments for 'agent'/],
+  ["one argument too many", ["agent", "config.yaml"], /too many arguments for 'agent'/],
   [
-    "neither --config nor what a cluster needs",
+    "agent with neither --config nor the options of a cluster",
     ["agent"],
     /^error: E_USAGE: --[a-z-]+ is missing: .* give --config FILE$/m,
   ],
@@ -110,17 +110,17 @@ const WRONG: readonly (readonly [what: string, args: readonly string[], reason: 
     { KUBEVIRT_TELEMETRY_CYCLES: "2" },
   ],
   [
-    "no cycles at all",
+    "zero cycles",
     ["agent", "--config", "x", "--cycles", "0"],
     /'0' is invalid. It must be a whole number of at least 1/,
   ],
   [
-    "cycles that are no number",
+    "a --cycles value that is not a number",
     ["agent", "--config", "x", "--cycles", "1e3"],
     /'1e3' is invalid. It must be a whole number/,
   ],
   [
-    "a variable that is no number",
+    "an environment variable that is not a number",
     ["agent", "--config", "x"],
     /'many' from env 'KUBEVIRT_TELEMETRY_CYCLES' is invalid/,
     { KUBEVIRT_TELEMETRY_CYCLES: "many" },
@@ -131,21 +131,17 @@ const WRONG: readonly (readonly [what: string, args: readonly string[], reason: 
     /Allowed choices are debug, info, warn, error, silent/,
   ],
   [
-    "an unknown log level in the variable",
+    "an unknown log level in the environment variable",
     ["agent", "--config", "x"],
     /'loud' from env 'KUBEVIRT_TELEMETRY_LOG_LEVEL' is invalid/,
     { KUBEVIRT_TELEMETRY_LOG_LEVEL: "loud" },
   ],
-  ["an unknown order of top", ["top", "--sort", "size"], /Allowed choices are cpu, memory, disk, network, name/],
-  ["an interval of top that is none", ["top", "--interval", "2"], /^error: E_USAGE: --interval must be a duration/],
-  ["an interval of top that is too short", ["top", "--interval", "100ms"], /^error: E_USAGE: --interval must be/],
-  [
-    "an address that is none",
-    ["agent", "--config", "x", "--listen", "9090"],
-    /^error: E_USAGE: --listen must be HOST:PORT/,
-  ],
-  ["nothing to validate", ["validate"], /missing required argument 'files'/],
-  ["no socket to serve", ["simulate"], /required option '--socket <path>' not specified/],
+  ["an unknown sort key of top", ["top", "--sort", "size"], /Allowed choices are cpu, memory, disk, network, name/],
+  ["an invalid interval of top", ["top", "--interval", "2"], /^error: E_USAGE: --interval must be a duration/],
+  ["a too short interval of top", ["top", "--interval", "100ms"], /^error: E_USAGE: --interval must be/],
+  ["an invalid address", ["agent", "--config", "x", "--listen", "9090"], /^error: E_USAGE: --listen must be HOST:PORT/],
+  ["validate without files", ["validate"], /missing required argument 'files'/],
+  ["simulate without a socket", ["simulate"], /required option '--socket <path>' not specified/],
   [
     "a negative number of domains",
     [...SIMULATE, "--domains", "-1"],

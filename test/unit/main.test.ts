@@ -1,4 +1,4 @@
-// The process itself: what the tests of the command line, which run in the process of the test, cannot see.
+// Tests of the process itself. The tests of the command line run in the process of the test and cannot check these.
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
@@ -8,13 +8,13 @@ import { runningProcess, runProcess } from "../support/command-line.ts";
 import { configText } from "../support/config.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 
-test("the exit code and the error output are those of the command", async () => {
+test("the process has the exit code and the error output of the command", async () => {
   const { exitCode, stdout, stderr } = await runProcess(["agent", "--once", "--cycles", "2"]);
   assert.deepEqual({ exitCode, stdout }, { exitCode: 2, stdout: "" });
   assert.equal(stderr, "error: E_USAGE: --once and --cycles exclude each other: give one of them\n");
 });
 
-test("SIGTERM ends an agent in order", async (t) => {
+test("SIGTERM ends an agent with exit code 0", async (t) => {
   const directory = await temporaryDirectory(t);
   const config = path.join(directory, "config.yaml");
   const target = { name: "a", url: "http://127.0.0.1:9", tls: { mode: "Plaintext" }, v1: { database: "d" } };
@@ -26,7 +26,7 @@ test("SIGTERM ends an agent in order", async (t) => {
   assert.deepEqual(await ended, [0, null]);
 });
 
-test("SIGINT ends a simulator in order", async (t) => {
+test("SIGINT ends a simulator with exit code 0", async (t) => {
   const args = ["simulate", "--socket", path.join(await temporaryDirectory(t), "socket")];
   const simulator = await runningProcess(t, args, /^10 domains with 2 NICs and 3 disks each/);
   const ended = once(simulator, "exit");

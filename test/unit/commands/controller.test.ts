@@ -5,7 +5,7 @@ import { test, type TestContext } from "node:test";
 import { run, running } from "../../support/command-line.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
 
-/** A kubeconfig for an API server that is not there. */
+/** Returns the path of a kubeconfig whose API server does not exist. */
 async function kubeconfig(t: TestContext): Promise<string> {
   const file = path.join(await temporaryDirectory(t), "kubeconfig");
   const config = {
@@ -18,7 +18,7 @@ async function kubeconfig(t: TestContext): Promise<string> {
   return file;
 }
 
-test("without a usable way to an API server it ends with its reason, whatever else is given", async () => {
+test("without a usable kubeconfig it ends with the reason", async () => {
   for (const args of [[], ["--namespace", "telemetry"]]) {
     const { exitCode, stdout, stderr } = await run(["controller", ...args], { KUBECONFIG: "/nonexistent/kubeconfig" });
     assert.deepEqual([exitCode, stdout], [1, ""]);
@@ -26,14 +26,14 @@ test("without a usable way to an API server it ends with its reason, whatever el
   }
 });
 
-test("an API server that is away is waited for, in the namespace of the kubeconfig, until the signal", async (t) => {
+test("it waits for an unreachable API server until the signal, in the kubeconfig's namespace", async (t) => {
   const started = /"identity":".+","namespace":"telemetry","msg":"started"/;
   const { stop, exitCode } = await running(t, ["controller"], started, { KUBECONFIG: await kubeconfig(t) });
   stop();
   assert.equal(await exitCode, 0);
 });
 
-test("namespace and identity are what is given", async (t) => {
+test("--namespace and --identity are used", async (t) => {
   const args = ["controller", "--namespace", "other", "--identity", "pod-a"];
   const started = /"identity":"pod-a","namespace":"other","msg":"started"/;
   await running(t, args, started, { KUBECONFIG: await kubeconfig(t) });

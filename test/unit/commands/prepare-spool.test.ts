@@ -7,9 +7,9 @@ import { temporaryDirectory } from "../../support/temporary-directory.ts";
 
 const OTHER = { uid: 107, gid: 0 };
 const isRoot = process.getuid?.() === 0;
-const needsRoot = { skip: isRoot ? false : "only root can give files away" };
+const needsRoot = { skip: isRoot ? false : "only root can change owners" };
 
-/** A spool as an agent leaves it, and a link out of it. */
+/** Creates a spool with a file and a link to a file outside. */
 async function spool(t: TestContext) {
   const root = await temporaryDirectory(t);
   const [home, file, link] = [path.join(root, "v1"), path.join(root, "v1/0001.seg"), path.join(root, "v1/link")];
@@ -26,7 +26,7 @@ async function owners(paths: readonly string[]): Promise<string[]> {
   return stats.map(({ uid, gid }) => `${uid}:${gid}`);
 }
 
-test("a spool directory and all in it become the user's, links as links", needsRoot, async (t) => {
+test("the directory and its content get the owner, and links are not followed", needsRoot, async (t) => {
   const { root, all, outside } = await spool(t);
   assert.equal(await prepareSpool(root, OTHER), 0);
   assert.deepEqual(
@@ -36,7 +36,7 @@ test("a spool directory and all in it become the user's, links as links", needsR
   assert.deepEqual(await owners([outside]), ["0:0"]);
 });
 
-test("what a step that was cut short has left is found", needsRoot, async (t) => {
+test("content is changed if the directory already has the owner", needsRoot, async (t) => {
   const { root, all } = await spool(t);
   await chown(root, OTHER.uid, OTHER.gid);
   await prepareSpool(root, OTHER);
@@ -46,7 +46,7 @@ test("what a step that was cut short has left is found", needsRoot, async (t) =>
   );
 });
 
-test("modes stay as they are", needsRoot, async (t) => {
+test("modes do not change", needsRoot, async (t) => {
   const { root, all } = await spool(t);
   await chmod(root, 0o750);
   await prepareSpool(root, OTHER);
@@ -54,17 +54,17 @@ test("modes stay as they are", needsRoot, async (t) => {
   assert.deepEqual(modes, [0o750, 0o700, 0o600]);
 });
 
-test("nothing is touched where everything is the user's already, so no right is needed", async (t) => {
+test("files that already have the owner are not changed, which needs no right", async (t) => {
   const { root, all } = await spool(t);
   const before = await Promise.all(all.map(async (at) => (await lstat(at)).ctimeMs));
   await prepareSpool(root, { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 });
   assert.deepEqual(await Promise.all(all.map(async (at) => (await lstat(at)).ctimeMs)), before);
 });
 
-test("a directory that is not there is an error with a code", async () => {
+test("a missing directory is an error with a code", async () => {
   await assert.rejects(prepareSpool("/nonexistent/spool", OTHER), {
     code: "E_SPOOL_WRITE",
-    message: /^\/nonexistent\/spool cannot be given to its user: ENOENT/,
+    message: /^the owner of \/nonexistent\/spool cannot be changed: ENOENT/,
   });
 });
 

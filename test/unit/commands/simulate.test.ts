@@ -10,11 +10,11 @@ import { temporaryDirectory } from "../../support/temporary-directory.ts";
 
 const SHAPE = { domains: 3, nics: 1, disks: 2, seed: 1 };
 
-function quiet(): void {
-  // What is printed is of no interest where nothing should be served.
+function ignore(): void {
+  // These tests do not read the output.
 }
 
-/** A running `simulate`, which says when it serves. */
+/** Starts `simulate`. Resolves once it serves. */
 async function start(t: TestContext, socket: string) {
   const ending = new AbortController();
   const printed = Promise.withResolvers<string>();
@@ -23,7 +23,7 @@ async function start(t: TestContext, socket: string) {
     ending.abort();
     return exited.catch(() => undefined);
   });
-  // What ends it before it serves is an error of the test.
+  // If it ends before it serves, the test fails.
   const line = await Promise.race([printed.promise, exited.then((code) => assert.fail(`ended with ${code}`))]);
   return {
     line,
@@ -38,7 +38,7 @@ async function socketIn(t: TestContext): Promise<string> {
   return path.join(await temporaryDirectory(t), "libvirt-sock");
 }
 
-test("domains are served until the signal, and nothing is left behind", async (t) => {
+test("domains are served until the signal, which removes the socket", async (t) => {
   const socket = await socketIn(t);
   const { line, exited, end } = await start(t, socket);
   assert.equal(line, `3 domains with 1 NICs and 2 disks each on ${socket}; end with Ctrl-C`);
@@ -49,16 +49,16 @@ test("domains are served until the signal, and nothing is left behind", async (t
   assert.equal(existsSync(socket), false);
 });
 
-test("a signal that came before ends it at once", async (t) => {
+test("an earlier signal ends it at once", async (t) => {
   const socket = await socketIn(t);
   assert.equal(await simulate({ socket, ...SHAPE }, AbortSignal.abort(), () => undefined), 0);
   assert.equal(existsSync(socket), false);
 });
 
-test("a socket that somebody serves is left alone", async (t) => {
+test("a socket of a running server is not replaced", async (t) => {
   const socket = await socketIn(t);
   await start(t, socket);
-  await assert.rejects(simulate({ socket, ...SHAPE }, AbortSignal.abort(), quiet), {
+  await assert.rejects(simulate({ socket, ...SHAPE }, AbortSignal.abort(), ignore), {
     code: "E_SIMULATOR",
     message: `cannot serve on ${socket}: ${socket} is in use by another server`,
   });
@@ -66,11 +66,11 @@ test("a socket that somebody serves is left alone", async (t) => {
   assert.ok(client.isOpen);
 });
 
-test("a socket that nobody serves any more is replaced", async (t) => {
+test("a socket that no process listens on is replaced", async (t) => {
   const socket = await socketIn(t);
   const gone = createServer();
   await new Promise<void>((resolve) => gone.listen(`${socket}.new`, resolve));
-  // A server that is closed takes its own path away, but not another name of it.
+  // A closed server removes its own path, but not another name of it.
   await link(`${socket}.new`, socket);
   await new Promise((resolve) => gone.close(resolve));
   assert.ok(existsSync(socket));
@@ -78,15 +78,15 @@ test("a socket that nobody serves any more is replaced", async (t) => {
   assert.match(line, /^3 domains/);
 });
 
-test("a file that is no socket is not deleted", async (t) => {
+test("a file that is not a socket is not deleted", async (t) => {
   const socket = await socketIn(t);
-  await writeFile(socket, "somebody's work");
-  await assert.rejects(simulate({ socket, ...SHAPE }, AbortSignal.abort(), quiet), { code: "E_SIMULATOR" });
-  assert.equal(await readFile(socket, "utf8"), "somebody's work");
+  await writeFile(socket, "another file");
+  await assert.rejects(simulate({ socket, ...SHAPE }, AbortSignal.abort(), ignore), { code: "E_SIMULATOR" });
+  assert.equal(await readFile(socket, "utf8"), "another file");
 });
 
-test("a path that cannot be a socket is said to be so", async (t) => {
+test("a path that cannot be a socket is an error", async (t) => {
   const dir = await temporaryDirectory(t);
   for (const socket of [path.join(dir, "x".repeat(108)), path.join(dir, "absent", "sock"), dir])
-    await assert.rejects(simulate({ socket, ...SHAPE }, AbortSignal.abort(), quiet), { code: "E_SIMULATOR" });
+    await assert.rejects(simulate({ socket, ...SHAPE }, AbortSignal.abort(), ignore), { code: "E_SIMULATOR" });
 });

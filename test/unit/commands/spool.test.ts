@@ -12,7 +12,7 @@ import { FakeClock } from "../../support/fake-clock.ts";
 import { appendNumber, contentOf, MAIN, SpoolBench } from "../../support/spool-bench.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
 
-/** A spool with the lines 0 to 4 for two targets, of which one has taken three. */
+/** Fills a spool with the lines 0 to 4 for two targets. One has taken three lines. */
 async function filled(t: TestContext): Promise<string> {
   const directory = await temporaryDirectory(t);
   const clock = new FakeClock();
@@ -45,7 +45,7 @@ async function exported(directory: string, options: Parameters<typeof exportComm
   return Buffer.concat(parts).toString();
 }
 
-test("inspect says what is there, since when, and what each target has not taken", async (t) => {
+test("inspect prints the content, its time and the backlog of each target", async (t) => {
   const directory = await filled(t);
   assert.deepEqual(await printed(inspectCommand, directory), {
     code: 0,
@@ -53,12 +53,12 @@ test("inspect says what is there, since when, and what each target has not taken
       "DIR/v1: not in use, 1 segment, 5 lines in 5 frames of 0.4 KiB, from 2023-11-14T22:13:20.000Z to 2023-11-14T22:13:24.000Z",
       "  target central: 5 lines in 5 frames of 0.4 KiB, from 2023-11-14T22:13:20.000Z to 2023-11-14T22:13:24.000Z",
       "  target other: 2 lines in 2 frames of 0.2 KiB, from 2023-11-14T22:13:23.000Z to 2023-11-14T22:13:24.000Z",
-      "  target idle: has all",
+      "  target idle: no backlog",
     ],
   });
 });
 
-test("inspect works while an agent uses the spool, and says so", async (t) => {
+test("inspect works while an agent uses the spool, and reports it", async (t) => {
   const directory = await temporaryDirectory(t);
   await using bench = await SpoolBench.open(directory);
   bench.spool.cursor("a");
@@ -68,11 +68,11 @@ test("inspect works while an agent uses the spool, and says so", async (t) => {
   const { lines } = await printed(inspectCommand, directory);
   assert.match(lines[0] ?? "", /^DIR\/v1: in use, 1 segment, 1 line in 1 frame/);
   await writeFile(path.join(home, "lock"), "");
-  assert.match((await printed(inspectCommand, directory)).lines[0] ?? "", /perhaps in use/);
+  assert.match((await printed(inspectCommand, directory)).lines[0] ?? "", /maybe in use/);
   assert.deepEqual(await readdir(home), before);
 });
 
-test("inspect names what a newer version left, and what is not finished or damaged", async (t) => {
+test("inspect reports newer versions, unfinished writes and damage", async (t) => {
   const directory = await filled(t);
   const [segment = ""] = await segmentsOf(directory);
   const bytes = await readFile(segment);
@@ -82,15 +82,17 @@ test("inspect names what a newer version left, and what is not finished or damag
   await mkdir(path.join(directory, "v2-0a"));
   const { lines } = await printed(inspectCommand, directory);
   assert.deepEqual(lines.slice(-3), [
-    "  4 bytes of a write that is not finished",
-    "  1 place damaged: see spool verify",
-    "DIR/v2-0a: of a newer version",
+    "  4 bytes of an unfinished write",
+    "  1 place damaged: run spool verify",
+    "DIR/v2-0a: written by a newer version",
   ]);
   await writeFile(segment, encodePreamble(2));
-  assert.ok((await printed(inspectCommand, directory)).lines.some((line) => /seg: of a newer version$/.test(line)));
+  assert.ok(
+    (await printed(inspectCommand, directory)).lines.some((line) => /seg: written by a newer version$/.test(line)),
+  );
 });
 
-test("verify finds a spool in order, with or without a write that is not finished", async (t) => {
+test("verify accepts an intact spool, also with an unfinished write", async (t) => {
   const directory = await filled(t);
   assert.deepEqual(await printed(verifyCommand, directory), { code: 0, lines: ["5 frames intact, 0 places damaged"] });
   const [segment = ""] = await segmentsOf(directory);
@@ -98,7 +100,7 @@ test("verify finds a spool in order, with or without a write that is not finishe
   assert.deepEqual(await printed(verifyCommand, directory), { code: 0, lines: ["4 frames intact, 0 places damaged"] });
 });
 
-test("verify names every damaged place, also in what no target needs any more, and fails", async (t) => {
+test("verify prints every damaged place, also in consumed frames, and fails", async (t) => {
   const directory = await filled(t);
   const [segment = ""] = await segmentsOf(directory);
   const whole = await readFile(segment);
@@ -109,13 +111,13 @@ test("verify names every damaged place, also in what no target needs any more, a
     const { code, lines } = await printed(verifyCommand, directory);
     assert.equal(code, 1);
     const [, from = "", bytes = ""] =
-      /seg: (?=(\d+) bytes)\d+ bytes from (\d+) on are damaged$/.exec(lines[0] ?? "") ?? [];
+      /seg: (?=(\d+) bytes)\d+ bytes from offset (\d+) are damaged$/.exec(lines[0] ?? "") ?? [];
     assert.ok(Number(bytes) <= offset && offset < Number(bytes) + Number(from), lines[0]);
     assert.equal(lines[1], "4 frames intact, 1 place damaged");
   }
 });
 
-test("a tail that is broken off is damage in any segment but the newest", async (t) => {
+test("a truncated end is damage in every segment except the newest", async (t) => {
   const directory = await filled(t);
   const [segment = ""] = await segmentsOf(directory);
   await truncate(segment, (await readFile(segment)).length - 1);
@@ -123,7 +125,7 @@ test("a tail that is broken off is damage in any segment but the newest", async 
   assert.equal((await printed(verifyCommand, directory)).code, 1);
 });
 
-test("export gives the lines as they were appended, or those that a target lacks", async (t) => {
+test("export writes all lines in order, or the backlog of a target", async (t) => {
   const directory = await filled(t);
   const line = (number: number): string => `m f=${number}i 1\n`;
   assert.equal(await exported(directory), [0, 1, 2, 3, 4].map(line).join(""));
@@ -131,7 +133,7 @@ test("export gives the lines as they were appended, or those that a target lacks
   assert.equal(await exported(directory, { target: "idle" }), "");
 });
 
-test("looking changes nothing", async (t) => {
+test("the commands change nothing", async (t) => {
   const directory = await filled(t);
   const before = await contentOf(path.join(directory, MAIN));
   for (const command of [inspectCommand, verifyCommand]) await printed(command, directory);
@@ -140,7 +142,7 @@ test("looking changes nothing", async (t) => {
   assert.deepEqual(await readdir(directory), [MAIN]);
 });
 
-test("a directory without a spool, and none at all, is said to be that", async (t) => {
+test("a directory without a spool and a missing directory are errors", async (t) => {
   const directory = await temporaryDirectory(t);
   for (const [dir, reason] of [
     [directory, "it holds no spool"],
@@ -154,7 +156,7 @@ test("a directory without a spool, and none at all, is said to be that", async (
   await assertUsage(["spool", "verify"], /missing required argument 'dir'/);
 });
 
-test("the command line prints, exports to a pipe, and does not mind a reader that has had enough", async (t) => {
+test("export writes to a pipe, also if the reader closes it early", async (t) => {
   const directory = await filled(t);
   {
     await using bench = await SpoolBench.open(directory, { clock: new FakeClock() });

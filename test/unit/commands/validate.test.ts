@@ -28,7 +28,7 @@ test("a file without faults prints nothing", async (t) => {
   assert.deepEqual(await validated([file]), { exitCode: 0, printed: [] });
 });
 
-test("several files are checked in their order, and one with faults is enough to fail", async (t) => {
+test("files are checked in order, and one with faults makes the command fail", async (t) => {
   const dir = await temporaryDirectory(t);
   const [good, bad, worse] = ["good.yaml", "bad.yaml", "worse.yaml"].map((name) => path.join(dir, name)) as [
     string,
@@ -46,33 +46,33 @@ test("several files are checked in their order, and one with faults is enough to
   );
 });
 
-test("a file that cannot be read is a fault of its own, and the others are still checked", async (t) => {
+test("an unreadable file is a fault without a line number, and the others are checked", async (t) => {
   const dir = await temporaryDirectory(t);
   const bad = path.join(dir, "bad.yaml");
   await writeFile(bad, "");
   const { exitCode, printed } = await validated([path.join(dir, "absent.yaml"), dir, bad]);
   assert.equal(exitCode, 1);
   assert.deepEqual(printed, [
-    `${dir}/absent.yaml:1: cannot be read: ENOENT: no such file or directory, open '${dir}/absent.yaml'`,
-    `${dir}:1: cannot be read: EISDIR: illegal operation on a directory, read`,
+    `${dir}/absent.yaml: cannot be read: ENOENT: no such file or directory, open '${dir}/absent.yaml'`,
+    `${dir}: cannot be read: EISDIR: illegal operation on a directory, read`,
     `${bad}:1: is empty`,
   ]);
 });
 
-test("a dash is a file like others, not the standard input", async () => {
+test("a dash is a file name, not the standard input", async () => {
   const { exitCode, printed } = await validated(["-"]);
   assert.equal(exitCode, 1);
-  assert.match(printed.join("\n"), /^-:1: cannot be read: ENOENT/);
+  assert.match(printed.join("\n"), /^-: cannot be read: ENOENT/);
 });
 
-test("a file for a cluster is fine only with --cluster", async (t) => {
+test("a file for a cluster is valid only with --cluster", async (t) => {
   const file = path.join(await temporaryDirectory(t), "cluster.yaml");
   await writeFile(file, configText(CLUSTER_SPEC));
   assert.equal((await validated([file])).exitCode, 1);
   assert.deepEqual(await validated([file], { cluster: true }), { exitCode: 0, printed: [] });
 });
 
-test("a file of any bytes is checked", async (t) => {
+test("a file of arbitrary bytes is checked", async (t) => {
   const file = path.join(await temporaryDirectory(t), "bytes.yaml");
   await writeFile(file, Buffer.from(Array.from({ length: 1_024 }, (_, index) => index % 256)));
   const { exitCode, printed } = await validated([file]);

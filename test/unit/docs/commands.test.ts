@@ -11,7 +11,7 @@ const RUN_BY: Readonly<Record<string, readonly string[]>> = {
   "docs/upgrade.md": ["test/integration/install-docs.test.ts"],
 };
 
-test("every command of the pages is run by a test or says why it is not", () => {
+test("every command of the pages is run by a test or has a reason not to be", () => {
   const left = globSync(["*.md", "docs/**/*.md"])
     .filter((page) => !(page in RUN_BY))
     .flatMap((page) => docBlocks(page).map((block) => ({ page, ...block })))

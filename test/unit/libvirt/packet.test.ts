@@ -35,7 +35,7 @@ function collector(): { readonly packets: Packet[]; readonly assembler: PacketAs
   return { packets, assembler };
 }
 
-void test("packets come out whole and in order however the stream is cut", () => {
+void test("packets are complete and in order for every division of the stream", () => {
   fc.assert(
     fc.property(fc.array(PACKET, { maxLength: 8 }), fc.array(fc.integer({ min: 1, max: 200 })), (sent, cuts) => {
       const stream = Buffer.concat(sent.map(encode));
@@ -51,14 +51,14 @@ void test("packets come out whole and in order however the stream is cut", () =>
   );
 });
 
-void test("packets come out when single bytes go in", () => {
+void test("packets are assembled from single bytes", () => {
   const sent = fc.sample(PACKET, { numRuns: 5, seed: 1 });
   const { packets, assembler } = collector();
   for (const byte of Buffer.concat(sent.map(encode))) assembler.push(Buffer.of(byte));
   assert.deepEqual(packets, sent);
 });
 
-void test("a packet larger than the first buffer comes out, and small ones after it", () => {
+void test("a packet larger than the first buffer is assembled, and small ones after it", () => {
   const header = { program: PROGRAM.REMOTE, procedure: 1, type: 1, serial: 1, status: 0 };
   const sent = [3_500_000, 10, 200_000, 0].map((length, serial) => ({
     header: { ...header, serial },
@@ -71,7 +71,7 @@ void test("a packet larger than the first buffer comes out, and small ones after
 });
 
 for (const length of [0, 27, LIMIT.PACKET_MAX + 1, 0xffff_ffff]) {
-  void test(`a packet that claims ${length} bytes is a protocol fault as soon as its length is there`, () => {
+  void test(`a packet that claims ${length} bytes is a protocol error once its length is read`, () => {
     const word = Buffer.alloc(4);
     word.writeUInt32BE(length);
     const { assembler } = collector();
@@ -88,7 +88,7 @@ for (const length of [0, 27, LIMIT.PACKET_MAX + 1, 0xffff_ffff]) {
   });
 }
 
-void test("a program version other than 1 is a protocol fault", () => {
+void test("a program version other than 1 is a protocol error", () => {
   const packet = encode({ header: { program: 1, procedure: 1, type: 1, serial: 1, status: 0 }, text: "" });
   packet.writeUInt32BE(2, 8);
   assert.throws(() => {
@@ -96,7 +96,7 @@ void test("a program version other than 1 is a protocol fault", () => {
   }, /version is 2, not 1/);
 });
 
-void test("a claim of 32 MiB takes no memory before the bytes come", () => {
+void test("a claimed length of 32 MiB allocates no memory before the bytes arrive", () => {
   const word = Buffer.alloc(4);
   word.writeUInt32BE(LIMIT.PACKET_MAX);
   const before = process.memoryUsage().arrayBuffers;

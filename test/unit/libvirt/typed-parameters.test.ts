@@ -23,7 +23,7 @@ function encode(params: ReadonlyMap<string, TypedValue>): Buffer {
   return writer.bytes();
 }
 
-void test("parameters come back by name, value and kind, from a decoder that has seen others before", () => {
+void test("written parameters are read with the same names, values and types", () => {
   const decoder = new TypedParameterDecoder();
   fc.assert(
     fc.property(fc.array(fc.tuple(NAME, VALUE)), (entries) => {
@@ -45,9 +45,9 @@ void test("counters above 2^53 are exact", () => {
   assert.deepEqual(new TypedParameterDecoder().read(new XdrReader(encode(params))), params);
 });
 
-void test("names that share a place in the table do not take each other's spelling", () => {
+void test("names that share a slot of the table are not confused", () => {
   const decoder = new TypedParameterDecoder();
-  // More names than the table has places, twice, so that each place is taken over many times.
+  // More names than the table has slots, twice, so that each slot is replaced many times.
   const names = Array.from({ length: 10_000 }, (_, index) => `block.${index}.rd.bytes`);
   const params = new Map(names.map((name, index) => [name, BigInt(index)]));
   for (let round = 0; round < 2; round++) {
@@ -55,24 +55,24 @@ void test("names that share a place in the table do not take each other's spelli
   }
 });
 
-void test("a name of 80 bytes is read, one of 81 is a fault", () => {
+void test("a name of 80 bytes is read, one of 81 bytes is an error", () => {
   const decode = (length: number): number =>
     new TypedParameterDecoder().read(new XdrReader(encode(new Map([["n".repeat(length), 1]])))).size;
   assert.equal(decode(80), 1);
   assert.throws(() => decode(81), /81 bytes, more than 80/);
 });
 
-void test("a type that nobody knows is a fault, because its value has no known length", () => {
+void test("an unknown type is an error, because the length of its value is unknown", () => {
   const bytes = new XdrWriter().uint(1).string("cpu.time").uint(8).int(0).bytes();
   assert.throws(() => new TypedParameterDecoder().read(new XdrReader(bytes)), LibvirtError);
 });
 
-void test("a boolean that a daemon sends as another number than 1 is true", () => {
+void test("a boolean other than 0 and 1 is true", () => {
   const bytes = new XdrWriter().uint(1).string("vcpu.0.halted").uint(PARAMETER_TYPE.BOOLEAN).int(-1).bytes();
   assert.deepEqual(new TypedParameterDecoder().read(new XdrReader(bytes)), new Map([["vcpu.0.halted", true]]));
 });
 
-void test("more parameters than the protocol allows are refused by their count alone", () => {
+void test("too many parameters are rejected by their count", () => {
   const bytes = new XdrWriter().uint(262_145).bytes();
   assert.throws(() => new TypedParameterDecoder().read(new XdrReader(bytes)), /262145 items, more than 262144/);
 });

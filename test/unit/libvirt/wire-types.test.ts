@@ -5,7 +5,7 @@ import { readDomain, readRemoteError, writeDomain, writeRemoteError } from "../.
 import { XdrReader, XdrWriter } from "../../../src/libvirt/xdr.ts";
 import { codePoint } from "../../support/code-point.ts";
 
-void test("a domain comes back with its name, UUID and id", () => {
+void test("a written domain is read with the same name, UUID and id", () => {
   fc.assert(
     fc.property(
       fc.record({
@@ -37,13 +37,13 @@ function remoteError(message: string): Error & { libvirtCode: number | undefined
   return readRemoteError(new XdrReader(writer.bytes()), "DOMAIN_GET_XML_DESC");
 }
 
-void test("an error of the daemon keeps its number and text and names the call", () => {
+void test("an error of the daemon has its number, its text and the name of the call", () => {
   const error = remoteError("Domain not found");
   assert.equal(error.libvirtCode, 42);
-  assert.equal(error.message, "libvirt refused DOMAIN_GET_XML_DESC: Domain not found");
+  assert.equal(error.message, "libvirt rejected DOMAIN_GET_XML_DESC: Domain not found");
 });
 
-void test("an error of the daemon without a text, or with a huge one, has a message of sensible length", () => {
+void test("an error without a text has a message, and a long text is cut", () => {
   const silent = new XdrWriter().int(38).int(0).bool(false).bytes();
   assert.match(readRemoteError(new XdrReader(silent), "CONNECT_OPEN").message, /error 38 without a text/);
   assert.ok(remoteError("x".repeat(1_000_000)).message.length < 1_100);

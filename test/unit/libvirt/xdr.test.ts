@@ -10,7 +10,7 @@ const PROTOCOL_FAULT = (error: unknown): boolean =>
 
 const WELL_FORMED = fc.string({ unit: codePoint }).filter((text) => text.isWellFormed());
 
-/** One value with its way to the wire and back. */
+/** A value of each type. */
 const ITEM = fc.oneof(
   fc.record({ kind: fc.constant("int" as const), value: fc.integer() }),
   fc.record({ kind: fc.constant("uint" as const), value: fc.integer({ min: 0, max: 2 ** 32 - 1 }) }),
@@ -73,7 +73,7 @@ function read(reader: XdrReader, item: Item): unknown {
   }
 }
 
-void test("what is written is read back, whatever the sequence, and nothing is left over", () => {
+void test("every sequence of written values is read back completely", () => {
   fc.assert(
     fc.property(fc.array(ITEM), (items) => {
       const writer = new XdrWriter(1);
@@ -86,7 +86,7 @@ void test("what is written is read back, whatever the sequence, and nothing is l
   );
 });
 
-void test("every proper prefix of a sequence ends in a protocol fault, not in a value", () => {
+void test("every proper prefix of a sequence is a protocol error", () => {
   fc.assert(
     fc.property(fc.array(ITEM, { minLength: 1 }), fc.nat(), (items, cut) => {
       const writer = new XdrWriter();
@@ -100,25 +100,25 @@ void test("every proper prefix of a sequence ends in a protocol fault, not in a 
   );
 });
 
-void test("big-endian with zero padding, as RFC 4506 draws it", () => {
+void test("values are big-endian with zero padding, as in RFC 4506", () => {
   const writer = new XdrWriter().int(-2).string("hello").uhyper(1n).bool(true);
   assert.equal(writer.bytes().toString("hex"), "fffffffe0000000568656c6c6f000000000000000000000100000001");
 });
 
-void test("a string longer than its bound is refused before it is made", () => {
+void test("a string longer than its bound is rejected before it is created", () => {
   const bytes = new XdrWriter().string("x".repeat(81)).bytes();
   assert.throws(() => new XdrReader(bytes).string(80), /81 bytes, more than 80/);
   assert.equal(new XdrReader(bytes).string(81), "x".repeat(81));
 });
 
-void test("an array count that cannot fit into the packet is refused before an item is read", () => {
+void test("an array count that cannot fit into the packet is rejected before an item is read", () => {
   const bytes = new XdrWriter().uint(16_000).uint(0).bytes();
   const item = (): never => assert.fail("an item was read");
   assert.throws(() => new XdrReader(bytes).array(16_384, 24, item), /array of 16000 items does not fit/);
   assert.throws(() => new XdrReader(bytes).array(100, 0, item), /16000 items, more than 100/);
 });
 
-void test("lengths near 2^32 do not wrap around to something small", () => {
+void test("lengths near 2^32 do not overflow to small ones", () => {
   for (const length of [0xffff_ffff, 0xffff_fffd, 0x8000_0000, 0x7fff_ffff]) {
     const bytes = new XdrWriter().uint(length).uint(0).bytes();
     assert.throws(() => new XdrReader(bytes).string(0xffff_ffff), PROTOCOL_FAULT);
@@ -126,7 +126,7 @@ void test("lengths near 2^32 do not wrap around to something small", () => {
   }
 });
 
-void test("a boolean other than 0 and 1 and leftover bytes are faults that name their place", () => {
+void test("errors for a wrong boolean and leftover bytes have their offset", () => {
   const bytes = new XdrWriter().int(7).int(2).bytes();
   const reader = new XdrReader(bytes, 4);
   assert.throws(() => reader.bool(), /at byte 4: a boolean is 2/);

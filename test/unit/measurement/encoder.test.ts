@@ -10,14 +10,14 @@ async function golden(name: string): Promise<string> {
   return readFile(new URL(`../../golden/lines/${name}`, import.meta.url), "utf8");
 }
 
-test("a plain domain: four measurements, field for field in the order of the contract", async () => {
+test("a plain VM has four measurements with all fields in the order of the contract", async () => {
   const { text, lines, missing } = encode([sample()]);
   assert.equal(text, await golden("plain-domain.lp"));
   assert.equal(lines, 6);
   assert.deepEqual(missing, []);
 });
 
-test("a KubeVirt domain carries namespace, node, network, volume labels and static tags in the order of the contract", async () => {
+test("a KubeVirt VM has all tags of the contract in order", async () => {
   const one = sample({
     identity: {
       id: 1,
@@ -33,17 +33,17 @@ test("a KubeVirt domain carries namespace, node, network, volume labels and stat
   assert.equal(text, await golden("kubevirt-domain.lp"));
 });
 
-test("the first sample of a domain has no vm_features", () => {
+test("the first sample of a VM has no vm_features", () => {
   assert.doesNotMatch(encode([sample({ previous: undefined })]).text, /vm_features/);
 });
 
-test("vm_features is not written when the clock did not move or memory is unknown", () => {
-  const still = sample();
-  assert.doesNotMatch(encode([{ ...still, memory: { ...still.memory, monotonicMs: 10_000 } }]).text, /vm_features/);
-  assert.doesNotMatch(encode([{ ...still, memory: { ...still.memory, current: undefined } }]).text, /vm_features/);
+test("vm_features is not written if no time passed or the memory is unknown", () => {
+  const one = sample();
+  assert.doesNotMatch(encode([{ ...one, memory: { ...one.memory, monotonicMs: 10_000 } }]).text, /vm_features/);
+  assert.doesNotMatch(encode([{ ...one, memory: { ...one.memory, current: undefined } }]).text, /vm_features/);
 });
 
-test("a value that libvirt did not report is 0 under Zero and no field under Omit, and reported in both", () => {
+test("a missing value is 0 with Zero, no field with Omit, and reported with both", () => {
   const one = sample({ cpu: { count: 2, time: undefined, user: undefined, system: undefined } });
   const zero = encode([one], { families: ["Metrics"] });
   assert.match(zero.text, /,cputime_ns=0i /);
@@ -52,7 +52,7 @@ test("a value that libvirt did not report is 0 under Zero and no field under Omi
   assert.deepEqual([zero.missing, omit.missing], [["vm_metrics.cputime_ns"], ["vm_metrics.cputime_ns"]]);
 });
 
-test("under Omit a device without any value has no line", () => {
+test("with Omit, a device without values has no line", () => {
   const empty = nic("tap9", {
     rxBytes: undefined,
     rxPackets: undefined,
@@ -68,14 +68,14 @@ test("under Omit a device without any value has no line", () => {
   assert.equal(lines, 0);
 });
 
-test("a domain whose monitor did not answer has no disk lines and no totals, rather than zeros", () => {
+test("without values of QEMU there are no disk lines and no totals", () => {
   const { text } = encode([sample({ disks: undefined })]);
   assert.doesNotMatch(text, /vm_totals|devtype=disk/);
   assert.match(text, /vm_metrics/);
   assert.match(text, /devtype=nic/);
 });
 
-test("totals are the sums of the devices, exact beyond 2^53", () => {
+test("totals are the sums of the devices, exact above 2^53", () => {
   const large = 2n ** 53n + 1n;
   const { text } = encode([sample({ disks: [disk("vda", { readBytes: large }), disk("vdb", { readBytes: large })] })]);
   assert.match(text, new RegExp(`disk_rd_bytes=${large * 2n}i`));
@@ -89,14 +89,14 @@ test("integers beyond int64 are clamped and counted", () => {
   assert.equal(counters.clampedIntegers, 1);
 });
 
-test("tags that line protocol cannot store are changed and counted, once per domain", () => {
+test("tags that line protocol cannot represent are changed and counted once per VM", () => {
   const identity = { id: 1, uuid: "u", name: "a\nb,c d=e\\" };
   const { text, counters } = encode([sample({ identity }), sample({ identity })], { families: ["Metrics"] });
   assert.match(text, /^vm_metrics,VMID=1,name=a\\ b\\,c\\ d\\=e,uuid=u state/);
   assert.equal(counters.sanitizedTags, 1);
 });
 
-test("unknown states fall back to `no state`; every known one has the predecessor's word", () => {
+test("each state has the predecessor's word, and unknown states are `no state`", () => {
   const states = [0, 1, 2, 3, 4, 5, 6, 7, 99, undefined].map((state) => {
     const { text } = encode([sample({ state })], { families: ["Metrics"] });
     return /state="([^"]*)"/.exec(text)?.[1];
@@ -115,7 +115,7 @@ test("unknown states fall back to `no state`; every known one has the predecesso
   ]);
 });
 
-test("a sample that cannot be written leaves no line, and the next one is written whole", () => {
+test("a sample that cannot be written has no line, and the next one has all", () => {
   const encoder = new Encoder(ALL, newLineCounters(), () => undefined);
   const broken = sample();
   Object.defineProperty(broken, "disks", {

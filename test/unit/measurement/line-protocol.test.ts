@@ -2,8 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { parseLines } from "../../../scripts/demo/line-protocol-parser.ts";
-import { newLineCounters } from "../../../src/measurement/line-protocol.ts";
-import { LineWriter } from "../../../src/measurement/line-protocol.ts";
+import { LineWriter, newLineCounters } from "../../../src/measurement/line-protocol.ts";
 
 const INT64_MAX = 2n ** 63n - 1n;
 const TIME_MS = 1_700_000_000_123;
@@ -12,7 +11,7 @@ function writer() {
   const counters = newLineCounters();
   const lines = new LineWriter(counters);
   const taken = (): string => Buffer.from(lines.take().bytes).toString();
-  /** The one line that these fields make, or nothing. */
+  /** Returns the line with these fields; an empty string without fields. */
   const line = (write: (lines: LineWriter) => void): string => {
     lines.begin("m,a=1");
     write(lines);
@@ -22,7 +21,7 @@ function writer() {
   return { lines, counters, line, taken };
 }
 
-test("fields stand in the order of their calls, and the timestamp in nanoseconds", () => {
+test("fields are in the order of their calls, and the timestamp is in nanoseconds", () => {
   const { line } = writer();
   const text = line((lines) => {
     lines.integer("i", 1n);
@@ -33,7 +32,7 @@ test("fields stand in the order of their calls, and the timestamp in nanoseconds
   assert.equal(text, 'm,a=1 i=1i,f=0.5,s="x",n=7i 1700000000123000000\n');
 });
 
-test("a line without fields leaves nothing behind, and does not count", () => {
+test("a line without fields is neither written nor counted", () => {
   const { lines, line } = writer();
   assert.equal(
     line(() => undefined),
@@ -82,7 +81,7 @@ for (const value of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFIN
   });
 }
 
-test("a batch is a buffer of its own: what is written next does not change it", () => {
+test("later lines do not change a taken batch", () => {
   const { lines, taken } = writer();
   const write = (series: string): void => {
     lines.begin(series);
@@ -97,7 +96,7 @@ test("a batch is a buffer of its own: what is written next does not change it", 
   assert.deepEqual([lines.lines, lines.take().bytes.length], [0, 0]);
 });
 
-test("the buffer grows for whatever is written, in any script, and no byte is lost", () => {
+test("the buffer grows for long texts in every script", () => {
   const { lines } = writer();
   const texts = Array.from({ length: 300 }, (_, index) => "機😀é".repeat(index));
   for (const text of texts) {
@@ -113,7 +112,7 @@ test("the buffer grows for whatever is written, in any script, and no byte is lo
   );
 });
 
-test("whatever numbers and strings are written, they come back as they were", () => {
+test("all numbers and strings are parsed back unchanged", () => {
   const string = fc.string({ unit: "grapheme" }).filter((text) => !text.includes("\n"));
   const finite = fc.double({ noNaN: true, noDefaultInfinity: true });
   fc.assert(

@@ -34,12 +34,12 @@ async function served(t: TestContext, domains = 3) {
   return { socket, host, server, client };
 }
 
-test("the client of this project opens it, as libvirt 9.0 of a system", async (t) => {
+test("the client opens the simulator as a libvirt 9.0 with the system URI", async (t) => {
   const { client, server } = await served(t);
   assert.deepEqual([client.uri, client.libvirtVersion, server.clients], ["qemu:///system", "9.0.0", 1]);
 });
 
-test("domains that do not run are listed apart, have no id, and no CPU times", async (t) => {
+test("inactive domains have their own filter, no id and no CPU times", async (t) => {
   const { client, host } = await served(t);
   host.inactive.add("vm-002");
   const listed = async (flags: number): Promise<[string, number][]> =>
@@ -60,7 +60,7 @@ test("domains that do not run are listed apart, have no id, and no CPU times", a
   await assert.rejects(client.domainControlInfo(idle, SOON), { libvirtCode: 55 });
 });
 
-test("statistics of some domains are those of these domains", async (t) => {
+test("statistics can be limited to some domains", async (t) => {
   const { client } = await served(t);
   const domains = (await client.listDomains(ACTIVE, SOON)).slice(1, 2);
   const stats = await client.allDomainStats({ domains, groups: STATS_GROUP.STATE, flags: 0 }, SOON);
@@ -70,7 +70,7 @@ test("statistics of some domains are those of these domains", async (t) => {
   );
 });
 
-test("the vCPUs of a domain share its CPU time, and one that does not run has none", async (t) => {
+test("the vCPUs share the CPU time, and an inactive domain has none", async (t) => {
   const { client, host } = await served(t);
   const [domain] = await client.listDomains(ACTIVE, SOON);
   assert.ok(domain !== undefined);
@@ -85,7 +85,7 @@ test("the vCPUs of a domain share its CPU time, and one that does not run has no
   await assert.rejects(client.domainVcpus(domain, SOON), { libvirtCode: 55 });
 });
 
-test("a domain is known by its UUID, and one that is gone is an error", async (t) => {
+test("a domain with another UUID and a removed domain are errors", async (t) => {
   const { client, host } = await served(t);
   const [first] = await client.listDomains(ACTIVE, SOON);
   assert.ok(first !== undefined);
@@ -96,7 +96,7 @@ test("a domain is known by its UUID, and one that is gone is an error", async (t
   await assert.rejects(client.domainInfo(first, SOON), { code: "E_LIBVIRT_REMOTE", libvirtCode: 42 });
 });
 
-test("a stuck domain blocks the call that meets it first; one with NOWAIT passes then, without its QEMU's values", async (t) => {
+test("a stuck domain blocks one call, and a later call with NOWAIT lacks its QEMU values", async (t) => {
   const { client, host, server } = await served(t);
   host.stuck.add("vm-002");
   const bulk = { groups: GROUPS, flags: ACTIVE | NOWAIT };
@@ -104,7 +104,7 @@ test("a stuck domain blocks the call that meets it first; one with NOWAIT passes
   const first = client.allDomainStats(bulk, SOON).finally(() => {
     blocked = false;
   });
-  await until("the call is held", () => server.heldWorkers > 0);
+  await until("the call is blocked", () => server.heldWorkers > 0);
   const second = await client.allDomainStats(bulk, SOON);
   assert.deepEqual(
     second.map(({ params }) => [params.has("net.0.rx.bytes"), params.has("block.0.rd.reqs")]),
@@ -128,7 +128,7 @@ test("a stuck domain blocks the call that meets it first; one with NOWAIT passes
   assert.equal(server.heldWorkers, 0);
 });
 
-test("cgroups can be missing", async (t) => {
+test("without cgroups there are no CPU statistics", async (t) => {
   const { client, host } = await served(t);
   const [domain] = await client.listDomains(ACTIVE, SOON);
   assert.ok(domain !== undefined);
@@ -137,7 +137,7 @@ test("cgroups can be missing", async (t) => {
   await assert.rejects(client.domainCpuStats(domain, SOON), { libvirtCode: 55 });
 });
 
-test("a frozen daemon answers nobody, and everybody once it is thawed", async (t) => {
+test("a frozen daemon replies only after it is thawed", async (t) => {
   const { client, host } = await served(t);
   host.freeze();
   let answered = false;
@@ -145,14 +145,14 @@ test("a frozen daemon answers nobody, and everybody once it is thawed", async (t
     answered = true;
   });
   await until("the daemon has the call", () => host.calls.has(PROCEDURE.CONNECT_LIST_ALL_DOMAINS));
-  // An answer would be here by then.
+  // Enough turns for a reply to arrive.
   await turns(50);
   assert.equal(answered, false);
   host.thaw();
   assert.equal((await list).length, 3);
 });
 
-test("it can only be read: another way to open it is refused", async (t) => {
+test("opening it for writing is rejected", async (t) => {
   const { socket } = await served(t);
   const connection = await LibvirtConnection.connect(socket, 10_000);
   const open = connection.call({
@@ -165,7 +165,7 @@ test("it can only be read: another way to open it is refused", async (t) => {
   connection.destroy();
 });
 
-test("a procedure that it does not know is an error, and the connection goes on", async (t) => {
+test("an unknown procedure is an error, and the connection stays open", async (t) => {
   const { socket } = await served(t);
   const connection = await LibvirtConnection.connect(socket, 10_000);
   const call = { read: () => undefined, deadlineMs: 10_000 };
@@ -177,17 +177,17 @@ test("a procedure that it does not know is an error, and the connection goes on"
   connection.destroy();
 });
 
-test("a peer that does not speak the protocol is dropped, the others are not", async (t) => {
+test("a client that violates the protocol is disconnected, others are not", async (t) => {
   const { socket, client } = await served(t);
-  const stranger = createConnection(socket);
-  const closed = new Promise((resolve) => stranger.once("close", resolve));
-  stranger.on("error", () => undefined);
-  stranger.write("GET / HTTP/1.1\r\n\r\n");
+  const other = createConnection(socket);
+  const closed = new Promise((resolve) => other.once("close", resolve));
+  other.on("error", () => undefined);
+  other.write("GET / HTTP/1.1\r\n\r\n");
   await closed;
   assert.equal((await client.listDomains(ACTIVE, SOON)).length, 3);
 });
 
-test("a socket that nobody listens on is replaced, and one that somebody does is left alone", async (t) => {
+test("a socket without a server is replaced, and one with a server is not", async (t) => {
   const socket = await temporary(t);
   const host = SimulatedHost.of(1, { nics: 0, disks: 0, seed: 1 });
   const killed = await SimulatorServer.start(`${socket}-killed`, host);
@@ -200,14 +200,14 @@ test("a socket that nobody listens on is replaced, and one that somebody does is
   assert.equal((await client.listDomains(ACTIVE, SOON)).length, 1);
 });
 
-test("the socket is open to every user, and gone with the server", async (t) => {
+test("every user can use the socket, and the server removes it at its end", async (t) => {
   const { socket, server } = await served(t);
   assert.equal((await stat(socket)).mode & 0o777, 0o777);
   await server[Symbol.asyncDispose]();
   await assert.rejects(stat(socket), { code: "ENOENT" });
 });
 
-test("a path that no socket can have is an error that says so", async (t) => {
+test("a too long path and a used socket are errors", async (t) => {
   const host = SimulatedHost.of(1, { nics: 0, disks: 0, seed: 1 });
   await assert.rejects(SimulatorServer.start(`/${"x".repeat(107)}`, host), /107 bytes/);
   const taken = await temporary(t);

@@ -10,7 +10,7 @@ const { STATE, CPU_TOTAL, BALLOON, VCPU, INTERFACE, BLOCK } = STATS_GROUP;
 const ALL = STATE | CPU_TOTAL | BALLOON | VCPU | INTERFACE | BLOCK;
 const SHAPE = { nics: 2, disks: 3, seed: 1 };
 
-test("the same seed gives the same domains, another seed others", () => {
+test("the same seed gives the same domains, and another seed gives others", () => {
   const all = (seed: number): unknown => {
     const domain = new SyntheticDomain(4, { ...SHAPE, seed });
     return [domain.ref, domain.info(10), [...domain.stats(ALL, 10, true)], domain.xml()];
@@ -27,12 +27,12 @@ test("the domains of a host differ in name, id, UUID and interfaces", () => {
   assert.equal(new Set(nics).size, 400);
 });
 
-test("UUIDs have the form of random ones, lower-case with dashes", () => {
+test("UUIDs are of version 4, lower-case with dashes", () => {
   for (const { ref } of SimulatedHost.of(50, SHAPE).domains.values())
     assert.match(ref.uuid, /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-a[0-9a-f]{3}-[0-9a-f]{12}$/);
 });
 
-test("the XML and the statistics name the same devices, the CD-ROM too, however many there are", () => {
+test("the XML and the statistics have the same devices, including the CD-ROM", () => {
   const domain = new SyntheticDomain(3, { nics: 4, disks: 60, seed: 9 });
   const { nics, disks, otherBlocks } = parseDomainXml(domain.xml());
   const stats = domain.stats(ALL, 1, true);
@@ -46,7 +46,7 @@ test("the XML and the statistics name the same devices, the CD-ROM too, however 
   assert.deepEqual([disks[25]?.device, disks[26]?.device, disks[59]?.device], ["vdz", "vdaa", "vdbh"]);
 });
 
-test("counters never fall, and all that has traffic grows", () => {
+test("counters never decrease, and those with traffic grow", () => {
   const domain = new SyntheticDomain(1, SHAPE);
   const counters = (seconds: number) =>
     new Map([...domain.stats(ALL, seconds, true)].filter(([field]) => /^(net|v?cpu)|reqs$|bytes$/.test(field)));
@@ -61,7 +61,7 @@ test("counters never fall, and all that has traffic grows", () => {
     assert.ok(BigInt(before.get(field) ?? 0) > 0n);
 });
 
-test("CPU times agree whoever is asked, and memory stays below its maximum", () => {
+test("all calls report the same CPU times, and memory is below its maximum", () => {
   const domain = new SyntheticDomain(2, SHAPE);
   const stats = domain.stats(ALL, 50, true);
   const info = domain.info(50);
@@ -105,7 +105,7 @@ test("an offline vCPU is missing in every reply, and the others keep their numbe
   );
 });
 
-test("without QEMU's answer there is what libvirt itself knows: interfaces, names of disks, the size of the memory", () => {
+test("without QEMU there are only interfaces, names of disks and the size of the memory", () => {
   const fields = [...new SyntheticDomain(1, { nics: 1, disks: 1, seed: 1 }).stats(ALL, 1, false).keys()];
   assert.deepEqual(
     fields.filter((field) => /^(block|balloon)/.test(field)),
@@ -117,7 +117,7 @@ test("without QEMU's answer there is what libvirt itself knows: interfaces, name
   assert.ok(fields.includes("net.0.rx.bytes"));
 });
 
-test("only the groups that are asked for are there", () => {
+test("the statistics have only the requested groups", () => {
   const prefixes = (groups: number): string[] => [
     ...new Set(
       [...new SyntheticDomain(1, SHAPE).stats(groups, 1, true).keys()].map((field) => field.split(".")[0] ?? ""),
@@ -128,13 +128,13 @@ test("only the groups that are asked for are there", () => {
   assert.deepEqual(prefixes(BALLOON | INTERFACE), ["balloon", "net"]);
 });
 
-test("an identity replaces what follows from the index, and the name is escaped in the XML", () => {
+test("an identity replaces the one of the index, and the XML escapes the name", () => {
   const domain = new SyntheticDomain(1, SHAPE, { name: "<a> & b", id: 9 });
   assert.deepEqual(domain.ref, { ...new SyntheticDomain(1, SHAPE).ref, name: "<a> & b", id: 9 });
   assert.match(domain.xml(), /id='9'><name>&#60;a&#62; &#38; b<\/name>/);
 });
 
-test("a host's time is that of its clock", async () => {
+test("the uptime of a host follows its clock", async () => {
   const clock = new FakeClock();
   const host = new SimulatedHost(clock);
   const startS = host.uptimeS;

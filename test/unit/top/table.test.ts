@@ -29,7 +29,7 @@ const DOMAINS = [
   overview("batch/new", { sample: memory(undefined) }),
 ];
 
-test("the table at several widths is the recorded one", () => {
+test("the table matches the golden file at several widths", () => {
   const widths = [Infinity, 120, 100, 80, 60, 40, 20, 8];
   const text = widths.map((width) => {
     const { header, rows } = domainTable(DOMAINS, width);
@@ -38,16 +38,16 @@ test("the table at several widths is the recorded one", () => {
   assert.equal(text.join("\n"), readFileSync("test/golden/top/table.txt", "utf8"));
 });
 
-test("the screen is the recorded one, with what is wrong above the table", () => {
-  const picture = { domains: DOMAINS, endpoints: 7, faults: ["/a: E_X: one\x1b[2J", "/b: E_Y: two", "three", "four"] };
+test("the screen matches the golden file, with the faults above the table", () => {
+  const snapshot = { domains: DOMAINS, endpoints: 7, faults: ["/a: E_X: one\x1b[2J", "/b: E_Y: two", "three", "four"] };
   const text = [
     { columns: 80, rows: 14 },
     { columns: 60, rows: 11 },
-  ].map((size) => `${screenLines(picture, "cpu", 2_000, size).join("\n")}\n`);
+  ].map((size) => `${screenLines(snapshot, "cpu", 2_000, size).join("\n")}\n`);
   assert.equal(text.join("\n"), readFileSync("test/golden/top/screen.txt", "utf8"));
 });
 
-test("no line is wider than the terminal, and no screen higher", () => {
+test("no line is wider than the terminal, and no screen is higher", () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 200 }), fc.integer({ min: 1, max: 50 }), (columns, rows) => {
       const lines = screenLines({ domains: DOMAINS, endpoints: 1, faults: ["x"] }, "cpu", 2_000, { columns, rows });
@@ -57,7 +57,7 @@ test("no line is wider than the terminal, and no screen higher", () => {
   );
 });
 
-test("each key puts the greatest first, and what is not known last", () => {
+test("each sort key puts the greatest value first and unknown values last", () => {
   const firstAndLast = Object.fromEntries(
     SORT_KEYS.map((key) => {
       const labels = sortDomains(DOMAINS, key).map(({ label }) => label);
