@@ -4,8 +4,8 @@ import path from "node:path";
 import { test } from "node:test";
 
 /**
- * The allowed imports below src: a part may import itself and the parts of its row. The pipeline is discovery ->
- * collection -> measurement -> spool -> delivery, and a stage imports only the stages to its left.
+ * Who may import whom below src. A part may import itself, what stands here, and nothing else. The pipeline runs
+ * discovery -> collection -> measurement -> spool -> delivery, and a stage knows only what is to its left.
  */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   lib: [],

@@ -81,7 +81,7 @@ export class LibvirtClient implements Disposable {
     }
   }
 
-  /** Settles when the connection ends: with the reason, or undefined when `close` was called. Never rejects. */
+  /** Resolves when the connection ends: to the reason, or to undefined after `close`. Never rejects. */
   get closed(): Promise<LibvirtError | undefined> {
     return this.#connection.closed;
   }

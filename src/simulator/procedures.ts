@@ -27,21 +27,22 @@ export class ErrorReply extends Error {
 }
 
 type Write = (writer: XdrWriter) => void;
-/** Performs a call whose arguments are read, which may take time. Resolves to what writes the payload of the reply. */
+/** Performs a call after its arguments are read. Resolves to a function that writes the payload of the reply. */
 export type PerformCall = (host: SimulatedHost, jobs: MonitorJobs) => Promise<Write>;
-/** Reads the arguments, at once because the receive buffer is reused. */
+/** Reads the arguments of a call. It must not wait, because the receive buffer is reused. */
 type Procedure = (args: XdrReader) => PerformCall;
 
 const LIB_VERSION = 9_000_000n;
 const MONITOR_GROUPS = STATS_GROUP.BALLOON | STATS_GROUP.BLOCK | STATS_GROUP.CPU_TOTAL | STATS_GROUP.VCPU;
 
+/** Returns a procedure that always sends the same reply. */
 const answering =
   (write: Write): Procedure =>
   () =>
   () =>
     Promise.resolve(write);
 
-/** A procedure whose first argument is a domain. */
+/** Returns a procedure whose first argument is a domain. */
 const ofDomain =
   (perform: (domain: SyntheticDomain, host: SimulatedHost, jobs: MonitorJobs) => Write): Procedure =>
   (args) => {
@@ -63,7 +64,7 @@ export const PROCEDURES: ReadonlyMap<number, Procedure> = new Map<number, Proced
     ofDomain((domain, host) => (writer) => writer.string(host.adjustXml(domain.ref.name, domain.xml()))),
   ],
   [PROCEDURE.DOMAIN_GET_INFO, ofDomain(domainInfo)],
-  [PROCEDURE.DOMAIN_GET_VCPUS, ofDomain(vcpus)],
+  [PROCEDURE.DOMAIN_GET_VCPUS, ofDomain(domainVcpus)],
   [PROCEDURE.DOMAIN_GET_CPU_STATS, cpuStats],
   [PROCEDURE.DOMAIN_GET_CONTROL_INFO, ofDomain(controlInfo)],
 ]);
@@ -107,17 +108,17 @@ function refOf(host: SimulatedHost, { ref }: SyntheticDomain): DomainRef {
 
 function domainInfo(domain: SyntheticDomain, host: SimulatedHost): Write {
   const active = !host.inactive.has(domain.ref.name);
-  const { state, maxMemoryKiB, memoryKiB, vcpus: domainVcpus, cpuTimeNs } = domain.info(host.uptimeS);
+  const { state, maxMemoryKiB, memoryKiB, vcpus, cpuTimeNs } = domain.info(host.uptimeS);
   return (writer) =>
     writer
       .uint(active ? state : DOMAIN_STATE.SHUT_OFF)
       .uhyper(maxMemoryKiB)
       .uhyper(memoryKiB)
-      .uint(domainVcpus)
+      .uint(vcpus)
       .uhyper(active ? cpuTimeNs : 0n);
 }
 
-function vcpus(domain: SyntheticDomain, host: SimulatedHost): Write {
+function domainVcpus(domain: SyntheticDomain, host: SimulatedHost): Write {
   requireActive(host, domain);
   const vcpus = domain.vcpus(host.uptimeS);
   return (writer) => {

@@ -46,7 +46,7 @@ const SORT_VALUES: Readonly<Record<Exclude<SortKey, "name">, (domain: DomainOver
   network: ({ load }) => sum(load?.netReceivedBytes, load?.netSentBytes),
 };
 
-/** Returns the domains with the greatest value first and unknown values last. Equal ones are sorted by name. */
+/** Returns the domains with the greatest value first and unknown values last. Equal values are sorted by name. */
 export function sortDomains(domains: readonly DomainOverview[], by: SortKey): readonly DomainOverview[] {
   const byName = domains.toSorted((a, b) => (a.label < b.label ? -1 : a.label > b.label ? 1 : 0));
   if (by === "name") return byName;

@@ -25,8 +25,8 @@ export class NodeWatch implements Disposable {
   readonly #views: EndpointViews;
   readonly #find: ReturnType<typeof localEndpoints>;
 
-  constructor(places: SocketLocations, intervalMs: number, clock: Clock) {
-    this.#find = localEndpoints(places, () => ALL_VMS.vms, clock);
+  constructor(locations: SocketLocations, intervalMs: number, clock: Clock) {
+    this.#find = localEndpoints(locations, () => ALL_VMS.vms, clock);
     this.#views = new EndpointViews(clock);
     this.#collector = new Collector(
       {
