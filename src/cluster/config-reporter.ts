@@ -2,7 +2,7 @@ import { apply } from "../kubernetes/apply.ts";
 import { messageOfAnswer, retryAfterMs } from "../kubernetes/answer.ts";
 import type { KubeClient } from "../kubernetes/api.ts";
 import { KubeError } from "../kubernetes/kube-error.ts";
-import { resourcePath } from "../kubernetes/resource-path.ts";
+import { resourcePath } from "../kubernetes/kube-object.ts";
 import type { Clock } from "../lib/clock.ts";
 import { RateLimit, WARNING_PERIOD_MS } from "../lib/rate-limit.ts";
 import type { Logger } from "../log.ts";

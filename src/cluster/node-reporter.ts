@@ -1,8 +1,7 @@
 import { TelemetryError } from "../errors.ts";
 import { apply, type ApplyOutcome } from "../kubernetes/apply.ts";
 import type { KubeClient } from "../kubernetes/api.ts";
-import { recordOf } from "../kubernetes/kube-object.ts";
-import { resourcePath } from "../kubernetes/resource-path.ts";
+import { recordOf, resourcePath } from "../kubernetes/kube-object.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { NodeTelemetryStatus } from "../status/node-telemetry.ts";
 import type { WriteOutcome } from "../status/report-writer.ts";

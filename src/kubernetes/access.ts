@@ -44,8 +44,8 @@ export interface Identity {
 }
 
 /** @throws {KubeError} E_KUBE_CONFIG */
-export async function accessOf({ cluster, user, namespace }: Identity): Promise<Access> {
-  const server = serverOf(cluster);
+export async function createAccess({ cluster, user, namespace }: Identity): Promise<Access> {
+  const server = serverUrl(cluster);
   const authenticator = authenticatorOf(user);
   const authenticate = async (): Promise<RequestOptions> => {
     const options: RequestOptions = { headers: {} };
@@ -60,9 +60,9 @@ export async function accessOf({ cluster, user, namespace }: Identity): Promise<
   };
   const plugin = await authenticate();
   const tls = {
-    ca: await pem("certificate authority", cluster.caFile, cluster.caData),
-    cert: (await pem("client certificate", user.certFile, user.certData)) ?? textOf(plugin.cert),
-    key: (await pem("client key", user.keyFile, user.keyData)) ?? textOf(plugin.key),
+    ca: await readPem("certificate authority", cluster.caFile, cluster.caData),
+    cert: (await readPem("client certificate", user.certFile, user.certData)) ?? textOf(plugin.cert),
+    key: (await readPem("client key", user.keyFile, user.keyData)) ?? textOf(plugin.key),
     servername: cluster.tlsServerName,
     rejectUnauthorized: !cluster.skipTLSVerify,
   };
@@ -70,11 +70,11 @@ export async function accessOf({ cluster, user, namespace }: Identity): Promise<
 }
 
 /** Whether a connection made with one of them serves the other as well. */
-export function sameConnection(one: Access, other: Access): boolean {
+export function canShareConnection(one: Access, other: Access): boolean {
   return one.server.href === other.server.href && isDeepStrictEqual(one.tls, other.tls);
 }
 
-function serverOf({ server, proxyUrl }: Cluster): URL {
+function serverUrl({ server, proxyUrl }: Cluster): URL {
   if (!URL.canParse(server)) throw new KubeError("E_KUBE_CONFIG", `\`${server}\` is not the address of an API server`);
   const url = new URL(server);
   if (url.protocol !== "https:") throw new KubeError("E_KUBE_CONFIG", `${server} is not encrypted: it must be https`);
@@ -93,7 +93,7 @@ function authenticatorOf(user: User): ExecAuth | FileAuth | undefined {
   return found;
 }
 
-async function pem(what: string, file: string | undefined, data: string | undefined): Promise<Buffer | undefined> {
+async function readPem(what: string, file: string | undefined, data: string | undefined): Promise<Buffer | undefined> {
   if (!file) return data ? Buffer.from(data, "base64") : undefined;
   try {
     return await readFile(file);

@@ -41,13 +41,13 @@ export function isVersionTooLarge({ body }: Pick<KubeAnswer, "body">): boolean {
 }
 
 /** The refusal in an ERROR event of a watch, as if it had been the answer. */
-export function answerOfStatus(status: unknown): KubeAnswer {
+export function answerFromStatus(status: unknown): KubeAnswer {
   const { code } = asStatus(status);
   return { status: typeof code === "number" ? code : 500, headers: {}, body: status };
 }
 
 /** An answer that is of no use, as an error. */
-export function refusal(answer: KubeAnswer, what: string): KubeError {
+export function rejection(answer: KubeAnswer, what: string): KubeError {
   const code = answer.status === 401 || answer.status === 403 ? "E_KUBE_DENIED" : "E_KUBE_REFUSED";
   const { status } = answer;
   return new KubeError(code, `${what}: ${status} ${messageOfAnswer(answer)}`.trim(), { status });

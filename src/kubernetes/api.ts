@@ -1,10 +1,9 @@
 import type { OutgoingHttpHeaders } from "node:http2";
 import type { KubeAnswer } from "./answer.ts";
-import { Connection, type ConnectionOptions, type Session } from "./connection.ts";
+import { ApiServerConnection, type ConnectionOptions, type Session } from "./connection.ts";
 import { Deadline } from "./deadline.ts";
-import { chunksOf, exchange, UNPROCESSED, type Exchange } from "./exchange.ts";
+import { chunksOf, sendRequest, UNPROCESSED, type StreamedAnswer, LineSplitter } from "./http2-request.ts";
 import { KubeError } from "./kube-error.ts";
-import { LineSplitter } from "./line-splitter.ts";
 
 export interface KubeRequest {
   readonly method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
@@ -54,18 +53,18 @@ const MAX_LINE_BYTES = 8 * 1024 * 1024;
 /** An API server over one HTTP/2 connection. Answers are values; an error means that there was none. */
 export class KubeApi implements KubeClient, AsyncDisposable {
   readonly #options: KubeApiOptions;
-  readonly #connection: Connection;
+  readonly #connection: ApiServerConnection;
 
   constructor(options: KubeApiOptions) {
     this.#options = options;
-    this.#connection = new Connection(options);
+    this.#connection = new ApiServerConnection(options);
   }
 
   async request(request: KubeRequest): Promise<KubeAnswer> {
     const limitMs = request.deadlineMs ?? REQUEST_MS;
     using deadline = new Deadline(limitMs, this.#options.clock, request.signal);
-    return await within(deadline, limitMs, request.path, async () =>
-      wholeAnswer(await this.#send(request, deadline.signal)),
+    return await withDeadline(deadline, limitMs, request.path, async () =>
+      readAnswer(await this.#send(request, deadline.signal)),
     );
   }
 
@@ -73,9 +72,9 @@ export class KubeApi implements KubeClient, AsyncDisposable {
     const lifetime = new Deadline(lifetimeMs, this.#options.clock, request.signal);
     try {
       using opening = new Deadline(WATCH_OPEN_MS, this.#options.clock, lifetime.signal);
-      const answer = await within(opening, WATCH_OPEN_MS, request.path, () => this.#send(request, lifetime.signal));
-      if (answer.status === 200) return { lines: linesUntil(answer, lifetime, lifetimeMs, request.path) };
-      const refused = await within(opening, WATCH_OPEN_MS, request.path, () => wholeAnswer(answer));
+      const answer = await withDeadline(opening, WATCH_OPEN_MS, request.path, () => this.#send(request, lifetime.signal));
+      if (answer.status === 200) return { lines: readLines(answer, lifetime, lifetimeMs, request.path) };
+      const refused = await withDeadline(opening, WATCH_OPEN_MS, request.path, () => readAnswer(answer));
       lifetime[Symbol.dispose]();
       return refused;
     } catch (error) {
@@ -89,26 +88,26 @@ export class KubeApi implements KubeClient, AsyncDisposable {
   }
 
   /** A token that is refused is read again once: it may have been replaced since. */
-  async #send(request: KubeRequest, signal: AbortSignal): Promise<Exchange> {
-    const { answer, session } = await this.#deliver(request, signal);
+  async #send(request: KubeRequest, signal: AbortSignal): Promise<StreamedAnswer> {
+    const { answer, session } = await this.#sendRetryingOnce(request, signal);
     if (answer.status !== 401) return answer;
     answer.stream.destroy();
     await this.#connection.renewAccess(session);
-    return (await this.#deliver(request, signal)).answer;
+    return (await this.#sendRetryingOnce(request, signal)).answer;
   }
 
   /** A server that leaves may refuse to look at a request that crosses its goodbye: another connection takes it. */
-  async #deliver(request: KubeRequest, signal: AbortSignal) {
+  async #sendRetryingOnce(request: KubeRequest, signal: AbortSignal) {
     for (let last = false; ; last = true) {
       const session = await this.#connection.session();
-      const answer = await this.#attempt(session, request, signal);
+      const answer = await this.#sendOnce(session, request, signal);
       if (answer !== UNPROCESSED) return { answer, session };
-      this.#connection.leave(session);
+      this.#connection.retire(session);
       if (last) throw new KubeError("E_KUBE_CLOSED", "the API server does not look at requests");
     }
   }
 
-  async #attempt({ http2, access }: Session, request: KubeRequest, signal: AbortSignal) {
+  async #sendOnce({ http2, access }: Session, request: KubeRequest, signal: AbortSignal) {
     const headers: OutgoingHttpHeaders = {
       ":method": request.method ?? "GET",
       ":path": pathOf(access.server, request),
@@ -118,8 +117,8 @@ export class KubeApi implements KubeClient, AsyncDisposable {
       ...(await access.headers()),
     };
     const body = request.body === undefined ? undefined : JSON.stringify(request.body);
-    const answer = await exchange(http2, headers, body, signal);
-    if (answer !== UNPROCESSED) this.#connection.answered();
+    const answer = await sendRequest(http2, headers, body, signal);
+    if (answer !== UNPROCESSED) this.#connection.confirmAnswer();
     return answer;
   }
 }
@@ -133,7 +132,7 @@ function pathOf({ pathname }: URL, { path, query }: KubeRequest): string {
 }
 
 /** Runs what the signal of a deadline ends, and says so if it was the deadline. */
-async function within<Result>(
+async function withDeadline<Result>(
   deadline: Deadline,
   limitMs: number,
   path: string,
@@ -153,7 +152,7 @@ async function within<Result>(
   return Promise.race([ended, work()]);
 }
 
-async function wholeAnswer({ status, headers, stream }: Exchange): Promise<KubeAnswer> {
+async function readAnswer({ status, headers, stream }: StreamedAnswer): Promise<KubeAnswer> {
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of chunksOf(stream)) {
@@ -168,8 +167,8 @@ async function wholeAnswer({ status, headers, stream }: Exchange): Promise<KubeA
   return { status, headers, body: isJson ? parseJson(text) : text };
 }
 
-async function* linesUntil(
-  { stream }: Exchange,
+async function* readLines(
+  { stream }: StreamedAnswer,
   lifetime: Deadline,
   lifetimeMs: number,
   path: string,

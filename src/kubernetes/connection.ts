@@ -3,9 +3,9 @@ import { isIP } from "node:net";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import { backoffMs } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
-import { sameConnection, type Access, type ReadAccess } from "./access.ts";
+import { canShareConnection, type Access, type ReadAccess } from "./access.ts";
 import { Deadline } from "./deadline.ts";
-import { kubeError, KubeError } from "./kube-error.ts";
+import { toKubeError, KubeError } from "./kube-error.ts";
 
 interface ConnectionObserver {
   /** A connection is open: the first, or one that replaces another. */
@@ -33,7 +33,7 @@ const BACKOFF = { baseMs: 500, capMs: 5_000 };
 /** As client-go does: a connection through which nothing comes is found dead within 45 seconds. */
 const PING_MS = 30_000;
 const PING_ANSWER_MS = 15_000;
-const LAST_WORDS_MS = 1_000;
+const FLUSH_MS = 1_000;
 /**
  * As client-go does. With HTTP/2's 64 KiB a list waits for the other side every 64 KiB. And Node 24 stalls when it writes
  * twice after the other side's reset and before it has read that, as it does to widen a small window: a failed write over
@@ -41,14 +41,14 @@ const LAST_WORDS_MS = 1_000;
  */
 const WINDOW_BYTES = { stream: 4 * 1024 ** 2, connection: 1024 ** 3 };
 /** Watches move away from a server that says goodbye at some moment in this time; short requests are done by then. */
-const FAREWELL_MS = { least: 20_000, spread: 20_000 };
+const DRAIN_MS = { least: 20_000, spread: 20_000 };
 
 /** Keeps one connection to the API server, for everything. It is made when needed, and made again when lost. */
-export class Connection {
+export class ApiServerConnection {
   readonly #options: ConnectionOptions;
   readonly #random: () => number;
   readonly #closing = new AbortController();
-  readonly #open = new Map<ClientHttp2Session, TLSSocket>();
+  readonly #openSessions = new Map<ClientHttp2Session, TLSSocket>();
   #current: Session | undefined;
   #opening: Promise<Session> | undefined;
   #renewing: Promise<void> | undefined;
@@ -72,7 +72,7 @@ export class Connection {
   }
 
   /** A server has answered: the next outage is a new one. */
-  answered(): void {
+  confirmAnswer(): void {
     this.#attempts = 1;
   }
 
@@ -90,23 +90,23 @@ export class Connection {
   }
 
   /** No new request uses this connection. What is open on it may end, but has to move in the end. */
-  leave({ http2 }: Session): void {
-    void this.#leave(http2);
+  retire({ http2 }: Session): void {
+    void this.#drain(http2);
   }
 
   /** Ends all that is open, at once; resolves when the sockets are gone. */
   async close(): Promise<void> {
     this.#closing.abort();
-    const gone = [...this.#open.keys()].map((http2) => new Promise((resolve) => http2.once("close", resolve)));
-    for (const http2 of this.#open.keys()) this.#cut(http2, closed());
+    const gone = [...this.#openSessions.keys()].map((http2) => new Promise((resolve) => http2.once("close", resolve)));
+    for (const http2 of this.#openSessions.keys()) this.#terminate(http2, clientClosed());
     await Promise.all(gone);
   }
 
   async #renew(session: Session): Promise<void> {
     const access = await this.#options.readAccess();
     if (this.#current !== session) return;
-    if (sameConnection(access, session.access)) this.#current = { http2: session.http2, access };
-    else this.leave(session);
+    if (canShareConnection(access, session.access)) this.#current = { http2: session.http2, access };
+    else this.retire(session);
   }
 
   async #connect(): Promise<Session> {
@@ -116,7 +116,7 @@ export class Connection {
       if (this.#attempts > 0) await clock.sleep(backoffMs(this.#attempts - 1, BACKOFF, this.#random), signal);
       this.#attempts++;
       const access = await this.#options.readAccess();
-      if (signal.aborted) throw closed();
+      if (signal.aborted) throw clientClosed();
       using deadline = new Deadline(CONNECT_MS, clock, signal);
       const http2 = await this.#dial(access, deadline);
       this.#current = { http2, access };
@@ -125,8 +125,8 @@ export class Connection {
       this.#options.observer.connected();
       return this.#current;
     } catch (error) {
-      const reason = kubeError(error, "E_KUBE_UNREACHABLE", "the API server cannot be reached");
-      this.#report(reason);
+      const reason = toKubeError(error, "E_KUBE_UNREACHABLE", "the API server cannot be reached");
+      this.#reportOutage(reason);
       throw reason;
     }
   }
@@ -139,52 +139,52 @@ export class Connection {
       const http2 = connect(server.origin, { settings, createConnection: () => socket });
       let reason: KubeError | undefined;
       const late = (): void => {
-        this.#cut(http2, deadline.expired ? timeout(`no connection to ${server.host}`, CONNECT_MS) : closed());
+        this.#terminate(http2, deadline.expired ? timeoutError(`no connection to ${server.host}`, CONNECT_MS) : clientClosed());
       };
       deadline.signal.addEventListener("abort", late, { once: true });
-      this.#open.set(http2, socket);
+      this.#openSessions.set(http2, socket);
       http2.on("error", (error) => {
-        reason = kubeError(error, "E_KUBE_UNREACHABLE", `the connection to ${server.host} failed`);
+        reason = toKubeError(error, "E_KUBE_UNREACHABLE", `the connection to ${server.host} failed`);
       });
       http2.once("connect", () => {
         deadline.signal.removeEventListener("abort", late);
         if (http2.alpnProtocol !== "h2") {
-          this.#cut(http2, new KubeError("E_KUBE_PROTOCOL", `${server.host} does not speak HTTP/2`));
+          this.#terminate(http2, new KubeError("E_KUBE_PROTOCOL", `${server.host} does not speak HTTP/2`));
           return;
         }
         http2.setLocalWindowSize(WINDOW_BYTES.connection);
         resolve(http2);
       });
       http2.once("goaway", (code) => {
-        if (code === constants.NGHTTP2_NO_ERROR) void this.#leave(http2);
+        if (code === constants.NGHTTP2_NO_ERROR) void this.#drain(http2);
       });
       http2.once("close", () => {
-        this.#open.delete(http2);
+        this.#openSessions.delete(http2);
         const why = reason ?? new KubeError("E_KUBE_CLOSED", `${server.host} closed the connection`);
         reject(why);
-        this.#lost(http2, why);
+        this.#discard(http2, why);
       });
     });
   }
 
-  async #leave(http2: ClientHttp2Session): Promise<void> {
+  async #drain(http2: ClientHttp2Session): Promise<void> {
     if (this.#current?.http2 === http2) this.#current = undefined;
     if (http2.closed) return;
-    const ended = endOf(http2);
+    const ended = closeSignal(http2);
     http2.close();
-    await this.#options.clock.sleep(FAREWELL_MS.least + FAREWELL_MS.spread * this.#random(), ended);
-    this.#cut(http2, new KubeError("E_KUBE_CLOSED", "the connection was left: the server or the credentials changed"));
+    await this.#options.clock.sleep(DRAIN_MS.least + DRAIN_MS.spread * this.#random(), ended);
+    this.#terminate(http2, new KubeError("E_KUBE_CLOSED", "the connection was left: the server or the credentials changed"));
   }
 
   async #keepAlive(http2: ClientHttp2Session): Promise<void> {
     const { clock } = this.#options;
-    const ended = endOf(http2);
+    const ended = closeSignal(http2);
     for (;;) {
       await clock.sleep(PING_MS, ended);
       if (http2.destroyed || http2.closed) return;
       using deadline = new Deadline(PING_ANSWER_MS, clock, ended);
       deadline.signal.addEventListener("abort", () => {
-        if (deadline.expired) this.#cut(http2, timeout("no answer to a ping", PING_ANSWER_MS));
+        if (deadline.expired) this.#terminate(http2, timeoutError("no answer to a ping", PING_ANSWER_MS));
       });
       await new Promise<void>((resolve) => {
         deadline.signal.addEventListener("abort", () => {
@@ -198,37 +198,37 @@ export class Connection {
   }
 
   /** Ends it without waiting for the server, as a session that was closed in order would, if need be for ever. */
-  #cut(http2: ClientHttp2Session, reason: KubeError): void {
-    const socket = this.#open.get(http2);
+  #terminate(http2: ClientHttp2Session, reason: KubeError): void {
+    const socket = this.#openSessions.get(http2);
     if (socket === undefined) return;
     if (http2.connecting) {
       socket.destroy(reason);
       return;
     }
-    this.#lost(http2, reason);
+    this.#discard(http2, reason);
     http2.destroy(reason);
-    void this.#destroy(socket);
+    void this.#destroySocket(socket);
     socket.unref();
   }
 
   /** Not before the session has written its last, or Node 24 would never be able to end the process. */
-  async #destroy(socket: TLSSocket): Promise<void> {
+  async #destroySocket(socket: TLSSocket): Promise<void> {
     const written = new AbortController();
     socket.once("finish", () => {
       written.abort();
     });
     // A peer that takes nothing any more is not waited for.
-    if (!socket.writableFinished) await this.#options.clock.sleep(LAST_WORDS_MS, written.signal);
+    if (!socket.writableFinished) await this.#options.clock.sleep(FLUSH_MS, written.signal);
     setImmediate(() => socket.destroy());
   }
 
-  #lost(http2: ClientHttp2Session, reason: KubeError): void {
+  #discard(http2: ClientHttp2Session, reason: KubeError): void {
     if (this.#current?.http2 !== http2) return;
     this.#current = undefined;
-    this.#report(reason);
+    this.#reportOutage(reason);
   }
 
-  #report(reason: KubeError): void {
+  #reportOutage(reason: KubeError): void {
     if (this.#down || this.#closing.signal.aborted) return;
     this.#down = true;
     this.#options.observer.disconnected(reason);
@@ -247,7 +247,7 @@ function dialTls({ server, tls }: Access): TLSSocket {
   });
 }
 
-function endOf(http2: ClientHttp2Session): AbortSignal {
+function closeSignal(http2: ClientHttp2Session): AbortSignal {
   const ended = new AbortController();
   http2.once("close", () => {
     ended.abort();
@@ -255,10 +255,10 @@ function endOf(http2: ClientHttp2Session): AbortSignal {
   return ended.signal;
 }
 
-function closed(): KubeError {
+function clientClosed(): KubeError {
   return new KubeError("E_KUBE_CLOSED", "the client was closed");
 }
 
-function timeout(what: string, ms: number): KubeError {
+function timeoutError(what: string, ms: number): KubeError {
   return new KubeError("E_KUBE_TIMEOUT", `${what} within ${ms} ms`);
 }

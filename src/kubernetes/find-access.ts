@@ -10,7 +10,7 @@ import path from "node:path";
 import { isIPv6 } from "node:net";
 import { LineCounter, parseDocument } from "yaml";
 import { messageOf } from "../errors.ts";
-import { accessOf, type Identity, type ReadAccess } from "./access.ts";
+import { createAccess, type Identity, type ReadAccess } from "./access.ts";
 import { KubeError } from "./kube-error.ts";
 
 const SERVICE_ACCOUNT_DIR = "/var/run/secrets/kubernetes.io/serviceaccount";
@@ -27,10 +27,10 @@ export interface AccessOptions {
  */
 export function findAccess({ env, serviceAccountDir = SERVICE_ACCOUNT_DIR }: AccessOptions): ReadAccess {
   const files = env["KUBECONFIG"]?.split(path.delimiter).filter(Boolean) ?? [];
-  if (files.length > 0) return async () => accessOf(await kubeconfigIdentity(files));
+  if (files.length > 0) return async () => createAccess(await kubeconfigIdentity(files));
   const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port = "443", HOME: home } = env;
-  if (host) return async () => accessOf(await podIdentity(isIPv6(host) ? `[${host}]` : host, port, serviceAccountDir));
-  if (home) return async () => accessOf(await kubeconfigIdentity([path.join(home, ".kube/config")]));
+  if (host) return async () => createAccess(await podIdentity(isIPv6(host) ? `[${host}]` : host, port, serviceAccountDir));
+  if (home) return async () => createAccess(await kubeconfigIdentity([path.join(home, ".kube/config")]));
   throw new KubeError(
     "E_KUBE_CONFIG",
     "there is no way to a Kubernetes API server: this is no pod, and KUBECONFIG names no file",

@@ -29,7 +29,7 @@ const REMEDIES: Remedies = {
 };
 
 /** Makes a KubeError of what the network threw; one that is a KubeError already stays as it is. */
-export function kubeError(thrown: unknown, code: KubeErrorCode, what: string): KubeError {
+export function toKubeError(thrown: unknown, code: KubeErrorCode, what: string): KubeError {
   if (thrown instanceof KubeError) return thrown;
   return new KubeError(code, `${what}: ${networkFault(thrown, REMEDIES).text}`, { cause: thrown });
 }

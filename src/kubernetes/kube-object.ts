@@ -30,3 +30,32 @@ export function metadataOf(raw: unknown): Readonly<Record<string, unknown>> {
 export function recordOf(raw: unknown): Readonly<Record<string, unknown>> {
   return typeof raw === "object" && raw !== null ? (raw as Readonly<Record<string, unknown>>) : {};
 }
+
+/** A time in a Lease or an Event: the API takes it with exactly six digits behind the second. */
+export function microTime(ms: number): string {
+  return new Date(ms).toISOString().replace("Z", "000Z");
+}
+
+export interface Resource {
+  /** `""` for the core group. */
+  readonly group: string;
+  readonly version: string;
+  readonly plural: string;
+  /** For kinds that have one. */
+  readonly namespace?: string;
+  /** Without: the collection. */
+  readonly name?: string;
+  readonly subresource?: "status";
+}
+
+/** The path of a collection, an object or a subresource in the API. */
+export function resourcePath({ group, version, plural, namespace, name, subresource }: Resource): string {
+  const parts = [
+    ...(group === "" ? ["api", version] : ["apis", group, version]),
+    ...(namespace === undefined ? [] : ["namespaces", namespace]),
+    plural,
+    ...(name === undefined ? [] : [name]),
+    ...(subresource === undefined ? [] : [subresource]),
+  ];
+  return `/${parts.map(encodeURIComponent).join("/")}`;
+}

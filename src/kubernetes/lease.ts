@@ -1,12 +1,10 @@
 import { isAborted } from "../lib/abort.ts";
 import type { Clock } from "../lib/clock.ts";
-import { refusal, type KubeAnswer } from "./answer.ts";
+import { rejection, type KubeAnswer } from "./answer.ts";
 import type { KubeClient } from "./api.ts";
 import { Deadline } from "./deadline.ts";
-import { kubeError, KubeError } from "./kube-error.ts";
-import { asKubeObject, type KubeObject } from "./kube-object.ts";
-import { microTime } from "./micro-time.ts";
-import { resourcePath } from "./resource-path.ts";
+import { toKubeError, KubeError } from "./kube-error.ts";
+import { asKubeObject, type KubeObject, microTime, resourcePath } from "./kube-object.ts";
 
 interface LeaseObserver {
   acquired(): void;
@@ -46,7 +44,7 @@ interface Lease extends KubeObject {
 }
 
 /** The Lease as it was last seen, and since when by our own clock. */
-interface Sighting {
+interface Observation {
   readonly lease: Lease;
   readonly sinceMs: number;
 }
@@ -60,7 +58,7 @@ export class LeaderElection {
   readonly #random: () => number;
   readonly #collection: string;
   readonly #path: string;
-  #seen: Sighting | undefined;
+  #observed: Observation | undefined;
 
   constructor(options: LeaseOptions) {
     const { namespace, name } = options;
@@ -132,71 +130,71 @@ export class LeaderElection {
     const { signal } = deadline;
     try {
       // A holder that nobody disturbs writes without looking.
-      if (this.#seen !== undefined && this.#holds(this.#seen.lease) && (await this.#write(this.#seen, signal)))
+      if (this.#observed !== undefined && this.#holds(this.#observed.lease) && (await this.#writeLease(this.#observed, signal)))
         return "held";
-      if (!(await this.#look(signal))) return "unknown";
-      if (this.#seen !== undefined && !this.#isFree(this.#seen)) return "taken";
-      return (await this.#write(this.#seen, signal)) ? "held" : "unknown";
+      if (!(await this.#readLease(signal))) return "unknown";
+      if (this.#observed !== undefined && !this.#isFree(this.#observed)) return "taken";
+      return (await this.#writeLease(this.#observed, signal)) ? "held" : "unknown";
     } catch (thrown) {
       const error = deadline.expired
         ? new KubeError("E_KUBE_TIMEOUT", `no answer for the Lease ${this.#path} within ${Math.round(limitMs)} ms`)
-        : kubeError(thrown, "E_KUBE_CLOSED", `the Lease ${this.#path} cannot be used`);
+        : toKubeError(thrown, "E_KUBE_CLOSED", `the Lease ${this.#path} cannot be used`);
       if (!outer.aborted) this.#options.observer.failed(error);
       return "unknown";
     }
   }
 
   /** Reads the Lease; false when that was refused. */
-  async #look(signal: AbortSignal): Promise<boolean> {
+  async #readLease(signal: AbortSignal): Promise<boolean> {
     const answer = await this.#options.client.request({ path: this.#path, signal });
-    if (answer.status === 404) this.#seen = undefined;
-    else if (answer.status === 200) this.#saw(answer);
-    else this.#options.observer.failed(refusal(answer, `the Lease ${this.#path} cannot be read`));
+    if (answer.status === 404) this.#observed = undefined;
+    else if (answer.status === 200) this.#record(answer);
+    else this.#options.observer.failed(rejection(answer, `the Lease ${this.#path} cannot be read`));
     return answer.status === 404 || answer.status === 200;
   }
 
   /** Creates or replaces the Lease, on condition that it is as it was seen; false if it is not. */
-  async #write(seen: Sighting | undefined, signal: AbortSignal): Promise<boolean> {
+  async #writeLease(seen: Observation | undefined, signal: AbortSignal): Promise<boolean> {
     const { client, observer } = this.#options;
-    const body = this.#claim(seen?.lease);
-    const request = seen === undefined ? { method: "POST" as const, path: this.#collection } : PUT(this.#path);
+    const body = this.#leaseBody(seen?.lease);
+    const request = seen === undefined ? { method: "POST" as const, path: this.#collection } : put(this.#path);
     const answer = await client.request({ ...request, body, signal });
     const written = answer.status === 200 || answer.status === 201;
-    if (written) this.#saw(answer);
+    if (written) this.#record(answer);
     // 409: it was changed or made by another meanwhile; 404: it was deleted.
     else if (answer.status !== 409 && answer.status !== 404)
-      observer.failed(refusal(answer, `the Lease ${this.#path} cannot be written`));
+      observer.failed(rejection(answer, `the Lease ${this.#path} cannot be written`));
     return written;
   }
 
   async #release(): Promise<void> {
     const { clock, client } = this.#options;
-    if (this.#seen === undefined || !this.#holds(this.#seen.lease)) return;
+    if (this.#observed === undefined || !this.#holds(this.#observed.lease)) return;
     using deadline = new Deadline(RELEASE_MS, clock);
-    const { lease } = this.#seen;
+    const { lease } = this.#observed;
     // As client-go leaves it: no holder, and a second for those that go by the times.
     const body = { ...lease, spec: { ...lease.spec, holderIdentity: "", leaseDurationSeconds: 1 } };
     // If it fails the others wait as long as after a crash.
-    await client.request({ ...PUT(this.#path), body, signal: deadline.signal }).catch(() => undefined);
-    this.#seen = undefined;
+    await client.request({ ...put(this.#path), body, signal: deadline.signal }).catch(() => undefined);
+    this.#observed = undefined;
   }
 
-  #saw({ body }: KubeAnswer): void {
+  #record({ body }: KubeAnswer): void {
     const lease: Lease = asKubeObject(body);
-    if (lease.metadata.resourceVersion === this.#seen?.lease.metadata.resourceVersion) return;
-    this.#seen = { lease, sinceMs: this.#options.clock.monotonic() };
+    if (lease.metadata.resourceVersion === this.#observed?.lease.metadata.resourceVersion) return;
+    this.#observed = { lease, sinceMs: this.#options.clock.monotonic() };
   }
 
   #holds({ spec }: Lease): boolean {
     return spec?.holderIdentity === this.#options.identity;
   }
 
-  #isFree({ lease, sinceMs }: Sighting): boolean {
+  #isFree({ lease, sinceMs }: Observation): boolean {
     if (!lease.spec?.holderIdentity || this.#holds(lease)) return true;
     return this.#options.clock.monotonic() - sinceMs > DURATION_MS;
   }
 
-  #claim(before: Lease | undefined): object {
+  #leaseBody(before: Lease | undefined): object {
     const { name, namespace, identity, clock } = this.#options;
     const now = microTime(clock.now());
     const mine = before !== undefined && this.#holds(before);
@@ -215,4 +213,4 @@ export class LeaderElection {
   }
 }
 
-const PUT = (path: string) => ({ method: "PUT" as const, path });
+const put = (path: string) => ({ method: "PUT" as const, path });

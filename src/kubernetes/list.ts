@@ -2,7 +2,7 @@ import type { KubeAnswer } from "./answer.ts";
 import type { KubeClient } from "./api.ts";
 import { KubeError } from "./kube-error.ts";
 import { asKubeObject, keyOf, metadataOf, recordOf } from "./kube-object.ts";
-import type { Listed } from "./object-store.ts";
+import type { ListedObject } from "./object-store.ts";
 
 /**
  * How fresh a list has to be.
@@ -27,7 +27,7 @@ export interface ListRequest<T> {
 export interface Listing<T> {
   /** A watch goes on from here. */
   readonly version: string;
-  readonly objects: ReadonlyMap<string, Listed<T>>;
+  readonly objects: ReadonlyMap<string, ListedObject<T>>;
 }
 
 const PAGE = 500;
@@ -41,7 +41,7 @@ const PAGE_MS = 60_000;
  */
 export async function list<T>(request: ListRequest<T>): Promise<Listing<T> | KubeAnswer> {
   const { client, path, signal } = request;
-  const objects = new Map<string, Listed<T>>();
+  const objects = new Map<string, ListedObject<T>>();
   let page = firstPage(request.freshness);
   for (;;) {
     const answer = await client.request({ path, query: { ...request.query, ...page }, signal, deadlineMs: PAGE_MS });

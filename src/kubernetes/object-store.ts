@@ -6,7 +6,7 @@ export interface Change<T> {
 }
 
 /** An object as a list gave it. */
-export interface Listed<T> {
+export interface ListedObject<T> {
   readonly version: string;
   readonly object: T;
 }
@@ -35,7 +35,7 @@ export class ObjectStore<T> {
   }
 
   /** Makes the content that of a list. Returns what is different now. */
-  replace(list: ReadonlyMap<string, Listed<T>>): readonly Change<T>[] {
+  replace(list: ReadonlyMap<string, ListedObject<T>>): readonly Change<T>[] {
     const gone = [...this.#objects.keys()].filter((key) => !list.has(key));
     return [
       ...gone.map((key) => this.put(key, "", undefined)),

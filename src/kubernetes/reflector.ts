@@ -1,11 +1,11 @@
 import type { Clock } from "../lib/clock.ts";
-import { answerOfStatus, isVersionTooLarge, refusal, retryAfterMs, type KubeAnswer } from "./answer.ts";
+import { answerFromStatus, isVersionTooLarge, rejection, retryAfterMs, type KubeAnswer } from "./answer.ts";
 import type { KubeClient } from "./api.ts";
-import { kubeError, KubeError } from "./kube-error.ts";
+import { toKubeError, KubeError } from "./kube-error.ts";
 import { asKubeObject, keyOf, metadataOf, recordOf } from "./kube-object.ts";
 import { list, type Freshness } from "./list.ts";
 import { ObjectStore, type Change } from "./object-store.ts";
-import { planFor, SOON, SPREAD, waitMs, type Pace } from "./pace.ts";
+import { recoveryFor, TRANSIENT, RELIST, retryDelayMs, type RetryPolicy } from "./retry-policy.ts";
 
 export type { Change } from "./object-store.ts";
 
@@ -58,12 +58,12 @@ const WATCH_MARGIN_MS = 30_000;
 /** How much sooner than asked for a watch may end: the server's clock for it has started before ours. */
 const WATCH_EARLY_MS = 5_000;
 /** What has lasted this long before it failed has worked: the next failure is a new one. Some proxies cut every minute. */
-const CALM_MS = 10_000;
+const STABLE_MS = 10_000;
 
 /** How a list or a watch ended, if it did not simply end: what to say, and when and where to go on. */
-interface Setback {
+interface Interruption {
   readonly error: KubeError;
-  readonly pace: Pace;
+  readonly policy: RetryPolicy;
   readonly resume: boolean;
   readonly afterMs?: number | undefined;
 }
@@ -82,8 +82,8 @@ export class Reflector<T> implements AsyncDisposable {
   #freshness: Freshness;
   #failures = 0;
   #interrupted = false;
-  #heardMs = Number.NEGATIVE_INFINITY;
-  #failedMs = Number.NEGATIVE_INFINITY;
+  #currentAtMs = Number.NEGATIVE_INFINITY;
+  #retryAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: ReflectorOptions<T>) {
     this.#options = options;
@@ -106,7 +106,7 @@ export class Reflector<T> implements AsyncDisposable {
    * Infinity before the first list. A healthy API server sends a bookmark every minute.
    */
   get staleMs(): number {
-    return this.#options.clock.monotonic() - this.#heardMs;
+    return this.#options.clock.monotonic() - this.#currentAtMs;
   }
 
   get counters(): ReflectorCounters {
@@ -130,18 +130,18 @@ export class Reflector<T> implements AsyncDisposable {
 
   async #run(): Promise<void> {
     while (!this.#stopped()) {
-      let setback: Setback | undefined;
+      let setback: Interruption | undefined;
       try {
         setback = this.#version === undefined ? await this.#list() : await this.#watch(this.#version);
       } catch (thrown) {
-        setback = this.#broken(thrown);
+        setback = this.#failed(thrown);
       }
       if (setback === undefined || this.#stopped()) continue;
-      await this.#options.clock.sleep(this.#recover(setback), this.#stop.signal);
+      await this.#options.clock.sleep(this.#prepareRetry(setback), this.#stop.signal);
     }
   }
 
-  async #list(): Promise<Setback | undefined> {
+  async #list(): Promise<Interruption | undefined> {
     const { client, path, query = {}, observer } = this.#options;
     this.#counters.lists++;
     const project = (object: unknown): T | undefined => this.#project(object);
@@ -149,21 +149,21 @@ export class Reflector<T> implements AsyncDisposable {
     if (this.#stopped()) return undefined;
     if ("status" in listing) {
       if (isVersionTooLarge(listing)) this.#freshness = "newest";
-      return this.#refused(listing, "list");
+      return this.#rejected(listing, "list");
     }
-    const first = this.#heardMs === Number.NEGATIVE_INFINITY;
+    const first = this.#currentAtMs === Number.NEGATIVE_INFINITY;
     const changes = this.#store.replace(listing.objects);
     const missed = first ? 0 : changes.length;
     this.#counters.missedFoundByRelist += missed;
     this.#version = listing.version;
-    this.#heard();
-    for (const change of changes) this.#tell(change);
+    this.#confirmCurrent();
+    for (const change of changes) this.#notify(change);
     observer.listed({ objects: this.#store.objects.size, missed });
     this.#synced.resolve(true);
     return undefined;
   }
 
-  async #watch(from: string): Promise<Setback | undefined> {
+  async #watch(from: string): Promise<Interruption | undefined> {
     const { client, path, query = {}, clock } = this.#options;
     this.#counters.watches++;
     const timeoutSeconds = WATCH_SECONDS.least + Math.floor(WATCH_SECONDS.spread * this.#random());
@@ -171,29 +171,29 @@ export class Reflector<T> implements AsyncDisposable {
     const watch = { watch: true, allowWatchBookmarks: true, resourceVersion: from, timeoutSeconds };
     const begunMs = clock.monotonic();
     const stream = await client.watch({ path, query: { ...query, ...watch }, lifetimeMs, signal: this.#stop.signal });
-    if ("status" in stream) return this.#refused(stream, "watch");
+    if ("status" in stream) return this.#rejected(stream, "watch");
     let lines = 0;
     for await (const line of stream.lines) {
       if (this.#stopped()) return undefined;
-      const refused = this.#event(line);
-      if (refused !== undefined) return this.#refused(refused, "watch");
+      const refused = this.#applyEvent(line);
+      if (refused !== undefined) return this.#rejected(refused, "watch");
       lines++;
-      this.#heard();
+      this.#confirmCurrent();
     }
     if (clock.monotonic() - begunMs < timeoutSeconds * 1_000 - WATCH_EARLY_MS) {
       const error = new KubeError("E_KUBE_CLOSED", `the API server ended the watch of ${path} before its time`);
-      return { error, pace: SOON, resume: true };
+      return { error, policy: TRANSIENT, resume: true };
     }
     if (lines > 0) return undefined;
     // At least a bookmark comes before the end. Without, the version may be one that this server has never heard of.
     const error = new KubeError("E_KUBE_CLOSED", `the watch of ${path} was silent all its life`);
-    return { error, pace: SPREAD, resume: false };
+    return { error, policy: RELIST, resume: false };
   }
 
   /** Takes one line of a watch; returns the answer that an ERROR event stands for. */
-  #event(line: unknown): KubeAnswer | undefined {
+  #applyEvent(line: unknown): KubeAnswer | undefined {
     const { type, object } = recordOf(line);
-    if (type === "ERROR") return answerOfStatus(object);
+    if (type === "ERROR") return answerFromStatus(object);
     if (type === "BOOKMARK") {
       const { resourceVersion } = metadataOf(object);
       if (typeof resourceVersion === "string") this.#version = resourceVersion;
@@ -206,48 +206,48 @@ export class Reflector<T> implements AsyncDisposable {
     const change = this.#store.put(keyOf(meta), version, type === "DELETED" ? undefined : this.#project(object));
     this.#version = version;
     this.#counters.events++;
-    if (change !== undefined) this.#tell(change);
+    if (change !== undefined) this.#notify(change);
     return undefined;
   }
 
-  #refused(answer: KubeAnswer, verb: "list" | "watch"): Setback {
+  #rejected(answer: KubeAnswer, verb: "list" | "watch"): Interruption {
     const { path, clock } = this.#options;
-    const error = refusal(answer, `the API server refuses to ${verb} ${path}`);
-    return { error, ...planFor(answer.status), afterMs: retryAfterMs(answer, clock.now()) };
+    const error = rejection(answer, `the API server refuses to ${verb} ${path}`);
+    return { error, ...recoveryFor(answer.status), afterMs: retryAfterMs(answer, clock.now()) };
   }
 
-  #broken(thrown: unknown): Setback {
-    const error = kubeError(thrown, "E_KUBE_CLOSED", `the agent failed to follow ${this.#options.path}`);
+  #failed(thrown: unknown): Interruption {
+    const error = toKubeError(thrown, "E_KUBE_CLOSED", `the agent failed to follow ${this.#options.path}`);
     if (error !== thrown) this.#options.observer.faulted(thrown);
     // What cannot be read would come again; a list goes past it.
-    return { error, pace: SOON, resume: error.code !== "E_KUBE_PROTOCOL" };
+    return { error, policy: TRANSIENT, resume: error.code !== "E_KUBE_PROTOCOL" };
   }
 
   /** Says what is wrong and prepares the next try. Returns how long to wait for it, in milliseconds. */
-  #recover({ error, pace, resume, afterMs }: Setback): number {
+  #prepareRetry({ error, policy: pace, resume, afterMs }: Interruption): number {
     const { observer, clock } = this.#options;
     if (this.#version !== undefined) {
       if (resume) this.#counters.reconnects++;
-      else this.#forget(this.#version);
+      else this.#requireList(this.#version);
     }
-    if (clock.monotonic() - this.#failedMs > CALM_MS) this.#failures = 0;
+    if (clock.monotonic() - this.#retryAtMs > STABLE_MS) this.#failures = 0;
     this.#interrupted = true;
     if (error.code === "E_KUBE_DENIED") observer.denied(error);
     else observer.interrupted(error);
-    const ms = waitMs(pace, this.#failures++, afterMs, this.#random);
-    this.#failedMs = clock.monotonic() + ms;
+    const ms = retryDelayMs(pace, this.#failures++, afterMs, this.#random);
+    this.#retryAtMs = clock.monotonic() + ms;
     return ms;
   }
 
   /** A list has to come before the next watch. */
-  #forget(version: string): void {
+  #requireList(version: string): void {
     this.#version = undefined;
     this.#freshness = this.#options.freshness === "newest" ? "newest" : { notOlderThan: version };
   }
 
   /** The server has shown that the store is up to date. */
-  #heard(): void {
-    this.#heardMs = this.#options.clock.monotonic();
+  #confirmCurrent(): void {
+    this.#currentAtMs = this.#options.clock.monotonic();
     if (!this.#interrupted) return;
     this.#interrupted = false;
     this.#options.observer.resumed();
@@ -266,7 +266,7 @@ export class Reflector<T> implements AsyncDisposable {
     }
   }
 
-  #tell(change: Change<T>): void {
+  #notify(change: Change<T>): void {
     if (this.#stopped()) return;
     try {
       this.#options.onChange?.(change);

@@ -1,8 +1,8 @@
 import { constants, type ClientHttp2Session, type ClientHttp2Stream, type OutgoingHttpHeaders } from "node:http2";
-import { kubeError, type KubeError } from "./kube-error.ts";
+import { KubeError, toKubeError } from "./kube-error.ts";
 
 /** An answer whose head has come. */
-export interface Exchange {
+export interface StreamedAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly stream: ClientHttp2Stream;
@@ -15,15 +15,15 @@ export const UNPROCESSED = Symbol("unprocessed");
  * Sends one request. The signal ends it, also while the body comes.
  * @throws {KubeError}
  */
-export function exchange(
+export function sendRequest(
   http2: ClientHttp2Session,
   headers: OutgoingHttpHeaders,
   body: string | undefined,
   signal: AbortSignal,
-): Promise<Exchange | typeof UNPROCESSED> {
+): Promise<StreamedAnswer | typeof UNPROCESSED> {
   return new Promise((resolve, reject) => {
     const fail = (error: unknown): void => {
-      reject(broken(error));
+      reject(brokenOff(error));
     };
     if (http2.closed || http2.destroyed) {
       // The connection has ended since it was chosen.
@@ -55,12 +55,54 @@ export async function* chunksOf(stream: ClientHttp2Stream): AsyncGenerator<Buffe
   try {
     yield* stream as AsyncIterable<Buffer>;
   } catch (error) {
-    throw broken(error);
+    throw brokenOff(error);
   }
   // A reset stream ends as if it were whole.
-  if (stream.rstCode !== constants.NGHTTP2_NO_ERROR) throw broken(new Error("it was reset"));
+  if (stream.rstCode !== constants.NGHTTP2_NO_ERROR) throw brokenOff(new Error("it was reset"));
 }
 
-function broken(error: unknown): KubeError {
-  return kubeError(error, "E_KUBE_CLOSED", "the API server's answer broke off");
+function brokenOff(error: unknown): KubeError {
+  return toKubeError(error, "E_KUBE_CLOSED", "the API server's answer broke off");
+}
+
+const NEWLINE = 10;
+
+/** Cuts a stream of bytes into lines. What is kept of an unfinished line has a bound. */
+export class LineSplitter {
+  readonly #maxBytes: number;
+  #parts: Buffer[] = [];
+  #length = 0;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  /** Bytes of a line whose end has not come. */
+  get unfinished(): number {
+    return this.#length;
+  }
+
+  /**
+   * The lines that end in this chunk, without their newline.
+   * @throws {KubeError} E_KUBE_PROTOCOL for a line that is too long
+   */
+  *push(chunk: Buffer): Generator<string, void, undefined> {
+    let start = 0;
+    for (let end = chunk.indexOf(NEWLINE); end !== -1; end = chunk.indexOf(NEWLINE, start)) {
+      this.#add(chunk.subarray(start, end));
+      start = end + 1;
+      yield Buffer.concat(this.#parts).toString("utf8");
+      this.#parts = [];
+      this.#length = 0;
+    }
+    this.#add(chunk.subarray(start));
+  }
+
+  #add(part: Buffer): void {
+    this.#length += part.length;
+    if (this.#length > this.#maxBytes) {
+      throw new KubeError("E_KUBE_PROTOCOL", `a line has more than ${this.#maxBytes} bytes`);
+    }
+    if (part.length > 0) this.#parts.push(part);
+  }
 }
