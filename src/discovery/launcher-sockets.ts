@@ -116,7 +116,8 @@ export class LauncherSockets {
     else if (pod.socket === undefined) pod.state = "none";
     else pod.state = (await exists(path.join(volumes, UNRESPONSIVE))) ? "unresponsive" : "ready";
     if (pod.state !== "none") pod.nextScanMs = nowMs + RESCAN_MS;
-    else if (found === undefined && nowMs - pod.firstSeenMs > VOLUME_CREATION_MS) pod.nextScanMs = Number.POSITIVE_INFINITY;
+    else if (found === undefined && nowMs - pod.firstSeenMs > VOLUME_CREATION_MS)
+      pod.nextScanMs = Number.POSITIVE_INFINITY;
   }
 
   /** inotify does not work on every file system, and a node may have run out of it: the scan is enough then. */

@@ -8,7 +8,7 @@ import { readFile } from "node:fs/promises";
 import { messageOf } from "../errors.ts";
 import { KubeError } from "./kube-error.ts";
 
-/** What a TLS connection to the API server needs. */
+/** Options of a TLS connection to the API server. */
 interface TlsSettings {
   readonly ca: Buffer | undefined;
   readonly cert: Buffer | string | undefined;
@@ -17,33 +17,36 @@ interface TlsSettings {
   readonly rejectUnauthorized: boolean;
 }
 
-/** Where the API server is and how to be let in. */
+/** The address of the API server and the credentials for it. */
 export interface Access {
   readonly server: URL;
   /** The namespace of the pod or of the kubeconfig's context. */
   readonly namespace: string | undefined;
   readonly tls: TlsSettings;
   /**
-   * The headers that authenticate a request. A token file is read again when its content is a minute old.
+   * Resolves to the headers that authenticate a request. A token file is read again after a minute.
    * @throws {KubeError} E_KUBE_CONFIG
    */
   headers(): Promise<Readonly<Record<string, string>>>;
 }
 
 /**
- * Reads everything anew, so that a rotated token, certificate or authority is used from then on.
+ * Reads everything again, so that the caller gets a rotated token, certificate or authority.
  * @throws {KubeError} E_KUBE_CONFIG
  */
 export type ReadAccess = () => Promise<Access>;
 
-/** Who a kubeconfig or the pod says that we are. */
+/** The cluster and the user of a kubeconfig or of the pod. */
 export interface Identity {
   readonly cluster: Cluster;
   readonly user: User;
   readonly namespace: string | undefined;
 }
 
-/** @throws {KubeError} E_KUBE_CONFIG */
+/**
+ * Resolves to the access of an identity; reads its files and runs its plugin.
+ * @throws {KubeError} E_KUBE_CONFIG
+ */
 export async function createAccess({ cluster, user, namespace }: Identity): Promise<Access> {
   const server = serverUrl(cluster);
   const authenticator = authenticatorOf(user);
@@ -52,8 +55,8 @@ export async function createAccess({ cluster, user, namespace }: Identity): Prom
     try {
       await authenticator?.applyAuthentication(user, options);
     } catch (error) {
-      // The output of a plugin may be a credential, and so may what a parser quotes of it.
-      const why = error instanceof SyntaxError ? "it printed no JSON" : messageOf(error).trim();
+      // A plugin prints credentials, and the message of a JSON parser quotes them.
+      const why = error instanceof SyntaxError ? "the plugin did not print JSON" : messageOf(error).trim();
       throw new KubeError("E_KUBE_CONFIG", `the credentials of the user \`${user.name}\` cannot be read: ${why}`);
     }
     return options;
@@ -69,7 +72,7 @@ export async function createAccess({ cluster, user, namespace }: Identity): Prom
   return { server, namespace, tls, headers: async () => headersOf(user, await authenticate()) };
 }
 
-/** Whether a connection made with one of them serves the other as well. */
+/** Returns whether a connection with one access can serve the other: the address and the TLS options are the same. */
 export function canShareConnection(one: Access, other: Access): boolean {
   return one.server.href === other.server.href && isDeepStrictEqual(one.tls, other.tls);
 }
@@ -78,8 +81,7 @@ function serverUrl({ server, proxyUrl }: Cluster): URL {
   if (!URL.canParse(server)) throw new KubeError("E_KUBE_CONFIG", `\`${server}\` is not the address of an API server`);
   const url = new URL(server);
   if (url.protocol !== "https:") throw new KubeError("E_KUBE_CONFIG", `${server} is not encrypted: it must be https`);
-  if (proxyUrl)
-    throw new KubeError("E_KUBE_CONFIG", `${server} is to be reached through a proxy, which is not supported`);
+  if (proxyUrl) throw new KubeError("E_KUBE_CONFIG", `${server} has a proxy-url, which is not supported`);
   return url;
 }
 
@@ -109,7 +111,7 @@ function textOf(plugin: RequestOptions["cert" | "key"]): string | undefined {
 function headersOf({ token, username, password, impersonateUser }: User, plugin: RequestOptions) {
   const given = (plugin.headers as Readonly<Record<string, string>> | undefined)?.["Authorization"];
   const basic = username ? `Basic ${Buffer.from(`${username}:${password ?? ""}`).toString("base64")}` : undefined;
-  // A token in a file may end with a newline, which no header takes.
+  // A token in a file may end with a newline, which a header must not have.
   const authorization = (token ? `Bearer ${token}` : (given ?? basic))?.trim();
   return {
     ...(authorization !== undefined && { authorization }),

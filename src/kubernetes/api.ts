@@ -13,28 +13,31 @@ export interface KubeRequest {
   readonly body?: unknown;
   readonly contentType?: string;
   readonly signal?: AbortSignal;
-  /** For everything from the connection to the end of the answer. */
+  /** Limit for the whole request, from the connection to the end of the answer. */
   readonly deadlineMs?: number;
 }
 
 export interface WatchRequest extends Pick<KubeRequest, "path" | "query" | "signal"> {
-  /** The server has to end the watch itself before this. */
+  /** The server must end the watch within this time. */
   readonly lifetimeMs: number;
 }
 
-/** An open watch: every line as parsed JSON. It breaks off with a KubeError; leaving the loop ends it. */
+/** An open watch. The iterator yields every line as parsed JSON and throws KubeError; leaving the loop ends the watch. */
 export interface WatchStream {
   readonly lines: AsyncIterable<unknown>;
 }
 
-/** What the rest of this part needs of an API server; tests put their own in its place. */
+/** The API server, as the rest of this part uses it. Tests have their own. */
 export interface KubeClient {
   /**
-   * An answer of whatever status.
-   * @throws {KubeError} when there is none
+   * Resolves to the answer, with any status.
+   * @throws {KubeError} if there is no answer
    */
   request(request: KubeRequest): Promise<KubeAnswer>;
-  /** @throws {KubeError} */
+  /**
+   * Resolves to the open watch, or to the answer if its status is not 200.
+   * @throws {KubeError}
+   */
   watch(request: WatchRequest): Promise<WatchStream | KubeAnswer>;
 }
 
@@ -43,14 +46,14 @@ export interface KubeApiOptions extends ConnectionOptions {
 }
 
 const REQUEST_MS = 30_000;
-/** An API server answers a watch at once, events or not. */
+/** An API server answers a watch immediately, even without events. */
 const WATCH_OPEN_MS = 30_000;
-/** A page of 500 objects of an ordinary size is a tenth of it. */
+/** A page of 500 ordinary objects has a tenth of this. */
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
-/** etcd takes no object of more than 1.5 MiB unless told otherwise. */
+/** The default limit of etcd for an object is 1.5 MiB. */
 const MAX_LINE_BYTES = 8 * 1024 * 1024;
 
-/** An API server over one HTTP/2 connection. Answers are values; an error means that there was none. */
+/** A client of the API server over one HTTP/2 connection. Answers with any status are values; errors mean no answer. */
 export class KubeApi implements KubeClient, AsyncDisposable {
   readonly #options: KubeApiOptions;
   readonly #connection: ApiServerConnection;
@@ -72,11 +75,13 @@ export class KubeApi implements KubeClient, AsyncDisposable {
     const lifetime = new Deadline(lifetimeMs, this.#options.clock, request.signal);
     try {
       using opening = new Deadline(WATCH_OPEN_MS, this.#options.clock, lifetime.signal);
-      const answer = await withDeadline(opening, WATCH_OPEN_MS, request.path, () => this.#send(request, lifetime.signal));
+      const answer = await withDeadline(opening, WATCH_OPEN_MS, request.path, () =>
+        this.#send(request, lifetime.signal),
+      );
       if (answer.status === 200) return { lines: readLines(answer, lifetime, lifetimeMs, request.path) };
-      const refused = await withDeadline(opening, WATCH_OPEN_MS, request.path, () => readAnswer(answer));
+      const rejected = await withDeadline(opening, WATCH_OPEN_MS, request.path, () => readAnswer(answer));
       lifetime[Symbol.dispose]();
-      return refused;
+      return rejected;
     } catch (error) {
       lifetime[Symbol.dispose]();
       throw error;
@@ -87,7 +92,7 @@ export class KubeApi implements KubeClient, AsyncDisposable {
     await this.#connection.close();
   }
 
-  /** A token that is refused is read again once: it may have been replaced since. */
+  /** Sends a request. After a 401 it reads the credentials again and retries once: the token may have been rotated. */
   async #send(request: KubeRequest, signal: AbortSignal): Promise<StreamedAnswer> {
     const { answer, session } = await this.#sendRetryingOnce(request, signal);
     if (answer.status !== 401) return answer;
@@ -96,14 +101,14 @@ export class KubeApi implements KubeClient, AsyncDisposable {
     return (await this.#sendRetryingOnce(request, signal)).answer;
   }
 
-  /** A server that leaves may refuse to look at a request that crosses its goodbye: another connection takes it. */
+  /** Sends a request, again on another connection if the server shuts down before it processes the request. */
   async #sendRetryingOnce(request: KubeRequest, signal: AbortSignal) {
     for (let last = false; ; last = true) {
       const session = await this.#connection.session();
       const answer = await this.#sendOnce(session, request, signal);
       if (answer !== UNPROCESSED) return { answer, session };
       this.#connection.retire(session);
-      if (last) throw new KubeError("E_KUBE_CLOSED", "the API server does not look at requests");
+      if (last) throw new KubeError("E_KUBE_CLOSED", "the API server did not process the request, on two connections");
     }
   }
 
@@ -123,7 +128,7 @@ export class KubeApi implements KubeClient, AsyncDisposable {
   }
 }
 
-/** Kubernetes may stand behind a path of its own, as it does behind Rancher. */
+/** Returns the path with the query. The API can be below a path of the server, as with Rancher. */
 function pathOf({ pathname }: URL, { path, query }: KubeRequest): string {
   const search = new URLSearchParams(
     Object.entries(query ?? {}).map(([name, value]): [string, string] => [name, `${value}`]),
@@ -131,7 +136,7 @@ function pathOf({ pathname }: URL, { path, query }: KubeRequest): string {
   return pathname.replace(/\/$/, "") + path + (search.size === 0 ? "" : `?${search.toString()}`);
 }
 
-/** Runs what the signal of a deadline ends, and says so if it was the deadline. */
+/** Resolves to the result of `work`; rejects with E_KUBE_TIMEOUT or E_KUBE_CLOSED as soon as the deadline's signal aborts. */
 async function withDeadline<Result>(
   deadline: Deadline,
   limitMs: number,
@@ -143,7 +148,7 @@ async function withDeadline<Result>(
       reject(
         deadline.expired
           ? new KubeError("E_KUBE_TIMEOUT", `no answer to ${path} within ${limitMs} ms`)
-          : new KubeError("E_KUBE_CLOSED", `the request for ${path} was given up`),
+          : new KubeError("E_KUBE_CLOSED", `the request for ${path} was cancelled`),
       );
     };
     if (deadline.signal.aborted) end();
@@ -162,7 +167,7 @@ async function readAnswer({ status, headers, stream }: StreamedAnswer): Promise<
     chunks.push(chunk);
   }
   const text = Buffer.concat(chunks).toString("utf8");
-  // Refusals of filters in front of the API are plain text.
+  // Errors of filters in front of the API are plain text.
   const isJson = headers["content-type"]?.startsWith("application/json") === true;
   return { status, headers, body: isJson ? parseJson(text) : text };
 }
@@ -178,7 +183,7 @@ async function* readLines(
     for await (const chunk of chunksOf(stream)) for (const line of splitter.push(chunk)) yield parseJson(line);
   } catch (error) {
     if (!lifetime.expired) throw error;
-    throw new KubeError("E_KUBE_TIMEOUT", `the watch of ${path} was not ended by the server within ${lifetimeMs} ms`);
+    throw new KubeError("E_KUBE_TIMEOUT", `the server did not end the watch of ${path} within ${lifetimeMs} ms`);
   } finally {
     lifetime[Symbol.dispose]();
   }
@@ -189,7 +194,7 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    // The parser's message would quote the text, which may be a Secret.
-    throw new KubeError("E_KUBE_PROTOCOL", "the API server sent something that is no JSON");
+    // The parser's message quotes the text, which may be a Secret.
+    throw new KubeError("E_KUBE_PROTOCOL", "the API server sent a text that is not JSON");
   }
 }

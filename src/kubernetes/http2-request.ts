@@ -1,18 +1,20 @@
 import { constants, type ClientHttp2Session, type ClientHttp2Stream, type OutgoingHttpHeaders } from "node:http2";
 import { KubeError, toKubeError } from "./kube-error.ts";
 
-/** An answer whose head has come. */
+/** An answer whose head has arrived; the body is still in the stream. */
 export interface StreamedAnswer {
   readonly status: number;
+  /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
   readonly stream: ClientHttp2Stream;
 }
 
-/** What the server has not looked at, because it is leaving or has too much to do; it may be sent again at once. */
+/** The server did not process the request, because it shuts down or is overloaded. It is safe to send it again. */
 export const UNPROCESSED = Symbol("unprocessed");
 
 /**
- * Sends one request. The signal ends it, also while the body comes.
+ * Sends one request and resolves when the head of the answer arrives. The signal cancels the request, also while the body
+ * arrives.
  * @throws {KubeError}
  */
 export function sendRequest(
@@ -26,12 +28,12 @@ export function sendRequest(
       reject(brokenOff(error));
     };
     if (http2.closed || http2.destroyed) {
-      // The connection has ended since it was chosen.
+      // The connection has closed since the caller chose it.
       resolve(UNPROCESSED);
       return;
     }
     const stream = http2.request(headers, { endStream: body === undefined, signal });
-    // Stays for the life of the stream: nobody may be reading when it fails.
+    // The listener stays: the stream can fail while no code reads it, and an error without a listener ends the process.
     stream.on("error", (error) => {
       if (stream.rstCode === constants.NGHTTP2_REFUSED_STREAM) resolve(UNPROCESSED);
       else fail(error);
@@ -48,8 +50,8 @@ export function sendRequest(
 }
 
 /**
- * The body as it comes. Leaving the loop early ends the stream.
- * @throws {KubeError} E_KUBE_CLOSED when it breaks off
+ * Yields the body as it arrives. Leaving the loop early cancels the stream.
+ * @throws {KubeError} E_KUBE_CLOSED if the body is incomplete
  */
 export async function* chunksOf(stream: ClientHttp2Stream): AsyncGenerator<Buffer, void, undefined> {
   try {
@@ -57,7 +59,7 @@ export async function* chunksOf(stream: ClientHttp2Stream): AsyncGenerator<Buffe
   } catch (error) {
     throw brokenOff(error);
   }
-  // A reset stream ends as if it were whole.
+  // The iterator of a stream that the server has reset ends without an error.
   if (stream.rstCode !== constants.NGHTTP2_NO_ERROR) throw brokenOff(new Error("it was reset"));
 }
 
@@ -67,7 +69,7 @@ function brokenOff(error: unknown): KubeError {
 
 const NEWLINE = 10;
 
-/** Cuts a stream of bytes into lines. What is kept of an unfinished line has a bound. */
+/** Splits a stream of bytes into lines. The memory for an incomplete line is limited. */
 export class LineSplitter {
   readonly #maxBytes: number;
   #parts: Buffer[] = [];
@@ -77,28 +79,28 @@ export class LineSplitter {
     this.#maxBytes = maxBytes;
   }
 
-  /** Bytes of a line whose end has not come. */
+  /** Size of the line that has not ended yet, in bytes. */
   get unfinished(): number {
     return this.#length;
   }
 
   /**
-   * The lines that end in this chunk, without their newline.
-   * @throws {KubeError} E_KUBE_PROTOCOL for a line that is too long
+   * Yields the lines that end in this chunk, without their newline.
+   * @throws {KubeError} E_KUBE_PROTOCOL if a line is too long
    */
   *push(chunk: Buffer): Generator<string, void, undefined> {
     let start = 0;
     for (let end = chunk.indexOf(NEWLINE); end !== -1; end = chunk.indexOf(NEWLINE, start)) {
-      this.#add(chunk.subarray(start, end));
+      this.#append(chunk.subarray(start, end));
       start = end + 1;
       yield Buffer.concat(this.#parts).toString("utf8");
       this.#parts = [];
       this.#length = 0;
     }
-    this.#add(chunk.subarray(start));
+    this.#append(chunk.subarray(start));
   }
 
-  #add(part: Buffer): void {
+  #append(part: Buffer): void {
     this.#length += part.length;
     if (this.#length > this.#maxBytes) {
       throw new KubeError("E_KUBE_PROTOCOL", `a line has more than ${this.#maxBytes} bytes`);

@@ -9,31 +9,31 @@ import { recoveryFor, TRANSIENT, RELIST, retryDelayMs, type RetryPolicy } from "
 
 export type { Change } from "./object-store.ts";
 
-/** What is worth saying about a reflector. */
+/** The events of a reflector, for the log. */
 export interface ReflectorObserver {
-  /** The first list, or one that made up for what a watch could not deliver; `missed` objects were different then. */
+  /** A list has succeeded: the first one, or one after a watch failed. `missed` objects had changed without an event. */
   listed(event: { readonly objects: number; readonly missed: number }): void;
-  /** The identity or its rights do not suffice. Said at each refusal. */
+  /** The server rejects the identity or its rights. Called for every rejection. */
   denied(error: KubeError): void;
-  /** A list or a watch broke off or was not to be had. It is tried again; the store stays as it is. */
+  /** A list or a watch failed. The reflector retries; the store keeps its content. */
   interrupted(error: KubeError): void;
-  /** A list or a watch has delivered again after an interruption. */
+  /** A list or a watch has succeeded again after an interruption. */
   resumed(): void;
-  /** A handler or a projection threw. Everything else goes on. */
+  /** A handler or a projection threw. The reflector continues. */
   faulted(error: unknown): void;
 }
 
 export interface ReflectorOptions<T> {
   readonly client: KubeClient;
-  /** Of the collection, such as `/apis/kubevirt.io/v1/virtualmachineinstances`. */
+  /** Path of the collection, such as `/apis/kubevirt.io/v1/virtualmachineinstances`. */
   readonly path: string;
-  /** `labelSelector`, `fieldSelector`. */
+  /** `labelSelector` or `fieldSelector`. */
   readonly query?: Readonly<Record<string, string>>;
-  /** `newest` for a long list that one process reads, `any` for a short one that thousands read; see `Freshness`. */
+  /** `newest` for a long list that one process reads, `any` for a short list that thousands read; see `Freshness`. */
   readonly freshness: "any" | "newest";
-  /** What to keep of an object; undefined to keep nothing. The object itself is let go of. */
+  /** Returns the part of an object to keep; undefined to ignore the object. */
   readonly project: (object: unknown) => T | undefined;
-  /** Called when the store is up to date with the change. */
+  /** Called after the store has the change. */
   readonly onChange?: (change: Change<T>) => void;
   readonly observer: ReflectorObserver;
   readonly clock: Clock;
@@ -43,24 +43,24 @@ export interface ReflectorOptions<T> {
 export interface ReflectorCounters {
   readonly lists: number;
   readonly watches: number;
-  /** Watches that had to be opened because the one before was not ended by its server in order. */
+  /** Watches that were opened because the previous one failed. */
   readonly reconnects: number;
   /** Additions, modifications and deletions that watches delivered. */
   readonly events: number;
-  /** What lists after the first found different: events that a watch should have delivered. */
+  /** Changes that a list found after the first one: events that a watch should have delivered. */
   readonly missedFoundByRelist: number;
 }
 
-/** A watch is ended by the server after five to ten minutes, at another moment for each of thousands. */
+/** The server ends a watch after this time: random, so that thousands of watches do not end together. */
 const WATCH_SECONDS = { least: 300, spread: 300 };
-/** What a server may be late with that. */
+/** The server may end a watch this much later. */
 const WATCH_MARGIN_MS = 30_000;
-/** How much sooner than asked for a watch may end: the server's clock for it has started before ours. */
+/** The server may end a watch this much earlier, because its timer starts first. */
 const WATCH_EARLY_MS = 5_000;
-/** What has lasted this long before it failed has worked: the next failure is a new one. Some proxies cut every minute. */
+/** A failure this long after its attempt began resets the backoff: the attempt had worked. Some proxies cut every minute. */
 const STABLE_MS = 10_000;
 
-/** How a list or a watch ended, if it did not simply end: what to say, and when and where to go on. */
+/** Why a list or a watch failed, and how to retry. */
 interface Interruption {
   readonly error: KubeError;
   readonly policy: RetryPolicy;
@@ -68,7 +68,7 @@ interface Interruption {
   readonly afterMs?: number | undefined;
 }
 
-/** Keeps a projection of the objects of one kind up to date for as long as it takes: list, then watch after watch. */
+/** Keeps projections of the objects of one kind up to date, by a list and then one watch after another. */
 export class Reflector<T> implements AsyncDisposable {
   readonly #options: ReflectorOptions<T>;
   readonly #random: () => number;
@@ -77,7 +77,7 @@ export class Reflector<T> implements AsyncDisposable {
   readonly #synced = Promise.withResolvers<boolean>();
   readonly #counters = { lists: 0, watches: 0, reconnects: 0, events: 0, missedFoundByRelist: 0 };
   #running: Promise<void> | undefined;
-  /** Where the next watch goes on; undefined when a list has to come first. */
+  /** Version at which the next watch starts; undefined if a list must come first. */
   #version: string | undefined;
   #freshness: Freshness;
   #failures = 0;
@@ -91,12 +91,12 @@ export class Reflector<T> implements AsyncDisposable {
     this.#freshness = options.freshness;
   }
 
-  /** By `namespace/name`, or by name. Always the same map. */
+  /** The projections by `namespace/name`, or by name. It is always the same map. */
   get objects(): ReadonlyMap<string, T> {
     return this.#store.objects;
   }
 
-  /** Resolves to true after the first list; to false if the reflector was stopped before. */
+  /** Resolves to true after the first list; to false if the reflector is stopped before. */
   get synced(): Promise<boolean> {
     return this.#synced.promise;
   }
@@ -117,7 +117,7 @@ export class Reflector<T> implements AsyncDisposable {
     this.#running ??= this.#run();
   }
 
-  /** Ends what is open; no handler is called afterwards. The store stays as it is. */
+  /** Cancels the open request. No handler is called afterwards. The store keeps its content. */
   async stop(): Promise<void> {
     this.#stop.abort();
     await this.#running;
@@ -130,14 +130,14 @@ export class Reflector<T> implements AsyncDisposable {
 
   async #run(): Promise<void> {
     while (!this.#stopped()) {
-      let setback: Interruption | undefined;
+      let interruption: Interruption | undefined;
       try {
-        setback = this.#version === undefined ? await this.#list() : await this.#watch(this.#version);
+        interruption = this.#version === undefined ? await this.#list() : await this.#watch(this.#version);
       } catch (thrown) {
-        setback = this.#failed(thrown);
+        interruption = this.#failed(thrown);
       }
-      if (setback === undefined || this.#stopped()) continue;
-      await this.#options.clock.sleep(this.#prepareRetry(setback), this.#stop.signal);
+      if (interruption === undefined || this.#stopped()) continue;
+      await this.#options.clock.sleep(this.#prepareRetry(interruption), this.#stop.signal);
     }
   }
 
@@ -175,22 +175,22 @@ export class Reflector<T> implements AsyncDisposable {
     let lines = 0;
     for await (const line of stream.lines) {
       if (this.#stopped()) return undefined;
-      const refused = this.#applyEvent(line);
-      if (refused !== undefined) return this.#rejected(refused, "watch");
+      const failure = this.#applyEvent(line);
+      if (failure !== undefined) return this.#rejected(failure, "watch");
       lines++;
       this.#confirmCurrent();
     }
     if (clock.monotonic() - begunMs < timeoutSeconds * 1_000 - WATCH_EARLY_MS) {
-      const error = new KubeError("E_KUBE_CLOSED", `the API server ended the watch of ${path} before its time`);
+      const error = new KubeError("E_KUBE_CLOSED", `the API server ended the watch of ${path} too early`);
       return { error, policy: TRANSIENT, resume: true };
     }
     if (lines > 0) return undefined;
-    // At least a bookmark comes before the end. Without, the version may be one that this server has never heard of.
-    const error = new KubeError("E_KUBE_CLOSED", `the watch of ${path} was silent all its life`);
+    // A server sends at least a bookmark before the end. Without one it may not know the version.
+    const error = new KubeError("E_KUBE_CLOSED", `the watch of ${path} ended without an event or a bookmark`);
     return { error, policy: RELIST, resume: false };
   }
 
-  /** Takes one line of a watch; returns the answer that an ERROR event stands for. */
+  /** Applies one line of a watch. Returns the answer in an ERROR event. */
   #applyEvent(line: unknown): KubeAnswer | undefined {
     const { type, object } = recordOf(line);
     if (type === "ERROR") return answerFromStatus(object);
@@ -200,7 +200,7 @@ export class Reflector<T> implements AsyncDisposable {
       return undefined;
     }
     if (type !== "ADDED" && type !== "MODIFIED" && type !== "DELETED")
-      throw new KubeError("E_KUBE_PROTOCOL", `the watch of ${this.#options.path} sent something that is no event`);
+      throw new KubeError("E_KUBE_PROTOCOL", `the watch of ${this.#options.path} sent a line that is not an event`);
     const meta = asKubeObject(object);
     const version = meta.metadata.resourceVersion;
     const change = this.#store.put(keyOf(meta), version, type === "DELETED" ? undefined : this.#project(object));
@@ -212,18 +212,18 @@ export class Reflector<T> implements AsyncDisposable {
 
   #rejected(answer: KubeAnswer, verb: "list" | "watch"): Interruption {
     const { path, clock } = this.#options;
-    const error = rejection(answer, `the API server refuses to ${verb} ${path}`);
+    const error = rejection(answer, `the API server rejects the ${verb} of ${path}`);
     return { error, ...recoveryFor(answer.status), afterMs: retryAfterMs(answer, clock.now()) };
   }
 
   #failed(thrown: unknown): Interruption {
     const error = toKubeError(thrown, "E_KUBE_CLOSED", `the agent failed to follow ${this.#options.path}`);
     if (error !== thrown) this.#options.observer.faulted(thrown);
-    // What cannot be read would come again; a list goes past it.
+    // A watch from the same version would send the unreadable event again; a list skips it.
     return { error, policy: TRANSIENT, resume: error.code !== "E_KUBE_PROTOCOL" };
   }
 
-  /** Says what is wrong and prepares the next try. Returns how long to wait for it, in milliseconds. */
+  /** Reports an interruption and prepares the next attempt. Returns the wait before it, in milliseconds. */
   #prepareRetry({ error, policy: pace, resume, afterMs }: Interruption): number {
     const { observer, clock } = this.#options;
     if (this.#version !== undefined) {
@@ -239,13 +239,13 @@ export class Reflector<T> implements AsyncDisposable {
     return ms;
   }
 
-  /** A list has to come before the next watch. */
+  /** Makes a list the next request; it must not be older than `version`. */
   #requireList(version: string): void {
     this.#version = undefined;
     this.#freshness = this.#options.freshness === "newest" ? "newest" : { notOlderThan: version };
   }
 
-  /** The server has shown that the store is up to date. */
+  /** Records that the store is up to date: the server has sent a list, an event or a bookmark. */
   #confirmCurrent(): void {
     this.#currentAtMs = this.#options.clock.monotonic();
     if (!this.#interrupted) return;
