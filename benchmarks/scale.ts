@@ -7,7 +7,7 @@ import { clusterSecrets } from "../src/cluster/secrets.ts";
 import { VmiWatch } from "../src/cluster/vmi-watch.ts";
 import { readClusterObject } from "../src/config/cluster-object.ts";
 import { Reflector } from "../src/kubernetes/reflector.ts";
-import { resourcePath } from "../src/kubernetes/resource-path.ts";
+import { resourcePath } from "../src/kubernetes/kube-object.ts";
 import { ALL_VMS, namingRules } from "../src/node/launcher-endpoints.ts";
 import { reportNode } from "../src/node/report-node.ts";
 import { GridClock } from "./grid-clock.ts";

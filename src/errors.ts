@@ -1,55 +1,51 @@
-/** A planned failure of the agent. `docs/errors.md` has a section for every code, with what the operator should do. */
-export type ErrorCode = keyof typeof ERROR_CODES;
+/** Every code of this program's own errors. `docs/errors.md` has a section for each, with what the operator should do. */
+export const ERROR_CODES = [
+  "E_USAGE",
+  "E_CONFIG_INVALID",
+  "E_CONFIG_UNREADABLE",
+  "E_SECRET_NOT_FOUND",
+  "E_SOCKET_NOT_FOUND",
+  "E_PODS_DIR",
+  "E_DOMAIN_XML",
+  "E_QEMU_STUCK",
+  "E_DOMAIN_FOREIGN",
+  "E_LISTEN",
+  "E_INTERNAL",
+  "E_SIMULATOR",
+  "E_SPOOL_WRITE",
+  "E_SPOOL_DAMAGED",
+  "E_SPOOL_NEWER",
+  "E_SPOOL_LOCKED",
+  "E_SPOOL_NOT_FOUND",
+  "E_KUBE_CONFIG",
+  "E_KUBE_UNREACHABLE",
+  "E_KUBE_TIMEOUT",
+  "E_KUBE_CLOSED",
+  "E_KUBE_PROTOCOL",
+  "E_KUBE_DENIED",
+  "E_KUBE_REFUSED",
+] as const;
 
-/** Every code of this program's own errors, and whether trying again unchanged can help. */
-export const ERROR_CODES = {
-  E_USAGE: { retryable: false },
-  E_CONFIG_INVALID: { retryable: false },
-  E_CONFIG_UNREADABLE: { retryable: true },
-  E_SECRET_NOT_FOUND: { retryable: true },
-  E_SOCKET_NOT_FOUND: { retryable: true },
-  E_PODS_DIR: { retryable: true },
-  E_DOMAIN_XML: { retryable: false },
-  E_QEMU_STUCK: { retryable: true },
-  E_DOMAIN_FOREIGN: { retryable: true },
-  E_LISTEN: { retryable: true },
-  E_INTERNAL: { retryable: true },
-  E_SIMULATOR: { retryable: false },
-  E_SPOOL_WRITE: { retryable: true },
-  E_SPOOL_DAMAGED: { retryable: false },
-  E_SPOOL_NEWER: { retryable: false },
-  E_SPOOL_LOCKED: { retryable: true },
-  E_SPOOL_NOT_FOUND: { retryable: true },
-  E_KUBE_CONFIG: { retryable: true },
-  E_KUBE_UNREACHABLE: { retryable: true },
-  E_KUBE_TIMEOUT: { retryable: true },
-  E_KUBE_CLOSED: { retryable: true },
-  E_KUBE_PROTOCOL: { retryable: true },
-  E_KUBE_DENIED: { retryable: true },
-  E_KUBE_REFUSED: { retryable: true },
-} as const satisfies Record<string, { retryable: boolean }>;
+export type ErrorCode = (typeof ERROR_CODES)[number];
 
+/** A planned failure of the agent. */
 export class TelemetryError extends Error {
   readonly code: ErrorCode;
   override readonly name: string = "TelemetryError";
 
-  /** `message` is shown to operators: it names the place and the remedy, and never holds a secret. */
+  /** Operators read `message`: it says what failed, where, and what to do. It never contains a secret. */
   constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
   }
-
-  get retryable(): boolean {
-    return ERROR_CODES[this.code].retryable;
-  }
 }
 
-/** An E_INTERNAL that says what failed. The thrown error, with its stack, is its cause. */
+/** Returns an E_INTERNAL error. `what` says what failed; the thrown error, with its stack, is the cause. */
 export function unexpected(what: string, thrown: unknown): TelemetryError {
   return new TelemetryError("E_INTERNAL", `${what} failed unexpectedly: ${messageOf(thrown)}`, { cause: thrown });
 }
 
-/** The text of anything that was thrown, for a log line or an error that wraps it. */
+/** Returns the text of a thrown value, for a log line or another error. */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }

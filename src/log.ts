@@ -6,13 +6,16 @@ export type { Logger };
 export const LOG_LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
-/** The standard output of the process, or a stream of a test, which has no file descriptor. */
+/** Standard output, or the stream of a test, which has no file descriptor. */
 export type LogStream = WriteStream & { readonly fd?: number };
 
-/** Keys that may hold a secret; they are cut from every log line in case an object with one is ever logged. */
+/** Keys that may contain a secret. Their values are redacted, in case an object with one is ever logged. */
 const REDACTED = ["token", "password", "authorization", "headers.authorization"].flatMap((key) => [key, `*.${key}`]);
 
-/** The root logger: JSON lines, readable text on a terminal. Written synchronously, so that a crash loses no line. */
+/**
+ * Resolves to the root logger. It writes JSON lines, or readable text to a terminal. Writes are synchronous, so that a crash
+ * loses no line.
+ */
 export async function createLogger(level: LogLevel, stream: LogStream): Promise<Logger> {
   const options = { level, base: null, redact: { paths: REDACTED, censor: "[redacted]" } };
   if (!stream.isTTY) {

@@ -2,7 +2,7 @@ import { apply } from "../kubernetes/apply.ts";
 import { messageOfAnswer, retryAfterMs } from "../kubernetes/answer.ts";
 import type { KubeClient } from "../kubernetes/api.ts";
 import { KubeError } from "../kubernetes/kube-error.ts";
-import { resourcePath } from "../kubernetes/resource-path.ts";
+import { resourcePath } from "../kubernetes/kube-object.ts";
 import type { Clock } from "../lib/clock.ts";
 import { RateLimit, WARNING_PERIOD_MS } from "../lib/rate-limit.ts";
 import type { Logger } from "../log.ts";
@@ -39,7 +39,6 @@ export class ConfigReporter {
       path: resourcePath({ ...TELEMETRY_CONFIGS, name, subresource: "status" }),
       object: { apiVersion: API_VERSION, kind: "TelemetryConfig", metadata: { name }, status },
       fieldManager: FIELD_MANAGER,
-      force: true,
       signal,
       nowMs: clock.now(),
     });
@@ -47,7 +46,7 @@ export class ConfigReporter {
       log.debug({ config: name, nodes: status.nodes }, "status written");
       return { kind: "written" };
     }
-    const gone = outcome.kind === "refused" && outcome.status === 404;
+    const gone = outcome.kind === "rejected" && outcome.status === 404;
     if (gone) log.debug({ config: name }, `the object is gone: ${outcome.message}`);
     else this.#warn("status", name, `the status cannot be written, it is tried again: ${outcome.message}`, signal);
     return {

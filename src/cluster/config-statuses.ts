@@ -1,6 +1,6 @@
 import type { KubeClient } from "../kubernetes/api.ts";
 import { Reflector, type ReflectorOptions } from "../kubernetes/reflector.ts";
-import { resourcePath } from "../kubernetes/resource-path.ts";
+import { resourcePath } from "../kubernetes/kube-object.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../log.ts";
 import type { ConfigSummary } from "../status/aggregate.ts";

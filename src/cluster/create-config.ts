@@ -1,7 +1,7 @@
-import { refusal } from "../kubernetes/answer.ts";
+import { rejection } from "../kubernetes/answer.ts";
 import type { KubeClient } from "../kubernetes/api.ts";
 import { KubeError } from "../kubernetes/kube-error.ts";
-import { resourcePath } from "../kubernetes/resource-path.ts";
+import { resourcePath } from "../kubernetes/kube-object.ts";
 import { isAborted } from "../lib/abort.ts";
 import type { Clock } from "../lib/clock.ts";
 import { TELEMETRY_CONFIGS } from "./kinds.ts";
@@ -44,7 +44,7 @@ async function attempt(client: KubeClient, object: object): Promise<"created" | 
   if (answer instanceof KubeError) return answer;
   if (answer.status === 201) return "created";
   if (answer.status === 409) return "exists";
-  const error = refusal(answer, "the TelemetryConfig is not made");
+  const error = rejection(answer, "the TelemetryConfig is not made");
   if (INVALID.includes(answer.status)) throw error;
   return error;
 }

@@ -1,4 +1,4 @@
-import { microTime } from "../kubernetes/micro-time.ts";
+import { microTime } from "../kubernetes/kube-object.ts";
 import type { Condition } from "../status/conditions.ts";
 import { API_VERSION } from "./kinds.ts";
 

@@ -1,4 +1,4 @@
-import { resourcePath } from "../kubernetes/resource-path.ts";
+import { resourcePath } from "../kubernetes/kube-object.ts";
 
 const GROUP = "kubevirt-telemetry.io";
 const VERSION = "v1alpha1";

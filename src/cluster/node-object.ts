@@ -1,6 +1,6 @@
 import type { Labels } from "../config/selectors.ts";
 import type { KubeClient } from "../kubernetes/api.ts";
-import { refusal } from "../kubernetes/answer.ts";
+import { rejection } from "../kubernetes/answer.ts";
 import { metadataOf } from "../kubernetes/kube-object.ts";
 import type { Clock } from "../lib/clock.ts";
 import { nodePath } from "./kinds.ts";
@@ -30,7 +30,7 @@ export class OwnNode {
   async get(): Promise<NodeObject> {
     if (this.#known !== undefined && this.#clock.monotonic() - this.#known.atMs < FRESH_MS) return this.#known.node;
     const answer = await this.#client.request({ path: nodePath(this.name) });
-    if (answer.status !== 200) throw refusal(answer, `the Node ${this.name} cannot be read`);
+    if (answer.status !== 200) throw rejection(answer, `the Node ${this.name} cannot be read`);
     const { uid, labels } = metadataOf(answer.body);
     const node = { uid: String(uid), labels: (labels ?? {}) as Labels };
     this.#known = { node, atMs: this.#clock.monotonic() };

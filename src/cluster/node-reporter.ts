@@ -1,8 +1,7 @@
 import { TelemetryError } from "../errors.ts";
 import { apply, type ApplyOutcome } from "../kubernetes/apply.ts";
 import type { KubeClient } from "../kubernetes/api.ts";
-import { recordOf } from "../kubernetes/kube-object.ts";
-import { resourcePath } from "../kubernetes/resource-path.ts";
+import { recordOf, resourcePath } from "../kubernetes/kube-object.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { NodeTelemetryStatus } from "../status/node-telemetry.ts";
 import type { WriteOutcome } from "../status/report-writer.ts";
@@ -51,7 +50,7 @@ export class NodeReporter {
     }
     const outcome = await this.#apply(`${this.#path}/status`, { status }, signal);
     if (outcome.kind === "applied") return { kind: "written" };
-    if (outcome.kind === "refused" && outcome.status === 404) {
+    if (outcome.kind === "rejected" && outcome.status === 404) {
       // Somebody has deleted it, perhaps with its Node, which may be another one by now: the next try makes it anew.
       this.#made = false;
       this.#options.node.forget();
@@ -91,11 +90,10 @@ export class NodeReporter {
         ...(status !== undefined && { status }),
       },
       fieldManager: FIELD_MANAGER,
-      force: true,
       signal,
       nowMs: clock.now(),
     });
-    if (outcome.kind === "refused" || outcome.kind === "conflict") refused(outcome.message);
+    if (outcome.kind === "rejected") refused(outcome.message);
     return outcome;
   }
 }

@@ -2,8 +2,7 @@ import type { SecretSource } from "../config/secrets-dir.ts";
 import { TelemetryError } from "../errors.ts";
 import type { KubeClient } from "../kubernetes/api.ts";
 import { messageOfAnswer } from "../kubernetes/answer.ts";
-import { recordOf } from "../kubernetes/kube-object.ts";
-import { resourcePath } from "../kubernetes/resource-path.ts";
+import { recordOf, resourcePath } from "../kubernetes/kube-object.ts";
 import { ownValue } from "../lib/own-value.ts";
 
 /**

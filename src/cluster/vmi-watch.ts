@@ -40,7 +40,7 @@ export class VmiWatch implements AsyncDisposable {
           freshness: "any",
           project: projectVmi,
           onChange: () => {
-            this.inventory.changed();
+            this.inventory.invalidate();
           },
           observer: reflectorLog(log, what, clock),
           clock,

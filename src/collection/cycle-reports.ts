@@ -1,4 +1,4 @@
-import { domainKey } from "../discovery/domain-run.ts";
+import { domainKey } from "../discovery/domain-name.ts";
 import { STATS_GROUP } from "../libvirt/protocol.ts";
 import type { DomainRef } from "../libvirt/types.ts";
 import type { BulkReply, BulkStats } from "./bulk-stats.ts";

@@ -1,4 +1,4 @@
-import { domainKey, retainRuns } from "../discovery/domain-run.ts";
+import { domainKey, retainDomains } from "../discovery/domain-name.ts";
 import type { DomainRef } from "../libvirt/types.ts";
 import type { DomainIdentity, DomainSample, MemoryPoint, MemorySample } from "./domain-sample.ts";
 
@@ -38,7 +38,7 @@ export class DomainHistory {
 
   /** Forgets the domains that are not among these. */
   retain(domains: readonly DomainRef[]): void {
-    retainRuns(this.#entries, domains);
+    retainDomains(this.#entries, domains);
   }
 }
 

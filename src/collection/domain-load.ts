@@ -1,4 +1,4 @@
-import { domainKey } from "../discovery/domain-run.ts";
+import { domainKey } from "../discovery/domain-name.ts";
 import type { DomainSample } from "./domain-sample.ts";
 
 /** What a domain did between two samples, on average. A value is undefined where one of the two does not have it. */

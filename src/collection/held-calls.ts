@@ -1,4 +1,4 @@
-import { domainKey } from "../discovery/domain-run.ts";
+import { domainKey } from "../discovery/domain-name.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { LibvirtClient } from "../libvirt/client.ts";
 import type { DomainRef, DomainStats, TypedParameters } from "../libvirt/types.ts";

@@ -1,4 +1,4 @@
-import { domainKey, retainRuns } from "../discovery/domain-run.ts";
+import { domainKey, retainDomains } from "../discovery/domain-name.ts";
 import type { Clock } from "../lib/clock.ts";
 import { LibvirtError } from "../libvirt/errors.ts";
 import { CONTROL_ERROR, CONTROL_STATE } from "../libvirt/protocol.ts";
@@ -37,7 +37,7 @@ export class Silences {
 
   /** These are the domains that run; others are forgotten. */
   retain(domains: readonly DomainRef[]): void {
-    retainRuns(this.#entries, domains);
+    retainDomains(this.#entries, domains);
     const firstSeenMs = this.#clock.monotonic();
     for (const domain of domains) {
       const run = domainKey(domain);

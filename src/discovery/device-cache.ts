@@ -1,10 +1,10 @@
 import type { DomainRef } from "../libvirt/types.ts";
 import type { Clock } from "../lib/clock.ts";
-import { domainKey, retainRuns } from "./domain-run.ts";
+import { domainKey, retainDomains } from "./domain-name.ts";
 import { type DomainLayout, parseDomainXml } from "./domain-layout.ts";
 
 /** Device names that the statistics of a domain show; undefined when they were not asked for or not answered. */
-export interface SeenDevices {
+export interface ReportedDevices {
   readonly nics: ReadonlySet<string> | undefined;
   readonly blocks: ReadonlySet<string> | undefined;
 }
@@ -13,7 +13,7 @@ interface Entry {
   readonly layout: DomainLayout;
   readonly expiresAt: number;
   /** The disagreement with the statistics that a fresh XML did not solve, so that it is not asked for every cycle. */
-  readonly accepted: string;
+  readonly knownDifferences: string;
 }
 
 /**
@@ -44,22 +44,22 @@ export class DeviceCache {
    * statistics show a device that it lacks or lack one that it has (hot-plug).
    * @throws what `readXml` throws, and TelemetryError E_DOMAIN_XML.
    */
-  async layout(domain: DomainRef, seen: SeenDevices, readXml: () => Promise<string>): Promise<DomainLayout> {
+  async layout(domain: DomainRef, seen: ReportedDevices, readXml: () => Promise<string>): Promise<DomainLayout> {
     const run = domainKey(domain);
     const entry = this.#entries.get(run);
     if (entry !== undefined && this.#clock.monotonic() < entry.expiresAt) {
-      const disagreement = compare(entry.layout, seen);
-      if (disagreement === "" || disagreement === entry.accepted) return entry.layout;
+      const disagreement = differences(entry.layout, seen);
+      if (disagreement === "" || disagreement === entry.knownDifferences) return entry.layout;
     }
     const layout = parseDomainXml(await readXml());
     const expiresAt = this.#clock.monotonic() + this.#ttlMs;
-    this.#entries.set(run, { layout, expiresAt, accepted: compare(layout, seen) });
+    this.#entries.set(run, { layout, expiresAt, knownDifferences: differences(layout, seen) });
     return layout;
   }
 
   /** Drops the domains that are not among these. */
   retain(domains: readonly DomainRef[]): void {
-    retainRuns(this.#entries, domains);
+    retainDomains(this.#entries, domains);
   }
 
   clear(): void {
@@ -68,7 +68,7 @@ export class DeviceCache {
 }
 
 /** What the XML has and the statistics lack, and the other way round; empty when they agree. */
-function compare({ nics, disks, otherBlocks }: DomainLayout, seen: SeenDevices): string {
+function differences({ nics, disks, otherBlocks }: DomainLayout, seen: ReportedDevices): string {
   const differences: string[] = [];
   if (seen.nics !== undefined)
     diff(

@@ -22,7 +22,7 @@ const MAX_XML_LENGTH = 1024 * 1024;
 /** Disks of these kinds count as disks; a missing attribute means `disk`. */
 const REPORTED_DISKS = new Set(["disk", "lun"]);
 
-const REFUSED_NAMES = new Set(["__proto__", "constructor", "prototype"]);
+const RESERVED_NAMES = new Set(["__proto__", "constructor", "prototype"]);
 
 // Entities are not expanded: a document type is refused below, and attribute values are decoded here.
 const parser = new XMLParser({
@@ -32,7 +32,7 @@ const parser = new XMLParser({
   parseAttributeValue: false,
   processEntities: false,
   // The parser refuses elements of these names, which any application may have put into <metadata>.
-  transformTagName: (name) => (REFUSED_NAMES.has(name) ? `_${name}` : name),
+  transformTagName: (name) => (RESERVED_NAMES.has(name) ? `_${name}` : name),
   isArray: (name) => name === "interface" || name === "disk",
 });
 
@@ -57,9 +57,9 @@ export function parseDomainXml(xml: string): DomainLayout {
   const disks = children(devices, "disk");
   return {
     nics: layoutDevices(children(devices, "interface")),
-    disks: layoutDevices(disks.filter(isReported)),
+    disks: layoutDevices(disks.filter(isReportedDisk)),
     otherBlocks: new Set(
-      disks.filter((disk) => !isReported(disk)).flatMap((disk) => attribute(child(disk, "target"), "dev") ?? []),
+      disks.filter((disk) => !isReportedDisk(disk)).flatMap((disk) => attribute(child(disk, "target"), "dev") ?? []),
     ),
   };
 }
@@ -68,7 +68,7 @@ function invalid(why: string): TelemetryError {
   return new TelemetryError("E_DOMAIN_XML", `libvirt's XML of the domain cannot be used: ${why}`);
 }
 
-function isReported(disk: unknown): boolean {
+function isReportedDisk(disk: unknown): boolean {
   return REPORTED_DISKS.has(attribute(disk, "device") ?? "disk");
 }
 

@@ -41,7 +41,7 @@ export class VmiInventory {
   }
 
   /** To be called when a store has changed. */
-  changed(): void {
+  invalidate(): void {
     this.#byPod = undefined;
   }
 
@@ -59,11 +59,11 @@ export class VmiInventory {
    * migration a VMI has a domain on two nodes; the one that runs counts, and a paused one only where the VMI is.
    * @throws {TelemetryError} E_DOMAIN_FOREIGN when the domain is not the one of the pod's VMI
    */
-  name(podUid: string, domain: DomainRef, state: number, reason: number | undefined): NamedDomain | undefined {
+  identify(podUid: string, domain: DomainRef, state: number, reason: number | undefined): NamedDomain | undefined {
     const vmi = this.vmiOf(podUid);
     if (vmi === undefined) return undefined;
-    if (domainNameOf(vmi) !== domain.name) throw foreign(vmi);
-    return this.#isHere(vmi, state, reason) && this.#rules.accepts(vmi) ? this.#nameOf(vmi) : undefined;
+    if (domainNameOf(vmi) !== domain.name) throw foreignDomain(vmi);
+    return this.#isHere(vmi, state, reason) && this.#rules.accepts(vmi) ? this.#namedDomain(vmi) : undefined;
   }
 
   #isHere({ nodeName }: Vmi, state: number, reason: number | undefined): boolean {
@@ -71,7 +71,7 @@ export class VmiInventory {
     return presence === "either" ? nodeName === this.#rules.nodeName : presence === "yes";
   }
 
-  #nameOf(vmi: Vmi): NamedDomain {
+  #namedDomain(vmi: Vmi): NamedDomain {
     const known = this.#named.get(vmi);
     if (known !== undefined) return known;
     const { namespace, name, firmwareUuid, labels, annotations } = vmi;
@@ -84,7 +84,7 @@ export class VmiInventory {
 }
 
 /** Without the name that the domain claims: the log's limit goes by message, and a launcher can claim any number of names. */
-function foreign({ namespace, name }: Vmi): TelemetryError {
+function foreignDomain({ namespace, name }: Vmi): TelemetryError {
   return new TelemetryError(
     "E_DOMAIN_FOREIGN",
     `the launcher of ${namespace}/${name} has a domain of another name, which is left out`,

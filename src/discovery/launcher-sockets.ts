@@ -19,13 +19,13 @@ const UNRESPONSIVE = "sockets/launcher-unresponsive";
 /** With the watch a new launcher is found at once, and without it within this time. */
 const SCAN_MS = 2_000;
 /** A launcher with a socket rarely changes; that it has ended shows on its connection, or by its directory being gone. */
-const SETTLED_MS = 30_000;
+const RESCAN_MS = 30_000;
 /** The kubelet makes the volumes of a pod in its first seconds; a pod without libvirt's by then never gets it. */
-const YOUNG_MS = 300_000;
+const VOLUME_CREATION_MS = 300_000;
 
 interface Pod {
   readonly firstSeenMs: number;
-  nextLookMs: number;
+  nextScanMs: number;
   socket: string | undefined;
   /** `unresponsive`: virt-handler has given it up. `denied`: this process may not look into it. */
   state: "ready" | "none" | "unresponsive" | "denied";
@@ -55,7 +55,7 @@ export class LauncherSockets {
   }
 
   /** UIDs of the pods that are not looked into, and why. */
-  passedOver(state: "unresponsive" | "denied"): readonly string[] {
+  podsInState(state: "unresponsive" | "denied"): readonly string[] {
     return [...this.#pods].flatMap(([podUid, pod]) => (pod.state === state ? podUid : []));
   }
 
@@ -74,10 +74,10 @@ export class LauncherSockets {
     const now = this.#clock.monotonic();
     for (const podUid of names) {
       if (!this.#pods.has(podUid))
-        this.#pods.set(podUid, { firstSeenMs: now, nextLookMs: now, socket: undefined, state: "none" });
+        this.#pods.set(podUid, { firstSeenMs: now, nextScanMs: now, socket: undefined, state: "none" });
     }
-    const due = [...this.#pods].filter(([, { nextLookMs }]) => nextLookMs <= now);
-    await Promise.all(due.map(([podUid, pod]) => this.#look(podUid, pod, now)));
+    const due = [...this.#pods].filter(([, { nextScanMs: nextLookMs }]) => nextLookMs <= now);
+    await Promise.all(due.map(([podUid, pod]) => this.#inspect(podUid, pod, now)));
   }
 
   /**
@@ -103,7 +103,7 @@ export class LauncherSockets {
     }
   }
 
-  async #look(podUid: string, pod: Pod, nowMs: number): Promise<void> {
+  async #inspect(podUid: string, pod: Pod, nowMs: number): Promise<void> {
     const volumes = path.join(this.#directory, podUid, EMPTY_DIRS);
     const runtime = path.join(volumes, "libvirt-runtime");
     const found = await entries(runtime);
@@ -115,8 +115,9 @@ export class LauncherSockets {
     if (found === "denied") pod.state = "denied";
     else if (pod.socket === undefined) pod.state = "none";
     else pod.state = (await exists(path.join(volumes, UNRESPONSIVE))) ? "unresponsive" : "ready";
-    if (pod.state !== "none") pod.nextLookMs = nowMs + SETTLED_MS;
-    else if (found === undefined && nowMs - pod.firstSeenMs > YOUNG_MS) pod.nextLookMs = Number.POSITIVE_INFINITY;
+    if (pod.state !== "none") pod.nextScanMs = nowMs + RESCAN_MS;
+    else if (found === undefined && nowMs - pod.firstSeenMs > VOLUME_CREATION_MS)
+      pod.nextScanMs = Number.POSITIVE_INFINITY;
   }
 
   /** inotify does not work on every file system, and a node may have run out of it: the scan is enough then. */

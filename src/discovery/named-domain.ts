@@ -1,11 +1,20 @@
-import type { ObjectName } from "./domain-name.ts";
+import type { DomainRef } from "../libvirt/types.ts";
+import { splitDomainName, type ObjectName } from "./domain-name.ts";
 
-/** What a domain is to the users of the cluster. */
+/** The VM that a domain belongs to, as the lines name it. */
 export interface NamedDomain extends ObjectName {
-  /** The VM's UUID as its VMI has it; undefined when only libvirt has one. */
+  /** The UUID in the VMI; undefined if the VMI has none or there is no cluster. */
   readonly uuid?: string;
-  /** Of the VMI. */
+  /** Labels of the VMI. */
   readonly labels: Readonly<Record<string, string>>;
-  /** Tag key and value, from the labels and annotations that the configuration names. */
+  /** Tags from the labels and annotations that the configuration names. */
   readonly tags: readonly (readonly [key: string, value: string])[];
+}
+
+/**
+ * Returns the VM that a domain names itself. A launcher can choose any name, also that of another VM, so this is only for
+ * standalone use, where every launcher is trusted. In a cluster `VmiInventory` identifies the domains.
+ */
+export function claimedName({ name: domain }: DomainRef): NamedDomain {
+  return { ...(splitDomainName(domain) ?? { namespace: "", name: domain }), labels: {}, tags: [] };
 }

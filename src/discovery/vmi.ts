@@ -29,7 +29,7 @@ export function projectVmi(object: unknown): Vmi | undefined {
     namespace,
     name,
     uid,
-    firmwareUuid: uuidOf(field(field(field(field(object, "spec"), "domain"), "firmware"), "uuid")),
+    firmwareUuid: readUuid(field(field(field(field(object, "spec"), "domain"), "firmware"), "uuid")),
     labels: strings(metadata["labels"]),
     annotations: Object.fromEntries(annotations.filter(([, value]) => value.length <= MAX_ANNOTATION)),
     nodeName: typeof status["nodeName"] === "string" ? status["nodeName"] : undefined,
@@ -39,7 +39,7 @@ export function projectVmi(object: unknown): Vmi | undefined {
 }
 
 /** Of libvirt's form; undefined for everything else, which a user may have written there. */
-function uuidOf(value: unknown): string | undefined {
+function readUuid(value: unknown): string | undefined {
   const uuid = typeof value === "string" ? value.toLowerCase() : "";
   return UUID.test(uuid) ? uuid : undefined;
 }

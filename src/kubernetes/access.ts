@@ -8,7 +8,7 @@ import { readFile } from "node:fs/promises";
 import { messageOf } from "../errors.ts";
 import { KubeError } from "./kube-error.ts";
 
-/** What a TLS connection to the API server needs. */
+/** Options of a TLS connection to the API server. */
 interface TlsSettings {
   readonly ca: Buffer | undefined;
   readonly cert: Buffer | string | undefined;
@@ -17,69 +17,71 @@ interface TlsSettings {
   readonly rejectUnauthorized: boolean;
 }
 
-/** Where the API server is and how to be let in. */
+/** The address of the API server and the credentials for it. */
 export interface Access {
   readonly server: URL;
   /** The namespace of the pod or of the kubeconfig's context. */
   readonly namespace: string | undefined;
   readonly tls: TlsSettings;
   /**
-   * The headers that authenticate a request. A token file is read again when its content is a minute old.
+   * Resolves to the headers that authenticate a request. A token file is read again after a minute.
    * @throws {KubeError} E_KUBE_CONFIG
    */
   headers(): Promise<Readonly<Record<string, string>>>;
 }
 
 /**
- * Reads everything anew, so that a rotated token, certificate or authority is used from then on.
+ * Reads everything again, so that the caller gets a rotated token, certificate or authority.
  * @throws {KubeError} E_KUBE_CONFIG
  */
 export type ReadAccess = () => Promise<Access>;
 
-/** Who a kubeconfig or the pod says that we are. */
+/** The cluster and the user of a kubeconfig or of the pod. */
 export interface Identity {
   readonly cluster: Cluster;
   readonly user: User;
   readonly namespace: string | undefined;
 }
 
-/** @throws {KubeError} E_KUBE_CONFIG */
-export async function accessOf({ cluster, user, namespace }: Identity): Promise<Access> {
-  const server = serverOf(cluster);
+/**
+ * Resolves to the access of an identity; reads its files and runs its plugin.
+ * @throws {KubeError} E_KUBE_CONFIG
+ */
+export async function createAccess({ cluster, user, namespace }: Identity): Promise<Access> {
+  const server = serverUrl(cluster);
   const authenticator = authenticatorOf(user);
   const authenticate = async (): Promise<RequestOptions> => {
     const options: RequestOptions = { headers: {} };
     try {
       await authenticator?.applyAuthentication(user, options);
     } catch (error) {
-      // The output of a plugin may be a credential, and so may what a parser quotes of it.
-      const why = error instanceof SyntaxError ? "it printed no JSON" : messageOf(error).trim();
+      // A plugin prints credentials, and the message of a JSON parser quotes them.
+      const why = error instanceof SyntaxError ? "the plugin did not print JSON" : messageOf(error).trim();
       throw new KubeError("E_KUBE_CONFIG", `the credentials of the user \`${user.name}\` cannot be read: ${why}`);
     }
     return options;
   };
   const plugin = await authenticate();
   const tls = {
-    ca: await pem("certificate authority", cluster.caFile, cluster.caData),
-    cert: (await pem("client certificate", user.certFile, user.certData)) ?? textOf(plugin.cert),
-    key: (await pem("client key", user.keyFile, user.keyData)) ?? textOf(plugin.key),
+    ca: await readPem("certificate authority", cluster.caFile, cluster.caData),
+    cert: (await readPem("client certificate", user.certFile, user.certData)) ?? textOf(plugin.cert),
+    key: (await readPem("client key", user.keyFile, user.keyData)) ?? textOf(plugin.key),
     servername: cluster.tlsServerName,
     rejectUnauthorized: !cluster.skipTLSVerify,
   };
   return { server, namespace, tls, headers: async () => headersOf(user, await authenticate()) };
 }
 
-/** Whether a connection made with one of them serves the other as well. */
-export function sameConnection(one: Access, other: Access): boolean {
+/** Returns whether a connection with one access can serve the other: the address and the TLS options are the same. */
+export function canShareConnection(one: Access, other: Access): boolean {
   return one.server.href === other.server.href && isDeepStrictEqual(one.tls, other.tls);
 }
 
-function serverOf({ server, proxyUrl }: Cluster): URL {
+function serverUrl({ server, proxyUrl }: Cluster): URL {
   if (!URL.canParse(server)) throw new KubeError("E_KUBE_CONFIG", `\`${server}\` is not the address of an API server`);
   const url = new URL(server);
   if (url.protocol !== "https:") throw new KubeError("E_KUBE_CONFIG", `${server} is not encrypted: it must be https`);
-  if (proxyUrl)
-    throw new KubeError("E_KUBE_CONFIG", `${server} is to be reached through a proxy, which is not supported`);
+  if (proxyUrl) throw new KubeError("E_KUBE_CONFIG", `${server} has a proxy-url, which is not supported`);
   return url;
 }
 
@@ -93,7 +95,7 @@ function authenticatorOf(user: User): ExecAuth | FileAuth | undefined {
   return found;
 }
 
-async function pem(what: string, file: string | undefined, data: string | undefined): Promise<Buffer | undefined> {
+async function readPem(what: string, file: string | undefined, data: string | undefined): Promise<Buffer | undefined> {
   if (!file) return data ? Buffer.from(data, "base64") : undefined;
   try {
     return await readFile(file);
@@ -109,7 +111,7 @@ function textOf(plugin: RequestOptions["cert" | "key"]): string | undefined {
 function headersOf({ token, username, password, impersonateUser }: User, plugin: RequestOptions) {
   const given = (plugin.headers as Readonly<Record<string, string>> | undefined)?.["Authorization"];
   const basic = username ? `Basic ${Buffer.from(`${username}:${password ?? ""}`).toString("base64")}` : undefined;
-  // A token in a file may end with a newline, which no header takes.
+  // A token in a file may end with a newline, which a header must not have.
   const authorization = (token ? `Bearer ${token}` : (given ?? basic))?.trim();
   return {
     ...(authorization !== undefined && { authorization }),

@@ -1,16 +1,16 @@
 import { parseRetryAfter } from "../lib/retry-after.ts";
 import { KubeError } from "./kube-error.ts";
 
-/** A whole answer of the API server, whatever its status. */
+/** A complete answer of the API server, with any status. */
 export interface KubeAnswer {
   readonly status: number;
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
-  /** Parsed JSON, or the text of an answer that is none. */
+  /** Parsed JSON, or the text if the content type is not JSON. */
   readonly body: unknown;
 }
 
-/** The fields of a metav1.Status that are of use; any may be missing in what is not one. */
+/** The fields of a metav1.Status that this part reads. All are optional, because a body may be something else. */
 interface StatusObject {
   readonly message?: unknown;
   readonly code?: unknown;
@@ -22,32 +22,32 @@ interface StatusObject {
 
 const MAX_MESSAGE = 500;
 
-/** What the API server says of a refusal, cut to a length that a log line can hold. */
+/** Returns the message in an answer, cut to a length for a log line; empty if there is no message. */
 export function messageOfAnswer({ body }: Pick<KubeAnswer, "body">): string {
   const message = typeof body === "string" ? body : asStatus(body).message;
   return typeof message === "string" ? message.trim().slice(0, MAX_MESSAGE) : "";
 }
 
-/** Milliseconds after which the API server wants to be asked again; undefined when it does not say. */
+/** Returns the delay that the API server requests before a retry, in milliseconds; undefined if it does not request one. */
 export function retryAfterMs({ headers, body }: Omit<KubeAnswer, "status">, nowMs: number): number | undefined {
   const seconds = asStatus(body).details?.retryAfterSeconds;
   const text = headers["retry-after"] ?? (typeof seconds === "number" ? String(seconds) : undefined);
   return parseRetryAfter(text, nowMs);
 }
 
-/** Whether the server has not reached, or never will, the version that a list must not be older than. */
+/** Returns whether a list failed because the server has not reached the minimum version; it may never reach it. */
 export function isVersionTooLarge({ body }: Pick<KubeAnswer, "body">): boolean {
   return asStatus(body).details?.causes?.some(({ reason }) => reason === "ResourceVersionTooLarge") === true;
 }
 
-/** The refusal in an ERROR event of a watch, as if it had been the answer. */
-export function answerOfStatus(status: unknown): KubeAnswer {
+/** Returns the Status in an ERROR event of a watch as an answer. */
+export function answerFromStatus(status: unknown): KubeAnswer {
   const { code } = asStatus(status);
   return { status: typeof code === "number" ? code : 500, headers: {}, body: status };
 }
 
-/** An answer that is of no use, as an error. */
-export function refusal(answer: KubeAnswer, what: string): KubeError {
+/** Returns the error for an answer that the caller cannot use. `what` says what failed. */
+export function rejection(answer: KubeAnswer, what: string): KubeError {
   const code = answer.status === 401 || answer.status === 403 ? "E_KUBE_DENIED" : "E_KUBE_REFUSED";
   const { status } = answer;
   return new KubeError(code, `${what}: ${status} ${messageOfAnswer(answer)}`.trim(), { status });

@@ -1,10 +1,9 @@
 import type { OutgoingHttpHeaders } from "node:http2";
 import type { KubeAnswer } from "./answer.ts";
-import { Connection, type ConnectionOptions, type Session } from "./connection.ts";
+import { ApiServerConnection, type ConnectionOptions, type Session } from "./connection.ts";
 import { Deadline } from "./deadline.ts";
-import { chunksOf, exchange, UNPROCESSED, type Exchange } from "./exchange.ts";
+import { chunksOf, sendRequest, UNPROCESSED, type StreamedAnswer, LineSplitter } from "./http2-request.ts";
 import { KubeError } from "./kube-error.ts";
-import { LineSplitter } from "./line-splitter.ts";
 
 export interface KubeRequest {
   readonly method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
@@ -14,28 +13,31 @@ export interface KubeRequest {
   readonly body?: unknown;
   readonly contentType?: string;
   readonly signal?: AbortSignal;
-  /** For everything from the connection to the end of the answer. */
+  /** Limit for the whole request, from the connection to the end of the answer. */
   readonly deadlineMs?: number;
 }
 
 export interface WatchRequest extends Pick<KubeRequest, "path" | "query" | "signal"> {
-  /** The server has to end the watch itself before this. */
+  /** The server must end the watch within this time. */
   readonly lifetimeMs: number;
 }
 
-/** An open watch: every line as parsed JSON. It breaks off with a KubeError; leaving the loop ends it. */
+/** An open watch. The iterator yields every line as parsed JSON and throws KubeError; leaving the loop ends the watch. */
 export interface WatchStream {
   readonly lines: AsyncIterable<unknown>;
 }
 
-/** What the rest of this part needs of an API server; tests put their own in its place. */
+/** The API server, as the rest of this part uses it. Tests have their own. */
 export interface KubeClient {
   /**
-   * An answer of whatever status.
-   * @throws {KubeError} when there is none
+   * Resolves to the answer, with any status.
+   * @throws {KubeError} if there is no answer
    */
   request(request: KubeRequest): Promise<KubeAnswer>;
-  /** @throws {KubeError} */
+  /**
+   * Resolves to the open watch, or to the answer if its status is not 200.
+   * @throws {KubeError}
+   */
   watch(request: WatchRequest): Promise<WatchStream | KubeAnswer>;
 }
 
@@ -44,28 +46,28 @@ export interface KubeApiOptions extends ConnectionOptions {
 }
 
 const REQUEST_MS = 30_000;
-/** An API server answers a watch at once, events or not. */
+/** An API server answers a watch immediately, even without events. */
 const WATCH_OPEN_MS = 30_000;
-/** A page of 500 objects of an ordinary size is a tenth of it. */
+/** A page of 500 ordinary objects has a tenth of this. */
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
-/** etcd takes no object of more than 1.5 MiB unless told otherwise. */
+/** The default limit of etcd for an object is 1.5 MiB. */
 const MAX_LINE_BYTES = 8 * 1024 * 1024;
 
-/** An API server over one HTTP/2 connection. Answers are values; an error means that there was none. */
+/** A client of the API server over one HTTP/2 connection. Answers with any status are values; errors mean no answer. */
 export class KubeApi implements KubeClient, AsyncDisposable {
   readonly #options: KubeApiOptions;
-  readonly #connection: Connection;
+  readonly #connection: ApiServerConnection;
 
   constructor(options: KubeApiOptions) {
     this.#options = options;
-    this.#connection = new Connection(options);
+    this.#connection = new ApiServerConnection(options);
   }
 
   async request(request: KubeRequest): Promise<KubeAnswer> {
     const limitMs = request.deadlineMs ?? REQUEST_MS;
     using deadline = new Deadline(limitMs, this.#options.clock, request.signal);
-    return await within(deadline, limitMs, request.path, async () =>
-      wholeAnswer(await this.#send(request, deadline.signal)),
+    return await withDeadline(deadline, limitMs, request.path, async () =>
+      readAnswer(await this.#send(request, deadline.signal)),
     );
   }
 
@@ -73,11 +75,13 @@ export class KubeApi implements KubeClient, AsyncDisposable {
     const lifetime = new Deadline(lifetimeMs, this.#options.clock, request.signal);
     try {
       using opening = new Deadline(WATCH_OPEN_MS, this.#options.clock, lifetime.signal);
-      const answer = await within(opening, WATCH_OPEN_MS, request.path, () => this.#send(request, lifetime.signal));
-      if (answer.status === 200) return { lines: linesUntil(answer, lifetime, lifetimeMs, request.path) };
-      const refused = await within(opening, WATCH_OPEN_MS, request.path, () => wholeAnswer(answer));
+      const answer = await withDeadline(opening, WATCH_OPEN_MS, request.path, () =>
+        this.#send(request, lifetime.signal),
+      );
+      if (answer.status === 200) return { lines: readLines(answer, lifetime, lifetimeMs, request.path) };
+      const rejected = await withDeadline(opening, WATCH_OPEN_MS, request.path, () => readAnswer(answer));
       lifetime[Symbol.dispose]();
-      return refused;
+      return rejected;
     } catch (error) {
       lifetime[Symbol.dispose]();
       throw error;
@@ -88,27 +92,27 @@ export class KubeApi implements KubeClient, AsyncDisposable {
     await this.#connection.close();
   }
 
-  /** A token that is refused is read again once: it may have been replaced since. */
-  async #send(request: KubeRequest, signal: AbortSignal): Promise<Exchange> {
-    const { answer, session } = await this.#deliver(request, signal);
+  /** Sends a request. After a 401 it reads the credentials again and retries once: the token may have been rotated. */
+  async #send(request: KubeRequest, signal: AbortSignal): Promise<StreamedAnswer> {
+    const { answer, session } = await this.#sendRetryingOnce(request, signal);
     if (answer.status !== 401) return answer;
     answer.stream.destroy();
     await this.#connection.renewAccess(session);
-    return (await this.#deliver(request, signal)).answer;
+    return (await this.#sendRetryingOnce(request, signal)).answer;
   }
 
-  /** A server that leaves may refuse to look at a request that crosses its goodbye: another connection takes it. */
-  async #deliver(request: KubeRequest, signal: AbortSignal) {
+  /** Sends a request, again on another connection if the server shuts down before it processes the request. */
+  async #sendRetryingOnce(request: KubeRequest, signal: AbortSignal) {
     for (let last = false; ; last = true) {
       const session = await this.#connection.session();
-      const answer = await this.#attempt(session, request, signal);
+      const answer = await this.#sendOnce(session, request, signal);
       if (answer !== UNPROCESSED) return { answer, session };
-      this.#connection.leave(session);
-      if (last) throw new KubeError("E_KUBE_CLOSED", "the API server does not look at requests");
+      this.#connection.retire(session);
+      if (last) throw new KubeError("E_KUBE_CLOSED", "the API server did not process the request, on two connections");
     }
   }
 
-  async #attempt({ http2, access }: Session, request: KubeRequest, signal: AbortSignal) {
+  async #sendOnce({ http2, access }: Session, request: KubeRequest, signal: AbortSignal) {
     const headers: OutgoingHttpHeaders = {
       ":method": request.method ?? "GET",
       ":path": pathOf(access.server, request),
@@ -118,13 +122,13 @@ export class KubeApi implements KubeClient, AsyncDisposable {
       ...(await access.headers()),
     };
     const body = request.body === undefined ? undefined : JSON.stringify(request.body);
-    const answer = await exchange(http2, headers, body, signal);
-    if (answer !== UNPROCESSED) this.#connection.answered();
+    const answer = await sendRequest(http2, headers, body, signal);
+    if (answer !== UNPROCESSED) this.#connection.confirmAnswer();
     return answer;
   }
 }
 
-/** Kubernetes may stand behind a path of its own, as it does behind Rancher. */
+/** Returns the path with the query. The API can be below a path of the server, as with Rancher. */
 function pathOf({ pathname }: URL, { path, query }: KubeRequest): string {
   const search = new URLSearchParams(
     Object.entries(query ?? {}).map(([name, value]): [string, string] => [name, `${value}`]),
@@ -132,8 +136,8 @@ function pathOf({ pathname }: URL, { path, query }: KubeRequest): string {
   return pathname.replace(/\/$/, "") + path + (search.size === 0 ? "" : `?${search.toString()}`);
 }
 
-/** Runs what the signal of a deadline ends, and says so if it was the deadline. */
-async function within<Result>(
+/** Resolves to the result of `work`; rejects with E_KUBE_TIMEOUT or E_KUBE_CLOSED as soon as the deadline's signal aborts. */
+async function withDeadline<Result>(
   deadline: Deadline,
   limitMs: number,
   path: string,
@@ -144,7 +148,7 @@ async function within<Result>(
       reject(
         deadline.expired
           ? new KubeError("E_KUBE_TIMEOUT", `no answer to ${path} within ${limitMs} ms`)
-          : new KubeError("E_KUBE_CLOSED", `the request for ${path} was given up`),
+          : new KubeError("E_KUBE_CLOSED", `the request for ${path} was cancelled`),
       );
     };
     if (deadline.signal.aborted) end();
@@ -153,7 +157,7 @@ async function within<Result>(
   return Promise.race([ended, work()]);
 }
 
-async function wholeAnswer({ status, headers, stream }: Exchange): Promise<KubeAnswer> {
+async function readAnswer({ status, headers, stream }: StreamedAnswer): Promise<KubeAnswer> {
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of chunksOf(stream)) {
@@ -163,13 +167,13 @@ async function wholeAnswer({ status, headers, stream }: Exchange): Promise<KubeA
     chunks.push(chunk);
   }
   const text = Buffer.concat(chunks).toString("utf8");
-  // Refusals of filters in front of the API are plain text.
+  // Errors of filters in front of the API are plain text.
   const isJson = headers["content-type"]?.startsWith("application/json") === true;
   return { status, headers, body: isJson ? parseJson(text) : text };
 }
 
-async function* linesUntil(
-  { stream }: Exchange,
+async function* readLines(
+  { stream }: StreamedAnswer,
   lifetime: Deadline,
   lifetimeMs: number,
   path: string,
@@ -179,7 +183,7 @@ async function* linesUntil(
     for await (const chunk of chunksOf(stream)) for (const line of splitter.push(chunk)) yield parseJson(line);
   } catch (error) {
     if (!lifetime.expired) throw error;
-    throw new KubeError("E_KUBE_TIMEOUT", `the watch of ${path} was not ended by the server within ${lifetimeMs} ms`);
+    throw new KubeError("E_KUBE_TIMEOUT", `the server did not end the watch of ${path} within ${lifetimeMs} ms`);
   } finally {
     lifetime[Symbol.dispose]();
   }
@@ -190,7 +194,7 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    // The parser's message would quote the text, which may be a Secret.
-    throw new KubeError("E_KUBE_PROTOCOL", "the API server sent something that is no JSON");
+    // The parser's message quotes the text, which may be a Secret.
+    throw new KubeError("E_KUBE_PROTOCOL", "the API server sent a text that is not JSON");
   }
 }

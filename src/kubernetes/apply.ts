@@ -2,52 +2,50 @@ import { messageOfAnswer, retryAfterMs } from "./answer.ts";
 import type { KubeClient } from "./api.ts";
 import { KubeError } from "./kube-error.ts";
 
-/** What became of an apply. */
+/** The result of an apply. */
 export type ApplyOutcome =
-  | { readonly kind: "applied"; readonly created: boolean; readonly object: unknown }
-  /** Another manager owns a field that was sent; only without `force`. */
-  | { readonly kind: "conflict"; readonly message: string }
-  /** Not now: there was no answer, or the server is busy. */
+  | { readonly kind: "applied"; readonly object: unknown }
+  /** No answer, or the server is overloaded. */
   | { readonly kind: "retry"; readonly message: string; readonly afterMs?: number }
-  /** The server does not take it as it is: no rights, not valid, the object of a status is not there. */
-  | { readonly kind: "refused"; readonly status: number; readonly message: string };
+  /** The server rejects the request: no rights, an invalid object, or no object for the status. */
+  | { readonly kind: "rejected"; readonly status: number; readonly message: string };
 
 export interface ApplyRequest {
-  /** Of the object or its status. */
+  /** Path of the object or of its status. */
   readonly path: string;
   /**
-   * Every field that this manager wants to own, with apiVersion, kind and metadata.name; those it owned and does not send
-   * are removed. So `ownerReferences` have to be in it every time.
+   * The fields that the manager owns, with apiVersion, kind and metadata.name. The server removes fields that the manager
+   * owned before and does not send now, so every apply of an object must have its `ownerReferences`.
    */
   readonly object: object;
   readonly fieldManager: string;
-  /** Takes fields from other managers instead of reporting a conflict. */
-  readonly force: boolean;
   readonly signal?: AbortSignal;
-  /** Wall clock, for a Retry-After that is a date. */
+  /** Wall-clock time, for a Retry-After that is a date. */
   readonly nowMs: number;
 }
 
 const BUSY = [429, 500, 502, 503, 504];
 
-/** Server-side apply. Never rejects for what a server or a network does. */
+/**
+ * Applies an object on the server (server-side apply). It takes fields from other managers. Never rejects because of the
+ * server or the network.
+ */
 export async function apply(client: KubeClient, request: ApplyRequest): Promise<ApplyOutcome> {
-  const { path, object, fieldManager, force, signal, nowMs } = request;
+  const { path, object, fieldManager, signal, nowMs } = request;
   try {
     const answer = await client.request({
       method: "PATCH",
       path,
-      query: { fieldManager, force },
+      query: { fieldManager, force: true },
       body: object,
-      // JSON is YAML, and older servers know apply under no other name.
+      // JSON is valid YAML, and older servers know only this content type for apply.
       contentType: "application/apply-patch+yaml",
       ...(signal !== undefined && { signal }),
     });
     const { status } = answer;
     const message = messageOfAnswer(answer);
-    if (status === 200 || status === 201) return { kind: "applied", created: status === 201, object: answer.body };
-    if (status === 409) return { kind: "conflict", message };
-    if (!BUSY.includes(status)) return { kind: "refused", status, message };
+    if (status === 200 || status === 201) return { kind: "applied", object: answer.body };
+    if (!BUSY.includes(status)) return { kind: "rejected", status, message };
     const afterMs = retryAfterMs(answer, nowMs);
     return { kind: "retry", message: `${status} ${message}`.trim(), ...(afterMs !== undefined && { afterMs }) };
   } catch (error) {

@@ -3,14 +3,14 @@ import { isIP } from "node:net";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import { backoffMs } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
-import { sameConnection, type Access, type ReadAccess } from "./access.ts";
+import { canShareConnection, type Access, type ReadAccess } from "./access.ts";
 import { Deadline } from "./deadline.ts";
-import { kubeError, KubeError } from "./kube-error.ts";
+import { toKubeError, KubeError } from "./kube-error.ts";
 
 interface ConnectionObserver {
-  /** A connection is open: the first, or one that replaces another. */
+  /** A connection is open: the first one, or one that replaces another. */
   connected(): void;
-  /** There is no connection. Said once for each outage; what needs one tries again by itself. */
+  /** There is no connection. Called once for each outage. The caller of the next request retries. */
   disconnected(error: KubeError): void;
 }
 
@@ -28,32 +28,37 @@ export interface Session {
 }
 
 const CONNECT_MS = 10_000;
-/** Short: whoever needs the connection backs off as well, and longer. It spreads nodes that were all cut off at once. */
+/** Short, because callers have their own, longer backoff. The jitter spreads nodes that lost their connections together. */
 const BACKOFF = { baseMs: 500, capMs: 5_000 };
-/** As client-go does: a connection through which nothing comes is found dead within 45 seconds. */
+/** As in client-go: a dead connection is detected within 45 seconds. */
 const PING_MS = 30_000;
 const PING_ANSWER_MS = 15_000;
-const LAST_WORDS_MS = 1_000;
+/** Limit for the last bytes of a session to be written before its socket is destroyed. */
+const FLUSH_MS = 1_000;
 /**
- * As client-go does. With HTTP/2's 64 KiB a list waits for the other side every 64 KiB. And Node 24 stalls when it writes
- * twice after the other side's reset and before it has read that, as it does to widen a small window: a failed write over
- * TLS is never over, and until it is nothing is read.
+ * As in client-go. With HTTP/2's default of 64 KiB a list waits for the server after every 64 KiB. A small window also
+ * triggers a bug of Node 24: to widen the window it writes. If it writes twice after the server has reset the connection
+ * and before it has read the reset, the failed write over TLS never completes, and Node does not read until it does.
  */
 const WINDOW_BYTES = { stream: 4 * 1024 ** 2, connection: 1024 ** 3 };
-/** Watches move away from a server that says goodbye at some moment in this time; short requests are done by then. */
-const FAREWELL_MS = { least: 20_000, spread: 20_000 };
+/**
+ * Time from GOAWAY until the remaining streams are cancelled: random, so that the watches of all nodes do not move at once.
+ * Short requests finish before it.
+ */
+const DRAIN_MS = { least: 20_000, spread: 20_000 };
 
-/** Keeps one connection to the API server, for everything. It is made when needed, and made again when lost. */
-export class Connection {
+/** The one connection to the API server, for all requests. It is opened when a request needs it. */
+export class ApiServerConnection {
   readonly #options: ConnectionOptions;
   readonly #random: () => number;
   readonly #closing = new AbortController();
-  readonly #open = new Map<ClientHttp2Session, TLSSocket>();
+  readonly #openSessions = new Map<ClientHttp2Session, TLSSocket>();
   #current: Session | undefined;
   #opening: Promise<Session> | undefined;
   #renewing: Promise<void> | undefined;
-  /** Connections since the last answer of a server. */
+  /** Attempts to connect since the last answer of a server. */
   #attempts = 0;
+  /** Whether the current outage was reported. */
   #down = false;
 
   constructor(options: ConnectionOptions) {
@@ -61,9 +66,12 @@ export class Connection {
     this.#random = options.random ?? Math.random;
   }
 
-  /** @throws {KubeError} */
+  /**
+   * Resolves to the open connection; opens one if needed, after a backoff.
+   * @throws {KubeError}
+   */
   async session(): Promise<Session> {
-    // A server that says goodbye closes it for new requests before this class hears of it.
+    // A GOAWAY closes the session for new requests before its listener in this class runs.
     if (this.#current?.http2.closed === false) return this.#current;
     this.#opening ??= this.#connect().finally(() => {
       this.#opening = undefined;
@@ -71,17 +79,18 @@ export class Connection {
     return this.#opening;
   }
 
-  /** A server has answered: the next outage is a new one. */
-  answered(): void {
+  /** Resets the backoff: the server has answered a request. */
+  confirmAnswer(): void {
     this.#attempts = 1;
   }
 
   /**
-   * Reads the credentials anew because those of `session` were refused. The connection stays unless it depends on them.
+   * Reads the credentials again, because the server rejected those of `session`. The connection stays unless its TLS options
+   * or its address have changed.
    * @throws {KubeError} E_KUBE_CONFIG
    */
   async renewAccess(session: Session): Promise<void> {
-    // Another request has been here already.
+    // Another request has already renewed it.
     if (this.#current !== session) return;
     this.#renewing ??= this.#renew(session).finally(() => {
       this.#renewing = undefined;
@@ -89,24 +98,24 @@ export class Connection {
     await this.#renewing;
   }
 
-  /** No new request uses this connection. What is open on it may end, but has to move in the end. */
-  leave({ http2 }: Session): void {
-    void this.#leave(http2);
+  /** Closes a connection for new requests. Its open streams can finish until `DRAIN_MS` has passed. */
+  retire({ http2 }: Session): void {
+    void this.#drain(http2);
   }
 
-  /** Ends all that is open, at once; resolves when the sockets are gone. */
+  /** Ends all connections immediately. Resolves when the sockets are closed. */
   async close(): Promise<void> {
     this.#closing.abort();
-    const gone = [...this.#open.keys()].map((http2) => new Promise((resolve) => http2.once("close", resolve)));
-    for (const http2 of this.#open.keys()) this.#cut(http2, closed());
+    const gone = [...this.#openSessions.keys()].map((http2) => new Promise((resolve) => http2.once("close", resolve)));
+    for (const http2 of this.#openSessions.keys()) this.#terminate(http2, clientClosed());
     await Promise.all(gone);
   }
 
   async #renew(session: Session): Promise<void> {
     const access = await this.#options.readAccess();
     if (this.#current !== session) return;
-    if (sameConnection(access, session.access)) this.#current = { http2: session.http2, access };
-    else this.leave(session);
+    if (canShareConnection(access, session.access)) this.#current = { http2: session.http2, access };
+    else this.retire(session);
   }
 
   async #connect(): Promise<Session> {
@@ -116,7 +125,7 @@ export class Connection {
       if (this.#attempts > 0) await clock.sleep(backoffMs(this.#attempts - 1, BACKOFF, this.#random), signal);
       this.#attempts++;
       const access = await this.#options.readAccess();
-      if (signal.aborted) throw closed();
+      if (signal.aborted) throw clientClosed();
       using deadline = new Deadline(CONNECT_MS, clock, signal);
       const http2 = await this.#dial(access, deadline);
       this.#current = { http2, access };
@@ -125,8 +134,8 @@ export class Connection {
       this.#options.observer.connected();
       return this.#current;
     } catch (error) {
-      const reason = kubeError(error, "E_KUBE_UNREACHABLE", "the API server cannot be reached");
-      this.#report(reason);
+      const reason = toKubeError(error, "E_KUBE_UNREACHABLE", "the API server cannot be reached");
+      this.#reportOutage(reason);
       throw reason;
     }
   }
@@ -138,53 +147,59 @@ export class Connection {
       const settings = { enablePush: false, initialWindowSize: WINDOW_BYTES.stream };
       const http2 = connect(server.origin, { settings, createConnection: () => socket });
       let reason: KubeError | undefined;
-      const late = (): void => {
-        this.#cut(http2, deadline.expired ? timeout(`no connection to ${server.host}`, CONNECT_MS) : closed());
+      const abort = (): void => {
+        this.#terminate(
+          http2,
+          deadline.expired ? timeoutError(`no connection to ${server.host}`, CONNECT_MS) : clientClosed(),
+        );
       };
-      deadline.signal.addEventListener("abort", late, { once: true });
-      this.#open.set(http2, socket);
+      deadline.signal.addEventListener("abort", abort, { once: true });
+      this.#openSessions.set(http2, socket);
       http2.on("error", (error) => {
-        reason = kubeError(error, "E_KUBE_UNREACHABLE", `the connection to ${server.host} failed`);
+        reason = toKubeError(error, "E_KUBE_UNREACHABLE", `the connection to ${server.host} failed`);
       });
       http2.once("connect", () => {
-        deadline.signal.removeEventListener("abort", late);
+        deadline.signal.removeEventListener("abort", abort);
         if (http2.alpnProtocol !== "h2") {
-          this.#cut(http2, new KubeError("E_KUBE_PROTOCOL", `${server.host} does not speak HTTP/2`));
+          this.#terminate(http2, new KubeError("E_KUBE_PROTOCOL", `${server.host} does not speak HTTP/2`));
           return;
         }
         http2.setLocalWindowSize(WINDOW_BYTES.connection);
         resolve(http2);
       });
       http2.once("goaway", (code) => {
-        if (code === constants.NGHTTP2_NO_ERROR) void this.#leave(http2);
+        if (code === constants.NGHTTP2_NO_ERROR) void this.#drain(http2);
       });
       http2.once("close", () => {
-        this.#open.delete(http2);
+        this.#openSessions.delete(http2);
         const why = reason ?? new KubeError("E_KUBE_CLOSED", `${server.host} closed the connection`);
         reject(why);
-        this.#lost(http2, why);
+        this.#discard(http2, why);
       });
     });
   }
 
-  async #leave(http2: ClientHttp2Session): Promise<void> {
+  async #drain(http2: ClientHttp2Session): Promise<void> {
     if (this.#current?.http2 === http2) this.#current = undefined;
     if (http2.closed) return;
-    const ended = endOf(http2);
+    const ended = closeSignal(http2);
     http2.close();
-    await this.#options.clock.sleep(FAREWELL_MS.least + FAREWELL_MS.spread * this.#random(), ended);
-    this.#cut(http2, new KubeError("E_KUBE_CLOSED", "the connection was left: the server or the credentials changed"));
+    await this.#options.clock.sleep(DRAIN_MS.least + DRAIN_MS.spread * this.#random(), ended);
+    this.#terminate(
+      http2,
+      new KubeError("E_KUBE_CLOSED", "the agent closed the connection: the server or the credentials changed"),
+    );
   }
 
   async #keepAlive(http2: ClientHttp2Session): Promise<void> {
     const { clock } = this.#options;
-    const ended = endOf(http2);
+    const ended = closeSignal(http2);
     for (;;) {
       await clock.sleep(PING_MS, ended);
       if (http2.destroyed || http2.closed) return;
       using deadline = new Deadline(PING_ANSWER_MS, clock, ended);
       deadline.signal.addEventListener("abort", () => {
-        if (deadline.expired) this.#cut(http2, timeout("no answer to a ping", PING_ANSWER_MS));
+        if (deadline.expired) this.#terminate(http2, timeoutError("no answer to a ping", PING_ANSWER_MS));
       });
       await new Promise<void>((resolve) => {
         deadline.signal.addEventListener("abort", () => {
@@ -197,38 +212,38 @@ export class Connection {
     }
   }
 
-  /** Ends it without waiting for the server, as a session that was closed in order would, if need be for ever. */
-  #cut(http2: ClientHttp2Session, reason: KubeError): void {
-    const socket = this.#open.get(http2);
+  /** Ends a session without waiting for the server. `http2.close()` waits for the open streams, without a limit. */
+  #terminate(http2: ClientHttp2Session, reason: KubeError): void {
+    const socket = this.#openSessions.get(http2);
     if (socket === undefined) return;
     if (http2.connecting) {
       socket.destroy(reason);
       return;
     }
-    this.#lost(http2, reason);
+    this.#discard(http2, reason);
     http2.destroy(reason);
-    void this.#destroy(socket);
+    void this.#destroySocket(socket);
     socket.unref();
   }
 
-  /** Not before the session has written its last, or Node 24 would never be able to end the process. */
-  async #destroy(socket: TLSSocket): Promise<void> {
+  /** Destroys the socket after the session has written its last bytes. If earlier, Node 24 cannot end the process. */
+  async #destroySocket(socket: TLSSocket): Promise<void> {
     const written = new AbortController();
     socket.once("finish", () => {
       written.abort();
     });
-    // A peer that takes nothing any more is not waited for.
-    if (!socket.writableFinished) await this.#options.clock.sleep(LAST_WORDS_MS, written.signal);
+    // A peer that has stopped reading delays this by `FLUSH_MS` at most.
+    if (!socket.writableFinished) await this.#options.clock.sleep(FLUSH_MS, written.signal);
     setImmediate(() => socket.destroy());
   }
 
-  #lost(http2: ClientHttp2Session, reason: KubeError): void {
+  #discard(http2: ClientHttp2Session, reason: KubeError): void {
     if (this.#current?.http2 !== http2) return;
     this.#current = undefined;
-    this.#report(reason);
+    this.#reportOutage(reason);
   }
 
-  #report(reason: KubeError): void {
+  #reportOutage(reason: KubeError): void {
     if (this.#down || this.#closing.signal.aborted) return;
     this.#down = true;
     this.#options.observer.disconnected(reason);
@@ -247,7 +262,7 @@ function dialTls({ server, tls }: Access): TLSSocket {
   });
 }
 
-function endOf(http2: ClientHttp2Session): AbortSignal {
+function closeSignal(http2: ClientHttp2Session): AbortSignal {
   const ended = new AbortController();
   http2.once("close", () => {
     ended.abort();
@@ -255,10 +270,10 @@ function endOf(http2: ClientHttp2Session): AbortSignal {
   return ended.signal;
 }
 
-function closed(): KubeError {
+function clientClosed(): KubeError {
   return new KubeError("E_KUBE_CLOSED", "the client was closed");
 }
 
-function timeout(what: string, ms: number): KubeError {
+function timeoutError(what: string, ms: number): KubeError {
   return new KubeError("E_KUBE_TIMEOUT", `${what} within ${ms} ms`);
 }

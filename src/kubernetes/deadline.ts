@@ -1,9 +1,6 @@
 import type { Clock } from "../lib/clock.ts";
 
-/**
- * A signal that aborts when the time is up, when the caller's own signal does, and when it is disposed of: what was begun
- * under it ends with it.
- */
+/** A signal that aborts after a time, when the caller's signal aborts, and on dispose. */
 export class Deadline implements Disposable {
   readonly #controller = new AbortController();
   readonly #done = new AbortController();
@@ -25,7 +22,7 @@ export class Deadline implements Disposable {
     return this.#controller.signal;
   }
 
-  /** Whether it was the time, and not the caller, that ended the work. */
+  /** Whether the time was the reason for the abort. */
   get expired(): boolean {
     return this.#expired;
   }

@@ -10,30 +10,32 @@ import path from "node:path";
 import { isIPv6 } from "node:net";
 import { LineCounter, parseDocument } from "yaml";
 import { messageOf } from "../errors.ts";
-import { accessOf, type Identity, type ReadAccess } from "./access.ts";
+import { createAccess, type Identity, type ReadAccess } from "./access.ts";
 import { KubeError } from "./kube-error.ts";
 
 const SERVICE_ACCOUNT_DIR = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 export interface AccessOptions {
   readonly env: NodeJS.ProcessEnv;
-  /** Where the kubelet mounts the service account. */
+  /** Directory in which the kubelet mounts the service account. */
   readonly serviceAccountDir?: string;
 }
 
 /**
- * KUBECONFIG if it is set, else the service account of the pod, else ~/.kube/config: what somebody set on purpose wins.
- * @throws {KubeError} E_KUBE_CONFIG if there is none of them
+ * Returns the access from KUBECONFIG if it is set, because that is an explicit choice; else from the pod's service account,
+ * else from ~/.kube/config.
+ * @throws {KubeError} E_KUBE_CONFIG if none of them exists
  */
 export function findAccess({ env, serviceAccountDir = SERVICE_ACCOUNT_DIR }: AccessOptions): ReadAccess {
   const files = env["KUBECONFIG"]?.split(path.delimiter).filter(Boolean) ?? [];
-  if (files.length > 0) return async () => accessOf(await kubeconfigIdentity(files));
+  if (files.length > 0) return async () => createAccess(await kubeconfigIdentity(files));
   const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port = "443", HOME: home } = env;
-  if (host) return async () => accessOf(await podIdentity(isIPv6(host) ? `[${host}]` : host, port, serviceAccountDir));
-  if (home) return async () => accessOf(await kubeconfigIdentity([path.join(home, ".kube/config")]));
+  if (host)
+    return async () => createAccess(await podIdentity(isIPv6(host) ? `[${host}]` : host, port, serviceAccountDir));
+  if (home) return async () => createAccess(await kubeconfigIdentity([path.join(home, ".kube/config")]));
   throw new KubeError(
     "E_KUBE_CONFIG",
-    "there is no way to a Kubernetes API server: this is no pod, and KUBECONFIG names no file",
+    "no Kubernetes API server is configured: this is not a pod, and KUBECONFIG is not set",
   );
 }
 
@@ -47,7 +49,7 @@ async function podIdentity(host: string, port: string, directory: string): Promi
   };
 }
 
-/** As kubectl does it: of entries with one name in several files, the first counts. */
+/** Returns the identity of the current context. Of entries with the same name the first one counts, as with kubectl. */
 async function kubeconfigIdentity(files: readonly string[]): Promise<Identity> {
   const parts = await Promise.all(files.map(readKubeconfig));
   const wanted = parts.find((part) => part.current)?.current;
@@ -87,10 +89,11 @@ function parse(file: string, text: string): Readonly<Record<string, unknown>> {
   const lineCounter = new LineCounter();
   const document = parseDocument(text, { lineCounter, prettyErrors: false });
   const [fault] = document.errors;
-  // What the parser says of a fault can quote the file, and a kubeconfig holds secrets.
+  // The parser's message can quote the file, and a kubeconfig contains secrets.
   const place = fault === undefined ? file : `${file}:${lineCounter.linePos(fault.pos[0]).line}`;
   const config: unknown = fault === undefined ? document.toJS() : undefined;
-  if (typeof config !== "object" || config === null) throw new KubeError("E_KUBE_CONFIG", `${place} is no kubeconfig`);
+  if (typeof config !== "object" || config === null)
+    throw new KubeError("E_KUBE_CONFIG", `${place} is not a kubeconfig`);
   return config as Readonly<Record<string, unknown>>;
 }
 
@@ -106,7 +109,7 @@ function absoluteUser(user: User, directory: string): User {
   };
 }
 
-/** The official client passes `tokenFile` over. It wins over `token`, as with kubectl. */
+/** Adds `tokenFile`, which the official client ignores. It takes precedence over `token`, as with kubectl. */
 function withTokenFile(user: User, entries: unknown, directory: string): User {
   const named = (entries as readonly { name: string; user?: { tokenFile?: string } }[]).find(
     ({ name }) => name === user.name,

@@ -1,18 +1,16 @@
 import { isAborted } from "../lib/abort.ts";
 import type { Clock } from "../lib/clock.ts";
-import { refusal, type KubeAnswer } from "./answer.ts";
+import { rejection, type KubeAnswer } from "./answer.ts";
 import type { KubeClient } from "./api.ts";
 import { Deadline } from "./deadline.ts";
-import { kubeError, KubeError } from "./kube-error.ts";
-import { asKubeObject, type KubeObject } from "./kube-object.ts";
-import { microTime } from "./micro-time.ts";
-import { resourcePath } from "./resource-path.ts";
+import { toKubeError, KubeError } from "./kube-error.ts";
+import { asKubeObject, type KubeObject, microTime, resourcePath } from "./kube-object.ts";
 
 interface LeaseObserver {
   acquired(): void;
-  /** The work has been told to end. */
+  /** Leadership is lost; the signal of the work aborts next. */
   lost(): void;
-  /** The Lease could not be read or written; it is tried again. */
+  /** The Lease could not be read or written; the election retries. */
   failed(error: KubeError): void;
 }
 
@@ -20,23 +18,24 @@ export interface LeaseOptions {
   readonly client: KubeClient;
   readonly namespace: string;
   readonly name: string;
-  /** Of this process, unlike that of every other: the name of the pod. */
+  /** Unique for every process: the name of the pod. */
   readonly identity: string;
   readonly observer: LeaseObserver;
   readonly clock: Clock;
   readonly random?: () => number;
 }
 
-/** The figures of client-go: a holder gives up five seconds before others may take over. */
+/** The values of client-go: a holder stops its work five seconds before another process may take over. */
 const DURATION_MS = 15_000;
 const RENEW_DEADLINE_MS = 10_000;
 const RETRY_MS = 2_000;
 const RETRY_JITTER = 1.2;
 const RELEASE_MS = 2_000;
 
+/** `held`: this process has the Lease. `taken`: another process has it. `unknown`: a request failed. */
 type Attempt = "held" | "taken" | "unknown";
 
-/** Of coordination.k8s.io/v1, what is used here; the times are for people. */
+/** The fields of a coordination.k8s.io/v1 Lease that are used here. The times are for people only. */
 interface Lease extends KubeObject {
   readonly spec?: {
     readonly holderIdentity?: string;
@@ -45,22 +44,23 @@ interface Lease extends KubeObject {
   };
 }
 
-/** The Lease as it was last seen, and since when by our own clock. */
-interface Sighting {
+/** The last known state of the Lease, and when it was first observed by the local clock. */
+interface Observation {
   readonly lease: Lease;
   readonly sinceMs: number;
 }
 
 /**
- * Lets one of several processes work at a time, by a Lease of coordination.k8s.io. No time in the object is believed: a
- * holder is gone when the object has not changed for `DURATION_MS` of our own clock, however wrong the others' clocks are.
+ * Lets one of several processes work at a time, by a Lease of coordination.k8s.io. It does not use the times in the object,
+ * so the clocks of the processes need not agree: a holder counts as gone when the object has not changed for `DURATION_MS`
+ * of the local clock.
  */
 export class LeaderElection {
   readonly #options: LeaseOptions;
   readonly #random: () => number;
   readonly #collection: string;
   readonly #path: string;
-  #seen: Sighting | undefined;
+  #observed: Observation | undefined;
 
   constructor(options: LeaseOptions) {
     const { namespace, name } = options;
@@ -72,8 +72,8 @@ export class LeaderElection {
   }
 
   /**
-   * Does the work whenever this process is the leader, until the signal aborts; then gives the Lease back. The signal that
-   * the work gets aborts when leadership is lost or no longer certain: the work goes on until then, and is waited for.
+   * Runs the work whenever this process is the leader, until the signal aborts; then releases the Lease. The signal of the
+   * work aborts when leadership is lost or no longer certain. The election waits for the work to end.
    */
   async run(work: (signal: AbortSignal) => Promise<void>, signal: AbortSignal): Promise<void> {
     try {
@@ -88,7 +88,11 @@ export class LeaderElection {
     }
   }
 
-  async #lead(work: (signal: AbortSignal) => Promise<void>, sureMs: number, signal: AbortSignal): Promise<void> {
+  async #lead(
+    work: (signal: AbortSignal) => Promise<void>,
+    certainUntilMs: number,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { observer } = this.#options;
     const ended = new AbortController();
     const stop = (): void => {
@@ -96,7 +100,7 @@ export class LeaderElection {
     };
     signal.addEventListener("abort", stop);
     observer.acquired();
-    const renewing = this.#renew(sureMs, ended.signal).then(() => {
+    const renewing = this.#renew(certainUntilMs, ended.signal).then(() => {
       if (!ended.signal.aborted) observer.lost();
       stop();
     });
@@ -107,17 +111,17 @@ export class LeaderElection {
     }
   }
 
-  /** Returns when leadership is lost, when it is not certain beyond `sureMs`, or when the signal aborts. */
-  async #renew(sureMs: number, signal: AbortSignal): Promise<void> {
+  /** Resolves when leadership is lost, when it was not renewed in time, or when the signal aborts. */
+  async #renew(certainUntilMs: number, signal: AbortSignal): Promise<void> {
     const { clock } = this.#options;
-    let untilMs = sureMs;
+    let untilMs = certainUntilMs;
     for (;;) {
       await clock.sleep(Math.min(this.#pauseMs(), untilMs - clock.monotonic()), signal);
       const begunMs = clock.monotonic();
       if (signal.aborted || begunMs >= untilMs) return;
       const attempt = await this.#attempt(untilMs - begunMs, signal);
       if (attempt === "taken") return;
-      // What others wait for begins when they see the write, so later than this.
+      // The other processes count their `DURATION_MS` from when they observe the write, which is later.
       if (attempt === "held") untilMs = begunMs + RENEW_DEADLINE_MS;
     }
   }
@@ -126,77 +130,81 @@ export class LeaderElection {
     return RETRY_MS * (1 + RETRY_JITTER * this.#random());
   }
 
-  /** Takes or renews the Lease if nobody else has it. */
+  /** Acquires or renews the Lease unless another process has it. */
   async #attempt(limitMs: number, outer: AbortSignal): Promise<Attempt> {
     using deadline = new Deadline(limitMs, this.#options.clock, outer);
     const { signal } = deadline;
     try {
-      // A holder that nobody disturbs writes without looking.
-      if (this.#seen !== undefined && this.#holds(this.#seen.lease) && (await this.#write(this.#seen, signal)))
+      // A holder renews without a read; the write fails if the Lease has changed.
+      if (
+        this.#observed !== undefined &&
+        this.#holds(this.#observed.lease) &&
+        (await this.#writeLease(this.#observed, signal))
+      )
         return "held";
-      if (!(await this.#look(signal))) return "unknown";
-      if (this.#seen !== undefined && !this.#isFree(this.#seen)) return "taken";
-      return (await this.#write(this.#seen, signal)) ? "held" : "unknown";
+      if (!(await this.#readLease(signal))) return "unknown";
+      if (this.#observed !== undefined && !this.#isFree(this.#observed)) return "taken";
+      return (await this.#writeLease(this.#observed, signal)) ? "held" : "unknown";
     } catch (thrown) {
       const error = deadline.expired
-        ? new KubeError("E_KUBE_TIMEOUT", `no answer for the Lease ${this.#path} within ${Math.round(limitMs)} ms`)
-        : kubeError(thrown, "E_KUBE_CLOSED", `the Lease ${this.#path} cannot be used`);
+        ? new KubeError("E_KUBE_TIMEOUT", `no answer about the Lease ${this.#path} within ${Math.round(limitMs)} ms`)
+        : toKubeError(thrown, "E_KUBE_CLOSED", `the Lease ${this.#path} cannot be used`);
       if (!outer.aborted) this.#options.observer.failed(error);
       return "unknown";
     }
   }
 
-  /** Reads the Lease; false when that was refused. */
-  async #look(signal: AbortSignal): Promise<boolean> {
+  /** Reads the Lease. Resolves to false if the server rejects that. */
+  async #readLease(signal: AbortSignal): Promise<boolean> {
     const answer = await this.#options.client.request({ path: this.#path, signal });
-    if (answer.status === 404) this.#seen = undefined;
-    else if (answer.status === 200) this.#saw(answer);
-    else this.#options.observer.failed(refusal(answer, `the Lease ${this.#path} cannot be read`));
+    if (answer.status === 404) this.#observed = undefined;
+    else if (answer.status === 200) this.#record(answer);
+    else this.#options.observer.failed(rejection(answer, `the Lease ${this.#path} cannot be read`));
     return answer.status === 404 || answer.status === 200;
   }
 
-  /** Creates or replaces the Lease, on condition that it is as it was seen; false if it is not. */
-  async #write(seen: Sighting | undefined, signal: AbortSignal): Promise<boolean> {
+  /** Creates or replaces the Lease. Resolves to false if it has changed since `observed`, or if the server rejects that. */
+  async #writeLease(observed: Observation | undefined, signal: AbortSignal): Promise<boolean> {
     const { client, observer } = this.#options;
-    const body = this.#claim(seen?.lease);
-    const request = seen === undefined ? { method: "POST" as const, path: this.#collection } : PUT(this.#path);
+    const body = this.#leaseBody(observed?.lease);
+    const request = observed === undefined ? { method: "POST" as const, path: this.#collection } : put(this.#path);
     const answer = await client.request({ ...request, body, signal });
     const written = answer.status === 200 || answer.status === 201;
-    if (written) this.#saw(answer);
-    // 409: it was changed or made by another meanwhile; 404: it was deleted.
+    if (written) this.#record(answer);
+    // 409: another process has changed or created it; 404: it was deleted.
     else if (answer.status !== 409 && answer.status !== 404)
-      observer.failed(refusal(answer, `the Lease ${this.#path} cannot be written`));
+      observer.failed(rejection(answer, `the Lease ${this.#path} cannot be written`));
     return written;
   }
 
   async #release(): Promise<void> {
     const { clock, client } = this.#options;
-    if (this.#seen === undefined || !this.#holds(this.#seen.lease)) return;
+    if (this.#observed === undefined || !this.#holds(this.#observed.lease)) return;
     using deadline = new Deadline(RELEASE_MS, clock);
-    const { lease } = this.#seen;
-    // As client-go leaves it: no holder, and a second for those that go by the times.
+    const { lease } = this.#observed;
+    // As in client-go: no holder, and a duration of a second for clients that use the times.
     const body = { ...lease, spec: { ...lease.spec, holderIdentity: "", leaseDurationSeconds: 1 } };
-    // If it fails the others wait as long as after a crash.
-    await client.request({ ...PUT(this.#path), body, signal: deadline.signal }).catch(() => undefined);
-    this.#seen = undefined;
+    // If this fails, the other processes wait as long as after a crash.
+    await client.request({ ...put(this.#path), body, signal: deadline.signal }).catch(() => undefined);
+    this.#observed = undefined;
   }
 
-  #saw({ body }: KubeAnswer): void {
+  #record({ body }: KubeAnswer): void {
     const lease: Lease = asKubeObject(body);
-    if (lease.metadata.resourceVersion === this.#seen?.lease.metadata.resourceVersion) return;
-    this.#seen = { lease, sinceMs: this.#options.clock.monotonic() };
+    if (lease.metadata.resourceVersion === this.#observed?.lease.metadata.resourceVersion) return;
+    this.#observed = { lease, sinceMs: this.#options.clock.monotonic() };
   }
 
   #holds({ spec }: Lease): boolean {
     return spec?.holderIdentity === this.#options.identity;
   }
 
-  #isFree({ lease, sinceMs }: Sighting): boolean {
+  #isFree({ lease, sinceMs }: Observation): boolean {
     if (!lease.spec?.holderIdentity || this.#holds(lease)) return true;
     return this.#options.clock.monotonic() - sinceMs > DURATION_MS;
   }
 
-  #claim(before: Lease | undefined): object {
+  #leaseBody(before: Lease | undefined): object {
     const { name, namespace, identity, clock } = this.#options;
     const now = microTime(clock.now());
     const mine = before !== undefined && this.#holds(before);
@@ -215,4 +223,4 @@ export class LeaderElection {
   }
 }
 
-const PUT = (path: string) => ({ method: "PUT" as const, path });
+const put = (path: string) => ({ method: "PUT" as const, path });

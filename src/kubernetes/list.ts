@@ -2,16 +2,16 @@ import type { KubeAnswer } from "./answer.ts";
 import type { KubeClient } from "./api.ts";
 import { KubeError } from "./kube-error.ts";
 import { asKubeObject, keyOf, metadataOf, recordOf } from "./kube-object.ts";
-import type { Listed } from "./object-store.ts";
+import type { ListedObject } from "./object-store.ts";
 
 /**
- * How fresh a list has to be.
- * - `any`: whatever the API server has in its cache. The first list of thousands of agents must not become as many reads
- *   of etcd, each through all objects of the cluster, for the few that the selector lets through. The API server ignores
- *   `limit` then, which costs nothing for the same reason: what the selector lets through is little.
- * - a version: from the cache as well, but not older than what has been seen; another API server may lag behind the one
- *   that was asked before. There is no limit in the request: one would send it to etcd on older servers.
- * - `newest`: consistent and in pages. For lists without a selector, which are long, and when the cache does not serve.
+ * How fresh a list must be.
+ * - `any`: from the API server's cache. Thousands of agents list at their start, each with a selector that few objects
+ *   match. Without the cache each of these lists would read all objects from etcd. The API server ignores `limit` for the
+ *   cache, but the lists are short.
+ * - a version: from the cache, but not older than this version, because another API server may lag behind the one that
+ *   answered before. The request has no limit: on older servers a limit would bypass the cache.
+ * - `newest`: consistent and in pages. For long lists without a selector, and for servers whose cache cannot answer.
  */
 export type Freshness = "any" | "newest" | { readonly notOlderThan: string };
 
@@ -25,23 +25,23 @@ export interface ListRequest<T> {
 }
 
 export interface Listing<T> {
-  /** A watch goes on from here. */
+  /** A watch can start at this version. */
   readonly version: string;
-  readonly objects: ReadonlyMap<string, Listed<T>>;
+  readonly objects: ReadonlyMap<string, ListedObject<T>>;
 }
 
 const PAGE = 500;
-/** An API server ends a request after a minute. */
+/** API servers end a request after a minute. */
 const PAGE_MS = 60_000;
 
 /**
- * Lists a kind. One page is held at a time, and of it only the projections are kept. An answer other than 200, also to a
- * later page, is returned as it is.
+ * Resolves to all objects of a kind, or to the answer if the status of a page is not 200. One page is in memory at a time;
+ * only the projections are kept.
  * @throws {KubeError}
  */
 export async function list<T>(request: ListRequest<T>): Promise<Listing<T> | KubeAnswer> {
   const { client, path, signal } = request;
-  const objects = new Map<string, Listed<T>>();
+  const objects = new Map<string, ListedObject<T>>();
   let page = firstPage(request.freshness);
   for (;;) {
     const answer = await client.request({ path, query: { ...request.query, ...page }, signal, deadlineMs: PAGE_MS });
@@ -49,7 +49,7 @@ export async function list<T>(request: ListRequest<T>): Promise<Listing<T> | Kub
     const { items } = recordOf(answer.body);
     const { resourceVersion, continue: next } = metadataOf(answer.body);
     if (!Array.isArray(items) || typeof resourceVersion !== "string")
-      throw new KubeError("E_KUBE_PROTOCOL", `the answer to ${path} is no list`);
+      throw new KubeError("E_KUBE_PROTOCOL", `the answer to ${path} is not a list`);
     for (const item of items) {
       const object = request.project(item);
       const meta = asKubeObject(item);
@@ -62,7 +62,7 @@ export async function list<T>(request: ListRequest<T>): Promise<Listing<T> | Kub
 
 function firstPage(freshness: Freshness): Readonly<Record<string, string | number>> {
   if (freshness === "newest") return { limit: PAGE };
-  // Before its cache is filled the API server does heed the limit.
+  // The API server heeds the limit until its cache is filled.
   if (freshness === "any") return { limit: PAGE, resourceVersion: "0" };
   return { resourceVersion: freshness.notOlderThan, resourceVersionMatch: "NotOlderThan" };
 }

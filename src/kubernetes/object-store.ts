@@ -1,27 +1,30 @@
-/** What happened to one object; `before` and `after` are what is kept of it, undefined when it is not there. */
+/** A change of one object. `before` and `after` are projections, undefined if the object does not exist. */
 export interface Change<T> {
   readonly key: string;
   readonly before: T | undefined;
   readonly after: T | undefined;
 }
 
-/** An object as a list gave it. */
-export interface Listed<T> {
+/** The projection of an object in a list. */
+export interface ListedObject<T> {
   readonly version: string;
   readonly object: T;
 }
 
-/** What is kept of the objects of one kind, by key. */
+/** The projections of the objects of one kind, by key. */
 export class ObjectStore<T> {
   readonly #objects = new Map<string, T>();
   readonly #versions = new Map<string, string>();
 
-  /** Always the same map, always up to date. */
+  /** The same map during the life of the store; it is always up to date. */
   get objects(): ReadonlyMap<string, T> {
     return this.#objects;
   }
 
-  /** Without an `object` it is removed. Returns nothing when nothing changed, as for an event that comes twice. */
+  /**
+   * Stores an object, or deletes it if `object` is undefined. Returns the change; undefined if nothing changed, as for a
+   * repeated event.
+   */
   put(key: string, version: string, object: T | undefined): Change<T> | undefined {
     if (this.#versions.get(key) === version && object !== undefined) return undefined;
     const before = this.#objects.get(key);
@@ -34,8 +37,8 @@ export class ObjectStore<T> {
     return { key, before, after: object };
   }
 
-  /** Makes the content that of a list. Returns what is different now. */
-  replace(list: ReadonlyMap<string, Listed<T>>): readonly Change<T>[] {
+  /** Replaces the content with a list. Returns the changes. */
+  replace(list: ReadonlyMap<string, ListedObject<T>>): readonly Change<T>[] {
     const gone = [...this.#objects.keys()].filter((key) => !list.has(key));
     return [
       ...gone.map((key) => this.put(key, "", undefined)),

@@ -12,7 +12,7 @@ import { TelemetryError } from "../errors.ts";
 import { KubeApi } from "../kubernetes/api.ts";
 import { findAccess } from "../kubernetes/find-access.ts";
 import { Reflector } from "../kubernetes/reflector.ts";
-import { resourcePath } from "../kubernetes/resource-path.ts";
+import { resourcePath } from "../kubernetes/kube-object.ts";
 import { LauncherLog } from "./launcher-log.ts";
 import { ALL_VMS, namingRules, podsDirectoryError, vmiEndpoints } from "./launcher-endpoints.ts";
 import { isAborted } from "../lib/abort.ts";

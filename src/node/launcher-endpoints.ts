@@ -1,7 +1,7 @@
 import type { Endpoint } from "../collection/endpoint.ts";
 import type { EffectiveConfig } from "../config/resolve.ts";
 import { matchesVm, type VmFilter } from "../config/selectors.ts";
-import { claimedName } from "../discovery/claimed-name.ts";
+import { claimedName } from "../discovery/named-domain.ts";
 import { presenceOf } from "../discovery/domain-presence.ts";
 import type { NamingRules, VmiInventory } from "../discovery/inventory.ts";
 import type { Launcher } from "../discovery/launcher-sockets.ts";
@@ -23,7 +23,7 @@ export function vmiEndpoints(launchers: readonly Launcher[], inventory: VmiInven
     .map(({ podUid, socket }) => ({
       socket,
       transient: true,
-      identify: (domain, state, reason) => inventory.name(podUid, domain, state, reason),
+      identify: (domain, state, reason) => inventory.identify(podUid, domain, state, reason),
     }));
 }
 

@@ -31,9 +31,9 @@ export class LauncherLog {
   }
 
   /** To be called after each scan. What only looks like a launcher is not worth a warning: any pod can. */
-  scanned(sockets: Pick<LauncherSockets, "passedOver" | "launchers">): void {
-    this.#sayDenied(sockets.passedOver("denied").filter((podUid) => this.#isListed(podUid)));
-    this.#sayUnresponsive(sockets.passedOver("unresponsive").filter((podUid) => this.#isListed(podUid)));
+  scanned(sockets: Pick<LauncherSockets, "podsInState" | "launchers">): void {
+    this.#sayDenied(sockets.podsInState("denied").filter((podUid) => this.#isListed(podUid)));
+    this.#sayUnresponsive(sockets.podsInState("unresponsive").filter((podUid) => this.#isListed(podUid)));
     const unlisted = sockets.launchers.map(({ podUid }) => podUid).filter((podUid) => !this.#isListed(podUid));
     if (this.#options.synced()) this.#sayUnlisted(unlisted);
     else this.#sayWaiting(unlisted);

@@ -16,7 +16,7 @@ export interface ObservedNode {
   readonly pipeline: Pick<Pipeline, "views" | "libvirtVersions">;
   readonly router: Pick<Router, "senders" | "droppedLines">;
   readonly inventory: Pick<VmiInventory, "vmiOf">;
-  readonly launchers: Pick<LauncherSockets, "error" | "launchers" | "passedOver">;
+  readonly launchers: Pick<LauncherSockets, "error" | "launchers" | "podsInState">;
   readonly config: {
     readonly governing: Governing | undefined;
     readonly selectedBy: readonly string[];
@@ -71,11 +71,11 @@ export class NodeObserver {
     if (error !== undefined) return [{ where: podsDir, denied: isDenied(error), message: messageOf(error) }];
     // Any pod can look like a launcher: only those of VMIs count.
     const denied = launchers
-      .passedOver("denied")
+      .podsInState("denied")
       .filter((podUid) => inventory.vmiOf(podUid) !== undefined)
       .map((podUid) => ({ where: `${podsDir}/${podUid}`, denied: true, message: "the agent may not look into it" }));
     const givenUp = launchers
-      .passedOver("unresponsive")
+      .podsInState("unresponsive")
       .filter((podUid) => this.#isHere(podUid))
       .map((podUid) => ({ where: `${podsDir}/${podUid}`, denied: false, message: "virt-handler has given it up" }));
     const sockets = new Map(launchers.launchers.map(({ podUid, socket }) => [socket, podUid]));

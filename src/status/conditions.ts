@@ -1,10 +1,10 @@
 import type { Static } from "typebox";
 import * as Type from "typebox";
 import type { Immutable } from "../lib/immutable.ts";
-import { MAX_MESSAGE, choice, generation, keyedList, message, reason, text, time } from "./status-parts.ts";
+import { MAX_MESSAGE, choice, generation, keyedList, message, reason, boundedText, time } from "./status-parts.ts";
 
 const condition = Type.Object({
-  type: text("Type of the condition.", 64),
+  type: boundedText("Type of the condition.", 64),
   status: choice(["True", "False", "Unknown"], "Whether the condition holds."),
   reason: reason(),
   message: message(),

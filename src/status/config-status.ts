@@ -2,7 +2,7 @@ import type { Static } from "typebox";
 import * as Type from "typebox";
 import type { Immutable } from "../lib/immutable.ts";
 import { conditionList } from "./conditions.ts";
-import { count, generation, keyedList, message, name, reason, text } from "./status-parts.ts";
+import { count, generation, keyedList, message, objectName, reason, boundedText } from "./status-parts.ts";
 
 /** The status has only the first failures. */
 export const MAX_FAILURES = 10;
@@ -24,10 +24,10 @@ export const TELEMETRY_CONFIG_STATUS = Type.Object({
     },
     { description: "Numbers of nodes, from the nodes' reports." },
   ),
-  nodeSummary: text("Ready of governed nodes: `3/5`. For the print column.", 32),
+  nodeSummary: boundedText("Ready of governed nodes: `3/5`. For the print column.", 32),
   failures: keyedList(
     "node",
-    Type.Object({ node: name("Node."), reason: reason(), message: message() }),
+    Type.Object({ node: objectName("Node."), reason: reason(), message: message() }),
     "The first nodes that are not ready.",
     MAX_FAILURES,
   ),

@@ -39,7 +39,7 @@ export interface LibvirtFailure {
   readonly message: string;
 }
 
-type Judgement = readonly [status: Finding["status"], reason: NodeReason, message: string];
+type Verdict = readonly [status: Finding["status"], reason: NodeReason, message: string];
 
 const FINE = "AsExpected";
 
@@ -82,24 +82,24 @@ export function nodeReport(
   };
 }
 
-function finding(type: string, [status, reason, message]: Judgement): Finding {
+function finding(type: string, [status, reason, message]: Verdict): Finding {
   return { type, status, reason, message };
 }
 
-function configApplied({ config, configFault }: NodeObservation): Judgement {
+function configApplied({ config, configFault }: NodeObservation): Verdict {
   if (configFault !== undefined) return ["False", configFault.reason, configFault.message];
   if (config === undefined)
     return ["False", "NoConfig", "no Active TelemetryConfig selects this node: nothing is collected"];
   return ["True", FINE, `generation ${config.observedGeneration} of ${config.name} is in use`];
 }
 
-function libvirtReachable({ config, libvirt: { endpoints, domains, failures } }: NodeObservation): Judgement {
+function libvirtReachable({ config, libvirt: { endpoints, domains, failures } }: NodeObservation): Verdict {
   const denied = failures.find((failure) => failure.denied);
-  if (denied !== undefined) return ["False", "SocketDenied", placed(denied)];
+  if (denied !== undefined) return ["False", "SocketDenied", withPlace(denied)];
   const [first] = failures;
   if (first !== undefined) {
     const more = failures.length > 1 ? `, and ${failures.length - 1} more of ${endpoints}` : "";
-    return ["False", "EndpointTimeout", `${placed(first)}${more}`];
+    return ["False", "EndpointTimeout", `${withPlace(first)}${more}`];
   }
   if (config === undefined) return ["Unknown", "NoConfig", "libvirt is not read without a configuration"];
   if (domains === 0) return ["True", "NoDomains", "no virtual machine runs on this node"];
@@ -107,11 +107,11 @@ function libvirtReachable({ config, libvirt: { endpoints, domains, failures } }:
 }
 
 /** Adds the place to a message, if the message does not name it already. */
-function placed({ where, message }: LibvirtFailure): string {
+function withPlace({ where, message }: LibvirtFailure): string {
   return message.includes(where) ? message : `${where}: ${message}`;
 }
 
-function targetsDelivering({ config, targets }: NodeObservation): Judgement {
+function targetsDelivering({ config, targets }: NodeObservation): Verdict {
   if (config === undefined) return ["Unknown", "NoConfig", "there are no targets without a configuration"];
   const failing = targets.filter(({ state }) => state === "Failing");
   const [first] = failing;
@@ -120,7 +120,7 @@ function targetsDelivering({ config, targets }: NodeObservation): Judgement {
   return ["False", first.reason ?? "TargetUnreachable", texts.join("; ")];
 }
 
-function bufferHealthy({ bufferFault }: NodeObservation): Judgement {
+function bufferHealthy({ bufferFault }: NodeObservation): Verdict {
   return bufferFault === undefined
     ? ["True", FINE, "no lines are dropped"]
     : ["False", bufferFault.reason, bufferFault.message];

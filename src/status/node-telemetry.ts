@@ -2,7 +2,7 @@ import type { Static } from "typebox";
 import * as Type from "typebox";
 import type { Immutable } from "../lib/immutable.ts";
 import { conditionList } from "./conditions.ts";
-import { choice, count, generation, keyedList, list, name, reason, text, time, uid } from "./status-parts.ts";
+import { choice, count, generation, keyedList, list, objectName, reason, boundedText, time, uid } from "./status-parts.ts";
 
 /** Most TelemetryConfigs that a report names. */
 export const MAX_SELECTED_BY = 32;
@@ -10,7 +10,7 @@ export const MAX_SELECTED_BY = 32;
 export const MAX_VERSIONS = 16;
 
 const target = Type.Object({
-  name: text("Name of the target in the TelemetryConfig.", 63),
+  name: boundedText("Name of the target in the TelemetryConfig.", 63),
   state: choice(
     ["Idle", "Delivering", "Failing"],
     "Idle: nothing was sent yet. Delivering: the last request was successful. Failing: it was not.",
@@ -27,7 +27,7 @@ export const NODE_TELEMETRY_STATUS = Type.Object({
   config: Type.Optional(
     Type.Object(
       {
-        name: name("Its name."),
+        name: objectName("Its name."),
         uid: uid("Its UID."),
         observedGeneration: generation("Generation in use."),
       },
@@ -35,13 +35,13 @@ export const NODE_TELEMETRY_STATUS = Type.Object({
     ),
   ),
   selectedBy: list(
-    name("Name."),
+    objectName("Name."),
     "Active TelemetryConfigs that select the node, the governing one first.",
     MAX_SELECTED_BY,
   ),
   agent: Type.Object(
     {
-      version: text("Its version.", 64),
+      version: boundedText("Its version.", 64),
       podUID: uid("UID of its pod."),
       startedAt: time("When it started."),
       reportedAt: time("When this report was written; an agent writes one at least every hour."),
@@ -50,14 +50,14 @@ export const NODE_TELEMETRY_STATUS = Type.Object({
   ),
   libvirt: Type.Object(
     {
-      versions: list(text("Version.", 32), "Versions of the libvirt daemons.", MAX_VERSIONS),
+      versions: list(boundedText("Version.", 32), "Versions of the libvirt daemons.", MAX_VERSIONS),
       endpoints: count("Libvirt daemons with a socket."),
       domains: count("Domains that are collected."),
     },
     { description: "State of libvirt on the node." },
   ),
   targets: keyedList("name", target, "State of delivery to each target.", 8),
-  targetSummary: text("Targets that do not fail, of all targets: `2/2`. For the print column.", 16),
+  targetSummary: boundedText("Targets that do not fail, of all targets: `2/2`. For the print column.", 16),
   conditions: conditionList(
     "Ready: no other condition is False. ConfigApplied: the governing configuration is in use. LibvirtReachable: every libvirt daemon answers. TargetsDelivering: every target accepts lines. BufferHealthy: no lines are dropped.",
   ),

@@ -6,13 +6,13 @@ import { nodeReport, type NodeObservation } from "./node-report.ts";
 import type { NodeTelemetryStatus } from "./node-telemetry.ts";
 
 /** How often the agent looks at itself; costs nothing but the look. */
-const LOOK_MS = 1_000;
+const POLL_MS = 1_000;
 /** A transition must last this long to be written. */
 const HOLD_DOWN_MS = 30_000;
 /** After a change of configuration all nodes would write at one moment. */
 const SPREAD_MS = 60_000;
 /** A report is wrong for a minute at most; the difference is noticed one look late, and written one look late. */
-const LATEST_MS = 60_000 - 2 * LOOK_MS;
+const MAX_DELAY_MS = 60_000 - 2 * POLL_MS;
 /** Other numbers than those of a transition are refreshed this often at most. */
 const REFRESH_MS = 300_000;
 /** A sign of life. */
@@ -79,12 +79,12 @@ export class ReportWriter {
   /** Looks every second until the signal aborts. Never rejects. */
   async run(signal: AbortSignal): Promise<void> {
     while (!isAborted(signal)) {
-      await this.#look(signal);
-      await this.#options.clock.sleep(LOOK_MS, signal);
+      await this.#poll(signal);
+      await this.#options.clock.sleep(POLL_MS, signal);
     }
   }
 
-  async #look(signal: AbortSignal): Promise<void> {
+  async #poll(signal: AbortSignal): Promise<void> {
     const { observe, write, clock } = this.#options;
     const now = clock.monotonic();
     const report = nodeReport(observe(), this.#written, clock.now());
@@ -116,7 +116,7 @@ export class ReportWriter {
     const key = spread ? configKey(report) : transitionKey(report);
     if (this.#pending?.key !== key) {
       const dueMs = now + (spread ? this.#random() * SPREAD_MS : HOLD_DOWN_MS);
-      this.#pending = { key, dueMs, latestMs: this.#pending?.latestMs ?? now + LATEST_MS };
+      this.#pending = { key, dueMs, latestMs: this.#pending?.latestMs ?? now + MAX_DELAY_MS };
     }
     return now >= Math.min(this.#pending.dueMs, this.#pending.latestMs);
   }

@@ -10,12 +10,12 @@ export const MAX_MESSAGE = 1024;
 
 const INT32_MAX = 2_147_483_647;
 
-export const text = (description: string, maxLength: number) => Type.String({ description, maxLength });
-export const name = (description: string) => text(description, 253);
-export const uid = (description: string) => text(description, 64);
+export const boundedText = (description: string, maxLength: number) => Type.String({ description, maxLength });
+export const objectName = (description: string) => boundedText(description, 253);
+export const uid = (description: string) => boundedText(description, 64);
 export const time = (description: string) => Type.String({ description, format: "date-time", maxLength: 64 });
-export const reason = () => text("Reason, one CamelCase word for programs.", 64);
-export const message = () => text("Explanation for people. It contains no secret.", MAX_MESSAGE);
+export const reason = () => boundedText("Reason, one CamelCase word for programs.", 64);
+export const message = () => boundedText("Explanation for people. It contains no secret.", MAX_MESSAGE);
 export const count = (description: string) => Type.Integer({ description, minimum: 0, maximum: INT32_MAX });
 export const generation = (description: string) => Type.Integer({ description, minimum: 0, format: "int64" });
 export const choice = <const Values extends readonly string[]>(values: Values, description: string) =>

@@ -84,14 +84,14 @@ spec:
     const launcher = await SimulatedLauncher.withoutDaemon(place);
     this.#vmis.set(life, object);
     this.#held.push(new WeakRef(object));
-    this.#inventory.changed();
+    this.#inventory.invalidate();
     await launcher.boot(domainNameOf(object), this.#held.length);
     return launcher;
   }
 
   delete(life: string): void {
     this.#vmis.delete(life);
-    this.#inventory.changed();
+    this.#inventory.invalidate();
   }
 
   /** Lets the agent look at the pods directory and run a cycle; `amid` happens while the cycle waits for answers. */

@@ -225,25 +225,23 @@ test("a long list comes in pages over one connection", async () => {
   assert.deepEqual(client.events, ["connected", "listed, missed 0"]);
 });
 
-test("server-side apply without a change keeps the version, and reports a conflict", async () => {
+test("server-side apply without a change keeps the version, and takes fields from another manager", async () => {
   await using client = new Client();
   const path = `${CONFIG_MAPS}/applied`;
-  const send = (fieldManager: string, value: string, force: boolean) =>
+  const send = (fieldManager: string, value: string) =>
     apply(client.api, {
       path,
       object: { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "applied" }, data: { key: value } },
       fieldManager,
-      force,
       nowMs: Date.now(),
     });
-  const outcomes = [await send("one", "a", true), await send("one", "a", true), await send("two", "b", false)];
-  const versions = outcomes.map((outcome) =>
-    outcome.kind === "applied"
-      ? (outcome.object as { metadata: { resourceVersion: string } }).metadata.resourceVersion
-      : outcome.kind,
-  );
-  assert.deepEqual([versions[0] === versions[1], versions[2]], [true, "conflict"]);
-  assert.equal((await send("two", "b", true)).kind, "applied");
+  const outcomes = [await send("one", "a"), await send("one", "a"), await send("two", "b")];
+  const [first, second, third] = outcomes.map((outcome) => {
+    assert.equal(outcome.kind, "applied");
+    return outcome.object as { data: unknown; metadata: { resourceVersion: string } };
+  });
+  assert.equal(first?.metadata.resourceVersion, second?.metadata.resourceVersion);
+  assert.deepEqual(third?.data, { key: "b" });
 });
 
 test("of two candidates one leads, and the other takes over when it ends", async () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { inspect } from "node:util";
-import { accessOf, type Access, type ReadAccess } from "../../src/kubernetes/access.ts";
+import { createAccess, type Access, type ReadAccess } from "../../src/kubernetes/access.ts";
 import type { KubeAnswer } from "../../src/kubernetes/answer.ts";
 import { KubeApi, type WatchStream } from "../../src/kubernetes/api.ts";
 import { KubeError } from "../../src/kubernetes/kube-error.ts";
@@ -58,7 +58,7 @@ export class KubeBench implements AsyncDisposable {
   /** Access to the server as the holder of a token. */
   access(token: string, url = this.server.url): Promise<Access> {
     const caData = Buffer.from(this.#authority.cert).toString("base64");
-    return accessOf({
+    return createAccess({
       cluster: { name: "fake", server: url, caData, skipTLSVerify: false },
       user: { name: "agent", token },
       namespace: undefined,

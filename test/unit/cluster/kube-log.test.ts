@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { pino } from "pino";
 import { reflectorLog } from "../../../src/cluster/kube-log.ts";
-import { refusal } from "../../../src/kubernetes/answer.ts";
+import { rejection } from "../../../src/kubernetes/answer.ts";
 import { KubeError } from "../../../src/kubernetes/kube-error.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 
@@ -22,7 +22,7 @@ function bench() {
   return { clock, observer, warnings: () => said.splice(0).filter((line) => line.startsWith("warn")) };
 }
 
-const answer = (status: number): KubeError => refusal({ status, headers: {}, body: "no" }, "the list");
+const answer = (status: number): KubeError => rejection({ status, headers: {}, body: "no" }, "the list");
 
 test("a denial is warned about when it has lasted longer than a server takes to read its rules", async () => {
   const { clock, observer, warnings } = bench();

@@ -27,7 +27,7 @@ beforeEach(() => {
 
 function put(store: Map<string, Vmi>, value: Vmi): void {
   store.set(`${value.namespace}/${value.name}`, value);
-  inventory.changed();
+  inventory.invalidate();
 }
 
 test("a domain has the name, namespace and chosen labels of the VMI that owns its pod", () => {
@@ -41,7 +41,7 @@ test("a domain has the name, namespace and chosen labels of the VMI that owns it
     ],
     annotationTags: [{ key: "owner", tag: "team" }],
   };
-  const named = inventory.name("pod-1", DOMAIN, RUNNING, undefined);
+  const named = inventory.identify("pod-1", DOMAIN, RUNNING, undefined);
   assert.equal(named?.namespace, "shop");
   assert.equal(named.name, "web");
   assert.deepEqual(named.tags, [
@@ -53,8 +53,8 @@ test("a domain has the name, namespace and chosen labels of the VMI that owns it
 test("a pod that no VMI lists has no name, whatever its domain claims and whatever it does", () => {
   for (const name of ["shop_web", "db_main", "plain"])
     for (const state of [RUNNING, PAUSED]) {
-      assert.equal(inventory.name("pod-9", { ...DOMAIN, name }, state, undefined), undefined);
-      assert.equal(inventory.name("", { ...DOMAIN, name }, state, undefined), undefined);
+      assert.equal(inventory.identify("pod-9", { ...DOMAIN, name }, state, undefined), undefined);
+      assert.equal(inventory.identify("", { ...DOMAIN, name }, state, undefined), undefined);
     }
 });
 
@@ -65,29 +65,29 @@ test("a pod has a name as soon as a VMI lists it, on whichever side of a migrati
   ] as const) {
     put(store, vmi({ name: "db", pods: ["pod-7", "pod-8"], nodeName }));
     for (const pod of ["pod-7", "pod-8"])
-      assert.equal(inventory.name(pod, { ...DOMAIN, name: "shop_db" }, RUNNING, undefined)?.name, "db");
+      assert.equal(inventory.identify(pod, { ...DOMAIN, name: "shop_db" }, RUNNING, undefined)?.name, "db");
     store.delete("shop/db");
-    inventory.changed();
-    assert.equal(inventory.name("pod-7", { ...DOMAIN, name: "shop_db" }, RUNNING, undefined), undefined);
+    inventory.invalidate();
+    assert.equal(inventory.identify("pod-7", { ...DOMAIN, name: "shop_db" }, RUNNING, undefined), undefined);
   }
 });
 
 test("the UUID of a domain is that of its VMI, and libvirt's word only where the VMI has none", () => {
-  assert.equal(inventory.name("pod-1", DOMAIN, RUNNING, undefined)?.uuid, undefined);
+  assert.equal(inventory.identify("pod-1", DOMAIN, RUNNING, undefined)?.uuid, undefined);
   put(here, vmi({ firmwareUuid: "0d3f1f6c-0f0e-5b0c-8f8e-2f4f5f0b7a11" }));
-  assert.equal(inventory.name("pod-1", DOMAIN, RUNNING, undefined)?.uuid, "0d3f1f6c-0f0e-5b0c-8f8e-2f4f5f0b7a11");
+  assert.equal(inventory.identify("pod-1", DOMAIN, RUNNING, undefined)?.uuid, "0d3f1f6c-0f0e-5b0c-8f8e-2f4f5f0b7a11");
 });
 
 test("a VMI made anew under its old name does not lend its labels to the old one's last domain", () => {
   here.clear();
   put(here, vmi({ uid: "u2", pods: ["pod-2"], labels: { generation: "2" } }));
-  assert.equal(inventory.name("pod-1", DOMAIN, RUNNING, undefined), undefined);
-  assert.deepEqual(inventory.name("pod-2", DOMAIN, RUNNING, undefined)?.labels, { generation: "2" });
+  assert.equal(inventory.identify("pod-1", DOMAIN, RUNNING, undefined), undefined);
+  assert.deepEqual(inventory.identify("pod-2", DOMAIN, RUNNING, undefined)?.labels, { generation: "2" });
 });
 
 test("a launcher cannot give numbers to another VM than that of its pod", () => {
   for (const name of ["shop_other", "bank_web", "web", ""])
-    assert.throws(() => inventory.name("pod-1", { ...DOMAIN, name }, RUNNING, undefined), {
+    assert.throws(() => inventory.identify("pod-1", { ...DOMAIN, name }, RUNNING, undefined), {
       code: "E_DOMAIN_FOREIGN",
       message: "the launcher of shop/web has a domain of another name, which is left out",
     });
@@ -95,15 +95,15 @@ test("a launcher cannot give numbers to another VM than that of its pod", () => 
 
 test("two VMs of one name and UUID in two namespaces are two", () => {
   put(here, vmi({ namespace: "test", uid: "u2", pods: ["pod-2"] }));
-  assert.equal(inventory.name("pod-1", DOMAIN, RUNNING, undefined)?.namespace, "shop");
-  assert.equal(inventory.name("pod-2", { ...DOMAIN, name: "test_web" }, RUNNING, undefined)?.namespace, "test");
+  assert.equal(inventory.identify("pod-1", DOMAIN, RUNNING, undefined)?.namespace, "shop");
+  assert.equal(inventory.identify("pod-2", { ...DOMAIN, name: "test_web" }, RUNNING, undefined)?.namespace, "test");
 });
 
 test("a name stays the same object until its VMI changes, so its tags are escaped once", () => {
-  const first = inventory.name("pod-1", DOMAIN, RUNNING, undefined);
-  assert.equal(inventory.name("pod-1", DOMAIN, RUNNING, undefined), first);
+  const first = inventory.identify("pod-1", DOMAIN, RUNNING, undefined);
+  assert.equal(inventory.identify("pod-1", DOMAIN, RUNNING, undefined), first);
   put(here, vmi({ labels: { app: "shop" } }));
-  assert.notEqual(inventory.name("pod-1", DOMAIN, RUNNING, undefined), first);
+  assert.notEqual(inventory.identify("pod-1", DOMAIN, RUNNING, undefined), first);
 });
 
 test("what the configuration does not want is not named", () => {
@@ -115,7 +115,7 @@ test("what the configuration does not want is not named", () => {
       return namespace !== "shop";
     },
   };
-  assert.equal(inventory.name("pod-1", DOMAIN, RUNNING, undefined), undefined);
+  assert.equal(inventory.identify("pod-1", DOMAIN, RUNNING, undefined), undefined);
   assert.deepEqual(seen, [["shop", {}]]);
 });
 
@@ -150,8 +150,8 @@ test("through a live migration exactly one of the two nodes has the VMI, except 
       nodeName: "node-2",
     });
     const emitting = [
-      source !== undefined && inventory.name("pod-1", DOMAIN, ...source) !== undefined ? "source" : "",
-      target !== undefined && onTarget.name("pod-2", DOMAIN, ...target) !== undefined ? "target" : "",
+      source !== undefined && inventory.identify("pod-1", DOMAIN, ...source) !== undefined ? "source" : "",
+      target !== undefined && onTarget.identify("pod-2", DOMAIN, ...target) !== undefined ? "target" : "",
     ].join("");
     assert.equal(emitting, emits, what);
   }
@@ -160,23 +160,23 @@ test("through a live migration exactly one of the two nodes has the VMI, except 
 test("a VM that does not run is written where the API server says it is, and not where its migration has taken it", () => {
   for (const state of [PAUSED, CRASHED]) {
     put(here, vmi());
-    assert.ok(inventory.name("pod-1", DOMAIN, state, BY_USER));
-    assert.ok(inventory.name("pod-1", DOMAIN, state, undefined));
+    assert.ok(inventory.identify("pod-1", DOMAIN, state, BY_USER));
+    assert.ok(inventory.identify("pod-1", DOMAIN, state, undefined));
     put(here, vmi({ nodeName: "node-2" }));
-    assert.equal(inventory.name("pod-1", DOMAIN, state, BY_USER), undefined);
+    assert.equal(inventory.identify("pod-1", DOMAIN, state, BY_USER), undefined);
     put(here, vmi({ nodeName: undefined }));
-    assert.equal(inventory.name("pod-1", DOMAIN, state, undefined), undefined);
+    assert.equal(inventory.identify("pod-1", DOMAIN, state, undefined), undefined);
   }
 });
 
 test("a label key such as constructor is no tag unless the VMI has it", () => {
   const labelTags = INHERITED_NAMES.map((key) => ({ key, tag: key }));
   inventory.rules = { ...ALL, labelTags, annotationTags: labelTags };
-  assert.deepEqual(inventory.name("pod-1", DOMAIN, RUNNING, undefined)?.tags, []);
+  assert.deepEqual(inventory.identify("pod-1", DOMAIN, RUNNING, undefined)?.tags, []);
   const given = Object.fromEntries(INHERITED_NAMES.map((key) => [key, "own"]));
   put(here, vmi({ labels: given }));
   assert.deepEqual(
-    inventory.name("pod-1", DOMAIN, RUNNING, undefined)?.tags,
+    inventory.identify("pod-1", DOMAIN, RUNNING, undefined)?.tags,
     INHERITED_NAMES.map((key) => [key, "own"]),
   );
 });

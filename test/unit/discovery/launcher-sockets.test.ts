@@ -64,11 +64,11 @@ test("a launcher that virt-handler has given up is left alone until it is taken 
   await launcher("vm", "virtqemud-sock");
   await writeFile(path.join(volume("vm", "sockets"), "launcher-unresponsive"), "");
   assert.deepEqual(await found(), []);
-  assert.deepEqual(sockets.passedOver("unresponsive"), ["vm"]);
+  assert.deepEqual(sockets.podsInState("unresponsive"), ["vm"]);
   await rm(path.join(volume("vm", "sockets"), "launcher-unresponsive"));
   await clock.advance(30_000);
   assert.deepEqual(await found(), ["vm: virtqemud-sock"]);
-  assert.deepEqual(sockets.passedOver("unresponsive"), []);
+  assert.deepEqual(sockets.podsInState("unresponsive"), []);
 });
 
 test("an old pod without libvirt's volume is not looked into again, a young one is", async () => {

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
-  answerOfStatus,
+  answerFromStatus,
   isVersionTooLarge,
   messageOfAnswer,
-  refusal,
+  rejection,
   retryAfterMs,
 } from "../../../src/kubernetes/answer.ts";
-import { planFor, waitMs } from "../../../src/kubernetes/pace.ts";
-import { resourcePath } from "../../../src/kubernetes/resource-path.ts";
+import { recoveryFor, retryDelayMs } from "../../../src/kubernetes/retry-policy.ts";
+import { resourcePath } from "../../../src/kubernetes/kube-object.ts";
 
 const NOW = Date.parse("Tue, 24 Nov 2026 21:00:00 GMT");
 
@@ -29,15 +29,15 @@ test("the time to come back is found in the header and in a Status", () => {
 });
 
 test("a missing right has another code than other refusals", () => {
-  const codeFor = (status: number): string => refusal({ status, headers: {}, body: "" }, "no").code;
+  const codeFor = (status: number): string => rejection({ status, headers: {}, body: "" }, "no").code;
   assert.deepEqual([401, 403].map(codeFor), ["E_KUBE_DENIED", "E_KUBE_DENIED"]);
   assert.deepEqual([400, 404, 410, 429, 500, 503].map(codeFor), Array<string>(6).fill("E_KUBE_REFUSED"));
 });
 
 test("an ERROR event of a watch stands for the answer that it describes", () => {
   const status = { kind: "Status", code: 410, message: "too old resource version" };
-  assert.deepEqual(answerOfStatus(status), { status: 410, headers: {}, body: status });
-  assert.equal(answerOfStatus("nonsense").status, 500);
+  assert.deepEqual(answerFromStatus(status), { status: 410, headers: {}, body: status });
+  assert.equal(answerFromStatus("nonsense").status, 500);
 });
 
 test("a version that the server has not reached is told from other time-outs", () => {
@@ -48,7 +48,7 @@ test("a version that the server has not reached is told from other time-outs", (
 });
 
 test("what a watch does after a refusal is to resume where the version is still good, and else to list", () => {
-  const resumes = (status: number): boolean => planFor(status).resume;
+  const resumes = (status: number): boolean => recoveryFor(status).resume;
   assert.deepEqual(
     [401, 403, 429, 502, 503].filter((status) => !resumes(status)),
     [],
@@ -57,30 +57,30 @@ test("what a watch does after a refusal is to resume where the version is still 
 });
 
 test("waits are spread over all their time, never shorter than asked for, and have a cap", () => {
-  const { pace } = planFor(503);
+  const { policy: pace } = recoveryFor(503);
   assert.deepEqual(
-    [0, 3, 99].map((failures) => waitMs(pace, failures, undefined, () => 0.5)),
+    [0, 3, 99].map((failures) => retryDelayMs(pace, failures, undefined, () => 0.5)),
     [500, 4_000, 15_000],
   );
   assert.equal(
-    waitMs(pace, 0, 7_000, () => 0),
+    retryDelayMs(pace, 0, 7_000, () => 0),
     7_000,
   );
   assert.equal(
-    waitMs(pace, 0, 7_000, () => 1),
+    retryDelayMs(pace, 0, 7_000, () => 1),
     10_500,
   );
   assert.equal(
-    waitMs(planFor(400).pace, 0, undefined, () => 0),
+    retryDelayMs(recoveryFor(400).policy, 0, undefined, () => 0),
     30_000,
   );
   // A server that has just started refuses what it will allow in a moment.
   assert.deepEqual(
-    [0, 1, 99].map((failures) => waitMs(planFor(403).pace, failures, undefined, () => 0.5)),
+    [0, 1, 99].map((failures) => retryDelayMs(recoveryFor(403).policy, failures, undefined, () => 0.5)),
     [500, 1_000, 120_000],
   );
   assert.equal(
-    waitMs(planFor(410).pace, 0, undefined, () => 0.9),
+    retryDelayMs(recoveryFor(410).policy, 0, undefined, () => 0.9),
     9_000,
   );
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { ObjectStore, type Listed } from "../../../src/kubernetes/object-store.ts";
+import { ObjectStore, type ListedObject } from "../../../src/kubernetes/object-store.ts";
 
 test("an object that comes twice with one version is no change, and neither is the end of one that is not there", () => {
   const store = new ObjectStore<string>();
@@ -45,7 +45,7 @@ test("after a list the store is that list, and the changes lead from the one to 
   );
 });
 
-function mapOf(record: Readonly<Record<string, Listed<string>>>): ReadonlyMap<string, Listed<string>> {
+function mapOf(record: Readonly<Record<string, ListedObject<string>>>): ReadonlyMap<string, ListedObject<string>> {
   return new Map(Object.entries(record));
 }
 

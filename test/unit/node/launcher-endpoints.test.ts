@@ -18,10 +18,10 @@ test("in a cluster the socket of a pod is an endpoint from the moment a VMI list
   const found = () => vmiEndpoints(LAUNCHERS, inventory).map(({ socket, transient }) => [socket, transient]);
   assert.deepEqual(found(), []);
   vmis.set("shop/web", vmi());
-  inventory.changed();
+  inventory.invalidate();
   assert.deepEqual(found(), [["/pods/pod-1", true]]);
   vmis.clear();
-  inventory.changed();
+  inventory.invalidate();
   assert.deepEqual(found(), []);
 });
 

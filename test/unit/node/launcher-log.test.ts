@@ -19,7 +19,7 @@ function bench() {
   const scan = (denied: readonly string[] = [], unresponsive: readonly string[] = []): Record<string, unknown>[] => {
     launcherLog.scanned({
       launchers: node.launchers.map((podUid) => ({ podUid, socket: `/pods/${podUid}` })),
-      passedOver: (state) => (state === "denied" ? denied : unresponsive),
+      podsInState: (state) => (state === "denied" ? denied : unresponsive),
     });
     return entries.splice(0);
   };

@@ -30,7 +30,7 @@ function bench() {
         return state.error;
       },
       launchers: ["here", "elsewhere"].map((podUid) => ({ podUid, socket: `/pods/${podUid}` })),
-      passedOver: (why) => passed[why],
+      podsInState: (why) => passed[why],
     },
     config: { governing: undefined, selectedBy: [], fault: undefined },
     clock,

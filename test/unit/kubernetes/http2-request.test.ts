@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { LineSplitter } from "../../../src/kubernetes/line-splitter.ts";
+import { LineSplitter } from "../../../src/kubernetes/http2-request.ts";
 
 test("lines come out whole however the bytes are cut, also inside a character", () => {
   const line = fc.string({ unit: "grapheme" }).map((text) => text.replaceAll("\n", ""));
