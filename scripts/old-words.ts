@@ -30,7 +30,6 @@ export const NOT_YET: readonly string[] = [
   "charts/kubevirt-telemetry",
   "docs/errors.md",
   "docs/reference",
-  "docs/troubleshooting.md",
   "src/agent-log.ts",
   "src/cluster",
   "src/collection",

@@ -31,7 +31,7 @@ export function problemsOf(view: AgentView): readonly string[] {
 export function unansweredDomains({ stuck, busy }: Pick<EndpointView, "stuck" | "busy">): readonly string[] {
   return [
     ...(stuck.length === 0 ? [] : [`no answer from the QEMU of ${stuck.join(", ")}`]),
-    ...(busy.length === 0 ? [] : [`blocked by a job of another client: ${busy.join(", ")}`]),
+    ...(busy.length === 0 ? [] : [`busy with a job of another client: ${busy.join(", ")}`]),
   ];
 }
 
