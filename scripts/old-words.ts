@@ -14,7 +14,8 @@ export const OLD_WORDS: readonly OldWord[] = [
     examples: ["to whom it belongs", "Whoever asks", "nobody listens", "somebody's work", "anybody"],
     instead: "the name of what is meant: the agent, the caller, no process",
   },
-  { phrase: "is none", examples: ["an address that is none"], instead: "is not an address, is invalid" },
+  // In lower case only, because Python has `is None`.
+  { phrase: "is (?-i:none)", examples: ["an address that is none"], instead: "is not an address, is invalid" },
   { phrase: "for want of", examples: ["for want of space"], instead: "without, because there is no" },
   { phrase: "so many", examples: ["after so many tries"], instead: "the number, that many" },
   { phrase: "in force", examples: ["the one in force"], instead: "active, current, applied" },
@@ -27,8 +28,8 @@ export const OLD_WORDS: readonly OldWord[] = [
 
 /** Folders and files that still have old words. Rewriting a folder removes its entry; delete the list when it is empty. */
 export const NOT_YET: readonly string[] = [
-  "charts/kubevirt-telemetry",
   "docs/errors.md",
+  "charts/kubevirt-telemetry/templates/crd-nodetelemetries.yaml",
   "docs/reference",
   "src/agent-log.ts",
   "src/cluster",
@@ -46,9 +47,9 @@ export const NOT_YET: readonly string[] = [
   "src/spool",
   "src/status",
   "src/top",
-  "test/architecture.test.ts",
   "test/fault",
-  "test/integration",
+  "test/integration/kubevirt-config.test.ts",
+  "test/integration/reload.test.ts",
   "test/support",
   "test/unit/cluster",
   "test/unit/collection",

@@ -165,7 +165,7 @@ test("upgrade and rollback change the CRD and keep the TelemetryConfigs", async 
   assert.deepEqual(await written(), mine, "after another installation");
 });
 
-test("the chart never changes the TelemetryConfig that it has created", async (t) => {
+test("the chart never changes the TelemetryConfig that it created", async (t) => {
   const { helm, runner } = await namespaceFor(t, "configured");
   const target = "telemetryConfig.spec.targets[0]";
   const spec = `${target}.name=central,${target}.url=https://influxdb.example.com,${target}.v3.database=vms`;

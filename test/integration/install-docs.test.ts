@@ -52,7 +52,7 @@ afterEach(() =>
     kubectl delete --filename manifests/install.yaml --ignore-not-found --timeout=60s`),
 );
 
-/** Runs the commands below a heading, as a user does who copies them; resolves to their output. */
+/** Runs the commands below a heading like a user's copy of them; resolves to their output. */
 async function follow(page: keyof typeof PAGES, heading: string): Promise<string> {
   const blocks = commands.filter((block) => block.page === page && block.heading === heading && !block.notRun);
   assert.notEqual(blocks.length, 0, `${page}: ${heading}`);

@@ -72,7 +72,7 @@ const isBad = (line: string): boolean => /^vm_totals,[^ ]*name=vm-007[, ].* \d{9
 const isConflicting = (line: string): boolean => /^vm_totals,[^ ]*name=vm-008[, ].* \d{9}5\d{9}$/.test(line);
 
 /**
- * Kills the agent again and again while its connections to the targets fail in all ways. Then the agent delivers its queue, and
+ * Kills the agent repeatedly while its connections to the targets fail in all ways. Then the agent delivers its queue, and
  * the lines of the spool are compared with the lines of the targets.
  */
 export async function runChaos(options: ChaosOptions, resources: AsyncDisposableStack): Promise<ChaosReport> {
@@ -187,7 +187,7 @@ async function survives(agent: RunningAgent, ms: number): Promise<void> {
   if (died) throw new Error(`the agent ended by itself: ${agent.output}`);
 }
 
-/** A last run of the agent, which ends in order. */
+/** Runs the agent a last time, with a normal shutdown. */
 async function deliverTheRest(
   start: () => Promise<RunningAgent>,
   live: readonly Live[],
