@@ -14,8 +14,7 @@ export const OLD_WORDS: readonly OldWord[] = [
     examples: ["to whom it belongs", "Whoever asks", "nobody listens", "somebody's work", "anybody"],
     instead: "the name of what is meant: the agent, the caller, no process",
   },
-  // In lower case only, because Python has `is None`.
-  { phrase: "is (?-i:none)", examples: ["an address that is none"], instead: "is not an address, is invalid" },
+  { phrase: "is none", examples: ["an address that is none"], instead: "is not an address, is invalid" },
   { phrase: "for want of", examples: ["for want of space"], instead: "without, because there is no" },
   { phrase: "so many", examples: ["after so many tries"], instead: "the number, that many" },
   { phrase: "in force", examples: ["the one in force"], instead: "active, current, applied" },
