@@ -96,12 +96,12 @@ async function followRunbook(): Promise<void> {
   const headings = commands.flatMap(({ page, heading, notRun }) => (page === "runbook" && !notRun ? [heading] : []));
   const answers = new Map<string, string>();
   for (const heading of new Set(headings)) answers.set(heading, await follow("runbook", heading));
-  const said = (heading: string): string => answers.get(heading) ?? "";
-  assert.match(said("First steps"), /there is no Secret influxdb/);
-  assert.equal(said("KubevirtTelemetryConfigFault"), "SecretNotFound: there is no Secret influxdb");
-  assert.match(said("KubevirtTelemetryApiServerSilent"), /^yes$/m);
-  assert.match(said("KubevirtTelemetryTargetFailing"), /node-a +main +Delivering/);
-  assert.match(said("KubevirtTelemetryNodesNotReady"), /node-a +False +SecretNotFound/);
+  const outputOf = (heading: string): string => answers.get(heading) ?? "";
+  assert.match(outputOf("First steps"), /there is no Secret influxdb/);
+  assert.equal(outputOf("KubevirtTelemetryConfigFault"), "SecretNotFound: there is no Secret influxdb");
+  assert.match(outputOf("KubevirtTelemetryApiServerSilent"), /^yes$/m);
+  assert.match(outputOf("KubevirtTelemetryTargetFailing"), /node-a +main +Delivering/);
+  assert.match(outputOf("KubevirtTelemetryNodesNotReady"), /node-a +False +SecretNotFound/);
 }
 
 test("the quick start of the README ends with an agent on every node and a configuration", async () => {

@@ -108,15 +108,15 @@ test("a pod that no VMI lists writes no series of another VM", async () => {
 });
 
 test("a waiting launcher has its first sample within an interval and 2 s of its VMI", async () => {
-  const launcher = await launch("tenant-b_young");
-  const vmi = vm("young", launcher);
+  const launcher = await launch("tenant-b_new-vm");
+  const vmi = vm("new-vm", launcher);
   // The order of KubeVirt: first a pod without a UID, then the launcher, briefly without its node.
   await applyVmi(cluster, { ...vmi, pods: { "": "" } });
   await agent.run(6);
-  assert.deepEqual([launcher.calls, pointsOf("young").length], [0, 0]);
+  assert.deepEqual([launcher.calls, pointsOf("new-vm").length], [0, 0]);
   const listedMs = Date.now();
   await applyVmi(cluster, { ...vmi, pods: { [launcher.podUid]: "" } });
-  const { timestamp } = await firstPointOf("young");
+  const { timestamp } = await firstPointOf("new-vm");
   const waitedMs = Number(timestamp / 1_000_000n) - listedMs;
   assert.ok(waitedMs <= INTERVAL_MS + NOTICE_MS, `${waitedMs} ms`);
 });

@@ -34,7 +34,7 @@ before(async () => {
       secrets: { influx2: { token: WRONG_TOKEN } },
     }),
   );
-  await agent.logged(({ reason }) => reason === "TargetUnauthorized", "that its token is refused");
+  await agent.logged(({ reason }) => reason === "TargetUnauthorized", "that its token is rejected");
   await agent.run(2);
 
   await agent.writeSecret("influx2", "token", influx.token);

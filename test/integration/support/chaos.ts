@@ -158,7 +158,7 @@ async function killAgain(
   let [kills, overlaps] = [0, 0];
   let agent = await start();
   for (; !isDone(); kills++) {
-    if (secondsGone() > minutes * 60 + PATIENCE_S) throw new Error("not every kind of fault has come up");
+    if (secondsGone() > minutes * 60 + PATIENCE_S) throw new Error("not every kind of fault has happened");
     await survives(agent, SHORTEST_LIFE + random() * (LONGEST_LIFE - SHORTEST_LIFE));
     const overlapping = kills % OVERLAP === OVERLAP - 1;
     if (!overlapping) await kill(agent);
@@ -169,8 +169,8 @@ async function killAgain(
       await kill(agent);
     }
     agent = next;
-    const takers = live.map(({ name, proxy }) => `${name} took ${proxy.counts.get("taken") ?? 0} requests`);
-    say?.(`${secondsGone()} s: killed ${kills + 1} times, ${takers.join(", ")}`);
+    const accepted = live.map(({ name, proxy }) => `${name} accepted ${proxy.counts.get("taken") ?? 0} requests`);
+    say?.(`${secondsGone()} s: killed ${kills + 1} times, ${accepted.join(", ")}`);
   }
   await kill(agent);
   return { seconds: secondsGone(), kills: kills + 1, overlaps };
