@@ -4,8 +4,8 @@ import path from "node:path";
 import { test } from "node:test";
 
 /**
- * Who may import whom below src. A part may import itself, what stands here, and nothing else. The pipeline runs
- * discovery -> collection -> measurement -> spool -> delivery, and a stage knows only what is to its left.
+ * Part of src -> the parts that it may import, besides itself. Lines flow through discovery -> collection -> measurement ->
+ * spool -> delivery; a stage may import only stages to its left.
  */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   lib: [],
@@ -13,9 +13,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   contract: [],
   version: [],
   log: [],
-  // Could be published by itself.
+  // Depends on no other part: it could be a package.
   libvirt: [],
-  // Generic: knows no kind and no configuration of this agent.
+  // Generic: contains no kind and no configuration of this agent.
   kubernetes: ["errors", "lib"],
   config: ["contract", "errors", "lib"],
   discovery: ["errors", "lib", "libvirt"],
@@ -25,9 +25,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   delivery: ["config", "errors", "lib", "spool"],
   status: ["lib"],
   simulator: ["lib", "libvirt"],
-  // What ties Kubernetes to the stages.
+  // Connects Kubernetes to the stages.
   cluster: ["config", "discovery", "errors", "kubernetes", "lib", "log", "status"],
-  // Composition roots and what only they use.
+  // Composition roots, and the parts that only they use.
   routing: ["collection", "config", "delivery", "errors", "lib", "measurement", "spool"],
   "agent-log": ["collection", "config", "delivery", "errors", "lib", "log", "spool"],
   node: [
@@ -46,7 +46,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "status",
     "version",
   ],
-  // What agents and controllers tell of themselves.
+  // Pages, metrics and health of agents and controllers.
   observability: [
     "collection",
     "config",
@@ -94,16 +94,16 @@ const imports = new Map(
   }),
 );
 
-/** `libvirt` for `libvirt/xdr.ts`, `agent` for `agent.ts`. */
+/** Returns `libvirt` for `libvirt/xdr.ts`, and `agent` for `agent.ts`. */
 function partOf(file: string): string {
   return file.split("/")[0]?.replace(/\.ts$/, "") ?? "";
 }
 
-test("every part of src is in the table, and the table has no other", () => {
+test("the table lists exactly the parts of src", () => {
   assert.deepEqual([...new Set([...imports.keys()].map(partOf))].sort(), Object.keys(MAY_IMPORT).sort());
 });
 
-test("imports go one way only", () => {
+test("a part imports only what the table allows", () => {
   const wrong = [...imports].flatMap(([file, targets]) =>
     targets
       .filter((to) => partOf(to) !== partOf(file) && MAY_IMPORT[partOf(file)]?.includes(partOf(to)) !== true)
@@ -112,7 +112,7 @@ test("imports go one way only", () => {
   assert.deepEqual(wrong, []);
 });
 
-test("no file imports itself by way of others", () => {
+test("imports have no cycles", () => {
   const done = new Set<string>();
   const cycles: string[] = [];
   const visit = (file: string, trail: readonly string[]): void => {

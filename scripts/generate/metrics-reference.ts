@@ -1,5 +1,5 @@
-import { AGENT_METRICS } from "../../src/observability/agent-metrics.ts";
-import { CONTROLLER_METRICS } from "../../src/observability/controller-metrics.ts";
+import { AGENT_METRICS } from "../../src/observability/agent-routes.ts";
+import { CONTROLLER_METRICS } from "../../src/observability/controller-routes.ts";
 import type { MetricGroup } from "../../src/observability/metric.ts";
 import { code, table } from "./field-table.ts";
 
@@ -15,12 +15,12 @@ Agents and controllers expose metrics about themselves to Prometheus; the statis
 
 | path       | what it returns                                                                                  |
 | ---------- | ------------------------------------------------------------------------------------------------ |
-| \`/\`        | the status page: domains, libvirt daemons, targets, the configuration without its secrets         |
+| \`/\`        | the status page: VMs, libvirt daemons, targets, the configuration without its secrets             |
 | \`/metrics\` | the metrics below                                                                                 |
 | \`/healthz\` | 200 while cycles progress. Does not depend on libvirt, a target or the API server                 |
 | \`/readyz\`  | 200 from the start until the process begins to shut down. Needs no configuration                  |
 
-Only GET and HEAD are answered. There is no authentication, and no secret is shown. To hide names of VMs from other hosts use
+Only GET and HEAD are answered. There is no authentication, and no secret is shown. To hide the names of VMs from other hosts use
 \`--listen 127.0.0.1:9090\`; in a cluster use the chart's NetworkPolicy. Alert rules are in [alerts.yaml](alerts.yaml), and
 [the runbook](runbook.md) says what to do about each alert.
 

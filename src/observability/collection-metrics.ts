@@ -9,20 +9,20 @@ export const CONFIG_METRICS: MetricGroup<AgentView> = {
     {
       name: "kubevirt_telemetry_config_info",
       type: "gauge",
-      help: "1 for the configuration in force, a TelemetryConfig or a file; none while nothing is configured",
+      help: "1 for the active configuration, a TelemetryConfig or a file; no value while nothing is configured",
       labels: ["source", "state"],
       read: ({ config: { inForce, source = "" } }) => (inForce === undefined ? [] : [[1, source, inForce.state]]),
     },
     {
       name: "kubevirt_telemetry_config_generation",
       type: "gauge",
-      help: "Generation of the TelemetryConfig in force; in a cluster only",
+      help: "Generation of the active TelemetryConfig; in a cluster only",
       read: ({ config }) => config.generation,
     },
     {
       name: "kubevirt_telemetry_config_fault",
       type: "gauge",
-      help: "1 while the configuration that is asked for cannot be used, and the one before stays in force",
+      help: "1 while the newest configuration cannot be used and the previous one stays active",
       labels: ["reason"],
       read: ({ config: { fault } }) => (fault === undefined ? [] : [[1, fault.reason]]),
     },
@@ -41,43 +41,43 @@ export const COLLECTION_METRICS: MetricGroup<AgentView> = {
     {
       name: "kubevirt_telemetry_cycles_total",
       type: "counter",
-      help: "Cycles that were run",
+      help: "Cycles run",
       read: ({ cycles }) => cycles.cycles,
     },
     {
       name: "kubevirt_telemetry_cycles_incomplete_total",
       type: "counter",
-      help: "Cycles in which something could not be collected",
+      help: "Cycles that could not collect everything",
       read: ({ cycles }) => cycles.incomplete,
     },
     {
       name: "kubevirt_telemetry_ticks_skipped_total",
       type: "counter",
-      help: "Cycles that did not begin because the one before was not done",
+      help: "Cycles skipped because the previous one was still running",
       read: ({ cycles }) => cycles.skippedTicks,
     },
     {
       name: "kubevirt_telemetry_cycle_duration_seconds",
       type: "histogram",
-      help: "From the tick until all lines of the cycle are in the spool",
+      help: "Time from the tick until all lines of the cycle are in the spool",
       read: ({ cycles }) => cycles.durations,
     },
     {
       name: "kubevirt_telemetry_domains",
       type: "gauge",
-      help: "Domains collected in the last cycle",
+      help: "VMs collected in the last cycle",
       read: ({ libvirt }) => libvirt.endpoints.reduce((sum, { samples }) => sum + samples.length, 0),
     },
     {
       name: "kubevirt_telemetry_stuck_domains",
       type: "gauge",
-      help: "Domains whose QEMU does not answer libvirt",
+      help: "VMs whose QEMU does not answer libvirt",
       read: ({ libvirt }) => libvirt.endpoints.reduce((sum, { stuck }) => sum + stuck.length, 0),
     },
     {
       name: "kubevirt_telemetry_endpoints",
       type: "gauge",
-      help: "libvirt daemons: up; stuck, with a QEMU that does not answer; failed; absent, of a launcher that comes or goes",
+      help: "libvirt daemons by state: up, stuck (a QEMU does not answer), failed, absent (its launcher starts or ends)",
       labels: ["state"],
       read: ({ libvirt }) =>
         ENDPOINT_STATES.map((state) => [
@@ -88,7 +88,7 @@ export const COLLECTION_METRICS: MetricGroup<AgentView> = {
     {
       name: "kubevirt_telemetry_libvirt_held_workers",
       type: "gauge",
-      help: "Calls that stuck QEMUs hold at this moment; each occupies a worker of a libvirt daemon",
+      help: "Calls that stuck QEMUs block now; each occupies a worker of a libvirt daemon",
       read: ({ libvirt }) => libvirt.heldWorkers,
     },
     {
@@ -100,7 +100,7 @@ export const COLLECTION_METRICS: MetricGroup<AgentView> = {
     {
       name: "kubevirt_telemetry_libvirt_errors_total",
       type: "counter",
-      help: "What went wrong with libvirt, by the code in docs/errors.md",
+      help: "libvirt errors by code; docs/errors.md explains the codes",
       labels: ["code"],
       read: ({ libvirt }) => [...libvirt.errors].map(([code, count]) => [count, code]),
     },
@@ -113,25 +113,25 @@ export const LINE_METRICS: MetricGroup<AgentView> = {
     {
       name: "kubevirt_telemetry_lines_total",
       type: "counter",
-      help: "Lines written, counted once however many targets get them",
+      help: "Lines collected; a line for several targets counts once",
       read: ({ spool }) => spool.appendedLines,
     },
     {
       name: "kubevirt_telemetry_values_clamped_total",
       type: "counter",
-      help: "Integers that were outside the range of 64 bits",
+      help: "Integers outside the 64-bit range, set to its limit",
       read: ({ lines }) => lines.clampedIntegers,
     },
     {
       name: "kubevirt_telemetry_values_omitted_total",
       type: "counter",
-      help: "Floats that were no number and were left out",
+      help: "Floats left out because they were NaN or infinite",
       read: ({ lines }) => lines.omittedFloats,
     },
     {
       name: "kubevirt_telemetry_tags_sanitized_total",
       type: "counter",
-      help: "Tags that held what line protocol cannot",
+      help: "Tag values shortened or changed because line protocol cannot hold them",
       read: ({ lines }) => lines.sanitizedTags,
     },
   ],

@@ -1,19 +1,47 @@
 import { formatSpan } from "../lib/quantity.ts";
-import { CONTROLLER_METRICS } from "./controller-metrics.ts";
+import { readyAnswer } from "./agent-routes.ts";
 import type { ControlledConfig, ControllerView } from "./controller-view.ts";
-import { exposition, EXPOSITION_TYPE } from "./exposition.ts";
-import { readyAnswer } from "./health.ts";
-import { html, type Html } from "./html.ts";
 import { plain, type Answer, type Routes } from "./http-server.ts";
-import { chip, pageAnswer, tableSection, type Column } from "./page.ts";
-import { watchSection } from "./watch-section.ts";
+import { formatMetrics, METRICS_CONTENT_TYPE, type MetricGroup, type Reading } from "./metric.ts";
+import { chip, html, pageAnswer, tableSection, type Column, type Html } from "./page.ts";
+import { PROCESS_METRICS } from "./process-view.ts";
+import { WATCH_METRICS, watchSection } from "./watch-view.ts";
 
-/** What a controller serves. */
+const CLUSTER_METRICS: MetricGroup<ControllerView> = {
+  title: "The cluster",
+  metrics: [
+    {
+      name: "kubevirt_telemetry_controller_leading",
+      type: "gauge",
+      help: "1 on the leader, 0 on a standby controller",
+      read: ({ leading }) => (leading ? 1 : 0),
+    },
+    {
+      name: "kubevirt_telemetry_controller_config_nodes",
+      type: "gauge",
+      help: "Nodes of each TelemetryConfig by state, as in its status.nodes",
+      labels: ["config", "state"],
+      read: ({ configs }) =>
+        configs.flatMap(({ name, status }) =>
+          Object.entries(status?.nodes ?? {}).map(([state, nodes]): Reading => [nodes, name, state]),
+        ),
+    },
+  ],
+};
+
+/** Every metric of a controller. */
+export const CONTROLLER_METRICS: readonly MetricGroup<ControllerView>[] = [
+  CLUSTER_METRICS,
+  WATCH_METRICS,
+  PROCESS_METRICS,
+];
+
+/** Returns the pages of a controller. */
 export function controllerRoutes(view: () => ControllerView, ending: AbortSignal): Routes {
   return {
     "/": (query) => controllerPage(view(), query),
-    "/metrics": () => ({ type: EXPOSITION_TYPE, body: exposition(CONTROLLER_METRICS, view()) }),
-    // It has no work by a clock: that it answers is all.
+    "/metrics": () => ({ type: METRICS_CONTENT_TYPE, body: formatMetrics(CONTROLLER_METRICS, view()) }),
+    // A controller has no cycles that could stop: an answer is enough.
     "/healthz": () => plain(200, "ok"),
     "/readyz": () => readyAnswer({ started: true, ending: ending.aborted }),
   };
@@ -26,9 +54,9 @@ const COLUMNS: readonly Column<ControlledConfig>[] = [
   { title: "governed", kind: "number", cell: ({ status }) => status?.nodes.governed ?? 0 },
   { title: "ready", kind: "number", cell: ({ status }) => status?.nodes.ready ?? 0 },
   { title: "not ready", kind: "number", cell: ({ status }) => status?.nodes.degraded ?? 0 },
-  { title: "silent", kind: "number", cell: ({ status }) => status?.nodes.stale ?? 0 },
+  { title: "stale", kind: "number", cell: ({ status }) => status?.nodes.stale ?? 0 },
   {
-    title: "Why",
+    title: "Message",
     kind: "text",
     cell: ({ status }) => status?.conditions.find(({ type }) => type === "Ready")?.message ?? "",
   },
@@ -45,16 +73,15 @@ function controllerPage(
   { process, nowMs, identity, leading, configs, watches }: ControllerView,
   query: URLSearchParams,
 ): Answer {
-  const waiting = "Another controller works, and this one would take its place.";
+  const empty = leading
+    ? "No TelemetryConfig exists."
+    : "Another controller is the leader. This one takes over when the leader stops.";
   return pageAnswer(
     {
       title: "Controller",
-      verdict: leading ? chip("leading", "good") : chip("waiting", "none"),
+      verdict: leading ? chip("leader", "good") : chip("standby", "none"),
       subtitle: html`kubevirt-telemetry ${process.version}, up ${formatSpan(nowMs - process.startedMs)}, as ${identity}`,
-      body: [
-        tableSection("TelemetryConfigs", configs, COLUMNS, leading ? "There is none." : waiting),
-        ...watchSection(watches),
-      ],
+      body: [tableSection("TelemetryConfigs", configs, COLUMNS, empty), ...watchSection(watches)],
     },
     query,
   );

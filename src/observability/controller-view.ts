@@ -2,12 +2,12 @@ import type { TelemetryConfigStatus } from "../status/config-status.ts";
 import type { ProcessView } from "./process-view.ts";
 import type { WatchView } from "./watch-view.ts";
 
-/** What a controller can tell of itself at one moment. */
+/** A snapshot of a controller, for its page and metrics. */
 export interface ControllerView {
   readonly process: ProcessView;
   readonly nowMs: number;
   readonly identity: string;
-  /** Whether this is the one of all controllers that works; the others know nothing of the cluster. */
+  /** Whether this controller is the leader. A standby controller has no `configs`. */
   readonly leading: boolean;
   readonly configs: readonly ControlledConfig[];
   readonly watches: readonly WatchView[];
@@ -16,6 +16,6 @@ export interface ControllerView {
 export interface ControlledConfig {
   readonly name: string;
   readonly suspended: boolean;
-  /** As it was written last. */
+  /** As last written; undefined before the first write. */
   readonly status: TelemetryConfigStatus | undefined;
 }

@@ -11,23 +11,23 @@ export interface Answer {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** What is served, by path. It is made when it is asked for. */
+/** The pages by path. Each function makes its answer when a request arrives. */
 export type Routes = Readonly<Record<string, (query: URLSearchParams) => Answer>>;
 
 export interface HttpServerOptions {
   readonly address: ListenAddress;
   readonly routes: Routes;
-  /** An answer could not be made. */
-  readonly faulted: (error: unknown) => void;
+  /** Called when a route throws; the client gets a 500 without details. */
+  readonly onError: (error: unknown) => void;
   readonly limits?: Limits;
 }
 
 export interface Limits {
-  /** More than everybody together needs who looks at one node; one connection more ends the oldest. */
+  /** Enough for all readers of one node. Above it, the oldest connection is closed. */
   readonly connections: number;
-  /** For the headers of a request. */
+  /** Time to send the headers of a request. */
   readonly headersMs: number;
-  /** Between two requests, and for a client to take its answer. */
+  /** Time between two requests, and time to receive an answer. */
   readonly idleMs: number;
 }
 
@@ -41,14 +41,14 @@ const HEADERS = {
 };
 
 /**
- * Serves a few pages to whoever asks, which may be anybody in the network: it only tells, reads no body, and what a client
- * can hold of it has a bound in number and time.
+ * Serves a few read-only pages without authentication, so any client in the network may connect. Request bodies are never
+ * read; the number of connections and the time per client are bounded.
  */
 export class HttpServer implements AsyncDisposable {
   readonly #server: Server;
   readonly #options: HttpServerOptions;
   readonly #limits: Limits;
-  /** The oldest first. */
+  /** In the order in which they were opened. */
   readonly #connections = new Set<Socket>();
 
   private constructor(options: HttpServerOptions) {
@@ -58,7 +58,7 @@ export class HttpServer implements AsyncDisposable {
     this.#server = createServer(
       {
         headersTimeout: headersMs,
-        // No request has a body that is waited for.
+        // The server does not wait for bodies.
         requestTimeout: headersMs,
         connectionsCheckingInterval: headersMs,
         keepAliveTimeout: idleMs,
@@ -70,7 +70,7 @@ export class HttpServer implements AsyncDisposable {
     );
     this.#server.setTimeout(idleMs);
     this.#server.on("connection", (socket) => {
-      this.#admit(socket);
+      this.#accept(socket);
     });
   }
 
@@ -86,8 +86,8 @@ export class HttpServer implements AsyncDisposable {
           resolve();
         });
       });
-      // Such as too many open files: without a listener it would end the process.
-      server.#server.on("error", options.faulted);
+      // Such as too many open files. Without a listener the error would end the process.
+      server.#server.on("error", options.onError);
     } catch (error) {
       const where = `${host ?? ""}:${port}`;
       throw new TelemetryError(
@@ -99,7 +99,7 @@ export class HttpServer implements AsyncDisposable {
     return server;
   }
 
-  /** Where it listens, as HOST:PORT. */
+  /** The address that it listens on, as HOST:PORT. */
   get address(): string {
     const { address, port } = this.#server.address() as AddressInfo;
     return `${isIPv6(address) ? `[${address}]` : address}:${port}`;
@@ -111,8 +111,8 @@ export class HttpServer implements AsyncDisposable {
     await closed;
   }
 
-  /** A newcomer always gets in, so that nobody keeps the probes of the kubelet out by holding connections. */
-  #admit(socket: Socket): void {
+  /** A new connection is always accepted, so that a client with many open connections cannot block the kubelet's probes. */
+  #accept(socket: Socket): void {
     this.#connections.add(socket);
     socket.once("close", () => this.#connections.delete(socket));
     const [oldest] = this.#connections;
@@ -120,38 +120,39 @@ export class HttpServer implements AsyncDisposable {
   }
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
-    const { status = 200, type, body, headers } = this.#find(request);
+    const { status = 200, type, body, headers } = this.#route(request);
     response.writeHead(status, {
       ...HEADERS,
       "content-type": type,
       "content-length": Buffer.byteLength(body),
-      // Whoever sends a body has it thrown away with the connection.
-      ...(!isPlain(request) && { connection: "close" }),
+      // A body is discarded with its connection.
+      ...(hasBody(request) && { connection: "close" }),
       ...headers,
     });
     response.end(request.method === "HEAD" ? undefined : body);
   }
 
-  #find(request: IncomingMessage): Answer {
+  #route(request: IncomingMessage): Answer {
     if (request.method !== "GET" && request.method !== "HEAD")
       return { ...plain(405, "only GET and HEAD"), headers: { allow: "GET, HEAD" } };
     const [path = "", query = ""] = (request.url ?? "").split("?", 2);
-    const { routes, faulted } = this.#options;
+    const { routes, onError } = this.#options;
     const route = ownValue(routes, path);
-    if (route === undefined) return plain(404, `not found; there are ${Object.keys(routes).join(" ")}`);
+    if (route === undefined) return plain(404, `not found; available: ${Object.keys(routes).join(" ")}`);
     try {
       return route(new URLSearchParams(query));
     } catch (error) {
-      faulted(error);
-      return plain(500, "the answer could not be made; the log has more");
+      onError(error);
+      return plain(500, "internal error; see the log");
     }
   }
 }
 
+/** Returns an answer in plain text; a line break is added. */
 export function plain(status: number, text: string): Answer {
   return { status, type: "text/plain; charset=utf-8", body: `${text}\n` };
 }
 
-function isPlain({ headers }: IncomingMessage): boolean {
-  return headers["content-length"] === undefined && headers["transfer-encoding"] === undefined;
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers["content-length"] !== undefined || headers["transfer-encoding"] !== undefined;
 }

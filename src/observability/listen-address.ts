@@ -1,10 +1,10 @@
 import { TelemetryError } from "../errors.ts";
 
-/** Where to serve metrics, health and the status page. */
+/** The address that serves metrics, health and the status page. */
 export interface ListenAddress {
-  /** Undefined: every address of the host. */
+  /** Undefined: all addresses of the host. */
   readonly host: string | undefined;
-  /** 0: one that is free. */
+  /** 0: any free port. */
   readonly port: number;
 }
 
@@ -13,7 +13,7 @@ export const DEFAULT_ADDRESS = ":9090";
 const ADDRESS = /^(?:(?<host>[^:\[\]\s]+)|\[(?<host6>[^\[\]\s]+)\])?:(?<port>[0-9]{1,5})$/;
 
 /**
- * Reads `HOST:PORT`, `[IPv6]:PORT` or `:PORT`; undefined for `off`.
+ * Parses `HOST:PORT`, `[IPv6]:PORT` or `:PORT`. Returns undefined for `off`.
  * @throws {TelemetryError} E_USAGE
  */
 export function parseListenAddress(text: string): ListenAddress | undefined {

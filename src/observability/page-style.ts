@@ -1,4 +1,4 @@
-/** The whole style of the pages; they load nothing. */
+/** The style sheet of all pages, which load no other file. */
 export const STYLE = `
 :root{color-scheme:light dark;--ink:#1d2733;--soft:#596673;--ground:#f3f5f8;--card:#fff;--line:#dde3ea;--head:#f8fafc;
 --good:#10683a;--good-ground:#dff4e7;--bad:#a3161f;--bad-ground:#fde5e5;--warn:#7a4b00;--warn-ground:#fdf0d2;--link:#0b5cad}

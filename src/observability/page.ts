@@ -1,32 +1,58 @@
 import { createHash } from "node:crypto";
-import { html, Html } from "./html.ts";
 import type { Answer } from "./http-server.ts";
 import { STYLE } from "./page-style.ts";
 
-/** Whole, because the browser compares it with its hash to the last blank. */
+/** A piece of a page. All text that is not our own is escaped in it. */
+export class Html {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+export type Content = string | number | Html | readonly Html[] | undefined;
+
+/** Returns a piece of a page. Inserted contents are escaped unless they are Html; undefined inserts nothing. */
+export function html(strings: TemplateStringsArray, ...contents: readonly Content[]): Html {
+  return new Html(strings.reduce((text, string, index) => text + textOf(contents[index - 1]) + string));
+}
+
+function textOf(content: Content): string {
+  if (content === undefined) return "";
+  if (content instanceof Html) return content.text;
+  if (typeof content === "object") return content.map(({ text }) => text).join("");
+  return escapeHtml(String(content));
+}
+
+function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+}
+
+/** The formatter must not change this text: the browser compares its hash with the policy. */
 const STYLE_ELEMENT = new Html(`<style>${STYLE}</style>`);
 const STYLE_HASH = createHash("sha256").update(STYLE).digest("base64");
 
-/** Nothing is loaded and no script runs, whatever gets into a page. */
+/** Nothing is loaded and no script runs, even if a page contains injected text. */
 const POLICY = `default-src 'none'; style-src 'sha256-${STYLE_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
 
 const REFRESH_S = 5;
 
 export interface PageContent {
   readonly title: string;
-  /** Beside the title: in a word or two, how things are. */
+  /** Beside the title: the overall state in one or two words. */
   readonly verdict: Html;
   readonly subtitle: Html;
   readonly body: readonly Html[];
 }
 
-/** A page that renews itself every few seconds, and with `?refresh=off` does not, for who needs time to read. */
+/** Returns a page that refreshes itself every few seconds; `?refresh=off` disables that. */
 export function pageAnswer({ title, verdict, subtitle, body }: PageContent, query: URLSearchParams): Answer {
-  const still = query.get("refresh") === "off";
-  const refresh = still ? undefined : html`<meta http-equiv="refresh" content="${REFRESH_S}" />`;
-  const control = still
-    ? html`This page stands still. <a href="/">Let it renew itself</a>.`
-    : html`This page renews itself every ${REFRESH_S} seconds. <a href="/?refresh=off">Stop that</a>.`;
+  const refreshOff = query.get("refresh") === "off";
+  const refresh = refreshOff ? undefined : html`<meta http-equiv="refresh" content="${REFRESH_S}" />`;
+  const control = refreshOff
+    ? html`Auto-refresh is off. <a href="/">Turn on</a>.`
+    : html`Auto-refresh every ${REFRESH_S} seconds. <a href="/?refresh=off">Turn off</a>.`;
   const page = html`<!doctype html>
     <html lang="en">
       <head>
@@ -43,7 +69,7 @@ export function pageAnswer({ title, verdict, subtitle, body }: PageContent, quer
         </header>
         <main>${body}</main>
         <footer>
-          ${control} Also here: <a href="/metrics">metrics</a>, <a href="/healthz">health</a>,
+          ${control} More: <a href="/metrics">metrics</a>, <a href="/healthz">health</a>,
           <a href="/readyz">readiness</a>.
         </footer>
       </body>
@@ -57,7 +83,7 @@ export function pageAnswer({ title, verdict, subtitle, body }: PageContent, quer
 
 export type Tone = "good" | "warn" | "bad" | "none";
 
-/** A word that is coloured; the colour says nothing that the word does not. */
+/** Returns a coloured word. The colour adds no information that the word lacks. */
 export function chip(word: string, tone: Tone): Html {
   return html`<span class="chip ${tone}">${word}</span>`;
 }
@@ -68,7 +94,7 @@ export interface Column<Row> {
   readonly cell: (row: Row) => Html | string | number;
 }
 
-/** A section with a table; the first column names the row. */
+/** Returns a section with a table, or with the text `empty` when there are no rows. The first column names the row. */
 export function tableSection<Row>(
   title: string,
   rows: readonly Row[],

@@ -1,7 +1,10 @@
 import { readdirSync } from "node:fs";
-import type { Histogram } from "../lib/histogram.ts";
+import { isAborted } from "../lib/abort.ts";
+import type { Clock } from "../lib/clock.ts";
+import { Histogram } from "../lib/histogram.ts";
+import type { Metric, MetricGroup } from "./metric.ts";
 
-/** This process, as the system sees it. */
+/** A snapshot of this process, as the system reports it. */
 export interface ProcessView {
   readonly version: string;
   readonly nodeVersion: string;
@@ -12,7 +15,7 @@ export interface ProcessView {
   readonly heapBytes: number;
   /** Memory of buffers and native objects. */
   readonly externalBytes: number;
-  /** Undefined where the system does not tell. */
+  /** Undefined on a system without /proc. */
   readonly openFiles: number | undefined;
   /** In seconds. */
   readonly eventLoopLag: Histogram;
@@ -36,9 +39,69 @@ export function processView(version: string, eventLoopLag: Histogram): ProcessVi
 
 function openFiles(): number | undefined {
   try {
-    // Without the one by which this is read.
+    // Minus the descriptor of this very read.
     return readdirSync("/proc/self/fd").length - 1;
   } catch {
     return undefined;
   }
 }
+
+/** Two timers a second cost next to nothing, and a longer block of the event loop delays one of them. */
+const PERIOD_MS = 500;
+
+/** Measures how late timers are, in seconds: the time during which other work blocked the event loop. */
+export class EventLoopLag {
+  readonly histogram = new Histogram([0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]);
+
+  /** Measures until `signal` is aborted. */
+  async watch(clock: Clock, signal: AbortSignal): Promise<void> {
+    while (!isAborted(signal)) {
+      const begun = clock.monotonic();
+      await clock.sleep(PERIOD_MS, signal);
+      if (!isAborted(signal)) this.histogram.observe(Math.max(0, clock.monotonic() - begun - PERIOD_MS) / 1000);
+    }
+  }
+}
+
+interface HasProcess {
+  readonly process: ProcessView;
+}
+
+function gauge(name: string, help: string, read: Metric<HasProcess>["read"]): Metric<HasProcess> {
+  return { name, type: "gauge", help, read };
+}
+
+/** The names are those of Prometheus' client libraries where one exists. */
+export const PROCESS_METRICS: MetricGroup<HasProcess> = {
+  title: "The process",
+  metrics: [
+    {
+      name: "kubevirt_telemetry_build_info",
+      type: "gauge",
+      help: "Always 1; the labels are the versions of this program and of Node",
+      labels: ["version", "node_version"],
+      read: ({ process: { version, nodeVersion } }) => [[1, version, nodeVersion]],
+    },
+    {
+      name: "kubevirt_telemetry_event_loop_lag_seconds",
+      type: "histogram",
+      help: "Delay of timers, measured twice a second",
+      read: ({ process }) => process.eventLoopLag,
+    },
+    {
+      name: "process_cpu_seconds_total",
+      type: "counter",
+      help: "CPU time, user and system",
+      read: ({ process }) => process.cpuSeconds,
+    },
+    gauge("process_resident_memory_bytes", "Resident memory", ({ process }) => process.residentBytes),
+    gauge("process_start_time_seconds", "Start of the process, Unix time", ({ process }) => process.startedMs / 1000),
+    gauge("process_open_fds", "Open files and connections", ({ process }) => process.openFiles),
+    gauge("nodejs_heap_size_used_bytes", "Memory of JavaScript objects", ({ process }) => process.heapBytes),
+    gauge(
+      "nodejs_external_memory_bytes",
+      "Memory of buffers and native objects",
+      ({ process }) => process.externalBytes,
+    ),
+  ],
+};

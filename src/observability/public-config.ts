@@ -3,8 +3,8 @@ import type { EffectiveConfig, EffectiveTarget } from "../config/resolve.ts";
 import { formatDuration } from "../lib/duration.ts";
 
 /**
- * A configuration for anybody's eyes, as YAML. Each field is here because somebody has put it here: what a configuration
- * gets to hold some day, and what is secret in it, does not show by itself.
+ * Returns a configuration as YAML, without secrets. Only the fields named here are shown, so a new field or secret is hidden
+ * by default.
  */
 export function publicConfig(config: EffectiveConfig): string {
   return stringify(
@@ -29,12 +29,12 @@ export function publicConfig(config: EffectiveConfig): string {
 }
 
 function publicTarget(target: EffectiveTarget): object {
-  const { version, ...place } = target.protocol;
+  const { version, ...address } = target.protocol;
   const { mode, ca, cert, serverName } = target.tls;
   return {
     name: target.name,
     url: target.url,
-    [version]: place,
+    [version]: address,
     credentials: target.credentials.kind,
     tls: { mode, ownCa: ca !== undefined, clientCertificate: cert !== undefined, serverName },
     flush: {

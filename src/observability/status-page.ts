@@ -3,18 +3,17 @@ import { domainOverviews, type DomainOverview } from "../collection/domain-overv
 import { stateName } from "../collection/domain-state.ts";
 import { formatBytes, formatSpan } from "../lib/quantity.ts";
 import type { AgentView, EndpointStateName, EndpointView, TargetView } from "./agent-view.ts";
-import { html, type Html } from "./html.ts";
 import type { Answer } from "./http-server.ts";
-import { chip, pageAnswer, tableSection, type Column, type Tone } from "./page.ts";
-import { describe, problemsOf, silentDomains } from "./problems.ts";
+import { chip, html, pageAnswer, tableSection, type Column, type Html, type Tone } from "./page.ts";
+import { errorText, problemsOf, unansweredDomains } from "./problems.ts";
 import { publicConfig } from "./public-config.ts";
-import { watchSection } from "./watch-section.ts";
+import { watchSection } from "./watch-view.ts";
 
-/** More rows than somebody reads; a browser shows them at once. */
+/** The limit of rows of the table of VMs; a browser shows that many at once. */
 const MAX_DOMAINS = 500;
 const UNKNOWN = "–";
 
-/** The node at this moment, for people. */
+/** Returns the current state of the node as a page. */
 export function statusPage(view: AgentView, query: URLSearchParams): Answer {
   const problems = problemsOf(view);
   const { version, startedMs } = view.process;
@@ -40,7 +39,7 @@ export function statusPage(view: AgentView, query: URLSearchParams): Answer {
 function verdict({ config }: AgentView, problems: number): Html {
   if (problems > 0) return chip(problems === 1 ? "1 problem" : `${problems} problems`, "bad");
   if (config.inForce === undefined) return chip("not configured", "warn");
-  return config.inForce.state === "Suspended" ? chip("suspended", "warn") : chip("all is well", "good");
+  return config.inForce.state === "Suspended" ? chip("suspended", "warn") : chip("healthy", "good");
 }
 
 function problemSection(problems: readonly string[]): Html {
@@ -59,18 +58,14 @@ function facts({ libvirt, cycles, spool, config, process }: AgentView): Html {
   const domains = libvirt.endpoints.reduce((total, { samples }) => total + samples.length, 0);
   const cap = config.inForce?.buffer.maxBytes;
   const entries: readonly (readonly [string, string | number, string])[] = [
-    [
-      "Domains",
-      domains,
-      `of ${libvirt.endpoints.length} libvirt ${libvirt.endpoints.length === 1 ? "daemon" : "daemons"}`,
-    ],
+    ["VMs", domains, `of ${libvirt.endpoints.length} libvirt ${libvirt.endpoints.length === 1 ? "daemon" : "daemons"}`],
     [
       "Interval",
       config.inForce === undefined ? UNKNOWN : formatSpan(config.inForce.intervalMs),
       `${number(cycles.cycles)} cycles`,
     ],
     [
-      "A cycle takes",
+      "Average cycle",
       count === 0 ? UNKNOWN : `${Math.round((sum / count) * 1000)} ms`,
       `${cycles.skippedTicks} skipped`,
     ],
@@ -105,24 +100,24 @@ function targetSection({ targets, nowMs }: AgentView): Html {
         html`${chip(state, TARGET_TONES[state])} <small>for ${formatSpan(nowMs - sinceMs)}</small>`,
     },
     { title: "Last success", kind: "number", cell: ({ record }) => ago(record.lastSuccessMs) },
-    { title: "Lines that wait", kind: "number", cell: waiting },
-    { title: "Taken", kind: "number", cell: ({ record }) => number(record.deliveredLines) },
-    { title: "Refused", kind: "number", cell: ({ record }) => number(record.rejectedLines) },
+    { title: "Queued", kind: "number", cell: queued },
+    { title: "Stored", kind: "number", cell: ({ record }) => number(record.deliveredLines) },
+    { title: "Rejected", kind: "number", cell: ({ record }) => number(record.rejectedLines) },
     {
-      title: "Lost",
+      title: "Dropped",
       kind: "number",
       cell: ({ losses }) => number(Object.values(losses).reduce((sum, lines) => sum + lines, 0)),
     },
     { title: "Error", kind: "text", cell: ({ record }) => record.detail ?? UNKNOWN },
   ];
-  return tableSection("Targets", targets, columns, "There are no targets without a configuration.");
+  return tableSection("Targets", targets, columns, "No target is configured.");
 }
 
-function waiting({ backlog: { lines, bytes }, oldestAgeMs }: TargetView): Html {
+function queued({ backlog: { lines, bytes }, oldestAgeMs }: TargetView): Html {
   const more =
     oldestAgeMs === undefined
       ? undefined
-      : html` <small>${formatBytes(bytes)}, the oldest for ${formatSpan(oldestAgeMs)}</small>`;
+      : html` <small>${formatBytes(bytes)}, oldest ${formatSpan(oldestAgeMs)}</small>`;
   return html`${number(lines)}${more}`;
 }
 
@@ -134,7 +129,7 @@ function domainSection({ libvirt }: AgentView): Html {
     cell: ({ load }) => rate(load && value(load)),
   });
   const columns: readonly Column<DomainOverview>[] = [
-    { title: "Domain", cell: ({ label }) => label },
+    { title: "VM", cell: ({ label }) => label },
     { title: "State", cell: stateChip },
     { title: "vCPUs", kind: "number", cell: ({ sample }) => sample.cpu.count ?? UNKNOWN },
     { title: "CPU", kind: "number", cell: ({ load }) => percent(load?.cpuPercent) },
@@ -146,10 +141,8 @@ function domainSection({ libvirt }: AgentView): Html {
     perSecond("Net out", ({ netSentBytes }) => netSentBytes),
   ];
   const more =
-    rows.length > MAX_DOMAINS
-      ? html`<p class="soft">The first ${MAX_DOMAINS} of ${rows.length} domains.</p>`
-      : undefined;
-  return html`${tableSection("Domains", rows.slice(0, MAX_DOMAINS), columns, "No domain is collected.")}${more}`;
+    rows.length > MAX_DOMAINS ? html`<p class="soft">The first ${MAX_DOMAINS} of ${rows.length} VMs.</p>` : undefined;
+  return html`${tableSection("VMs", rows.slice(0, MAX_DOMAINS), columns, "No VM was found.")}${more}`;
 }
 
 function stateChip({ sample: { state }, stuck }: DomainOverview): Html {
@@ -172,15 +165,15 @@ function endpointSection({ libvirt, monotonicMs }: AgentView): Html {
       cell: ({ state, sinceMs }) =>
         html`${chip(state, ENDPOINT_TONES[state])} <small>for ${formatSpan(monotonicMs - sinceMs)}</small>`,
     },
-    { title: "Domains", kind: "number", cell: ({ samples }) => samples.length },
+    { title: "VMs", kind: "number", cell: ({ samples }) => samples.length },
     { title: "Error", kind: "text", cell: endpointError },
   ];
-  return tableSection("Libvirt daemons", libvirt.endpoints, columns, "No libvirt daemon is asked.");
+  return tableSection("Libvirt daemons", libvirt.endpoints, columns, "No libvirt daemon was found.");
 }
 
 function endpointError(view: EndpointView): string {
   const { error } = view;
-  return [...silentDomains(view), ...(error === undefined ? [] : [describe(error)])].join("; ") || UNKNOWN;
+  return [...unansweredDomains(view), ...(error === undefined ? [] : [errorText(error)])].join("; ") || UNKNOWN;
 }
 
 function configSection({ config }: AgentView): Html {
@@ -189,11 +182,11 @@ function configSection({ config }: AgentView): Html {
   if (inForce === undefined)
     return html`<section>
       <h2>Configuration</h2>
-      <p class="soft">None: nothing is collected.</p>
+      <p class="soft">No configuration: nothing is collected.</p>
     </section>`;
   return html`<section aria-labelledby="configuration">
     <h2 id="configuration">Configuration</h2>
-    <p class="soft">In force, from ${origin}. Secrets are left out.</p>
+    <p class="soft">Active, from ${origin}. Secrets are not shown.</p>
     <pre>${publicConfig(inForce)}</pre>
   </section>`;
 }

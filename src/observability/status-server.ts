@@ -1,9 +1,9 @@
 import type { Clock } from "../lib/clock.ts";
 import type { Histogram } from "../lib/histogram.ts";
 import type { Logger } from "../log.ts";
-import { EventLoopLag } from "./event-loop-lag.ts";
 import { HttpServer, type Routes } from "./http-server.ts";
 import type { ListenAddress } from "./listen-address.ts";
+import { EventLoopLag } from "./process-view.ts";
 
 export interface StatusServerOptions {
   readonly address: ListenAddress;
@@ -12,7 +12,7 @@ export interface StatusServerOptions {
   readonly log: Logger;
 }
 
-/** Tells of this process over HTTP, and watches what only it wants to know. */
+/** Serves metrics, health and the status page over HTTP, and measures the lag of the event loop for them. */
 export class StatusServer implements AsyncDisposable {
   readonly #server: HttpServer;
   readonly #stop = new AbortController();
@@ -29,8 +29,8 @@ export class StatusServer implements AsyncDisposable {
     const server = await HttpServer.listen({
       address,
       routes: routes(lag.histogram),
-      faulted: (error) => {
-        log.error({ err: error, code: "E_INTERNAL" }, "metrics, health or status could not be told");
+      onError: (error) => {
+        log.error({ err: error, code: "E_INTERNAL" }, "serving metrics, health or the status page failed");
       },
     });
     log.info({ address: server.address }, "serving metrics, health and the status page");

@@ -22,7 +22,7 @@ test("the values in the install page change the objects of the chart", async (t)
 const tablesOfSecurity = docTables("docs/security.md");
 
 test("the page on security has exactly the rights of the chart", () => {
-  const documented = tablesOfSecurity.find(({ columns }) => columns[0] === "who")?.rows;
+  const documented = tablesOfSecurity.find(({ columns }) => columns[0] === "account")?.rows;
   const roles = chartObjects().filter(({ kind }) => kind === "ClusterRole" || kind === "Role");
   assert.deepEqual(documented?.map((row) => row.join(" ")).sort(), roles.flatMap(rightsOf).sort());
 });

@@ -19,8 +19,8 @@ import { ALL_VMS, namingRules, vmiEndpoints } from "../../src/node/launcher-endp
 import { LauncherLog } from "../../src/node/launcher-log.ts";
 import { Pipeline } from "../../src/node/pipeline.ts";
 import { agentView } from "../../src/node/self-view.ts";
-import { AGENT_METRICS } from "../../src/observability/agent-metrics.ts";
-import { exposition } from "../../src/observability/exposition.ts";
+import { AGENT_METRICS } from "../../src/observability/agent-routes.ts";
+import { formatMetrics } from "../../src/observability/metric.ts";
 import { Router } from "../../src/routing/router.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { SimulatedLauncher } from "../support/simulated-launcher.ts";
@@ -124,7 +124,7 @@ spec:
       { node: "node-1", router: this.#router, eventLoopLag: new Histogram([1]), clock: this.#clock },
       { pipeline: this.#pipeline, config: () => ({ source: "", generation: 1, fault: undefined }), watches: () => [] },
     );
-    const series = exposition(AGENT_METRICS, view)
+    const series = formatMetrics(AGENT_METRICS, view)
       .split("\n")
       .filter((line) => !line.startsWith("#"))
       .map((line) => line.slice(0, line.lastIndexOf(" ")))

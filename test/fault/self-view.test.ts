@@ -56,7 +56,7 @@ test("an agent tells of its domains, calls, lines and targets", async (t) => {
   assert.ok(((await value("spool_syncs_total")) ?? 0) >= 2);
   assert.equal(await value("rejected_kept_lines_total"), 0);
   const page = await agent.get("/");
-  for (const text of ["<h1>host-1</h1>", "all is well", "vm-003"]) assert.ok(page.body.includes(text), text);
+  for (const text of ["<h1>host-1</h1>", "healthy", "vm-003"]) assert.ok(page.body.includes(text), text);
   assert.deepEqual(await agent.get("/readyz"), { status: 200, body: "ok\n" });
 });
 

@@ -28,7 +28,7 @@ before(async () => {
     await RunningAgent.start({
       targets: target1(sink),
       // The second socket has no listener, which is an error in every cycle.
-      sockets: [`${node.podsDir}/nobody`],
+      sockets: [`${node.podsDir}/no-listener`],
       args: ["--pods-dir", node.podsDir, "--node-name", "node-1", "--listen", "127.0.0.1:0"],
     }),
   );
@@ -38,7 +38,7 @@ before(async () => {
     await HttpServer.listen({
       address: { host: "127.0.0.1", port: 0 },
       routes: controllerRoutes(controllerView, new AbortController().signal),
-      faulted: (error) => {
+      onError: (error) => {
         throw error;
       },
     }),
@@ -89,10 +89,10 @@ test("every query of the agents' dashboard has values and the labels of its lege
 });
 
 test("the numbers match the agent", async () => {
-  assert.equal(await last("Agents that answer"), 1);
+  assert.equal(await last("Agents up"), 1);
   assert.equal(await last("VMs"), Object.keys(VMS).length);
-  assert.equal(await last("Targets that fail"), 0);
-  assert.equal(await last("Lines lost"), 0);
+  assert.equal(await last("Failing targets"), 0);
+  assert.equal(await last("Lines dropped"), 0);
   const cycles = await last("Cycles run");
   assert.ok(cycles > 0.6 && cycles < 1.4, `${cycles}`);
   assert.deepEqual(await ask('kubevirt_telemetry_domains{job=~"$job"}', { job: ["controllers"] }), []);

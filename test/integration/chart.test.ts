@@ -79,12 +79,12 @@ test("a namespace that forbids the agents' pods is reported in the notes and in 
   const notes = await helm.call("install", CHART);
   assert.match(notes, /WARNING: no agent can start.*pod-security.kubernetes.io\/enforce=baseline/);
   assert.match(notes, /kubectl label namespace baseline pod-security\.kubernetes\.io\/enforce=privileged --overwrite/);
-  const refused = await until(async () => {
+  const rejected = await until(async () => {
     const { items = [] } = await cluster.call("GET", "/api/v1/namespaces/baseline/events");
     const events = items as readonly (ApiObject & { readonly reason: string })[];
     return events.find(({ reason }) => reason === "FailedCreate");
-  }, "a pod to be refused");
-  assert.match(refused.message ?? "", /violates PodSecurity "baseline:latest".*hostPath/);
+  }, "a pod to be rejected");
+  assert.match(rejected.message ?? "", /violates PodSecurity "baseline:latest".*hostPath/);
   assert.deepEqual(await list(cluster, pods, AGENTS), []);
   const controllers = "app.kubernetes.io/component=controller";
   await until(async () => (await list(cluster, pods, controllers)).length === 1 || undefined, "the controller's pod");
@@ -165,7 +165,7 @@ test("upgrade and rollback change the CRD and keep the TelemetryConfigs", async 
   assert.deepEqual(await written(), mine, "after another installation");
 });
 
-test("the chart never changes the TelemetryConfig that it has created", async (t) => {
+test("the chart never changes the TelemetryConfig that it created", async (t) => {
   const { helm, runner } = await namespaceFor(t, "configured");
   const target = "telemetryConfig.spec.targets[0]";
   const spec = `${target}.name=central,${target}.url=https://influxdb.example.com,${target}.v3.database=vms`;

@@ -165,9 +165,9 @@ test("a suspended object and one without nodes have their reasons", async () => 
   assert.deepEqual(await eventsOf("nowhere"), []);
 });
 
-test("of two controllers one leads, and the other watches nothing", async () => {
+test("of two controllers one leads, and the standby watches nothing", async () => {
   await startLeader("working");
-  const second = await start("waiting");
+  const second = await start("standby");
   // A candidate requests the Lease every two to five seconds.
   await new Promise((resolve) => setTimeout(resolve, 10_000));
   assert.equal(await watches("telemetryconfigs"), 1);
@@ -212,7 +212,7 @@ test("when the leader is killed the other takes over and repeats no Event", asyn
   );
 });
 
-test("a leader that ends releases the Lease at once", async () => {
+test("a leader that shuts down releases the Lease at once", async () => {
   const first = await startLeader("leaving");
   const second = await start("next");
   assert.equal(await first.stop(), 0);

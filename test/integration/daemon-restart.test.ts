@@ -25,7 +25,7 @@ let cyclesAfter: readonly Cycle[];
 
 before(async () => {
   const host = resources.use(await LibvirtHost.start());
-  // A guest with moving counters: it boots from an empty disk again and again.
+  // A guest with moving counters: it repeatedly tries to boot from an empty disk.
   await host.createGuest("web", { paused: false });
   for (const name of GUESTS.slice(1)) await host.createGuest(name);
   sink = resources.use(await RecordingSink.start());

@@ -5,7 +5,7 @@ import { Influxd1 } from "./support/influxd1.ts";
 
 const SERIES = 50;
 
-/** So many lines, of 50 VMs in turn; each VM is a series. */
+/** Returns `count` lines, of 50 VMs in turn; each VM is a series. */
 function linesOfVms(prefix: string, count: number): readonly string[] {
   return Array.from({ length: count }, (_, index) => {
     const time = String(17e8 + Math.floor(index / SERIES)).padEnd(19, "0");
@@ -24,7 +24,7 @@ async function atLimit(resources: AsyncDisposableStack): Promise<Influxd1> {
   return server;
 }
 
-test("InfluxDB 1 at its series limit drops all of a batch: no line is given up, and all arrive once it is raised", async () => {
+test("when InfluxDB 1 drops a whole batch at its series limit, no line is lost", async () => {
   await using resources = new AsyncDisposableStack();
   const server = await atLimit(resources);
   const bench = resources.use(new DeliveryBench());
@@ -41,14 +41,14 @@ test("InfluxDB 1 at its series limit drops all of a batch: no line is given up, 
   assert.deepEqual([deliveredLines, rejectedLines, lastSuccessMs], [0, 0, undefined]);
   assert.deepEqual([sender.backlog.lines, await storedLines(server, "new")], [1_400, 0]);
 
-  // It counts the lines of a batch against the limit, not their series.
+  // InfluxDB counts the lines of a batch against the limit, not their series.
   await server.restart({ maxSeries: 1_400 + SERIES });
   assert.equal(await sender.drain(AbortSignal.timeout(60_000)), true);
   assert.deepEqual([sender.state.deliveredLines, sender.state.rejectedLines], [1_400, 0]);
   assert.equal(await storedLines(server, "new"), 1_400);
 });
 
-test("InfluxDB 1 at its series limit goes on storing the lines of known series", async () => {
+test("InfluxDB 1 at its series limit still stores lines of known series", async () => {
   await using resources = new AsyncDisposableStack();
   const server = await atLimit(resources);
   const bench = resources.use(new DeliveryBench());

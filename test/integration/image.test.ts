@@ -40,7 +40,7 @@ test("the image is one file of JavaScript and has a numeric user", async () => {
     await assert.rejects(stat(path.join(image.rootfs, absent)), { code: "ENOENT" });
 });
 
-test("two builds of the same sources make the same image", async () => {
+test("two builds of the same sources produce the same image", async () => {
   assert.equal(await image.rebuild(version), image.id);
 });
 

@@ -52,7 +52,7 @@ afterEach(() =>
     kubectl delete --filename manifests/install.yaml --ignore-not-found --timeout=60s`),
 );
 
-/** Runs the commands below a heading, as a user does who copies them; resolves to their output. */
+/** Runs the commands below a heading like a user's copy of them; resolves to their output. */
 async function follow(page: keyof typeof PAGES, heading: string): Promise<string> {
   const blocks = commands.filter((block) => block.page === page && block.heading === heading && !block.notRun);
   assert.notEqual(blocks.length, 0, `${page}: ${heading}`);
@@ -96,12 +96,12 @@ async function followRunbook(): Promise<void> {
   const headings = commands.flatMap(({ page, heading, notRun }) => (page === "runbook" && !notRun ? [heading] : []));
   const answers = new Map<string, string>();
   for (const heading of new Set(headings)) answers.set(heading, await follow("runbook", heading));
-  const said = (heading: string): string => answers.get(heading) ?? "";
-  assert.match(said("First steps"), /there is no Secret influxdb/);
-  assert.equal(said("KubevirtTelemetryConfigFault"), "SecretNotFound: there is no Secret influxdb");
-  assert.match(said("KubevirtTelemetryApiServerSilent"), /^yes$/m);
-  assert.match(said("KubevirtTelemetryTargetFailing"), /node-a +main +Delivering/);
-  assert.match(said("KubevirtTelemetryNodesNotReady"), /node-a +False +SecretNotFound/);
+  const outputOf = (heading: string): string => answers.get(heading) ?? "";
+  assert.match(outputOf("First steps"), /there is no Secret influxdb/);
+  assert.equal(outputOf("KubevirtTelemetryConfigFault"), "SecretNotFound: there is no Secret influxdb");
+  assert.match(outputOf("KubevirtTelemetryApiServerSilent"), /^yes$/m);
+  assert.match(outputOf("KubevirtTelemetryTargetFailing"), /node-a +main +Delivering/);
+  assert.match(outputOf("KubevirtTelemetryNodesNotReady"), /node-a +False +SecretNotFound/);
 }
 
 test("the quick start of the README ends with an agent on every node and a configuration", async () => {

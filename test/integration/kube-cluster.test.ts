@@ -133,7 +133,7 @@ spec:
   assert.equal((await cluster.request("GET", VMIS, { token: bound })).status, 403);
 });
 
-test("a killed API server ends its watches and comes back with its data", async () => {
+test("a killed API server ends its watches and restarts with its data", async () => {
   await createVmi("survivor", "node-kill");
   const selector = "labelSelector=kubevirt.io/nodeName=node-kill";
   const events = cluster.watch(`${VMIS}?watch=1&${selector}`);

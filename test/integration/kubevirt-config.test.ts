@@ -144,7 +144,7 @@ for (const [how, stop] of [
 ] as const)
   test(`nothing is collected while the only object ${how}`, async () => {
     await stop();
-    const { time } = await logged(({ msg }) => msg.includes("nothing is collected"), "that it has nothing to do");
+    const { time } = await logged(({ msg }) => msg.includes("nothing is collected"), "that nothing is collected");
     await until(async () => (await agent.unixConnections()) === 0 || undefined, "the connections to be closed");
     await use("again");
     const last = Math.max(...points().filter(isOf("base")).map(msOf));
@@ -191,7 +191,7 @@ test("a forbidden Secret leaves the previous configuration active", async () => 
 
 test("without a previous configuration a missing Secret is reported as such", async () => {
   await deleteConfig(cluster, "default");
-  await logged(({ msg }) => msg.startsWith("no Active TelemetryConfig"), "that it has nothing to do");
+  await logged(({ msg }) => msg.startsWith("no Active TelemetryConfig"), "that nothing is collected");
   const v2 = { org: "o", bucket: "b", tokenSecretRef: { name: "influxdb" } };
   await configure("first", { targets: [{ name: "sink", url: sink.url, tls: { mode: "Plaintext" }, v2 }] });
   const { msg } = await logged((entry) => entry["reason"] === "SecretNotFound", "what is missing");

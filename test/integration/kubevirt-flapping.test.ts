@@ -11,9 +11,9 @@ import { API, startTelemetryCluster } from "./support/telemetry-cluster.ts";
 
 /** The first report comes within a minute of the agent's start. */
 const STARTED_MS = 90_000;
-/** A minute, and what a target and a daemon take to be found failing, and a request to the API server. */
+/** A minute, plus the time to detect a failing target and daemon, plus a request to the API server. */
 const REPORTED_MS = 75_000;
-/** The launcher is no young one after this. */
+/** The agent treats a launcher as starting for less than this. */
 const STARTING_MS = 61_000;
 const STOPPED_MS = 13_000;
 const RUNNING_MS = 12_000;
@@ -42,7 +42,7 @@ interface Report {
   readonly targetSummary?: string;
 }
 
-/** Resolves when the report says this of the node and its targets: `True 1/1`. */
+/** Resolves when the report has this state of the node and its targets, such as `True 1/1`. */
 function reported(expected: string, timeoutMs: number): Promise<unknown> {
   return until(
     async () => {
@@ -56,9 +56,9 @@ function reported(expected: string, timeoutMs: number): Promise<unknown> {
   );
 }
 
-test("a node whose daemon flaps while its target is away is not reported as ready for longer than a minute", async () => {
+test("a flapping daemon does not keep a failing node reported as ready for over a minute", async () => {
   await reported("True 1/1", STARTED_MS);
-  // A daemon that does not answer in the first minute of its launcher is no fault.
+  // In the first minute of a launcher a daemon that does not answer is not a fault.
   await sleep(STARTING_MS);
   influx.fault = { kind: "status", status: 503 };
   const ended = new AbortController();
@@ -73,7 +73,7 @@ test("a node whose daemon flaps while its target is away is not reported as read
   await reported("True 1/1", REPORTED_MS);
 });
 
-/** Stops the daemon and lets it run, in turn; at the end it runs. */
+/** Stops and continues the daemon repeatedly; at the end the daemon runs. */
 async function flap(signal: AbortSignal): Promise<void> {
   const pause = (ms: number): Promise<unknown> => sleep(ms, undefined, { signal }).catch(() => undefined);
   while (!signal.aborted) {

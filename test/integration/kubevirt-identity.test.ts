@@ -14,13 +14,13 @@ import { applyConfig, target } from "./support/telemetry-config.ts";
 import { AGENT, startTelemetryCluster } from "./support/telemetry-cluster.ts";
 import { applyVmi, type Vmi } from "./support/vmi.ts";
 
-// Whose numbers a launcher may give: those of the VMI that lists its pod. The launchers are simulated, the API server is not.
+// A launcher's numbers count only for the VMI that lists its pod. The launchers are simulated; the API server is real.
 
 const INTERVAL_MS = 1_000;
-/** How much later than an interval after its VMI a launcher's first sample may come. */
+/** The longest time, besides an interval, from a VMI to its launcher's first sample. */
 const NOTICE_MS = 2_000;
 const ROLE = `/apis/rbac.authorization.k8s.io/v1/clusterroles/${AGENT}`;
-/** As a user may write it. */
+/** In upper case, as a user may write it. */
 const FIRMWARE_UUID = "0D3F1F6C-0F0E-5B0C-8F8E-2F4F5F0B7A11";
 
 const resources = new AsyncDisposableStack();
@@ -44,7 +44,7 @@ before(async () => {
 });
 after(() => resources.disposeAsync());
 
-/** A pod on the node with a libvirt daemon and this domain, which none but a VMI makes a launcher. */
+/** Starts a pod on the node with a libvirt daemon and this domain. It is not a launcher until a VMI lists it. */
 async function launch(domain: string): Promise<SimulatedLauncher> {
   const launcher = resources.use(await SimulatedLauncher.withoutDaemon({ podsDir: node.podsDir, linksDir }));
   await launcher.boot(domain, ++seeds);
@@ -68,7 +68,7 @@ interface Rule {
   readonly apiGroups: readonly string[];
 }
 
-test("nothing of any launcher is written or asked for before the API server has told of the VMIs", async () => {
+test("before the first list of VMIs no launcher is called and nothing is written", async () => {
   const { rules } = (await cluster.call("GET", ROLE)) as unknown as { readonly rules: readonly Rule[] };
   const restrict = (kept: readonly Rule[]): Promise<unknown> =>
     cluster.call("PATCH", ROLE, { body: { rules: kept }, contentType: "application/merge-patch+json" });
@@ -83,11 +83,11 @@ test("nothing of any launcher is written or asked for before the API server has 
     await restrict(rules);
   }
   await firstPointOf("vm1");
-  await agent.logged(({ msg }) => /VMIs: their launchers are collected/.test(msg), "it does not wait any more");
+  await agent.logged(({ msg }) => /VMIs: their launchers are collected/.test(msg), "it collects");
 });
 
 test("a pod that no VMI lists writes no series of another VM", async () => {
-  // One claims the name of a VM that is on this node, one that of a VM elsewhere.
+  // One claims the name of a VM on this node, the other the name of a VM on another node.
   const impostors = [await launch("tenant-b_vm1"), await launch("tenant-b_vm2")];
   await applyVmi(cluster, { namespace: "tenant-b", name: "vm2", node: "node-2", pods: { "another-pod": "node-2" } });
   const begun = pointsOf("vm1").length;
@@ -103,25 +103,25 @@ test("a pod that no VMI lists writes no series of another VM", async () => {
   assert.equal(missedTicks(points, "vm1", INTERVAL_MS), 0);
   assert.ok(pointsOf("vm1").length - begun <= 6, "one point a cycle");
   assert.deepEqual([...new Set(pointsOf("vm1").map(({ tags }) => tags.get("uuid")))], [FIRMWARE_UUID.toLowerCase()]);
-  const said = agent.log.filter(({ level, msg }) => level !== "debug" && /launcher|no statistics/.test(msg));
-  assert.equal(said.length, 2, "that launchers wait, and that they do not any more");
+  const entries = agent.log.filter(({ level, msg }) => level !== "debug" && /launcher|no statistics/.test(msg));
+  assert.equal(entries.length, 2, "one entry that launchers wait, and one that they are collected");
 });
 
-test("a launcher that has waited for its VMI has its first sample within an interval and two seconds of it", async () => {
-  const launcher = await launch("tenant-b_young");
-  const vmi = vm("young", launcher);
-  // As KubeVirt does it: first a pod without a UID, then the launcher, for a moment without its node.
+test("a waiting launcher has its first sample within an interval and 2 s of its VMI", async () => {
+  const launcher = await launch("tenant-b_new-vm");
+  const vmi = vm("new-vm", launcher);
+  // The order of KubeVirt: first a pod without a UID, then the launcher, briefly without its node.
   await applyVmi(cluster, { ...vmi, pods: { "": "" } });
   await agent.run(6);
-  assert.deepEqual([launcher.calls, pointsOf("young").length], [0, 0]);
-  const toldMs = Date.now();
+  assert.deepEqual([launcher.calls, pointsOf("new-vm").length], [0, 0]);
+  const listedMs = Date.now();
   await applyVmi(cluster, { ...vmi, pods: { [launcher.podUid]: "" } });
-  const { timestamp } = await firstPointOf("young");
-  const waitedMs = Number(timestamp / 1_000_000n) - toldMs;
+  const { timestamp } = await firstPointOf("new-vm");
+  const waitedMs = Number(timestamp / 1_000_000n) - listedMs;
   assert.ok(waitedMs <= INTERVAL_MS + NOTICE_MS, `${waitedMs} ms`);
 });
 
-test("a launcher whose daemon comes long after its VMI has its first sample within an interval and two seconds of it", async () => {
+test("a launcher whose daemon starts after its VMI is sampled within an interval and 2 s", async () => {
   const launcher = resources.use(await SimulatedLauncher.withoutDaemon({ podsDir: node.podsDir, linksDir }));
   await applyVmi(cluster, vm("slow", launcher));
   await agent.run(6);
@@ -132,7 +132,7 @@ test("a launcher whose daemon comes long after its VMI has its first sample with
   assert.ok(waitedMs <= INTERVAL_MS + NOTICE_MS, `${waitedMs} ms`);
 });
 
-test("without the API server known launchers go on, and new ones wait until it is back", async () => {
+test("without the API server known launchers are collected, and new ones wait for it", async () => {
   const [begun, log] = [pointsOf("vm1").length, agent.log.length];
   await cluster.killApiServer();
   const launcher = await launch("tenant-b_new");

@@ -145,9 +145,14 @@ describe("a minute later", { concurrency: true }, () => {
     });
   });
 
-  const UPS_AND_DOWNS: readonly (readonly [what: string, node: string, down: string, act: (up: boolean) => void])[] = [
+  const FAULTS_WITH_RECOVERY: readonly (readonly [
+    what: string,
+    node: string,
+    down: string,
+    act: (up: boolean) => void,
+  ])[] = [
     [
-      "a target goes away and comes back",
+      "a target fails and recovers",
       "moving",
       "False moving 1 0/1 TargetUnreachable",
       (up) => {
@@ -155,7 +160,7 @@ describe("a minute later", { concurrency: true }, () => {
       },
     ],
     [
-      "the daemon of a launcher hangs, and answers again",
+      "the daemon of a launcher hangs and recovers",
       "hanging",
       "False hanging 0 1/1 EndpointTimeout",
       (up) => {
@@ -164,8 +169,8 @@ describe("a minute later", { concurrency: true }, () => {
       },
     ],
   ];
-  for (const [what, name, down, act] of UPS_AND_DOWNS)
-    test(`kubectl get tcfg,nt is right in every column when ${what}`, async () => {
+  for (const [what, name, down, act] of FAULTS_WITH_RECOVERY)
+    test(`every column of kubectl get tcfg,nt is correct when ${what}`, async () => {
       const show = async (config: string, node: string): Promise<void> => {
         await reported(name, node);
         await shown((rows) => {
@@ -194,7 +199,7 @@ describe("a minute later", { concurrency: true }, () => {
       assert.match((await reportOf(name))?.conditions.find((one) => one.type === type)?.message ?? "", wanted);
     });
 
-  test("the report is deleted with its Node, and written again when the Node comes back", async () => {
+  test("the report is deleted with its Node, and written again when the Node returns", async () => {
     await reported("leaving", CHANGING["leaving"]?.columns ?? "");
     const path = `${API}/nodetelemetries/leaving`;
     await cluster.kubectl("delete", "node", "leaving");

@@ -123,9 +123,9 @@ test("a VM that the vmSelector does not select is not collected", async () => {
 });
 
 test("pods without a launcher or daemon are not a fault", () => {
-  const said = agent.log.filter(({ level }) => ["warn", "error"].includes(level));
+  const entries = agent.log.filter(({ level }) => ["warn", "error"].includes(level));
   assert.deepEqual(
-    said.filter(
+    entries.filter(
       // Guests without an operating system have no balloon values; the entry with `domains` reports that.
       ({ msg, podUid, domains }) => /libvirt|pod/.test(msg) && podUid !== givenUp.podUid && domains === undefined,
     ),
@@ -178,26 +178,30 @@ test("a changed label changes the tag", async () => {
 test("a new token in the Secret needs no restart and loses nothing", async () => {
   const since = agent.log.length;
   await token.revoke();
-  const refusal = await agent.logged(({ reason }) => reason === "TargetUnauthorized", "that the target refuses", since);
+  const rejection = await agent.logged(
+    ({ reason }) => reason === "TargetUnauthorized",
+    "that the target rejects",
+    since,
+  );
   const next = await influx.createToken();
   await writeSecret(next.token);
   const recovery = await agent.logged(({ msg }) => msg === "target takes lines again", "that it recovered", since);
   await agent.run(2);
   const times = (await rows()).filter((row) => fits(row, { name: "web" })).map(timeOf);
   const span = Math.max(...times) - Math.min(...times);
-  assert.ok(Date.parse(String(recovery["time"])) > Date.parse(String(refusal["time"])));
+  assert.ok(Date.parse(String(recovery["time"])) > Date.parse(String(rejection["time"])));
   assert.equal(new Set(times).size, Math.round(span / 1_000) + 1, "a point for every second");
   assert.ok(![token, next].some((each) => agent.output.includes(each.token)), "no token in the log");
   token = next;
 });
 
-test("a launcher that virt-handler has given up is not collected, and the log says so", async () => {
-  const said = await agent.logged(({ podUid }) => podUid === givenUp.podUid, "that a launcher is given up");
-  assert.deepEqual([said.level, said["vm"]], ["warn", "prod/given-up"]);
+test("a launcher that virt-handler has given up is not collected, and a warning names it", async () => {
+  const warning = await agent.logged(({ podUid }) => podUid === givenUp.podUid, "that a launcher is given up");
+  assert.deepEqual([warning.level, warning["vm"]], ["warn", "prod/given-up"]);
   await agent.run(2);
   const last = Math.max(...(await rows()).filter((row) => fits(row, { name: "given-up" })).map(timeOf));
   // The cycle that was due at that moment may still run.
-  assert.ok(last < Date.parse(String(said["time"])) + 1_000);
+  assert.ok(last < Date.parse(String(warning["time"])) + 1_000);
 });
 
 function timeOf({ time = "" }: Row): number {

@@ -145,7 +145,7 @@ test("a reflector misses no change around a restart of the API server", async ()
 });
 
 test("after a 410 for a compacted version a list finds the missed changes", async () => {
-  for (const name of ["stays", "changes", "goes"]) await createVmi(name, "compact");
+  for (const name of ["stays", "changes", "deleted"]) await createVmi(name, "compact");
   let cut = false;
   const readAccess = findAccess({ env: { KUBECONFIG: cluster.kubeconfig } });
   await using client = new Client(async () => {
@@ -158,8 +158,8 @@ test("after a 410 for a compacted version a list finds the missed changes", asyn
   await cluster.killApiServer();
   await cluster.startApiServer();
   await change("changes", { status: { phase: "Running" } });
-  await cluster.call("DELETE", `${IN_DEFAULT}/goes`);
-  await createVmi("comes", "compact");
+  await cluster.call("DELETE", `${IN_DEFAULT}/deleted`);
+  await createVmi("created", "compact");
   await cluster.compact();
   // The server's cache begins now.
   await cluster.killApiServer();

@@ -7,9 +7,9 @@ import { Influxd2 } from "./support/influxd2.ts";
 import { LibvirtHost } from "./support/libvirt-host.ts";
 
 const INTERVAL_MS = 1_000;
-const WRONG_TOKEN = "a-token-that-was-withdrawn";
+const WRONG_TOKEN = "a-revoked-token";
 const isChange = ({ msg }: LogEntry): boolean => msg === "configuration changed";
-const isRefusal = ({ msg }: LogEntry): boolean => msg.startsWith("the configuration before stays in force");
+const isRejection = ({ msg }: LogEntry): boolean => msg.startsWith("the configuration before stays in force");
 
 const resources = new AsyncDisposableStack();
 let influx: Influxd2;
@@ -17,7 +17,7 @@ let agent: RunningAgent;
 let exitCode: number | null;
 /** When the second configuration became active; it has the tag `site` and omits missing values. */
 let secondMs: number;
-let refusals: readonly LogEntry[];
+let rejections: readonly LogEntry[];
 /** Rows of vm_totals before SIGTERM, and after the end; the latter in the order of time. */
 let rowsBefore: readonly Row[];
 let rows: readonly Row[];
@@ -34,7 +34,7 @@ before(async () => {
       secrets: { influx2: { token: WRONG_TOKEN } },
     }),
   );
-  await agent.logged(({ reason }) => reason === "TargetUnauthorized", "that its token is refused");
+  await agent.logged(({ reason }) => reason === "TargetUnauthorized", "that its token is rejected");
   await agent.run(2);
 
   await agent.writeSecret("influx2", "token", influx.token);
@@ -52,7 +52,7 @@ before(async () => {
   await agent.run(3);
 
   await agent.writeConfig({ ...second, interval: "10ms" });
-  refusals = [await reload(isRefusal), await reload(isRefusal)];
+  rejections = [await reload(isRejection), await reload(isRejection)];
   await agent.run(2);
   rowsBefore = await influx.points("vm_totals");
   exitCode = await agent.stop();
@@ -72,7 +72,7 @@ function timeOf({ time = "" }: Row): number {
   return Date.parse(time);
 }
 
-test("a wrong token, a reload, an invalid file or the end loses no cycle", () => {
+test("a wrong token, a reload, an invalid file and the shutdown lose no cycle", () => {
   const ticks = Math.round((timeOf(rows.at(-1) ?? {}) - timeOf(rows[0] ?? {})) / INTERVAL_MS) + 1;
   assert.equal(rows.length, ticks);
   assert.equal(rows.length, agent.cycles.length);
@@ -88,7 +88,7 @@ test("a new configuration applies as a whole from the cycle after its reload", (
 });
 
 test("an invalid file keeps the configuration, and every SIGHUP reports the fault", () => {
-  for (const { level, code, msg } of refusals) {
+  for (const { level, code, msg } of rejections) {
     assert.deepEqual([level, code], ["error", "E_CONFIG_INVALID"]);
     assert.match(msg, /config\.yaml:\d+: spec\.collection\.interval: must be from 1s to 1h/);
   }

@@ -12,13 +12,13 @@ const CHAINS = new Map([
   [60, "chain-60"],
   [95, "chain-95"],
 ]);
-/** With so many disks on the longer chain QEMU needs a fifth of a second for an answer, and much more on a busy machine. */
+/** With this number of disks on the longer chain QEMU takes a fifth of a second to answer, and longer on a busy machine. */
 const CHAIN_DISKS = 4;
-/** A QEMU that is stopped for most of the time. */
+/** The guest whose QEMU is stopped for most of the time. */
 const HALTING = "plain-2";
 const STOPPED_MS = 1_300;
 const RUNNING_MS = 100;
-/** For this long the agent takes what a domain does for its start. */
+/** The agent treats a domain as starting for this time. */
 const STARTING_MS = 60_000;
 
 const resources = new AsyncDisposableStack();
@@ -40,11 +40,11 @@ before(async () => {
   }
   sink = resources.use(await RecordingSink.start());
   agent = resources.use(await RunningAgent.start({ targets: target1(sink), interval: "5s", sockets: [host.socket] }));
-  // Before that a signal would end it.
+  // Before its first cycle a signal would end the agent.
   await agent.run(1);
   await phase("5s", Math.ceil((STARTING_MS + 15_000) / 5_000));
   await phase("1s", 15);
-  const halted = haltAgainAndAgain(await host.qemuPid(HALTING));
+  const halted = haltRepeatedly(await host.qemuPid(HALTING));
   try {
     await phase("2s", 20);
   } finally {
@@ -61,9 +61,9 @@ async function createGuest(name: string, devices?: string): Promise<void> {
   await host.createGuest(name, { taps: [tap], ...(devices !== undefined && { disks: [], devices }) });
 }
 
-/** Lets cycles pass at an interval; the first, under way or at the change, is not looked at, nor the very first. */
+/** Runs cycles at an interval and records them, without the cycle of the change and the one before it. */
 async function phase(interval: string, cycles: number): Promise<void> {
-  // A busy machine needs the time that there is.
+  // A busy machine needs nearly the whole interval.
   const spec = interval === "1s" ? "    timeout: 950ms" : "";
   await agent.writeConfig({ targets: target1(sink), interval, spec });
   agent.signal("SIGHUP");
@@ -71,7 +71,7 @@ async function phase(interval: string, cycles: number): Promise<void> {
   const fromMs = Date.now();
   for (let cycle = 0; cycle < cycles; cycle++) await agent.run(1);
   const toMs = Date.now();
-  // The lines of the last cycle are on their way.
+  // Another cycle, so that the lines of the last recorded one have arrived.
   await agent.run(1);
   phases.set(
     interval,
@@ -79,8 +79,8 @@ async function phase(interval: string, cycles: number): Promise<void> {
   );
 }
 
-/** Stops a process for most of the time, until it is told to end; then the process goes on. */
-function haltAgainAndAgain(pid: number): { readonly end: () => Promise<void> } {
+/** Stops a process for most of the time; `end` makes it run again. */
+function haltRepeatedly(pid: number): { readonly end: () => Promise<void> } {
   const ended = new AbortController();
   const loop = async (): Promise<void> => {
     try {
@@ -103,64 +103,64 @@ function haltAgainAndAgain(pid: number): { readonly end: () => Promise<void> } {
   };
 }
 
-function all(name: string): string[] {
+function expectedLines(name: string): string[] {
   const disks = PLAIN.includes(name) ? 1 : CHAIN_DISKS;
   const devices = Array.from({ length: disks }, (_, index) => `vm_devices disk vd${String.fromCharCode(97 + index)}`);
   return ["vm_metrics", "vm_features", `vm_devices nic ${taps.get(name)}`, ...devices, "vm_totals"];
 }
 
-/** Every interval has a cycle, and these domains have all their lines in each. */
-function assertWhole(cycles: readonly Cycle[], intervalMs: number, names: Iterable<string>): void {
+/** Asserts that every interval has a cycle with all lines of these domains. */
+function assertComplete(cycles: readonly Cycle[], intervalMs: number, names: Iterable<string>): void {
   assert.ok(cycles.length >= 12, `${cycles.length} cycles`);
   assert.equal(cycles.length, ticksSpanned(cycles, intervalMs));
   for (const cycle of cycles)
-    for (const name of names) assert.deepEqual(linesOf(cycle, name), all(name), `${name} at ${cycle.timeMs}`);
+    for (const name of names) assert.deepEqual(linesOf(cycle, name), expectedLines(name), `${name} at ${cycle.timeMs}`);
 }
 
-/** In how many of 100 cycles a domain has all its lines; in the others it keeps what libvirt knows without QEMU. */
-function percentWhole(cycles: readonly Cycle[], name: string): number {
-  const whole = cycles.filter((cycle) => {
+/** Returns the share of cycles, in percent, with all lines of a domain. Asserts that the others have libvirt's own values. */
+function percentComplete(cycles: readonly Cycle[], name: string): number {
+  const complete = cycles.filter((cycle) => {
     const lines = linesOf(cycle, name);
-    assert.deepEqual(lines.slice(0, 3), all(name).slice(0, 3), `${name} at ${cycle.timeMs}`);
-    return lines.length === all(name).length;
+    assert.deepEqual(lines.slice(0, 3), expectedLines(name).slice(0, 3), `${name} at ${cycle.timeMs}`);
+    return lines.length === expectedLines(name).length;
   });
-  return (100 * whole.length) / cycles.length;
+  return (100 * complete.length) / cycles.length;
 }
 
-test("at 5 s, guests on chains of 60 and 95 images have all their disks and totals in every cycle, and so have their neighbours", () => {
-  assertWhole(phases.get("5s") ?? [], 5_000, taps.keys());
+test("at 5 s every cycle is complete, also for guests on chains of 60 and 95 images", () => {
+  assertComplete(phases.get("5s") ?? [], 5_000, taps.keys());
 });
 
-test("at 1 s, neighbours lose nothing, and the guests on chains no cycle in which QEMU answers in time", () => {
+test("at 1 s other guests are complete, and guests on chains whenever QEMU answers in time", () => {
   const cycles = phases.get("1s") ?? [];
-  assertWhole(cycles, 1_000, PLAIN);
-  // On a busy machine QEMU needs longer than the cycle now and then.
+  assertComplete(cycles, 1_000, PLAIN);
+  // On a busy machine QEMU sometimes needs longer than the cycle.
   for (const name of CHAINS.values()) {
-    const percent = percentWhole(cycles, name);
-    assert.ok(percent >= 60, `${name} is whole in ${percent} % of the cycles`);
+    const percent = percentComplete(cycles, name);
+    assert.ok(percent >= 60, `${name} is complete in ${percent} % of the cycles`);
   }
 });
 
-test("a QEMU that is stopped for 1.3 s of every 1.4 s has its disks and totals in most cycles, its neighbours in all", () => {
+test("a QEMU that is stopped for 1.3 s of every 1.4 s is complete in most cycles, the others in all", () => {
   const cycles = phases.get("2s") ?? [];
-  assertWhole(
+  assertComplete(
     cycles,
     2_000,
     PLAIN.filter((name) => name !== HALTING),
   );
   for (const name of [HALTING, ...CHAINS.values()]) {
-    const percent = percentWhole(cycles, name);
-    assert.ok(percent >= 50, `${name} is whole in ${percent} % of the cycles`);
+    const percent = percentComplete(cycles, name);
+    assert.ok(percent >= 50, `${name} is complete in ${percent} % of the cycles`);
   }
 });
 
-test("none of them is called stuck, and the log has no warning", () => {
+test("slow domains are not reported as stuck, and the log has no warning", () => {
   assert.deepEqual(
     agent.log.filter(({ level, msg }) => ["warn", "error"].includes(level) && !msg.startsWith("values that libvirt")),
     [],
   );
 });
 
-test("counters go on from where they stood, whichever call brought them", () => {
+test("counters continue from their last value in every source", () => {
   assert.deepEqual(fallenCounters(sink.points), []);
 });

@@ -14,7 +14,7 @@ import { Chromium } from "./support/chromium.ts";
 import { until } from "./support/process.ts";
 
 const SIZE = { width: 1280, height: 1180 };
-const HEADINGS = ["worker-7", "Problems", "Targets", "Domains", "Libvirt daemons", "Kubernetes", "Configuration"];
+const HEADINGS = ["worker-7", "Problems", "Targets", "VMs", "Libvirt daemons", "Kubernetes", "Configuration"];
 
 /** Serves the page of a node with several faults; counts the requests. */
 async function troubled(t: TestContext): Promise<{ readonly url: string; readonly asked: () => number }> {
@@ -27,7 +27,7 @@ async function troubled(t: TestContext): Promise<{ readonly url: string; readonl
         return statusPage(troubledView(), query);
       },
     },
-    faulted: (error) => {
+    onError: (error) => {
       throw error;
     },
   });
@@ -49,7 +49,7 @@ test("a browser without scripts shows the VMs of a running agent without errors"
   await agent.run(2);
   await using browser = await Chromium.start();
   await browser.open(`http://${address}/?refresh=off`);
-  assert.deepEqual(await browser.named("table"), ["Targets", "Domains", "Libvirt daemons"]);
+  assert.deepEqual(await browser.named("table"), ["Targets", "VMs", "Libvirt daemons"]);
   const names = await browser.named("rowheader");
   assert.deepEqual(
     names.filter((name) => name.startsWith("vm-")),
@@ -88,7 +88,7 @@ test("the page refreshes without scripts, and refresh=off disables that", async 
   const { url, asked } = await troubled(t);
   await using browser = await Chromium.start();
   await browser.open(url);
-  await until(() => Promise.resolve(asked() >= 3 || undefined), "the page to be asked for again and again");
+  await until(() => Promise.resolve(asked() >= 3 || undefined), "the page to be requested several times");
   await browser.open(`${url}?refresh=off`);
   const before = asked();
   // Longer than the refresh interval.

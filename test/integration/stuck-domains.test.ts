@@ -131,8 +131,9 @@ test("a stuck domain occupies one worker, and more than four occupy five", () =>
 });
 
 test("the log names each stuck domain once when it stops and once when it continues", () => {
-  const said = (text: RegExp): unknown[] => agent.log.flatMap(({ msg, domain }) => (text.test(msg) ? [domain] : []));
-  const stopped = said(/^QEMU does not answer/);
+  const domainsIn = (text: RegExp): unknown[] =>
+    agent.log.flatMap(({ msg, domain }) => (text.test(msg) ? [domain] : []));
+  const stopped = domainsIn(/^QEMU does not answer/);
   const since = (name: unknown): number =>
     phases.find(({ stuck }) => stuck.includes(String(name)))?.fromMs ?? Number.POSITIVE_INFINITY;
   for (const { msg, domain, time } of agent.log)
@@ -144,7 +145,7 @@ test("the log names each stuck domain once when it stops and once when it contin
     stopped.filter((name) => !SIX.includes(String(name))),
     [],
   );
-  assert.deepEqual(said(/^QEMU answers libvirt again/).sort(), stopped.sort());
+  assert.deepEqual(domainsIn(/^QEMU answers libvirt again/).sort(), stopped.sort());
 });
 
 test("counters continue from their last value in every source", () => {

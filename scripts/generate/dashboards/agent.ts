@@ -23,7 +23,7 @@ export const AGENT_PANELS: readonly Section<Expression>[] = [
     title: "All",
     panels: [
       {
-        title: "Agents that answer",
+        title: "Agents up",
         description: "Agents whose last scrape by Prometheus worked.",
         unit: "none",
         kind: "stat",
@@ -48,8 +48,8 @@ export const AGENT_PANELS: readonly Section<Expression>[] = [
         asked: [{ expr: "sum(kubevirt_telemetry_stuck_domains{$pods})", legend: "VMs" }],
       },
       {
-        title: "Targets that fail",
-        description: "Targets of agents that accept no lines.",
+        title: "Failing targets",
+        description: "Targets that store no lines, of all agents.",
         unit: "none",
         kind: "stat",
         steps: [
@@ -71,8 +71,8 @@ export const AGENT_PANELS: readonly Section<Expression>[] = [
         asked: [{ expr: "max(kubevirt_telemetry_target_oldest_unsent_age_seconds{$pods})", legend: "age" }],
       },
       {
-        title: "Lines lost",
-        description: "Lines dropped in the time shown before a target had them.",
+        title: "Lines dropped",
+        description: "Lines dropped before a target stored them, in the time shown.",
         unit: "none",
         kind: "stat",
         decimals: 0,
@@ -103,16 +103,16 @@ export const AGENT_PANELS: readonly Section<Expression>[] = [
       {
         title: "Skipped and incomplete cycles",
         description:
-          "Cycles that did not begin because the one before was still running, and cycles that did not collect everything.",
+          "Cycles that did not begin because the previous one was still running, and cycles that did not collect everything.",
         unit: "cps",
         kind: "series",
         asked: [
-          perPod(rate("kubevirt_telemetry_ticks_skipped_total"), "left out"),
+          perPod(rate("kubevirt_telemetry_ticks_skipped_total"), "skipped"),
           perPod(rate("kubevirt_telemetry_cycles_incomplete_total"), "incomplete"),
         ],
       },
       {
-        title: "Length of a cycle, 99th percentile",
+        title: "Cycle duration, 99th percentile",
         description: "From the tick until all lines of the cycle are in the spool.",
         unit: "s",
         kind: "series",
@@ -137,8 +137,8 @@ export const AGENT_PANELS: readonly Section<Expression>[] = [
         asked: [perPod('kubevirt_telemetry_endpoints{$pods, state=~"failed|stuck"}', "{{state}}")],
       },
       {
-        title: "Errors of libvirt",
-        description: "Errors of libvirt, by the code in the documentation of errors; empty while there are none.",
+        title: "libvirt errors",
+        description: "libvirt errors by code; docs/errors.md explains the codes. Empty without errors.",
         unit: "cps",
         kind: "series",
         asked: [{ expr: `sum by (code) (${rate("kubevirt_telemetry_libvirt_errors_total")})`, legend: "{{code}}" }],
@@ -185,11 +185,11 @@ export const AGENT_PANELS: readonly Section<Expression>[] = [
         asked: [
           {
             expr: `sum by (target, reason) (${rate("kubevirt_telemetry_target_dropped_lines_total")})`,
-            legend: "lost {{target}} {{reason}}",
+            legend: "dropped {{target}} {{reason}}",
           },
           {
             expr: `sum by (target) (${rate("kubevirt_telemetry_target_rejected_lines_total")})`,
-            legend: "refused {{target}}",
+            legend: "rejected {{target}}",
           },
         ],
       },

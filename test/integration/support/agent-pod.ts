@@ -7,7 +7,7 @@ import type { KubeCluster } from "./kube.ts";
 import { LAUNCHER_UID } from "./launcher.ts";
 import { AGENT, NAMESPACE } from "./telemetry-cluster.ts";
 
-/** Users of the agent. The first two are enough. */
+/** Users of the agent. The first two have enough rights. */
 const IDENTITIES = {
   /** The launchers' user, in the group that may enter the kubelet's directories. */
   launcher: `--reuid ${LAUNCHER_UID} --regid 0 --clear-groups --bounding-set=-all --inh-caps=-all`,

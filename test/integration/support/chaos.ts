@@ -72,7 +72,7 @@ const isBad = (line: string): boolean => /^vm_totals,[^ ]*name=vm-007[, ].* \d{9
 const isConflicting = (line: string): boolean => /^vm_totals,[^ ]*name=vm-008[, ].* \d{9}5\d{9}$/.test(line);
 
 /**
- * Kills the agent again and again while its connections to the targets fail in all ways. Then the agent delivers its queue, and
+ * Kills the agent repeatedly while its connections to the targets fail in all ways. Then the agent delivers its queue, and
  * the lines of the spool are compared with the lines of the targets.
  */
 export async function runChaos(options: ChaosOptions, resources: AsyncDisposableStack): Promise<ChaosReport> {
@@ -158,7 +158,7 @@ async function killAgain(
   let [kills, overlaps] = [0, 0];
   let agent = await start();
   for (; !isDone(); kills++) {
-    if (secondsGone() > minutes * 60 + PATIENCE_S) throw new Error("not every kind of fault has come up");
+    if (secondsGone() > minutes * 60 + PATIENCE_S) throw new Error("not every kind of fault has happened");
     await survives(agent, SHORTEST_LIFE + random() * (LONGEST_LIFE - SHORTEST_LIFE));
     const overlapping = kills % OVERLAP === OVERLAP - 1;
     if (!overlapping) await kill(agent);
@@ -169,8 +169,8 @@ async function killAgain(
       await kill(agent);
     }
     agent = next;
-    const takers = live.map(({ name, proxy }) => `${name} took ${proxy.counts.get("taken") ?? 0} requests`);
-    say?.(`${secondsGone()} s: killed ${kills + 1} times, ${takers.join(", ")}`);
+    const accepted = live.map(({ name, proxy }) => `${name} accepted ${proxy.counts.get("taken") ?? 0} requests`);
+    say?.(`${secondsGone()} s: killed ${kills + 1} times, ${accepted.join(", ")}`);
   }
   await kill(agent);
   return { seconds: secondsGone(), kills: kills + 1, overlaps };
@@ -187,7 +187,7 @@ async function survives(agent: RunningAgent, ms: number): Promise<void> {
   if (died) throw new Error(`the agent ended by itself: ${agent.output}`);
 }
 
-/** A last run of the agent, which ends in order. */
+/** Runs the agent a last time, with a normal shutdown. */
 async function deliverTheRest(
   start: () => Promise<RunningAgent>,
   live: readonly Live[],

@@ -19,9 +19,7 @@ export interface DashboardData {
   readonly labShown: Shown;
 }
 
-/**
- * Lets the agents of two nodes write to these targets, and `write` the earlier lines of the lab.
- */
+/** Runs the agents of two nodes with these targets; `write` gets the earlier lines of the lab. */
 export async function writeForDashboards(
   run: Pick<AgentRun, "targets" | "secrets">,
   write: (lines: string) => Promise<void>,

@@ -43,7 +43,7 @@ export class KubeCluster extends KubeApi implements AsyncDisposable {
     this.kubeconfig = path.join(dir, "kubeconfig");
   }
 
-  /** Controllers delete garbage, and create service accounts and the pods of DaemonSets; most tests need none. */
+  /** Controllers delete garbage, and create service accounts and the pods of DaemonSets; most tests do not need them. */
   static async start({ controllers = false } = {}): Promise<KubeCluster> {
     const dir = await mkdtemp(path.join(tmpdir(), "kube-"));
     using authority = new CertificateAuthority("kubernetes");

@@ -126,7 +126,7 @@ export class LibvirtHost implements AsyncDisposable {
     await this.virsh("detach-device-alias", name, alias, "--live");
     await until(
       async () => !(await this.virsh("dumpxml", name)).includes(`'${alias}'`) || undefined,
-      `${name} to let go of ${alias}`,
+      `${name} to release ${alias}`,
     );
   }
 
@@ -187,7 +187,7 @@ export class LibvirtHost implements AsyncDisposable {
     return file;
   }
 
-  /** A chain of this many qcow2 images; `base` is continued instead of beginning anew. The newest is returned. */
+  /** Creates a chain of `images` qcow2 images, on top of `base` if given; resolves to the newest. */
   async createChain(name: string, images: number, base?: string): Promise<string> {
     const dir = path.join(this.dir, "disks", name);
     await mkdir(dir, { recursive: true });

@@ -17,7 +17,7 @@ if child == 0:
     os.closerange(3, 256)
     os.execvp(sys.argv[3], sys.argv[3:])
 
-def tell(text):
+def report(text):
     sys.stderr.write(text + "\n")
     sys.stderr.flush()
 
@@ -50,7 +50,7 @@ while status is None:
             elif word == "send":
                 os.write(master, bytes.fromhex(rest[0]))
             elif word == "stty":
-                tell("stty " + modes())
+                report("stty " + modes())
     ended, code = os.waitpid(child, os.WNOHANG)
     if ended == child:
         status = code
@@ -59,5 +59,5 @@ while select.select([master], [], [], 0.05)[0]:
         os.write(1, os.read(master, 65536))
     except OSError:
         break
-tell("stty " + modes())
-tell("exit " + (str(os.WEXITSTATUS(status)) if os.WIFEXITED(status) else "signal " + str(os.WTERMSIG(status))))
+report("stty " + modes())
+report("exit " + (str(os.WEXITSTATUS(status)) if os.WIFEXITED(status) else "signal " + str(os.WTERMSIG(status))))

@@ -9,7 +9,7 @@ const SCRIPT = path.join(import.meta.dirname, "terminal.py");
 export class Terminal implements AsyncDisposable {
   /** The whole output. */
   output = "";
-  readonly #said: string[] = [];
+  readonly #messages: string[] = [];
   readonly #child: ChildProcess;
   readonly #gone: Promise<unknown>;
 
@@ -21,7 +21,7 @@ export class Terminal implements AsyncDisposable {
       this.output += text;
     });
     if (this.#child.stderr !== null)
-      createInterface({ input: this.#child.stderr }).on("line", (line) => this.#said.push(line));
+      createInterface({ input: this.#child.stderr }).on("line", (line) => this.#messages.push(line));
   }
 
   /** The lines of the last complete picture on the screen. */
@@ -49,9 +49,9 @@ export class Terminal implements AsyncDisposable {
 
   /** Whether the terminal passes on lines, as for a shell, or keys. */
   async mode(): Promise<string | undefined> {
-    const known = this.#said.length;
+    const known = this.#messages.length;
     this.#steer("stty");
-    await until(() => Promise.resolve(this.#said[known]), "the mode of the terminal");
+    await until(() => Promise.resolve(this.#messages[known]), "the mode of the terminal");
     return this.#last("stty");
   }
 
@@ -73,6 +73,6 @@ export class Terminal implements AsyncDisposable {
 
   /** Returns the last message with this word. */
   #last(word: string): string | undefined {
-    return this.#said.findLast((line) => line.startsWith(`${word} `))?.slice(word.length + 1);
+    return this.#messages.findLast((line) => line.startsWith(`${word} `))?.slice(word.length + 1);
   }
 }

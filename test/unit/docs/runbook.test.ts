@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { parse } from "yaml";
-import { AGENT_METRICS } from "../../../src/observability/agent-metrics.ts";
-import { CONTROLLER_METRICS } from "../../../src/observability/controller-metrics.ts";
+import { AGENT_METRICS } from "../../../src/observability/agent-routes.ts";
+import { CONTROLLER_METRICS } from "../../../src/observability/controller-routes.ts";
 import { NODE_REASONS } from "../../../src/status/node-telemetry.ts";
 
 const PAGE = readFileSync("docs/runbook.md", "utf8");

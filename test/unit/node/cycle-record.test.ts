@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CycleRecord } from "../../../src/node/cycle-record.ts";
-import { healthAnswer } from "../../../src/observability/health.ts";
+import { healthAnswer } from "../../../src/observability/agent-routes.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 
 test("cycles are counted with their durations, and what is wrong with them", () => {

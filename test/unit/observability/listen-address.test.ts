@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseListenAddress } from "../../../src/observability/listen-address.ts";
 
-test("an address is a host and a port, every host without one, or off", () => {
+test("an address is HOST:PORT, :PORT for all addresses, or off", () => {
   assert.deepEqual(parseListenAddress(":9090"), { host: undefined, port: 9090 });
   assert.deepEqual(parseListenAddress("127.0.0.1:0"), { host: "127.0.0.1", port: 0 });
   assert.deepEqual(parseListenAddress("node-1.example.com:80"), { host: "node-1.example.com", port: 80 });
@@ -23,7 +23,7 @@ for (const wrong of [
   "http://h:80",
   ":-1",
 ]) {
-  test(`${JSON.stringify(wrong)} is wrong usage`, () => {
+  test(`${JSON.stringify(wrong)} is rejected as wrong usage`, () => {
     assert.throws(() => parseListenAddress(wrong), { code: "E_USAGE", message: /--listen must be HOST:PORT/ });
   });
 }

@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { AGENT_METRICS } from "../../../src/observability/agent-metrics.ts";
-import { CONTROLLER_METRICS } from "../../../src/observability/controller-metrics.ts";
-import { exposition } from "../../../src/observability/exposition.ts";
-import type { Metric, MetricGroup } from "../../../src/observability/metric.ts";
+import { AGENT_METRICS } from "../../../src/observability/agent-routes.ts";
+import { CONTROLLER_METRICS } from "../../../src/observability/controller-routes.ts";
+import { formatMetrics, type Metric, type MetricGroup } from "../../../src/observability/metric.ts";
 import { agentView, troubledView } from "../../support/agent-view.ts";
 import { controllerView } from "../../support/controller-view.ts";
 
@@ -13,19 +12,19 @@ const METRICS: readonly Metric<never>[] = [AGENT_METRICS, CONTROLLER_METRICS].fl
 );
 const NAMES = new Set(METRICS.map(({ name }) => name));
 
-/** The names in a text that Prometheus reads. */
+/** Returns the metric names in a text of Prometheus' format. */
 function exposedNames(text: string): ReadonlySet<string> {
   return new Set([...text.matchAll(/^# TYPE (\S+) /gm)].map(([, name = ""]) => name));
 }
 
-const AGENT = exposition(AGENT_METRICS, { ...agentView(), config: troubledView().config });
-const CONTROLLER = exposition(CONTROLLER_METRICS, controllerView());
+const AGENT = formatMetrics(AGENT_METRICS, { ...agentView(), config: troubledView().config });
+const CONTROLLER = formatMetrics(CONTROLLER_METRICS, controllerView());
 
-test("what an agent exposes is the recorded text", () => {
+test("the metrics of an agent equal the recorded text", () => {
   assert.equal(AGENT, readFileSync("test/golden/observability/agent.prom", "utf8"));
 });
 
-test("what a controller exposes has the nodes of each TelemetryConfig", () => {
+test("a controller exposes the nodes of each TelemetryConfig by state", () => {
   assert.match(CONTROLLER, /^kubevirt_telemetry_controller_leading 1$/m);
   const nodes = CONTROLLER.match(/^kubevirt_telemetry_controller_config_nodes\{.*$/gm);
   assert.deepEqual(nodes, [
@@ -37,16 +36,16 @@ test("what a controller exposes has the nodes of each TelemetryConfig", () => {
   ]);
 });
 
-test("every metric in the table is exposed, and no other", () => {
+test("exactly the metrics of the tables are exposed", () => {
   assert.deepEqual([...exposedNames(AGENT).union(exposedNames(CONTROLLER))].sort(), [...NAMES].sort());
 });
 
-test("docs/metrics.md has every metric in the table, and no other", () => {
+test("docs/metrics.md lists exactly the metrics of the tables", () => {
   const documented = readFileSync("docs/metrics.md", "utf8").matchAll(/^\| `([a-z_]+)`/gm);
   assert.deepEqual(new Set([...documented].map(([, name]) => name)), NAMES);
 });
 
-test("names follow the rules of Prometheus", () => {
+test("metric names follow the rules of Prometheus", () => {
   for (const { name, type, labels = [], help } of METRICS) {
     assert.match(name, /^(kubevirt_telemetry|process|nodejs)_[a-z0-9]+(_[a-z0-9]+)*$/);
     assert.equal(name.endsWith("_total"), type === "counter", name);
@@ -55,7 +54,7 @@ test("names follow the rules of Prometheus", () => {
   }
 });
 
-test("two agents' tables do not give one name to two things", () => {
+test("agents and controllers use one help text for each metric name", () => {
   const helps = Map.groupBy(METRICS, ({ name }) => name);
   for (const [name, metrics] of helps) assert.equal(new Set(metrics.map(({ help }) => help)).size, 1, name);
 });

@@ -4,22 +4,22 @@ import { TelemetryError } from "../../../src/errors.ts";
 import { problemsOf } from "../../../src/observability/problems.ts";
 import { agentView, targetView, troubledView, watchOf } from "../../support/agent-view.ts";
 
-test("an agent that is well has no problems", () => {
+test("a healthy agent has no problems", () => {
   assert.deepEqual(problemsOf(agentView()), []);
 });
 
-test("each thing that is wrong is one sentence, with its code and place", () => {
+test("each problem is one sentence with its code and place", () => {
   const socket = (last: number): string =>
     `/p/6b1f3c1e-0d5a-4c55-8c57-c0b2a7a1d00${last}/volumes/kubernetes.io~empty-dir/libvirt-runtime/virtqemud-sock`;
   assert.deepEqual(problemsOf(troubledView()), [
     "SecretNotFound: Secret influxdb-archive has no key token: look into its namespace",
     `${socket(4)}: no answer from the QEMU of batch_nightly`,
     `${socket(5)}: E_LIBVIRT_TIMEOUT: libvirt did not answer CONNECT_LIST_ALL_DOMAINS within 4000 ms`,
-    "archive: TargetUnauthorized, 116160 lines wait: HTTP 401 unauthorized access (check the target's credentials and their right to write)",
+    "archive: TargetUnauthorized, 116160 lines queued: HTTP 401 unauthorized access (check the target's credentials and their right to write)",
   ]);
 });
 
-test("daemons that cannot be found are a problem", () => {
+test("a failing search for libvirt daemons is a problem", () => {
   const { libvirt } = agentView();
   const fault = new TelemetryError("E_PODS_DIR", "the pods directory cannot be read");
   assert.deepEqual(problemsOf(agentView({ libvirt: { ...libvirt, fault } })), [
@@ -27,27 +27,27 @@ test("daemons that cannot be found are a problem", () => {
   ]);
 });
 
-test("lines that were lost stay a problem, with the reasons", () => {
+test("dropped lines stay a problem, with the reasons", () => {
   const losses = { cap: 5, age: 0, disk: 0, corrupt: 7 };
   assert.deepEqual(problemsOf(agentView({ targets: [targetView("a", {}, { losses })] })), [
-    "a: lines were lost since the start: 5 (cap), 7 (corrupt)",
+    "a: lines dropped since the start: 5 (cap), 7 (corrupt)",
   ]);
 });
 
-test("lines that are in memory only because of the disk are a problem", () => {
+test("lines that could not be written to disk are a problem", () => {
   const { spool } = agentView();
   assert.ok(spool.disk !== undefined);
   assert.deepEqual(problemsOf(agentView({ spool: { ...spool, disk: { ...spool.disk, unsavedLines: 12 } } })), [
-    "the disk does not take 12 lines, they are in memory only",
+    "12 lines could not be written to disk: they are in memory only",
   ]);
 });
 
-test("an API server that says nothing is a problem, also before it ever did", () => {
+test("a silent API server is a problem, also before its first answer", () => {
   const watches = [watchOf("A", 1, 60_000), watchOf("B", 1, 185_000), watchOf("C", 0, Infinity)];
   const { process, nowMs } = agentView();
   assert.deepEqual(problemsOf(agentView({ watches, process: { ...process, startedMs: nowMs - 1_000 } })), []);
   assert.deepEqual(problemsOf(agentView({ watches })), [
-    "B: nothing heard from the API server since 3m 5s; what was last known stays in force",
-    "C: nothing heard from the API server yet; what was last known stays in force",
+    "B: no answer from the API server for 3m 5s: the last known state stays active",
+    "C: no answer from the API server yet: the last known state stays active",
   ]);
 });

@@ -12,7 +12,7 @@ function page(view: AgentView, query = ""): string {
   return statusPage(view, new URLSearchParams(query)).body;
 }
 
-/** What a reader sees, one text for each element. */
+/** Returns the visible texts, one for each element. */
 function texts(html: string): readonly string[] {
   const body = html.slice(html.indexOf("<body>"));
   return body
@@ -21,9 +21,9 @@ function texts(html: string): readonly string[] {
     .filter((text) => text !== "");
 }
 
-test("a node that is well says so, and shows its domains with their load", () => {
+test("the page of a healthy node shows its VMs with their load", () => {
   const shown = texts(page(agentView()));
-  assert.deepEqual(shown.slice(0, 3), ["worker-7", "all is well", "kubevirt-telemetry 1.2.3, up 1d 1h"]);
+  assert.deepEqual(shown.slice(0, 3), ["worker-7", "healthy", "kubevirt-telemetry 1.2.3, up 1d 1h"]);
   assert.ok(!shown.includes("Problems"));
   const at = shown.indexOf("shop/web-1");
   assert.deepEqual(shown.slice(at, at + 10), [
@@ -40,15 +40,15 @@ test("a node that is well says so, and shows its domains with their load", () =>
   ]);
 });
 
-test("what is wrong stands first, in words as well as in colours", () => {
+test("problems come first, in words as well as in colours", () => {
   const shown = texts(page(troubledView()));
   assert.deepEqual(shown.slice(1, 2), ["4 problems"]);
   assert.equal(shown[3], "Problems");
-  for (const word of ["QEMU stuck", "Failing", "failed", "stuck", "absent", "116,160", "7.9 MiB, the oldest for 2h 1m"])
+  for (const word of ["QEMU stuck", "Failing", "failed", "stuck", "absent", "116,160", "7.9 MiB, oldest 2h 1m"])
     assert.ok(shown.includes(word), word);
 });
 
-test("without a configuration, and with a suspended one, it says that", () => {
+test("the page shows a missing and a suspended configuration", () => {
   const { config } = agentView();
   assert.ok(config.inForce !== undefined);
   const none = agentView({ config: { ...config, inForce: undefined, source: undefined }, targets: [] });
@@ -57,13 +57,13 @@ test("without a configuration, and with a suspended one, it says that", () => {
   assert.ok(texts(page(suspended)).includes("suspended"));
 });
 
-test("the page renews itself, unless it is asked not to", () => {
+test("the page refreshes itself unless refresh=off", () => {
   assert.match(page(agentView()), /<meta http-equiv="refresh" content="5" \/>/);
   assert.doesNotMatch(page(agentView(), "refresh=off"), /http-equiv/);
-  assert.match(page(agentView(), "refresh=off"), /<a href="\/">Let it renew itself<\/a>/);
+  assert.match(page(agentView(), "refresh=off"), /<a href="\/">Turn on<\/a>/);
 });
 
-test("nothing from outside becomes part of the page: names, paths, errors, tags", () => {
+test("names, paths, errors and tags from outside are escaped", () => {
   const evil = `<script>alert("x")</script><img src=x onerror='y'>&amp;`;
   const { config, libvirt } = agentView();
   assert.ok(config.inForce !== undefined);
@@ -94,29 +94,29 @@ test("nothing from outside becomes part of the page: names, paths, errors, tags"
   assert.ok(html.includes("&#60;script&#62;alert(&#34;x&#34;)&#60;/script&#62;"));
 });
 
-test("no secret of a configuration is on the page, whatever it holds", async () => {
+test("no secret of a configuration is on the page", async () => {
   const { config } = parseConfig(configText(CLUSTER_SPEC), { cluster: true });
   assert.ok(config !== undefined);
-  const asked: string[] = [];
+  const secrets: string[] = [];
   const inForce = await resolveConfig(config, {
     read: (kind, name, key) => {
-      asked.push(`${kind}-${name}-${key}-content`);
+      secrets.push(`${kind}-${name}-${key}-content`);
       return Promise.resolve(`${kind}-${name}-${key}-content`);
     },
   });
   const html = page(agentView({ config: { ...agentView().config, inForce } }));
-  assert.ok(asked.length > 5);
-  for (const content of asked) assert.ok(!html.includes(content), content);
-  for (const told of [
+  assert.ok(secrets.length > 5);
+  for (const content of secrets) assert.ok(!html.includes(content), content);
+  for (const shown of [
     "https://one.example.com:8086/influx",
     "retentionPolicy: week",
     "credentials: basic",
     "ownCa: true",
   ])
-    assert.ok(html.includes(told), told);
+    assert.ok(html.includes(shown), shown);
 });
 
-test("the page loads nothing and runs nothing, and the policy allows its own style and nothing else", () => {
+test("the page loads and runs nothing, and its policy allows only its own style", () => {
   const { body, headers = {}, type } = statusPage(troubledView(), new URLSearchParams());
   assert.equal(type, "text/html; charset=utf-8");
   const [, style = ""] = /<style>([^]*)<\/style>/.exec(body) ?? [];
@@ -125,7 +125,7 @@ test("the page loads nothing and runs nothing, and the policy allows its own sty
   assert.doesNotMatch(body, /<script|<link|<img|url\(|@import| style=| on[a-z]+=/);
 });
 
-test("the page is one that assistive technology can read", () => {
+test("assistive technology can read the page", () => {
   const body = page(troubledView());
   assert.match(body, /<html lang="en">/);
   assert.match(body, /<title>worker-7<\/title>/);
@@ -134,14 +134,14 @@ test("the page is one that assistive technology can read", () => {
   for (const [, id] of body.matchAll(/aria-labelledby="([^"]+)"/g)) assert.ok(ids.includes(id), id);
   assert.equal(body.match(/<th(?! scope=)[ >]/g), null);
   assert.equal(body.match(/<main>/g)?.length, 1);
-  // What can be scrolled sideways can be reached with the keyboard.
+  // Every part that scrolls sideways can be reached with the keyboard.
   assert.equal(body.match(/class="scroll"/g)?.length, body.match(/tabindex="0"/g)?.length);
 });
 
-test("a host with very many domains shows the first of them and says so", () => {
+test("the page of a node with many VMs shows the first 500 and a note", () => {
   const vms = Array.from({ length: 600 }, (_, index) => vm("many", `vm-${String(index).padStart(3, "0")}`, index));
   const { libvirt } = agentView();
   const shown = texts(page(agentView({ libvirt: { ...libvirt, endpoints: [launcher("x", vms)] } })));
   assert.equal(shown.filter((text) => text.startsWith("many/vm-")).length, 500);
-  assert.ok(shown.includes("The first 500 of 600 domains."));
+  assert.ok(shown.includes("The first 500 of 600 VMs."));
 });

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { EventLoopLag } from "../../../src/observability/event-loop-lag.ts";
+import { EventLoopLag } from "../../../src/observability/process-view.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 
-test("timers that come late are seen, by how late they are, until the signal", async () => {
+test("the lag histogram counts late timers with their delay until it is aborted", async () => {
   const clock = new FakeClock();
   const lag = new EventLoopLag();
   const stop = new AbortController();

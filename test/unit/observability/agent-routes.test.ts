@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { healthAnswer, readyAnswer } from "../../../src/observability/health.ts";
+import { healthAnswer, readyAnswer } from "../../../src/observability/agent-routes.ts";
 import { Histogram } from "../../../src/lib/histogram.ts";
 
 function health(progressMs: number | undefined): { readonly status?: number; readonly body: string } {
@@ -8,16 +8,16 @@ function health(progressMs: number | undefined): { readonly status?: number; rea
   return healthAnswer({ cycles: { ...cycles, progressMs }, monotonicMs: 100_000 });
 }
 
-test("it is well as long as cycles go on, and before they begin", () => {
+test("health is 200 while cycles progress and before the first one", () => {
   for (const progressMs of [undefined, 100_000, 30_000]) assert.equal(health(progressMs).status, 200);
 });
 
-test("it is not when they have stood still for longer than they may", () => {
+test("health is 503 when no cycle has progressed for longer than allowed", () => {
   const { status, body } = health(29_999);
   assert.deepEqual([status, body], [503, "no cycle for 1m 10s\n"]);
 });
 
-test("it is ready from its start until it begins to end", () => {
+test("the agent is ready from its start until shutdown begins", () => {
   const status = (started: boolean, ending: boolean) => readyAnswer({ started, ending }).status;
   assert.deepEqual([status(false, false), status(true, false), status(true, true)], [503, 200, 503]);
 });

@@ -1,18 +1,20 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Histogram } from "../../../src/lib/histogram.ts";
-import { exposition } from "../../../src/observability/exposition.ts";
-import type { Metric } from "../../../src/observability/metric.ts";
+import { formatMetrics, type Metric } from "../../../src/observability/metric.ts";
 
 function text(metric: Partial<Metric<undefined>> & Pick<Metric<undefined>, "read">): string {
-  return exposition([{ title: "", metrics: [{ name: "m", type: "gauge", help: "what it is", ...metric }] }], undefined);
+  return formatMetrics(
+    [{ title: "", metrics: [{ name: "m", type: "gauge", help: "what it is", ...metric }] }],
+    undefined,
+  );
 }
 
-test("a number has no labels", () => {
+test("a single number is written without labels", () => {
   assert.equal(text({ read: () => 1.5 }), "# HELP m what it is\n# TYPE m gauge\nm 1.5\n");
 });
 
-test("readings have the values of their labels, escaped", () => {
+test("label values are escaped", () => {
   const read: Metric<undefined>["read"] = () => [
     [1, 'a"b\\c\nd', "x"],
     [2, "", "y"],
@@ -23,18 +25,18 @@ test("readings have the values of their labels, escaped", () => {
   );
 });
 
-test("what is no number has its own words", () => {
+test("infinities and NaN are written as Prometheus expects", () => {
   assert.match(text({ read: () => Infinity }), /^m \+Inf$/m);
   assert.match(text({ read: () => -Infinity }), /^m -Inf$/m);
   assert.match(text({ read: () => NaN }), /^m NaN$/m);
 });
 
-test("a metric without a value is left out whole", () => {
+test("a metric without a value is left out with its HELP and TYPE", () => {
   assert.equal(text({ read: () => undefined }), "");
   assert.equal(text({ labels: ["target"], read: () => [] }), "");
 });
 
-test("a histogram has its buckets, sum and count", () => {
+test("a histogram is written as buckets, sum and count", () => {
   const histogram = new Histogram([0.1, 1]);
   for (const value of [0.05, 0.5, 3]) histogram.observe(value);
   assert.equal(

@@ -69,7 +69,7 @@ async function keptLines(t: TestContext): Promise<{ rejectedLines: RejectedLines
 }
 
 for (const [what, start] of Object.entries({ "InfluxDB 1": influx1, "InfluxDB 2": influx2 })) {
-  test(`${what} stores every good line of a batch, and the bad lines are kept`, async (t) => {
+  test(`${what} stores every good line of a batch, and the bad lines are on record`, async (t) => {
     await using resources = new AsyncDisposableStack();
     const server = await start(resources);
     const { rejectedLines, kept } = await keptLines(t);
@@ -83,7 +83,7 @@ for (const [what, start] of Object.entries({ "InfluxDB 1": influx1, "InfluxDB 2"
   });
 }
 
-test("the line is found for which InfluxDB 2 cannot unzip a body and answers 500", async (t) => {
+test("a line that makes InfluxDB 2 answer 500 is found and rejected alone", async (t) => {
   await using resources = new AsyncDisposableStack();
   const server = await influx2(resources);
   const { rejectedLines, kept } = await keptLines(t);
