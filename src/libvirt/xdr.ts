@@ -63,10 +63,6 @@ export class XdrWriter {
     return this;
   }
 
-  opaque(bytes: Uint8Array): this {
-    return this.uint(bytes.length).fixedOpaque(bytes);
-  }
-
   string(text: string): this {
     const length = Buffer.byteLength(text);
     const at = this.uint(length).#reservePadded(length);

@@ -35,10 +35,6 @@ export class LineWriter {
     this.#counters = counters;
   }
 
-  get lines(): number {
-    return this.#lines;
-  }
-
   /** Begins a line. `series` is the measurement with its tags, escaped. */
   begin(series: string): void {
     this.#line = series;

@@ -38,7 +38,7 @@ test("a line without fields is neither written nor counted", () => {
     line(() => undefined),
     "",
   );
-  assert.equal(lines.lines, 0);
+  assert.equal(lines.position.lines, 0);
   assert.match(
     line((next) => {
       next.integer("i", 1n);
@@ -93,7 +93,7 @@ test("later lines do not change a taken batch", () => {
   write("other");
   assert.deepEqual([batch.lines, Buffer.from(batch.bytes).toString()], [1, "first i=1i 1000000\n"]);
   assert.equal(taken(), "other i=1i 1000000\n");
-  assert.deepEqual([lines.lines, lines.take().bytes.length], [0, 0]);
+  assert.deepEqual([lines.position.lines, lines.take().bytes.length], [0, 0]);
 });
 
 test("the buffer grows for long texts in every script", () => {
@@ -104,7 +104,7 @@ test("the buffer grows for long texts in every script", () => {
     lines.string("s", text);
     lines.end(1);
   }
-  assert.equal(lines.lines, 300);
+  assert.equal(lines.position.lines, 300);
   const points = parseLines(Buffer.from(lines.take().bytes).toString());
   assert.deepEqual(
     points.map(({ fields }) => fields.get("s")),
