@@ -64,7 +64,7 @@ function commandLine(streams: StandardStreams, stop: AbortSignal, exit: (code: n
   program
     .command("agent")
     .description("collect from libvirt and deliver to the targets of the configuration")
-    .addOption(option("--config <file>", "a TelemetryConfig in YAML; runs without Kubernetes"))
+    .addOption(option("--config <file>", "TelemetryConfig file in YAML, for an agent without Kubernetes"))
     .addOption(option("--once", "run one cycle; exit 0 only if everything was collected and delivered"))
     .addOption(option("--cycles <n>", "end after n cycles").argParser(wholeNumber(1)))
     .addOption(option("--node-name <name>", "value of the tag `node`"))
@@ -122,10 +122,10 @@ function commandLine(streams: StandardStreams, stop: AbortSignal, exit: (code: n
       exit(await top(options, stop, streams));
     });
 
-  const spool = program.command("spool").description("inspect a spool directory, also while an agent uses it");
+  const spool = program.command("spool").description("inspect a spool directory, also one that an agent uses");
   spool
     .command("inspect")
-    .description("print its content and the backlog of each target")
+    .description("print the content of a spool and the backlog of each target")
     .argument("<dir>", "the agent's --spool-dir")
     .action(async (directory: string) => {
       exit(await inspectCommand(directory, print));
@@ -139,7 +139,7 @@ function commandLine(streams: StandardStreams, stop: AbortSignal, exit: (code: n
     });
   spool
     .command("export")
-    .description("write its lines as line protocol to the standard output")
+    .description("write the lines of a spool as line protocol to the standard output")
     .argument("<dir>", "the agent's --spool-dir")
     .option("--target <name>", "only the backlog of this target")
     .action(async (directory: string, options: Parameters<typeof exportCommand>[1]) => {

@@ -28,9 +28,9 @@ export class SimulatorServer implements AsyncDisposable {
    */
   static async start(socketPath: string, host: SimulatedHost): Promise<SimulatorServer> {
     if (Buffer.byteLength(socketPath) > LIMIT.SOCKET_PATH) {
-      throw new Error(`${socketPath} is longer than ${LIMIT.SOCKET_PATH} bytes, the longest path of a socket`);
+      throw new Error(`the path is longer than ${LIMIT.SOCKET_PATH} bytes, the limit for a socket`);
     }
-    if (await isServed(socketPath)) throw new Error(`${socketPath} is in use by another server`);
+    if (await isServed(socketPath)) throw new Error("the socket is in use by another server");
     if (await isSocket(socketPath)) await rm(socketPath);
     const simulator = new SimulatorServer(socketPath, host);
     await new Promise<void>((resolve, reject) => {

@@ -60,7 +60,7 @@ test("a socket of a running server is not replaced", async (t) => {
   await start(t, socket);
   await assert.rejects(simulate({ socket, ...SHAPE }, AbortSignal.abort(), ignore), {
     code: "E_SIMULATOR",
-    message: `cannot serve on ${socket}: ${socket} is in use by another server`,
+    message: `cannot serve on ${socket}: the socket is in use by another server`,
   });
   using client = await LibvirtClient.open(socket, { deadlineMs: 10_000 });
   assert.ok(client.isOpen);
