@@ -4,15 +4,15 @@ import { page } from "../../../benchmarks/page.ts";
 
 const NAMES = ["first", "second", "third"];
 
-test("a measured part replaces the old one in its place", () => {
+test("a measured part replaces the old one at its position", () => {
   const texts = NAMES.map((name): [string, string] => [name, `## ${name}\n\n| a table |\n| --- |`]);
   const whole = page(NAMES, new Map(texts), "");
-  const anew = page(NAMES, new Map([["second", "## measured anew"]]), `${whole}\n`);
-  assert.equal(anew, whole.replace(`## second\n\n| a table |\n| --- |`, "## measured anew"));
-  assert.equal(page(NAMES, new Map(), anew), anew);
+  const updated = page(NAMES, new Map([["second", "## measured again"]]), `${whole}\n`);
+  assert.equal(updated, whole.replace(`## second\n\n| a table |\n| --- |`, "## measured again"));
+  assert.equal(page(NAMES, new Map(), updated), updated);
 });
 
-test("a part that was never measured is left out, and later added in order", () => {
+test("a part without a measurement is left out, and added in order later", () => {
   const parts = (text: string): readonly string[] => text.match(/^## .*$/gm) ?? [];
   const measured = new Map(["first", "third"].map((name) => [name, `## ${name}`]));
   const without = page(NAMES, measured, "");

@@ -68,11 +68,11 @@ test("a socket of a running server is not replaced", async (t) => {
 
 test("a socket that no process listens on is replaced", async (t) => {
   const socket = await socketIn(t);
-  const gone = createServer();
-  await new Promise<void>((resolve) => gone.listen(`${socket}.new`, resolve));
+  const closed = createServer();
+  await new Promise<void>((resolve) => closed.listen(`${socket}.new`, resolve));
   // A closed server removes its own path, but not another name of it.
   await link(`${socket}.new`, socket);
-  await new Promise((resolve) => gone.close(resolve));
+  await new Promise((resolve) => closed.close(resolve));
   assert.ok(existsSync(socket));
   const { line } = await start(t, socket);
   assert.match(line, /^3 domains/);

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { isIn, OLD_WORDS, oldWordsIn } from "../../../scripts/old-words.ts";
 
 for (const { phrase, examples, instead } of OLD_WORDS) {
-  test(`${phrase} is found at its line, in capitals and across a line break too`, () => {
+  test(`${phrase} is found at its line, also in capitals and across a line break`, () => {
     assert.ok(examples.length > 0);
     for (const example of examples) {
       const broken = example.replace(" ", "\n   * ");
@@ -17,7 +17,7 @@ for (const { phrase, examples, instead } of OLD_WORDS) {
   });
 }
 
-test("every place is told, in the order of the lines", () => {
+test("every old word is returned, ordered by line", () => {
   const examples = OLD_WORDS.flatMap(({ examples }) => examples).reverse();
   const found = oldWordsIn(examples.join(".\n"));
   assert.deepEqual(
@@ -26,11 +26,11 @@ test("every place is told, in the order of the lines", () => {
   );
 });
 
-test("plain words pass", () => {
+test("plain words are not found", () => {
   assert.deepEqual(oldWordsIn("None of the targets is in the enforced list.\nThe agent said so. Many\n\nstand."), []);
 });
 
-test("a folder of the list stands for all in it, and for no other that begins alike", () => {
+test("a listed folder includes its content, and no folder with a longer name", () => {
   const list = ["src/spool", "README.md"];
   const inIt = (file: string): boolean => isIn(list, file);
   assert.deepEqual(["src/spool/lock.ts", "README.md", "src/spool"].map(inIt), [true, true, true]);
