@@ -1,12 +1,10 @@
 import { stringify } from "yaml";
 import type { Schema } from "../../src/config/check.ts";
 import { SPEC_RULES, TARGET_RULES, type Rule } from "../../src/config/rules.ts";
-import { API_VERSION, KIND, SPEC_SCHEMA } from "../../src/config/schema.ts";
+import { API, KIND, SPEC_SCHEMA } from "../../src/config/schema.ts";
 import { TELEMETRY_CONFIG_STATUS } from "../../src/status/config-status.ts";
 import { NODE_TELEMETRY_STATUS } from "../../src/status/node-telemetry.ts";
 import { none, structural, withoutDefault } from "./structural.ts";
-
-const [GROUP = "", VERSION = ""] = API_VERSION.split("/");
 
 interface Kind {
   readonly kind: string;
@@ -104,14 +102,14 @@ function manifest({ kind, plural, shortName, description, required, properties, 
   const crd = {
     apiVersion: "apiextensions.k8s.io/v1",
     kind: "CustomResourceDefinition",
-    metadata: { name: `${plural}.${GROUP}`, labels: { "app.kubernetes.io/part-of": "kubevirt-telemetry" } },
+    metadata: { name: `${plural}.${API.group}`, labels: { "app.kubernetes.io/part-of": "kubevirt-telemetry" } },
     spec: {
-      group: GROUP,
+      group: API.group,
       scope: "Cluster",
       names: { kind, listKind: `${kind}List`, plural, singular, shortNames: [shortName], categories: ["telemetry"] },
       versions: [
         {
-          name: VERSION,
+          name: API.version,
           served: true,
           storage: true,
           subresources: { status: {} },

@@ -1,3 +1,4 @@
+import { API_VERSION } from "../config/schema.ts";
 import { apply } from "../kubernetes/apply.ts";
 import { messageOfAnswer, retryAfterMs } from "../kubernetes/answer.ts";
 import type { KubeClient } from "../kubernetes/api.ts";
@@ -11,7 +12,7 @@ import type { Condition } from "../status/conditions.ts";
 import type { TelemetryConfigStatus } from "../status/config-status.ts";
 import type { WriteOutcome } from "../status/report-writer.ts";
 import { eventOf, EVENTS } from "./event.ts";
-import { API_VERSION, TELEMETRY_CONFIGS } from "./kinds.ts";
+import { TELEMETRY_CONFIGS } from "./kinds.ts";
 
 export interface ConfigReporterOptions {
   readonly client: KubeClient;

@@ -1,6 +1,6 @@
+import { API_VERSION } from "../config/schema.ts";
 import { microTime } from "../kubernetes/kube-object.ts";
 import type { Condition } from "../status/conditions.ts";
-import { API_VERSION } from "./kinds.ts";
 
 interface Regarding {
   readonly name: string;

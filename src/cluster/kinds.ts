@@ -1,11 +1,8 @@
+import { API } from "../config/schema.ts";
 import { resourcePath } from "../kubernetes/kube-object.ts";
 
-const GROUP = "kubevirt-telemetry.io";
-const VERSION = "v1alpha1";
-export const API_VERSION = `${GROUP}/${VERSION}`;
-
-export const TELEMETRY_CONFIGS = { group: GROUP, version: VERSION, plural: "telemetryconfigs" };
-export const NODE_TELEMETRIES = { group: GROUP, version: VERSION, plural: "nodetelemetries" };
+export const TELEMETRY_CONFIGS = { ...API, plural: "telemetryconfigs" };
+export const NODE_TELEMETRIES = { ...API, plural: "nodetelemetries" };
 
 /** KubeVirt's; served since its 0.2x releases under this version. */
 export const VMIS = resourcePath({ group: "kubevirt.io", version: "v1", plural: "virtualmachineinstances" });

@@ -1,3 +1,4 @@
+import { API_VERSION } from "../config/schema.ts";
 import { TelemetryError } from "../errors.ts";
 import { apply, type ApplyOutcome } from "../kubernetes/apply.ts";
 import type { KubeClient } from "../kubernetes/api.ts";
@@ -5,7 +6,7 @@ import { recordOf, resourcePath } from "../kubernetes/kube-object.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { NodeTelemetryStatus } from "../status/node-telemetry.ts";
 import type { WriteOutcome } from "../status/report-writer.ts";
-import { API_VERSION, NODE_TELEMETRIES } from "./kinds.ts";
+import { NODE_TELEMETRIES } from "./kinds.ts";
 import type { OwnNode } from "./node-object.ts";
 
 export interface NodeReporterOptions {

@@ -1,8 +1,8 @@
-import type { TSchema, TStringOptions } from "typebox";
+import type { TStringOptions } from "typebox";
 import * as Type from "typebox";
 import { FAMILY_NAMES } from "../contract.ts";
 import { DURATION_PATTERN } from "../lib/duration.ts";
-import { ATOMIC, SET, keyedBy } from "../lib/list-type.ts";
+import { choice, keyedList, list, set } from "../lib/schema-types.ts";
 
 /** Pattern -> the required form in words, for error messages. */
 export const PATTERN_HELP = new Map<string, string>();
@@ -55,27 +55,6 @@ export const dataKey = (description: string, key: string) =>
 export const duration = (options: Options) => Type.String({ maxLength: 32, pattern: DURATION, ...options });
 export const integer = (description: string, defaultValue: number, minimum: number, maximum: number) =>
   Type.Integer({ description, default: defaultValue, minimum, maximum });
-export const choice = <const Values extends readonly string[]>(
-  values: Values,
-  description: string,
-  defaultValue?: Values[number],
-) =>
-  Type.Unsafe<Values[number]>({
-    type: "string",
-    enum: values,
-    description,
-    ...(defaultValue !== undefined && { default: defaultValue }),
-  });
-interface ListOptions {
-  readonly description: string;
-  readonly maxItems: number;
-  readonly minItems?: number;
-  readonly default?: unknown;
-}
-const list = <Item extends TSchema>(item: Item, options: ListOptions) => Type.Array(item, { ...options, ...ATOMIC });
-const set = <Item extends TSchema>(item: Item, options: ListOptions) => Type.Array(item, { ...options, ...SET });
-export const keyedList = <Item extends TSchema>(field: string, item: Item, options: ListOptions) =>
-  Type.Array(item, { ...options, ...keyedBy(field) });
 /** A map of strings. OpenAPI has no `keyPattern`, so the CRD has it as a rule. */
 export const map = (options: {
   description: string;

@@ -2,6 +2,7 @@ import type { Static } from "typebox";
 import * as Type from "typebox";
 import { DEFAULT_FAMILIES } from "../contract.ts";
 import { formatDuration } from "../lib/duration.ts";
+import { choice, keyedList } from "../lib/schema-types.ts";
 import { DEFAULT_CONCURRENT_ENDPOINTS, DEFAULT_DEVICE_CACHE_MS } from "./defaults.ts";
 import {
   text,
@@ -9,8 +10,6 @@ import {
   dataKey,
   duration,
   integer,
-  choice,
-  keyedList,
   map,
   labelSelector,
   namespaces,
@@ -24,12 +23,15 @@ import {
   PREFIX,
 } from "./schema-parts.ts";
 
-/**
+/*
  * The schema of TelemetryConfig, the one source of its validation, its TypeScript types, its reference page and its CRD.
  * It uses only what a structural CRD schema allows. A property with a default is optional in the input and always present
  * after parsing; the types below describe a parsed object.
  */
-export const API_VERSION = "kubevirt-telemetry.io/v1alpha1";
+
+/** The API of this project's kinds. */
+export const API = { group: "kubevirt-telemetry.io", version: "v1alpha1" } as const;
+export const API_VERSION = `${API.group}/${API.version}` as const;
 export const KIND = "TelemetryConfig";
 
 const tls = Type.Object(

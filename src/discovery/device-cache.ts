@@ -3,7 +3,7 @@ import type { Clock } from "../lib/clock.ts";
 import { domainKey, retainDomains } from "./domain-name.ts";
 import { type DomainLayout, parseDomainXml } from "./domain-layout.ts";
 
-/** Device names that the statistics of a domain show; undefined when they were not asked for or not answered. */
+/** Device names in the statistics of a domain; undefined if the statistics were not requested or have no answer. */
 export interface ReportedDevices {
   readonly nics: ReadonlySet<string> | undefined;
   readonly blocks: ReadonlySet<string> | undefined;
@@ -12,13 +12,13 @@ export interface ReportedDevices {
 interface Entry {
   readonly layout: DomainLayout;
   readonly expiresAt: number;
-  /** The disagreement with the statistics that a fresh XML did not solve, so that it is not asked for every cycle. */
+  /** The differences to the statistics that remained after the XML was read; they do not cause another read. */
   readonly knownDifferences: string;
 }
 
 /**
- * The devices of the domains of one libvirt connection, from their XML, for `ttlMs` each. An entry belongs to one run of
- * one domain (UUID and id), so neither a reused id nor a restarted guest sees another's devices.
+ * Caches the devices of the domains of one libvirt connection, from their XML, for `ttlMs` each. An entry belongs to one run
+ * of a domain (UUID and id), so a reused id or a restarted guest does not get the devices of another run.
  */
 export class DeviceCache {
   readonly #entries = new Map<string, Entry>();
@@ -30,34 +30,30 @@ export class DeviceCache {
     this.#clock = clock;
   }
 
-  /** For entries that are read from now on. */
+  /** Changes the lifetime of entries that are read from now on. */
   set ttlMs(ttlMs: number) {
     this.#ttlMs = ttlMs;
   }
 
-  get size(): number {
-    return this.#entries.size;
-  }
-
   /**
-   * The devices of a domain: from the cache, or from `readXml` when the entry is missing or expired, or when the
-   * statistics show a device that it lacks or lack one that it has (hot-plug).
-   * @throws what `readXml` throws, and TelemetryError E_DOMAIN_XML.
+   * Resolves to the devices of a domain: from the cache, or from `readXml` if the entry is missing or expired, or if its
+   * devices differ from those in the statistics (hot-plug).
+   * @throws {TelemetryError} E_DOMAIN_XML, or the error of `readXml`
    */
-  async layout(domain: DomainRef, seen: ReportedDevices, readXml: () => Promise<string>): Promise<DomainLayout> {
+  async layout(domain: DomainRef, reported: ReportedDevices, readXml: () => Promise<string>): Promise<DomainLayout> {
     const run = domainKey(domain);
     const entry = this.#entries.get(run);
     if (entry !== undefined && this.#clock.monotonic() < entry.expiresAt) {
-      const disagreement = differences(entry.layout, seen);
-      if (disagreement === "" || disagreement === entry.knownDifferences) return entry.layout;
+      const difference = differences(entry.layout, reported);
+      if (difference === "" || difference === entry.knownDifferences) return entry.layout;
     }
     const layout = parseDomainXml(await readXml());
     const expiresAt = this.#clock.monotonic() + this.#ttlMs;
-    this.#entries.set(run, { layout, expiresAt, knownDifferences: differences(layout, seen) });
+    this.#entries.set(run, { layout, expiresAt, knownDifferences: differences(layout, reported) });
     return layout;
   }
 
-  /** Drops the domains that are not among these. */
+  /** Deletes the entries of all other domains. */
   retain(domains: readonly DomainRef[]): void {
     retainDomains(this.#entries, domains);
   }
@@ -67,22 +63,19 @@ export class DeviceCache {
   }
 }
 
-/** What the XML has and the statistics lack, and the other way round; empty when they agree. */
-function differences({ nics, disks, otherBlocks }: DomainLayout, seen: ReportedDevices): string {
-  const differences: string[] = [];
-  if (seen.nics !== undefined)
-    diff(
-      nics.map(({ device }) => device),
-      seen.nics,
-      "nic",
-      differences,
-    );
-  if (seen.blocks !== undefined)
-    diff([...disks.map(({ device }) => device), ...otherBlocks], seen.blocks, "disk", differences);
-  return differences.join(" ");
+/** Returns the devices that are only in the XML (`-`) or only in the statistics (`+`); empty if there are none. */
+function differences({ nics, disks, otherBlocks }: DomainLayout, reported: ReportedDevices): string {
+  const nicNames = nics.map(({ device }) => device);
+  const blockNames = [...disks.map(({ device }) => device), ...otherBlocks];
+  return [
+    ...(reported.nics === undefined ? [] : diff(nicNames, reported.nics, "nic")),
+    ...(reported.blocks === undefined ? [] : diff(blockNames, reported.blocks, "disk")),
+  ].join(" ");
 }
 
-function diff(layout: readonly string[], seen: ReadonlySet<string>, kind: string, into: string[]): void {
-  for (const device of layout) if (!seen.has(device)) into.push(`-${kind}:${device}`);
-  for (const device of seen) if (!layout.includes(device)) into.push(`+${kind}:${device}`);
+function diff(layout: readonly string[], reported: ReadonlySet<string>, kind: string): string[] {
+  return [
+    ...layout.filter((device) => !reported.has(device)).map((device) => `-${kind}:${device}`),
+    ...[...reported].filter((device) => !layout.includes(device)).map((device) => `+${kind}:${device}`),
+  ];
 }

@@ -2,48 +2,48 @@ import { XMLParser } from "fast-xml-parser";
 import { TelemetryError, messageOf } from "../errors.ts";
 import { ownValue } from "../lib/own-value.ts";
 
-/** The devices of a domain that telemetry reports, in the order of its XML. */
+/** The devices of a domain that the agent reports, in the order of its XML. */
 export interface DomainLayout {
   readonly nics: readonly LayoutDevice[];
   readonly disks: readonly LayoutDevice[];
-  /** Targets of block devices that are not reported: CD-ROM and floppy drives. The statistics name them too. */
+  /** Targets of CD-ROM and floppy drives. The agent does not report them, but they are in the statistics. */
   readonly otherBlocks: ReadonlySet<string>;
 }
 
 export interface LayoutDevice {
   /** Target device: `tap0`, `vda`. */
   readonly device: string;
-  /** The name that the user gave in the XML, without libvirt's `ua-`; KubeVirt puts its volume and network names there. */
+  /** The user's alias in the XML, without libvirt's prefix `ua-`. KubeVirt puts its volume and network names there. */
   readonly alias?: string;
 }
 
-/** A domain with hundreds of devices stays far below this. */
+/** Far more than a domain with hundreds of devices needs. */
 const MAX_XML_LENGTH = 1024 * 1024;
-/** Disks of these kinds count as disks; a missing attribute means `disk`. */
+/** Values of the attribute `device` that the agent reports; a missing attribute means `disk`. */
 const REPORTED_DISKS = new Set(["disk", "lun"]);
 
 const RESERVED_NAMES = new Set(["__proto__", "constructor", "prototype"]);
 
-// Entities are not expanded: a document type is refused below, and attribute values are decoded here.
+// The parser does not expand entities: `decode` does, and a document type is an error.
 const parser = new XMLParser({
   ignoreAttributes: false,
   attributeNamePrefix: "@",
   parseTagValue: false,
   parseAttributeValue: false,
   processEntities: false,
-  // The parser refuses elements of these names, which any application may have put into <metadata>.
+  // The parser rejects elements with these names, but any application may put them into <metadata>.
   transformTagName: (name) => (RESERVED_NAMES.has(name) ? `_${name}` : name),
   isArray: (name) => name === "interface" || name === "disk",
 });
 
 /**
- * Reads the devices out of a domain's XML.
- * @throws {TelemetryError} E_DOMAIN_XML when it is not a domain's XML, has a document type, or is over 1 MiB.
+ * Returns the devices in a domain's XML.
+ * @throws {TelemetryError} E_DOMAIN_XML if the text is not a domain's XML, has a document type, or is larger than 1 MiB
  */
 export function parseDomainXml(xml: string): DomainLayout {
   if (xml.length > MAX_XML_LENGTH) throw invalid(`it has ${xml.length} characters, more than ${MAX_XML_LENGTH}`);
   if (/<!DOCTYPE/i.test(xml)) throw invalid("it has a document type declaration");
-  // The parser takes what it gets of a document that ends early.
+  // The parser accepts a truncated document.
   if (!/<\/domain>\s*$/.test(xml)) throw invalid("it does not end with </domain>");
   let document: unknown;
   try {
@@ -72,7 +72,7 @@ function isReportedDisk(disk: unknown): boolean {
   return REPORTED_DISKS.has(attribute(disk, "device") ?? "disk");
 }
 
-/** Each target once: two devices of one name would be one series, and count twice in the totals. */
+/** Returns each target once. Two devices with the same name would be one series, and count twice in the totals. */
 function layoutDevices(elements: readonly unknown[]): readonly LayoutDevice[] {
   const byTarget = new Map<string, LayoutDevice>();
   for (const found of elements.flatMap(layoutDevice))
@@ -80,7 +80,7 @@ function layoutDevices(elements: readonly unknown[]): readonly LayoutDevice[] {
   return [...byTarget.values()];
 }
 
-/** None for a device without a target: the host has nothing to count there. */
+/** Returns the device in a list; empty for a device without a target, because the host has no statistics for it. */
 function layoutDevice(element: unknown): LayoutDevice[] {
   const device = attribute(child(element, "target"), "dev");
   if (device === undefined || device === "") return [];

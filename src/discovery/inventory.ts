@@ -8,26 +8,26 @@ import type { Vmi } from "./vmi.ts";
 
 export interface NamingRules {
   readonly nodeName: string;
-  /** VMI label or annotation -> tag. */
+  /** Labels of the VMI to copy into tags. */
   readonly labelTags: readonly { readonly key: string; readonly tag: string }[];
   readonly annotationTags: readonly { readonly key: string; readonly tag: string }[];
-  /** Whether the configuration wants this VMI collected. */
+  /** Returns whether the configuration includes the VMI. */
   accepts(vmi: Pick<Vmi, "namespace" | "labels">): boolean;
 }
 
-/** The VMIs that the API server says are or may come to be on this node; two watches may show the same one. */
+/** VMIs of a watch that are or may soon be on this node. A VMI can be in several stores. */
 export type VmiStore = ReadonlyMap<string, Vmi>;
 
 /**
- * Names the domains of virt-launchers: socket -> pod UID -> the VMI that lists this pod. Never by the domain's UUID, which
- * two VMs of one name share if they were made before KubeVirt 1.6, and never by the domain's name, which the launcher
- * chooses: any pod can serve a libvirt socket. A pod that no VMI lists has no name, and nothing of it is collected.
+ * Identifies the domains of launchers: socket -> pod UID -> the VMI that lists this pod. The domain's own data is not used:
+ * before KubeVirt 1.6, VMs with the same name have the same UUID, and a launcher can choose any domain name, because any pod
+ * can serve a libvirt socket. The agent does not collect from a pod that no VMI lists.
  */
 export class VmiInventory {
   readonly #stores: readonly VmiStore[];
   #byPod: ReadonlyMap<string, Vmi> | undefined;
   #rules: NamingRules;
-  /** A VMI keeps its name object until it changes, so that its tags are escaped once. */
+  /** One object for each VMI until it changes: the encoder escapes the tags once for each object. */
   #named = new WeakMap<Vmi, NamedDomain>();
 
   constructor(stores: readonly VmiStore[], rules: NamingRules) {
@@ -40,12 +40,12 @@ export class VmiInventory {
     this.#named = new WeakMap();
   }
 
-  /** To be called when a store has changed. */
+  /** Must be called after a store has changed. */
   invalidate(): void {
     this.#byPod = undefined;
   }
 
-  /** The VMI that lists this pod as one of its launchers; undefined when the API server has not told of one. */
+  /** Returns the VMI that lists this pod as one of its launchers; undefined if there is none in the stores. */
   vmiOf(podUid: string): Vmi | undefined {
     this.#byPod ??= new Map(
       this.#stores.flatMap((store) => [...store.values()].flatMap((vmi) => vmi.pods.map((pod) => [pod, vmi] as const))),
@@ -54,10 +54,11 @@ export class VmiInventory {
   }
 
   /**
-   * The name of a domain in the state that libvirt reports (virDomainState and its reason), or undefined when it is not
-   * to be collected: no VMI lists the pod, the configuration does not want the VMI, or another node has it. In a live
-   * migration a VMI has a domain on two nodes; the one that runs counts, and a paused one only where the VMI is.
-   * @throws {TelemetryError} E_DOMAIN_FOREIGN when the domain is not the one of the pod's VMI
+   * Returns the VM of a domain. Returns undefined if the domain must not be collected: no VMI lists the pod, the
+   * configuration excludes the VMI, or the guest is on another node. `state` and `reason` are virDomainState and its reason.
+   * During a live migration a VMI has a domain on two nodes. The running one counts; a paused one counts only on the VMI's
+   * own node.
+   * @throws {TelemetryError} E_DOMAIN_FOREIGN if the domain does not have the name of the pod's VMI
    */
   identify(podUid: string, domain: DomainRef, state: number, reason: number | undefined): NamedDomain | undefined {
     const vmi = this.vmiOf(podUid);
@@ -83,11 +84,11 @@ export class VmiInventory {
   }
 }
 
-/** Without the name that the domain claims: the log's limit goes by message, and a launcher can claim any number of names. */
+/** The message does not have the domain's name: the log is limited by message, and a launcher can choose many names. */
 function foreignDomain({ namespace, name }: Vmi): TelemetryError {
   return new TelemetryError(
     "E_DOMAIN_FOREIGN",
-    `the launcher of ${namespace}/${name} has a domain of another name, which is left out`,
+    `the launcher of ${namespace}/${name} has a domain with another name, which is not collected`,
   );
 }
 

@@ -12,28 +12,28 @@ export interface Launcher {
 }
 
 const EMPTY_DIRS = "volumes/kubernetes.io~empty-dir";
-/** Read-only ones first; only privileged daemons have them. KubeVirt before 0.59 runs libvirtd instead of virtqemud. */
+/** The first one that exists is used. Only privileged daemons have read-only ones. Before 0.59 KubeVirt runs libvirtd. */
 const SOCKETS = ["virtqemud-sock-ro", "virtqemud-sock", "libvirt-sock-ro", "libvirt-sock"];
-/** virt-handler puts it beside a launcher's command socket when it has given the launcher up. */
+/** virt-handler creates this file next to a launcher's command socket when the launcher does not respond. */
 const UNRESPONSIVE = "sockets/launcher-unresponsive";
-/** With the watch a new launcher is found at once, and without it within this time. */
+/** The time in which a new launcher is found if the file system does not support watches. */
 const SCAN_MS = 2_000;
-/** A launcher with a socket rarely changes; that it has ended shows on its connection, or by its directory being gone. */
+/** A launcher with a socket rarely changes. Its end shows on its connection, or when its directory is deleted. */
 const RESCAN_MS = 30_000;
-/** The kubelet makes the volumes of a pod in its first seconds; a pod without libvirt's by then never gets it. */
+/** The kubelet creates the volumes of a pod in its first seconds. A pod without libvirt's volume is not a launcher. */
 const VOLUME_CREATION_MS = 300_000;
 
 interface Pod {
   readonly firstSeenMs: number;
   nextScanMs: number;
   socket: string | undefined;
-  /** `unresponsive`: virt-handler has given it up. `denied`: this process may not look into it. */
+  /** `unresponsive`: see `UNRESPONSIVE`. `denied`: the agent may not read the directory. */
   state: "ready" | "none" | "unresponsive" | "denied";
 }
 
 /**
- * Finds the sockets of the virt-launcher pods in the kubelet's pods directory. Pods that are no launchers, launchers that
- * have no socket yet and pods that end meanwhile are all normal and no error.
+ * Finds the sockets of the launchers in the kubelet's pods directory. Other pods, launchers without a socket and pods that
+ * end during a scan are not errors.
  */
 export class LauncherSockets {
   readonly #directory: string;
@@ -46,7 +46,7 @@ export class LauncherSockets {
     this.#clock = clock;
   }
 
-  /** Launchers with a socket, ordered by pod. */
+  /** The launchers with a socket, ordered by pod UID. */
   get launchers(): readonly Launcher[] {
     const ready = [...this.#pods].flatMap(([podUid, { state, socket }]) =>
       state === "ready" && socket !== undefined ? { podUid, socket } : [],
@@ -54,19 +54,19 @@ export class LauncherSockets {
     return ready.sort((a, b) => (a.podUid < b.podUid ? -1 : 1));
   }
 
-  /** UIDs of the pods that are not looked into, and why. */
+  /** Returns the UIDs of the pods in this state. */
   podsInState(state: "unresponsive" | "denied"): readonly string[] {
     return [...this.#pods].flatMap(([podUid, pod]) => (pod.state === state ? podUid : []));
   }
 
-  /** What the last scan failed with, because the pods directory itself cannot be read; undefined if it did not fail. */
+  /** The error of the last scan: the pods directory itself cannot be read. Undefined if the scan succeeded. */
   get error(): unknown {
     return this.#error;
   }
 
   /**
-   * Looks once.
-   * @throws the file system's error when the pods directory itself cannot be read.
+   * Scans the pods that are due.
+   * @throws the file system's error if the pods directory itself cannot be read
    */
   async scan(): Promise<void> {
     const names = new Set(await readdir(this.#directory));
@@ -81,13 +81,13 @@ export class LauncherSockets {
   }
 
   /**
-   * Scans until the signal aborts: when the directory changes, and every two seconds. `scanned` is called after each scan,
-   * failed ones too.
+   * Scans until the signal aborts: when the directory changes, and every two seconds. Calls `scanned` after each scan, also
+   * after a failed one.
    */
   async follow(signal: AbortSignal, scanned: () => void = () => undefined): Promise<void> {
     while (!isAborted(signal)) {
       const changed = new AbortController();
-      // From before the scan on, so that no change falls between the two.
+      // The watch starts before the scan, so that no change is missed.
       const unwatch = this.#watch(() => {
         changed.abort();
       });
@@ -120,7 +120,7 @@ export class LauncherSockets {
       pod.nextScanMs = Number.POSITIVE_INFINITY;
   }
 
-  /** inotify does not work on every file system, and a node may have run out of it: the scan is enough then. */
+  /** Watches the directory if it can. Not every file system supports inotify, and a node can run out of watches. */
   #watch(changed: () => void): () => void {
     try {
       const watcher = watch(this.#directory, { persistent: false }, changed);
@@ -134,7 +134,7 @@ export class LauncherSockets {
   }
 }
 
-/** The names in a directory; undefined when it is not there, as in pods that are no launchers. */
+/** Resolves to the names in a directory; undefined if it does not exist, as in a pod that is not a launcher. */
 async function entries(directory: string): Promise<readonly string[] | "denied" | undefined> {
   try {
     return await readdir(directory);

@@ -1,7 +1,7 @@
 import { stat } from "node:fs/promises";
 import { TelemetryError } from "../errors.ts";
 
-/** Where libvirt's daemons listen on a plain host; the read-only sockets first, because they are enough. */
+/** The sockets of libvirt's daemons on a host without KubeVirt. The read-only sockets are first, because they are enough. */
 export const STANDARD_SOCKETS: readonly string[] = [
   "/run/libvirt/virtqemud-sock-ro",
   "/run/libvirt/libvirt-sock-ro",
@@ -10,14 +10,14 @@ export const STANDARD_SOCKETS: readonly string[] = [
 ];
 
 /**
- * The first of these sockets that exists.
+ * Resolves to the first of these sockets that exists.
  * @throws {TelemetryError} E_SOCKET_NOT_FOUND
  */
 export async function findLibvirtSocket(candidates: readonly string[] = STANDARD_SOCKETS): Promise<string> {
   for (const path of candidates) if (await isSocket(path)) return path;
   throw new TelemetryError(
     "E_SOCKET_NOT_FOUND",
-    `no libvirt socket found; looked for ${candidates.join(", ")}. Start libvirtd or virtqemud, or name its socket with --libvirt-socket`,
+    `no libvirt socket found at ${candidates.join(", ")}. Start libvirtd or virtqemud, or name its socket with --libvirt-socket`,
   );
 }
 

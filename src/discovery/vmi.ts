@@ -1,24 +1,24 @@
-/** What the agent keeps of a VirtualMachineInstance (kubevirt.io/v1); a whole one has some hundred kilobytes at times. */
+/** The fields of a VirtualMachineInstance (kubevirt.io/v1) that the agent keeps; a whole object can have some 100 KB. */
 export interface Vmi {
   readonly namespace: string;
   readonly name: string;
   readonly uid: string;
-  /** `spec.domain.firmware.uuid`, the UUID that KubeVirt gives the domain, in small letters; undefined when it has none. */
+  /** `spec.domain.firmware.uuid` in lower case, the UUID that KubeVirt gives the domain; undefined if there is none. */
   readonly firmwareUuid: string | undefined;
   readonly labels: Readonly<Record<string, string>>;
-  /** Without values that could not be a tag. */
+  /** Without values that are too long for a tag. */
   readonly annotations: Readonly<Record<string, string>>;
-  /** `status.nodeName`: where the VMI counts as running; in a live migration the source until the target has taken over. */
+  /** `status.nodeName`: the node of the VMI. During a live migration it is the source until the target has taken over. */
   readonly nodeName: string | undefined;
-  /** UIDs of its virt-launcher pods on any node, `status.activePods`: all that it has ever had, ended ones too. */
+  /** `status.activePods`: UIDs of its launchers on any node, including ended ones. */
   readonly pods: readonly string[];
 }
 
-/** As long as a tag's value may be; kubectl's last-applied-configuration is a thousand times longer. */
+/** Longest value of a tag. Annotations such as kubectl's last-applied-configuration are much longer. */
 const MAX_ANNOTATION = 256;
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** Keeps of an object what is needed; undefined when it is not a VMI. */
+/** Returns the fields of a VMI, or undefined if the object is not a VMI. */
 export function projectVmi(object: unknown): Vmi | undefined {
   const metadata = record(field(object, "metadata"));
   const status = record(field(object, "status"));
@@ -33,12 +33,12 @@ export function projectVmi(object: unknown): Vmi | undefined {
     labels: strings(metadata["labels"]),
     annotations: Object.fromEntries(annotations.filter(([, value]) => value.length <= MAX_ANNOTATION)),
     nodeName: typeof status["nodeName"] === "string" ? status["nodeName"] : undefined,
-    // KubeVirt writes an empty UID before the first pod is there.
+    // KubeVirt writes an empty UID before the first pod exists.
     pods: Object.keys(record(status["activePods"])).filter((podUid) => podUid !== ""),
   };
 }
 
-/** Of libvirt's form; undefined for everything else, which a user may have written there. */
+/** Returns a UUID in libvirt's form; undefined for any other value, which a user may have given. */
 function readUuid(value: unknown): string | undefined {
   const uuid = typeof value === "string" ? value.toLowerCase() : "";
   return UUID.test(uuid) ? uuid : undefined;

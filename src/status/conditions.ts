@@ -1,7 +1,8 @@
 import type { Static } from "typebox";
 import * as Type from "typebox";
 import type { Immutable } from "../lib/immutable.ts";
-import { MAX_MESSAGE, choice, generation, keyedList, message, reason, boundedText, time } from "./status-parts.ts";
+import { choice, keyedList } from "../lib/schema-types.ts";
+import { MAX_MESSAGE, boundedText, generation, message, reason, time } from "./status-parts.ts";
 
 const condition = Type.Object({
   type: boundedText("Type of the condition.", 64),
@@ -15,7 +16,7 @@ const condition = Type.Object({
 /** A condition in the form of the Kubernetes API conventions. */
 export type Condition = Immutable<Static<typeof condition>>;
 
-export const conditionList = (description: string) => keyedList("type", condition, description, 16);
+export const conditionList = (description: string) => keyedList("type", condition, { description, maxItems: 16 });
 
 export type Finding = Omit<Condition, "lastTransitionTime">;
 

@@ -13,7 +13,7 @@ import type { WriteOutcome } from "./report-writer.ts";
 const POLL_MS = 1_000;
 /** Shortest time between two aggregations of one object. */
 const MIN_GAP_MS = 10_000;
-/** Longest time between two: nodes become stale, and other clients overwrite a status, without a change here. */
+/** Longest time between two aggregations: a node becomes stale, or a client overwrites a status, without an event. */
 const PERIOD_MS = 240_000;
 const BACKOFF = { baseMs: 20_000, capMs: 60_000 };
 

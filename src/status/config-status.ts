@@ -1,8 +1,9 @@
 import type { Static } from "typebox";
 import * as Type from "typebox";
 import type { Immutable } from "../lib/immutable.ts";
+import { keyedList } from "../lib/schema-types.ts";
 import { conditionList } from "./conditions.ts";
-import { count, generation, keyedList, message, objectName, reason, boundedText } from "./status-parts.ts";
+import { boundedText, count, generation, message, objectName, reason } from "./status-parts.ts";
 
 /** The status has only the first failures. */
 export const MAX_FAILURES = 10;
@@ -25,12 +26,10 @@ export const TELEMETRY_CONFIG_STATUS = Type.Object({
     { description: "Numbers of nodes, from the nodes' reports." },
   ),
   nodeSummary: boundedText("Ready of governed nodes: `3/5`. For the print column.", 32),
-  failures: keyedList(
-    "node",
-    Type.Object({ node: objectName("Node."), reason: reason(), message: message() }),
-    "The first nodes that are not ready.",
-    MAX_FAILURES,
-  ),
+  failures: keyedList("node", Type.Object({ node: objectName("Node."), reason: reason(), message: message() }), {
+    description: "The first nodes that are not ready.",
+    maxItems: MAX_FAILURES,
+  }),
 });
 
 export type TelemetryConfigStatus = Immutable<Static<typeof TELEMETRY_CONFIG_STATUS>>;

@@ -1,8 +1,9 @@
 import type { Static } from "typebox";
 import * as Type from "typebox";
 import type { Immutable } from "../lib/immutable.ts";
+import { choice, keyedList, list } from "../lib/schema-types.ts";
 import { conditionList } from "./conditions.ts";
-import { choice, count, generation, keyedList, list, objectName, reason, boundedText, time, uid } from "./status-parts.ts";
+import { boundedText, count, generation, objectName, reason, time, uid } from "./status-parts.ts";
 
 /** Most TelemetryConfigs that a report names. */
 export const MAX_SELECTED_BY = 32;
@@ -34,11 +35,10 @@ export const NODE_TELEMETRY_STATUS = Type.Object({
       { description: "The TelemetryConfig in use; absent if there is none." },
     ),
   ),
-  selectedBy: list(
-    objectName("Name."),
-    "Active TelemetryConfigs that select the node, the governing one first.",
-    MAX_SELECTED_BY,
-  ),
+  selectedBy: list(objectName("Name."), {
+    description: "Active TelemetryConfigs that select the node, the governing one first.",
+    maxItems: MAX_SELECTED_BY,
+  }),
   agent: Type.Object(
     {
       version: boundedText("Its version.", 64),
@@ -50,13 +50,16 @@ export const NODE_TELEMETRY_STATUS = Type.Object({
   ),
   libvirt: Type.Object(
     {
-      versions: list(boundedText("Version.", 32), "Versions of the libvirt daemons.", MAX_VERSIONS),
+      versions: list(boundedText("Version.", 32), {
+        description: "Versions of the libvirt daemons.",
+        maxItems: MAX_VERSIONS,
+      }),
       endpoints: count("Libvirt daemons with a socket."),
       domains: count("Domains that are collected."),
     },
     { description: "State of libvirt on the node." },
   ),
-  targets: keyedList("name", target, "State of delivery to each target.", 8),
+  targets: keyedList("name", target, { description: "State of delivery to each target.", maxItems: 8 }),
   targetSummary: boundedText("Targets that do not fail, of all targets: `2/2`. For the print column.", 16),
   conditions: conditionList(
     "Ready: no other condition is False. ConfigApplied: the governing configuration is in use. LibvirtReachable: every libvirt daemon answers. TargetsDelivering: every target accepts lines. BufferHealthy: no lines are dropped.",

@@ -5,55 +5,55 @@ import { conditionsKey } from "./conditions.ts";
 import { nodeReport, type NodeObservation } from "./node-report.ts";
 import type { NodeTelemetryStatus } from "./node-telemetry.ts";
 
-/** How often the agent looks at itself; costs nothing but the look. */
+/** Time between two observations of the agent. */
 const POLL_MS = 1_000;
 /** A transition must last this long to be written. */
 const HOLD_DOWN_MS = 30_000;
-/** After a change of configuration all nodes would write at one moment. */
+/** Spreads the writes of all nodes after a change of a TelemetryConfig. */
 const SPREAD_MS = 60_000;
-/** A report is wrong for a minute at most; the difference is noticed one look late, and written one look late. */
+/** A report is wrong for a minute at most, including one poll to notice the difference and one poll to write it. */
 const MAX_DELAY_MS = 60_000 - 2 * POLL_MS;
-/** Other numbers than those of a transition are refreshed this often at most. */
+/** Shortest time between two writes that only change counts. */
 const REFRESH_MS = 300_000;
-/** A sign of life. */
+/** Time after which an unchanged report is written again. */
 const HEARTBEAT_MS = 3_600_000;
 const BACKOFF = { baseMs: 2_000, capMs: 300_000 };
 
-/** What became of a write. */
+/** The result of a write. */
 export type WriteOutcome =
   | { readonly kind: "written" }
-  /** Not now: the server is away, busy, or refuses. */
+  /** The server does not answer, is overloaded, or rejects the write. `afterMs` is its Retry-After. */
   | { readonly kind: "failed"; readonly afterMs?: number };
 
 export interface ReportWriterOptions {
   readonly observe: () => NodeObservation;
   readonly write: (status: NodeTelemetryStatus, signal: AbortSignal) => Promise<WriteOutcome>;
-  /** The report of an earlier agent of this node, if there is one: its conditions keep their times. */
+  /** The report of an earlier agent of this node. Unchanged conditions keep their times. */
   readonly before?: NodeTelemetryStatus | undefined;
   readonly clock: Clock;
   readonly random?: () => number;
 }
 
-/** Something that is not written yet. */
+/** A change that is not written yet. */
 interface Pending {
-  /** What has to last until `dueMs`: the state, or after a change of configuration the configuration. */
+  /** The state, or after a change of configuration the configuration. A write is due if it stays the same until `dueMs`. */
   readonly key: string;
   readonly dueMs: number;
-  /** The write is due then too, whatever has changed meanwhile; it counts from the first difference. */
+  /** A write is due at this time at the latest. It counts from the first difference and does not move. */
   readonly latestMs: number;
 }
 
 /**
- * Decides when this node's report is worth a write. Thousands of nodes write to one API server, so a write is due:
- * - when a transition has lasted for 30 s;
- * - after a change of configuration at a random moment of the next minute, drawn once for each configuration;
- * - a minute after the report began to differ from what is written, whatever flaps: the state of that moment is written.
- *   This limits the two above: the first of the moments counts. A report that is as written again has no difference, and
- *   the minute begins anew with the next one;
- * - when counts have changed for minutes, and once an hour.
+ * Decides when to write this node's report. Thousands of nodes write to one API server, so a write is due at the first of
+ * these times:
+ * - a transition has lasted for 30 s;
+ * - after a change of configuration: a random time in the next minute, one for each configuration;
+ * - a minute after the report began to differ from the written one. A state that changes again and again is written once a
+ *   minute at most. The minute starts again if the report is the same as the written one in between;
+ * - counts differ from the written ones, and the last write was five minutes ago;
+ * - an hour has passed since the last write.
  *
- * So a flapper whose states last less than the hold-down makes one write a minute at most. After a write that failed the server may hold either report: the
- * present one is written as soon as the backoff allows.
+ * After a failed write the server can have either report, so the writer retries with the current one after a backoff.
  */
 export class ReportWriter {
   readonly #options: ReportWriterOptions;
@@ -64,7 +64,6 @@ export class ReportWriter {
   #pending: Pending | undefined;
   #failures = 0;
   #notBeforeMs = Number.NEGATIVE_INFINITY;
-  #writes = 0;
 
   constructor(options: ReportWriterOptions) {
     this.#options = options;
@@ -72,11 +71,7 @@ export class ReportWriter {
     this.#written = options.before;
   }
 
-  get writes(): number {
-    return this.#writes;
-  }
-
-  /** Looks every second until the signal aborts. Never rejects. */
+  /** Observes the agent every second until the signal aborts, and writes the report when it is due. Never rejects. */
   async run(signal: AbortSignal): Promise<void> {
     while (!isAborted(signal)) {
       await this.#poll(signal);
@@ -95,11 +90,10 @@ export class ReportWriter {
       this.#notBeforeMs = clock.monotonic() + waitMs;
       return;
     }
-    this.#writes++;
     this.#failures = 0;
     this.#written = report;
     this.#writtenAtMs = clock.monotonic();
-    // An hour give or take a tenth: nodes that started together drift apart.
+    // An hour, 10 % more or less: nodes that started together drift apart.
     this.#heartbeatMs = HEARTBEAT_MS * (0.9 + 0.2 * this.#random());
     this.#pending = undefined;
   }
@@ -126,7 +120,7 @@ function configKey({ config, selectedBy }: NodeTelemetryStatus): string {
   return JSON.stringify([config?.uid, config?.observedGeneration, selectedBy]);
 }
 
-/** All whose change is a transition. */
+/** Returns a key that changes with every transition, but not with a count. */
 function transitionKey(status: NodeTelemetryStatus): string {
   const targets = status.targets.map(({ name, state, reason }) => `${name}=${state}/${reason}`);
   return JSON.stringify([configKey(status), conditionsKey(status.conditions), targets, status.agent.podUID]);

@@ -1,10 +1,8 @@
-import type { TSchema } from "typebox";
 import * as Type from "typebox";
-import { ATOMIC, keyedBy } from "../lib/list-type.ts";
 
 /**
- * Parts of the status schemas. They limit the size of texts, not their values, so that an older CRD in the cluster does
- * not reject the report of a newer agent.
+ * Parts of the status schemas. They limit the size of texts, not their values, so that an older CRD in the cluster does not
+ * reject the report of a newer agent.
  */
 export const MAX_MESSAGE = 1024;
 
@@ -18,10 +16,3 @@ export const reason = () => boundedText("Reason, one CamelCase word for programs
 export const message = () => boundedText("Explanation for people. It contains no secret.", MAX_MESSAGE);
 export const count = (description: string) => Type.Integer({ description, minimum: 0, maximum: INT32_MAX });
 export const generation = (description: string) => Type.Integer({ description, minimum: 0, format: "int64" });
-export const choice = <const Values extends readonly string[]>(values: Values, description: string) =>
-  Type.Unsafe<Values[number]>({ type: "string", enum: values, description });
-
-export const list = <Item extends TSchema>(item: Item, description: string, maxItems: number) =>
-  Type.Array(item, { description, maxItems, ...ATOMIC });
-export const keyedList = <Item extends TSchema>(field: string, item: Item, description: string, maxItems: number) =>
-  Type.Array(item, { description, maxItems, ...keyedBy(field) });

@@ -20,9 +20,9 @@ function fixture() {
     cache,
     hostHas: (...disks: string[]) => (current = xml(...disks)),
     reads: () => reads,
-    /** The disks that the cache reports when the statistics show these block devices. */
-    async disks(seen: readonly string[], domain = DOMAIN): Promise<string[]> {
-      const layout = await cache.layout(domain, { nics: undefined, blocks: new Set(seen) }, () => {
+    /** Resolves to the disks in the cache. `reported` are the block devices in the statistics. */
+    async disks(reported: readonly string[], domain = DOMAIN): Promise<string[]> {
+      const layout = await cache.layout(domain, { nics: undefined, blocks: new Set(reported) }, () => {
         reads++;
         return Promise.resolve(current);
       });
@@ -31,7 +31,7 @@ function fixture() {
   };
 }
 
-test("an entry is used until its time to live is over and not after", async () => {
+test("an entry is used until its time to live ends", async () => {
   const { clock, disks, reads } = fixture();
   await disks(["vda"]);
   await clock.advance(TTL_MS - 1);
@@ -42,7 +42,7 @@ test("an entry is used until its time to live is over and not after", async () =
   assert.equal(reads(), 2);
 });
 
-test("a hot-plugged and an unplugged device are seen at once", async () => {
+test("a hot-plugged and an unplugged device are noticed immediately", async () => {
   const { disks, hostHas } = fixture();
   await disks(["vda"]);
   hostHas("vda", "vdb");
@@ -51,7 +51,7 @@ test("a hot-plugged and an unplugged device are seen at once", async () => {
   assert.deepEqual(await disks(["vdb"]), ["vdb"]);
 });
 
-test("a disagreement that a fresh XML does not solve is asked about once, not every cycle", async () => {
+test("a difference that remains after the XML was read does not cause another read", async () => {
   const { disks, reads } = fixture();
   for (let cycle = 0; cycle < 5; cycle++) await disks(["vda", "odd"]);
   assert.equal(reads(), 1);
@@ -59,14 +59,14 @@ test("a disagreement that a fresh XML does not solve is asked about once, not ev
   assert.equal(reads(), 2);
 });
 
-test("statistics that were not answered are no disagreement", async () => {
+test("missing statistics are not a difference", async () => {
   const { cache, disks, reads } = fixture();
   await disks(["vda"]);
-  await cache.layout(DOMAIN, { nics: undefined, blocks: undefined }, () => Promise.reject(new Error("not asked")));
+  await cache.layout(DOMAIN, { nics: undefined, blocks: undefined }, () => Promise.reject(new Error("not needed")));
   assert.equal(reads(), 1);
 });
 
-test("a reused id and a restarted guest never see another's devices", async () => {
+test("a reused id or a restarted guest does not get the devices of another run", async () => {
   const { disks, hostHas } = fixture();
   await disks(["vda"]);
   hostHas("sda");
@@ -75,17 +75,22 @@ test("a reused id and a restarted guest never see another's devices", async () =
   assert.deepEqual(await disks(["hda"], { ...DOMAIN, id: 2 }), ["hda"]);
 });
 
-test("an entry goes with its domain", async () => {
-  const { cache, disks } = fixture();
+test("only the entries of retained domains stay in the cache", async () => {
+  const { cache, disks, reads } = fixture();
+  const other = { ...DOMAIN, id: 2 };
   await disks(["vda"]);
-  await disks(["vda"], { ...DOMAIN, id: 2 });
+  await disks(["vda"], other);
   cache.retain([DOMAIN]);
-  assert.equal(cache.size, 1);
+  await disks(["vda"]);
+  assert.equal(reads(), 2);
+  await disks(["vda"], other);
+  assert.equal(reads(), 3);
   cache.retain([]);
-  assert.equal(cache.size, 0);
+  await disks(["vda"]);
+  assert.equal(reads(), 4);
 });
 
-test("an XML that cannot be read leaves the entry before in place", async () => {
+test("an unreadable XML does not replace the cached entry", async () => {
   const { cache, disks } = fixture();
   await disks(["vda"]);
   const failing = (): Promise<string> => Promise.reject(new Error("gone"));
