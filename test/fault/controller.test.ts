@@ -15,8 +15,8 @@ afterEach(() => bench.end());
 
 const isStatus = ({ path }: KubeRequest): boolean => path.endsWith("/status");
 
-/** Every write of a status is answered like this. */
-function refuse(answer: FakeAnswer): void {
+/** Sets the answer to every write of a status. */
+function answerWrites(answer: FakeAnswer): void {
   bench.client.fault = (request) => (isStatus(request) ? answer : undefined);
 }
 
@@ -25,8 +25,8 @@ function heal(): void {
 }
 
 for (const code of [403, 409, 422, 429, 500, 503])
-  test(`a status that is refused with ${code} is written again, later each time, and gets there in the end`, async () => {
-    refuse(failure(code, "told to fail"));
+  test(`a status write that fails with ${code} is retried with a growing backoff until it succeeds`, async () => {
+    answerWrites(failure(code, "told to fail"));
     bench.lead();
     await bench.clock.advance(600_000);
     const tries = bench.writes;
@@ -39,8 +39,8 @@ for (const code of [403, 409, 422, 429, 500, 503])
     assert.deepEqual(bench.events, ["Normal Ready"]);
   });
 
-test("a refusal that lasts is warned of once in five minutes, by the name of the object", async () => {
-  refuse(failure(403, "forbidden: no rights"));
+test("a lasting rejection is logged once in five minutes, with the name of the object", async () => {
+  answerWrites(failure(403, "forbidden: no rights"));
   bench.lead();
   await bench.clock.advance(290_000);
   assert.equal(bench.warnings().length, 1);
@@ -49,8 +49,8 @@ test("a refusal that lasts is warned of once in five minutes, by the name of the
   assert.equal(bench.warnings().length, 2);
 });
 
-test("nobody comes back before the time that the server asks for", async () => {
-  refuse({ ...failure(429, "busy"), headers: { "retry-after": "200" } });
+test("no retry is earlier than the server's Retry-After", async () => {
+  answerWrites({ ...failure(429, "busy"), headers: { "retry-after": "200" } });
   bench.lead();
   await bench.clock.advance(199_000);
   assert.equal(bench.writes, 1);
@@ -58,7 +58,7 @@ test("nobody comes back before the time that the server asks for", async () => {
   assert.equal(bench.writes, 2);
 });
 
-test("an object that cannot be written holds up no other", async () => {
+test("a failing write does not delay other objects", async () => {
   bench.putConfig("other", { uid: "u2" });
   bench.client.fault = ({ path }) => (path === `${CONFIGS}/default/status` ? failure(422, "invalid") : undefined);
   bench.lead();
@@ -67,7 +67,7 @@ test("an object that cannot be written holds up no other", async () => {
   assert.equal(bench.status("other")?.nodeSummary, "0/0");
 });
 
-test("an object that is deleted while its status is written is let go of without a warning", async () => {
+test("an object that is deleted during its status write causes no warning", async () => {
   let deleted = false;
   bench.client.fault = (request) => {
     if (!isStatus(request) || deleted) return undefined;
@@ -81,7 +81,7 @@ test("an object that is deleted while its status is written is let go of without
   assert.deepEqual(bench.warnings(), []);
 });
 
-test("an object that is made anew while the status of the former is written gets its own a moment later", async () => {
+test("an object that is created again during a status write gets its own status", async () => {
   let replaced = false;
   bench.client.fault = (request) => {
     if (!isStatus(request) || replaced) return undefined;
@@ -97,7 +97,7 @@ test("an object that is made anew while the status of the former is written gets
   assert.equal(bench.status()?.observedGeneration, 1);
 });
 
-test("an answer that is lost after the write changes nothing: it is told once, with its first time", async () => {
+test("a write whose answer is lost causes one Event, and the condition keeps its time", async () => {
   bench.lead();
   await bench.clock.advance(60_000);
   bench.putNode("a", FAILING);
@@ -117,7 +117,7 @@ test("an answer that is lost after the write changes nothing: it is told once, w
   assert.deepEqual(bench.events, ["Normal Ready", "Warning TargetUnauthorized"]);
 });
 
-test("an API server that is away for an hour is waited for, and what happened meanwhile is written", async () => {
+test("after an outage of an hour the status has what happened during it", async () => {
   bench.lead();
   await bench.clock.advance(60_000);
   bench.client.fault = () => "lost";
@@ -128,12 +128,12 @@ test("an API server that is away for an hour is waited for, and what happened me
   const tries = bench.client.requests.length - before;
   assert.ok(tries < 600, `${tries} requests in an hour`);
   heal();
-  // A watch that is open again has to bring something first, if only a bookmark.
+  // The store counts as up to date only after the new watch has sent an event or a bookmark.
   await bench.clock.advance(120_000);
   assert.equal(bench.condition("Ready")?.reason, "TargetUnauthorized");
 });
 
-test("Events that are refused cost a try a minute at most, and the status is written all the same", async () => {
+test("rejected Events are retried once a minute at most, and do not delay the status", async () => {
   bench.client.fault = ({ path }) => (path === EVENTS ? failure(403, "forbidden") : undefined);
   bench.lead();
   await bench.clock.advance(600_000);
@@ -147,7 +147,7 @@ test("Events that are refused cost a try a minute at most, and the status is wri
 });
 
 for (const what of ["/status", EVENTS])
-  test(`a controller that stops leading gives up a request for ${what} that nobody answers`, async () => {
+  test(`a controller that stops leading cancels a request for ${what} without an answer`, async () => {
     bench.client.fault = ({ path }) => (path.endsWith(what) ? "hang" : undefined);
     bench.lead();
     await bench.clock.advance(10_000);

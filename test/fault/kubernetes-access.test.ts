@@ -11,12 +11,12 @@ import { skipWithoutOpenssl } from "../support/openssl.ts";
 const skip = skipWithoutOpenssl("access to the Kubernetes API");
 const LIST = { path: THINGS };
 
-void suite("the way to the Kubernetes API", { skip }, () => {
-  /** The failure of a request to a server that is none. */
+void suite("the connection to a wrong or broken server", { skip }, () => {
+  /** Resolves to the error of a request. */
   async function failure(readAccess: (bench: KubeBench) => Promise<Access>): Promise<KubeError> {
     await using bench: KubeBench = await KubeBench.start({ readAccess: () => readAccess(bench) });
     const error = await bench.api.request(LIST).then(
-      () => assert.fail("it was answered"),
+      () => assert.fail("the request was answered"),
       (thrown: unknown) => thrown,
     );
     assert.ok(error instanceof KubeError);
@@ -24,22 +24,22 @@ void suite("the way to the Kubernetes API", { skip }, () => {
     return error;
   }
 
-  test("an authority that is not the configuration's is not trusted", async () => {
+  test("a certificate of another authority is rejected", async () => {
     using stranger = new CertificateAuthority("stranger");
     const ca = Buffer.from(stranger.cert);
     const error = await failure(async (bench) => {
       const access = await bench.access("t");
       return { ...access, tls: { ...access.tls, ca } };
     });
-    assert.match(error.message, /of no authority that the configuration names/);
+    assert.match(error.message, /does not name the certificate's authority/);
   });
 
-  test("a certificate for another name is refused", async () => {
+  test("a certificate for another name is rejected", async () => {
     const error = await failure((bench) => bench.access("t", bench.server.url.replace("127.0.0.1", "localhost")));
     assert.match(error.message, /the certificate is for another name/);
   });
 
-  test("a server that speaks TLS but not HTTP/2 is named as such", async () => {
+  test("a server that speaks TLS but not HTTP/2 has an error of its own", async () => {
     using authority = new CertificateAuthority("kubernetes");
     const server = createTlsServer(authority.issue("old", "IP:127.0.0.1"), (socket) =>
       socket.on("error", () => undefined),
@@ -54,7 +54,7 @@ void suite("the way to the Kubernetes API", { skip }, () => {
     assert.deepEqual([error.code, error.message], ["E_KUBE_PROTOCOL", `127.0.0.1:${port} does not speak HTTP/2`]);
   });
 
-  test("a server that takes the connection and says nothing is given up after ten seconds", async () => {
+  test("a connection attempt without an answer ends after ten seconds", async () => {
     const sockets: Socket[] = [];
     const server = createServer((socket) => sockets.push(socket));
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -71,8 +71,8 @@ void suite("the way to the Kubernetes API", { skip }, () => {
   });
 });
 
-void suite("a token that is not accepted", { skip }, () => {
-  /** A server that wants `new`, and a client that reads one token after the other, and notes it. */
+void suite("a rejected token", { skip }, () => {
+  /** A server that accepts the token `new`. The client gets `tokens` one after the other and records them in `reads`. */
   async function rotated(tokens: readonly string[], reads: string[] = []): Promise<KubeBench> {
     const bench: KubeBench = await KubeBench.start({
       readAccess: () => {
@@ -85,7 +85,7 @@ void suite("a token that is not accepted", { skip }, () => {
     return bench;
   }
 
-  test("is read again, and the request is made once more on the same connection", async () => {
+  test("is read again, and the request is retried on the same connection", async () => {
     const reads: string[] = [];
     await using bench = await rotated(["old", "new"], reads);
     assert.equal((await bench.api.request(LIST)).status, 200);
@@ -99,7 +99,7 @@ void suite("a token that is not accepted", { skip }, () => {
     assert.deepEqual([reads, bench.server.totalConnections], [["old", "new"], 1]);
   });
 
-  test("is read again once by requests that are refused at one moment", async () => {
+  test("is read again once for requests that are rejected at the same time", async () => {
     const reads: string[] = [];
     await using bench = await rotated(["old", "new"], reads);
     const answers = await Promise.all(Array.from({ length: 10 }, () => bench.api.request(LIST)));
@@ -108,14 +108,14 @@ void suite("a token that is not accepted", { skip }, () => {
     assert.equal(bench.server.totalConnections, 1);
   });
 
-  test("is an answer 401 after one more try", async () => {
+  test("is an answer 401 after one retry", async () => {
     await using bench = await rotated(["old"]);
     assert.equal((await bench.api.request(LIST)).status, 401);
     assert.equal(bench.server.requests.length, 2);
     assert.ok("status" in (await bench.api.watch({ ...LIST, lifetimeMs: 1_000 })));
   });
 
-  test("takes another connection when the certificates have changed with it", async () => {
+  test("causes a new connection if the certificates have changed", async () => {
     let reads = 0;
     await using bench: KubeBench = await KubeBench.start({
       readAccess: async () => {
@@ -125,17 +125,17 @@ void suite("a token that is not accepted", { skip }, () => {
     });
     bench.server.tokens.add("new");
     const request = bench.ask();
-    // The certificate is for an address, so the connection under the other name shows that it was tried.
+    // The certificate is only valid for the address, so the error shows a connection with the new name.
     await assert.rejects(request, failsWith("E_KUBE_UNREACHABLE", /for another name/));
     assert.equal(bench.server.totalConnections, 2);
   });
 
-  test("shows up nowhere", async () => {
+  test("is not shown in events or by inspect", async () => {
     await using bench = await rotated(["very-secret"]);
     bench.reflect();
     await bench.until("it is denied", () => bench.of("denied").length === 1);
     await bench.server.kill();
-    await bench.passUntil("it is cut off", () => bench.of("disconnected").length > 0);
+    await bench.passUntil("the connection is lost", () => bench.of("disconnected").length > 0);
     assert.equal(bench.everything().includes("very-secret"), false);
   });
 });

@@ -7,7 +7,7 @@ const skip = skipWithoutOpenssl("requests to the Kubernetes API");
 const LIST = { path: THINGS };
 
 void suite("requests to the Kubernetes API", { skip }, () => {
-  test("an answer is a value, whatever its status", async () => {
+  test("an answer with any status is a value", async () => {
     await using bench = await KubeBench.start();
     bench.server.fault = { kind: "status", status: 503, body: "etcd is away", headers: { "retry-after": "3" } };
     const { status, headers, body } = await bench.api.request(LIST);
@@ -15,7 +15,7 @@ void suite("requests to the Kubernetes API", { skip }, () => {
     assert.ok("status" in (await bench.api.watch({ ...LIST, lifetimeMs: 1_000 })));
   });
 
-  test("query, body and headers arrive", async () => {
+  test("a request has its query, body and headers", async () => {
     await using bench = await KubeBench.start();
     const query = { labelSelector: "kubevirt.io/nodeName=ä & b", limit: 5 };
     await bench.api.request({
@@ -31,7 +31,7 @@ void suite("requests to the Kubernetes API", { skip }, () => {
     assert.deepEqual([authorization, type, agent], ["Bearer a-token", "application/x", "bench"]);
   });
 
-  test("an API server behind a path is asked there", async () => {
+  test("the path of the API server is a prefix of every request", async () => {
     await using bench: KubeBench = await KubeBench.start({
       readAccess: () => bench.access("t", `${bench.server.url}/k8s/clusters/c-1/`),
     });
@@ -39,7 +39,7 @@ void suite("requests to the Kubernetes API", { skip }, () => {
     assert.equal(bench.server.requests[0]?.path, `/k8s/clusters/c-1${THINGS}`);
   });
 
-  test("what is no JSON, and a body that breaks off, are faults that quote nothing", async () => {
+  test("invalid JSON and an incomplete body are errors that do not quote the body", async () => {
     await using bench = await KubeBench.start();
     const body = '{"data":{"password":"hunter2"';
     bench.server.faults.push({ kind: "bytes", bytes: body, then: "end" });
@@ -52,7 +52,7 @@ void suite("requests to the Kubernetes API", { skip }, () => {
     await assert.rejects(drain(watch), failsWith("E_KUBE_CLOSED", /inside a line/));
   });
 
-  test("a watch line of more than 8 MiB and an answer of more than 64 MiB are not taken in", async () => {
+  test("a watch line over 8 MiB and an answer over 64 MiB are rejected", async () => {
     await using bench = await KubeBench.start();
     bench.server.faults.push({ kind: "bytes", bytes: "x".repeat(8 * 1024 * 1024 + 1), then: "hang" });
     const watch = await bench.api.watch({ ...LIST, lifetimeMs: 60_000 });

@@ -9,8 +9,8 @@ const skip = skipWithoutOpenssl("chaos around a reflector");
 
 const NAMES = ["a", "b", "c", "d"];
 
-/** What may happen, each once. */
-const HAPPENINGS: Readonly<Record<string, (bench: KubeBench) => unknown>> = {
+/** Faults and events by description. */
+const EVENTS: Readonly<Record<string, (bench: KubeBench) => unknown>> = {
   "connections are reset": ({ server }) => {
     server.resetConnections();
   },
@@ -26,8 +26,8 @@ const HAPPENINGS: Readonly<Record<string, (bench: KubeBench) => unknown>> = {
   "watches end": ({ server }) => {
     server.endWatches();
   },
-  goodbye: ({ server }) => {
-    server.sayGoodbye();
+  GOAWAY: ({ server }) => {
+    server.goAway();
   },
   compaction: ({ server }) => {
     server.objects.compact();
@@ -39,7 +39,7 @@ const HAPPENINGS: Readonly<Record<string, (bench: KubeBench) => unknown>> = {
     await server.kill();
     await server.listen();
   },
-  "an outage that the history does not reach back to": async ({ server }) => {
+  "an outage that is older than the server's history": async ({ server }) => {
     await server.kill();
     for (const name of NAMES)
       if (server.objects.get(THINGS, `default/${name}`) !== undefined) server.objects.delete(THINGS, `default/${name}`);
@@ -55,46 +55,46 @@ const HAPPENINGS: Readonly<Record<string, (bench: KubeBench) => unknown>> = {
   },
   ...Object.fromEntries(
     [401, 403, 410, 429, 500, 503, 504].map((status) => [
-      `a refusal with ${status}`,
+      `a rejection with ${status}`,
       ({ server }: KubeBench) => server.faults.push({ kind: "status", status }),
     ]),
   ),
   "a request is lost": ({ server }) => server.faults.push({ kind: "reset" }),
   "a request hangs": ({ server }) => server.faults.push({ kind: "hang" }),
-  "an answer is cut off": ({ server }) => server.faults.push({ kind: "bytes", bytes: '{"metadata":', then: "end" }),
+  "an answer is incomplete": ({ server }) => server.faults.push({ kind: "bytes", bytes: '{"metadata":', then: "end" }),
 };
 
-const happening = fc.constantFrom(...Object.keys(HAPPENINGS));
+const event = fc.constantFrom(...Object.keys(EVENTS));
 const write = fc.record({ name: fc.constantFrom(...NAMES), value: fc.option(fc.nat(9), { nil: undefined }) });
 
 test(
-  "whatever happens, a reflector ends up with what the server has, and has told of every change",
+  "after any sequence of events a reflector has the server's objects and has reported every change",
   { skip },
   async () => {
     await fc.assert(
       fc.asyncProperty(
-        fc.array(fc.oneof(happening, write), { maxLength: 30 }),
+        fc.array(fc.oneof(event, write), { maxLength: 30 }),
         fc.constantFrom("any", "newest"),
         async (steps, freshness) => {
           await using bench = await KubeBench.start();
           bench.put("first");
-          const told = new Map<string, Thing>();
+          const reported = new Map<string, Thing>();
           const reflector = bench.reflect({
             freshness,
             onChange: ({ key, before, after }) => {
-              assert.equal(told.get(key), before);
-              if (after === undefined) told.delete(key);
-              else told.set(key, after);
+              assert.equal(reported.get(key), before);
+              if (after === undefined) reported.delete(key);
+              else reported.set(key, after);
             },
           });
           for (const step of steps) {
-            if (typeof step === "string") await HAPPENINGS[step]?.(bench);
+            if (typeof step === "string") await EVENTS[step]?.(bench);
             else if (step.value !== undefined) bench.put(step.name, step.value);
             else if (bench.server.objects.get(THINGS, `default/${step.name}`) !== undefined) bench.delete(step.name);
             await bench.clock.advance(100);
           }
           bench.server.faults.length = 0;
-          // What comes last arrives last.
+          // Changes arrive in order, so this one shows that all have arrived.
           bench.put("last");
           await bench.passUntil("it has caught up", () => reflector.objects.has("default/last"));
           const expected = [...NAMES, "first", "last"].flatMap((name) => {
@@ -103,7 +103,7 @@ test(
           });
           const found = [...reflector.objects.values()].map(({ name, value }) => [name, value]);
           assert.deepEqual(found.sort(), expected.sort());
-          assert.deepEqual(told, reflector.objects);
+          assert.deepEqual(reported, reflector.objects);
           assert.deepEqual(bench.of("faulted"), []);
         },
       ),

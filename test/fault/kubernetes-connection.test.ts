@@ -31,16 +31,16 @@ void suite("the connection to the Kubernetes API", { skip }, () => {
       },
     ],
     [
-      "the connection is closed without a word",
+      "the connection is closed without HTTP/2 frames",
       ({ server }) => {
         server.endConnections();
       },
     ],
     ["the server is killed", ({ server }) => server.kill()],
     [
-      "the server says goodbye with an error",
+      "the server sends GOAWAY with an error",
       ({ server }) => {
-        server.sayGoodbye(constants.NGHTTP2_INTERNAL_ERROR);
+        server.goAway(constants.NGHTTP2_INTERNAL_ERROR);
       },
     ],
     [
@@ -57,7 +57,7 @@ void suite("the connection to the Kubernetes API", { skip }, () => {
     ],
   ];
   for (const [what, spoil] of BREAKS) {
-    test(`a watch breaks off, and does not seem to end in order, when ${what}`, async () => {
+    test(`a watch fails, and does not seem to end normally, when ${what}`, async () => {
       await using bench = await KubeBench.start();
       const watch = await bench.openWatch();
       await bench.until("the watch is open", () => bench.server.watches.size === 1);
@@ -67,7 +67,7 @@ void suite("the connection to the Kubernetes API", { skip }, () => {
     });
   }
 
-  test("a request fails when the connection is reset, and the next one makes a new connection", async () => {
+  test("a request fails when the connection is reset; the next one opens a new connection", async () => {
     await using bench = await KubeBench.start();
     bench.server.faults.push({ kind: "reset" });
     await assert.rejects(bench.api.request(LIST), failsWith("E_KUBE_CLOSED"));
@@ -75,11 +75,11 @@ void suite("the connection to the Kubernetes API", { skip }, () => {
     assert.match(bench.events.join(), /^connected,disconnected E_KUBE_UNREACHABLE .*ECONNRESET.*,connected$/);
   });
 
-  test("an outage is reported once, however many requests fail in it", async () => {
+  test("an outage is reported once, even if many requests fail", async () => {
     await using bench = await KubeBench.start();
     await bench.api.request(LIST);
     await bench.server.kill();
-    await bench.until("it is noticed", () => bench.of("disconnected").length === 1);
+    await bench.until("the outage is noticed", () => bench.of("disconnected").length === 1);
     for (let attempt = 0; attempt < 3; attempt++)
       await assert.rejects(bench.ask(), failsWith("E_KUBE_UNREACHABLE", /nothing listens there/));
     await bench.server.listen();
@@ -94,7 +94,7 @@ void suite("the connection to the Kubernetes API", { skip }, () => {
     assert.equal(bench.server.totalConnections, 1);
   });
 
-  test("a request without an answer ends at its deadline, and leaves the connection and nothing else", async () => {
+  test("a request without an answer ends at its deadline; the connection stays open", async () => {
     await using bench = await KubeBench.start();
     bench.server.faults.push({ kind: "hang" });
     const request = assert.rejects(
@@ -109,7 +109,7 @@ void suite("the connection to the Kubernetes API", { skip }, () => {
     assert.equal(bench.server.totalConnections, 1);
   });
 
-  test("a watch that the server never answers is given up", async () => {
+  test("a watch without an answer is cancelled", async () => {
     await using bench = await KubeBench.start();
     bench.server.faults.push({ kind: "hang" });
     const watch = assert.rejects(bench.api.watch({ ...LIST, lifetimeMs: 600_000 }), failsWith("E_KUBE_TIMEOUT"));
@@ -119,16 +119,19 @@ void suite("the connection to the Kubernetes API", { skip }, () => {
     await bench.until("the stream is gone", () => bench.server.streams.size === 0);
   });
 
-  test("a watch that the server does not end is cut", async () => {
+  test("a watch that the server does not end is cancelled", async () => {
     await using bench = await KubeBench.start();
     const watch = await bench.openWatch(20_000);
-    const end = assert.rejects(drain(watch), failsWith("E_KUBE_TIMEOUT", /not ended by the server within 20000 ms/));
+    const end = assert.rejects(
+      drain(watch),
+      failsWith("E_KUBE_TIMEOUT", /the server did not end the watch of .* within 20000 ms/),
+    );
     await bench.clock.advance(20_000);
     await end;
     await bench.until("the stream is gone", () => bench.server.streams.size === 0);
   });
 
-  test("the caller's signal ends a request and a watch at once", async () => {
+  test("the caller's signal cancels a request and a watch immediately", async () => {
     await using bench = await KubeBench.start();
     const stop = new AbortController();
     bench.server.faults.push({ kind: "hang" });
@@ -144,7 +147,7 @@ void suite("the connection to the Kubernetes API", { skip }, () => {
     assert.equal(bench.server.totalConnections, 1);
   });
 
-  test("leaving the loop over a watch ends it", async () => {
+  test("leaving the loop over a watch cancels it", async () => {
     await using bench = await KubeBench.start();
     const watch = await bench.openWatch();
     bench.put("a");
@@ -155,7 +158,7 @@ void suite("the connection to the Kubernetes API", { skip }, () => {
     await bench.until("the stream is gone", () => bench.server.streams.size === 0);
   });
 
-  test("a connection through which nothing comes is found dead by a ping within 45 seconds", async () => {
+  test("a ping detects a connection without an answer within 45 seconds", async () => {
     await using bench: KubeBench = await KubeBench.start({
       readAccess: () => bench.access("t", `https://127.0.0.1:${relay.port}`),
     });
@@ -169,25 +172,25 @@ void suite("the connection to the Kubernetes API", { skip }, () => {
     assert.match(bench.events.join(), /^connected,disconnected E_KUBE_TIMEOUT no answer to a ping within 15000 ms$/);
   });
 
-  test("a reset after a part of a long answer is noticed at once", async () => {
+  test("a reset in the middle of a long answer is noticed immediately", async () => {
     await using bench = await KubeBench.start();
-    // More than the 32 KiB after which a small window would be widened, and one piece for the client.
+    // More than 32 KiB, after which the client would widen a default window, and one chunk for the client.
     bench.server.faults.push({ kind: "bytes", bytes: " ".repeat(60_000), then: "reset" });
     await assert.rejects(bench.api.request(LIST), failsWith("E_KUBE_CLOSED"));
     assert.equal((await bench.ask()).status, 200);
   });
 
-  /** Sends more than the network takes. Resolves to the request, on a connection that is dead and has not written all. */
+  /** Sends more than the network accepts. Resolves to the request, whose body is not completely written. */
   async function sendTooMuch(bench: KubeBench, relay: TcpRelay): Promise<{ readonly request: Promise<KubeAnswer> }> {
     await bench.api.request(LIST);
     relay.freeze();
     const body = " ".repeat(16_000_000);
     const request = bench.api.request({ ...LIST, method: "POST", body, deadlineMs: 100_000 });
-    await bench.until("the network takes no more", () => relay.isFull);
+    await bench.until("the network accepts no more", () => relay.isFull);
     return { request };
   }
 
-  test("a connection that takes nothing any more is found dead by a ping, and replaced", async () => {
+  test("a ping detects a connection that accepts no data, and the next request replaces it", async () => {
     let port = 0;
     await using bench = await KubeBench.start({ readAccess: () => bench.access("t", `https://127.0.0.1:${port}`) });
     await using relay = await TcpRelay.start(Number(new URL(bench.server.url).port));
@@ -201,7 +204,7 @@ void suite("the connection to the Kubernetes API", { skip }, () => {
     assert.equal(bench.of("connected").length, 2);
   });
 
-  test("closing does not wait for a connection that takes nothing any more", async () => {
+  test("closing does not wait for a connection that accepts no data", async () => {
     let port = 0;
     await using bench = await KubeBench.start({ readAccess: () => bench.access("t", `https://127.0.0.1:${port}`) });
     await using relay = await TcpRelay.start(Number(new URL(bench.server.url).port));
@@ -214,7 +217,7 @@ void suite("the connection to the Kubernetes API", { skip }, () => {
     await closed;
   });
 
-  test("a quiet connection that answers pings stays", async () => {
+  test("an idle connection that answers pings stays open", async () => {
     await using bench = await KubeBench.start();
     const watch = drain(await bench.openWatch());
     for (let minute = 0; minute < 8; minute++) {
@@ -226,11 +229,11 @@ void suite("the connection to the Kubernetes API", { skip }, () => {
     await watch;
   });
 
-  test("after a goodbye new requests take a new connection, and a watch moves within 40 seconds", async () => {
+  test("after GOAWAY new requests use a new connection, and a watch ends within 40 seconds", async () => {
     await using bench = await KubeBench.start();
     const watch = await bench.openWatch();
-    const end = assert.rejects(drain(watch), failsWith("E_KUBE_CLOSED", /connection was left/));
-    bench.server.sayGoodbye();
+    const end = assert.rejects(drain(watch), failsWith("E_KUBE_CLOSED", /the agent closed the connection/));
+    bench.server.goAway();
     while (bench.server.totalConnections === 1) assert.equal((await bench.ask()).status, 200);
     assert.equal(bench.server.openConnections, 2);
     await bench.clock.advance(40_000);
@@ -239,16 +242,16 @@ void suite("the connection to the Kubernetes API", { skip }, () => {
     assert.deepEqual(bench.of("disconnected"), []);
   });
 
-  test("closing does not wait for a server that has said goodbye and keeps its end open", async () => {
+  test("closing does not wait for a server that has sent GOAWAY and keeps the connection open", async () => {
     await using bench = await KubeBench.start();
     await bench.ask();
-    bench.server.sayGoodbye();
+    bench.server.goAway();
     while (bench.server.totalConnections === 1) await bench.ask();
     await bench.api[Symbol.asyncDispose]();
     await bench.until("the newer connection is gone", () => bench.server.openConnections === 1);
   });
 
-  test("closing ends requests and watches, and leaves no socket and no timer", async () => {
+  test("closing cancels requests and watches, and leaves no socket and no timer", async () => {
     await using bench = await KubeBench.start();
     const watch = assert.rejects(drain(await bench.openWatch()), failsWith("E_KUBE_CLOSED"));
     bench.server.faults.push({ kind: "hang" });

@@ -19,7 +19,7 @@ const watchesOf = (bench: KubeBench) => bench.server.requestsOf(THINGS).filter((
 const listsOf = (bench: KubeBench) => bench.server.requestsOf(THINGS).filter(({ query }) => !query["watch"]);
 
 void suite("a reflector", { skip }, () => {
-  test("holds what is there, and follows what changes", async () => {
+  test("has the existing objects and follows their changes", async () => {
     await using bench = await KubeBench.start();
     const seen: string[] = [];
     const reflector = await watching(bench, {
@@ -44,7 +44,7 @@ void suite("a reflector", { skip }, () => {
     assert.deepEqual(bench.events, ["connected", "listed 2, missed 0"]);
   });
 
-  test("calls a handler when the store is up to date, also with a list", async () => {
+  test("calls a handler after the store has the change, also for a list", async () => {
     await using bench = await KubeBench.start();
     const sizes: number[] = [];
     let objects: ReadonlyMap<string, unknown> = new Map();
@@ -61,7 +61,7 @@ void suite("a reflector", { skip }, () => {
     assert.deepEqual(sizes, [2, 2, 1]);
   });
 
-  test("asks for bookmarks, for an end after five to ten minutes, and only for what the selector lets through", async () => {
+  test("requests bookmarks, an end after five to ten minutes, and only selected objects", async () => {
     await using bench = await KubeBench.start({ random: () => 0.999 });
     const labelSelector = "node=here";
     bench.put("elsewhere", 1, { node: "there" });
@@ -69,7 +69,7 @@ void suite("a reflector", { skip }, () => {
     bench.put("mine", 1, { node: "here" });
     await bench.until("it has arrived", () => reflector.objects.size === 1);
     bench.put("mine", 1, { node: "there" });
-    await bench.until("it has left", () => reflector.objects.size === 0);
+    await bench.until("the object is no longer selected", () => reflector.objects.size === 0);
     const common = { labelSelector, resourceVersion: "1003" };
     assert.deepEqual(
       bench.server.requestsOf(THINGS).map(({ query }) => query),
@@ -80,7 +80,7 @@ void suite("a reflector", { skip }, () => {
     );
   });
 
-  test("reads a long list in consistent pages", async () => {
+  test("reads a long list in pages of one version", async () => {
     await using bench = await KubeBench.start();
     for (let index = 0; index < 1_201; index++) bench.put(`thing-${index}`);
     const reflector = bench.reflect({ freshness: "newest" });
@@ -93,7 +93,7 @@ void suite("a reflector", { skip }, () => {
     );
   });
 
-  test("begins a list anew when its pages are too old", async () => {
+  test("starts a list again when its pages are too old", async () => {
     await using bench = await KubeBench.start();
     for (let index = 0; index < 600; index++) bench.put(`thing-${index}`);
     bench.server.faults.push({
@@ -109,7 +109,7 @@ void suite("a reflector", { skip }, () => {
     assert.match(bench.of("interrupted").join(), /^interrupted E_KUBE_REFUSED .* 410 The provided continue parameter/);
   });
 
-  test("goes on where it was when the server ends the watch in time", async () => {
+  test("continues at its version when the server ends the watch in time", async () => {
     await using bench = await KubeBench.start({ random: () => 0 });
     const reflector = await watching(bench);
     bench.server.bookmark();
@@ -122,7 +122,7 @@ void suite("a reflector", { skip }, () => {
     assert.equal(reflector.counters.reconnects, 0);
   });
 
-  test("loses nothing when the server is killed and started again", async () => {
+  test("misses no change when the server is killed and restarted", async () => {
     await using bench = await KubeBench.start();
     const reflector = await watching(bench);
     await bench.server.kill();
@@ -154,15 +154,15 @@ void suite("a reflector", { skip }, () => {
       /E_KUBE_CLOSED .*reset/,
     ],
     [
-      "ends before its time",
+      "ends too early",
       ({ server }) => {
         server.endWatches();
       },
-      /E_KUBE_CLOSED .*ended the watch of .* before its time/,
+      /E_KUBE_CLOSED .*ended the watch of .* too early/,
     ],
   ];
   for (const [what, spoil, reason] of BREAKS) {
-    test(`resumes, and counts it, when the watch ${what}`, async () => {
+    test(`resumes, and counts a reconnect, when the watch ${what}`, async () => {
       await using bench = await KubeBench.start();
       const reflector = await watching(bench);
       bench.put("a", "other");
@@ -180,7 +180,7 @@ void suite("a reflector", { skip }, () => {
     });
   }
 
-  test("does not become slow when something between cuts every watch after half a minute", async () => {
+  test("does not slow down when a proxy cuts every watch after half a minute", async () => {
     await using bench = await KubeBench.start();
     const reflector = await watching(bench);
     for (let cut = 0; cut < 8; cut++) {
@@ -193,13 +193,13 @@ void suite("a reflector", { skip }, () => {
   });
 
   const REFUSALS: readonly (readonly [string, string])[] = [
-    ["an event that is cut off", '{"type":"ADDED","object":{"metadata":{"name":"x"'],
-    ["an event that is no JSON", "<html>\n"],
+    ["an incomplete event", '{"type":"ADDED","object":{"metadata":{"name":"x"'],
+    ["an event that is not JSON", "<html>\n"],
     ["an event of an unknown type", '{"type":"NEWS","object":{"metadata":{"name":"x","resourceVersion":"2"}}}\n'],
     ["an object without a name", '{"type":"ADDED","object":{"metadata":{"resourceVersion":"2"}}}\n'],
   ];
   for (const [what, bytes] of REFUSALS) {
-    test(`gets over ${what}`, async () => {
+    test(`recovers from ${what}`, async () => {
       await using bench = await KubeBench.start();
       const reflector = await watching(bench);
       bench.server.faults.push({ kind: "bytes", bytes, then: "end" });
@@ -211,18 +211,18 @@ void suite("a reflector", { skip }, () => {
     });
   }
 
-  test("cuts a watch that the server does not end, and goes on", async () => {
+  test("cancels a watch that the server does not end, and opens the next", async () => {
     await using bench = await KubeBench.start({ random: () => 0 });
     const reflector = await watching(bench);
-    // The fake sends no bookmark and never ends a watch: this one hangs.
+    // The fake server sends no bookmark and never ends a watch, so this watch hangs.
     await bench.clock.advance(330_000);
     await bench.until("it is noticed", () => bench.of("interrupted").length === 1);
-    assert.match(bench.events.at(-1) ?? "", /E_KUBE_TIMEOUT the watch .* was not ended by the server within 330000 ms/);
+    assert.match(bench.events.at(-1) ?? "", /E_KUBE_TIMEOUT the server did not end the watch of .* within 330000 ms/);
     bench.put("c");
     await bench.passUntil("it has arrived", () => reflector.objects.size === 3);
   });
 
-  test("knows how long ago the server last showed that the store is up to date", async () => {
+  test("reports how long ago the server last confirmed the store", async () => {
     await using bench = await KubeBench.start();
     bench.server.faults.push({ kind: "hang" });
     const waiting = bench.reflect();
@@ -237,7 +237,7 @@ void suite("a reflector", { skip }, () => {
     await bench.until("the event has arrived", () => reflector.staleMs === 0);
   });
 
-  test("calls nobody any more when one of them stops it", async () => {
+  test("calls no other handler after a handler stops it", async () => {
     await using bench = await KubeBench.start();
     for (const name of ["a", "b", "c"]) bench.put(name);
     let calls = 0;
@@ -255,7 +255,7 @@ void suite("a reflector", { skip }, () => {
     assert.equal(calls, 1);
   });
 
-  test("ends what is open when it is stopped, calls nobody afterwards, and says so to those who wait", async () => {
+  test("cancels its request when it is stopped, calls no handler, and resolves `synced` to false", async () => {
     await using bench = await KubeBench.start();
     let calls = 0;
     const reflector = await watching(bench, { onChange: () => calls++ });
@@ -269,7 +269,7 @@ void suite("a reflector", { skip }, () => {
     await waiting.stop();
     assert.equal(await waiting.synced, false);
     await bench.until("the stream is gone", () => bench.server.streams.size === 0);
-    // The connection's own ping is all that is left.
+    // Only the timer of the connection's ping remains.
     assert.equal(bench.clock.sleeping, 1);
     assert.equal(bench.of("interrupted").length, 0);
   });

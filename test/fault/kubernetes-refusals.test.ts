@@ -3,13 +3,13 @@ import { suite, test } from "node:test";
 import { KubeBench, THINGS } from "../support/kube-bench.ts";
 import { skipWithoutOpenssl } from "../support/openssl.ts";
 
-const skip = skipWithoutOpenssl("refusals to a reflector");
+const skip = skipWithoutOpenssl("rejected requests of a reflector");
 
 const listsOf = (bench: KubeBench) => bench.server.requestsOf(THINGS).filter(({ query }) => !query["watch"]);
 
-void suite("a reflector that is refused", { skip }, () => {
+void suite("a reflector whose requests are rejected", { skip }, () => {
   for (const how of ["in the watch's first event", "with the status of the answer"] as const) {
-    test(`lists again when its version is too old, said ${how}, and counts what it had missed`, async () => {
+    test(`lists again when its version is too old (${how}), and counts missed changes`, async () => {
       await using bench = await KubeBench.start();
       for (const name of ["a", "b", "c"]) bench.put(name);
       const changes: string[] = [];
@@ -33,7 +33,7 @@ void suite("a reflector that is refused", { skip }, () => {
     });
   }
 
-  test("need not list again when a bookmark has moved it on", async () => {
+  test("does not list again after a bookmark with a newer version", async () => {
     await using bench = await KubeBench.start();
     bench.put("a");
     const reflector = bench.reflect();
@@ -51,7 +51,7 @@ void suite("a reflector that is refused", { skip }, () => {
     assert.equal(listsOf(bench).length, 1);
   });
 
-  test("asks etcd itself when the server's versions are behind its own, as after a restored backup", async () => {
+  test("lists from etcd if the server's version is older than its own, as after a restore", async () => {
     await using bench = await KubeBench.start({ random: () => 0 });
     bench.put("a");
     const reflector = bench.reflect();
@@ -59,7 +59,7 @@ void suite("a reflector that is refused", { skip }, () => {
     bench.server.objects.restore();
     bench.put("b");
     await bench.clock.advance(300_000);
-    // Not even a bookmark has come: that version means nothing to the server.
+    // The server has not sent a bookmark, so it may not know the version.
     bench.server.endWatches();
     await bench.passUntil("it has arrived", () => reflector.objects.size === 2);
     assert.deepEqual(
@@ -71,12 +71,12 @@ void suite("a reflector that is refused", { skip }, () => {
   });
 
   for (const status of [429, 503]) {
-    test(`comes back when a server that answers ${status} has said, to list and to watch`, async () => {
+    test(`waits for the Retry-After of a status ${status}, before a list and a watch`, async () => {
       await using bench = await KubeBench.start({ random: () => 0 });
       const busy = { kind: "status", status, body: "too many requests", headers: { "retry-after": "7" } } as const;
       bench.server.faults.push(busy);
       const reflector = bench.reflect();
-      await bench.until("it is refused", () => bench.of("interrupted").length === 1);
+      await bench.until("the list is rejected", () => bench.of("interrupted").length === 1);
       await bench.clock.advance(6_800);
       assert.equal(bench.server.requests.length, 1);
       bench.server.faults.push(
@@ -85,33 +85,33 @@ void suite("a reflector that is refused", { skip }, () => {
       );
       await bench.clock.advance(300);
       assert.equal(await reflector.synced, true);
-      await bench.until("the watch is refused", () => bench.of("interrupted").length === 2);
+      await bench.until("the watch is rejected", () => bench.of("interrupted").length === 2);
       await bench.clock.advance(6_800);
       assert.equal(bench.server.requests.length, 3);
       await bench.clock.advance(300);
       await bench.until("the watch is open", () => bench.server.watches.size === 1);
       assert.match(
         bench.events.join(),
-        new RegExp(`refuses to list .*: ${status} too many requests,.*refuses to watch`),
+        new RegExp(`rejects the list of .*: ${status} too many requests,.*rejects the watch of`),
       );
     });
   }
 
-  test("for want of rights says so, and asks ever more rarely", async () => {
+  test("without the rights reports that, and retries less and less often", async () => {
     await using bench = await KubeBench.start();
     bench.server.fault = { kind: "status", status: 403 };
     const reflector = bench.reflect();
     await bench.until("it is denied", () => bench.of("denied").length === 1);
-    const passed = await bench.passUntil("it has asked ten times", () => bench.server.requests.length === 10);
+    const passed = await bench.passUntil("it has tried ten times", () => bench.server.requests.length === 10);
     assert.ok(passed >= 60_000, `it took ${passed} ms`);
     bench.server.fault = undefined;
     await bench.passUntil("it is synced", () => bench.of("listed").length === 1);
-    assert.match(bench.events[1] ?? "", /^denied the API server refuses to list \/apis\/.*: 403 told to fail$/);
+    assert.match(bench.events[1] ?? "", /^denied the API server rejects the list of \/apis\/.*: 403 told to fail$/);
     assert.equal(bench.of("resumed").length, 1);
     assert.equal(reflector.objects.size, 0);
   });
 
-  test("while watching keeps what it has", async () => {
+  test("keeps its objects when a watch is rejected", async () => {
     await using bench = await KubeBench.start();
     bench.put("a");
     const reflector = bench.reflect();
@@ -126,7 +126,7 @@ void suite("a reflector that is refused", { skip }, () => {
     assert.equal(listsOf(bench).length, 1);
   });
 
-  test("with a token that has been replaced goes on without anybody noticing", async () => {
+  test("continues without an interruption when its token is rotated", async () => {
     let token = "old";
     await using bench: KubeBench = await KubeBench.start({ readAccess: () => bench.access(token) });
     bench.server.tokens.add("old");
@@ -142,11 +142,11 @@ void suite("a reflector that is refused", { skip }, () => {
     assert.equal(bench.server.totalConnections, 1);
   });
 
-  test("for a kind that does not exist yet finds it when it does", async () => {
+  test("finds a kind that is created later", async () => {
     await using bench = await KubeBench.start();
     bench.server.fault = { kind: "status", status: 404, body: "404 page not found" };
     const reflector = bench.reflect();
-    await bench.passUntil("it has asked ten times", () => bench.server.requests.length === 10);
+    await bench.passUntil("it has tried ten times", () => bench.server.requests.length === 10);
     bench.server.fault = undefined;
     await bench.passUntil("it is synced", () => bench.of("listed").length === 1);
     assert.equal(await reflector.synced, true);
@@ -154,8 +154,8 @@ void suite("a reflector that is refused", { skip }, () => {
   });
 });
 
-void suite("a reflector whose users fail", { skip }, () => {
-  test("reports a handler that throws and goes on", async () => {
+void suite("a reflector whose callbacks throw", { skip }, () => {
+  test("reports an error of a handler and continues", async () => {
     await using bench = await KubeBench.start();
     bench.put("a");
     const reflector = bench.reflect({
@@ -172,7 +172,7 @@ void suite("a reflector whose users fail", { skip }, () => {
     assert.deepEqual(bench.of("interrupted"), []);
   });
 
-  test("reports a projection that throws and leaves that object out", async () => {
+  test("reports an error of a projection and ignores the object", async () => {
     await using bench = await KubeBench.start();
     for (const name of ["a", "b"]) bench.put(name);
     const reflector = bench.reflect({

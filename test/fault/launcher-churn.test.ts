@@ -1,4 +1,4 @@
-// What is left of launchers that have come and gone: nothing. benchmarks/churn.ts shows the same of a whole agent's memory.
+// Launchers that have ended leave nothing in memory. benchmarks/churn.ts measures the memory of a whole agent.
 import assert from "node:assert/strict";
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
@@ -29,10 +29,10 @@ import { vmi } from "../support/vmis.ts";
 
 const GENERATIONS = 10;
 const LAUNCHERS = 50;
-/** How their daemons end, in turns. */
+/** How the daemons end, in turns. */
 const ENDINGS = ["stops", "crashes", "vanishes amid a call"] as const;
 
-/** Everything of the node role that is between the pods directory and the targets. */
+/** The parts of the node role between the pods directory and the targets. */
 class ChurnedNode {
   readonly #clock = new FakeClock();
   readonly #vmis = new Map<string, Vmi>();
@@ -77,7 +77,7 @@ spec:
     await this.cycle();
   }
 
-  /** A launcher whose VMI is known. */
+  /** Starts a launcher whose VMI is in the store. */
   async launch(life: string): Promise<SimulatedLauncher> {
     const object = vmi({ name: `vm-${life}`, uid: life, labels: { life }, pods: [life] });
     const place = { podsDir: this.#podsDir, linksDir: this.#directory, podUid: life };
@@ -94,7 +94,7 @@ spec:
     this.#inventory.invalidate();
   }
 
-  /** Lets the agent look at the pods directory and run a cycle; `amid` happens while the cycle waits for answers. */
+  /** Scans the pods directory and runs a cycle. `amid` runs while the cycle waits for answers. */
   async cycle(amid: () => Promise<void> = () => Promise.resolve()): Promise<void> {
     await this.#sockets.scan();
     this.#launcherLog.scanned(this.#sockets);
@@ -109,7 +109,7 @@ spec:
       for (const sample of samples) this.#held.push(new WeakRef(sample), new WeakRef(sample.identity));
   }
 
-  /** Domains that the last cycle sampled. */
+  /** Names of the domains in the last cycle. */
   get domains(): number {
     return this.#pipeline.views.domains;
   }
@@ -118,7 +118,7 @@ spec:
     return this.#clock.sleeping;
   }
 
-  /** What the agent has, as far as it can be counted from outside. */
+  /** Counts of the objects that the agent holds, as far as tests can see them. */
   state(): object {
     const view = agentView(
       { node: "node-1", router: this.#router, eventLoopLag: new Histogram([1]), clock: this.#clock },
@@ -128,7 +128,7 @@ spec:
       .split("\n")
       .filter((line) => !line.startsWith("#"))
       .map((line) => line.slice(0, line.lastIndexOf(" ")))
-      // Faults are counted by their code for as long as the agent lives.
+      // Faults are counted by code until the process ends.
       .filter((name) => !name.includes("libvirt_errors_total"));
     return {
       launchers: this.#sockets.launchers,
@@ -138,9 +138,9 @@ spec:
     };
   }
 
-  /** VMIs, names and samples that somebody still holds after a garbage collection. */
+  /** Resolves to the number of VMIs, names and samples that are still reachable after a garbage collection. */
   async held(): Promise<number> {
-    // What a weak reference was asked for stays until the end of the turn.
+    // The target of a weak reference that was read stays reachable until the end of the current job.
     await new Promise((resolve) => setImmediate(resolve));
     setFlagsFromString("--expose-gc");
     (runInNewContext("gc") as () => void)();
@@ -162,7 +162,7 @@ spec:
   }
 }
 
-test("launchers that come and go leave nothing behind, however they end", async (t) => {
+test("launchers that end in any way leave nothing in memory", async (t) => {
   const node = new ChurnedNode(await temporaryDirectory(t));
   await node.start();
   t.after(() => node.stop());

@@ -142,7 +142,7 @@ export class FakeApiserver implements AsyncDisposable {
   }
 
   /** Sends GOAWAY, as a server that shuts down. */
-  sayGoodbye(code: number = constants.NGHTTP2_NO_ERROR): void {
+  goAway(code: number = constants.NGHTTP2_NO_ERROR): void {
     for (const session of this.#sessions) session.goaway(code);
   }
 
@@ -176,7 +176,7 @@ export class FakeApiserver implements AsyncDisposable {
     const body = await text(stream).catch(() => "");
     if (stream.destroyed) return;
     if (fault !== undefined) this.#fail(fault, stream);
-    else if (!this.#letsIn(headers)) reply(stream, failure(401, "Unauthorized"));
+    else if (!this.#isAuthorized(headers)) reply(stream, failure(401, "Unauthorized"));
     else if (query["watch"] === "true") this.#watch(stream, request.path, query);
     else {
       const object = body === "" ? undefined : (JSON.parse(body) as FakeObject);
@@ -184,7 +184,7 @@ export class FakeApiserver implements AsyncDisposable {
     }
   }
 
-  #letsIn({ authorization = "" }: IncomingHttpHeaders): boolean {
+  #isAuthorized({ authorization = "" }: IncomingHttpHeaders): boolean {
     return this.tokens.size === 0 || this.tokens.has(authorization.replace(/^Bearer /, ""));
   }
 

@@ -26,8 +26,8 @@ export class FakeKubeClient implements KubeClient {
     this.requests.push(request);
     const fault = this.fault(request);
     if (fault === "hang") await aborted(request.signal);
-    if (request.signal?.aborted) throw new KubeError("E_KUBE_CLOSED", "the request was given up");
-    if (fault === "lost" || fault === "hang") throw new KubeError("E_KUBE_UNREACHABLE", "nobody there");
+    if (request.signal?.aborted) throw new KubeError("E_KUBE_CLOSED", "the request was cancelled");
+    if (fault === "lost" || fault === "hang") throw new KubeError("E_KUBE_UNREACHABLE", "no server");
     const { status, body, headers = {} } = fault ?? this.#answer(request);
     // Copied, as over a network: client and server share no object.
     return { status, headers, body: structuredClone(body) };
@@ -36,7 +36,7 @@ export class FakeKubeClient implements KubeClient {
   watch({ path, query = {}, signal }: WatchRequest): Promise<WatchStream | KubeAnswer> {
     this.requests.push({ path, query: { ...query, watch: true } });
     const fault = this.fault({ path, query });
-    if (typeof fault === "string") return Promise.reject(new KubeError("E_KUBE_UNREACHABLE", "nobody there"));
+    if (typeof fault === "string") return Promise.reject(new KubeError("E_KUBE_UNREACHABLE", "no server"));
     if (fault !== undefined) return Promise.resolve({ headers: {}, ...fault });
     const events: unknown[] = [];
     const wakeUp = new Notifier();

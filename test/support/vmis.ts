@@ -1,6 +1,6 @@
 import type { Vmi } from "../../src/discovery/vmi.ts";
 
-/** `shop/web`, which runs in `pod-1` on `node-1`, unless something else is given. */
+/** Returns a VMI: `shop/web`, which runs in `pod-1` on `node-1`, with the given changes. */
 export function vmi(change: Partial<Vmi> = {}): Vmi {
   return {
     namespace: "shop",

@@ -56,7 +56,7 @@ test("a kind and a right that come later are waited for, and so is a server that
   assert.deepEqual(waited, [
     "the TelemetryConfig is not made: 404 the server could not find it",
     "the TelemetryConfig is not made: 403 not allowed",
-    "nobody there",
+    "no server",
   ]);
 });
 

@@ -201,7 +201,7 @@ test("a rotated secret is a change, a missing one an error", async (t) => {
   await followed.rotate("first");
   await followed.poll();
   assert.deepEqual(followed.reported, [5_000, 5_000]);
-  await followed.write(WITH_TOKEN.replace("name: influx", "name: nobody"));
+  await followed.write(WITH_TOKEN.replace("name: influx", "name: unknown"));
   await followed.poll();
   await followed.poll();
   assert.deepEqual(followed.reported, [5_000, 5_000, "E_SECRET_NOT_FOUND"]);

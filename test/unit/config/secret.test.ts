@@ -3,7 +3,7 @@ import { format, inspect } from "node:util";
 import { test } from "node:test";
 import { Secret } from "../../../src/config/secret.ts";
 
-const VALUE = "t0ken-of-somebody";
+const VALUE = "t0ken-of-a-user";
 const secret = new Secret(VALUE);
 const holder = { credentials: { token: secret, list: [secret], map: new Map([["token", secret]]) } };
 

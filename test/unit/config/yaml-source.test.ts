@@ -93,7 +93,7 @@ const BROKEN: readonly (readonly [what: string, text: string, expected: readonly
   ["two documents", "a: 1\n---\nb: 2\n", [{ line: 2, message: "has 2 documents; one is expected" }]],
   ["a tab", "a:\n\tb: 1\n", [{ line: 2, message: "is not YAML: Tabs are not allowed as indentation" }]],
   ["an open quote", 'a: 1\nb: "x\n', [{ line: 3, message: 'is not YAML: Missing closing "quote' }]],
-  ["an unknown alias", "a: 1\nb: *nobody\n", [{ line: 2, message: "has an alias without an anchor before it" }]],
+  ["an unknown alias", "a: 1\nb: *unknown\n", [{ line: 2, message: "has an alias without an anchor before it" }]],
   [
     "an alias before its anchor",
     "a: *x\nb: &x 1\n",

@@ -20,7 +20,7 @@ const KUBEVIRT = `
   </devices>
 </domain>`;
 
-test("disks and luns count, CD-ROM and floppy do not; interfaces need a target device; aliases lose libvirt's prefix", () => {
+test("disks and luns are reported, drives are not; aliases lose libvirt's prefix", () => {
   assert.deepEqual(parseDomainXml(KUBEVIRT), {
     nics: [{ device: "tap0", alias: "default" }, { device: "a&bA" }],
     disks: [{ device: "vda", alias: "rootdisk" }, { device: "sda", alias: "lun" }, { device: "vdb" }],
@@ -28,7 +28,7 @@ test("disks and luns count, CD-ROM and floppy do not; interfaces need a target d
   });
 });
 
-test("a target that comes twice counts once, as the first says", () => {
+test("of two devices with the same target the first is reported", () => {
   const device = (alias: string): string => `<interface><target dev='tap0'/><alias name='ua-${alias}'/></interface>`;
   const disk = "<disk><target dev='vda'/></disk>";
   const { nics, disks } = parseDomainXml(
@@ -38,13 +38,13 @@ test("a target that comes twice counts once, as the first says", () => {
   assert.deepEqual(disks, [{ device: "vda" }]);
 });
 
-test("a domain without devices has none", () => {
+test("a domain without devices has an empty layout", () => {
   const none = { nics: [], disks: [], otherBlocks: new Set() };
   assert.deepEqual(parseDomainXml("<domain><name>a</name></domain>"), none);
   assert.deepEqual(parseDomainXml("<domain><devices/></domain>"), none);
 });
 
-test("entities are not expanded: a document type is refused", () => {
+test("a document type is rejected, so entities are not expanded", () => {
   const bomb = `<!DOCTYPE d [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><domain><name>&b;</name></domain>`;
   assert.throws(() => parseDomainXml(bomb), { code: "E_DOMAIN_XML" });
 });
@@ -52,15 +52,15 @@ test("entities are not expanded: a document type is refused", () => {
 for (const [what, xml] of [
   ["an empty text", ""],
   ["another document", "<network/>"],
-  ["a cut document", KUBEVIRT.slice(0, 300)],
-  ["a text over the bound", `<domain>${"x".repeat(1024 * 1024)}</domain>`],
+  ["an incomplete document", KUBEVIRT.slice(0, 300)],
+  ["a text over the limit", `<domain>${"x".repeat(1024 * 1024)}</domain>`],
 ] as const) {
-  test(`${what} is a clear error`, () => {
+  test(`${what} is E_DOMAIN_XML`, () => {
     assert.throws(() => parseDomainXml(xml), { code: "E_DOMAIN_XML" });
   });
 }
 
-test("no text makes the parser throw anything but E_DOMAIN_XML", () => {
+test("any text is parsed or is E_DOMAIN_XML", () => {
   const mutated = fc
     .tuple(fc.nat(KUBEVIRT.length), fc.nat(40), fc.string())
     .map(([at, cut, text]) => KUBEVIRT.slice(0, at) + text + KUBEVIRT.slice(at + cut));
@@ -77,7 +77,7 @@ test("no text makes the parser throw anything but E_DOMAIN_XML", () => {
   );
 });
 
-test("elements, attributes and entities named constructor hide no device", () => {
+test("elements, attributes and entities named constructor do not hide a device", () => {
   for (const name of INHERITED_NAMES) {
     const metadata = `<metadata><${name} ${name}='1'><${name}/></${name}></metadata>`;
     const xml = KUBEVIRT.replace("<devices>", `${metadata}<devices>`).replace("ua-rootdisk", `ua-&${name};`);

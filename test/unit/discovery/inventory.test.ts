@@ -30,7 +30,7 @@ function put(store: Map<string, Vmi>, value: Vmi): void {
   inventory.invalidate();
 }
 
-test("a domain has the name, namespace and chosen labels of the VMI that owns its pod", () => {
+test("a domain has the name, namespace and selected labels of its pod's VMI", () => {
   put(here, vmi({ labels: { app: "shop", tier: "front", empty: "" }, annotations: { owner: "team-a" } }));
   inventory.rules = {
     ...ALL,
@@ -50,7 +50,7 @@ test("a domain has the name, namespace and chosen labels of the VMI that owns it
   ]);
 });
 
-test("a pod that no VMI lists has no name, whatever its domain claims and whatever it does", () => {
+test("a domain in a pod that no VMI lists is not identified, in every state", () => {
   for (const name of ["shop_web", "db_main", "plain"])
     for (const state of [RUNNING, PAUSED]) {
       assert.equal(inventory.identify("pod-9", { ...DOMAIN, name }, state, undefined), undefined);
@@ -58,7 +58,7 @@ test("a pod that no VMI lists has no name, whatever its domain claims and whatev
     }
 });
 
-test("a pod has a name as soon as a VMI lists it, on whichever side of a migration, and none once it does not", () => {
+test("a domain is identified while a VMI lists its pod, on both sides of a migration", () => {
   for (const [store, nodeName] of [
     [here, "node-1"],
     [coming, "node-2"],
@@ -72,41 +72,41 @@ test("a pod has a name as soon as a VMI lists it, on whichever side of a migrati
   }
 });
 
-test("the UUID of a domain is that of its VMI, and libvirt's word only where the VMI has none", () => {
+test("the UUID of a domain is that of its VMI, or undefined if the VMI has none", () => {
   assert.equal(inventory.identify("pod-1", DOMAIN, RUNNING, undefined)?.uuid, undefined);
   put(here, vmi({ firmwareUuid: "0d3f1f6c-0f0e-5b0c-8f8e-2f4f5f0b7a11" }));
   assert.equal(inventory.identify("pod-1", DOMAIN, RUNNING, undefined)?.uuid, "0d3f1f6c-0f0e-5b0c-8f8e-2f4f5f0b7a11");
 });
 
-test("a VMI made anew under its old name does not lend its labels to the old one's last domain", () => {
+test("a VMI that is created again does not give its labels to the old domain", () => {
   here.clear();
   put(here, vmi({ uid: "u2", pods: ["pod-2"], labels: { generation: "2" } }));
   assert.equal(inventory.identify("pod-1", DOMAIN, RUNNING, undefined), undefined);
   assert.deepEqual(inventory.identify("pod-2", DOMAIN, RUNNING, undefined)?.labels, { generation: "2" });
 });
 
-test("a launcher cannot give numbers to another VM than that of its pod", () => {
+test("a launcher cannot report a VM other than that of its pod", () => {
   for (const name of ["shop_other", "bank_web", "web", ""])
     assert.throws(() => inventory.identify("pod-1", { ...DOMAIN, name }, RUNNING, undefined), {
       code: "E_DOMAIN_FOREIGN",
-      message: "the launcher of shop/web has a domain of another name, which is left out",
+      message: "the launcher of shop/web has a domain with another name, which is not collected",
     });
 });
 
-test("two VMs of one name and UUID in two namespaces are two", () => {
+test("two VMs with the same name and UUID in two namespaces are different", () => {
   put(here, vmi({ namespace: "test", uid: "u2", pods: ["pod-2"] }));
   assert.equal(inventory.identify("pod-1", DOMAIN, RUNNING, undefined)?.namespace, "shop");
   assert.equal(inventory.identify("pod-2", { ...DOMAIN, name: "test_web" }, RUNNING, undefined)?.namespace, "test");
 });
 
-test("a name stays the same object until its VMI changes, so its tags are escaped once", () => {
+test("a VM keeps its identity object until its VMI changes, so tags are escaped once", () => {
   const first = inventory.identify("pod-1", DOMAIN, RUNNING, undefined);
   assert.equal(inventory.identify("pod-1", DOMAIN, RUNNING, undefined), first);
   put(here, vmi({ labels: { app: "shop" } }));
   assert.notEqual(inventory.identify("pod-1", DOMAIN, RUNNING, undefined), first);
 });
 
-test("what the configuration does not want is not named", () => {
+test("a VMI that the configuration excludes is not identified", () => {
   const seen: unknown[] = [];
   inventory.rules = {
     ...ALL,
@@ -119,8 +119,8 @@ test("what the configuration does not want is not named", () => {
   assert.deepEqual(seen, [["shop", {}]]);
 });
 
-/** The two nodes of a live migration, each with what its two watches show and its libvirt says. */
-test("through a live migration exactly one of the two nodes has the VMI, except while neither runs it", () => {
+/** The two nodes of a live migration, with the content of their watches and the state of their domains. */
+test("during a live migration one node collects the VMI, or none while neither runs it", () => {
   const steps: readonly {
     readonly what: string;
     readonly nodeName: string;
@@ -157,7 +157,7 @@ test("through a live migration exactly one of the two nodes has the VMI, except 
   }
 });
 
-test("a VM that does not run is written where the API server says it is, and not where its migration has taken it", () => {
+test("a paused VM is collected on the VMI's node, not on the other side of a migration", () => {
   for (const state of [PAUSED, CRASHED]) {
     put(here, vmi());
     assert.ok(inventory.identify("pod-1", DOMAIN, state, BY_USER));
@@ -169,7 +169,7 @@ test("a VM that does not run is written where the API server says it is, and not
   }
 });
 
-test("a label key such as constructor is no tag unless the VMI has it", () => {
+test("a label key such as constructor is a tag only if the VMI has it", () => {
   const labelTags = INHERITED_NAMES.map((key) => ({ key, tag: key }));
   inventory.rules = { ...ALL, labelTags, annotationTags: labelTags };
   assert.deepEqual(inventory.identify("pod-1", DOMAIN, RUNNING, undefined)?.tags, []);

@@ -23,7 +23,7 @@ function volume(podUid: string, name: string): string {
   return path.join(pods, podUid, "volumes/kubernetes.io~empty-dir", name);
 }
 
-/** Files stand for sockets: only their names count here. */
+/** Creates files instead of sockets: only their names matter here. */
 async function launcher(podUid: string, ...names: string[]): Promise<void> {
   await mkdir(volume(podUid, "libvirt-runtime"), { recursive: true });
   await mkdir(volume(podUid, "sockets"), { recursive: true });
@@ -42,7 +42,7 @@ test("launchers of all KubeVirt versions are found, other pods are not", async (
   assert.deepEqual(await found(), ["new: virtqemud-sock", "old: libvirt-sock"]);
 });
 
-test("a privileged daemon is read over its read-only socket, unless that path is too long", async () => {
+test("a read-only socket is preferred unless its path is too long", async () => {
   await launcher("root", "virtqemud-sock", "virtqemud-sock-ro");
   const room = 108 - Buffer.byteLength(volume("p", "libvirt-runtime/virtqemud-sock"));
   const long = "p".repeat(room);
@@ -50,7 +50,7 @@ test("a privileged daemon is read over its read-only socket, unless that path is
   assert.deepEqual(await found(), [`${long}: virtqemud-sock`, "root: virtqemud-sock-ro"]);
 });
 
-test("a launcher without a socket is found once it has one, one that goes is gone at the next scan", async () => {
+test("a launcher is found when it has a socket, and removed when its directory is deleted", async () => {
   await launcher("vm");
   assert.deepEqual(await found(), []);
   await launcher("vm", "virtqemud-sock");
@@ -60,7 +60,7 @@ test("a launcher without a socket is found once it has one, one that goes is gon
   assert.deepEqual(await found(), []);
 });
 
-test("a launcher that virt-handler has given up is left alone until it is taken back", async () => {
+test("a launcher that virt-handler marks as unresponsive is skipped until the mark is removed", async () => {
   await launcher("vm", "virtqemud-sock");
   await writeFile(path.join(volume("vm", "sockets"), "launcher-unresponsive"), "");
   assert.deepEqual(await found(), []);
@@ -71,7 +71,7 @@ test("a launcher that virt-handler has given up is left alone until it is taken 
   assert.deepEqual(sockets.podsInState("unresponsive"), []);
 });
 
-test("an old pod without libvirt's volume is not looked into again, a young one is", async () => {
+test("a new pod without libvirt's volume is scanned again, an old one is not", async () => {
   await mkdir(path.join(pods, "late"));
   assert.deepEqual(await found(), []);
   await clock.advance(200_000);
@@ -87,12 +87,12 @@ test("an old pod without libvirt's volume is not looked into again, a young one 
   assert.deepEqual(await found(), ["late: virtqemud-sock"]);
 });
 
-test("a pods directory that is not there is an error that names it", async () => {
+test("a missing pods directory is an error with its path", async () => {
   await rm(pods, { recursive: true });
   await assert.rejects(sockets.scan(), (error: Error) => error.message.includes(pods));
 });
 
-test("following ends with the signal, outlives a missing directory, and sees a new pod without waiting for the scan", async () => {
+test("following notices new pods immediately, survives a missing directory, and ends on abort", async () => {
   const stop = new AbortController();
   const seen: string[] = [];
   const waiting = Promise.withResolvers<undefined>();
@@ -103,7 +103,7 @@ test("following ends with the signal, outlives a missing directory, and sees a n
     waiting.resolve(undefined);
   });
   await waiting.promise;
-  // Built elsewhere and moved: one change of the directory, with everything in it.
+  // The pod is created elsewhere and moved here: one change of the directory, with all files.
   const elsewhere = await mkdtemp(path.join(tmpdir(), "pod-"));
   await mkdir(path.join(elsewhere, "volumes/kubernetes.io~empty-dir/libvirt-runtime"), { recursive: true });
   await writeFile(path.join(elsewhere, "volumes/kubernetes.io~empty-dir/libvirt-runtime/virtqemud-sock"), "");

@@ -26,7 +26,7 @@ async function directory(
   };
 }
 
-test("the first socket that exists is taken, in the order of the list", async (t) => {
+test("the first existing socket of the list is returned", async (t) => {
   const { at, listen } = await directory(t);
   await listen("second");
   await listen("third");
@@ -35,7 +35,7 @@ test("the first socket that exists is taken, in the order of the list", async (t
   assert.equal(await findLibvirtSocket([at("first"), at("second"), at("third")]), at("first"));
 });
 
-test("what is no socket is passed over: a file, a directory, a link to nothing", async (t) => {
+test("files, directories and broken links are skipped", async (t) => {
   const { at, listen } = await directory(t);
   await writeFile(at("file"), "");
   await symlink(at("nowhere"), at("dangling"));
@@ -44,7 +44,7 @@ test("what is no socket is passed over: a file, a directory, a link to nothing",
   assert.equal(await findLibvirtSocket([at("file"), at("."), at("dangling"), at("link")]), at("link"));
 });
 
-test("without any the error names every place that was looked at, and the remedy", async (t) => {
+test("without a socket the error has every path and the remedy", async (t) => {
   const { at } = await directory(t);
   await assert.rejects(findLibvirtSocket([at("one"), at("two")]), (error: Error & { code?: string }) => {
     assert.equal(error.code, "E_SOCKET_NOT_FOUND");
@@ -53,7 +53,7 @@ test("without any the error names every place that was looked at, and the remedy
   });
 });
 
-test("read-only sockets come before the others, because they are enough", () => {
+test("read-only sockets come first, because they are enough", () => {
   const readOnly = STANDARD_SOCKETS.map((socket) => socket.endsWith("-ro"));
   assert.deepEqual(readOnly, [true, true, false, false]);
 });

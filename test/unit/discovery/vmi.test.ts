@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { projectVmi } from "../../../src/discovery/vmi.ts";
 import { domainNameOf, splitDomainName } from "../../../src/discovery/domain-name.ts";
 
-test("a VMI is reduced to what the agent needs", () => {
+test("a VMI is reduced to the fields that the agent needs", () => {
   const vmi = projectVmi({
     metadata: {
       namespace: "shop",
@@ -29,18 +29,18 @@ test("a VMI is reduced to what the agent needs", () => {
   });
 });
 
-test("a VMI that is only just scheduled has no node and no pods", () => {
+test("a new VMI has no node and no pods", () => {
   const vmi = projectVmi({ metadata: { namespace: "shop", name: "web", uid: "u1" } });
   assert.deepEqual([vmi?.nodeName, vmi?.pods, vmi?.labels], [undefined, [], {}]);
 });
 
-test("a launcher counts with and without the name of its node, but not the pod without a UID that KubeVirt begins with", () => {
+test("a pod needs no node name, but KubeVirt's first entry without a UID is ignored", () => {
   const activePods = { "": "", "pod-1": "", "pod-2": "node-2" };
   const vmi = projectVmi({ metadata: { namespace: "shop", name: "web", uid: "u1" }, status: { activePods } });
   assert.deepEqual(vmi?.pods, ["pod-1", "pod-2"]);
 });
 
-test("a VMI's UUID is in small letters with dashes, as libvirt's, and what is no UUID is none", () => {
+test("a VMI's UUID is in lower case with dashes; an invalid one is undefined", () => {
   const uuidOf = (uuid: unknown): string | undefined =>
     projectVmi({
       metadata: { namespace: "shop", name: "web", uid: "u1" },
@@ -59,7 +59,7 @@ test("a VMI's UUID is in small letters with dashes, as libvirt's, and what is no
     assert.equal(uuidOf(other), undefined, JSON.stringify(other));
 });
 
-test("whatever comes instead of a VMI is no VMI, and no error", () => {
+test("any other value is not a VMI", () => {
   fc.assert(
     fc.property(fc.jsonValue(), (object) => {
       const vmi = projectVmi(object);
@@ -70,7 +70,7 @@ test("whatever comes instead of a VMI is no VMI, and no error", () => {
   assert.equal(projectVmi({ metadata: { name: "web", namespace: 3, uid: "u" } }), undefined);
 });
 
-test("a domain name is namespace and name of its VMI, apart by the first underscore", () => {
+test("a domain name is namespace and name of its VMI with an underscore between", () => {
   assert.equal(domainNameOf({ namespace: "shop", name: "web.1" }), "shop_web.1");
   assert.deepEqual(splitDomainName("shop_web.1"), { namespace: "shop", name: "web.1" });
   for (const other of ["web", "_web", "shop_", "a_b_c", ""]) assert.equal(splitDomainName(other), undefined, other);

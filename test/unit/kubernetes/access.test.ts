@@ -36,7 +36,7 @@ void suite("access to an API server", () => {
 
   const read = (file: string): Promise<Access> => findAccess({ env: { KUBECONFIG: file } })();
 
-  async function refused(env: NodeJS.ProcessEnv): Promise<string> {
+  async function rejectionOf(env: NodeJS.ProcessEnv): Promise<string> {
     const error: unknown = await (async () => findAccess({ env, serviceAccountDir: directory })())().catch(
       (thrown: unknown) => thrown,
     );
@@ -46,7 +46,7 @@ void suite("access to an API server", () => {
     return error.message;
   }
 
-  test("in a pod is the service account's; a token that is replaced is read anew", async () => {
+  test("in a pod is the service account's; a rotated token is read again", async () => {
     write("token", "first\n");
     write("ca.crt", "CA");
     write("namespace", "telemetry\n");
@@ -66,25 +66,25 @@ void suite("access to an API server", () => {
     assert.equal(access.server.href, "https://[fd00::1]/");
   });
 
-  test("by a kubeconfig uses its certificates, from files beside it or from within, and its server name", async () => {
+  test("by a kubeconfig uses its certificates, in files or inline, and its server name", async () => {
     write("client.crt", "CERT");
-    const data = { "client-key-data": Buffer.from("KEY").toString("base64"), as: "somebody", token: "t" };
+    const data = { "client-key-data": Buffer.from("KEY").toString("base64"), as: "another", token: "t" };
     const cluster = { "certificate-authority-data": Buffer.from("CA").toString("base64"), "tls-server-name": "kube" };
     const access = await read(kubeconfig({ "client-certificate": "client.crt", ...data }, cluster));
     const { ca, cert, key, servername, rejectUnauthorized } = access.tls;
     assert.deepEqual([ca, cert, key].map(String), ["CA", "CERT", "KEY"]);
     assert.deepEqual([servername, rejectUnauthorized, access.namespace], ["kube", true, "here"]);
-    assert.deepEqual(await access.headers(), { authorization: "Bearer t", "impersonate-user": "somebody" });
+    assert.deepEqual(await access.headers(), { authorization: "Bearer t", "impersonate-user": "another" });
   });
 
-  test("by a kubeconfig can be a name and a password, or nothing at all", async () => {
+  test("by a kubeconfig can have a user name and a password, or no credentials", async () => {
     const basic = await read(kubeconfig({ username: "me", password: "pass" }, { "insecure-skip-tls-verify": true }));
     assert.deepEqual(await basic.headers(), { authorization: `Basic ${Buffer.from("me:pass").toString("base64")}` });
     assert.equal(basic.tls.rejectUnauthorized, false);
     assert.deepEqual(await (await read(kubeconfig({}))).headers(), {});
   });
 
-  test("by an exec plugin is asked for once, and again when access is read anew", async () => {
+  test("by an exec plugin runs it once, and again when the access is read again", async () => {
     const credential = { status: { token: "from-plugin", clientCertificateData: "CERT", clientKeyData: "KEY" } };
     const answer = write("answer", credential);
     const log = path.join(directory, "log");
@@ -98,37 +98,37 @@ void suite("access to an API server", () => {
     assert.equal(readFileSync(log, "utf8"), "run\nrun\n");
   });
 
-  test("by a kubeconfig with a token file uses what is in it, rather than a token beside it", async () => {
+  test("by a kubeconfig prefers a token file to a token", async () => {
     write("my-token", "of the file\n");
     const access = await read(kubeconfig({ tokenFile: "my-token", token: "older" }));
     assert.deepEqual(await access.headers(), { authorization: "Bearer of the file" });
   });
 
-  test("by several kubeconfigs takes the first entry of each name", async () => {
+  test("by several kubeconfigs uses the first entry of each name", async () => {
     const first = write("first", { users: [{ name: "u", user: { token: "mine" } }], "current-context": "x" });
     const both = [first, kubeconfig({ token: "other" })].join(path.delimiter);
     assert.deepEqual(await (await read(both)).headers(), { authorization: "Bearer mine" });
   });
 
   const BAD: readonly (readonly [string, () => object, RegExp])[] = [
-    ["no way at all", () => ({}), /KUBECONFIG names no file/],
-    ["a kubeconfig that is not there", () => ({ KUBECONFIG: "/nowhere/config" }), /ENOENT.*\/nowhere\/config/],
-    ["a home without one", () => ({ HOME: directory }), /ENOENT/],
+    ["an empty environment", () => ({}), /KUBECONFIG is not set/],
+    ["a missing kubeconfig", () => ({ KUBECONFIG: "/nowhere/config" }), /ENOENT.*\/nowhere\/config/],
+    ["a home without a kubeconfig", () => ({ HOME: directory }), /ENOENT/],
     ["a pod without a token", () => ({ KUBERNETES_SERVICE_HOST: "10.0.0.1" }), /ENOENT/],
     [
       "YAML that is none",
       () => ({ KUBECONFIG: write("config", "a: b\ntoken: {s3cret\n  - x: [") }),
-      /config:\d+ is no kubeconfig$/,
+      /config:\d+ is not a kubeconfig$/,
     ],
-    ["a text", () => ({ KUBECONFIG: write("config", "s3cret") }), /config is no kubeconfig$/],
+    ["a text", () => ({ KUBECONFIG: write("config", "s3cret") }), /config is not a kubeconfig$/],
     ["no context", () => ({ KUBECONFIG: write("config", { users: [] }) }), /its current context is missing/],
     ["a cluster without a server", () => ({ KUBECONFIG: kubeconfig({}, { server: "" }) }), /server is missing/],
     ["plain http", () => ({ KUBECONFIG: kubeconfig({}, { server: "http://x" }) }), /must be https/],
-    ["nonsense for an address", () => ({ KUBECONFIG: kubeconfig({}, { server: "over there" }) }), /not the address/],
+    ["an invalid address", () => ({ KUBECONFIG: kubeconfig({}, { server: "over there" }) }), /not the address/],
     [
       "a proxy",
       () => ({ KUBECONFIG: kubeconfig({}, { "proxy-url": "http://proxy" }) }),
-      /proxy, which is not supported/,
+      /proxy-url, which is not supported/,
     ],
     [
       "an old auth-provider",
@@ -148,12 +148,12 @@ void suite("access to an API server", () => {
     [
       "a plugin that talks",
       () => ({ KUBECONFIG: kubeconfig({ exec: { command: "echo", args: ["s3cret"] } }) }),
-      /it printed no JSON$/,
+      /the plugin did not print JSON$/,
     ],
   ];
   for (const [what, env, message] of BAD) {
-    test(`is refused for ${what}, and no secret is quoted`, async () => {
-      assert.match(await refused(env() as NodeJS.ProcessEnv), message);
+    test(`is rejected for ${what}, without quoting a secret`, async () => {
+      assert.match(await rejectionOf(env() as NodeJS.ProcessEnv), message);
     });
   }
 });

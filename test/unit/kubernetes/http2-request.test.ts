@@ -3,7 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { LineSplitter } from "../../../src/kubernetes/http2-request.ts";
 
-test("lines come out whole however the bytes are cut, also inside a character", () => {
+test("lines are complete for every split of the bytes, also inside a character", () => {
   const line = fc.string({ unit: "grapheme" }).map((text) => text.replaceAll("\n", ""));
   fc.assert(
     fc.property(fc.array(line), line, fc.array(fc.nat(40)), (lines, rest, cuts) => {
@@ -21,7 +21,7 @@ test("lines come out whole however the bytes are cut, also inside a character", 
   );
 });
 
-test("a line may be as long as the bound and no longer, in one piece or in many", () => {
+test("a line can be as long as the limit but not longer, in one chunk or many", () => {
   const bytes = Buffer.from(`${"x".repeat(100)}\n`);
   assert.deepEqual([...new LineSplitter(100).push(bytes)], ["x".repeat(100)]);
   assert.throws(() => [...new LineSplitter(99).push(bytes)], { code: "E_KUBE_PROTOCOL" });

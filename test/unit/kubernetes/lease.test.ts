@@ -12,7 +12,7 @@ const LEASES = "/apis/coordination.k8s.io/v1/namespaces/system/leases";
 
 type Link = "up" | "lost" | "answer lost" | "hang" | "denied";
 
-/** Candidates for one Lease, each with a link of its own to the API server and a wall clock that is wrong in its own way. */
+/** Candidates for one Lease. Each has its own link to the API server and its own wrong wall clock. */
 class Contest implements AsyncDisposable {
   readonly clock = new FakeClock();
   readonly objects = new FakeObjects();
@@ -93,7 +93,7 @@ class Candidate implements KubeClient {
         }),
       );
     }
-    if (this.link === "lost" || this.link === "hang") throw new KubeError("E_KUBE_UNREACHABLE", "nobody there");
+    if (this.link === "lost" || this.link === "hang") throw new KubeError("E_KUBE_UNREACHABLE", "no server");
     if (this.link === "denied") return { headers: {}, ...failure(403, "no") };
     const object = structuredClone(body) as FakeObject | undefined;
     const answer = this.#contest.objects.answer({ method, path, query: {}, object, contentType: "application/json" });
@@ -121,7 +121,7 @@ class Candidate implements KubeClient {
   }
 }
 
-test("a Lease that nobody has is taken, kept, and given back at the end", async () => {
+test("a free Lease is acquired, renewed, and released at the end", async () => {
   await using contest = new Contest();
   const one = contest.enter("one");
   await contest.pass(60);
@@ -136,7 +136,7 @@ test("a Lease that nobody has is taken, kept, and given back at the end", async 
   assert.deepEqual(one.events, ["acquired"]);
 });
 
-test("a second candidate waits as long as the first renews, though their clocks are days apart", async () => {
+test("a second candidate waits while the first renews, even if their clocks differ by days", async () => {
   await using contest = new Contest();
   contest.enter("one");
   await contest.pass(1);
@@ -146,7 +146,7 @@ test("a second candidate waits as long as the first renews, though their clocks 
   assert.deepEqual(contest.working, ["one"]);
 });
 
-test("a Lease that was given back is taken within seconds", async () => {
+test("a released Lease is acquired within seconds", async () => {
   await using contest = new Contest();
   const one = contest.enter("one");
   await contest.pass(1);
@@ -159,7 +159,7 @@ test("a Lease that was given back is taken within seconds", async () => {
 });
 
 for (const link of ["lost", "hang", "answer lost", "denied"] as const) {
-  test(`a leader whose link is ${link} ends its work before another begins, and waits its turn afterwards`, async () => {
+  test(`a leader with link ${link} ends its work before another starts, and waits afterwards`, async () => {
     await using contest = new Contest();
     const one = contest.enter("one");
     await contest.pass(1);
@@ -176,7 +176,7 @@ for (const link of ["lost", "hang", "answer lost", "denied"] as const) {
   });
 }
 
-test("a Lease that another took by force ends the work", async () => {
+test("the work ends when another process overwrites the Lease", async () => {
   await using contest = new Contest();
   const one = contest.enter("one");
   await contest.pass(5);
@@ -187,7 +187,7 @@ test("a Lease that another took by force ends the work", async () => {
   assert.equal(one.working, true);
 });
 
-test("a change by somebody else, and a deletion, disturb nothing", async () => {
+test("another client's change or deletion of the Lease does not end the work", async () => {
   await using contest = new Contest();
   const one = contest.enter("one");
   await contest.pass(5);
@@ -200,7 +200,7 @@ test("a change by somebody else, and a deletion, disturb nothing", async () => {
   assert.equal(contest.lease.spec["holderIdentity"], "one");
 });
 
-test("work that fails gives the Lease back and is not hidden", async () => {
+test("failing work releases the Lease and rejects", async () => {
   const contest = new Contest();
   const client: KubeClient = {
     request: ({ method = "GET", path, body }) =>
@@ -218,7 +218,7 @@ test("work that fails gives the Lease back and is not hidden", async () => {
   assert.equal(contest.lease.spec["holderIdentity"], "");
 });
 
-test("whatever happens to their links, no two candidates ever work at one moment, and in the end one does", async () => {
+test("at most one candidate works at any time, for any faults of the links, and finally one does", async () => {
   const links = fc.constantFrom<Link>("up", "lost", "answer lost", "hang", "denied");
   const step = fc.record({ candidate: fc.nat(2), link: links, seconds: fc.integer({ min: 1, max: 20 }) });
   await fc.assert(

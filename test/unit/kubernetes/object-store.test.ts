@@ -3,7 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { ObjectStore, type ListedObject } from "../../../src/kubernetes/object-store.ts";
 
-test("an object that comes twice with one version is no change, and neither is the end of one that is not there", () => {
+test("a repeated version and the deletion of a missing object are not changes", () => {
   const store = new ObjectStore<string>();
   assert.deepEqual(store.put("a", "1", "x"), { key: "a", before: undefined, after: "x" });
   assert.equal(store.put("a", "1", "x"), undefined);
@@ -13,13 +13,13 @@ test("an object that comes twice with one version is no change, and neither is t
   assert.deepEqual(store.put("a", "4", "z"), { key: "a", before: undefined, after: "z" });
 });
 
-test("an object that is no longer kept has left", () => {
+test("an object whose projection becomes undefined is deleted", () => {
   const store = new ObjectStore<string>();
   store.put("a", "1", "x");
   assert.deepEqual(store.put("a", "1", undefined), { key: "a", before: "x", after: undefined });
 });
 
-test("after a list the store is that list, and the changes lead from the one to the other", () => {
+test("a list replaces the content of the store and returns the differences", () => {
   const listed = fc.record({ version: fc.constantFrom("1", "2", "3"), object: fc.constantFrom("x", "y") });
   const list = fc.dictionary(fc.constantFrom("a", "b", "c", "d"), listed);
   fc.assert(

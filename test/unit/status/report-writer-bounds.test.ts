@@ -7,7 +7,7 @@ import { FakeClock } from "../../support/fake-clock.ts";
 import { observation } from "../../support/observation.ts";
 
 const { libvirt } = observation();
-/** Each is a transition from every other; the last is another configuration. */
+/** States that differ from each other by a transition; the last one has another configuration. */
 const STATES: readonly NodeObservation[] = [
   observation(),
   observation({ libvirt: { ...libvirt, failures: [{ where: "sock", denied: false, message: "no answer" }] } }),
@@ -27,7 +27,7 @@ interface Attempt {
   readonly failed: boolean;
 }
 
-/** What is tried to be written while one phase follows the other. `fails` says of each try whether it fails. */
+/** Resolves to the attempted writes during the phases. `fails` tells for each attempt whether it fails. */
 async function attempts(phases: readonly Phase[], random: () => number, fails: () => boolean): Promise<Attempt[]> {
   const clock = new FakeClock();
   const startMs = clock.monotonic();
@@ -53,7 +53,7 @@ async function attempts(phases: readonly Phase[], random: () => number, fails: (
   return found;
 }
 
-/** Spans of time in which what is so was not what is written. */
+/** Returns the spans of time in which the written report differed from the state. */
 function differences(phases: readonly Phase[], tries: readonly Attempt[]): { fromMs: number; toMs: number }[] {
   const changes = phases.map(({ state }, index) => ({
     atMs: phases.slice(0, index).reduce((sum, { ms }) => sum + ms, 0),
@@ -86,7 +86,7 @@ const roll =
   () =>
     Number(rolls.next().value);
 
-test("a difference is never unwritten for more than a minute, whatever flaps", async () => {
+test("a difference is written within a minute, for every sequence of states", async () => {
   await fc.assert(
     fc.asyncProperty(phasesOf(40_000), dice, async (phases, rolls) => {
       const tries = await attempts(phases, roll(rolls), () => false);
@@ -97,8 +97,8 @@ test("a difference is never unwritten for more than a minute, whatever flaps", a
   );
 });
 
-test("what flaps faster than the hold-down, in one configuration, makes about one write a minute at most", async () => {
-  // Each phase is another state than the one before and is seen by a look.
+test("states shorter than the hold-down, in one configuration, cause about one write a minute", async () => {
+  // Each phase has another state than the one before, and is long enough for a poll.
   const steps = fc.array(
     fc.record({ step: fc.integer({ min: 1, max: 3 }), ms: fc.integer({ min: 2_000, max: 29_000 }) }),
     {
@@ -121,7 +121,7 @@ test("what flaps faster than the hold-down, in one configuration, makes about on
   );
 });
 
-test("writes that fail delay a difference by no more than their backoff", async () => {
+test("failed writes delay a difference by their backoff at most", async () => {
   await fc.assert(
     fc.asyncProperty(phasesOf(40_000), dice, dice, async (phases, rolls, faults) => {
       const fault = roll(faults);

@@ -46,7 +46,7 @@ const failing: NodeObservation["targets"] = [
 
 const hanging: NodeObservation["libvirt"]["failures"] = [{ where: "sock", denied: false, message: "no answer" }];
 
-/** As with a daemon that is stopped for 13 s and answers for 12 s, in turn. */
+/** The states of a daemon that stops for 13 s and answers for 12 s, in turn. */
 async function flap(times: number): Promise<void> {
   for (let flap = 0; flap < times; flap++) {
     seen = observation({ targets: failing, libvirt: { ...seen.libvirt, failures: hanging } });
@@ -56,7 +56,7 @@ async function flap(times: number): Promise<void> {
   }
 }
 
-test("the first report is spread over a minute", async () => {
+test("the first report is written at a random time of the first minute", async () => {
   start();
   await clock.advance(29_000);
   assert.equal(written.length, 0);
@@ -64,14 +64,14 @@ test("the first report is spread over a minute", async () => {
   assert.equal(written.length, 1);
 });
 
-test("when nothing happens there is one report an hour", async () => {
+test("an unchanged report is written once an hour", async () => {
   start();
   await clock.advance(31_000);
   await clock.advance(3 * 3_600_000);
   assert.equal(written.length, 4);
 });
 
-test("a transition is written once it has lasted half a minute", async () => {
+test("a transition is written after it has lasted half a minute", async () => {
   start();
   await clock.advance(31_000);
   seen = observation({ targets: failing });
@@ -82,7 +82,7 @@ test("a transition is written once it has lasted half a minute", async () => {
   assert.equal(written[1]?.targetSummary, "0/1");
 });
 
-test("what flaps back within half a minute is not written", async () => {
+test("a state that is reverted within half a minute is not written", async () => {
   start();
   await clock.advance(31_000);
   for (let flap = 0; flap < 50; flap++) {
@@ -94,7 +94,7 @@ test("what flaps back within half a minute is not written", async () => {
   assert.equal(written.length, 1);
 });
 
-test("a change of configuration is spread, so that thousands of nodes do not write at once", async () => {
+test("a change of configuration is written at a random time of the next minute", async () => {
   start();
   await clock.advance(31_000);
   seen = observation({ config: { name: "default", uid: "u1", observedGeneration: 4 } });
@@ -104,7 +104,7 @@ test("a change of configuration is spread, so that thousands of nodes do not wri
   assert.equal(written[1]?.config?.observedGeneration, 4);
 });
 
-test("other counts alone wait for minutes", async () => {
+test("counts alone are written after five minutes", async () => {
   start();
   await clock.advance(31_000);
   for (let minute = 0; minute < 9; minute++) {
@@ -114,7 +114,7 @@ test("other counts alone wait for minutes", async () => {
   assert.equal(written.length, 2);
 });
 
-test("a failed write is tried again with what is true then, later each time, and not before the server says", async () => {
+test("a failed write is retried with the current report, with backoff and Retry-After", async () => {
   outcome = { kind: "failed", afterMs: 20_000 };
   start();
   await clock.advance(31_000);
@@ -130,7 +130,7 @@ test("a failed write is tried again with what is true then, later each time, and
   assert.equal(written.at(-1)?.libvirt.domains, 7);
 });
 
-test("a new agent of the node keeps the times of the conditions it finds", async () => {
+test("a new agent keeps the times of the existing conditions", async () => {
   start();
   await clock.advance(31_000);
   const [before] = written;
@@ -145,18 +145,18 @@ test("a new agent of the node keeps the times of the conditions it finds", async
   assert.equal(written[1]?.agent.podUID, "next-pod");
 });
 
-test("a state that flaps faster than the hold-down is written within a minute, and about once a minute from then on", async () => {
+test("a state that flaps faster than the hold-down is written about once a minute", async () => {
   start();
   await clock.advance(31_000);
   await flap(3);
   assert.equal(written.length, 2);
   assert.equal(written[1]?.targetSummary, "0/1");
   await flap(60);
-  // Of 25 minutes. A state that comes back to what is written begins the minute anew.
+  // In 25 minutes. A state that returns to the written one starts the minute again.
   assert.ok(written.length <= 2 + 25, String(written.length));
 });
 
-test("a difference that goes away begins the minute anew when it comes back", async () => {
+test("a difference that disappears starts a new minute when it returns", async () => {
   start();
   await clock.advance(31_000);
   seen = observation({ targets: failing });
@@ -170,7 +170,7 @@ test("a difference that goes away begins the minute anew when it comes back", as
   assert.equal(written.length, 1);
 });
 
-test("a configuration that changes while conditions flap is written once, within its minute", async () => {
+test("a configuration that changes while conditions flap is written once within a minute", async () => {
   start();
   await clock.advance(31_000);
   const config = { name: "default", uid: "u1", observedGeneration: 4 };
@@ -186,7 +186,7 @@ test("a configuration that changes while conditions flap is written once, within
   assert.equal(written[1]?.config?.observedGeneration, 4);
 });
 
-test("a write that failed may have been taken: what is as it was before is written again", async () => {
+test("after a failed write an unchanged report is written again", async () => {
   start();
   await clock.advance(31_000);
   outcome = { kind: "failed" };
