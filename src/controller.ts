@@ -16,12 +16,12 @@ import { watchView } from "./observability/watch-view.ts";
 import { VERSION } from "./version.ts";
 
 export interface ControllerOptions {
-  /** Where the Lease is; that of the pod or of the kubeconfig's context if not given. */
+  /** Namespace of the Lease. If undefined, that of the pod or of the kubeconfig's context. */
   readonly namespace: string | undefined;
-  /** Unlike that of every other controller. */
+  /** Unique for every controller. */
   readonly identity: string;
   readonly env: NodeJS.ProcessEnv;
-  /** Where metrics, health and the status page are served; nowhere if not given. */
+  /** Address of metrics, health and the status page. If undefined, they are not served. */
   readonly listen: ListenAddress | undefined;
   readonly log: Logger;
   readonly signal: AbortSignal;
@@ -29,7 +29,10 @@ export interface ControllerOptions {
 
 const LEASE = "kubevirt-telemetry-controller";
 
-/** Runs the cluster role until the signal: one of its processes works, the others wait. Resolves to the exit code. */
+/**
+ * Runs the controller until the signal aborts. Of several controllers one works at a time, the leader. Resolves to the exit
+ * code.
+ */
 export async function runController({
   identity,
   env,
@@ -40,7 +43,7 @@ export async function runController({
 }: ControllerOptions): Promise<number> {
   const clock = systemClock;
   const readAccess = findAccess({ env });
-  // Read in any case: what is wrong with it ends the start, not the first of many tries.
+  // The access is read at the start, so that an invalid kubeconfig ends the process instead of causing retries.
   const { namespace: own = "default" } = await readAccess();
   const { namespace = own } = given;
   const warnings = new RateLimit(WARNING_PERIOD_MS, clock);
@@ -68,7 +71,7 @@ export async function runController({
         log.info({ lease: LEASE }, "leading");
       },
       lost: () => {
-        log.warn({ lease: LEASE }, "not leading any more");
+        log.warn({ lease: LEASE }, "leadership lost");
       },
       failed: ({ code, message }) => {
         if (warnings.allows(code)) log.warn({ code }, message);
@@ -101,7 +104,7 @@ function controllerView({
   clock,
 }: {
   readonly identity: string;
-  /** Undefined while another controller leads. */
+  /** Undefined while another controller is the leader. */
   readonly followed: Followed | undefined;
   readonly eventLoopLag: Histogram;
   readonly clock: Clock;
