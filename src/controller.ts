@@ -78,20 +78,20 @@ export async function runController({
       },
     },
   });
-  let followed: Followed | undefined;
+  let watched: Followed | undefined;
   await using resources = new AsyncDisposableStack();
   if (listen !== undefined) {
     const routes = (eventLoopLag: Histogram): Routes =>
-      controllerRoutes(() => controllerView({ identity, followed, eventLoopLag, clock }), signal);
+      controllerRoutes(() => controllerView({ identity, watched, eventLoopLag, clock }), signal);
     resources.use(await StatusServer.start({ address: listen, routes, clock, log }));
   }
   log.info({ version: VERSION, identity, namespace }, "started");
   const following = (all: Followed): void => {
-    followed = all;
+    watched = all;
   };
   await election.run(async (leading) => {
     await runStatusController({ client, instance: identity, log, clock, following }, leading);
-    followed = undefined;
+    watched = undefined;
   }, signal);
   log.info("stopped");
   return 0;
@@ -99,26 +99,26 @@ export async function runController({
 
 function controllerView({
   identity,
-  followed,
+  watched,
   eventLoopLag,
   clock,
 }: {
   readonly identity: string;
   /** Undefined while another controller is the leader. */
-  readonly followed: Followed | undefined;
+  readonly watched: Followed | undefined;
   readonly eventLoopLag: Histogram;
   readonly clock: Clock;
 }): ControllerView {
   const watches =
-    followed === undefined
+    watched === undefined
       ? []
-      : [watchView("TelemetryConfigs", followed.configs), watchView("NodeTelemetries", followed.nodes)];
+      : [watchView("TelemetryConfigs", watched.configs), watchView("NodeTelemetries", watched.nodes)];
   return {
     process: processView(VERSION, eventLoopLag),
     nowMs: clock.now(),
     identity,
-    leading: followed !== undefined,
-    configs: [...(followed?.configs.objects.values() ?? [])],
+    leading: watched !== undefined,
+    configs: [...(watched?.configs.objects.values() ?? [])],
     watches,
   };
 }

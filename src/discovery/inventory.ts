@@ -45,7 +45,7 @@ export class VmiInventory {
     this.#byPod = undefined;
   }
 
-  /** Returns the VMI that lists this pod as one of its launchers; undefined if there is none in the stores. */
+  /** Returns the VMI that lists this pod as one of its launchers; undefined if no store has one. */
   vmiOf(podUid: string): Vmi | undefined {
     this.#byPod ??= new Map(
       this.#stores.flatMap((store) => [...store.values()].flatMap((vmi) => vmi.pods.map((pod) => [pod, vmi] as const))),

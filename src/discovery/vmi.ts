@@ -3,7 +3,7 @@ export interface Vmi {
   readonly namespace: string;
   readonly name: string;
   readonly uid: string;
-  /** `spec.domain.firmware.uuid` in lower case, the UUID that KubeVirt gives the domain; undefined if there is none. */
+  /** `spec.domain.firmware.uuid` in lower case, the UUID that KubeVirt gives the domain; undefined if it is not set. */
   readonly firmwareUuid: string | undefined;
   readonly labels: Readonly<Record<string, string>>;
   /** Without values that are too long for a tag. */

@@ -32,7 +32,7 @@ export const NODE_TELEMETRY_STATUS = Type.Object({
         uid: uid("Its UID."),
         observedGeneration: generation("Generation in use."),
       },
-      { description: "The TelemetryConfig in use; absent if there is none." },
+      { description: "The TelemetryConfig in use. Absent while no configuration is in use." },
     ),
   ),
   selectedBy: list(objectName("Name."), {

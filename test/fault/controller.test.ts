@@ -26,12 +26,12 @@ function heal(): void {
 
 for (const code of [403, 409, 422, 429, 500, 503])
   test(`a status write that fails with ${code} is retried with a growing backoff until it succeeds`, async () => {
-    answerWrites(failure(code, "told to fail"));
+    answerWrites(failure(code, "injected fault"));
     bench.lead();
     await bench.clock.advance(600_000);
     const tries = bench.writes;
     assert.ok(tries > 10 && tries < 30, `${tries} tries in ten minutes`);
-    assert.deepEqual(bench.events, [], "nothing is told that is not written");
+    assert.deepEqual(bench.events, [], "no Event about a status that is not written");
     heal();
     await bench.clock.advance(60_000);
     assert.equal(bench.status()?.nodeSummary, "1/1");
@@ -92,7 +92,7 @@ test("an object that is created again during a status write gets its own status"
   };
   bench.lead();
   await bench.clock.advance(1_500);
-  assert.equal(bench.status()?.observedGeneration, 3, "the API server cannot tell");
+  assert.equal(bench.status()?.observedGeneration, 3, "the API server does not notice");
   await bench.clock.advance(1_000);
   assert.equal(bench.status()?.observedGeneration, 1);
 });
@@ -141,9 +141,9 @@ test("rejected Events are retried once a minute at most, and do not delay the st
   assert.ok(bench.events.length >= 8 && bench.events.length <= 11, `${bench.events.length} tries in ten minutes`);
   heal();
   await bench.clock.advance(120_000);
-  const told = bench.events.length;
+  const events = bench.events.length;
   await bench.clock.advance(600_000);
-  assert.equal(bench.events.length, told, "it is told once");
+  assert.equal(bench.events.length, events, "one Event");
 });
 
 for (const what of ["/status", EVENTS])

@@ -9,9 +9,9 @@ const LIST = { path: THINGS };
 void suite("requests to the Kubernetes API", { skip }, () => {
   test("an answer with any status is a value", async () => {
     await using bench = await KubeBench.start();
-    bench.server.fault = { kind: "status", status: 503, body: "etcd is away", headers: { "retry-after": "3" } };
+    bench.server.fault = { kind: "status", status: 503, body: "etcd does not answer", headers: { "retry-after": "3" } };
     const { status, headers, body } = await bench.api.request(LIST);
-    assert.deepEqual([status, headers["retry-after"], body], [503, "3", "etcd is away"]);
+    assert.deepEqual([status, headers["retry-after"], body], [503, "3", "etcd does not answer"]);
     assert.ok("status" in (await bench.api.watch({ ...LIST, lifetimeMs: 1_000 })));
   });
 

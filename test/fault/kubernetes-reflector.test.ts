@@ -147,7 +147,7 @@ void suite("a reflector", { skip }, () => {
       /E_KUBE_CLOSED .*ECONNRESET/,
     ],
     [
-      "is cut without a word",
+      "is closed without HTTP/2 frames",
       ({ server }) => {
         server.endConnections();
       },

@@ -30,7 +30,7 @@ import { vmi } from "../support/vmis.ts";
 const GENERATIONS = 10;
 const LAUNCHERS = 50;
 /** How the daemons end, in turns. */
-const ENDINGS = ["stops", "crashes", "vanishes amid a call"] as const;
+const ENDINGS = ["stops", "crashes", "ends during a call"] as const;
 
 /** The parts of the node role between the pods directory and the targets. */
 class ChurnedNode {
@@ -94,13 +94,13 @@ spec:
     this.#inventory.invalidate();
   }
 
-  /** Scans the pods directory and runs a cycle. `amid` runs while the cycle waits for answers. */
-  async cycle(amid: () => Promise<void> = () => Promise.resolve()): Promise<void> {
+  /** Scans the pods directory and runs a cycle. `duringCycle` runs while the cycle waits for answers. */
+  async cycle(duringCycle: () => Promise<void> = () => Promise.resolve()): Promise<void> {
     await this.#sockets.scan();
     this.#launcherLog.scanned(this.#sockets);
     const { cycles } = this.#pipeline.cycles;
     await this.#clock.advance(5_000);
-    await amid();
+    await duringCycle();
     while (this.#pipeline.cycles.cycles === cycles) {
       await this.#clock.advance(10);
       await new Promise((resolve) => setTimeout(resolve, 1));
@@ -177,9 +177,9 @@ test("launchers that end in any way leave nothing in memory", async (t) => {
     assert.equal(node.domains, LAUNCHERS);
     for (const launcher of ending("stops")) await launcher.stop();
     for (const launcher of ending("crashes")) await launcher.crash();
-    for (const launcher of ending("vanishes amid a call")) launcher.freeze();
+    for (const launcher of ending("ends during a call")) launcher.freeze();
     await node.cycle(async () => {
-      for (const launcher of ending("vanishes amid a call")) await launcher[Symbol.asyncDispose]();
+      for (const launcher of ending("ends during a call")) await launcher[Symbol.asyncDispose]();
     });
     assert.equal(node.domains, 0);
     for (const life of lives) node.delete(life);

@@ -154,7 +154,7 @@ export class FakeApiserver implements AsyncDisposable {
   /** Resets the streams of all watches; their connections stay open. */
   resetWatches(): void {
     // With an error: `close` alone would end the stream in order before it resets it.
-    for (const { stream } of this.watches) stream.destroy(new Error("told to fail"));
+    for (const { stream } of this.watches) stream.destroy(new Error("injected fault"));
   }
 
   /** Ends all watches in order, as after their timeout. */
@@ -213,15 +213,15 @@ export class FakeApiserver implements AsyncDisposable {
       // The socket of a session is a proxy that forbids this.
       for (const each of this.#sockets) if (each.remotePort === socket?.remotePort) each.resetAndDestroy();
     };
-    if (fault.kind === "status") reply(stream, { body: failure(fault.status, "told to fail").body, ...fault });
+    if (fault.kind === "status") reply(stream, { body: failure(fault.status, "injected fault").body, ...fault });
     else if (fault.kind === "reset") reset();
-    else if (fault.kind === "resetStream") stream.destroy(new Error("told to fail"));
+    else if (fault.kind === "resetStream") stream.destroy(new Error("injected fault"));
     else if (fault.kind === "bytes") {
       stream.respond({ ":status": 200, "content-type": "application/json" });
       stream.write(fault.bytes, () => {
         if (fault.then === "end") stream.end();
         else if (fault.then === "reset") reset();
-        else if (fault.then === "resetStream") stream.destroy(new Error("told to fail"));
+        else if (fault.then === "resetStream") stream.destroy(new Error("injected fault"));
       });
     }
   }

@@ -59,7 +59,7 @@ export class FakeKubeClient implements KubeClient {
     this.#watches.clear();
   }
 
-  /** Returns the requests of one method whose path has this end. */
+  /** Returns the requests of one method whose path ends with `pathEnd`. */
   of(method: string, pathEnd: string): readonly KubeRequest[] {
     return this.requests.filter((request) => request.method === method && request.path.endsWith(pathEnd));
   }

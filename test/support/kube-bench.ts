@@ -125,7 +125,7 @@ export class KubeBench implements AsyncDisposable {
   async until(what: string, holds: () => boolean): Promise<void> {
     const giveUpAt = performance.now() + 60_000;
     while (!holds()) {
-      if (performance.now() > giveUpAt) throw new Error(`waited in vain until ${what}; ${this.events.join("; ")}`);
+      if (performance.now() > giveUpAt) throw new Error(`gave up waiting until ${what}; ${this.events.join("; ")}`);
       await systemClock.sleep(2);
     }
   }
@@ -135,7 +135,8 @@ export class KubeBench implements AsyncDisposable {
     const begun = this.clock.monotonic();
     const giveUpAt = performance.now() + 60_000;
     while (!holds()) {
-      if (performance.now() > giveUpAt) throw new Error(`passed in vain until ${what}; ${this.events.join("; ")}`);
+      if (performance.now() > giveUpAt)
+        throw new Error(`gave up passing time until ${what}; ${this.events.join("; ")}`);
       await this.clock.advance(250);
       await systemClock.sleep(2);
     }

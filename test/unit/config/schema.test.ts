@@ -92,7 +92,7 @@ const TARGET = ["targets", 0] as const;
 const URL_PREFIX = "https://x.example.com/";
 
 /** The largest and smallest valid values, and the next invalid ones. */
-const BOUNDS: readonly (readonly [path: Path, taken: readonly unknown[], refused: readonly unknown[]])[] = [
+const BOUNDS: readonly (readonly [path: Path, accepted: readonly unknown[], rejected: readonly unknown[]])[] = [
   [["priority"], [-1000, 1000], [-1001, 1001]],
   [["state"], ["Active", "Suspended"], ["active", "", "Paused"]],
   [["nodeSelector", "matchLabels"], [map(16)], [map(17)]],
@@ -223,10 +223,10 @@ const BOUNDS: readonly (readonly [path: Path, taken: readonly unknown[], refused
   ],
 ];
 
-for (const [path, taken, refused] of BOUNDS) {
+for (const [path, accepted, rejected] of BOUNDS) {
   test(`spec.${formatPath(path)} is valid within its bounds and rejected outside`, () => {
-    for (const value of taken) assert.deepEqual(faultsOf(fullWith(path, value)), [], JSON.stringify(value));
-    for (const value of refused) {
+    for (const value of accepted) assert.deepEqual(faultsOf(fullWith(path, value)), [], JSON.stringify(value));
+    for (const value of rejected) {
       const faults = faultsOf(fullWith(path, value));
       assert.ok(
         faults.some((fault) => fault.startsWith(`spec.${formatPath(path)}`)),

@@ -12,7 +12,7 @@ async function put(directory: string, name: string, key: string, text: string): 
   await writeFile(path.join(directory, name, key), text);
 }
 
-async function refusal(reading: Promise<string>): Promise<TelemetryError> {
+async function rejection(reading: Promise<string>): Promise<TelemetryError> {
   const error: unknown = await reading.then(
     (text) => assert.fail(`read ${text.length} characters`),
     (reason: unknown) => reason,
@@ -63,7 +63,7 @@ test("each read returns the current file, also after the kubelet swaps its links
 });
 
 test("without a directory the error names the option", async () => {
-  const { message } = await refusal(secretsDirectory(undefined).read("Secret", "influx", "token"));
+  const { message } = await rejection(secretsDirectory(undefined).read("Secret", "influx", "token"));
   assert.equal(
     message,
     "the key `token` of the Secret `influx` is needed: give the directory of the secrets with --secrets-dir",
@@ -74,10 +74,10 @@ test("the error for a missing key names the file", async (t) => {
   const directory = await temporaryDirectory(t);
   await mkdir(path.join(directory, "influx", "folder"), { recursive: true });
   const source = secretsDirectory(directory);
-  const missing = await refusal(source.read("ConfigMap", "influx", "token"));
+  const missing = await rejection(source.read("ConfigMap", "influx", "token"));
   const file = path.join(directory, "influx", "token");
   assert.equal(missing.message, `the key \`token\` of the ConfigMap \`influx\` cannot be read from ${file} (ENOENT)`);
-  assert.match((await refusal(source.read("Secret", "influx", "folder"))).message, /\(EISDIR\)$/);
+  assert.match((await rejection(source.read("Secret", "influx", "folder"))).message, /\(EISDIR\)$/);
 });
 
 test("no name and no key leaves the directory", async (t) => {
@@ -94,7 +94,11 @@ test("no name and no key leaves the directory", async (t) => {
     ["x", ".."],
     ["x", ""],
   ] as const)
-    assert.match((await refusal(source.read("Secret", name, key))).message, /cannot be a file name$/, `${name} ${key}`);
+    assert.match(
+      (await rejection(source.read("Secret", name, key))).message,
+      /cannot be a file name$/,
+      `${name} ${key}`,
+    );
 });
 
 test("a file of 1 MiB is read, a larger one is rejected without showing it", async (t) => {
@@ -103,7 +107,7 @@ test("a file of 1 MiB is read, a larger one is rejected without showing it", asy
   await put(directory, "influx", "token", "s3cret".repeat(200_000).slice(0, 1024 * 1024));
   assert.equal((await source.read("Secret", "influx", "token")).length, 1024 * 1024);
   await put(directory, "influx", "token", "s3cret".repeat(200_000).slice(0, 1024 * 1024 + 1));
-  const error = await refusal(source.read("Secret", "influx", "token"));
+  const error = await rejection(source.read("Secret", "influx", "token"));
   assert.match(error.message, /\(too large\)$/);
   assert.equal(inspect(error, { depth: null }).includes("s3cret"), false);
 });
@@ -112,5 +116,5 @@ test("an endless file is rejected", async (t) => {
   const directory = await temporaryDirectory(t);
   await mkdir(path.join(directory, "influx"));
   await symlink("/dev/zero", path.join(directory, "influx", "token"));
-  assert.match((await refusal(secretsDirectory(directory).read("Secret", "influx", "token"))).message, /too large/);
+  assert.match((await rejection(secretsDirectory(directory).read("Secret", "influx", "token"))).message, /too large/);
 });

@@ -139,8 +139,8 @@ test("during a live migration one node collects the VMI, or none while neither r
     },
     { what: "post-copy", nodeName: "node-1", source: [PAUSED, POST_COPY], target: [RUNNING, 13], emits: "target" },
     { what: "target runs", nodeName: "node-1", target: [RUNNING, 5], emits: "target" },
-    { what: "said so", nodeName: "node-2", target: [RUNNING, 5], emits: "target" },
-    { what: "paused by its user afterwards", nodeName: "node-2", target: [PAUSED, BY_USER], emits: "target" },
+    { what: "the VMI has its new node", nodeName: "node-2", target: [RUNNING, 5], emits: "target" },
+    { what: "paused by its user later", nodeName: "node-2", target: [PAUSED, BY_USER], emits: "target" },
   ];
   for (const { what, nodeName, source, target, emits } of steps) {
     const seen = vmi({ nodeName, pods: ["pod-1", "pod-2"] });

@@ -116,7 +116,7 @@ void suite("access to an API server", () => {
     ["a home without a kubeconfig", () => ({ HOME: directory }), /ENOENT/],
     ["a pod without a token", () => ({ KUBERNETES_SERVICE_HOST: "10.0.0.1" }), /ENOENT/],
     [
-      "YAML that is none",
+      "invalid YAML",
       () => ({ KUBECONFIG: write("config", "a: b\ntoken: {s3cret\n  - x: [") }),
       /config:\d+ is not a kubeconfig$/,
     ],
@@ -135,18 +135,14 @@ void suite("access to an API server", () => {
       () => ({ KUBECONFIG: kubeconfig({ "auth-provider": { name: "gcp" } }) }),
       /use an exec plugin/,
     ],
+    ["a missing plugin", () => ({ KUBECONFIG: kubeconfig({ exec: { command: "/nowhere" } }) }), /user `u`.*ENOENT/],
     [
-      "a plugin that is not there",
-      () => ({ KUBECONFIG: kubeconfig({ exec: { command: "/nowhere" } }) }),
-      /user `u`.*ENOENT/,
-    ],
-    [
-      "a plugin that fails",
+      "a failing plugin",
       () => ({ KUBECONFIG: kubeconfig({ exec: { command: "sh", args: ["-c", "echo no >&2; exit 1"] } }) }),
       /user `u`.*: no$/,
     ],
     [
-      "a plugin that talks",
+      "a plugin that prints text",
       () => ({ KUBECONFIG: kubeconfig({ exec: { command: "echo", args: ["s3cret"] } }) }),
       /the plugin did not print JSON$/,
     ],

@@ -57,32 +57,32 @@ const cases: readonly [what: string, change: Partial<NodeObservation>, expected:
     },
   ],
   [
-    "a configuration that cannot be read",
+    "an unreadable configuration",
     { configFault: { reason: "InvalidConfig", message: "spec.targets: is missing" } },
     { Ready: "False InvalidConfig", ConfigApplied: "False InvalidConfig" },
   ],
   [
-    "a Secret that is not there",
+    "a missing Secret",
     { configFault: { reason: "SecretNotFound", message: "no Secret influx" } },
     { Ready: "False SecretNotFound", ConfigApplied: "False SecretNotFound" },
   ],
   [
-    "a libvirt that does not answer",
+    "a libvirt daemon without an answer",
     { libvirt: { versions: [], endpoints: 2, domains: 1, failures: [failure] } },
     { Ready: "False EndpointTimeout", LibvirtReachable: "False EndpointTimeout" },
   ],
   [
-    "no permission for a socket, which comes first",
+    "a socket without permission takes precedence",
     { libvirt: { versions: [], endpoints: 2, domains: 0, failures: [failure, { ...failure, denied: true }] } },
     { Ready: "False SocketDenied", LibvirtReachable: "False SocketDenied" },
   ],
   [
-    "a node without virtual machines is well",
+    "a node without virtual machines is ready",
     { libvirt: { versions: [], endpoints: 0, domains: 0, failures: [] } },
     { Ready: "True NoDomains", LibvirtReachable: "True NoDomains" },
   ],
   [
-    "lines lost to a cap",
+    "lines dropped at a limit",
     { bufferFault: { reason: "BufferFull", message: "1000 lines were dropped" } },
     { Ready: "False BufferFull", BufferHealthy: "False BufferFull" },
   ],

@@ -106,7 +106,7 @@ void suite("a reflector whose requests are rejected", { skip }, () => {
     assert.ok(passed >= 60_000, `it took ${passed} ms`);
     bench.server.fault = undefined;
     await bench.passUntil("it is synced", () => bench.of("listed").length === 1);
-    assert.match(bench.events[1] ?? "", /^denied the API server rejects the list of \/apis\/.*: 403 told to fail$/);
+    assert.match(bench.events[1] ?? "", /^denied the API server rejects the list of \/apis\/.*: 403 injected fault$/);
     assert.equal(bench.of("resumed").length, 1);
     assert.equal(reflector.objects.size, 0);
   });
