@@ -21,13 +21,13 @@ export interface Rule<Subject> {
 const HOUR_MS = 3_600_000;
 const MINUTE_MS = 60_000;
 
-/** Whether a duration is within bounds. True for a malformed duration, see `Rule`. */
+/** Returns whether a duration is within bounds. True for a malformed duration, see `Rule`. */
 function within(text: string | undefined, minimumMs: number, maximumMs: number): boolean {
   const ms = text === undefined ? undefined : parseDuration(text);
   return ms === undefined || (ms >= minimumMs && ms <= maximumMs);
 }
 
-/** Whether a < b (or a <= b with `orEqual`) as durations. True if one is malformed. */
+/** Returns whether a < b (or a <= b with `orEqual`) as durations. True if one is malformed. */
 function shorter(a: string | undefined, b: string, { orEqual = false } = {}): boolean {
   const [left, right] = [a === undefined ? undefined : parseDuration(a), parseDuration(b)];
   return left === undefined || right === undefined || left < right || (orEqual && left === right);

@@ -9,7 +9,7 @@ export interface VmFilter {
   readonly vmSelector: LabelSelector;
 }
 
-/** Whether labels match a selector, as Kubernetes defines it: NotIn and DoesNotExist match where the key is missing. */
+/** Returns whether labels match a selector, as Kubernetes defines it: NotIn and DoesNotExist match where the key is missing. */
 export function matchesLabels({ matchLabels = {}, matchExpressions = [] }: LabelSelector, labels: Labels): boolean {
   return (
     Object.entries(matchLabels).every(([key, value]) => ownValue(labels, key) === value) &&
@@ -30,13 +30,13 @@ export function matchesLabels({ matchLabels = {}, matchExpressions = [] }: Label
   );
 }
 
-/** Whether a namespace is included and not excluded. A missing or empty list includes all and excludes none. */
+/** Returns whether a namespace is included and not excluded. A missing or empty list includes all and excludes none. */
 export function matchesNamespace({ include = [], exclude = [] }: NamespaceFilter, namespace: string): boolean {
   const isIn = (patterns: readonly string[]): boolean => patterns.some((pattern) => matchesPattern(pattern, namespace));
   return (include.length === 0 || isIn(include)) && !isIn(exclude);
 }
 
-/** Whether a filter matches a VMI. */
+/** Returns whether a filter matches a VMI. */
 export function matchesVm({ namespaces, vmSelector }: VmFilter, namespace: string, labels: Labels): boolean {
   return matchesNamespace(namespaces, namespace) && matchesLabels(vmSelector, labels);
 }

@@ -226,7 +226,7 @@ export class ApiServerConnection {
     socket.unref();
   }
 
-  /** Destroys the socket after the session has written its last bytes. If earlier, Node 24 cannot end the process. */
+  /** Destroys the socket after the session has written its last bytes. An earlier destroy keeps Node 24 from exiting. */
   async #destroySocket(socket: TLSSocket): Promise<void> {
     const written = new AbortController();
     socket.once("finish", () => {
