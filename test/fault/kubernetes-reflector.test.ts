@@ -21,15 +21,15 @@ const listsOf = (bench: KubeBench) => bench.server.requestsOf(THINGS).filter(({ 
 void suite("a reflector", { skip }, () => {
   test("has the existing objects and follows their changes", async () => {
     await using bench = await KubeBench.start();
-    const seen: string[] = [];
+    const changes: string[] = [];
     const reflector = await watching(bench, {
-      onChange: ({ key, before, after }) => seen.push(`${key} ${String(before?.value)} ${String(after?.value)}`),
+      onChange: ({ key, before, after }) => changes.push(`${key} ${String(before?.value)} ${String(after?.value)}`),
     });
     bench.put("a", "other");
     bench.put("c");
     bench.delete("b");
-    await bench.until("all has arrived", () => seen.length === 5);
-    assert.deepEqual(seen, [
+    await bench.until("all has arrived", () => changes.length === 5);
+    assert.deepEqual(changes, [
       "default/a undefined a",
       "default/b undefined b",
       "default/a a other",
@@ -48,12 +48,12 @@ void suite("a reflector", { skip }, () => {
     await using bench = await KubeBench.start();
     const sizes: number[] = [];
     let objects: ReadonlyMap<string, unknown> = new Map();
-    const seen = (): void => {
+    const onChange = (): void => {
       sizes.push(objects.size);
     };
     bench.put("a");
     bench.put("b");
-    const reflector = bench.reflect({ onChange: seen });
+    const reflector = bench.reflect({ onChange });
     objects = reflector.objects;
     await bench.until("the watch is open", () => bench.server.watches.size === 1);
     bench.delete("a");

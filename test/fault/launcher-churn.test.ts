@@ -109,7 +109,7 @@ spec:
       for (const sample of samples) this.#held.push(new WeakRef(sample), new WeakRef(sample.identity));
   }
 
-  /** Names of the domains in the last cycle. */
+  /** Number of domains in the last cycle. */
   get domains(): number {
     return this.#pipeline.views.domains;
   }

@@ -54,23 +54,23 @@ async function attempts(phases: readonly Phase[], random: () => number, fails: (
 }
 
 /** Returns the spans of time in which the written report differed from the state. */
-function differences(phases: readonly Phase[], tries: readonly Attempt[]): { fromMs: number; toMs: number }[] {
+function differences(phases: readonly Phase[], attempted: readonly Attempt[]): { fromMs: number; toMs: number }[] {
   const changes = phases.map(({ state }, index) => ({
     atMs: phases.slice(0, index).reduce((sum, { ms }) => sum + ms, 0),
     state,
   }));
   const endMs = phases.reduce((sum, { ms }) => sum + ms, 0);
-  const written = tries.filter(({ failed }) => !failed);
+  const written = attempted.filter(({ failed }) => !failed);
   const moments = [...new Set([...changes, ...written].map(({ atMs }) => atMs))].sort((a, b) => a - b);
   const spans: { fromMs: number; toMs: number }[] = [];
   let open: number | undefined;
   for (const moment of [...moments, endMs]) {
-    const so = changes.findLast(({ atMs }) => atMs <= moment)?.state;
-    const wrote = written.findLast(({ atMs }) => atMs <= moment)?.state;
-    if (so === wrote && open !== undefined) {
+    const actual = changes.findLast(({ atMs }) => atMs <= moment)?.state;
+    const reported = written.findLast(({ atMs }) => atMs <= moment)?.state;
+    if (actual === reported && open !== undefined) {
       spans.push({ fromMs: open, toMs: moment });
       open = undefined;
-    } else if (so !== wrote) open ??= moment;
+    } else if (actual !== reported) open ??= moment;
   }
   return open === undefined ? spans : [...spans, { fromMs: open, toMs: endMs }];
 }
@@ -80,17 +80,17 @@ const phasesOf = (maxMs: number): fc.Arbitrary<Phase[]> =>
     minLength: 5,
     maxLength: 40,
   });
-const dice = fc.infiniteStream(fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }));
-const roll =
-  (rolls: Iterator<number>): (() => number) =>
+const randomValues = fc.infiniteStream(fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }));
+const next =
+  (values: Iterator<number>): (() => number) =>
   () =>
-    Number(rolls.next().value);
+    Number(values.next().value);
 
 test("a difference is written within a minute, for every sequence of states", async () => {
   await fc.assert(
-    fc.asyncProperty(phasesOf(40_000), dice, async (phases, rolls) => {
-      const tries = await attempts(phases, roll(rolls), () => false);
-      for (const { fromMs, toMs } of differences(phases, tries))
+    fc.asyncProperty(phasesOf(40_000), randomValues, async (phases, values) => {
+      const attempted = await attempts(phases, next(values), () => false);
+      for (const { fromMs, toMs } of differences(phases, attempted))
         assert.ok(toMs - fromMs <= 60_000, `${fromMs} to ${toMs}`);
     }),
     { numRuns: 60 },
@@ -111,8 +111,8 @@ test("states shorter than the hold-down, in one configuration, cause about one w
     return all.map(({ step, ms }) => ({ state: (state = (state + step) % 4), ms }));
   });
   await fc.assert(
-    fc.asyncProperty(phases, dice, async (all, rolls) => {
-      const [, ...later] = await attempts(all, roll(rolls), () => false);
+    fc.asyncProperty(phases, randomValues, async (all, values) => {
+      const [, ...later] = await attempts(all, next(values), () => false);
       const times = later.map(({ atMs }) => atMs);
       for (const [index, atMs] of times.entries())
         if (index > 0) assert.ok(atMs - (times[index - 1] ?? 0) >= 57_000, times.join(" "));
@@ -123,11 +123,11 @@ test("states shorter than the hold-down, in one configuration, cause about one w
 
 test("failed writes delay a difference by their backoff at most", async () => {
   await fc.assert(
-    fc.asyncProperty(phasesOf(40_000), dice, dice, async (phases, rolls, faults) => {
-      const fault = roll(faults);
-      const tries = await attempts(phases, roll(rolls), () => fault() < 0.5);
-      for (const { fromMs, toMs } of differences(phases, tries)) {
-        const before = tries.filter(({ atMs }) => atMs < toMs);
+    fc.asyncProperty(phasesOf(40_000), randomValues, randomValues, async (phases, values, faults) => {
+      const fault = next(faults);
+      const attempted = await attempts(phases, next(values), () => fault() < 0.5);
+      for (const { fromMs, toMs } of differences(phases, attempted)) {
+        const before = attempted.filter(({ atMs }) => atMs < toMs);
         const failures = before.length - 1 - before.findLastIndex(({ failed }) => !failed);
         const backoffMs = failures === 0 ? 0 : Math.min(300_000, 2_000 * 2 ** (failures - 1));
         const allowedMs = Math.max(fromMs + 60_000, (before.at(-1)?.atMs ?? 0) + backoffMs + 1_000);

@@ -7,7 +7,7 @@ import { FakeClock } from "../../support/fake-clock.ts";
 import { observation } from "../../support/observation.ts";
 
 let clock: FakeClock;
-let seen: NodeObservation;
+let current: NodeObservation;
 let written: NodeTelemetryStatus[];
 let outcome: WriteOutcome;
 let stop: AbortController;
@@ -15,7 +15,7 @@ let running: Promise<void>;
 
 function start(before?: NodeTelemetryStatus): void {
   const writer = new ReportWriter({
-    observe: () => seen,
+    observe: () => current,
     write: (status) => {
       written.push(status);
       return Promise.resolve(outcome);
@@ -29,7 +29,7 @@ function start(before?: NodeTelemetryStatus): void {
 
 beforeEach(() => {
   clock = new FakeClock();
-  seen = observation();
+  current = observation();
   written = [];
   outcome = { kind: "written" };
   stop = new AbortController();
@@ -49,9 +49,9 @@ const hanging: NodeObservation["libvirt"]["failures"] = [{ where: "sock", denied
 /** The states of a daemon that stops for 13 s and answers for 12 s, in turn. */
 async function flap(times: number): Promise<void> {
   for (let flap = 0; flap < times; flap++) {
-    seen = observation({ targets: failing, libvirt: { ...seen.libvirt, failures: hanging } });
+    current = observation({ targets: failing, libvirt: { ...current.libvirt, failures: hanging } });
     await clock.advance(13_000);
-    seen = observation({ targets: failing });
+    current = observation({ targets: failing });
     await clock.advance(12_000);
   }
 }
@@ -74,7 +74,7 @@ test("an unchanged report is written once an hour", async () => {
 test("a transition is written after it has lasted half a minute", async () => {
   start();
   await clock.advance(31_000);
-  seen = observation({ targets: failing });
+  current = observation({ targets: failing });
   await clock.advance(29_000);
   assert.equal(written.length, 1);
   await clock.advance(3_000);
@@ -86,9 +86,9 @@ test("a state that is reverted within half a minute is not written", async () =>
   start();
   await clock.advance(31_000);
   for (let flap = 0; flap < 50; flap++) {
-    seen = observation({ targets: failing });
+    current = observation({ targets: failing });
     await clock.advance(10_000);
-    seen = observation();
+    current = observation();
     await clock.advance(10_000);
   }
   assert.equal(written.length, 1);
@@ -97,7 +97,7 @@ test("a state that is reverted within half a minute is not written", async () =>
 test("a change of configuration is written at a random time of the next minute", async () => {
   start();
   await clock.advance(31_000);
-  seen = observation({ config: { name: "default", uid: "u1", observedGeneration: 4 } });
+  current = observation({ config: { name: "default", uid: "u1", observedGeneration: 4 } });
   await clock.advance(28_000);
   assert.equal(written.length, 1);
   await clock.advance(4_000);
@@ -108,7 +108,7 @@ test("counts alone are written after five minutes", async () => {
   start();
   await clock.advance(31_000);
   for (let minute = 0; minute < 9; minute++) {
-    seen = observation({ libvirt: { ...seen.libvirt, domains: 3 + minute } });
+    current = observation({ libvirt: { ...current.libvirt, domains: 3 + minute } });
     await clock.advance(60_000);
   }
   assert.equal(written.length, 2);
@@ -125,7 +125,7 @@ test("a failed write is retried with the current report, with backoff and Retry-
   const tries = written.length as number;
   assert.ok(tries > 3 && tries < 30, String(tries));
   outcome = { kind: "written" };
-  seen = observation({ libvirt: { ...seen.libvirt, domains: 7 } });
+  current = observation({ libvirt: { ...current.libvirt, domains: 7 } });
   await clock.advance(300_000);
   assert.equal(written.at(-1)?.libvirt.domains, 7);
 });
@@ -138,7 +138,7 @@ test("a new agent keeps the times of the existing conditions", async () => {
   await running;
   stop = new AbortController();
   await clock.advance(1_000_000);
-  seen = observation({ agent: { ...seen.agent, podUID: "next-pod" } });
+  current = observation({ agent: { ...current.agent, podUID: "next-pod" } });
   start(before);
   await clock.advance(31_000);
   assert.deepEqual(written[1]?.conditions, before?.conditions);
@@ -159,13 +159,13 @@ test("a state that flaps faster than the hold-down is written about once a minut
 test("a difference that disappears starts a new minute when it returns", async () => {
   start();
   await clock.advance(31_000);
-  seen = observation({ targets: failing });
+  current = observation({ targets: failing });
   await clock.advance(25_000);
-  seen = observation({ libvirt: { ...seen.libvirt, failures: hanging } });
+  current = observation({ libvirt: { ...current.libvirt, failures: hanging } });
   await clock.advance(25_000);
-  seen = observation();
+  current = observation();
   await clock.advance(2_000);
-  seen = observation({ targets: failing });
+  current = observation({ targets: failing });
   await clock.advance(25_000);
   assert.equal(written.length, 1);
 });
@@ -175,9 +175,9 @@ test("a configuration that changes while conditions flap is written once within 
   await clock.advance(31_000);
   const config = { name: "default", uid: "u1", observedGeneration: 4 };
   for (let flap = 0; flap < 5; flap++) {
-    seen = observation({ config, targets: failing });
+    current = observation({ config, targets: failing });
     await clock.advance(3_000);
-    seen = observation({ config });
+    current = observation({ config });
     await clock.advance(3_000);
   }
   assert.equal(written.length, 1);
@@ -190,11 +190,11 @@ test("after a failed write an unchanged report is written again", async () => {
   start();
   await clock.advance(31_000);
   outcome = { kind: "failed" };
-  seen = observation({ targets: failing });
+  current = observation({ targets: failing });
   await clock.advance(31_000);
   assert.equal(written.length, 2);
   outcome = { kind: "written" };
-  seen = observation();
+  current = observation();
   await clock.advance(3_000);
   assert.deepEqual(
     written.map(({ targetSummary }) => targetSummary),
