@@ -93,7 +93,7 @@ test("an agent that ends is not ready any more while it delivers what is left", 
   await until("lines wait", async () => ((await queue()) ?? 0) > 0);
   const ended = once(agent.child, "exit");
   agent.child.kill("SIGTERM");
-  await until("it says so", async () => (await agent.get("/readyz")).body === "ending\n");
+  await until("it says so", async () => (await agent.get("/readyz")).body === "shutting down\n");
   assert.deepEqual(await ended, [0, null]);
 });
 
@@ -178,5 +178,5 @@ test("a controller tells whether it leads, and of the nodes of each TelemetryCon
   await until("it leads", async () => (await value("leading")) === 1);
   await until("it knows the status", async () => (await value("config_nodes", 'config="default",state="ready"')) === 3);
   const { body } = await controller.get("/");
-  for (const text of ["leading", "as pod-a", "default", "NodeTelemetries"]) assert.ok(body.includes(text), text);
+  for (const text of ["leader", "as pod-a", "default", "NodeTelemetries"]) assert.ok(body.includes(text), text);
 });

@@ -171,7 +171,7 @@ test("after a 410 for a compacted version a list finds the missed changes", asyn
   assert.deepEqual(Object.fromEntries(reflector.objects), {
     "default/stays": "none",
     "default/changes": "Running",
-    "default/comes": "none",
+    "default/created": "none",
   });
 });
 
