@@ -7,7 +7,7 @@ import { Lane } from "./lane.ts";
  * The newest lines of a lane with a backlog, which do not wait for their turn in it. Only this process knows that they were
  * taken: the next one sends them once more, which changes nothing.
  */
-export class AheadLane extends Lane {
+export class NewestFirstLane extends Lane {
   readonly #lane: Lane;
 
   /** Of what was, and will be, appended to the lane since then. */
@@ -36,10 +36,10 @@ export class AheadLane extends Lane {
   }
 
   override acknowledge(upTo: bigint): void {
-    for (const { sequence } of this.#frames()) if (sequence <= upTo) this.#lane.takenAhead.add(sequence);
+    for (const { sequence } of this.#frames()) if (sequence <= upTo) this.#lane.alreadySent.add(sequence);
   }
 
   #frames(): readonly Frame[] {
-    return this.cursor.recent(this.sinceMs).filter(({ sequence }) => !this.#lane.takenAhead.has(sequence));
+    return this.cursor.recent(this.sinceMs).filter(({ sequence }) => !this.#lane.alreadySent.has(sequence));
   }
 }

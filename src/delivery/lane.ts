@@ -2,18 +2,18 @@ import { expandFrame, splitBatch, type BatchLimits } from "../spool/frame-payloa
 import type { Frame, ReadLimits, SpoolCursor } from "../spool/spool.ts";
 import { DrainPace } from "./drain-pace.ts";
 import { leading, linesOf, oneOf, rawBytesOf } from "./frames.ts";
-import type { Setback } from "./outcome.ts";
-import { Search } from "./search.ts";
+import type { NotDelivered } from "./outcome.ts";
+import { BadLineSearch } from "./bad-line-search.ts";
 
 /** Enough to find a frame behind those of a request. */
 const LOOK_BEHIND = { lines: 5_000, rawBytes: 2 << 20 };
 const ONE_LINE = { maxLines: 1, maxBytes: Number.POSITIVE_INFINITY };
 
 /** A batch is not taken, and it is not known yet whether for its own sake. */
-interface Trouble {
+interface SuspectBatch {
   /** Sequence number of its first frame. */
   readonly head: bigint;
-  readonly kind: Setback["kind"];
+  readonly kind: NotDelivered["kind"];
   readonly sinceMs: number;
   readonly attempts: number;
   /** How many requests the target had taken when it began. */
@@ -29,14 +29,14 @@ export class Lane {
   readonly sinceMs: number;
   readonly pace = new DrainPace();
   /** Sequence numbers of frames that were taken before their turn, and are passed over when it comes. */
-  readonly takenAhead = new Set<bigint>();
-  search: Search | undefined;
+  readonly alreadySent = new Set<bigint>();
+  search: BadLineSearch | undefined;
   lastSentMs = Number.NEGATIVE_INFINITY;
   /** Before this it would go too fast. */
   pacedUntilMs = Number.NEGATIVE_INFINITY;
   /** Before this there is no use in trying again. */
   retryAtMs = Number.NEGATIVE_INFINITY;
-  #trouble: Trouble | undefined;
+  #trouble: SuspectBatch | undefined;
 
   constructor(name: string, cursor: SpoolCursor, sinceMs = Number.NEGATIVE_INFINITY) {
     this.name = name;
@@ -60,14 +60,14 @@ export class Lane {
 
   /** The oldest frames that are to be sent, up to the limits but at least one when there is any. */
   async read(limits: ReadLimits): Promise<readonly Frame[]> {
-    const isTaken = ({ sequence }: Frame): boolean => this.takenAhead.has(sequence);
+    const isTaken = ({ sequence }: Frame): boolean => this.alreadySent.has(sequence);
     for (;;) {
       const frames = await this.cursor.read(limits);
       const passed = leading(frames, isTaken);
       if (passed.length === 0) return leading(frames, (frame) => !isTaken(frame));
       for (const { sequence } of passed) {
         this.cursor.acknowledge(sequence);
-        this.takenAhead.delete(sequence);
+        this.alreadySent.delete(sequence);
       }
     }
   }
@@ -78,13 +78,13 @@ export class Lane {
   }
 
   /** These frames are to be sent in parts. */
-  async beginSearch(frames: readonly Frame[], limits: BatchLimits, random: () => number): Promise<Search> {
+  async startSearch(frames: readonly Frame[], limits: BatchLimits, random: () => number): Promise<BadLineSearch> {
     const otherLine = (): Promise<Uint8Array | undefined> => this.#lineBehind(frames, random());
-    return (this.search = await Search.of(frames, { ...limits, random, otherLine }));
+    return (this.search = await BadLineSearch.of(frames, { ...limits, random, otherLine }));
   }
 
   /** Its first batch, which these frames are, may be at fault itself. Returns what was known of that before. */
-  suspect(frames: readonly Frame[], kind: Setback["kind"], now: Pick<Trouble, "sinceMs" | "passes">): Trouble {
+  suspectBatch(frames: readonly Frame[], kind: NotDelivered["kind"], now: Pick<SuspectBatch, "sinceMs" | "passes">): SuspectBatch {
     const head = frames[0]?.sequence ?? 0n;
     const before = this.#trouble;
     const known = before?.head === head && before.kind === kind ? before : { ...now, head, kind, attempts: 0 };
@@ -93,7 +93,7 @@ export class Lane {
   }
 
   /** Its first batch is not at fault. */
-  clear(): void {
+  clearSuspicion(): void {
     this.#trouble = undefined;
   }
 

@@ -1,13 +1,13 @@
 import { sumOfLosses, type Losses } from "../spool/losses.ts";
 import type { Spool, SpoolCursor } from "../spool/spool.ts";
-import { AheadLane } from "./ahead-lane.ts";
+import { NewestFirstLane } from "./ahead-lane.ts";
 import { Lane } from "./lane.ts";
 
 /** Outages within one another's time of catching up, and the present. */
 const LANES = 4;
 
 /** When lanes are due. */
-export interface Rules {
+export interface Schedule {
   readonly nowMs: number;
   /** Lines of the present wait for others to fill a request, up to the flush interval. */
   readonly fullLines: number;
@@ -31,7 +31,7 @@ export class Lanes {
   /** Where the lines of the present are appended. */
   #live: Lane;
   /** Lines of the present that are in a lane with a backlog before them. */
-  #ahead: AheadLane | undefined;
+  #ahead: NewestFirstLane | undefined;
 
   constructor(target: string, spool: Pick<Spool, "cursor">) {
     this.#lanes = laneNames(target).map((name) => new Lane(name, spool.cursor(name)));
@@ -84,10 +84,10 @@ export class Lanes {
    * What is there becomes a backlog. What was appended after this moment, in milliseconds since the epoch, does not wait for
    * it, nor does what comes from now on: in a lane of its own if one is free.
    */
-  part(sinceMs: number): void {
-    this.#ahead = new AheadLane(this.#live, sinceMs);
+  startNewLane(sinceMs: number): void {
+    this.#ahead = new NewestFirstLane(this.#live, sinceMs);
     const free = this.#lanes.find(({ isEmpty }) => isEmpty);
-    free?.takenAhead.clear();
+    free?.alreadySent.clear();
     this.#live = free ?? this.#live;
   }
 
@@ -98,12 +98,12 @@ export class Lanes {
   }
 
   /** The target takes lines: a lane that was in doubt of it may go on. */
-  vouch(): void {
-    for (const lane of this.#inOrder()) if (lane.search?.vouch() === true) lane.retryAtMs = Number.NEGATIVE_INFINITY;
+  targetAccepts(): void {
+    for (const lane of this.#inOrder()) if (lane.search?.targetAccepts() === true) lane.retryAtMs = Number.NEGATIVE_INFINITY;
   }
 
   /** There is a reason to try again at once. */
-  retry(): void {
+  retryNow(): void {
     for (const lane of this.#inOrder()) lane.retryAtMs = Number.NEGATIVE_INFINITY;
   }
 
@@ -111,13 +111,13 @@ export class Lanes {
   reset(): void {
     for (const lane of this.#inOrder()) {
       lane.search = undefined;
-      lane.clear();
+      lane.clearSuspicion();
     }
-    this.retry();
+    this.retryNow();
   }
 
   /** The lane whose turn it is, and in how many milliseconds; undefined when all are empty. */
-  next(rules: Rules): { readonly lane: Lane; readonly inMs: number } | undefined {
+  next(rules: Schedule): { readonly lane: Lane; readonly inMs: number } | undefined {
     // There is no backlog any more.
     if (this.#ahead?.isEmpty === true) this.#ahead = undefined;
     const waiting = this.#inOrder()
@@ -142,7 +142,7 @@ export class Lanes {
     return [...ahead, ...present, ...lanes.filter((lane) => !this.isPresent(lane))];
   }
 
-  #dueMs(lane: Lane, { nowMs, fullLines, intervalMs, hurry }: Rules): number {
+  #dueMs(lane: Lane, { nowMs, fullLines, intervalMs, hurry }: Schedule): number {
     // An append may be under way that began when this lane was the live one.
     if (lane === this.#ahead && !lane.fills(1)) return nowMs + intervalMs;
     if (lane === this.#ahead || hurry || lane.search !== undefined) return lane.retryAtMs;

@@ -1,6 +1,6 @@
 import { parseRetryAfter } from "../lib/retry-after.ts";
-import { countRefused, namedLines, readServerMessage, type ServerMessage } from "./answer-text.ts";
-import type { NamedLine } from "./refusal.ts";
+import { countRejected, namedLines, readServerMessage, type ServerMessage } from "./influx/answer-text.ts";
+import type { NamedLine } from "./rejection.ts";
 import type { TargetSettings } from "./target.ts";
 
 /** What came of one request: an answer of the server, or none. */
@@ -22,23 +22,23 @@ export type Outcome =
       /** Those of them that the server names. */
       readonly named: readonly NamedLine[];
     }
-  | Setback
+  | NotDelivered
   | { readonly kind: "tooLarge"; readonly detail: string }
   /** The server stored nothing of the batch, or it is not known what, because of one line in it at least. */
   | { readonly kind: "refused"; readonly detail: string };
 
 /** The lines are kept, and sent again later. */
-export interface Setback {
+export interface NotDelivered {
   /** Retry: the same request may pass later. Misconfigured: someone has to act before one can pass. */
   readonly kind: "retry" | "misconfigured";
   readonly reason: FailureReason;
   readonly detail: string;
   readonly afterMs?: number;
   /** It looks like a fault of the server, or of a setting, but these very lines may be the cause. */
-  readonly suspect?: true;
+  readonly maybePoison?: true;
 }
 
-export function isSetback(outcome: Outcome): outcome is Setback {
+export function isNotDelivered(outcome: Outcome): outcome is NotDelivered {
   return outcome.kind === "retry" || outcome.kind === "misconfigured";
 }
 
@@ -103,7 +103,7 @@ const RULES: readonly Rule[] = [
   // InfluxDB 2 answers so to a body that it cannot unzip. A server that means later says so, or is no InfluxDB.
   [
     ({ status, retryAfter }) => status === 500 && retryAfter === undefined,
-    (answer) => ({ ...retry(answer), suspect: true }),
+    (answer) => ({ ...retry(answer), maybePoison: true }),
   ],
   [(answer) => among(408, 425, 429)(answer) || answer.status >= 500, retry],
 ];
@@ -135,7 +135,7 @@ function isHtml(body: string): boolean {
 function storedInPart(answer: Case): boolean {
   const { lines, message } = answer;
   if (TOO_OLD.test(message.head)) return true;
-  return isPartialWrite(answer) && !message.isIncomplete && countRefused(message) < lines;
+  return isPartialWrite(answer) && !message.isIncomplete && countRejected(message) < lines;
 }
 
 function isPartialWrite({ status, message, protocol }: Case): boolean {
@@ -146,16 +146,16 @@ function isPartialWrite({ status, message, protocol }: Case): boolean {
 }
 
 function partial({ lines, message, detail }: Case): Outcome {
-  return { kind: "partial", rejectedLines: Math.min(lines, countRefused(message)), detail, named: namedLines(message) };
+  return { kind: "partial", rejectedLines: Math.min(lines, countRejected(message)), detail, named: namedLines(message) };
 }
 
 /** No line is at fault for a limit of the server: lines that are not new to it may still pass. */
-function limited({ detail }: Case): Setback {
+function limited({ detail }: Case): NotDelivered {
   const remedy = "a limit of the server: raise it, or delete there what is no longer needed";
-  return { kind: "misconfigured", reason: "TargetRejecting", detail: `${detail} (${remedy})`, suspect: true };
+  return { kind: "misconfigured", reason: "TargetRejecting", detail: `${detail} (${remedy})`, maybePoison: true };
 }
 
-function retry({ detail, retryAfter, nowMs }: Case): Setback {
+function retry({ detail, retryAfter, nowMs }: Case): NotDelivered {
   const afterMs = parseRetryAfter(retryAfter, nowMs);
   return { kind: "retry", reason: "TargetUnreachable", detail, ...(afterMs !== undefined && { afterMs }) };
 }

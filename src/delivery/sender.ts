@@ -5,17 +5,17 @@ import { Notifier } from "../lib/notifier.ts";
 import type { Losses } from "../spool/losses.ts";
 import type { Frame, SpoolCursor } from "../spool/spool.ts";
 import { BatchLimit } from "./batch-limit.ts";
-import { Bodies } from "./bodies.ts";
-import { Connection, type ConnectionOptions } from "./connection.ts";
+import { RequestBodyCache } from "./request-body-cache.ts";
+import { TargetConnection, type ConnectionOptions } from "./target-connection.ts";
 import { linesOf, rawBytesOf } from "./frames.ts";
 import type { Lane } from "./lane.ts";
 import type { Lanes } from "./lanes.ts";
-import { isSetback, type Outcome, type Setback } from "./outcome.ts";
-import { countLines, exampleOf, refusalsOf, type Refusal } from "./refusal.ts";
+import { isNotDelivered, type Outcome, type NotDelivered } from "./outcome.ts";
+import { countLines, exampleOf, rejectionsOf, type Rejection } from "./rejection.ts";
 import type { RejectedSink } from "./rejected-lines.ts";
 import { retryPauseMs } from "./retry-pause.ts";
-import type { Search } from "./search.ts";
-import { SenderRecord, type SenderObserver, type SenderState } from "./sender-record.ts";
+import type { BadLineSearch } from "./bad-line-search.ts";
+import { SenderStats, type SenderObserver, type SenderState } from "./sender-stats.ts";
 import type { TargetSettings } from "./target.ts";
 
 /** Spreads nodes that were all told to come back at one moment. */
@@ -32,12 +32,12 @@ export interface SenderOptions extends ConnectionOptions {
   readonly observer: SenderObserver;
   readonly random?: () => number;
   /** Shared by senders with the same spool. */
-  readonly bodies?: Bodies;
+  readonly bodyCache?: RequestBodyCache;
   /** Gets the lines that are refused for good. */
   readonly rejectedLines?: RejectedSink | undefined;
 }
 
-export type { SenderObserver } from "./sender-record.ts";
+export type { SenderObserver } from "./sender-stats.ts";
 
 /**
  * Delivers the frames for one target, one request at a time, for as long as it takes. Those of one lane go in order, and
@@ -50,9 +50,9 @@ export class Sender {
   readonly #stop = new AbortController();
   readonly #alarm: InterruptibleSleep;
   readonly #limit: BatchLimit;
-  readonly #record: SenderRecord;
-  readonly #connection: Connection;
-  readonly #bodies: Bodies;
+  readonly #record: SenderStats;
+  readonly #connection: TargetConnection;
+  readonly #bodies: RequestBodyCache;
   readonly #finished: Promise<void>;
   #settings: TargetSettings;
   #failures = 0;
@@ -69,9 +69,9 @@ export class Sender {
     this.#random = options.random ?? Math.random;
     this.#alarm = new InterruptibleSleep(options.clock);
     this.#limit = new BatchLimit(settings.flush.maxLines);
-    this.#record = new SenderRecord(() => this.#settings.name, options.observer, options.clock);
-    this.#connection = new Connection(options);
-    this.#bodies = options.bodies ?? new Bodies();
+    this.#record = new SenderStats(() => this.#settings.name, options.observer, options.clock);
+    this.#connection = new TargetConnection(options);
+    this.#bodies = options.bodyCache ?? new RequestBodyCache();
     this.#finished = this.#run();
   }
 
@@ -123,7 +123,7 @@ export class Sender {
     const goal = this.#lanes.newest;
     const dropped = this.#lanes.droppedLines;
     this.#drains++;
-    this.#lanes.retry();
+    this.#lanes.retryNow();
     this.#alarm.interrupt();
     await this.#progress.until(() => !this.#lanes.lacks(goal) || this.#stopped(), signal);
     this.#drains--;
@@ -198,7 +198,7 @@ export class Sender {
       case "delivered":
         return this.#taken(lane, frames, clock.monotonic() - begun, []);
       case "partial":
-        return this.#taken(lane, frames, clock.monotonic() - begun, refusalsOf(outcome.rejectedLines, outcome));
+        return this.#taken(lane, frames, clock.monotonic() - begun, rejectionsOf(outcome.rejectedLines, outcome));
       case "tooLarge":
         return frames.length > 1 ? 0 : this.#beginSearch(lane, frames, this.#limit.lines);
       case "refused":
@@ -209,11 +209,11 @@ export class Sender {
   }
 
   async #beginSearch(lane: Lane, frames: readonly Frame[], maxLines: number): Promise<number> {
-    await lane.beginSearch(frames, { maxLines, maxBytes: this.#settings.flush.maxBytes }, this.#random);
+    await lane.startSearch(frames, { maxLines, maxBytes: this.#settings.flush.maxBytes }, this.#random);
     return 0;
   }
 
-  async #continueSearch(lane: Lane, search: Search): Promise<number> {
+  async #continueSearch(lane: Lane, search: BadLineSearch): Promise<number> {
     const begun = this.#options.clock.monotonic();
     lane.lastSentMs = begun;
     const setback = await search.step((body, lines) => this.#send(body, lines));
@@ -224,7 +224,7 @@ export class Sender {
     this.#part(lane, search.frames);
     if (!search.done) return 0;
     lane.search = undefined;
-    return this.#taken(lane, search.frames, search.durationMs, search.refusals);
+    return this.#taken(lane, search.frames, search.durationMs, search.rejections);
   }
 
   async #send(body: Uint8Array, lines: number): Promise<Outcome> {
@@ -232,23 +232,23 @@ export class Sender {
     const outcome = await this.#connection.send(this.#settings, { body, lines }, this.#stop.signal);
     if (outcome.kind === "tooLarge") this.#limit.shrinkBelow(lines);
     if (outcome.kind === "delivered") this.#limit.grow();
-    if (isSetback(outcome) || this.#stopped()) return outcome;
+    if (isNotDelivered(outcome) || this.#stopped()) return outcome;
     this.#failures = 0;
     if (outcome.kind === "delivered" || outcome.kind === "partial") {
       this.#passes++;
       this.#record.answered();
-      this.#lanes.vouch();
+      this.#lanes.targetAccepts();
     }
     return outcome;
   }
 
-  async #taken(lane: Lane, frames: readonly Frame[], tookMs: number, refusals: readonly Refusal[]): Promise<number> {
+  async #taken(lane: Lane, frames: readonly Frame[], tookMs: number, refusals: readonly Rejection[]): Promise<number> {
     const { clock, rejectedLines } = this.#options;
     // A kill must not find them neither in the spool nor on record.
     if (refusals.length > 0) await rejectedLines?.write(this.#settings.name, refusals);
     const last = frames.at(-1);
     if (last !== undefined) lane.acknowledge(last.sequence);
-    lane.clear();
+    lane.clearSuspicion();
     this.#record.answered();
     const rejected = countLines(refusals);
     const stored = linesOf(frames) - rejected;
@@ -266,28 +266,28 @@ export class Sender {
     const sinceMs = this.#options.clock.now() - PAST_MS;
     // What goes ahead is that old from the beginning.
     const isOld = first !== undefined && first.createdAtMs < sinceMs && lane.sinceMs < sinceMs - PAST_MS;
-    if (isOld && this.#lanes.isPresent(lane) && lane.fills(this.#limit.lines)) this.#lanes.part(sinceMs);
+    if (isOld && this.#lanes.isPresent(lane) && lane.fills(this.#limit.lines)) this.#lanes.startNewLane(sinceMs);
   }
 
   /** What may be about the lines holds up their lane only. Returns how long to wait before the next request of any. */
-  async #setBack(lane: Lane, frames: readonly Frame[], setback: Setback): Promise<number> {
-    if (setback.suspect !== true) {
-      lane.clear();
+  async #setBack(lane: Lane, frames: readonly Frame[], setback: NotDelivered): Promise<number> {
+    if (setback.maybePoison !== true) {
+      lane.clearSuspicion();
       return this.#failed(setback);
     }
     const nowMs = this.#options.clock.monotonic();
-    const { sinceMs, attempts, passes } = lane.suspect(frames, setback.kind, { sinceMs: nowMs, passes: this.#passes });
+    const { sinceMs, attempts, passes } = lane.suspectBatch(frames, setback.kind, { sinceMs: nowMs, passes: this.#passes });
     // When the target takes others meanwhile, it is not the target that fails.
     if (passes === this.#passes) this.#record.failed(setback.reason, setback.detail);
     lane.retryAtMs = nowMs + retryPauseMs(attempts, this.#drains > 0, this.#random);
     if (setback.kind === "retry" && nowMs - sinceMs >= POISON_MS) {
       if (lane.search === undefined) await this.#beginSearch(lane, frames, linesOf(frames));
-      lane.search?.blameFaults();
+      lane.search?.treat500AsBadLines();
     }
     return 0;
   }
 
-  #failed(setback: Setback): number {
+  #failed(setback: NotDelivered): number {
     if (this.#stopped()) return 0;
     this.#record.failed(setback.reason, setback.detail);
     const waitMs = retryPauseMs(this.#failures++, this.#drains > 0, this.#random);

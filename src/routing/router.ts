@@ -1,7 +1,7 @@
 import type { DomainIdentity, DomainSample } from "../collection/domain-sample.ts";
 import type { EffectiveConfig, EffectiveTarget } from "../config/resolve.ts";
 import { matchesVm } from "../config/selectors.ts";
-import { Bodies } from "../delivery/bodies.ts";
+import { RequestBodyCache } from "../delivery/request-body-cache.ts";
 import { laneNames, Lanes } from "../delivery/lanes.ts";
 import { RejectedLines, type RejectedStats } from "../delivery/rejected-lines.ts";
 import { Sender, type SenderOptions } from "../delivery/sender.ts";
@@ -46,7 +46,7 @@ export class Router {
   constructor(options: RouterOptions) {
     const { rejectedDir, clock } = options;
     this.#rejected = rejectedDir === undefined ? undefined : new RejectedLines({ directory: rejectedDir, clock });
-    this.#options = { ...options, rejectedLines: this.#rejected, bodies: new Bodies() };
+    this.#options = { ...options, rejectedLines: this.#rejected, bodyCache: new RequestBodyCache() };
     this.#spool = options.spool ?? new MemorySpool({ maxBytes: 0, maxAgeMs: 0 }, options.clock);
   }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, suite, test } from "node:test";
-import type { ProxyEnvironment } from "../../src/delivery/proxy.ts";
+import type { ProxyEnvironment } from "../../src/delivery/http/proxy.ts";
 import type { Sender } from "../../src/delivery/sender.ts";
 import type { TargetSettings } from "../../src/delivery/target.ts";
 import { CertificateAuthority, type KeyPair } from "../support/certificates.ts";

@@ -4,7 +4,7 @@ import path from "node:path";
 import { test, type TestContext } from "node:test";
 import { RejectedLines } from "../../src/delivery/rejected-lines.ts";
 import type { TargetSettings } from "../../src/delivery/target.ts";
-import { createTransport, type Transport } from "../../src/delivery/transport.ts";
+import { createTransport, type Transport } from "../../src/delivery/http/http-client.ts";
 import { systemClock, type Clock } from "../../src/lib/clock.ts";
 import { batchFrom, DeliveryBench, goodLine, secret, targetSettings } from "../support/delivery.ts";
 import { linesOf } from "../support/gzip-member.ts";

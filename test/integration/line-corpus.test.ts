@@ -5,7 +5,7 @@ import { parseLines, type Point } from "../../scripts/demo/line-protocol-parser.
 import type { DomainSample } from "../../src/collection/domain-sample.ts";
 import type { Answer } from "../../src/delivery/outcome.ts";
 import type { TargetSettings } from "../../src/delivery/target.ts";
-import { createTransport, type Transport } from "../../src/delivery/transport.ts";
+import { createTransport, type Transport } from "../../src/delivery/http/http-client.ts";
 import type { EncoderOptions } from "../../src/measurement/encoder.ts";
 import { DeliveryBench, secret, targetSettings } from "../support/delivery.ts";
 import { encode } from "../support/encode.ts";

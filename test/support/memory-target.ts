@@ -1,6 +1,6 @@
 import type { Answer } from "../../src/delivery/outcome.ts";
 import type { TargetSettings } from "../../src/delivery/target.ts";
-import type { Transport } from "../../src/delivery/transport.ts";
+import type { Transport } from "../../src/delivery/http/http-client.ts";
 import { linesOf } from "./gzip-member.ts";
 
 /** A target without a network; accepts every request, unless it has another answer. */

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Lane } from "../../../src/delivery/lane.ts";
-import { laneNames, Lanes, type Rules } from "../../../src/delivery/lanes.ts";
+import { laneNames, Lanes, type Schedule } from "../../../src/delivery/lanes.ts";
 import { MemorySpool } from "../../../src/spool/memory-spool.ts";
 import { batchOf } from "../../support/delivery.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 import { CAPS } from "../../support/sender-bench.ts";
 import { turns } from "../../support/turns.ts";
 
-const RULES: Rules = { nowMs: 10_000, fullLines: 100, intervalMs: 1_000, hurry: false };
+const RULES: Schedule = { nowMs: 10_000, fullLines: 100, intervalMs: 1_000, hurry: false };
 
 /** Nothing of what there is. */
 const NOTHING_AHEAD = Infinity;
@@ -36,7 +36,7 @@ async function setUpAhead(): Promise<Bench & { readonly ahead: Lane }> {
     await clock.advance(1_000);
     await append(lines);
   }
-  lanes.part(clock.now() - 1_000);
+  lanes.startNewLane(clock.now() - 1_000);
   const ahead = lanes.next(RULES)?.lane;
   assert.ok(ahead !== undefined && lanes.isPresent(ahead));
   return { ...bench, ahead };
@@ -48,7 +48,7 @@ async function counts(lane: Lane | undefined): Promise<number[] | undefined> {
 }
 
 /** The name of the lane whose turn it is, and when. */
-function next(lanes: Lanes, change: Partial<Rules> = {}): [string | undefined, number | undefined] {
+function next(lanes: Lanes, change: Partial<Schedule> = {}): [string | undefined, number | undefined] {
   const turn = lanes.next({ ...RULES, ...change });
   return [turn?.lane.name, turn?.inMs];
 }
@@ -79,7 +79,7 @@ test("what is new goes first, then the oldest; a lane that must wait lets others
   for (let lane = 0; lane < 3; lane++) {
     await append(1);
     order.push(lanes.live);
-    if (lane < 2) lanes.part(NOTHING_AHEAD);
+    if (lane < 2) lanes.startNewLane(NOTHING_AHEAD);
   }
   const [oldest, older, live] = order;
   assert.ok(oldest !== undefined && older !== undefined && live !== undefined);
@@ -91,7 +91,7 @@ test("what is new goes first, then the oldest; a lane that must wait lets others
   older.retryAtMs = RULES.nowMs + 600;
   assert.deepEqual(next(lanes), [older.name, 600]);
   assert.deepEqual(next(lanes, { hurry: true }), [live.name, 0]);
-  lanes.retry();
+  lanes.retryNow();
   assert.deepEqual(next(lanes), [older.name, 0]);
 });
 
@@ -99,7 +99,7 @@ test("one pace is for all backlogs of a target, and the present has its own", as
   const { lanes, append } = setUp();
   for (let lane = 0; lane < 3; lane++) {
     await append(1);
-    if (lane < 2) lanes.part(NOTHING_AHEAD);
+    if (lane < 2) lanes.startNewLane(NOTHING_AHEAD);
   }
   const { live } = lanes;
   live.lastSentMs = RULES.nowMs;
@@ -119,19 +119,19 @@ test("no more lanes are parted than there are, and one that is empty is used aga
   for (let round = 0; round < 10; round++) {
     await append(1);
     used.add(lanes.live.name);
-    lanes.part(NOTHING_AHEAD);
+    lanes.startNewLane(NOTHING_AHEAD);
   }
   assert.deepEqual([...used].sort(), [...laneNames("main")].sort());
   const { newest = -1n } = spool.cursor("main/2");
   spool.cursor("main/2").acknowledge(newest);
-  lanes.part(NOTHING_AHEAD);
+  lanes.startNewLane(NOTHING_AHEAD);
   assert.equal(lanes.live.name, "main/2");
 });
 
 test("it all counts together", async () => {
   const { spool, lanes, append } = setUp();
   await append(3);
-  lanes.part(NOTHING_AHEAD);
+  lanes.startNewLane(NOTHING_AHEAD);
   await append(4);
   assert.deepEqual([lanes.backlog.frames, lanes.backlog.lines], [2, 7]);
   assert.equal(lanes.backlog.bytes, spool.stats.bytes);
@@ -144,7 +144,7 @@ test("it all counts together", async () => {
 test("after a restart the lane with the newest lines is the present", async () => {
   const { spool, lanes, append } = setUp();
   await append(1);
-  lanes.part(NOTHING_AHEAD);
+  lanes.startNewLane(NOTHING_AHEAD);
   await append(1);
   assert.equal(new Lanes("main", spool).live.name, lanes.live.name);
 });
@@ -152,7 +152,7 @@ test("after a restart the lane with the newest lines is the present", async () =
 test("an empty lane that gets something is noticed, and so is the end of waiting", async () => {
   const { lanes, append } = setUp();
   await append(1);
-  lanes.part(NOTHING_AHEAD);
+  lanes.startNewLane(NOTHING_AHEAD);
   const given = new AbortController();
   const ended: string[] = [];
   const filled = lanes.filled(new AbortController().signal).then(() => ended.push("filled"));
@@ -172,12 +172,12 @@ test("when the target takes something, a lane that waited for that goes on at on
   const { spool, lanes, append } = setUp();
   await append(2);
   const frames = await spool.cursor("main").read({ maxLines: 10, maxRawBytes: 1_000 });
-  const search = await lanes.live.beginSearch(frames, { maxLines: 10, maxBytes: 1_000 }, () => 0);
+  const search = await lanes.live.startSearch(frames, { maxLines: 10, maxBytes: 1_000 }, () => 0);
   lanes.live.retryAtMs = RULES.nowMs + 60_000;
-  lanes.vouch();
+  lanes.targetAccepts();
   assert.deepEqual(next(lanes), ["main", 60_000]);
-  search.blameFaults();
-  lanes.vouch();
+  search.treat500AsBadLines();
+  lanes.targetAccepts();
   assert.deepEqual(next(lanes), ["main", 0]);
 });
 
@@ -190,16 +190,16 @@ test("what is known of a batch that may be at fault is not held against another 
   ]);
   assert.ok(first !== undefined && second !== undefined);
   const now = { sinceMs: 5, passes: 7 };
-  assert.deepEqual(lanes.live.suspect(first, "retry", now), { ...now, kind: "retry", head: 0n, attempts: 0 });
-  assert.deepEqual(lanes.live.suspect(first, "retry", { sinceMs: 9, passes: 9 }), {
+  assert.deepEqual(lanes.live.suspectBatch(first, "retry", now), { ...now, kind: "retry", head: 0n, attempts: 0 });
+  assert.deepEqual(lanes.live.suspectBatch(first, "retry", { sinceMs: 9, passes: 9 }), {
     ...now,
     kind: "retry",
     head: 0n,
     attempts: 1,
   });
-  assert.deepEqual(lanes.live.suspect(second, "retry", now), { ...now, kind: "retry", head: 1n, attempts: 0 });
-  lanes.live.clear();
-  assert.deepEqual(lanes.live.suspect(second, "retry", now), { ...now, kind: "retry", head: 1n, attempts: 0 });
+  assert.deepEqual(lanes.live.suspectBatch(second, "retry", now), { ...now, kind: "retry", head: 1n, attempts: 0 });
+  lanes.live.clearSuspicion();
+  assert.deepEqual(lanes.live.suspectBatch(second, "retry", now), { ...now, kind: "retry", head: 1n, attempts: 0 });
 });
 
 test("what is of the present in a lane with a backlog goes before all else, and is passed over in its turn", async () => {
@@ -234,7 +234,7 @@ test("lines whose append was under way when their lane became a backlog are look
 
 test("nothing goes ahead any more when the backlog is gone, not even what was being searched", async () => {
   const { spool, lanes, append, ahead } = await setUpAhead();
-  await ahead.beginSearch(await ahead.read(ALL), { maxLines: 1, maxBytes: 1_000 }, () => 0);
+  await ahead.startSearch(await ahead.read(ALL), { maxLines: 1, maxBytes: 1_000 }, () => 0);
   spool.cursor("main").acknowledge(2n);
   assert.deepEqual(next(lanes), [undefined, undefined]);
   assert.equal(lanes.isPresent(ahead), false);
@@ -247,8 +247,8 @@ test("what was taken ahead and then dropped is not remembered for ever", async (
   const { spool, lanes, ahead } = await setUpAhead();
   ahead.acknowledge(2n);
   const old = lanes.next(RULES)?.lane;
-  assert.equal(old?.takenAhead.size, 2);
+  assert.equal(old?.alreadySent.size, 2);
   spool.caps = { ...CAPS, maxBytes: 0 };
-  lanes.part(NOTHING_AHEAD);
-  assert.equal(old.takenAhead.size, 0);
+  lanes.startNewLane(NOTHING_AHEAD);
+  assert.equal(old.alreadySent.size, 0);
 });

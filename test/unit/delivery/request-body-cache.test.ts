@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Bodies } from "../../../src/delivery/bodies.ts";
+import { RequestBodyCache } from "../../../src/delivery/request-body-cache.ts";
 import { compressLines } from "../../../src/spool/frame-payload.ts";
 import type { Frame } from "../../../src/spool/spool.ts";
 import { linesOf } from "../../support/gzip-member.ts";
@@ -20,14 +20,14 @@ async function textOf(body: Promise<Uint8Array>): Promise<string> {
 }
 
 test("a body has all frames in their order, and targets that send the same ones share it", async () => {
-  const bodies = new Bodies();
+  const bodies = new RequestBodyCache();
   const body = await bodies.of(await frames(1, 2, 3));
   assert.equal(linesOf(body).join(""), "<1><2><3>");
   assert.equal(await bodies.of(await frames(1, 2, 3)), body);
 });
 
 test("a body that several targets want while it is made is made once", async () => {
-  const bodies = new Bodies();
+  const bodies = new RequestBodyCache();
   const [one, other] = [await frames(1, 2), await frames(2, 3)];
   const made = await Promise.all([one, other, one, other].map((wanted) => bodies.of(wanted)));
   assert.equal(made[0], made[2]);
@@ -36,7 +36,7 @@ test("a body that several targets want while it is made is made once", async () 
 });
 
 test("a target that does not get one of the frames, or gets others, has a body of its own", async () => {
-  const bodies = new Bodies();
+  const bodies = new RequestBodyCache();
   const texts: string[] = [];
   for (const sequences of [
     [1, 2, 3],
@@ -50,7 +50,7 @@ test("a target that does not get one of the frames, or gets others, has a body o
 });
 
 test("a body that cannot be made is an error for each target, and is tried anew", async () => {
-  const bodies = new Bodies();
+  const bodies = new RequestBodyCache();
   const [first, second] = await frames(1, 2);
   assert.ok(first !== undefined && second !== undefined);
   const damaged = { ...second, payload: second.payload.slice(0, -9) };

@@ -1,8 +1,8 @@
 import type { Clock } from "../lib/clock.ts";
 import { classify, type Outcome } from "./outcome.ts";
-import type { ProxyEnvironment } from "./proxy.ts";
+import type { ProxyEnvironment } from "./http/proxy.ts";
 import type { TargetSettings } from "./target.ts";
-import { createTransport, type Transport } from "./transport.ts";
+import { createTransport, type Transport } from "./http/http-client.ts";
 
 export interface ConnectionOptions {
   readonly clock: Clock;
@@ -18,7 +18,7 @@ interface Request {
 }
 
 /** The way to a target under its settings of the moment. */
-export class Connection {
+export class TargetConnection {
   readonly #clock: Clock;
   readonly #make: (settings: TargetSettings) => Transport;
   #settings: TargetSettings | undefined;

@@ -5,7 +5,7 @@ import type { Frame } from "../spool/spool.ts";
  * Makes frames of a spool one body of one gzip member. Targets that keep up get the same frames at the same time and share
  * the body: it is made once, and kept as long as a request holds it.
  */
-export class Bodies {
+export class RequestBodyCache {
   /** By the numbers of their frames: those that are being made, and those that a request may still hold. */
   readonly #known = new Map<string, Promise<Uint8Array> | WeakRef<Uint8Array>>();
 

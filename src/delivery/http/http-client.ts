@@ -1,14 +1,14 @@
 import { request as httpRequest, type Agent } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { HttpError, InfluxDB, setLogger } from "@influxdata/influxdb-client";
-import { formatDuration } from "../lib/duration.ts";
-import { networkFault } from "../lib/network-fault.ts";
-import { Exchange, listening } from "./exchange.ts";
-import type { Answer } from "./outcome.ts";
+import { formatDuration } from "../../lib/duration.ts";
+import { networkFault } from "../../lib/network-fault.ts";
+import { Exchange, listening } from "../exchange.ts";
+import type { Answer } from "../outcome.ts";
 import { createAgent, proxySecrets, type ProxyEnvironment } from "./proxy.ts";
-import { REMEDIES } from "./remedies.ts";
-import { authorization, secretsOf, writePath } from "./requests.ts";
-import type { TargetSettings } from "./target.ts";
+import { REMEDIES } from "../remedies.ts";
+import { authorization, secretsOf, writePath } from "../influx/request.ts";
+import type { TargetSettings } from "../target.ts";
 
 /** The way to one target: bytes out, an answer back. Never rejects. */
 export interface Transport {

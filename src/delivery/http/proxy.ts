@@ -1,8 +1,8 @@
 import { Agent as HttpAgent } from "node:http";
 import { Agent as HttpsAgent, type RequestOptions } from "node:https";
 import type { Duplex } from "node:stream";
-import { isConcealable } from "./requests.ts";
-import type { TargetSettings } from "./target.ts";
+import { isConcealable } from "../influx/request.ts";
+import type { TargetSettings } from "../target.ts";
 
 /** Where the variables below are looked up; `NO_PROXY` says which targets are reached without a proxy. */
 export type ProxyEnvironment = Readonly<Record<string, string | undefined>>;

@@ -6,7 +6,7 @@ export interface NamedLine {
 }
 
 /** Lines that a target refuses for good. */
-export interface Refusal {
+export interface Rejection {
   readonly lines: number;
   readonly reason: string;
   /** The lines, each ended by a newline; undefined when nobody knows which of a batch they are. */
@@ -16,11 +16,11 @@ export interface Refusal {
 const MAX_EXAMPLE = 200;
 
 /** What a server refused of a batch that it stored in part. */
-export function refusalsOf(
+export function rejectionsOf(
   rejectedLines: number,
   { detail, named }: { readonly detail: string; readonly named: readonly NamedLine[] },
-): readonly Refusal[] {
-  const refusals = named.slice(0, rejectedLines).map(({ line, reason }): Refusal => ({
+): readonly Rejection[] {
+  const refusals = named.slice(0, rejectedLines).map(({ line, reason }): Rejection => ({
     lines: 1,
     reason,
     ...(line !== "" && { bytes: Buffer.from(`${line}\n`) }),
@@ -29,12 +29,12 @@ export function refusalsOf(
   return nameless > 0 ? [...refusals, { lines: nameless, reason: detail }] : refusals;
 }
 
-export function countLines(refusals: readonly Refusal[]): number {
+export function countLines(refusals: readonly Rejection[]): number {
   return refusals.reduce((sum, { lines }) => sum + lines, 0);
 }
 
 /** Why the first of them was refused and, as far as it is known, the line itself, cut at 200 characters. */
-export function exampleOf([first]: readonly Refusal[]): string {
+export function exampleOf([first]: readonly Rejection[]): string {
   if (first?.bytes === undefined) return first?.reason ?? "";
   const [line = ""] = Buffer.from(first.bytes).toString().split("\n", 1);
   return `${first.reason}: ${line.length > MAX_EXAMPLE ? `${line.slice(0, MAX_EXAMPLE)}...` : line}`;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { classify, type Answer, type AnswerContext, type Outcome } from "../../../src/delivery/outcome.ts";
+import { classify, type Answer, type AnswerContext, type Outcome } from "../../../../src/delivery/outcome.ts";
 
 const NOW = Date.UTC(2026, 0, 1);
 const V1 = { version: "v1", database: "metrics" } as const;

@@ -1,4 +1,4 @@
-import type { TargetSettings } from "./target.ts";
+import type { TargetSettings } from "../target.ts";
 
 /** The path and query of a write request, behind the base path of the target's URL. Timestamps are nanoseconds. */
 export function writePath({ protocol, url }: Pick<TargetSettings, "protocol" | "url">): string {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { classify, type AnswerContext } from "../../../src/delivery/outcome.ts";
+import { classify, type AnswerContext } from "../../../../src/delivery/outcome.ts";
 
 const NOW = Date.UTC(2026, 0, 1);
 const V1 = { version: "v1", database: "metrics" } as const;

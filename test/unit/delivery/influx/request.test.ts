@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { authorization, secretsOf, writePath } from "../../../src/delivery/requests.ts";
-import type { TargetSettings } from "../../../src/delivery/target.ts";
-import { secret } from "../../support/delivery.ts";
+import { authorization, secretsOf, writePath } from "../../../../src/delivery/influx/request.ts";
+import type { TargetSettings } from "../../../../src/delivery/target.ts";
+import { secret } from "../../../support/delivery.ts";
 
 type Protocol = TargetSettings["protocol"];
 type Credentials = TargetSettings["credentials"];

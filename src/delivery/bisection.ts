@@ -1,8 +1,8 @@
 import { messageOf } from "../errors.ts";
 import { compressLines, expandFrame, splitBatch, type BatchLimits } from "../spool/frame-payload.ts";
 import type { Frame, LineBatch } from "../spool/spool.ts";
-import { isSetback, type Outcome } from "./outcome.ts";
-import { refusalsOf, type Refusal } from "./refusal.ts";
+import { isNotDelivered, type Outcome } from "./outcome.ts";
+import { rejectionsOf, type Rejection } from "./rejection.ts";
 
 /**
  * One bad line among 5,000 takes 13 of these, and 27 requests. After as many a part that is refused is given up; parts
@@ -30,14 +30,14 @@ export class Bisection {
   /** Where each line begins, and where the last one ends. */
   readonly #offsets: readonly number[];
   readonly #whole: readonly Part[];
-  readonly #damaged: readonly Refusal[];
+  readonly #damaged: readonly Rejection[];
   #parts: readonly Part[] = [];
   #sent: Part | undefined;
   #splits = 0;
-  #refused: Refusal[] = [];
+  #refused: Rejection[] = [];
   #passed = false;
 
-  private constructor(lines: Uint8Array, damaged: readonly Refusal[], limits: BatchLimits) {
+  private constructor(lines: Uint8Array, damaged: readonly Rejection[], limits: BatchLimits) {
     this.#lines = lines;
     this.#damaged = damaged;
     this.#offsets = lineOffsets(lines);
@@ -62,12 +62,12 @@ export class Bisection {
   }
 
   /** Whether the server refused everything that it got: then it may be that it would refuse anything. */
-  get futile(): boolean {
+  get everythingRejected(): boolean {
     return !this.#passed && this.#refused.length > 0;
   }
 
   /** What was refused so far. */
-  get refusals(): readonly Refusal[] {
+  get rejections(): readonly Rejection[] {
     return [...this.#damaged, ...this.#refused];
   }
 
@@ -77,12 +77,12 @@ export class Bisection {
     if (part === undefined) return undefined;
     this.#sent = part;
     const outcome = await send(await compressLines(this.#bytes(part)), part.to - part.from);
-    if (!isSetback(outcome)) this.#decide(part, outcome);
+    if (!isNotDelivered(outcome)) this.#decide(part, outcome);
     return outcome;
   }
 
   /** The part that was sent last is at fault for its setback. No good line is given up beside a bad one for that. */
-  blame({ detail }: { readonly detail: string }): void {
+  rejectPart({ detail }: { readonly detail: string }): void {
     const part = this.#sent;
     if (part === undefined) return;
     if (part.to - part.from > 1) this.#split(part);
@@ -112,7 +112,7 @@ export class Bisection {
         this.#pass(part, []);
         break;
       case "partial":
-        this.#pass(part, refusalsOf(Math.min(lines, outcome.rejectedLines), outcome));
+        this.#pass(part, rejectionsOf(Math.min(lines, outcome.rejectedLines), outcome));
         break;
       case "tooLarge":
         // Only the search for bad lines has a bound: a small limit of the server must not cost good ones.
@@ -127,7 +127,7 @@ export class Bisection {
     }
   }
 
-  #pass(part: Part, refused: readonly Refusal[]): void {
+  #pass(part: Part, refused: readonly Rejection[]): void {
     this.#passed = true;
     this.#replace(part, []);
     this.#refused.push(...refused);

@@ -36,7 +36,7 @@ export interface SenderState {
 type Recorded = Omit<SenderState, "droppedLines" | "batchLines">;
 
 /** Keeps count of what became of the requests, and tells the observer of transitions. */
-export class SenderRecord {
+export class SenderStats {
   readonly #target: () => string;
   readonly #observer: SenderObserver;
   readonly #clock: Clock;
