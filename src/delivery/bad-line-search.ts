@@ -1,109 +1,123 @@
-import { compressLines, type BatchLimits } from "../spool/frame-payload.ts";
+import type { BatchLimits } from "../spool/frame-payload.ts";
 import type { Frame } from "../spool/spool.ts";
-import { Bisection, type Send } from "./bisection.ts";
-import { isNotDelivered, type Outcome, type NotDelivered } from "./outcome.ts";
+import { Bisection, requestOf, type Send } from "./bisection.ts";
+import { isNotDelivered, type NotDelivered, type Outcome } from "./outcome.ts";
+import type { Protocol } from "./protocol.ts";
 import type { Rejection } from "./rejection.ts";
 
 export interface SearchOptions extends BatchLimits {
+  readonly protocol: Protocol;
+  /** Returns a number from 0 up to 1. */
   readonly random: () => number;
-  /** A line that is not of the batch, if there is one. */
-  readonly otherLine: () => Promise<Uint8Array | undefined>;
 }
 
-/**
- * What can only be told when it is known whether the target takes one line by itself, the witness:
- * - part: whether the part that was sent last is to blame for a fault of the server;
- * - all: whether lines that were all refused were refused for what they are;
- * - void: nothing at all, for the witness was not taken either.
- */
-type Doubt = "part" | "all" | "void";
+/** Returns a line from outside the batch, if there is one. */
+export type OtherLine = () => Promise<Uint8Array | undefined>;
 
 /**
- * A batch that is sent in parts to find what is wrong with it; it outlives an outage of the target. Lines are given up only
- * if the target takes others: if it takes none then it, or a setting, is at fault, and everything is kept.
+ * The possible cause of a failure that only a probe line can tell:
+ * - lastPart: the lines of the last part cause the server error;
+ * - wholeBatch: all lines were rejected because all are bad;
+ * - target: the target accepts no line, because the probe line was not accepted either.
+ */
+type Suspicion = "lastPart" | "wholeBatch" | "target";
+
+/**
+ * Finds the bad lines of a batch by sending it in parts, also across an outage of the target. Lines are given up only if the
+ * target accepts another line, the probe line. If it accepts none, the target or a setting is at fault and all lines are
+ * kept.
  */
 export class BadLineSearch {
   readonly frames: readonly Frame[];
+  /** Time spent on requests so far. */
   durationMs = 0;
   readonly #options: SearchOptions;
+  readonly #otherLine: OtherLine;
   readonly #bisection: Bisection;
-  #doubt: Doubt | undefined;
-  #fault: NotDelivered | undefined;
-  #blamesFaults = false;
-  /** After all doubts the target took a witness: what it refuses from then on it refuses for good. */
-  #vouched = false;
-  /** A line that the target took. */
-  #witness: Uint8Array | undefined;
+  #suspicion: Suspicion | undefined;
+  #serverError: NotDelivered | undefined;
+  #treats500AsBadLines = false;
+  /** The target accepted a line after it was suspected. From then on it may reject all lines of the batch. */
+  #targetIsHealthy = false;
+  /** A line that the target accepted. */
+  #probeLine: Uint8Array | undefined;
 
-  private constructor(frames: readonly Frame[], bisection: Bisection, options: SearchOptions) {
+  private constructor(
+    frames: readonly Frame[],
+    bisection: Bisection,
+    { options, otherLine }: { readonly options: SearchOptions; readonly otherLine: OtherLine },
+  ) {
     this.frames = frames;
     this.#bisection = bisection;
     this.#options = options;
+    this.#otherLine = otherLine;
   }
 
-  static async of(frames: readonly Frame[], options: SearchOptions): Promise<BadLineSearch> {
-    return new BadLineSearch(frames, await Bisection.of(frames, options), options);
+  static async of(frames: readonly Frame[], options: SearchOptions, otherLine: OtherLine): Promise<BadLineSearch> {
+    const bisection = await Bisection.of(frames, options.protocol, options);
+    return new BadLineSearch(frames, bisection, { options, otherLine });
   }
 
-  /** Whether every line is stored or given up. */
+  /** Whether each line is stored or given up. */
   get done(): boolean {
-    return this.#bisection.done && this.#doubt === undefined;
+    return this.#bisection.done && this.#suspicion === undefined;
   }
 
   get rejections(): readonly Rejection[] {
     return this.#bisection.rejections;
   }
 
-  /** From now on faults of the server may be blamed on the lines that meet with them. */
+  /** From now on a plain 500 may mean that the lines of the request are bad. */
   treat500AsBadLines(): void {
-    if (this.#blamesFaults) return;
-    this.#blamesFaults = true;
-    if (!this.#bisection.done) this.#doubt = "void";
+    if (this.#treats500AsBadLines) return;
+    this.#treats500AsBadLines = true;
+    if (!this.#bisection.done) this.#suspicion = "target";
   }
 
-  /** The target takes lines. Returns whether the search can go on for that. */
+  /** Notes that the target accepts lines. Returns whether the search was waiting for that. */
   targetAccepts(): boolean {
-    if (this.#doubt !== "void") return false;
-    this.#doubt = undefined;
-    this.#vouched = true;
+    if (this.#suspicion !== "target") return false;
+    this.#suspicion = undefined;
+    this.#targetIsHealthy = true;
     this.#bisection.restart();
     return true;
   }
 
-  /** One request, if there is still something to send. Resolves to what keeps the search from going on, if anything. */
+  /** Sends one request, if one is left to send. Resolves to the reason if the search cannot go on now. */
   async step(send: Send): Promise<NotDelivered | undefined> {
-    if (this.#doubt !== undefined) return this.#askWitness(send, this.#doubt);
+    if (this.#suspicion !== undefined) return this.#probe(send, this.#suspicion);
     const outcome = await this.#bisection.step(send);
     if (outcome !== undefined && isNotDelivered(outcome)) {
-      if (outcome.kind !== "retry" || outcome.maybePoison !== true || !this.#blamesFaults) return outcome;
-      this.#doubt = "part";
-      this.#fault = outcome;
-    } else if (this.#bisection.done && this.#bisection.everythingRejected && !this.#vouched) this.#doubt = "all";
+      if (outcome.kind !== "retry" || outcome.maybePoison !== true || !this.#treats500AsBadLines) return outcome;
+      this.#suspicion = "lastPart";
+      this.#serverError = outcome;
+    } else if (this.#bisection.done && this.#bisection.everythingRejected && !this.#targetIsHealthy)
+      this.#suspicion = "wholeBatch";
     return undefined;
   }
 
-  async #askWitness(send: Send, doubt: Doubt): Promise<NotDelivered | undefined> {
-    const witness = this.#witness ?? (await this.#pickWitness());
-    const outcome = await send(await compressLines(witness), 1);
-    // Partial: the line is too old, and everything else about it is right.
+  async #probe(send: Send, suspicion: Suspicion): Promise<NotDelivered | undefined> {
+    const line = this.#probeLine ?? (await this.#pickProbeLine());
+    const outcome = await send(await requestOf(line, this.#options.protocol));
+    // Partial: the line is too old, and otherwise valid.
     if (outcome.kind === "delivered" || outcome.kind === "partial") {
-      this.#witness = witness;
-      if (doubt === "part" && this.#fault !== undefined) this.#bisection.rejectPart(this.#fault);
-      if (doubt === "void") this.targetAccepts();
-      this.#doubt = undefined;
+      this.#probeLine = line;
+      if (suspicion === "lastPart" && this.#serverError !== undefined) this.#bisection.rejectPart(this.#serverError);
+      if (suspicion === "target") this.targetAccepts();
+      this.#suspicion = undefined;
       return undefined;
     }
-    this.#witness = undefined;
-    this.#doubt = "void";
-    return isNotDelivered(outcome) ? outcome : refusesAll(outcome);
+    this.#probeLine = undefined;
+    this.#suspicion = "target";
+    return isNotDelivered(outcome) ? outcome : acceptsNoLine(outcome);
   }
 
-  async #pickWitness(): Promise<Uint8Array> {
-    return (await this.#options.otherLine()) ?? this.#bisection.line(this.#options.random());
+  async #pickProbeLine(): Promise<Uint8Array> {
+    return (await this.#otherLine()) ?? this.#bisection.pieceAt(this.#options.random());
   }
 }
 
-function refusesAll({ detail }: Exclude<Outcome, NotDelivered | { readonly kind: "delivered" }>): NotDelivered {
-  const remedy = "it takes no line at all: check the target's settings";
+function acceptsNoLine({ detail }: Exclude<Outcome, NotDelivered | { readonly kind: "delivered" }>): NotDelivered {
+  const remedy = "the target accepts no line: check its settings";
   return { kind: "misconfigured", reason: "TargetRejecting", detail: `${detail} (${remedy})`, maybePoison: true };
 }

@@ -1,7 +1,6 @@
 import { sumOfLosses, type Losses } from "../spool/losses.ts";
 import type { Spool, SpoolCursor } from "../spool/spool.ts";
-import { NewestFirstLane } from "./ahead-lane.ts";
-import { Lane } from "./lane.ts";
+import { Lane, NewestFirstLane } from "./lane.ts";
 
 /** Outages within one another's time of catching up, and the present. */
 const LANES = 4;
@@ -13,7 +12,7 @@ export interface Schedule {
   readonly fullLines: number;
   readonly intervalMs: number;
   /** Nothing waits for more lines or keeps to a pace. */
-  readonly hurry: boolean;
+  readonly draining: boolean;
 }
 
 /** The names of a target's cursors in the spool. No name of a target has a slash. */
@@ -31,7 +30,7 @@ export class Lanes {
   /** Where the lines of the present are appended. */
   #live: Lane;
   /** Lines of the present that are in a lane with a backlog before them. */
-  #ahead: NewestFirstLane | undefined;
+  #newestFirst: NewestFirstLane | undefined;
 
   constructor(target: string, spool: Pick<Spool, "cursor">) {
     this.#lanes = laneNames(target).map((name) => new Lane(name, spool.cursor(name)));
@@ -71,13 +70,13 @@ export class Lanes {
   }
 
   /** Whether a frame up to this one is neither taken nor dropped. */
-  lacks(goal: bigint): boolean {
+  hasUpTo(goal: bigint): boolean {
     return this.#lanes.some(({ cursor: { oldest } }) => oldest !== undefined && oldest <= goal);
   }
 
   /** Whether its lines are those of the present. Those of the live lane are not when it has a backlog before them. */
   isPresent(lane: Lane): boolean {
-    return lane === this.#ahead || (lane === this.#live && lane.name !== this.#ahead?.name);
+    return lane === this.#newestFirst || (lane === this.#live && lane.name !== this.#newestFirst?.name);
   }
 
   /**
@@ -85,7 +84,7 @@ export class Lanes {
    * it, nor does what comes from now on: in a lane of its own if one is free.
    */
   startNewLane(sinceMs: number): void {
-    this.#ahead = new NewestFirstLane(this.#live, sinceMs);
+    this.#newestFirst = new NewestFirstLane(this.#live, sinceMs);
     const free = this.#lanes.find(({ isEmpty }) => isEmpty);
     free?.alreadySent.clear();
     this.#live = free ?? this.#live;
@@ -99,7 +98,8 @@ export class Lanes {
 
   /** The target takes lines: a lane that was in doubt of it may go on. */
   targetAccepts(): void {
-    for (const lane of this.#inOrder()) if (lane.search?.targetAccepts() === true) lane.retryAtMs = Number.NEGATIVE_INFINITY;
+    for (const lane of this.#inOrder())
+      if (lane.search?.targetAccepts() === true) lane.retryAtMs = Number.NEGATIVE_INFINITY;
   }
 
   /** There is a reason to try again at once. */
@@ -117,12 +117,12 @@ export class Lanes {
   }
 
   /** The lane whose turn it is, and in how many milliseconds; undefined when all are empty. */
-  next(rules: Schedule): { readonly lane: Lane; readonly inMs: number } | undefined {
+  next(schedule: Schedule): { readonly lane: Lane; readonly inMs: number } | undefined {
     // There is no backlog any more.
-    if (this.#ahead?.isEmpty === true) this.#ahead = undefined;
+    if (this.#newestFirst?.isEmpty === true) this.#newestFirst = undefined;
     const waiting = this.#inOrder()
       .filter(({ isEmpty }) => !isEmpty)
-      .map((lane) => ({ lane, inMs: Math.max(0, this.#dueMs(lane, rules) - rules.nowMs) }));
+      .map((lane) => ({ lane, inMs: Math.max(0, this.#dueMs(lane, schedule) - schedule.nowMs) }));
     return waiting.reduce<(typeof waiting)[number] | undefined>(
       (soonest, other) => (soonest === undefined || other.inMs < soonest.inMs ? other : soonest),
       undefined,
@@ -137,15 +137,15 @@ export class Lanes {
   /** The present first, then the oldest. */
   #inOrder(): readonly Lane[] {
     const lanes = this.#lanes.toSorted((one, other) => (newestOf(one.cursor) < newestOf(other.cursor) ? -1 : 1));
-    const ahead = this.#ahead === undefined ? [] : [this.#ahead];
+    const ahead = this.#newestFirst === undefined ? [] : [this.#newestFirst];
     const present = lanes.filter((lane) => this.isPresent(lane));
     return [...ahead, ...present, ...lanes.filter((lane) => !this.isPresent(lane))];
   }
 
-  #dueMs(lane: Lane, { nowMs, fullLines, intervalMs, hurry }: Schedule): number {
+  #dueMs(lane: Lane, { nowMs, fullLines, intervalMs, draining }: Schedule): number {
     // An append may be under way that began when this lane was the live one.
-    if (lane === this.#ahead && !lane.fills(1)) return nowMs + intervalMs;
-    if (lane === this.#ahead || hurry || lane.search !== undefined) return lane.retryAtMs;
+    if (lane === this.#newestFirst && !lane.fills(1)) return nowMs + intervalMs;
+    if (lane === this.#newestFirst || draining || lane.search !== undefined) return lane.retryAtMs;
     const gathers = this.isPresent(lane) && !lane.fills(fullLines);
     const gatheredMs = gathers ? lane.lastSentMs + intervalMs : Number.NEGATIVE_INFINITY;
     return Math.max(lane.retryAtMs, lane.pacedUntilMs, gatheredMs);

@@ -1,35 +1,44 @@
-import { joinFrames } from "../spool/frame-payload.ts";
 import type { Frame } from "../spool/spool.ts";
+import type { Protocol } from "./protocol.ts";
+
+/** A body that is being made, or that a request may still hold. */
+type Known = Promise<Uint8Array> | WeakRef<Uint8Array>;
 
 /**
- * Makes frames of a spool one body of one gzip member. Targets that keep up get the same frames at the same time and share
- * the body: it is made once, and kept as long as a request holds it.
+ * Makes request bodies of frames. Targets that keep up send the same frames at the same time, so they share a body: it is
+ * made once, and kept as long as a request holds it.
  */
 export class RequestBodyCache {
-  /** By the numbers of their frames: those that are being made, and those that a request may still hold. */
-  readonly #known = new Map<string, Promise<Uint8Array> | WeakRef<Uint8Array>>();
+  /** Protocol -> sequence numbers of the frames -> body. */
+  readonly #known = new Map<Protocol, Map<string, Known>>();
 
-  /** Rejects when one of several frames is damaged. */
-  async of(frames: readonly Frame[]): Promise<Uint8Array> {
+  /** Returns the body of these frames. Rejects if a frame is damaged. */
+  async bodyOf(frames: readonly Frame[], protocol: Protocol): Promise<Uint8Array> {
+    const bodies = this.#bodiesFor(protocol);
     const key = frames.map(({ sequence }) => sequence).join();
-    const known = this.#known.get(key);
+    const known = bodies.get(key);
     const shared = known instanceof WeakRef ? known.deref() : known;
     if (shared !== undefined) return shared;
-    this.#forgetUnheld();
-    const making = joinFrames(frames);
-    this.#known.set(key, making);
+    deleteCollected(bodies);
+    const making = protocol.body(frames);
+    bodies.set(key, making);
     try {
       const body = await making;
-      this.#known.set(key, new WeakRef(body));
+      bodies.set(key, new WeakRef(body));
       return body;
     } catch (error) {
-      this.#known.delete(key);
+      bodies.delete(key);
       throw error;
     }
   }
 
-  #forgetUnheld(): void {
-    for (const [key, known] of this.#known)
-      if (known instanceof WeakRef && known.deref() === undefined) this.#known.delete(key);
+  #bodiesFor(protocol: Protocol): Map<string, Known> {
+    const bodies = this.#known.get(protocol) ?? new Map<string, Known>();
+    this.#known.set(protocol, bodies);
+    return bodies;
   }
+}
+
+function deleteCollected(bodies: Map<string, Known>): void {
+  for (const [key, known] of bodies) if (known instanceof WeakRef && known.deref() === undefined) bodies.delete(key);
 }

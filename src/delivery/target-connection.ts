@@ -1,41 +1,30 @@
-import type { Clock } from "../lib/clock.ts";
-import { classify, type Outcome } from "./outcome.ts";
-import type { ProxyEnvironment } from "./http/proxy.ts";
-import type { TargetSettings } from "./target.ts";
-import { createTransport, type Transport } from "./http/http-client.ts";
+import type { EffectiveTarget } from "../config/resolve.ts";
+import type { Outcome } from "./outcome.ts";
+import type { LineRequest, Transport, TransportContext } from "./protocol.ts";
+import { configuredProtocol, type ProtocolOf } from "./protocols.ts";
 
-export interface ConnectionOptions {
-  readonly clock: Clock;
-  /** The environment variables that name proxies; none is used without. */
-  readonly proxies?: ProxyEnvironment | undefined;
-  readonly transport?: (settings: TargetSettings) => Transport;
+export interface ConnectionOptions extends TransportContext {
+  /** Overrides the protocol that the configuration asks for. */
+  readonly protocolOf?: ProtocolOf | undefined;
 }
 
-interface Request {
-  readonly body: Uint8Array;
-  /** How many are in the body. */
-  readonly lines: number;
-}
-
-/** The way to a target under its settings of the moment. */
+/** The transport to a target, replaced when the target's settings change. */
 export class TargetConnection {
-  readonly #clock: Clock;
-  readonly #make: (settings: TargetSettings) => Transport;
-  #settings: TargetSettings | undefined;
+  readonly #options: ConnectionOptions;
+  #target: EffectiveTarget | undefined;
   #transport: Transport | undefined;
 
-  constructor({ clock, proxies, transport }: ConnectionOptions) {
-    this.#clock = clock;
-    this.#make = transport ?? ((settings) => createTransport(settings, proxies));
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
   }
 
-  /** New settings get a new connection, but only here, where no request is in flight on the old one. */
-  async send(settings: TargetSettings, { body, lines }: Request, signal: AbortSignal): Promise<Outcome> {
-    if (this.#settings !== settings) this.close();
-    this.#transport ??= this.#make(settings);
-    this.#settings = settings;
-    const answer = await this.#transport.send(body, signal);
-    return classify(answer, { lines, protocol: settings.protocol, nowMs: this.#clock.now() });
+  /** Sends one request. Only here is the old transport closed, because here no request is in flight on it. */
+  send(target: EffectiveTarget, request: LineRequest, signal: AbortSignal): Promise<Outcome> {
+    if (this.#target !== target) this.close();
+    const { protocolOf = configuredProtocol } = this.#options;
+    this.#transport ??= protocolOf(target).open(target, this.#options);
+    this.#target = target;
+    return this.#transport.send(request, signal);
   }
 
   close(): void {

@@ -1,95 +1,104 @@
-import { request as httpRequest, type Agent } from "node:http";
-import { request as httpsRequest } from "node:https";
-import { HttpError, InfluxDB, setLogger } from "@influxdata/influxdb-client";
+import { request as httpRequest, type Agent, type ClientRequest, type IncomingMessage } from "node:http";
+import { request as httpsRequest, type RequestOptions } from "node:https";
+import { urlToHttpOptions } from "node:url";
+import { gunzipSync } from "node:zlib";
+import type { EffectiveTarget } from "../../config/resolve.ts";
 import { formatDuration } from "../../lib/duration.ts";
 import { networkFault } from "../../lib/network-fault.ts";
-import { Exchange, listening } from "../exchange.ts";
-import type { Answer } from "../outcome.ts";
 import { createAgent, proxySecrets, type ProxyEnvironment } from "./proxy.ts";
-import { REMEDIES } from "../remedies.ts";
-import { authorization, secretsOf, writePath } from "../influx/request.ts";
-import type { TargetSettings } from "../target.ts";
+import { redactor } from "./redaction.ts";
+import { REMEDIES } from "./remedies.ts";
 
-/** The way to one target: bytes out, an answer back. Never rejects. */
-export interface Transport {
-  /** `body` is gzipped line protocol, one member. */
-  send(body: Uint8Array, signal: AbortSignal): Promise<Answer>;
-  /** Closes the connections; a request in flight fails. */
+/** The result of one request: the server's answer, or why there is none. */
+export type Answer =
+  | { readonly status: number; readonly retryAfter?: string | undefined; readonly body: string }
+  /** `local`: the agent's own settings are at fault, and nothing was sent. */
+  | { readonly failure: string; readonly local?: boolean };
+
+/** Sends requests to one URL. */
+export interface HttpClient {
+  /** Sends a POST request and resolves to the answer, without secrets. Never rejects. */
+  post(body: Uint8Array, signal: AbortSignal): Promise<Answer>;
+  /** Closes all connections. A request in flight fails. */
   close(): void;
 }
 
-// The client logs on its own to the console; what there is to say is in the answers.
-setLogger({ error: () => undefined, warn: () => undefined });
+export interface HttpOptions extends Pick<EffectiveTarget, "url" | "tls" | "timeoutMs"> {
+  /** Path and query, which replace those of `url`. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly proxies?: ProxyEnvironment | undefined;
+  /** Texts that are redacted in answers and failures. */
+  readonly secrets: readonly string[];
+  /** The header that has the error if the answer has no body. */
+  readonly errorHeader?: string;
+}
 
-const LATE = new Error("late");
-/** What writing to a connection ends with that the server has closed meanwhile. */
+/** The rest of a longer answer is not read: a list of 5,000 rejected lines is not worth the memory. */
+const MAX_ANSWER_BYTES = 64 * 1024;
+const TIMEOUT = new Error("timeout");
+/** Error codes of a write to a connection that the server has closed. */
 const CLOSED_BY_SERVER = ["ECONNRESET", "EPIPE"];
 
-/** Sends through the official client's transport, with connections of its own that are kept open. */
-export function createTransport(settings: TargetSettings, proxies: ProxyEnvironment = {}): Transport {
-  const { protocol } = new URL(settings.url);
-  if (protocol !== "https:" && settings.tls.mode !== "Plaintext")
-    return refusing(`${settings.url} is not encrypted: use https, or allow it with tls.mode: Plaintext`);
+/** Returns a client that keeps its connections open. With settings that cannot work, every request fails. */
+export function openHttp(options: HttpOptions): HttpClient {
+  const { url, tls, proxies = {} } = options;
+  if (new URL(url).protocol !== "https:" && tls.mode !== "Plaintext")
+    return failing(`${url} is not encrypted: use https, or allow it with tls.mode: Plaintext`);
   try {
-    return new ClientTransport(settings, proxies);
+    return new KeepAliveClient(options, createAgent(options, proxies));
   } catch {
-    // Without the fault's own words, which may hold the variable's value.
-    return refusing("HTTP_PROXY or HTTPS_PROXY in the environment is not the URL of a proxy");
+    // The error's own text may contain the variable's value.
+    return failing("HTTP_PROXY or HTTPS_PROXY in the environment is not the URL of a proxy");
   }
+}
+
+function failing(failure: string): HttpClient {
+  return { post: () => Promise.resolve({ failure, local: true }), close: () => undefined };
 }
 
 type Attempt = Answer & { readonly staleConnection?: boolean };
 
-class ClientTransport implements Transport {
-  readonly #settings: TargetSettings;
-  readonly #path: string;
-  readonly #secrets: readonly string[];
+class KeepAliveClient implements HttpClient {
+  readonly #options: HttpOptions;
   readonly #agent: Agent;
-  readonly #client: InfluxDB["transport"];
-  readonly #exchanges = new WeakMap<AbortSignal, Exchange>();
+  readonly #request: RequestOptions;
+  readonly #redact: (text: string) => string;
 
-  constructor(settings: TargetSettings, proxies: ProxyEnvironment) {
-    this.#settings = settings;
-    this.#path = writePath(settings);
-    this.#secrets = [...secretsOf(settings), ...proxySecrets(proxies)];
-    this.#agent = createAgent(settings, proxies);
-    const implementation = {
-      http: { request: listening(httpRequest, this.#exchanges) },
-      https: { request: listening(httpsRequest, this.#exchanges) },
-    };
-    this.#client = new InfluxDB({
-      url: new URL(settings.url).origin,
-      timeout: 0, // The client's is for idle sockets, and leaves them open.
-      transportOptions: { agent: this.#agent, "follow-redirects": implementation },
-    }).transport;
+  constructor(options: HttpOptions, agent: Agent) {
+    const { url, path, secrets, proxies = {} } = options;
+    this.#options = options;
+    this.#agent = agent;
+    this.#request = { ...urlToHttpOptions(new URL(new URL(url).origin)), path, method: "POST", agent };
+    this.#redact = redactor([...secrets, ...proxySecrets(proxies)]);
   }
 
-  async send(body: Uint8Array, signal: AbortSignal): Promise<Answer> {
+  async post(body: Uint8Array, signal: AbortSignal): Promise<Answer> {
+    const { timeoutMs } = this.#options;
     const controller = new AbortController();
     const deadline = setTimeout(() => {
-      controller.abort(LATE);
-    }, this.#settings.timeoutMs);
-    const giveUp = (): void => {
+      controller.abort(TIMEOUT);
+    }, timeoutMs);
+    const abort = (): void => {
       controller.abort();
     };
-    signal.addEventListener("abort", giveUp, { once: true });
-    if (signal.aborted) giveUp();
+    signal.addEventListener("abort", abort, { once: true });
+    if (signal.aborted) abort();
     try {
-      let answer = await this.#attempt(body, controller);
-      // A kept connection that the server closes just when it is used again says nothing about the server.
-      if (answer.staleConnection === true) answer = await this.#attempt(body, controller);
-      // A connection that is being made is not closed by the request that wants it.
+      let answer = await this.#attempt(body, controller.signal);
+      // A server may close an idle connection just when it is used again: that is no failure of the server.
+      if (answer.staleConnection === true) answer = await this.#attempt(body, controller.signal);
+      // Aborting a request does not close a connection that is still being made.
       if (controller.signal.aborted) this.#agent.destroy();
-      if ("failure" in answer && controller.signal.reason === LATE) {
-        return { failure: `no whole answer within ${formatDuration(this.#settings.timeoutMs)}` };
-      }
+      if ("failure" in answer && controller.signal.reason === TIMEOUT)
+        return { failure: `no complete answer within ${formatDuration(timeoutMs)}` };
       return answer;
     } catch (thrown) {
-      // Before anything was sent: a token that cannot be a header, a certificate that is none.
-      return { failure: this.#conceal(networkFault(thrown, REMEDIES).text), local: true };
+      // Thrown before anything is sent: the token is not valid in a header, or the certificate cannot be parsed.
+      return { failure: this.#redact(networkFault(thrown, REMEDIES).text), local: true };
     } finally {
       clearTimeout(deadline);
-      signal.removeEventListener("abort", giveUp);
+      signal.removeEventListener("abort", abort);
     }
   }
 
@@ -97,67 +106,49 @@ class ClientTransport implements Transport {
     this.#agent.destroy();
   }
 
-  #attempt(body: Uint8Array, controller: AbortController): Promise<Attempt> {
+  #attempt(body: Uint8Array, signal: AbortSignal): Promise<Attempt> {
     return new Promise((resolve) => {
-      let status = 0;
-      let retryAfter: string | undefined;
-      const answer = (text: string): void => {
-        resolve({ status, retryAfter, body: this.#conceal(text) });
-      };
-      const exchange = new Exchange(() => {
-        answer(exchange.text);
-        controller.abort();
+      const send = this.#request.protocol === "https:" ? httpsRequest : httpRequest;
+      const headers = { ...this.#options.headers, "content-length": body.length };
+      const request = send({ ...this.#request, headers, signal }, (response) => {
+        resolve(this.#answer(request, response));
       });
-      this.#exchanges.set(controller.signal, exchange);
-      const options = { method: "POST", headers: this.#headers(), signal: controller.signal };
-      // The type asks for a string; the code makes a Buffer of whatever it gets, of an ArrayBuffer without a copy.
-      this.#client.send(this.#path, unshared(body) as unknown as string, options, {
-        responseStarted: (headers, code = 0) => {
-          status = code;
-          const value = headers["retry-after"];
-          retryAfter = typeof value === "string" ? value : undefined;
-        },
-        complete: () => {
-          answer(exchange.text);
-        },
-        error: (error) => {
-          // InfluxDB 1 may give its reason in a header only, which the client takes for the body.
-          if (error instanceof HttpError) answer(exchange.text || (error.body ?? ""));
-          else resolve(this.#failure(error, status, exchange));
-        },
+      request.on("error", (error) => {
+        const { code, text } = networkFault(error, REMEDIES);
+        const staleConnection = request.reusedSocket && CLOSED_BY_SERVER.includes(code);
+        resolve({ failure: this.#redact(text), staleConnection });
       });
+      request.end(body);
     });
   }
 
-  #failure(error: Error, status: number, exchange: Exchange): Attempt {
-    if (status !== 0) return { failure: `the answer, with status ${status}, broke off` };
-    const { code, text } = networkFault(error, REMEDIES);
-    const staleConnection = exchange.reusedConnection && CLOSED_BY_SERVER.includes(code);
-    return { failure: this.#conceal(text), staleConnection };
-  }
-
-  #headers(): Record<string, string> {
-    const credentials = authorization(this.#settings);
-    return {
-      "content-type": "text/plain; charset=utf-8",
-      "content-encoding": "gzip",
-      "accept-encoding": "identity",
-      accept: "application/json",
-      ...(credentials !== undefined && { authorization: credentials }),
-    };
-  }
-
-  /** Cuts credentials out of a text, should a server send them back. */
-  #conceal(text: string): string {
-    return this.#secrets.reduce((rest, secret) => rest.replaceAll(secret, "[redacted]"), text);
+  async #answer(request: ClientRequest, response: IncomingMessage): Promise<Answer> {
+    const { statusCode: status = 0, headers } = response;
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    try {
+      for await (const chunk of response as AsyncIterable<Buffer>) {
+        chunks.push(chunk);
+        bytes += chunk.length;
+        if (bytes >= MAX_ANSWER_BYTES) break;
+      }
+    } catch {
+      return { failure: `the answer with status ${status} is incomplete` };
+    } finally {
+      if (!response.complete) request.destroy();
+    }
+    const text = textOf(Buffer.concat(chunks).subarray(0, MAX_ANSWER_BYTES), headers["content-encoding"]);
+    const reason = headers[this.#options.errorHeader ?? ""];
+    return { status, retryAfter: headers["retry-after"], body: this.#redact(text || String(reason ?? "")) };
   }
 }
 
-/** The memory of these bytes if nothing else is in it. */
-function unshared(bytes: Uint8Array): Uint8Array | ArrayBufferLike {
-  return bytes.byteLength === bytes.buffer.byteLength ? bytes.buffer : bytes;
-}
-
-function refusing(failure: string): Transport {
-  return { send: () => Promise.resolve({ failure, local: true }), close: () => undefined };
+/** Returns the text of a body. The request forbids compression, but a proxy may use gzip nevertheless. */
+function textOf(bytes: Buffer, encoding: string | undefined): string {
+  if (encoding === undefined) return bytes.toString();
+  try {
+    return gunzipSync(bytes, { maxOutputLength: MAX_ANSWER_BYTES }).toString();
+  } catch {
+    return "";
+  }
 }

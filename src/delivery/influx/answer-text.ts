@@ -1,4 +1,4 @@
-import type { NamedLine } from "../rejection.ts";
+import type { NamedLine } from "../outcome.ts";
 
 /**
  * What a server says of the lines it was sent. InfluxDB 1 and 2 answer `{"error"}` and `{"code", "message"}`, InfluxDB 3

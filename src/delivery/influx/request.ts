@@ -1,7 +1,10 @@
-import type { TargetSettings } from "../target.ts";
+import type { EffectiveTarget } from "../../config/resolve.ts";
 
-/** The path and query of a write request, behind the base path of the target's URL. Timestamps are nanoseconds. */
-export function writePath({ protocol, url }: Pick<TargetSettings, "protocol" | "url">): string {
+type Written = Pick<EffectiveTarget, "protocol" | "url">;
+type Authorized = Pick<EffectiveTarget, "protocol" | "credentials">;
+
+/** Returns path and query of a write request, after the base path of the target's URL. Timestamps are nanoseconds. */
+export function writePath({ protocol, url }: Written): string {
   const base = new URL(url).pathname.replace(/\/+$/, "");
   switch (protocol.version) {
     case "v1":
@@ -11,16 +14,26 @@ export function writePath({ protocol, url }: Pick<TargetSettings, "protocol" | "
     case "v3":
       return protocol.api === "V2Compatible"
         ? `${base}/api/v2/write?${query({ bucket: protocol.database, precision: "ns" })}`
-        : // Partial writes store the good lines of a batch; an acknowledgement before the WAL is synced would be none.
+        : // accept_partial stores the good lines of a batch. With no_sync the server answers before its WAL is on disk.
           `${base}/api/v3/write_lp?${query({ db: protocol.database, precision: "nanosecond", accept_partial: "true", no_sync: "false" })}`;
   }
 }
 
-/** The value of the Authorization header; undefined without credentials. */
-export function authorization({
-  protocol,
-  credentials,
-}: Pick<TargetSettings, "protocol" | "credentials">): string | undefined {
+/** Returns the headers of a write request. */
+export function writeHeaders(target: Authorized): Readonly<Record<string, string>> {
+  const credentials = authorization(target);
+  return {
+    "content-type": "text/plain; charset=utf-8",
+    "content-encoding": "gzip",
+    "accept-encoding": "identity",
+    accept: "application/json",
+    "user-agent": "kubevirt-telemetry",
+    ...(credentials !== undefined && { authorization: credentials }),
+  };
+}
+
+/** Returns the value of the Authorization header, or undefined without credentials. */
+export function authorization({ protocol, credentials }: Authorized): string | undefined {
   switch (credentials.kind) {
     case "none":
       return undefined;
@@ -31,30 +44,22 @@ export function authorization({
   }
 }
 
-function query(values: Readonly<Record<string, string | undefined>>): string {
-  return Object.entries(values)
-    .flatMap(([key, value]) => (value === undefined ? [] : `${key}=${encodeURIComponent(value)}`))
-    .join("&");
-}
-
-/** Shorter ones cannot be told from ordinary text. */
-const MIN_SECRET = 4;
-
-export function isConcealable({ length }: string): boolean {
-  return length >= MIN_SECRET;
-}
-
-/** Every text by which the target's credentials could be known. */
-export function secretsOf({ credentials }: Pick<TargetSettings, "credentials">): readonly string[] {
+/** Returns every text that would reveal the target's credentials. */
+export function secretsOf({ credentials }: Pick<EffectiveTarget, "credentials">): readonly string[] {
   switch (credentials.kind) {
     case "none":
       return [];
     case "token":
-      return [credentials.token.reveal()].filter(isConcealable);
+      return [credentials.token.reveal()];
     case "basic": {
       const password = credentials.password.reveal();
-      const encoded = Buffer.from(`${credentials.username}:${password}`).toString("base64");
-      return [encoded, password].filter(isConcealable);
+      return [Buffer.from(`${credentials.username}:${password}`).toString("base64"), password];
     }
   }
+}
+
+function query(values: Readonly<Record<string, string | undefined>>): string {
+  return Object.entries(values)
+    .flatMap(([key, value]) => (value === undefined ? [] : `${key}=${encodeURIComponent(value)}`))
+    .join("&");
 }

@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { Bisection, type Send } from "../../../src/delivery/bisection.ts";
+import { INFLUX } from "../../../src/delivery/influx/influx.ts";
 import { isNotDelivered, type Outcome } from "../../../src/delivery/outcome.ts";
+import type { LineRequest } from "../../../src/delivery/protocol.ts";
 import { countLines, exampleOf } from "../../../src/delivery/rejection.ts";
 import { compressLines } from "../../../src/spool/frame-payload.ts";
 import type { Frame, LineBatch } from "../../../src/spool/spool.ts";
@@ -10,7 +12,7 @@ import { batchFrom, goodLine } from "../../support/delivery.ts";
 import { linesOf } from "../../support/gzip-member.ts";
 
 const UNLIMITED = { maxLines: 1_000_000, maxBytes: 1 << 30 };
-const REFUSED: Outcome = { kind: "refused", detail: "HTTP 400 bad" };
+const REFUSED: Outcome = { kind: "rejected", detail: "HTTP 400 bad" };
 const TOO_LARGE: Outcome = { kind: "tooLarge", detail: "HTTP 413" };
 
 async function frameOf({ lines, bytes }: LineBatch): Promise<Frame> {
@@ -27,7 +29,7 @@ class Server {
     this.refuses = refuses;
   }
 
-  readonly send = (body: Uint8Array, count: number): Promise<Outcome> => {
+  readonly send = ({ body, lines: count }: LineRequest): Promise<Outcome> => {
     const lines = linesOf(body);
     assert.equal(lines.length, count);
     this.requests.push(count);
@@ -55,7 +57,7 @@ async function run(bisection: Bisection, send: Send): Promise<Outcome | undefine
 }
 
 async function search(lines: readonly string[], limits = UNLIMITED): Promise<Bisection> {
-  return Bisection.of([await frameOf(batchFrom(lines))], limits);
+  return Bisection.of([await frameOf(batchFrom(lines))], INFLUX, limits);
 }
 
 test("every good line is stored once and exactly the bad ones are rejected, wherever they are", async () => {
@@ -148,9 +150,7 @@ test("an outcome that says nothing of the lines interrupts, and the search goes 
   const found: (Outcome | undefined)[] = [];
   for (const interruption of interruptions) {
     let left = 3;
-    found.push(
-      await run(bisection, (body, count) => (left-- > 0 ? server.send(body, count) : Promise.resolve(interruption))),
-    );
+    found.push(await run(bisection, (request) => (left-- > 0 ? server.send(request) : Promise.resolve(interruption))));
   }
   assert.equal(await run(bisection, server.send), undefined);
   await run(await search(lines), undisturbed.send);
@@ -179,7 +179,7 @@ test("the example is the first refused line and why", async () => {
 test("a damaged frame is rejected with a reason, and the others are sent", async () => {
   const [first, second] = [numbered(3), numbered(8).slice(3)];
   const damaged = { ...(await frameOf(batchFrom(first))), payload: Buffer.from("damaged") };
-  const bisection = await Bisection.of([damaged, await frameOf(batchFrom(second))], UNLIMITED);
+  const bisection = await Bisection.of([damaged, await frameOf(batchFrom(second))], INFLUX, UNLIMITED);
   const server = new Server(anyOf(new Set([goodLine(7)])));
   assert.equal(await run(bisection, server.send), undefined);
   assert.deepEqual([...server.stored].sort(), second.slice(0, 4));
@@ -190,7 +190,7 @@ test("a damaged frame is rejected with a reason, and the others are sent", async
 
 test("frames that are all damaged leave nothing to send", async () => {
   const damaged = { ...(await frameOf(batchFrom(numbered(3)))), payload: Buffer.from("damaged") };
-  const bisection = await Bisection.of([damaged], UNLIMITED);
+  const bisection = await Bisection.of([damaged], INFLUX, UNLIMITED);
   const server = new Server();
   assert.equal(await run(bisection, server.send), undefined);
   assert.deepEqual([server.requests, countLines(bisection.rejections)], [[], 3]);
@@ -217,12 +217,12 @@ test("it is futile when nothing at all was taken, which damage of the own does n
   await run(bisection, () => Promise.resolve(REFUSED));
   assert.equal(bisection.everythingRejected, true);
   const damaged = { ...(await frameOf(batchFrom(numbered(3)))), payload: Buffer.from("damaged") };
-  assert.equal((await Bisection.of([damaged], UNLIMITED)).everythingRejected, false);
+  assert.equal((await Bisection.of([damaged], INFLUX, UNLIMITED)).everythingRejected, false);
 });
 
 test("begun anew nothing is decided, but for what is damaged", async () => {
   const damaged = { ...(await frameOf(batchFrom(numbered(3)))), payload: Buffer.from("damaged") };
-  const bisection = await Bisection.of([damaged, await frameOf(batchFrom(numbered(4)))], UNLIMITED);
+  const bisection = await Bisection.of([damaged, await frameOf(batchFrom(numbered(4)))], INFLUX, UNLIMITED);
   await run(bisection, () => Promise.resolve(REFUSED));
   assert.equal(countLines(bisection.rejections), 7);
   bisection.restart();
@@ -234,7 +234,7 @@ test("begun anew nothing is decided, but for what is damaged", async () => {
 
 test("any one of its lines can be had", async () => {
   const bisection = await search(numbered(4));
-  const lines = [0, 0.24, 0.25, 0.99, 1].map((share) => Buffer.from(bisection.line(share)).toString());
+  const lines = [0, 0.24, 0.25, 0.99, 1].map((share) => Buffer.from(bisection.pieceAt(share)).toString());
   assert.deepEqual(
     lines,
     [0, 0, 1, 3, 3].map((number) => `${goodLine(number)}\n`),

@@ -29,11 +29,11 @@ test("nothing has happened to a new target", () => {
 
 test("requests, bytes and lines add up", async () => {
   const { clock, log, record } = setUp();
-  record.request(100);
-  record.request(20);
-  record.taken(7, 5);
+  record.sent(100);
+  record.sent(20);
+  record.delivered(7, 5);
   await clock.advance(1_000);
-  record.taken(3, 5);
+  record.delivered(3, 5);
   record.rejected(2, "a line");
   const { requests, sentBytes, deliveredLines, rejectedLines, lastSuccessMs } = record.state;
   assert.deepEqual([requests, sentBytes, deliveredLines, rejectedLines], [2, 120, 10, 2]);
@@ -93,6 +93,6 @@ test("a target that is renamed is told of under its new name", () => {
   let name = "old";
   const record = new SenderStats(() => name, log, new FakeClock());
   name = "new";
-  record.taken(1, 0);
+  record.delivered(1, 0);
   assert.deepEqual(log.events, ["new delivered 1"]);
 });
