@@ -27,6 +27,8 @@ const sender = new Sender(
     flush: { intervalMs: FLUSH_MS, maxLines: 5_000, maxBytes: 2 << 20 },
     timeoutMs: TIMEOUT_MS,
     maxDrainLinesPerSecond: 0,
+    families: [],
+    vms: { namespaces: {}, vmSelector: {} },
   },
   new Lanes("main", spool),
   {

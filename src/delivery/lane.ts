@@ -1,42 +1,42 @@
-import { expandFrame, splitBatch, type BatchLimits } from "../spool/frame-payload.ts";
+import { expandFrame } from "../spool/frame-payload.ts";
+import { ReadBatch } from "../spool/read-batch.ts";
 import type { Frame, ReadLimits, SpoolCursor } from "../spool/spool.ts";
+import { BadLineSearch, type SearchOptions } from "./bad-line-search.ts";
 import { DrainPace } from "./drain-pace.ts";
-import { leading, linesOf, oneOf, rawBytesOf } from "./frames.ts";
-import type { Setback } from "./outcome.ts";
-import { Search } from "./search.ts";
+import type { NotDelivered } from "./outcome.ts";
 
-/** Enough to find a frame behind those of a request. */
+/** How far a probe line is searched behind the frames of a request. Enough for at least one more frame. */
 const LOOK_BEHIND = { lines: 5_000, rawBytes: 2 << 20 };
-const ONE_LINE = { maxLines: 1, maxBytes: Number.POSITIVE_INFINITY };
 
-/** A batch is not taken, and it is not known yet whether for its own sake. */
-interface Trouble {
+/** A batch that was not delivered, and that may be the cause itself. */
+interface SuspectBatch {
   /** Sequence number of its first frame. */
   readonly head: bigint;
-  readonly kind: Setback["kind"];
+  readonly kind: NotDelivered["kind"];
+  /** When it failed first. */
   readonly sinceMs: number;
   readonly attempts: number;
-  /** How many requests the target had taken when it began. */
-  readonly passes: number;
+  /** Number of requests that the target had accepted when it failed first. */
+  readonly acceptedRequests: number;
 }
 
-/** Lines for a target that are sent in order. Times are on the monotonic clock. */
+/** Lines of a target that are sent in order. Times are on the monotonic clock unless stated otherwise. */
 export class Lane {
-  /** Of its cursor in the spool. */
+  /** The name of its cursor in the spool. */
   readonly name: string;
   readonly cursor: SpoolCursor;
-  /** What it sends was appended since then, in milliseconds since the epoch. */
+  /** It sends only frames that were appended at this time or later, in milliseconds since the epoch. */
   readonly sinceMs: number;
   readonly pace = new DrainPace();
-  /** Sequence numbers of frames that were taken before their turn, and are passed over when it comes. */
-  readonly takenAhead = new Set<bigint>();
-  search: Search | undefined;
+  /** Sequence numbers of frames that a NewestFirstLane has delivered. They are skipped here. */
+  readonly alreadySent = new Set<bigint>();
+  search: BadLineSearch | undefined;
   lastSentMs = Number.NEGATIVE_INFINITY;
-  /** Before this it would go too fast. */
+  /** Not sent before this time, to keep to the pace. */
   pacedUntilMs = Number.NEGATIVE_INFINITY;
-  /** Before this there is no use in trying again. */
+  /** Not sent before this time, because of a failure. */
   retryAtMs = Number.NEGATIVE_INFINITY;
-  #trouble: Trouble | undefined;
+  #suspect: SuspectBatch | undefined;
 
   constructor(name: string, cursor: SpoolCursor, sinceMs = Number.NEGATIVE_INFINITY) {
     this.name = name;
@@ -48,64 +48,132 @@ export class Lane {
     return this.search === undefined && this.cursor.backlog.frames === 0;
   }
 
-  /** What it has to send. */
+  /** What is still to be sent. */
   get backlog(): SpoolCursor["backlog"] {
     return this.cursor.backlog;
   }
 
-  /** Whether there is enough for a request of so many lines. */
+  /** Whether the lane has enough lines for a request of this size. */
   fills(lines: number): boolean {
     return this.backlog.lines >= lines;
   }
 
-  /** The oldest frames that are to be sent, up to the limits but at least one when there is any. */
+  /** Returns the oldest frames to send, up to the limits, but at least one if there is any. */
   async read(limits: ReadLimits): Promise<readonly Frame[]> {
-    const isTaken = ({ sequence }: Frame): boolean => this.takenAhead.has(sequence);
+    const isSent = ({ sequence }: Frame): boolean => this.alreadySent.has(sequence);
     for (;;) {
       const frames = await this.cursor.read(limits);
-      const passed = leading(frames, isTaken);
-      if (passed.length === 0) return leading(frames, (frame) => !isTaken(frame));
-      for (const { sequence } of passed) {
+      const sent = takeWhile(frames, isSent);
+      if (sent.length === 0) return takeWhile(frames, (frame) => !isSent(frame));
+      for (const { sequence } of sent) {
         this.cursor.acknowledge(sequence);
-        this.takenAhead.delete(sequence);
+        this.alreadySent.delete(sequence);
       }
     }
   }
 
-  /** The target has the frames up to this one, which were read. */
+  /** Notes that the frames up to this one, which were read before, need not be sent any more. */
   acknowledge(sequence: bigint): void {
     this.cursor.acknowledge(sequence);
   }
 
-  /** These frames are to be sent in parts. */
-  async beginSearch(frames: readonly Frame[], limits: BatchLimits, random: () => number): Promise<Search> {
-    const otherLine = (): Promise<Uint8Array | undefined> => this.#lineBehind(frames, random());
-    return (this.search = await Search.of(frames, { ...limits, random, otherLine }));
+  /** Starts to send these frames in parts, to find the bad lines. */
+  async startSearch(frames: readonly Frame[], options: SearchOptions): Promise<BadLineSearch> {
+    return (this.search = await BadLineSearch.of(frames, options, () => this.#lineBehind(frames, options)));
   }
 
-  /** Its first batch, which these frames are, may be at fault itself. Returns what was known of that before. */
-  suspect(frames: readonly Frame[], kind: Setback["kind"], now: Pick<Trouble, "sinceMs" | "passes">): Trouble {
+  /** Counts a failure of the first batch, which these frames are. Returns what was known about the batch before. */
+  suspectBatch(
+    frames: readonly Frame[],
+    kind: NotDelivered["kind"],
+    now: Pick<SuspectBatch, "sinceMs" | "acceptedRequests">,
+  ): SuspectBatch {
     const head = frames[0]?.sequence ?? 0n;
-    const before = this.#trouble;
+    const before = this.#suspect;
     const known = before?.head === head && before.kind === kind ? before : { ...now, head, kind, attempts: 0 };
-    this.#trouble = { ...known, attempts: known.attempts + 1 };
+    this.#suspect = { ...known, attempts: known.attempts + 1 };
     return known;
   }
 
-  /** Its first batch is not at fault. */
-  clear(): void {
-    this.#trouble = undefined;
+  clearSuspicion(): void {
+    this.#suspect = undefined;
   }
 
-  /** One line of the frames behind these; `share` from 0 to 1 says which. */
-  async #lineBehind(frames: readonly Frame[], share: number): Promise<Uint8Array | undefined> {
+  /** Returns a random line of the frames behind these, if there are any. */
+  async #lineBehind(frames: readonly Frame[], { protocol, random }: SearchOptions): Promise<Uint8Array | undefined> {
     const maxLines = linesOf(frames) + LOOK_BEHIND.lines;
     const read = await this.read({ maxLines, maxRawBytes: rawBytesOf(frames) + LOOK_BEHIND.rawBytes });
     const last = frames.at(-1)?.sequence ?? -1n;
     const behind = read.filter(({ sequence }) => sequence > last);
-    const frame = oneOf(behind, share);
+    const fraction = random();
+    const frame = behind[indexAt(fraction, behind.length)];
     if (frame === undefined) return undefined;
     const bytes = await expandFrame(frame).catch(() => undefined);
-    return bytes && oneOf(splitBatch({ lines: frame.lines, bytes }, ONE_LINE), share)?.bytes;
+    if (bytes === undefined) return undefined;
+    const offsets = protocol.split(bytes);
+    const piece = indexAt(fraction, offsets.length - 1);
+    return bytes.subarray(offsets[piece], offsets[piece + 1]);
   }
+}
+
+/**
+ * The newest frames of a lane that has a backlog: they are sent before the backlog. Only this process knows that they were
+ * delivered. The next process sends them again, which changes nothing.
+ */
+export class NewestFirstLane extends Lane {
+  readonly #lane: Lane;
+
+  /** Covers the frames that are appended to `lane` at or after `sinceMs`, in milliseconds since the epoch. */
+  constructor(lane: Lane, sinceMs: number) {
+    super(lane.name, lane.cursor, sinceMs);
+    this.#lane = lane;
+  }
+
+  /** Whether the whole lane is empty: as long as it has a backlog, newer frames may come. */
+  override get isEmpty(): boolean {
+    return this.cursor.backlog.frames === 0;
+  }
+
+  override get backlog(): SpoolCursor["backlog"] {
+    const frames = this.#frames();
+    const bytes = frames.reduce((sum, { payload }) => sum + payload.length, 0);
+    return { frames: frames.length, lines: linesOf(frames), bytes };
+  }
+
+  override read(limits: ReadLimits): Promise<readonly Frame[]> {
+    const batch = new ReadBatch(limits);
+    for (const frame of this.#frames()) {
+      if (!batch.fits(frame)) break;
+      batch.add(frame);
+    }
+    return Promise.resolve(batch.frames);
+  }
+
+  override acknowledge(upTo: bigint): void {
+    for (const { sequence } of this.#frames()) if (sequence <= upTo) this.#lane.alreadySent.add(sequence);
+  }
+
+  #frames(): readonly Frame[] {
+    return this.cursor.recent(this.sinceMs).filter(({ sequence }) => !this.#lane.alreadySent.has(sequence));
+  }
+}
+
+export function linesOf(frames: readonly Frame[]): number {
+  return frames.reduce((sum, { lines }) => sum + lines, 0);
+}
+
+/** Returns the size of the frames before compression, in bytes. */
+export function rawBytesOf(frames: readonly Frame[]): number {
+  return frames.reduce((sum, { rawBytes }) => sum + rawBytes, 0);
+}
+
+/** Returns the index at `fraction` (0..1) of a list. */
+function indexAt(fraction: number, length: number): number {
+  return Math.min(length - 1, Math.floor(fraction * length));
+}
+
+/** Returns the longest prefix whose items satisfy `holds`. */
+function takeWhile<T>(items: readonly T[], holds: (item: T) => boolean): readonly T[] {
+  const end = items.findIndex((item) => !holds(item));
+  return end === -1 ? items : items.slice(0, end);
 }

@@ -1,19 +1,18 @@
 import { sumOfLosses, type Losses } from "../spool/losses.ts";
 import type { Spool, SpoolCursor } from "../spool/spool.ts";
-import { AheadLane } from "./ahead-lane.ts";
-import { Lane } from "./lane.ts";
+import { Lane, NewestFirstLane } from "./lane.ts";
 
 /** Outages within one another's time of catching up, and the present. */
 const LANES = 4;
 
 /** When lanes are due. */
-export interface Rules {
+export interface Schedule {
   readonly nowMs: number;
   /** Lines of the present wait for others to fill a request, up to the flush interval. */
   readonly fullLines: number;
   readonly intervalMs: number;
   /** Nothing waits for more lines or keeps to a pace. */
-  readonly hurry: boolean;
+  readonly draining: boolean;
 }
 
 /** The names of a target's cursors in the spool. No name of a target has a slash. */
@@ -31,7 +30,7 @@ export class Lanes {
   /** Where the lines of the present are appended. */
   #live: Lane;
   /** Lines of the present that are in a lane with a backlog before them. */
-  #ahead: AheadLane | undefined;
+  #newestFirst: NewestFirstLane | undefined;
 
   constructor(target: string, spool: Pick<Spool, "cursor">) {
     this.#lanes = laneNames(target).map((name) => new Lane(name, spool.cursor(name)));
@@ -71,23 +70,23 @@ export class Lanes {
   }
 
   /** Whether a frame up to this one is neither taken nor dropped. */
-  lacks(goal: bigint): boolean {
+  hasUpTo(goal: bigint): boolean {
     return this.#lanes.some(({ cursor: { oldest } }) => oldest !== undefined && oldest <= goal);
   }
 
   /** Whether its lines are those of the present. Those of the live lane are not when it has a backlog before them. */
   isPresent(lane: Lane): boolean {
-    return lane === this.#ahead || (lane === this.#live && lane.name !== this.#ahead?.name);
+    return lane === this.#newestFirst || (lane === this.#live && lane.name !== this.#newestFirst?.name);
   }
 
   /**
    * What is there becomes a backlog. What was appended after this moment, in milliseconds since the epoch, does not wait for
    * it, nor does what comes from now on: in a lane of its own if one is free.
    */
-  part(sinceMs: number): void {
-    this.#ahead = new AheadLane(this.#live, sinceMs);
+  startNewLane(sinceMs: number): void {
+    this.#newestFirst = new NewestFirstLane(this.#live, sinceMs);
     const free = this.#lanes.find(({ isEmpty }) => isEmpty);
-    free?.takenAhead.clear();
+    free?.alreadySent.clear();
     this.#live = free ?? this.#live;
   }
 
@@ -98,12 +97,13 @@ export class Lanes {
   }
 
   /** The target takes lines: a lane that was in doubt of it may go on. */
-  vouch(): void {
-    for (const lane of this.#inOrder()) if (lane.search?.vouch() === true) lane.retryAtMs = Number.NEGATIVE_INFINITY;
+  targetAccepts(): void {
+    for (const lane of this.#inOrder())
+      if (lane.search?.targetAccepts() === true) lane.retryAtMs = Number.NEGATIVE_INFINITY;
   }
 
   /** There is a reason to try again at once. */
-  retry(): void {
+  retryNow(): void {
     for (const lane of this.#inOrder()) lane.retryAtMs = Number.NEGATIVE_INFINITY;
   }
 
@@ -111,18 +111,18 @@ export class Lanes {
   reset(): void {
     for (const lane of this.#inOrder()) {
       lane.search = undefined;
-      lane.clear();
+      lane.clearSuspicion();
     }
-    this.retry();
+    this.retryNow();
   }
 
   /** The lane whose turn it is, and in how many milliseconds; undefined when all are empty. */
-  next(rules: Rules): { readonly lane: Lane; readonly inMs: number } | undefined {
+  next(schedule: Schedule): { readonly lane: Lane; readonly inMs: number } | undefined {
     // There is no backlog any more.
-    if (this.#ahead?.isEmpty === true) this.#ahead = undefined;
+    if (this.#newestFirst?.isEmpty === true) this.#newestFirst = undefined;
     const waiting = this.#inOrder()
       .filter(({ isEmpty }) => !isEmpty)
-      .map((lane) => ({ lane, inMs: Math.max(0, this.#dueMs(lane, rules) - rules.nowMs) }));
+      .map((lane) => ({ lane, inMs: Math.max(0, this.#dueMs(lane, schedule) - schedule.nowMs) }));
     return waiting.reduce<(typeof waiting)[number] | undefined>(
       (soonest, other) => (soonest === undefined || other.inMs < soonest.inMs ? other : soonest),
       undefined,
@@ -137,15 +137,15 @@ export class Lanes {
   /** The present first, then the oldest. */
   #inOrder(): readonly Lane[] {
     const lanes = this.#lanes.toSorted((one, other) => (newestOf(one.cursor) < newestOf(other.cursor) ? -1 : 1));
-    const ahead = this.#ahead === undefined ? [] : [this.#ahead];
+    const ahead = this.#newestFirst === undefined ? [] : [this.#newestFirst];
     const present = lanes.filter((lane) => this.isPresent(lane));
     return [...ahead, ...present, ...lanes.filter((lane) => !this.isPresent(lane))];
   }
 
-  #dueMs(lane: Lane, { nowMs, fullLines, intervalMs, hurry }: Rules): number {
+  #dueMs(lane: Lane, { nowMs, fullLines, intervalMs, draining }: Schedule): number {
     // An append may be under way that began when this lane was the live one.
-    if (lane === this.#ahead && !lane.fills(1)) return nowMs + intervalMs;
-    if (lane === this.#ahead || hurry || lane.search !== undefined) return lane.retryAtMs;
+    if (lane === this.#newestFirst && !lane.fills(1)) return nowMs + intervalMs;
+    if (lane === this.#newestFirst || draining || lane.search !== undefined) return lane.retryAtMs;
     const gathers = this.isPresent(lane) && !lane.fills(fullLines);
     const gatheredMs = gathers ? lane.lastSentMs + intervalMs : Number.NEGATIVE_INFINITY;
     return Math.max(lane.retryAtMs, lane.pacedUntilMs, gatheredMs);

@@ -2,7 +2,7 @@ import { mkdir, open, rename, stat } from "node:fs/promises";
 import path from "node:path";
 import type { Clock } from "../lib/clock.ts";
 import { TaskQueue } from "../lib/task-queue.ts";
-import { countLines, type Refusal } from "./refusal.ts";
+import { countLines, type Rejection } from "./rejection.ts";
 
 /** The newer of the two; at its full size it takes the place of the older. */
 const NEWER = "rejected.jsonl";
@@ -16,7 +16,7 @@ const PATIENCE_MS = 1_000;
 /** Takes lines that a target refuses for good. */
 export interface RejectedSink {
   /** Resolves when they are on record, or are not going to be. */
-  write(target: string, refusals: readonly Refusal[]): Promise<void>;
+  write(target: string, refusals: readonly Rejection[]): Promise<void>;
 }
 
 export interface RejectedStats {
@@ -55,7 +55,7 @@ export class RejectedLines implements RejectedSink {
     return { keptLines: this.#keptLines, lostLines: this.#lostLines, fileBytes: this.#fileBytes };
   }
 
-  async write(target: string, refusals: readonly Refusal[]): Promise<void> {
+  async write(target: string, refusals: readonly Rejection[]): Promise<void> {
     const lines = countLines(refusals);
     const time = new Date(this.#options.clock.now()).toISOString();
     const size = refusals.reduce((sum, { bytes, reason }) => sum + (bytes?.length ?? 0) + reason.length, 0);
@@ -116,7 +116,7 @@ async function sizeOf(file: string): Promise<number> {
   return size;
 }
 
-function recordsOf(time: string, target: string, refusals: readonly Refusal[]): Buffer {
+function recordsOf(time: string, target: string, refusals: readonly Rejection[]): Buffer {
   const records = refusals.flatMap(({ lines, reason, bytes }): readonly object[] => {
     if (bytes === undefined) return [{ time, target, reason, lines }];
     const texts = Buffer.from(bytes).toString().split("\n").filter(Boolean);

@@ -1,7 +1,7 @@
 import type { DomainSample } from "../collection/domain-sample.ts";
 import type { EffectiveConfig } from "../config/resolve.ts";
 import type { RejectedStats } from "../delivery/rejected-lines.ts";
-import type { SenderState } from "../delivery/sender-record.ts";
+import type { SenderState } from "../delivery/sender-stats.ts";
 import type { Histogram } from "../lib/histogram.ts";
 import type { LineCounters } from "../measurement/line-protocol.ts";
 import type { Losses } from "../spool/losses.ts";

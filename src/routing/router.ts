@@ -1,8 +1,9 @@
 import type { DomainIdentity, DomainSample } from "../collection/domain-sample.ts";
 import type { EffectiveConfig, EffectiveTarget } from "../config/resolve.ts";
 import { matchesVm } from "../config/selectors.ts";
-import { Bodies } from "../delivery/bodies.ts";
+import { RequestBodyCache } from "../delivery/request-body-cache.ts";
 import { laneNames, Lanes } from "../delivery/lanes.ts";
+import { configuredProtocol } from "../delivery/protocols.ts";
 import { RejectedLines, type RejectedStats } from "../delivery/rejected-lines.ts";
 import { Sender, type SenderOptions } from "../delivery/sender.ts";
 import { unexpected, type TelemetryError } from "../errors.ts";
@@ -46,7 +47,7 @@ export class Router {
   constructor(options: RouterOptions) {
     const { rejectedDir, clock } = options;
     this.#rejected = rejectedDir === undefined ? undefined : new RejectedLines({ directory: rejectedDir, clock });
-    this.#options = { ...options, rejectedLines: this.#rejected, bodies: new Bodies() };
+    this.#options = { ...options, rejectedLines: this.#rejected, bodyCache: new RequestBodyCache() };
     this.#spool = options.spool ?? new MemorySpool({ maxBytes: 0, maxAgeMs: 0 }, options.clock);
   }
 
@@ -180,13 +181,18 @@ export class Router {
     if (targets.some((target) => target.name === name)) return;
     // Renamed, not removed: a new name leads where this one led.
     const mayInherit = (heir: EffectiveTarget): boolean => this.#retired.has(name) || !this.#senders.has(heir.name);
-    const heir = targets.find(
-      (target) => mayInherit(target) && destinationOf(target) === destinationOf(sender.settings),
-    );
+    const destination = this.#destinationOf(sender.settings);
+    const heir = targets.find((target) => mayInherit(target) && this.#destinationOf(target) === destination);
     if (heir === undefined) return this.#remove(sender);
     this.#senders.delete(name);
     this.#retired.set(name, sender);
     sender.update({ ...heir, name });
+  }
+
+  /** Returns a text that is equal for two targets that store lines in the same place. */
+  #destinationOf(target: EffectiveTarget): string {
+    const { protocolOf = configuredProtocol } = this.#options;
+    return protocolOf(target).destination(target);
   }
 
   async #remove(sender: Sender): Promise<void> {
@@ -207,9 +213,4 @@ export class Router {
 
 function nameOf({ namespace, name }: DomainIdentity): string {
   return printable(namespace === undefined ? name : `${namespace}/${name}`);
-}
-
-/** Where the lines of a target end up. */
-function destinationOf({ url, protocol }: Pick<EffectiveTarget, "url" | "protocol">): string {
-  return JSON.stringify([url, protocol]);
 }

@@ -18,6 +18,9 @@ export interface BatchLimits {
   readonly maxBytes: number;
 }
 
+/** The compressed lines of a frame, and their size before compression in bytes. */
+export type FramePayload = Pick<Frame, "payload" | "rawBytes">;
+
 /** Frames of this size let a sender fill a request up to its limits with whole ones. */
 const FRAME_LIMITS: BatchLimits = { maxLines: 1_000, maxBytes: 512 * 1024 };
 
@@ -27,7 +30,7 @@ export async function compressLines(lines: Uint8Array): Promise<Uint8Array> {
 }
 
 /** The lines of a frame. Rejects when the payload is damaged or holds more than the frame says. */
-export async function expandFrame({ payload, rawBytes }: Frame): Promise<Uint8Array> {
+export async function expandFrame({ payload, rawBytes }: FramePayload): Promise<Uint8Array> {
   return decompress(payload, { maxOutputLength: rawBytes });
 }
 
@@ -36,13 +39,13 @@ export async function expandFrame({ payload, rawBytes }: Frame): Promise<Uint8Ar
  * of a body, answers 204 and loses the others. A single frame is returned as it is stored; several are compressed anew, off
  * the main thread, with one of them expanded at a time. Rejects when one of several is damaged.
  */
-export async function joinFrames(frames: readonly Frame[]): Promise<Uint8Array> {
+export async function joinFrames(frames: readonly FramePayload[]): Promise<Uint8Array> {
   const [first] = frames;
   if (frames.length === 1 && first !== undefined && isOneMember(first)) return first.payload;
   return pipeline(expandAll(frames), createGzip({ level: GZIP_LEVEL }), collect);
 }
 
-async function* expandAll(frames: readonly Frame[]): AsyncGenerator<Uint8Array> {
+async function* expandAll(frames: readonly FramePayload[]): AsyncGenerator<Uint8Array> {
   for (const frame of frames) yield await expandFrame(frame);
 }
 
@@ -56,7 +59,7 @@ async function collect(chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
  * Whether the payload is a single member. The last four bytes are the length of the last member's contents: only when there
  * is no other can that be the length of all lines. Nothing is decompressed for this.
  */
-function isOneMember({ payload, rawBytes }: Frame): boolean {
+function isOneMember({ payload, rawBytes }: FramePayload): boolean {
   const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.length);
   return (
     bytes.length >= SMALLEST_MEMBER &&

@@ -50,7 +50,7 @@ test("a server that hangs is left at the deadline, and its sockets do not pile u
     return influx.requests.length >= 12;
   });
   assert.ok(most <= 2, `${most} sockets`);
-  assert.match(sender.state.detail ?? "", /no whole answer within 20ms/);
+  assert.match(sender.state.detail ?? "", /no complete answer within 20ms/);
   sender.update(targetSettings({ url: influx.url }));
   influx.fault = undefined;
   assert.equal(await sender.drain(never), true);
@@ -64,7 +64,7 @@ test("a server that answers one byte at a time is left at the deadline", async (
   const sender = bench.start(targetSettings({ url: influx.url, timeoutMs: 300 }));
   await bench.append(batchOf(3));
   await until("it failed", () => sender.state.state === "Failing");
-  assert.match(sender.state.detail ?? "", /no whole answer within 300ms/);
+  assert.match(sender.state.detail ?? "", /no complete answer within 300ms/);
   assert.equal(await sender.drain(never), true);
 });
 
@@ -75,7 +75,7 @@ test("an answer that breaks off is none", async () => {
   const sender = bench.start(targetSettings({ url: influx.url }));
   await bench.append(batchOf(3));
   assert.equal(await sender.drain(never), true);
-  assert.match(bench.log.of("failing")[0] ?? "", /the answer, with status 400, broke off/);
+  assert.match(bench.log.of("failing")[0] ?? "", /the answer with status 400 is incomplete/);
   assert.equal(influx.stored.length, 3);
   assert.equal(sender.state.rejectedLines, 0);
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { TargetSettings } from "../../src/delivery/target.ts";
+import type { EffectiveTarget } from "../../src/config/resolve.ts";
 import { batchFrom, batchOf, DeliveryBench, goodLine, secret, targetSettings, until } from "../support/delivery.ts";
 import { FakeInflux } from "../support/fake-influx.ts";
 
@@ -8,7 +8,7 @@ const TOKEN = "s3cr3t-t0ken-of-the-first-kind";
 const BAD_LINE = "vm_metrics,name=bad cpu_time= 1700000000000000000";
 const never = new AbortController().signal;
 
-const PROTOCOLS: Readonly<Record<string, TargetSettings["protocol"]>> = {
+const PROTOCOLS: Readonly<Record<string, EffectiveTarget["protocol"]>> = {
   v1: { version: "v1", database: "metrics", retentionPolicy: "two weeks" },
   v2: { version: "v2", org: "org", bucket: "metrics" },
   "v3 native": { version: "v3", database: "metrics", api: "Native" },

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { after, before, suite, test } from "node:test";
-import type { ProxyEnvironment } from "../../src/delivery/proxy.ts";
+import type { ProxyEnvironment } from "../../src/delivery/http/proxy.ts";
 import type { Sender } from "../../src/delivery/sender.ts";
-import type { TargetSettings } from "../../src/delivery/target.ts";
+import type { EffectiveTarget } from "../../src/config/resolve.ts";
 import { CertificateAuthority, type KeyPair } from "../support/certificates.ts";
 import { batchOf, DeliveryBench, secret, targetSettings, until } from "../support/delivery.ts";
 import { FakeInflux } from "../support/fake-influx.ts";
@@ -13,7 +13,7 @@ const TOKEN = "s3cr3t-t0ken-behind-a-proxy";
 const credentials = { kind: "token", token: secret(TOKEN) } as const;
 const never = new AbortController().signal;
 
-interface Attempt extends Partial<TargetSettings> {
+interface Attempt extends Partial<EffectiveTarget> {
   readonly bench: DeliveryBench;
   readonly proxies: ProxyEnvironment;
 }
@@ -77,7 +77,7 @@ test("a variable that is no proxy's URL is reported without what it holds", asyn
 suite("https through a proxy", { skip: skipWithoutOpenssl("https through a proxy") }, () => {
   let authority: CertificateAuthority;
   let pair: KeyPair;
-  let tls: TargetSettings["tls"];
+  let tls: EffectiveTarget["tls"];
 
   before(() => {
     authority = new CertificateAuthority("test authority");
@@ -165,7 +165,7 @@ suite("https through a proxy", { skip: skipWithoutOpenssl("https through a proxy
         return proxy.requests.length >= 10;
       });
       assert.ok(most <= 2, `${most} connections`);
-      assert.match(sender.state.detail ?? "", /no whole answer within 30ms/);
+      assert.match(sender.state.detail ?? "", /no complete answer within 30ms/);
       await sender.stop();
       await until("the proxy is rid of it", () => proxy.openConnections === 0);
     });

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { test } from "node:test";
 import { RejectedLines, type RejectedSink } from "../../src/delivery/rejected-lines.ts";
-import type { TargetSettings } from "../../src/delivery/target.ts";
+import type { EffectiveTarget } from "../../src/config/resolve.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { batchFrom, batchOf, DeliveryBench, goodLine, secret, targetSettings, until } from "../support/delivery.ts";
 import { FakeInflux } from "../support/fake-influx.ts";
@@ -14,7 +14,7 @@ const never = new AbortController().signal;
 const TOKEN = "s3cr3t-t0ken-of-a-target";
 const BAD_LINES = ["vm_metrics,name=a\\ bad cpu_time= 1700000000000000000", "vm_metrics,name=b cpu_time=x 1"];
 
-const PROTOCOLS: Readonly<Record<string, TargetSettings["protocol"]>> = {
+const PROTOCOLS: Readonly<Record<string, EffectiveTarget["protocol"]>> = {
   v1: { version: "v1", database: "metrics" },
   v2: { version: "v2", org: "org", bucket: "metrics" },
   "v3 native": { version: "v3", database: "metrics", api: "Native" },
@@ -82,7 +82,7 @@ for (const status of [400, 422]) {
     await until("it was tried three times", () => influx.requests.length >= before + 3);
     assert.ok(influx.requests.slice(before).every(({ lines }) => lines.length === 1));
     assert.deepEqual([sender.state.rejectedLines, sender.backlog.lines], [0, 600]);
-    assert.match(sender.state.detail ?? "", /it takes no line at all: check the target's settings/);
+    assert.match(sender.state.detail ?? "", /the target accepts no line: check its settings/);
     assert.equal(bench.log.of("failing").length, 1);
     influx.fault = undefined;
     assert.equal(await sender.drain(never), true);

@@ -4,7 +4,7 @@ import path from "node:path";
 import { test } from "node:test";
 import { Lanes } from "../../src/delivery/lanes.ts";
 import { Sender } from "../../src/delivery/sender.ts";
-import type { TargetSettings } from "../../src/delivery/target.ts";
+import type { EffectiveTarget } from "../../src/config/resolve.ts";
 import { systemClock, type Clock } from "../../src/lib/clock.ts";
 import type { DurableSpool } from "../../src/spool/durable-spool.ts";
 import { batchOf, goodLine, ObserverLog, targetSettings, until } from "../support/delivery.ts";
@@ -42,15 +42,15 @@ class Agent implements AsyncDisposable {
   readonly #bench: SpoolBench;
   #first: number;
 
-  private constructor(bench: SpoolBench, clock: LaterClock, settings: TargetSettings, first: number) {
+  private constructor(bench: SpoolBench, clock: LaterClock, settings: EffectiveTarget, first: number) {
     this.#bench = bench;
     this.clock = clock;
     this.#first = first;
-    const options = { clock, observer: new ObserverLog(), transport: this.target.transport };
+    const options = { clock, observer: new ObserverLog(), protocolOf: () => this.target.protocol };
     this.sender = new Sender(settings, new Lanes(settings.name, this.spool), options);
   }
 
-  static async start(directory: string, settings: TargetSettings, first = 0): Promise<Agent> {
+  static async start(directory: string, settings: EffectiveTarget, first = 0): Promise<Agent> {
     const clock = new LaterClock();
     return new Agent(await SpoolBench.open(directory, { clock }), clock, settings, first);
   }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, suite, test } from "node:test";
-import type { TargetSettings } from "../../src/delivery/target.ts";
+import type { EffectiveTarget } from "../../src/config/resolve.ts";
 import { CertificateAuthority, type KeyPair } from "../support/certificates.ts";
 import { batchOf, DeliveryBench, secret, targetSettings, until } from "../support/delivery.ts";
 import { FakeInflux } from "../support/fake-influx.ts";
@@ -27,7 +27,7 @@ suite("delivery over TLS", { skip: !available }, () => {
   });
 
   /** What becomes of five lines: undefined when they arrive, else what the sender reports. */
-  async function deliver(server: FakeInflux, tls: TargetSettings["tls"]): Promise<string | undefined> {
+  async function deliver(server: FakeInflux, tls: EffectiveTarget["tls"]): Promise<string | undefined> {
     await using bench = new DeliveryBench();
     const credentials = { kind: "token", token: secret("a-token-for-tls") } as const;
     const sender = bench.start(targetSettings({ url: server.url, tls, credentials }));

@@ -3,8 +3,9 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { test, type TestContext } from "node:test";
 import { RejectedLines } from "../../src/delivery/rejected-lines.ts";
-import type { TargetSettings } from "../../src/delivery/target.ts";
-import { createTransport, type Transport } from "../../src/delivery/transport.ts";
+import type { EffectiveTarget } from "../../src/config/resolve.ts";
+import { INFLUX } from "../../src/delivery/influx/influx.ts";
+import type { Protocol } from "../../src/delivery/protocol.ts";
 import { systemClock, type Clock } from "../../src/lib/clock.ts";
 import { batchFrom, DeliveryBench, goodLine, secret, targetSettings } from "../support/delivery.ts";
 import { linesOf } from "../support/gzip-member.ts";
@@ -21,7 +22,7 @@ const BAD = [
 const MIXED = GOOD.toSpliced(20, 0, ...BAD.slice(0, 1)).toSpliced(200, 0, ...BAD.slice(1));
 
 interface Server {
-  readonly settings: TargetSettings;
+  readonly settings: EffectiveTarget;
   /** Resolves to the names of all VMs with a point in `vm_metrics`. */
   names(): Promise<string[]>;
 }
@@ -89,16 +90,15 @@ test("a line that makes InfluxDB 2 answer 500 is found and rejected alone", asyn
   const { rejectedLines, kept } = await keptLines(t);
   const bench = resources.use(new DeliveryBench());
   const poison = GOOD[123] ?? "";
-  const transport = (settings: TargetSettings): Transport => {
-    const real = createTransport(settings);
-    return {
-      send: (body, signal) => real.send(linesOf(body).includes(poison) ? body.subarray(0, -12) : body, signal),
-      close: () => {
-        real.close();
-      },
-    };
+  const protocol: Protocol = {
+    ...INFLUX,
+    open: (target, context) => {
+      const real = INFLUX.open(target, context);
+      const cut = (body: Uint8Array): Uint8Array => (linesOf(body).includes(poison) ? body.subarray(0, -12) : body);
+      return { ...real, send: ({ body, lines }, signal) => real.send({ body: cut(body), lines }, signal) };
+    },
   };
-  const sender = bench.start(server.settings, { rejectedLines, transport, clock: rushing });
+  const sender = bench.start(server.settings, { rejectedLines, protocolOf: () => protocol, clock: rushing });
   await bench.append(batchFrom(GOOD));
   assert.equal(await sender.drain(AbortSignal.timeout(60_000)), true);
   assert.deepEqual((await server.names()).sort(), namesOf(GOOD.filter((line) => line !== poison)));

@@ -3,9 +3,10 @@ import { after, before, test } from "node:test";
 import fc from "fast-check";
 import { parseLines, type Point } from "../../scripts/demo/line-protocol-parser.ts";
 import type { DomainSample } from "../../src/collection/domain-sample.ts";
-import type { Answer } from "../../src/delivery/outcome.ts";
-import type { TargetSettings } from "../../src/delivery/target.ts";
-import { createTransport, type Transport } from "../../src/delivery/transport.ts";
+import type { EffectiveTarget } from "../../src/config/resolve.ts";
+import { INFLUX } from "../../src/delivery/influx/influx.ts";
+import type { Outcome } from "../../src/delivery/outcome.ts";
+import type { Protocol } from "../../src/delivery/protocol.ts";
 import type { EncoderOptions } from "../../src/measurement/encoder.ts";
 import { DeliveryBench, secret, targetSettings } from "../support/delivery.ts";
 import { encode } from "../support/encode.ts";
@@ -81,7 +82,7 @@ const domain: fc.Arbitrary<DomainSample> = fc
   });
 
 interface Server {
-  readonly answers: Answer[];
+  readonly outcomes: Outcome[];
   readonly query: (q: string) => Promise<Row[]>;
 }
 
@@ -115,23 +116,24 @@ before(async () => {
 
 after(() => resources.disposeAsync());
 
-function startSender(name: string, influx: Pick<Server, "query">, settings: Partial<TargetSettings>) {
-  const answers: Answer[] = [];
-  const transport = (given: TargetSettings): Transport => {
-    const real = createTransport(given);
-    return {
-      async send(body, signal) {
-        const answer = await real.send(body, signal);
-        answers.push(answer);
-        return answer;
-      },
-      close: () => {
-        real.close();
-      },
-    };
+function startSender(name: string, influx: Pick<Server, "query">, settings: Partial<EffectiveTarget>) {
+  const outcomes: Outcome[] = [];
+  const protocol: Protocol = {
+    ...INFLUX,
+    open: (target, context) => {
+      const real = INFLUX.open(target, context);
+      return {
+        ...real,
+        send: async (request, signal) => {
+          const outcome = await real.send(request, signal);
+          outcomes.push(outcome);
+          return outcome;
+        },
+      };
+    },
   };
-  servers.set(name, { answers, query: (q) => influx.query(q) });
-  return bench.start(targetSettings({ name, ...settings }), { transport });
+  servers.set(name, { outcomes, query: (q) => influx.query(q) });
+  return bench.start(targetSettings({ name, ...settings }), { protocolOf: () => protocol });
 }
 
 test("the corpus has all kinds of difficult values", () => {
@@ -146,10 +148,10 @@ test("the corpus has all kinds of difficult values", () => {
 
 for (const name of ["InfluxDB 1", "InfluxDB 2"]) {
   test(`${name} accepts every batch of the corpus`, () => {
-    const { answers } = servers.get(name) ?? { answers: [] };
-    assert.ok(answers.length > 0);
+    const { outcomes } = servers.get(name) ?? { outcomes: [] };
+    assert.ok(outcomes.length > 0);
     assert.deepEqual(
-      answers.filter((answer) => !("status" in answer && answer.status === 204)),
+      outcomes.filter(({ kind }) => kind !== "delivered"),
       [],
     );
     assert.deepEqual([...bench.log.of("rejected"), ...bench.log.of("failing")], []);

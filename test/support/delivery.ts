@@ -4,10 +4,11 @@ import type { LineBatch } from "../../src/spool/spool.ts";
 import { MemorySpool } from "../../src/spool/memory-spool.ts";
 import { Lanes } from "../../src/delivery/lanes.ts";
 import { Sender, type SenderObserver, type SenderOptions } from "../../src/delivery/sender.ts";
-import type { Secret, TargetSettings } from "../../src/delivery/target.ts";
+import type { EffectiveTarget } from "../../src/config/resolve.ts";
+import { Secret } from "../../src/config/secret.ts";
 
 /** Settings of an InfluxDB 2 target with short times. */
-export function targetSettings(change: Partial<TargetSettings> = {}): TargetSettings {
+export function targetSettings(change: Partial<EffectiveTarget> = {}): EffectiveTarget {
   return {
     name: "main",
     url: "http://127.0.0.1:1",
@@ -17,12 +18,14 @@ export function targetSettings(change: Partial<TargetSettings> = {}): TargetSett
     flush: { intervalMs: 1, maxLines: 5_000, maxBytes: 2 << 20 },
     timeoutMs: 10_000,
     maxDrainLinesPerSecond: 10_000_000,
+    families: [],
+    vms: { namespaces: {}, vmSelector: {} },
     ...change,
   };
 }
 
 export function secret(text: string): Secret {
-  return { reveal: () => text };
+  return new Secret(text);
 }
 
 /** Returns valid lines with the numbers from `first` on, all different. */
@@ -88,7 +91,7 @@ export class DeliveryBench implements AsyncDisposable {
   readonly spool = new MemorySpool({ maxBytes: 64 << 20, maxAgeMs: 3_600_000 }, systemClock);
   readonly #senders: Sender[] = [];
 
-  start(settings: TargetSettings, options: Partial<SenderOptions> = {}): Sender {
+  start(settings: EffectiveTarget, options: Partial<SenderOptions> = {}): Sender {
     const { clock, log: observer } = this;
     const lanes = new Lanes(settings.name, this.spool);
     const sender = new Sender(settings, lanes, { clock, observer, random: () => 0.5, ...options });
@@ -100,7 +103,7 @@ export class DeliveryBench implements AsyncDisposable {
   async append(batch: LineBatch): Promise<void> {
     await this.spool.append(
       batch,
-      this.#senders.map(({ appendCursor: intake }) => intake),
+      this.#senders.map(({ appendCursor }) => appendCursor),
     );
   }
 

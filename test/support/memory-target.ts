@@ -1,6 +1,7 @@
-import type { Answer } from "../../src/delivery/outcome.ts";
-import type { TargetSettings } from "../../src/delivery/target.ts";
-import type { Transport } from "../../src/delivery/transport.ts";
+import type { EffectiveTarget } from "../../src/config/resolve.ts";
+import type { Answer, HttpClient } from "../../src/delivery/http/http-client.ts";
+import { INFLUX, influxTransport } from "../../src/delivery/influx/influx.ts";
+import type { Protocol } from "../../src/delivery/protocol.ts";
 import { linesOf } from "./gzip-member.ts";
 
 /** A target without a network; accepts every request, unless it has another answer. */
@@ -9,28 +10,33 @@ export class MemoryTarget {
   readonly requests: (readonly string[])[] = [];
   readonly stored: string[] = [];
   /** Settings of each connection, in order. */
-  readonly connections: TargetSettings[] = [];
+  readonly connections: EffectiveTarget[] = [];
   closed = 0;
   /** Requests without an answer. */
   openRequests = 0;
   answer: (lines: readonly string[], signal: AbortSignal) => Answer | Promise<Answer> = taken;
 
-  readonly transport = (settings: TargetSettings): Transport => {
-    this.connections.push(settings);
-    return {
-      send: async (body, signal) => {
-        const lines = linesOf(body);
-        this.requests.push(lines);
-        this.openRequests++;
-        const answer = await this.answer(lines, signal);
-        this.openRequests--;
-        if ("status" in answer && answer.status === 204) this.stored.push(...lines);
-        return answer;
-      },
-      close: () => {
-        this.closed++;
-      },
-    };
+  readonly protocol: Protocol = {
+    ...INFLUX,
+    open: (target, { clock }) => {
+      this.connections.push(target);
+      return influxTransport(this.#http, target, clock);
+    },
+  };
+
+  readonly #http: HttpClient = {
+    post: async (body, signal) => {
+      const lines = linesOf(body);
+      this.requests.push(lines);
+      this.openRequests++;
+      const answer = await this.answer(lines, signal);
+      this.openRequests--;
+      if ("status" in answer && answer.status === 204) this.stored.push(...lines);
+      return answer;
+    },
+    close: () => {
+      this.closed++;
+    },
   };
 }
 

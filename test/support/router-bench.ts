@@ -48,7 +48,7 @@ export class RouterBench implements AsyncDisposable {
     clock: this.clock,
     observer: this.log,
     onMissing: (field, { name }) => this.missing.push(`${name} ${field}`),
-    transport: (settings) => this.targets[settings.name === "a" ? "a" : "b"].transport(settings),
+    protocolOf: ({ name }) => this.targets[name === "a" ? "a" : "b"].protocol,
   });
 
   constructor() {

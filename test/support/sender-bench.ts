@@ -1,6 +1,6 @@
 import { Lanes } from "../../src/delivery/lanes.ts";
 import { Sender } from "../../src/delivery/sender.ts";
-import type { TargetSettings } from "../../src/delivery/target.ts";
+import type { EffectiveTarget } from "../../src/config/resolve.ts";
 import { MemorySpool } from "../../src/spool/memory-spool.ts";
 import { batchOf, ObserverLog, targetSettings } from "./delivery.ts";
 import { FakeClock } from "./fake-clock.ts";
@@ -15,13 +15,13 @@ export class SenderBench implements AsyncDisposable {
   readonly target = new MemoryTarget();
   readonly log = new ObserverLog();
   readonly sender: Sender;
-  readonly settings: TargetSettings;
+  readonly settings: EffectiveTarget;
   #frames = 0;
   #stopped = false;
 
-  constructor(change: Partial<TargetSettings> = {}, transport = this.target.transport) {
+  constructor(change: Partial<EffectiveTarget> = {}, protocol = this.target.protocol) {
     this.settings = targetSettings(change);
-    const options = { clock: this.clock, observer: this.log, random: () => 1, transport };
+    const options = { clock: this.clock, observer: this.log, random: () => 1, protocolOf: () => protocol };
     this.sender = new Sender(this.settings, new Lanes(this.settings.name, this.spool), options);
     // What it compresses or opens takes no time on this clock.
     this.clock.isBusy = () => !this.#stopped && !this.#isWaiting;

@@ -1,17 +1,19 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { INFLUX } from "../../../src/delivery/influx/influx.ts";
 import type { Lane } from "../../../src/delivery/lane.ts";
-import { laneNames, Lanes, type Rules } from "../../../src/delivery/lanes.ts";
+import { laneNames, Lanes, type Schedule } from "../../../src/delivery/lanes.ts";
 import { MemorySpool } from "../../../src/spool/memory-spool.ts";
 import { batchOf } from "../../support/delivery.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 import { CAPS } from "../../support/sender-bench.ts";
 import { turns } from "../../support/turns.ts";
 
-const RULES: Rules = { nowMs: 10_000, fullLines: 100, intervalMs: 1_000, hurry: false };
+const SCHEDULE: Schedule = { nowMs: 10_000, fullLines: 100, intervalMs: 1_000, draining: false };
 
 /** Nothing of what there is. */
 const NOTHING_AHEAD = Infinity;
+const SEARCH = { maxBytes: 1_000, protocol: INFLUX, random: () => 0 };
 const ALL = { maxLines: 1_000_000, maxRawBytes: 1 << 30 };
 
 interface Bench {
@@ -36,8 +38,8 @@ async function setUpAhead(): Promise<Bench & { readonly ahead: Lane }> {
     await clock.advance(1_000);
     await append(lines);
   }
-  lanes.part(clock.now() - 1_000);
-  const ahead = lanes.next(RULES)?.lane;
+  lanes.startNewLane(clock.now() - 1_000);
+  const ahead = lanes.next(SCHEDULE)?.lane;
   assert.ok(ahead !== undefined && lanes.isPresent(ahead));
   return { ...bench, ahead };
 }
@@ -48,8 +50,8 @@ async function counts(lane: Lane | undefined): Promise<number[] | undefined> {
 }
 
 /** The name of the lane whose turn it is, and when. */
-function next(lanes: Lanes, change: Partial<Rules> = {}): [string | undefined, number | undefined] {
-  const turn = lanes.next({ ...RULES, ...change });
+function next(lanes: Lanes, change: Partial<Schedule> = {}): [string | undefined, number | undefined] {
+  const turn = lanes.next({ ...SCHEDULE, ...change });
   return [turn?.lane.name, turn?.inMs];
 }
 
@@ -68,7 +70,7 @@ test("lines wait for the flush interval since the request before, unless they fi
   lanes.live.lastSentMs = 9_400;
   await append(99);
   assert.deepEqual(next(lanes), ["main", 400]);
-  assert.deepEqual(next(lanes, { hurry: true }), ["main", 0]);
+  assert.deepEqual(next(lanes, { draining: true }), ["main", 0]);
   await append(1);
   assert.deepEqual(next(lanes), ["main", 0]);
 });
@@ -79,19 +81,19 @@ test("what is new goes first, then the oldest; a lane that must wait lets others
   for (let lane = 0; lane < 3; lane++) {
     await append(1);
     order.push(lanes.live);
-    if (lane < 2) lanes.part(NOTHING_AHEAD);
+    if (lane < 2) lanes.startNewLane(NOTHING_AHEAD);
   }
   const [oldest, older, live] = order;
   assert.ok(oldest !== undefined && older !== undefined && live !== undefined);
   assert.deepEqual(next(lanes), [live.name, 0]);
-  live.lastSentMs = RULES.nowMs;
+  live.lastSentMs = SCHEDULE.nowMs;
   assert.deepEqual(next(lanes), [oldest.name, 0]);
-  oldest.pacedUntilMs = RULES.nowMs + 700;
+  oldest.pacedUntilMs = SCHEDULE.nowMs + 700;
   assert.deepEqual(next(lanes), [older.name, 0]);
-  older.retryAtMs = RULES.nowMs + 600;
+  older.retryAtMs = SCHEDULE.nowMs + 600;
   assert.deepEqual(next(lanes), [older.name, 600]);
-  assert.deepEqual(next(lanes, { hurry: true }), [live.name, 0]);
-  lanes.retry();
+  assert.deepEqual(next(lanes, { draining: true }), [live.name, 0]);
+  lanes.retryNow();
   assert.deepEqual(next(lanes), [older.name, 0]);
 });
 
@@ -99,17 +101,17 @@ test("one pace is for all backlogs of a target, and the present has its own", as
   const { lanes, append } = setUp();
   for (let lane = 0; lane < 3; lane++) {
     await append(1);
-    if (lane < 2) lanes.part(NOTHING_AHEAD);
+    if (lane < 2) lanes.startNewLane(NOTHING_AHEAD);
   }
   const { live } = lanes;
-  live.lastSentMs = RULES.nowMs;
-  const oldest = lanes.next(RULES)?.lane;
+  live.lastSentMs = SCHEDULE.nowMs;
+  const oldest = lanes.next(SCHEDULE)?.lane;
   assert.ok(oldest !== undefined && oldest !== live);
-  lanes.pace(oldest, RULES.nowMs + 700);
+  lanes.pace(oldest, SCHEDULE.nowMs + 700);
   assert.deepEqual(next(lanes), [oldest.name, 700]);
   live.lastSentMs = Number.NEGATIVE_INFINITY;
   assert.deepEqual(next(lanes), [live.name, 0]);
-  lanes.pace(live, RULES.nowMs + 900);
+  lanes.pace(live, SCHEDULE.nowMs + 900);
   assert.deepEqual(next(lanes), [oldest.name, 700]);
 });
 
@@ -119,32 +121,32 @@ test("no more lanes are parted than there are, and one that is empty is used aga
   for (let round = 0; round < 10; round++) {
     await append(1);
     used.add(lanes.live.name);
-    lanes.part(NOTHING_AHEAD);
+    lanes.startNewLane(NOTHING_AHEAD);
   }
   assert.deepEqual([...used].sort(), [...laneNames("main")].sort());
   const { newest = -1n } = spool.cursor("main/2");
   spool.cursor("main/2").acknowledge(newest);
-  lanes.part(NOTHING_AHEAD);
+  lanes.startNewLane(NOTHING_AHEAD);
   assert.equal(lanes.live.name, "main/2");
 });
 
 test("it all counts together", async () => {
   const { spool, lanes, append } = setUp();
   await append(3);
-  lanes.part(NOTHING_AHEAD);
+  lanes.startNewLane(NOTHING_AHEAD);
   await append(4);
   assert.deepEqual([lanes.backlog.frames, lanes.backlog.lines], [2, 7]);
   assert.equal(lanes.backlog.bytes, spool.stats.bytes);
-  assert.deepEqual([lanes.newest, lanes.lacks(0n), lanes.lacks(-1n)], [1n, true, false]);
+  assert.deepEqual([lanes.newest, lanes.hasUpTo(0n), lanes.hasUpTo(-1n)], [1n, true, false]);
   spool.caps = { ...CAPS, maxBytes: 0 };
   assert.deepEqual([lanes.backlog.lines, lanes.droppedLines, lanes.losses.cap], [0, 7, 7]);
-  assert.deepEqual([lanes.newest, lanes.lacks(1n)], [-1n, false]);
+  assert.deepEqual([lanes.newest, lanes.hasUpTo(1n)], [-1n, false]);
 });
 
 test("after a restart the lane with the newest lines is the present", async () => {
   const { spool, lanes, append } = setUp();
   await append(1);
-  lanes.part(NOTHING_AHEAD);
+  lanes.startNewLane(NOTHING_AHEAD);
   await append(1);
   assert.equal(new Lanes("main", spool).live.name, lanes.live.name);
 });
@@ -152,7 +154,7 @@ test("after a restart the lane with the newest lines is the present", async () =
 test("an empty lane that gets something is noticed, and so is the end of waiting", async () => {
   const { lanes, append } = setUp();
   await append(1);
-  lanes.part(NOTHING_AHEAD);
+  lanes.startNewLane(NOTHING_AHEAD);
   const given = new AbortController();
   const ended: string[] = [];
   const filled = lanes.filled(new AbortController().signal).then(() => ended.push("filled"));
@@ -172,12 +174,12 @@ test("when the target takes something, a lane that waited for that goes on at on
   const { spool, lanes, append } = setUp();
   await append(2);
   const frames = await spool.cursor("main").read({ maxLines: 10, maxRawBytes: 1_000 });
-  const search = await lanes.live.beginSearch(frames, { maxLines: 10, maxBytes: 1_000 }, () => 0);
-  lanes.live.retryAtMs = RULES.nowMs + 60_000;
-  lanes.vouch();
+  const search = await lanes.live.startSearch(frames, { ...SEARCH, maxLines: 10 });
+  lanes.live.retryAtMs = SCHEDULE.nowMs + 60_000;
+  lanes.targetAccepts();
   assert.deepEqual(next(lanes), ["main", 60_000]);
-  search.blameFaults();
-  lanes.vouch();
+  search.treat500AsBadLines();
+  lanes.targetAccepts();
   assert.deepEqual(next(lanes), ["main", 0]);
 });
 
@@ -189,17 +191,17 @@ test("what is known of a batch that may be at fault is not held against another 
     frame,
   ]);
   assert.ok(first !== undefined && second !== undefined);
-  const now = { sinceMs: 5, passes: 7 };
-  assert.deepEqual(lanes.live.suspect(first, "retry", now), { ...now, kind: "retry", head: 0n, attempts: 0 });
-  assert.deepEqual(lanes.live.suspect(first, "retry", { sinceMs: 9, passes: 9 }), {
+  const now = { sinceMs: 5, acceptedRequests: 7 };
+  assert.deepEqual(lanes.live.suspectBatch(first, "retry", now), { ...now, kind: "retry", head: 0n, attempts: 0 });
+  assert.deepEqual(lanes.live.suspectBatch(first, "retry", { sinceMs: 9, acceptedRequests: 9 }), {
     ...now,
     kind: "retry",
     head: 0n,
     attempts: 1,
   });
-  assert.deepEqual(lanes.live.suspect(second, "retry", now), { ...now, kind: "retry", head: 1n, attempts: 0 });
-  lanes.live.clear();
-  assert.deepEqual(lanes.live.suspect(second, "retry", now), { ...now, kind: "retry", head: 1n, attempts: 0 });
+  assert.deepEqual(lanes.live.suspectBatch(second, "retry", now), { ...now, kind: "retry", head: 1n, attempts: 0 });
+  lanes.live.clearSuspicion();
+  assert.deepEqual(lanes.live.suspectBatch(second, "retry", now), { ...now, kind: "retry", head: 1n, attempts: 0 });
 });
 
 test("what is of the present in a lane with a backlog goes before all else, and is passed over in its turn", async () => {
@@ -210,10 +212,10 @@ test("what is of the present in a lane with a backlog goes before all else, and 
   ahead.acknowledge(1n);
   assert.deepEqual(await counts(ahead), [3]);
   ahead.acknowledge(2n);
-  const backlog = lanes.next({ ...RULES, hurry: true })?.lane;
+  const backlog = lanes.next({ ...SCHEDULE, draining: true })?.lane;
   assert.deepEqual(await counts(backlog), [4]);
   backlog?.acknowledge(3n);
-  const old = lanes.next(RULES)?.lane;
+  const old = lanes.next(SCHEDULE)?.lane;
   assert.deepEqual(await counts(old), [1]);
   old?.acknowledge(0n);
   assert.deepEqual(await counts(old), []);
@@ -223,10 +225,10 @@ test("what is of the present in a lane with a backlog goes before all else, and 
 test("lines whose append was under way when their lane became a backlog are looked for at every flush interval", async () => {
   const { spool, lanes, ahead } = await setUpAhead();
   ahead.acknowledge(2n);
-  const [old] = [lanes.next(RULES)?.lane];
+  const [old] = [lanes.next(SCHEDULE)?.lane];
   assert.ok(old !== undefined);
-  old.pacedUntilMs = RULES.nowMs + 60_000;
-  assert.deepEqual(next(lanes), ["main", RULES.intervalMs]);
+  old.pacedUntilMs = SCHEDULE.nowMs + 60_000;
+  assert.deepEqual(next(lanes), ["main", SCHEDULE.intervalMs]);
   await spool.append(batchOf(7), ["main"]);
   assert.deepEqual(next(lanes), ["main", 0]);
   assert.deepEqual(await counts(ahead), [7]);
@@ -234,21 +236,21 @@ test("lines whose append was under way when their lane became a backlog are look
 
 test("nothing goes ahead any more when the backlog is gone, not even what was being searched", async () => {
   const { spool, lanes, append, ahead } = await setUpAhead();
-  await ahead.beginSearch(await ahead.read(ALL), { maxLines: 1, maxBytes: 1_000 }, () => 0);
+  await ahead.startSearch(await ahead.read(ALL), { ...SEARCH, maxLines: 1 });
   spool.cursor("main").acknowledge(2n);
   assert.deepEqual(next(lanes), [undefined, undefined]);
   assert.equal(lanes.isPresent(ahead), false);
-  lanes.live.lastSentMs = RULES.nowMs;
+  lanes.live.lastSentMs = SCHEDULE.nowMs;
   await append(1);
-  assert.deepEqual(next(lanes), [lanes.live.name, RULES.intervalMs]);
+  assert.deepEqual(next(lanes), [lanes.live.name, SCHEDULE.intervalMs]);
 });
 
 test("what was taken ahead and then dropped is not remembered for ever", async () => {
   const { spool, lanes, ahead } = await setUpAhead();
   ahead.acknowledge(2n);
-  const old = lanes.next(RULES)?.lane;
-  assert.equal(old?.takenAhead.size, 2);
+  const old = lanes.next(SCHEDULE)?.lane;
+  assert.equal(old?.alreadySent.size, 2);
   spool.caps = { ...CAPS, maxBytes: 0 };
-  lanes.part(NOTHING_AHEAD);
-  assert.equal(old.takenAhead.size, 0);
+  lanes.startNewLane(NOTHING_AHEAD);
+  assert.equal(old.alreadySent.size, 0);
 });

@@ -2,14 +2,14 @@ import assert from "node:assert/strict";
 import { readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { test, type TestContext } from "node:test";
-import type { Refusal } from "../../../src/delivery/refusal.ts";
+import type { Rejection } from "../../../src/delivery/rejection.ts";
 import { RejectedLines } from "../../../src/delivery/rejected-lines.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
 
 const TIME = "2023-11-14T22:13:20.000Z";
 
-function refusal(reason: string, ...lines: readonly string[]): Refusal {
+function refusal(reason: string, ...lines: readonly string[]): Rejection {
   return { reason, lines: lines.length, bytes: Buffer.from(lines.map((line) => `${line}\n`).join("")) };
 }
 

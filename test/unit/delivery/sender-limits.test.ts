@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Answer } from "../../../src/delivery/outcome.ts";
+import type { Answer } from "../../../src/delivery/http/http-client.ts";
 import { targetSettings } from "../../support/delivery.ts";
 import { taken } from "../../support/memory-target.ts";
 import { SenderBench } from "../../support/sender-bench.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Answer } from "../../../src/delivery/outcome.ts";
+import type { Answer } from "../../../src/delivery/http/http-client.ts";
 import { targetSettings } from "../../support/delivery.ts";
 import { taken } from "../../support/memory-target.ts";
 import { SenderBench } from "../../support/sender-bench.ts";
@@ -142,7 +142,7 @@ test("a setting for which the server refuses every line costs none, and one line
   assert.equal(bench.log.of("failing").length, 1);
   assert.match(
     bench.log.of("failing")[0] ?? "",
-    /HTTP 400 unable to parse \(it takes no line at all: check the target/,
+    /HTTP 400 unable to parse \(the target accepts no line: check its settings/,
   );
 
   bench.target.answer = taken;

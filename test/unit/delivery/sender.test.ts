@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { TargetSettings } from "../../../src/delivery/target.ts";
+import type { EffectiveTarget } from "../../../src/config/resolve.ts";
 import { goodLine, targetSettings } from "../../support/delivery.ts";
 import { hanging, MemoryTarget, taken } from "../../support/memory-target.ts";
 import { CAPS, SenderBench } from "../../support/sender-bench.ts";
 
 const never = new AbortController().signal;
 
-function flush(change: Partial<TargetSettings["flush"]>): Partial<TargetSettings> {
+function flush(change: Partial<EffectiveTarget["flush"]>): Partial<EffectiveTarget> {
   return { flush: { ...targetSettings().flush, ...change } };
 }
 
@@ -169,12 +169,18 @@ test("after a 413 the requests grow back, also when every frame is larger than t
 test("a fault that nobody planned is reported, and the target is tried again", async () => {
   const target = new MemoryTarget();
   let faults = 2;
-  await using bench = new SenderBench({}, (settings) => {
-    if (faults-- > 0) throw new Error("nobody planned this");
-    return target.transport(settings);
-  });
+  await using bench = new SenderBench(
+    {},
+    {
+      ...target.protocol,
+      open: (...given) => {
+        if (faults-- > 0) throw new Error("unplanned");
+        return target.protocol.open(...given);
+      },
+    },
+  );
   await bench.append(1);
-  assert.deepEqual(bench.log.events, ["main failing TargetUnreachable: internal fault: nobody planned this"]);
+  assert.deepEqual(bench.log.events, ["main failing TargetUnreachable: internal fault: unplanned"]);
   await bench.clock.advance(1_500);
   assert.equal(target.stored.length, 1);
 });

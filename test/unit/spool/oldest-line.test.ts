@@ -55,7 +55,7 @@ test("of a target with a backlog the oldest line of all its lanes counts, and th
   const lanes = new Lanes("main", spool);
   const bornAtMs = clock.monotonic();
   await appendNumber(spool, 1, [lanes.live.name]);
-  lanes.part(clock.now());
+  lanes.startNewLane(clock.now());
   await clock.advance(1_000);
   await appendNumber(spool, 2, [lanes.live.name]);
   assert.equal(lanes.oldestBornAtMs, bornAtMs);

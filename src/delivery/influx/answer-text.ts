@@ -1,4 +1,4 @@
-import type { NamedLine } from "./refusal.ts";
+import type { NamedLine } from "../outcome.ts";
 
 /**
  * What a server says of the lines it was sent. InfluxDB 1 and 2 answer `{"error"}` and `{"code", "message"}`, InfluxDB 3
@@ -44,7 +44,7 @@ export function readServerMessage(body: string): ServerMessage {
 }
 
 /** How many lines were refused, as far as the server lets it be known: one at least. InfluxDB 1 understates `dropped`. */
-export function countRefused({ text, listed }: ServerMessage): number {
+export function countRejected({ text, listed }: ServerMessage): number {
   // At the end: before it may stand a line, and a line may say anything.
   const dropped = COUNT.exec(text)?.[1];
   return Math.max(1, listed.length, Number(dropped ?? 0), text.match(/unable to parse '/g)?.length ?? 0);

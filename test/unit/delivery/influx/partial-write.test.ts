@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { classify, type AnswerContext } from "../../../src/delivery/outcome.ts";
+import { classify, type AnswerContext } from "../../../../src/delivery/influx/rules.ts";
 
 const NOW = Date.UTC(2026, 0, 1);
 const V1 = { version: "v1", database: "metrics" } as const;
@@ -29,12 +29,12 @@ function v3Partial(numbers: readonly (number | undefined)[], reason = "invalid c
 
 /** What is said of a request of so many lines. */
 const SAID_OF: readonly (readonly [what: string, lines: number, Protocol, status: number, body: string, string])[] = [
-  ["v1, all lines dropped", 1400, V1, 400, v1Partial(CONFLICT, 1400), "refused"],
+  ["v1, all lines dropped", 1400, V1, 400, v1Partial(CONFLICT, 1400), "rejected"],
   ["v1, all lines but one dropped", 1400, V1, 400, v1Partial(CONFLICT, 1399), "partial 1399"],
-  ["v1, more lines dropped than were sent", 1400, V1, 400, v1Partial(CONFLICT, 9999), "refused"],
-  ["v1, a number of lines beyond all numbers", 1400, V1, 400, v1Partial(CONFLICT, "9".repeat(400)), "refused"],
-  ["v1, one line, and a count that is too small", 1, V1, 400, v1Partial(CONFLICT, 0), "refused"],
-  ["v1, all lines quoted", 2, V1, 400, v1Partial(`unable to parse 'a': x\nunable to parse 'b': x`, 0), "refused"],
+  ["v1, more lines dropped than were sent", 1400, V1, 400, v1Partial(CONFLICT, 9999), "rejected"],
+  ["v1, a number of lines beyond all numbers", 1400, V1, 400, v1Partial(CONFLICT, "9".repeat(400)), "rejected"],
+  ["v1, one line, and a count that is too small", 1, V1, 400, v1Partial(CONFLICT, 0), "rejected"],
+  ["v1, all lines quoted", 2, V1, 400, v1Partial(`unable to parse 'a': x\nunable to parse 'b': x`, 0), "rejected"],
   ["v1, all series beyond the limit", 1400, V1, 400, v1Partial(TOO_MANY_SERIES, 1400), REJECTING],
   ["v1, some series beyond the limit", 1400, V1, 400, v1Partial(TOO_MANY_SERIES, 9), "partial 9"],
   ["v1, one line, beyond the limit", 1, V1, 400, v1Partial(TOO_MANY_SERIES, 1), REJECTING],
@@ -42,13 +42,13 @@ const SAID_OF: readonly (readonly [what: string, lines: number, Protocol, status
   // Another line cannot be at fault for the age of these, and a search could store none of them.
   ["v1, all lines too old", 17, V1, 400, v1Partial("points beyond retention policy", 17), "partial 17"],
   ["v1, more lines too old than were sent", 9, V1, 400, v1Partial("points beyond retention policy", 17), "partial 9"],
-  ["v2, all lines dropped", 2, V2, 422, `{"message":"failure: partial write: ${CONFLICT} dropped=2"}`, "refused"],
-  ["v3, all lines listed", 3, V3, 400, v3Partial([1, 2, 3]), "refused"],
+  ["v2, all lines dropped", 2, V2, 422, `{"message":"failure: partial write: ${CONFLICT} dropped=2"}`, "rejected"],
+  ["v3, all lines listed", 3, V3, 400, v3Partial([1, 2, 3]), "rejected"],
   ["v3, all lines but one listed", 4, V3, 400, v3Partial([1, 2, 3]), "partial 3"],
   ["v3, a line listed more than once", 3, V3, 400, v3Partial([1, 1, 1, 2]), "partial 2"],
-  ["v3, lines listed without numbers", 2, V3, 400, v3Partial([undefined, undefined]), "refused"],
-  ["v3, an entry that cannot be read", 9, V3, 400, v3Partial([1]).replace("error_message", "problem"), "refused"],
-  ["v3, a list that is cut off", 9, V3, 400, v3Partial([1, 2, 3]).slice(0, -9), "refused"],
+  ["v3, lines listed without numbers", 2, V3, 400, v3Partial([undefined, undefined]), "rejected"],
+  ["v3, an entry that cannot be read", 9, V3, 400, v3Partial([1]).replace("error_message", "problem"), "rejected"],
+  ["v3, a list that is cut off", 9, V3, 400, v3Partial([1, 2, 3]).slice(0, -9), "rejected"],
   ["v3, all lines beyond the limit", 2, V3, 422, v3Partial([1, 2], TOO_MANY_TABLES), REJECTING],
   ["v3, some lines beyond the limit", 3, V3, 422, v3Partial([1, 2], TOO_MANY_TABLES), "partial 2"],
   ["v3, no room for the database", 3, V3, 422, `{"error":"${TOO_MANY_DATABASES}"}`, REJECTING],
@@ -67,7 +67,7 @@ const SAID_OF: readonly (readonly [what: string, lines: number, Protocol, status
     V2,
     400,
     `{"message":"unable to parse 'm,a=${TOO_MANY_TABLES}': bad"}`,
-    "refused",
+    "rejected",
   ],
 ];
 
@@ -85,6 +85,6 @@ test("a limit of the server is named, with what to do", () => {
     kind: "misconfigured",
     reason: "TargetRejecting",
     detail: `HTTP 422 partial write of line protocol occurred: ${TOO_MANY_TABLES} (a limit of the server: raise it, or delete there what is no longer needed)`,
-    suspect: true,
+    maybePoison: true,
   });
 });

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { authorization, secretsOf, writePath } from "../../../src/delivery/requests.ts";
-import type { TargetSettings } from "../../../src/delivery/target.ts";
-import { secret } from "../../support/delivery.ts";
+import { authorization, secretsOf, writePath } from "../../../../src/delivery/influx/request.ts";
+import type { EffectiveTarget } from "../../../../src/config/resolve.ts";
+import { secret } from "../../../support/delivery.ts";
 
-type Protocol = TargetSettings["protocol"];
-type Credentials = TargetSettings["credentials"];
+type Protocol = EffectiveTarget["protocol"];
+type Credentials = EffectiveTarget["credentials"];
 
 const V1 = { version: "v1", database: "metrics" } as const;
 const V2 = { version: "v2", org: "org", bucket: "metrics" } as const;

@@ -1,8 +1,7 @@
 import { Agent as HttpAgent } from "node:http";
 import { Agent as HttpsAgent, type RequestOptions } from "node:https";
 import type { Duplex } from "node:stream";
-import { isConcealable } from "./requests.ts";
-import type { TargetSettings } from "./target.ts";
+import type { EffectiveTarget } from "../../config/resolve.ts";
 
 /** Where the variables below are looked up; `NO_PROXY` says which targets are reached without a proxy. */
 export type ProxyEnvironment = Readonly<Record<string, string | undefined>>;
@@ -17,7 +16,7 @@ const POOL = { keepAlive: true, maxSockets: 2 };
  * Connections to a target, by way of a proxy if the environment says so: to one with https through a tunnel, into which
  * the proxy cannot look.
  */
-export function createAgent({ url, tls }: Pick<TargetSettings, "url" | "tls">, proxies: ProxyEnvironment): HttpAgent {
+export function createAgent({ url, tls }: Pick<EffectiveTarget, "url" | "tls">, proxies: ProxyEnvironment): HttpAgent {
   const proxyEnv = withSchemes(proxies);
   if (new URL(url).protocol !== "https:") return new HttpAgent({ ...POOL, proxyEnv });
   return new TunnelAgent({
@@ -38,7 +37,7 @@ export function proxySecrets(proxies: ProxyEnvironment): readonly string[] {
     const proxy = URL.parse(proxyEnv[variable] ?? "");
     if (proxy === null || proxy.password === "") return [];
     const [user, password] = [decodeURIComponent(proxy.username), decodeURIComponent(proxy.password)];
-    return [Buffer.from(`${user}:${password}`).toString("base64"), proxy.password, password].filter(isConcealable);
+    return [Buffer.from(`${user}:${password}`).toString("base64"), proxy.password, password];
   });
 }
 

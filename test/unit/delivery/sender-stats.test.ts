@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { SenderRecord } from "../../../src/delivery/sender-record.ts";
+import { SenderStats } from "../../../src/delivery/sender-stats.ts";
 import { ObserverLog } from "../../support/delivery.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 
-function setUp(): { clock: FakeClock; log: ObserverLog; record: SenderRecord } {
+function setUp(): { clock: FakeClock; log: ObserverLog; record: SenderStats } {
   const clock = new FakeClock();
   const log = new ObserverLog();
-  return { clock, log, record: new SenderRecord(() => "main", log, clock) };
+  return { clock, log, record: new SenderStats(() => "main", log, clock) };
 }
 
 test("nothing has happened to a new target", () => {
@@ -29,11 +29,11 @@ test("nothing has happened to a new target", () => {
 
 test("requests, bytes and lines add up", async () => {
   const { clock, log, record } = setUp();
-  record.request(100);
-  record.request(20);
-  record.taken(7, 5);
+  record.sent(100);
+  record.sent(20);
+  record.delivered(7, 5);
   await clock.advance(1_000);
-  record.taken(3, 5);
+  record.delivered(3, 5);
   record.rejected(2, "a line");
   const { requests, sentBytes, deliveredLines, rejectedLines, lastSuccessMs } = record.state;
   assert.deepEqual([requests, sentBytes, deliveredLines, rejectedLines], [2, 120, 10, 2]);
@@ -91,8 +91,8 @@ test("an answer ends a failure, is told, and leaves no reason behind", async () 
 test("a target that is renamed is told of under its new name", () => {
   const log = new ObserverLog();
   let name = "old";
-  const record = new SenderRecord(() => name, log, new FakeClock());
+  const record = new SenderStats(() => name, log, new FakeClock());
   name = "new";
-  record.taken(1, 0);
+  record.delivered(1, 0);
   assert.deepEqual(log.events, ["new delivered 1"]);
 });

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { countRefused, namedLines, readServerMessage } from "../../../src/delivery/answer-text.ts";
-import { codePoint } from "../../support/code-point.ts";
+import { countRejected, namedLines, readServerMessage } from "../../../../src/delivery/influx/answer-text.ts";
+import { codePoint } from "../../../support/code-point.ts";
 
 test("the message is found in what each server answers", () => {
   const cases: [body: string, text: string][] = [
@@ -45,7 +45,7 @@ test("the lines that InfluxDB 3 lists are read, and what is no entry is passed o
 });
 
 test("as many lines count as refused as the server names in one way or another", () => {
-  const count = (body: string): number => countRefused(readServerMessage(body));
+  const count = (body: string): number => countRejected(readServerMessage(body));
   assert.equal(count("partial write: points beyond retention policy dropped=17"), 17);
   assert.equal(count("partial write: unable to parse 'a': x\nunable to parse 'b': x dropped=0"), 2);
   assert.equal(count("partial write"), 1);
@@ -74,7 +74,7 @@ test("the lines are known that InfluxDB 1 quotes, and those that InfluxDB 3 list
 
 test("a number in a refused line is not the server's count", () => {
   const body = "partial write: unable to parse 'vm,name=dropped=4711 x=': missing field value dropped=0";
-  assert.equal(countRefused(readServerMessage(body)), 1);
+  assert.equal(countRejected(readServerMessage(body)), 1);
 });
 
 test("no answer is too strange to be read", () => {
@@ -82,7 +82,7 @@ test("no answer is too strange to be read", () => {
     fc.property(fc.oneof(fc.string({ unit: codePoint }), fc.json()), (body) => {
       const message = readServerMessage(body);
       assert.ok(message.text.startsWith(message.head));
-      assert.ok(countRefused(message) >= 1);
+      assert.ok(countRejected(message) >= 1);
     }),
   );
 });

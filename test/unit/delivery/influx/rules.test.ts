@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { classify, type Answer, type AnswerContext, type Outcome } from "../../../src/delivery/outcome.ts";
+import type { Answer } from "../../../../src/delivery/http/http-client.ts";
+import { classify, type AnswerContext } from "../../../../src/delivery/influx/rules.ts";
+import type { Outcome } from "../../../../src/delivery/outcome.ts";
 
 const NOW = Date.UTC(2026, 0, 1);
 const V1 = { version: "v1", database: "metrics" } as const;
@@ -34,7 +36,7 @@ test("a status without a telling body means the same for every version", () => {
     "misconfigured TargetUnreachable": [407],
     [NOT_FOUND]: [300, 301, 302, 307, 308, 404, 405, 415],
     tooLarge: [413],
-    refused: [400, 422],
+    rejected: [400, 422],
     [RETRY]: [408, 425, 429, 500, 501, 502, 503, 504, 507, 599],
     "misconfigured TargetRejecting": [402, 406, 409, 410, 418, 451],
   };
@@ -75,24 +77,24 @@ const SAID: readonly (readonly [what: string, protocol: Protocol, status: number
     `{"error":"partial write: max-series-per-database limit exceeded: (1000000) dropped=4"}`,
     "partial 4",
   ],
-  ["v1, a body that is no gzip", V1, 400, `{"error":"unexpected EOF"}`, "refused"],
+  ["v1, a body that is no gzip", V1, 400, `{"error":"unexpected EOF"}`, "rejected"],
   ["v1, an unknown database", V1, 404, `{"error":"database not found: \\"metrics\\""}`, NOT_FOUND],
   ["v1, an unknown retention policy", V1, 500, `{"error":"retention policy not found: weekly"}`, NOT_FOUND],
-  ["v1, the same words in a refusal", V1, 400, `{"error":"retention policy not found: weekly"}`, "refused"],
+  ["v1, the same words in a refusal", V1, 400, `{"error":"retention policy not found: weekly"}`, "rejected"],
   ["v1, another fault of the server", V1, 500, `{"error":"timeout"}`, RETRY],
   [
     "v2, a bad line in a batch",
     V2,
     400,
     `{"code":"invalid","message":"unable to parse 'vm_metrics,name=a ': missing fields"}`,
-    "refused",
+    "rejected",
   ],
   [
     "v2, a bad line with words of a message in it",
     V2,
     400,
     `{"code":"invalid","message":"unable to parse 'm,a=b x=\\"partial write dropped=9': unbalanced quotes"}`,
-    "refused",
+    "rejected",
   ],
   [
     "v2, a field of another type",
@@ -133,22 +135,22 @@ const SAID: readonly (readonly [what: string, protocol: Protocol, status: number
     `{"error":"parsing failed for write_lp endpoint","data":[{"original_line":"a b","line_number":1,"error_message":"no field"}]}`,
     "partial 1",
   ],
-  ["v3, a refusal that lists no line", V3, 400, `{"error":"parsing failed","data":[]}`, "refused"],
+  ["v3, a refusal that lists no line", V3, 400, `{"error":"parsing failed","data":[]}`, "rejected"],
   [
     "v3 through the API of v2, where the batch is stored whole or not at all",
     V3_COMPATIBLE,
     400,
     `{"error":"parsing failed for write_lp endpoint","data":[{"original_line":"a b","line_number":1,"error_message":"no field"}]}`,
-    "refused",
+    "rejected",
   ],
   [
     "v3, lines listed with a status that is no partial write",
     V3,
     422,
     `{"error":"too many columns","data":[{"original_line":"a b","line_number":1,"error_message":"no room"}]}`,
-    "refused",
+    "rejected",
   ],
-  ["v3, a limit of the catalog", V3, 422, `{"error":"number of tables exceeded","data":null}`, "refused"],
+  ["v3, a limit of the catalog", V3, 422, `{"error":"number of tables exceeded","data":null}`, "rejected"],
   ["v3, too large", V3, 413, `{"error":"max request size exceeded"}`, "tooLarge"],
   ["v3 in the cloud, too much at once", V3_COMPATIBLE, 429, `{"code":"too many requests"}`, RETRY],
   ["a login page in place of success", V2, 200, "<!DOCTYPE html><html><title>Sign in</title>", NOT_FOUND],
@@ -193,7 +195,7 @@ test("no answer at all is repeated, unless the fault is on this side", () => {
 
 test("only a plain 500 may be about the lines themselves", () => {
   const isSuspect = (status: number, body = "", retryAfter?: string): boolean =>
-    "suspect" in outcomeOf(V2, status, body, retryAfter);
+    "maybePoison" in outcomeOf(V2, status, body, retryAfter);
   assert.equal(isSuspect(500, `{"code":"internal error","message":"unexpected EOF"}`), true);
   assert.equal(isSuspect(500, "cache full", "10"), false);
   assert.equal(isSuspect(500, `{"error":"retention policy not found: x"}`), false);

@@ -33,20 +33,20 @@ export interface SenderState {
   readonly batchLines: number;
 }
 
-type Recorded = Omit<SenderState, "droppedLines" | "batchLines">;
+export type SentState = Omit<SenderState, "droppedLines" | "batchLines">;
 
 /** Keeps count of what became of the requests, and tells the observer of transitions. */
-export class SenderRecord {
+export class SenderStats {
   readonly #target: () => string;
   readonly #observer: SenderObserver;
   readonly #clock: Clock;
-  #recorded: Recorded;
+  #state: SentState;
 
   constructor(target: () => string, observer: SenderObserver, clock: Clock) {
     this.#target = target;
     this.#observer = observer;
     this.#clock = clock;
-    this.#recorded = {
+    this.#state = {
       state: "Idle",
       sinceMs: clock.now(),
       reason: undefined,
@@ -60,41 +60,41 @@ export class SenderRecord {
     };
   }
 
-  get state(): Recorded {
-    return this.#recorded;
+  get state(): SentState {
+    return this.#state;
   }
 
-  request(bytes: number): void {
-    this.#note({ requests: this.#recorded.requests + 1, sentBytes: this.#recorded.sentBytes + bytes });
+  sent(bytes: number): void {
+    this.#change({ requests: this.#state.requests + 1, sentBytes: this.#state.sentBytes + bytes });
   }
 
   /** The target took lines, or refused them for what they are. */
   answered(): void {
-    const { state } = this.#recorded;
-    this.#note({ consecutiveFailures: 0 });
+    const { state } = this.#state;
+    this.#change({ consecutiveFailures: 0 });
     if (state === "Delivering") return;
-    this.#note({ state: "Delivering", sinceMs: this.#clock.now(), reason: undefined, detail: undefined });
+    this.#change({ state: "Delivering", sinceMs: this.#clock.now(), reason: undefined, detail: undefined });
     if (state === "Failing") this.#observer.recovered(this.#target());
   }
 
-  taken(lines: number, durationMs: number): void {
-    this.#note({ deliveredLines: this.#recorded.deliveredLines + lines, lastSuccessMs: this.#clock.now() });
+  delivered(lines: number, durationMs: number): void {
+    this.#change({ deliveredLines: this.#state.deliveredLines + lines, lastSuccessMs: this.#clock.now() });
     this.#observer.delivered(this.#target(), lines, durationMs);
   }
 
   rejected(lines: number, example: string): void {
-    this.#note({ rejectedLines: this.#recorded.rejectedLines + lines });
+    this.#change({ rejectedLines: this.#state.rejectedLines + lines });
     this.#observer.rejected(this.#target(), lines, example);
   }
 
   failed(reason: FailureReason, detail: string): void {
-    const before = this.#recorded;
-    this.#note({ state: "Failing", reason, detail, consecutiveFailures: before.consecutiveFailures + 1 });
-    if (before.state !== "Failing") this.#note({ sinceMs: this.#clock.now() });
+    const before = this.#state;
+    this.#change({ state: "Failing", reason, detail, consecutiveFailures: before.consecutiveFailures + 1 });
+    if (before.state !== "Failing") this.#change({ sinceMs: this.#clock.now() });
     if (before.reason !== reason) this.#observer.failing(this.#target(), reason, detail);
   }
 
-  #note(change: Partial<Recorded>): void {
-    this.#recorded = { ...this.#recorded, ...change };
+  #change(change: Partial<SentState>): void {
+    this.#state = { ...this.#state, ...change };
   }
 }

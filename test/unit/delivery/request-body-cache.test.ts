@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Bodies } from "../../../src/delivery/bodies.ts";
+import { INFLUX } from "../../../src/delivery/influx/influx.ts";
+import { RequestBodyCache } from "../../../src/delivery/request-body-cache.ts";
 import { compressLines } from "../../../src/spool/frame-payload.ts";
 import type { Frame } from "../../../src/spool/spool.ts";
 import { linesOf } from "../../support/gzip-member.ts";
@@ -20,23 +21,23 @@ async function textOf(body: Promise<Uint8Array>): Promise<string> {
 }
 
 test("a body has all frames in their order, and targets that send the same ones share it", async () => {
-  const bodies = new Bodies();
-  const body = await bodies.of(await frames(1, 2, 3));
+  const bodies = new RequestBodyCache();
+  const body = await bodies.bodyOf(await frames(1, 2, 3), INFLUX);
   assert.equal(linesOf(body).join(""), "<1><2><3>");
-  assert.equal(await bodies.of(await frames(1, 2, 3)), body);
+  assert.equal(await bodies.bodyOf(await frames(1, 2, 3), INFLUX), body);
 });
 
 test("a body that several targets want while it is made is made once", async () => {
-  const bodies = new Bodies();
+  const bodies = new RequestBodyCache();
   const [one, other] = [await frames(1, 2), await frames(2, 3)];
-  const made = await Promise.all([one, other, one, other].map((wanted) => bodies.of(wanted)));
+  const made = await Promise.all([one, other, one, other].map((wanted) => bodies.bodyOf(wanted, INFLUX)));
   assert.equal(made[0], made[2]);
   assert.equal(made[1], made[3]);
   assert.notEqual(made[0], made[1]);
 });
 
 test("a target that does not get one of the frames, or gets others, has a body of its own", async () => {
-  const bodies = new Bodies();
+  const bodies = new RequestBodyCache();
   const texts: string[] = [];
   for (const sequences of [
     [1, 2, 3],
@@ -45,19 +46,22 @@ test("a target that does not get one of the frames, or gets others, has a body o
     [12, 3],
     [1, 2],
   ])
-    texts.push(await textOf(bodies.of(await frames(...sequences))));
+    texts.push(await textOf(bodies.bodyOf(await frames(...sequences), INFLUX)));
   assert.deepEqual(texts, ["<1><2><3>", "<1><3>", "<1><2><3>", "<12><3>", "<1><2>"]);
 });
 
 test("a body that cannot be made is an error for each target, and is tried anew", async () => {
-  const bodies = new Bodies();
+  const bodies = new RequestBodyCache();
   const [first, second] = await frames(1, 2);
   assert.ok(first !== undefined && second !== undefined);
   const damaged = { ...second, payload: second.payload.slice(0, -9) };
-  const tried = await Promise.allSettled([bodies.of([first, damaged]), bodies.of([first, damaged])]);
+  const tried = await Promise.allSettled([
+    bodies.bodyOf([first, damaged], INFLUX),
+    bodies.bodyOf([first, damaged], INFLUX),
+  ]);
   assert.deepEqual(
     tried.map(({ status }) => status),
     ["rejected", "rejected"],
   );
-  assert.equal(await textOf(bodies.of([first, second])), "<1><2>");
+  assert.equal(await textOf(bodies.bodyOf([first, second], INFLUX)), "<1><2>");
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { countLines, exampleOf, refusalsOf } from "../../../src/delivery/refusal.ts";
+import { countLines, exampleOf, rejectionsOf } from "../../../src/delivery/rejection.ts";
 
 const NAMED = [
   { line: "m x=", reason: "no value" },
@@ -8,7 +8,7 @@ const NAMED = [
 ];
 
 test("lines that a server names are refused for its reasons, the others for what it says of all", () => {
-  const refusals = refusalsOf(5, { detail: "HTTP 400 partial write", named: NAMED });
+  const refusals = rejectionsOf(5, { detail: "HTTP 400 partial write", named: NAMED });
   assert.deepEqual(refusals, [
     { lines: 1, reason: "no value", bytes: Buffer.from("m x=\n") },
     { lines: 1, reason: "no name" },
@@ -18,7 +18,7 @@ test("lines that a server names are refused for its reasons, the others for what
 });
 
 test("a server that names more lines than it got is not believed", () => {
-  assert.equal(countLines(refusalsOf(1, { detail: "HTTP 400", named: NAMED })), 1);
+  assert.equal(countLines(rejectionsOf(1, { detail: "HTTP 400", named: NAMED })), 1);
 });
 
 test("the example is the first reason, with the first line if that is known", () => {

@@ -1,4 +1,4 @@
-import type { Remedies } from "../lib/network-fault.ts";
+import type { Remedies } from "../../lib/network-fault.ts";
 
 /** What to do about the failures of a connection that a setting can cure. */
 export const REMEDIES: Remedies = {

@@ -1,16 +1,18 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { Bisection, type Send } from "../../../src/delivery/bisect.ts";
-import { isSetback, type Outcome } from "../../../src/delivery/outcome.ts";
-import { countLines, exampleOf } from "../../../src/delivery/refusal.ts";
+import { Bisection, type Send } from "../../../src/delivery/bisection.ts";
+import { INFLUX } from "../../../src/delivery/influx/influx.ts";
+import { isNotDelivered, type Outcome } from "../../../src/delivery/outcome.ts";
+import type { LineRequest } from "../../../src/delivery/protocol.ts";
+import { countLines, exampleOf } from "../../../src/delivery/rejection.ts";
 import { compressLines } from "../../../src/spool/frame-payload.ts";
 import type { Frame, LineBatch } from "../../../src/spool/spool.ts";
 import { batchFrom, goodLine } from "../../support/delivery.ts";
 import { linesOf } from "../../support/gzip-member.ts";
 
 const UNLIMITED = { maxLines: 1_000_000, maxBytes: 1 << 30 };
-const REFUSED: Outcome = { kind: "refused", detail: "HTTP 400 bad" };
+const REFUSED: Outcome = { kind: "rejected", detail: "HTTP 400 bad" };
 const TOO_LARGE: Outcome = { kind: "tooLarge", detail: "HTTP 413" };
 
 async function frameOf({ lines, bytes }: LineBatch): Promise<Frame> {
@@ -27,7 +29,7 @@ class Server {
     this.refuses = refuses;
   }
 
-  readonly send = (body: Uint8Array, count: number): Promise<Outcome> => {
+  readonly send = ({ body, lines: count }: LineRequest): Promise<Outcome> => {
     const lines = linesOf(body);
     assert.equal(lines.length, count);
     this.requests.push(count);
@@ -49,13 +51,13 @@ function anyOf(bad: ReadonlySet<string>): Server["refuses"] {
 async function run(bisection: Bisection, send: Send): Promise<Outcome | undefined> {
   while (!bisection.done) {
     const outcome = await bisection.step(send);
-    if (outcome !== undefined && isSetback(outcome)) return outcome;
+    if (outcome !== undefined && isNotDelivered(outcome)) return outcome;
   }
   return undefined;
 }
 
 async function search(lines: readonly string[], limits = UNLIMITED): Promise<Bisection> {
-  return Bisection.of([await frameOf(batchFrom(lines))], limits);
+  return Bisection.of([await frameOf(batchFrom(lines))], INFLUX, limits);
 }
 
 test("every good line is stored once and exactly the bad ones are rejected, wherever they are", async () => {
@@ -70,7 +72,7 @@ test("every good line is stored once and exactly the bad ones are rejected, wher
       const bisection = await search(lines, { ...UNLIMITED, maxLines });
       assert.equal(await run(bisection, server.send), undefined);
       assert.deepEqual([...server.stored].sort(), lines.filter((line) => !bad.has(line)).sort());
-      assert.equal(countLines(bisection.refusals), bad.size);
+      assert.equal(countLines(bisection.rejections), bad.size);
     }),
     { examples: [[500, [0, 0.4, 0.8], 500]] },
   );
@@ -90,9 +92,9 @@ test("with any number of bad lines the requests are bounded, and no line is neit
         const bisection = await search(lines);
         await run(bisection, server.send);
         assert.ok(server.requests.length <= 1 + 2 * 32, `${server.requests.length} requests`);
-        assert.equal(server.stored.length + countLines(bisection.refusals), count);
+        assert.equal(server.stored.length + countLines(bisection.rejections), count);
         assert.ok(server.stored.every((line) => !bad.has(line)));
-        assert.ok(countLines(bisection.refusals) >= bad.size);
+        assert.ok(countLines(bisection.rejections) >= bad.size);
       },
     ),
   );
@@ -106,7 +108,7 @@ test("when the bound is reached, parts that the server would take are still sent
   const bisection = await search(lines);
   await run(bisection, server.send);
   assert.ok(server.stored.length >= 2_048, `${server.stored.length} stored`);
-  assert.equal(server.stored.length + countLines(bisection.refusals), 4_096);
+  assert.equal(server.stored.length + countLines(bisection.rejections), 4_096);
 });
 
 test("a limit of the target on lines or bytes costs no good line, however many parts it takes", async () => {
@@ -119,7 +121,7 @@ test("a limit of the target on lines or bytes costs no good line, however many p
     const bisection = await search(lines, limits);
     await run(bisection, server.send);
     assert.deepEqual(server.stored, lines);
-    assert.equal(countLines(bisection.refusals), 0);
+    assert.equal(countLines(bisection.rejections), 0);
     assert.ok(server.requests.length > 100);
   }
 });
@@ -131,8 +133,8 @@ test("a small limit of the server costs no good line, only lines that are too la
   const bisection = await search(long);
   await run(bisection, server.send);
   assert.deepEqual([...server.stored].sort(), lines.toSpliced(123, 1).sort());
-  assert.equal(countLines(bisection.refusals), 1);
-  assert.match(exampleOf(bisection.refusals), /^HTTP 413: x{200}\.\.\.$/);
+  assert.equal(countLines(bisection.rejections), 1);
+  assert.match(exampleOf(bisection.rejections), /^HTTP 413: x{200}\.\.\.$/);
 });
 
 test("an outcome that says nothing of the lines interrupts, and the search goes on where it was", async () => {
@@ -148,15 +150,13 @@ test("an outcome that says nothing of the lines interrupts, and the search goes 
   const found: (Outcome | undefined)[] = [];
   for (const interruption of interruptions) {
     let left = 3;
-    found.push(
-      await run(bisection, (body, count) => (left-- > 0 ? server.send(body, count) : Promise.resolve(interruption))),
-    );
+    found.push(await run(bisection, (request) => (left-- > 0 ? server.send(request) : Promise.resolve(interruption))));
   }
   assert.equal(await run(bisection, server.send), undefined);
   await run(await search(lines), undisturbed.send);
   assert.deepEqual(found, interruptions);
   assert.deepEqual(server.requests, undisturbed.requests);
-  assert.equal(countLines(bisection.refusals), 1);
+  assert.equal(countLines(bisection.rejections), 1);
 });
 
 test("a part that is stored in part counts its refused lines, never more than it has", async () => {
@@ -165,35 +165,35 @@ test("a part that is stored in part counts its refused lines, never more than it
   await run(bisection, () =>
     Promise.resolve({ kind: "partial", rejectedLines: counts.shift() ?? 0, detail: "field type conflict", named: [] }),
   );
-  assert.equal(countLines(bisection.refusals), 2 + 5);
-  assert.equal(exampleOf(bisection.refusals), "field type conflict");
+  assert.equal(countLines(bisection.rejections), 2 + 5);
+  assert.equal(exampleOf(bisection.rejections), "field type conflict");
 });
 
 test("the example is the first refused line and why", async () => {
   const lines = numbered(9);
   const bisection = await search(lines);
   await run(bisection, new Server(anyOf(new Set([lines[7] ?? ""]))).send);
-  assert.equal(exampleOf(bisection.refusals), `HTTP 400 bad: ${goodLine(7)}`);
+  assert.equal(exampleOf(bisection.rejections), `HTTP 400 bad: ${goodLine(7)}`);
 });
 
 test("a damaged frame is rejected with a reason, and the others are sent", async () => {
   const [first, second] = [numbered(3), numbered(8).slice(3)];
   const damaged = { ...(await frameOf(batchFrom(first))), payload: Buffer.from("damaged") };
-  const bisection = await Bisection.of([damaged, await frameOf(batchFrom(second))], UNLIMITED);
+  const bisection = await Bisection.of([damaged, await frameOf(batchFrom(second))], INFLUX, UNLIMITED);
   const server = new Server(anyOf(new Set([goodLine(7)])));
   assert.equal(await run(bisection, server.send), undefined);
   assert.deepEqual([...server.stored].sort(), second.slice(0, 4));
-  assert.equal(countLines(bisection.refusals), 3 + 1);
+  assert.equal(countLines(bisection.rejections), 3 + 1);
   // Of several reasons the first stays.
-  assert.match(exampleOf(bisection.refusals), /^damaged in the buffer: /);
+  assert.match(exampleOf(bisection.rejections), /^damaged in the buffer: /);
 });
 
 test("frames that are all damaged leave nothing to send", async () => {
   const damaged = { ...(await frameOf(batchFrom(numbered(3)))), payload: Buffer.from("damaged") };
-  const bisection = await Bisection.of([damaged], UNLIMITED);
+  const bisection = await Bisection.of([damaged], INFLUX, UNLIMITED);
   const server = new Server();
   assert.equal(await run(bisection, server.send), undefined);
-  assert.deepEqual([server.requests, countLines(bisection.refusals)], [[], 3]);
+  assert.deepEqual([server.requests, countLines(bisection.rejections)], [[], 3]);
 });
 
 test("a part that is to blame for a fault is split as long as it can be, and a single line is refused", async () => {
@@ -205,28 +205,28 @@ test("a part that is to blame for a fault is split as long as it can be, and a s
   const bisection = await search(lines);
   while (!bisection.done) {
     const outcome = await bisection.step(server.send);
-    if (outcome?.kind === "retry") bisection.blame(outcome);
+    if (outcome?.kind === "retry") bisection.rejectPart(outcome);
   }
   assert.deepEqual([...server.stored].sort(), lines.filter((line) => !poison.has(line)).sort());
-  assert.equal(countLines(bisection.refusals), poison.size);
-  assert.equal(bisection.futile, false);
+  assert.equal(countLines(bisection.rejections), poison.size);
+  assert.equal(bisection.everythingRejected, false);
 });
 
 test("it is futile when nothing at all was taken, which damage of the own does not count for", async () => {
   const bisection = await search(numbered(4));
   await run(bisection, () => Promise.resolve(REFUSED));
-  assert.equal(bisection.futile, true);
+  assert.equal(bisection.everythingRejected, true);
   const damaged = { ...(await frameOf(batchFrom(numbered(3)))), payload: Buffer.from("damaged") };
-  assert.equal((await Bisection.of([damaged], UNLIMITED)).futile, false);
+  assert.equal((await Bisection.of([damaged], INFLUX, UNLIMITED)).everythingRejected, false);
 });
 
 test("begun anew nothing is decided, but for what is damaged", async () => {
   const damaged = { ...(await frameOf(batchFrom(numbered(3)))), payload: Buffer.from("damaged") };
-  const bisection = await Bisection.of([damaged, await frameOf(batchFrom(numbered(4)))], UNLIMITED);
+  const bisection = await Bisection.of([damaged, await frameOf(batchFrom(numbered(4)))], INFLUX, UNLIMITED);
   await run(bisection, () => Promise.resolve(REFUSED));
-  assert.equal(countLines(bisection.refusals), 7);
+  assert.equal(countLines(bisection.rejections), 7);
   bisection.restart();
-  assert.deepEqual([bisection.done, bisection.futile, countLines(bisection.refusals)], [false, false, 3]);
+  assert.deepEqual([bisection.done, bisection.everythingRejected, countLines(bisection.rejections)], [false, false, 3]);
   const server = new Server();
   await run(bisection, server.send);
   assert.deepEqual(server.stored, numbered(4));
@@ -234,7 +234,7 @@ test("begun anew nothing is decided, but for what is damaged", async () => {
 
 test("any one of its lines can be had", async () => {
   const bisection = await search(numbered(4));
-  const lines = [0, 0.24, 0.25, 0.99, 1].map((share) => Buffer.from(bisection.line(share)).toString());
+  const lines = [0, 0.24, 0.25, 0.99, 1].map((share) => Buffer.from(bisection.pieceAt(share)).toString());
   assert.deepEqual(
     lines,
     [0, 0, 1, 3, 3].map((number) => `${goodLine(number)}\n`),

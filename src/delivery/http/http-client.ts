@@ -1,0 +1,154 @@
+import { request as httpRequest, type Agent, type ClientRequest, type IncomingMessage } from "node:http";
+import { request as httpsRequest, type RequestOptions } from "node:https";
+import { urlToHttpOptions } from "node:url";
+import { gunzipSync } from "node:zlib";
+import type { EffectiveTarget } from "../../config/resolve.ts";
+import { formatDuration } from "../../lib/duration.ts";
+import { networkFault } from "../../lib/network-fault.ts";
+import { createAgent, proxySecrets, type ProxyEnvironment } from "./proxy.ts";
+import { redactor } from "./redaction.ts";
+import { REMEDIES } from "./remedies.ts";
+
+/** The result of one request: the server's answer, or why there is none. */
+export type Answer =
+  | { readonly status: number; readonly retryAfter?: string | undefined; readonly body: string }
+  /** `local`: the agent's own settings are at fault, and nothing was sent. */
+  | { readonly failure: string; readonly local?: boolean };
+
+/** Sends requests to one URL. */
+export interface HttpClient {
+  /** Sends a POST request and resolves to the answer, without secrets. Never rejects. */
+  post(body: Uint8Array, signal: AbortSignal): Promise<Answer>;
+  /** Closes all connections. A request in flight fails. */
+  close(): void;
+}
+
+export interface HttpOptions extends Pick<EffectiveTarget, "url" | "tls" | "timeoutMs"> {
+  /** Path and query, which replace those of `url`. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly proxies?: ProxyEnvironment | undefined;
+  /** Texts that are redacted in answers and failures. */
+  readonly secrets: readonly string[];
+  /** The header that has the error if the answer has no body. */
+  readonly errorHeader?: string;
+}
+
+/** The rest of a longer answer is not read: a list of 5,000 rejected lines is not worth the memory. */
+const MAX_ANSWER_BYTES = 64 * 1024;
+const TIMEOUT = new Error("timeout");
+/** Error codes of a write to a connection that the server has closed. */
+const CLOSED_BY_SERVER = ["ECONNRESET", "EPIPE"];
+
+/** Returns a client that keeps its connections open. With settings that cannot work, every request fails. */
+export function openHttp(options: HttpOptions): HttpClient {
+  const { url, tls, proxies = {} } = options;
+  if (new URL(url).protocol !== "https:" && tls.mode !== "Plaintext")
+    return failing(`${url} is not encrypted: use https, or allow it with tls.mode: Plaintext`);
+  try {
+    return new KeepAliveClient(options, createAgent(options, proxies));
+  } catch {
+    // The error's own text may contain the variable's value.
+    return failing("HTTP_PROXY or HTTPS_PROXY in the environment is not the URL of a proxy");
+  }
+}
+
+function failing(failure: string): HttpClient {
+  return { post: () => Promise.resolve({ failure, local: true }), close: () => undefined };
+}
+
+type Attempt = Answer & { readonly staleConnection?: boolean };
+
+class KeepAliveClient implements HttpClient {
+  readonly #options: HttpOptions;
+  readonly #agent: Agent;
+  readonly #request: RequestOptions;
+  readonly #redact: (text: string) => string;
+
+  constructor(options: HttpOptions, agent: Agent) {
+    const { url, path, secrets, proxies = {} } = options;
+    this.#options = options;
+    this.#agent = agent;
+    this.#request = { ...urlToHttpOptions(new URL(new URL(url).origin)), path, method: "POST", agent };
+    this.#redact = redactor([...secrets, ...proxySecrets(proxies)]);
+  }
+
+  async post(body: Uint8Array, signal: AbortSignal): Promise<Answer> {
+    const { timeoutMs } = this.#options;
+    const controller = new AbortController();
+    const deadline = setTimeout(() => {
+      controller.abort(TIMEOUT);
+    }, timeoutMs);
+    const abort = (): void => {
+      controller.abort();
+    };
+    signal.addEventListener("abort", abort, { once: true });
+    if (signal.aborted) abort();
+    try {
+      let answer = await this.#attempt(body, controller.signal);
+      // A server may close an idle connection just when it is used again: that is no failure of the server.
+      if (answer.staleConnection === true) answer = await this.#attempt(body, controller.signal);
+      // Aborting a request does not close a connection that is still being made.
+      if (controller.signal.aborted) this.#agent.destroy();
+      if ("failure" in answer && controller.signal.reason === TIMEOUT)
+        return { failure: `no complete answer within ${formatDuration(timeoutMs)}` };
+      return answer;
+    } catch (thrown) {
+      // Thrown before anything is sent: the token is not valid in a header, or the certificate cannot be parsed.
+      return { failure: this.#redact(networkFault(thrown, REMEDIES).text), local: true };
+    } finally {
+      clearTimeout(deadline);
+      signal.removeEventListener("abort", abort);
+    }
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  #attempt(body: Uint8Array, signal: AbortSignal): Promise<Attempt> {
+    return new Promise((resolve) => {
+      const send = this.#request.protocol === "https:" ? httpsRequest : httpRequest;
+      const headers = { ...this.#options.headers, "content-length": body.length };
+      const request = send({ ...this.#request, headers, signal }, (response) => {
+        resolve(this.#answer(request, response));
+      });
+      request.on("error", (error) => {
+        const { code, text } = networkFault(error, REMEDIES);
+        const staleConnection = request.reusedSocket && CLOSED_BY_SERVER.includes(code);
+        resolve({ failure: this.#redact(text), staleConnection });
+      });
+      request.end(body);
+    });
+  }
+
+  async #answer(request: ClientRequest, response: IncomingMessage): Promise<Answer> {
+    const { statusCode: status = 0, headers } = response;
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    try {
+      for await (const chunk of response as AsyncIterable<Buffer>) {
+        chunks.push(chunk);
+        bytes += chunk.length;
+        if (bytes >= MAX_ANSWER_BYTES) break;
+      }
+    } catch {
+      return { failure: `the answer with status ${status} is incomplete` };
+    } finally {
+      if (!response.complete) request.destroy();
+    }
+    const text = textOf(Buffer.concat(chunks).subarray(0, MAX_ANSWER_BYTES), headers["content-encoding"]);
+    const reason = headers[this.#options.errorHeader ?? ""];
+    return { status, retryAfter: headers["retry-after"], body: this.#redact(text || String(reason ?? "")) };
+  }
+}
+
+/** Returns the text of a body. The request forbids compression, but a proxy may use gzip nevertheless. */
+function textOf(bytes: Buffer, encoding: string | undefined): string {
+  if (encoding === undefined) return bytes.toString();
+  try {
+    return gunzipSync(bytes, { maxOutputLength: MAX_ANSWER_BYTES }).toString();
+  } catch {
+    return "";
+  }
+}

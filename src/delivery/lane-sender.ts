@@ -1,0 +1,234 @@
+import type { EffectiveTarget } from "../config/resolve.ts";
+import type { Frame } from "../spool/spool.ts";
+import type { BadLineSearch } from "./bad-line-search.ts";
+import { BatchLimit } from "./batch-limit.ts";
+import { linesOf, rawBytesOf, type Lane } from "./lane.ts";
+import type { Lanes } from "./lanes.ts";
+import { isNotDelivered, type NotDelivered, type Outcome } from "./outcome.ts";
+import type { LineRequest, Protocol } from "./protocol.ts";
+import { configuredProtocol } from "./protocols.ts";
+import type { RejectedSink } from "./rejected-lines.ts";
+import { countLines, exampleOf, rejectionsOf, type Rejection } from "./rejection.ts";
+import { RequestBodyCache } from "./request-body-cache.ts";
+import { RetryPolicy } from "./retry-policy.ts";
+import { SenderStats, type SenderObserver, type SentState } from "./sender-stats.ts";
+import { TargetConnection, type ConnectionOptions } from "./target-connection.ts";
+
+/** A batch that got only server errors for this long may be their cause. */
+const POISON_MS = 300_000;
+/** Older lines are a backlog, if they fill a request. */
+const BACKLOG_AGE_MS = 10_000;
+/** Delay before a lane is read again whose frames cannot be read. */
+const UNREADABLE_MS = 1_000;
+
+export interface LaneSenderOptions extends ConnectionOptions {
+  readonly observer: SenderObserver;
+  readonly random?: () => number;
+  /** Shared by senders of the same spool. */
+  readonly bodyCache?: RequestBodyCache;
+  /** Receives the lines that the target rejects for good. */
+  readonly rejectedLines?: RejectedSink | undefined;
+}
+
+interface Owned {
+  /** Aborts when the sender stops. */
+  readonly signal: AbortSignal;
+}
+
+/** Sends the next request of a lane, and does what its outcome requires. */
+export class LaneSender {
+  readonly #lanes: Lanes;
+  readonly #options: LaneSenderOptions & Owned;
+  readonly #random: () => number;
+  readonly #limit: BatchLimit;
+  readonly #retry: RetryPolicy;
+  readonly #stats: SenderStats;
+  readonly #connection: TargetConnection;
+  readonly #bodyCache: RequestBodyCache;
+  #target: EffectiveTarget;
+  /** Requests of which the target stored lines. */
+  #acceptedRequests = 0;
+
+  constructor(target: EffectiveTarget, lanes: Lanes, options: LaneSenderOptions & Owned) {
+    this.#target = target;
+    this.#lanes = lanes;
+    this.#options = options;
+    this.#random = options.random ?? Math.random;
+    this.#limit = new BatchLimit(target.flush.maxLines);
+    this.#retry = new RetryPolicy(this.#random);
+    this.#stats = new SenderStats(() => this.#target.name, options.observer, options.clock);
+    this.#connection = new TargetConnection(options);
+    this.#bodyCache = options.bodyCache ?? new RequestBodyCache();
+  }
+
+  get target(): EffectiveTarget {
+    return this.#target;
+  }
+
+  get stats(): SentState {
+    return this.#stats.state;
+  }
+
+  /** Number of lines that a request may hold now. */
+  get batchLines(): number {
+    return this.#limit.lines;
+  }
+
+  /** Whether retries are to be soon. */
+  set draining(draining: boolean) {
+    this.#retry.draining = draining;
+  }
+
+  /** Uses these settings from the next request on. */
+  update(target: EffectiveTarget): void {
+    this.#target = target;
+    this.#limit.reset(target.flush.maxLines);
+    this.#retry.reset();
+  }
+
+  close(): void {
+    this.#connection.close();
+  }
+
+  /** Sends one request of a lane. Resolves to the delay before the next request of any lane, in milliseconds. */
+  async sendOnce(lane: Lane): Promise<number> {
+    const { clock } = this.#options;
+    if (lane.search !== undefined) return this.#continueSearch(lane, lane.search);
+    const limits = { maxLines: this.#limit.lines, maxRawBytes: this.#target.flush.maxBytes };
+    const frames = await lane.read(limits);
+    if (frames.length === 0) {
+      // The frames are older than the spool's maximum age now, or cannot be read.
+      if (lane.backlog.frames > 0) lane.retryAtMs = clock.monotonic() + UNREADABLE_MS;
+      return 0;
+    }
+    const lines = linesOf(frames);
+    // The spool returns whole frames, so a single frame may be larger than the limits.
+    if (lines > limits.maxLines || rawBytesOf(frames) > limits.maxRawBytes)
+      return this.#startSearch(lane, frames, limits.maxLines);
+    const startedMs = clock.monotonic();
+    lane.lastSentMs = startedMs;
+    // If a frame is damaged there is no body. The search finds the frame and sends the others.
+    const body = await this.#bodyCache.bodyOf(frames, this.#protocol).catch(() => undefined);
+    if (body === undefined) return this.#startSearch(lane, frames, limits.maxLines);
+    if (this.#stopped()) return 0;
+    const outcome = await this.#send({ body, lines });
+    if (this.#stopped()) return 0;
+    const tookMs = clock.monotonic() - startedMs;
+    switch (outcome.kind) {
+      case "delivered":
+        return this.#delivered(lane, frames, { tookMs, rejections: [] });
+      case "partial":
+        return this.#delivered(lane, frames, { tookMs, rejections: rejectionsOf(outcome.rejectedLines, outcome) });
+      case "tooLarge":
+        return frames.length > 1 ? 0 : this.#startSearch(lane, frames, this.#limit.lines);
+      case "rejected":
+        return this.#startSearch(lane, frames, Math.ceil(lines / 2));
+      default:
+        return this.#postpone(lane, frames, outcome);
+    }
+  }
+
+  /** Counts a failure of the target. Returns the delay before the next request, in milliseconds. */
+  backOff({ reason, detail, afterMs }: NotDelivered): number {
+    if (this.#stopped()) return 0;
+    this.#stats.failed(reason, detail);
+    return this.#retry.failed(afterMs);
+  }
+
+  get #protocol(): Protocol {
+    const { protocolOf = configuredProtocol } = this.#options;
+    return protocolOf(this.#target);
+  }
+
+  async #startSearch(lane: Lane, frames: readonly Frame[], maxLines: number): Promise<number> {
+    const { maxBytes } = this.#target.flush;
+    await lane.startSearch(frames, { maxLines, maxBytes, protocol: this.#protocol, random: this.#random });
+    return 0;
+  }
+
+  async #continueSearch(lane: Lane, search: BadLineSearch): Promise<number> {
+    const { clock } = this.#options;
+    const startedMs = clock.monotonic();
+    lane.lastSentMs = startedMs;
+    const notDelivered = await search.step((request) => this.#send(request));
+    search.durationMs += clock.monotonic() - startedMs;
+    // New settings have reset the lane: the answer is one of the old target.
+    if (this.#stopped() || lane.search !== search) return 0;
+    if (notDelivered !== undefined) return this.#postpone(lane, search.frames, notDelivered);
+    this.#separateBacklog(lane, search.frames);
+    if (!search.done) return 0;
+    lane.search = undefined;
+    return this.#delivered(lane, search.frames, { tookMs: search.durationMs, rejections: search.rejections });
+  }
+
+  async #send(request: LineRequest): Promise<Outcome> {
+    const { body, lines } = request;
+    this.#stats.sent(body.length);
+    const outcome = await this.#connection.send(this.#target, request, this.#options.signal);
+    if (outcome.kind === "tooLarge") this.#limit.shrinkBelow(lines);
+    if (outcome.kind === "delivered") this.#limit.grow();
+    if (isNotDelivered(outcome) || this.#stopped()) return outcome;
+    this.#retry.reset();
+    if (outcome.kind === "delivered" || outcome.kind === "partial") {
+      this.#acceptedRequests++;
+      this.#stats.answered();
+      this.#lanes.targetAccepts();
+    }
+    return outcome;
+  }
+
+  /** Acknowledges frames of which each line is stored or rejected, and sets the pace. */
+  async #delivered(
+    lane: Lane,
+    frames: readonly Frame[],
+    { tookMs, rejections }: { readonly tookMs: number; readonly rejections: readonly Rejection[] },
+  ): Promise<number> {
+    const { clock, rejectedLines } = this.#options;
+    // Written before the lines leave the spool: a kill must not lose both.
+    if (rejections.length > 0) await rejectedLines?.write(this.#target.name, rejections);
+    const last = frames.at(-1);
+    if (last !== undefined) lane.acknowledge(last.sequence);
+    lane.clearSuspicion();
+    this.#stats.answered();
+    const rejected = countLines(rejections);
+    const stored = linesOf(frames) - rejected;
+    if (stored > 0) this.#stats.delivered(stored, tookMs);
+    if (rejected > 0) this.#stats.rejected(rejected, exampleOf(rejections));
+    const paceMs = lane.pace.durationMs(frames, this.#target.maxDrainLinesPerSecond) - tookMs;
+    if (lane.fills(this.#limit.lines) || !this.#lanes.isPresent(lane))
+      this.#lanes.pace(lane, clock.monotonic() + paceMs);
+    this.#separateBacklog(lane, frames);
+    return 0;
+  }
+
+  /** If the target accepts old lines and more of them are queued, new lines get a lane of their own. */
+  #separateBacklog(lane: Lane, [first]: readonly Frame[]): void {
+    const sinceMs = this.#options.clock.now() - BACKLOG_AGE_MS;
+    // A newest-first lane begins with frames of that age.
+    const isOld = first !== undefined && first.createdAtMs < sinceMs && lane.sinceMs < sinceMs - BACKLOG_AGE_MS;
+    if (isOld && this.#lanes.isPresent(lane) && lane.fills(this.#limit.lines)) this.#lanes.startNewLane(sinceMs);
+  }
+
+  /** If the lines may be the cause, delays only their lane; otherwise returns the delay for all lanes. */
+  async #postpone(lane: Lane, frames: readonly Frame[], outcome: NotDelivered): Promise<number> {
+    if (outcome.maybePoison !== true) {
+      lane.clearSuspicion();
+      return this.backOff(outcome);
+    }
+    const nowMs = this.#options.clock.monotonic();
+    const now = { sinceMs: nowMs, acceptedRequests: this.#acceptedRequests };
+    const { sinceMs, attempts, acceptedRequests } = lane.suspectBatch(frames, outcome.kind, now);
+    // If the target has accepted other lines since then, it does not fail.
+    if (acceptedRequests === this.#acceptedRequests) this.#stats.failed(outcome.reason, outcome.detail);
+    lane.retryAtMs = nowMs + this.#retry.delayMs(attempts);
+    if (outcome.kind === "retry" && nowMs - sinceMs >= POISON_MS) {
+      if (lane.search === undefined) await this.#startSearch(lane, frames, linesOf(frames));
+      lane.search?.treat500AsBadLines();
+    }
+    return 0;
+  }
+
+  #stopped(): boolean {
+    return this.#options.signal.aborted;
+  }
+}

@@ -1,0 +1,43 @@
+import type { EffectiveTarget } from "../config/resolve.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { FramePayload } from "../spool/frame-payload.ts";
+import type { ProxyEnvironment } from "./http/proxy.ts";
+import type { Outcome } from "./outcome.ts";
+
+/**
+ * How lines get to one kind of target. The rest of delivery knows only this interface: a new kind of target is a file
+ * that exports a Protocol, and a row in `protocols.ts`.
+ */
+export interface Protocol {
+  /** Returns a text that is equal for two targets if they store lines in the same place. */
+  destination(target: EffectiveTarget): string;
+  /** Returns the way to a target under these settings. New settings get a new one. */
+  open(target: EffectiveTarget, context: TransportContext): Transport;
+  /** Returns the request body for these frames, at least one. Rejects if a frame is damaged. */
+  body(frames: readonly FramePayload[]): Promise<Uint8Array>;
+  /**
+   * Returns where a rejected batch of line protocol may be cut to find its bad lines: byte offsets, from 0 to the length
+   * of `lines`. What lies between two offsets is stored or rejected together.
+   */
+  split(lines: Uint8Array): readonly number[];
+}
+
+export interface TransportContext {
+  readonly clock: Clock;
+  /** The environment variables that name proxies. Without them no proxy is used. */
+  readonly proxies?: ProxyEnvironment | undefined;
+}
+
+/** The way to one target. */
+export interface Transport {
+  /** Sends one request and resolves to what became of its lines. Never rejects. */
+  send(request: LineRequest, signal: AbortSignal): Promise<Outcome>;
+  /** Closes all connections. A request in flight fails. */
+  close(): void;
+}
+
+export interface LineRequest {
+  readonly body: Uint8Array;
+  /** Number of lines in the body. */
+  readonly lines: number;
+}
