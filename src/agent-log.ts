@@ -6,7 +6,7 @@ import type { TelemetryError } from "./errors.ts";
 import type { Clock } from "./lib/clock.ts";
 import { RateLimit, WARNING_PERIOD_MS } from "./lib/rate-limit.ts";
 import type { Logger } from "./log.ts";
-import type { SpoolObserver } from "./spool/disk-record.ts";
+import type { SpoolObserver } from "./spool/disk-monitor.ts";
 
 const SUMMARY_PERIOD_MS = 60_000;
 
@@ -35,7 +35,7 @@ export class AgentLog implements SenderObserver {
     found: ({ code, message }) => {
       if (this.#warnings.allows(code)) this.#log.warn({ code }, message);
     },
-    adopted: (directory, lines) => {
+    takenOver: (directory, lines) => {
       this.#log.info({ directory, lines }, "took over what another agent left in the spool");
     },
   };

@@ -1,24 +1,31 @@
-import { contentsOf, type Contents, type Sum } from "../spool/contents.ts";
 import { expandFrame } from "../spool/frame-payload.ts";
-import { inspectSpool, neededBy, partsOf, type InspectedHome } from "../spool/inspection.ts";
+import {
+  inspectSpool,
+  neededBy,
+  partsOf,
+  summarize,
+  type DirSummary,
+  type FrameSum,
+  type InspectedDir,
+} from "../spool/inspection.ts";
 
 type Print = (line: string) => void;
 
 /** Prints the content of a spool directory. Resolves to the exit code. */
 export async function inspectCommand(root: string, print: Print): Promise<number> {
-  const { homes, newer } = await inspectSpool(root);
-  for (const home of homes) for (const line of describe(home, await contentsOf(home))) print(line);
+  const { directories, newer } = await inspectSpool(root);
+  for (const directory of directories) for (const line of describe(directory, await summarize(directory))) print(line);
   for (const directory of newer) print(`${directory}: written by a newer version`);
   return 0;
 }
 
 /** Prints every damaged place. Resolves to the exit code: 1 if there is one. */
 export async function verifyCommand(root: string, print: Print): Promise<number> {
-  const { homes } = await inspectSpool(root);
+  const { directories } = await inspectSpool(root);
   let frames = 0;
   let places = 0;
-  for (const home of homes) {
-    const { all, damage } = await contentsOf(home);
+  for (const directory of directories) {
+    const { all, damage } = await summarize(directory);
     for (const { segment, offset, bytes } of damage)
       print(`${segment}: ${bytes} bytes from offset ${offset} are damaged`);
     frames += all.frames;
@@ -34,19 +41,19 @@ export async function exportCommand(
   { target }: { readonly target?: string },
   write: (lines: Uint8Array) => Promise<void>,
 ): Promise<number> {
-  const { homes } = await inspectSpool(root);
-  for (const home of homes) {
-    for await (const part of partsOf(home)) {
+  const { directories } = await inspectSpool(root);
+  for (const directory of directories) {
+    for await (const part of partsOf(directory)) {
       if (part.kind !== "frame") continue;
       const { header, payload } = part;
-      if (target === undefined || neededBy(home, header).includes(target))
+      if (target === undefined || neededBy(directory, header).includes(target))
         await write(await expandFrame({ ...header, payload }));
     }
   }
   return 0;
 }
 
-function describe({ directory, inUse, segments }: InspectedHome, contents: Contents): string[] {
+function describe({ directory, inUse, segments }: InspectedDir, contents: DirSummary): string[] {
   const { all, backlogs, damage, unfinishedBytes, newer } = contents;
   const use = inUse === true ? "in use" : inUse === false ? "not in use" : "maybe in use";
   return [
@@ -60,7 +67,7 @@ function describe({ directory, inUse, segments }: InspectedHome, contents: Conte
   ];
 }
 
-function describeSum({ frames, lines, bytes, oldestMs, newestMs }: Sum): string {
+function describeSum({ frames, lines, bytes, oldestMs, newestMs }: FrameSum): string {
   const size = `${counted(lines, "line")} in ${counted(frames, "frame")} of ${sizeOf(bytes)}`;
   return frames === 0 ? size : `${size}, from ${timeOf(oldestMs)} to ${timeOf(newestMs)}`;
 }

@@ -60,7 +60,7 @@ export class Lanes {
 
   /** Of the oldest line that waits; see SpoolCursor. */
   get oldestBornAtMs(): number | undefined {
-    const known = this.#lanes.flatMap(({ cursor }) => cursor.oldestBornAtMs ?? []);
+    const known = this.#lanes.flatMap(({ cursor }) => cursor.oldestMonotonicMs ?? []);
     return known.length === 0 ? undefined : Math.min(...known);
   }
 

@@ -1,7 +1,7 @@
 import type { AgentView, TargetView } from "./agent-view.ts";
 import type { Metric, MetricGroup, Reading } from "./metric.ts";
 import type { RejectedStats } from "../delivery/rejected-lines.ts";
-import type { DiskStats } from "../spool/disk-record.ts";
+import type { DiskStats } from "../spool/disk-monitor.ts";
 
 const TARGET_STATES: readonly TargetView["record"]["state"][] = ["Idle", "Delivering", "Failing"];
 
@@ -134,13 +134,13 @@ export const SPOOL_METRICS: MetricGroup<AgentView> = {
       "gauge",
       "unclaimed_lines",
       "Lines kept for targets that are not configured now",
-      (disk) => disk.unclaimedLines,
+      (disk) => disk.orphanedLines,
     ),
     ofDisk(
       "gauge",
       "foreign_files",
       "Files left unchanged: of a newer version, or not readable",
-      (disk) => disk.filesLeftAlone,
+      (disk) => disk.unsupportedFiles,
     ),
     ofDisk("counter", "syncs_total", "Times that lines were synced to disk", ({ syncs }) => syncs),
     ofDisk("counter", "sync_seconds_total", "Total time of these syncs", ({ syncMs }) => syncMs / 1000),

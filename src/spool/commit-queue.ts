@@ -1,112 +1,113 @@
 import type { Clock } from "../lib/clock.ts";
 import { Batcher } from "../lib/batcher.ts";
 import type { TaskQueue } from "../lib/task-queue.ts";
-import type { DiskRecord } from "./disk-record.ts";
+import type { BufferedFrame, PendingFrame } from "./buffered-frame.ts";
+import type { DiskMonitor } from "./disk-monitor.ts";
 import type { DiskStore } from "./disk-store.ts";
-import type { Draft, Kept } from "./kept.ts";
 import type { RecentFrames } from "./recent-frames.ts";
 import { totalsOf } from "./segment.ts";
 
-/** A disk that hangs for longer keeps nobody waiting. */
-const PATIENCE_MS = 5_000;
+/** How long an append waits for the disk. */
+const WRITE_TIMEOUT_MS = 5_000;
 
 export interface CommitQueueOptions {
   readonly clock: Clock;
   readonly disk: TaskQueue;
   readonly store: DiskStore;
-  readonly record: DiskRecord;
+  readonly monitor: DiskMonitor;
   readonly recent: RecentFrames;
 }
 
 /**
- * Gives frames their numbers, makes them durable and only then shows them to their readers. What is appended at one time
- * shares one sync. Frames that the disk does not take are shown all the same, and tried again with the next.
+ * Numbers frames, makes them durable and then publishes them to their consumers. Frames that are committed at about the
+ * same time share one sync. Frames that the disk does not accept are published too, and written again with the next ones.
  */
 export class CommitQueue {
   readonly #options: CommitQueueOptions;
-  readonly #intake = new Batcher<() => Promise<readonly Draft[]>>((intakes) => this.#take(intakes));
-  #unsaved: readonly Kept[] = [];
-  #unpublished: readonly Kept[] = [];
+  readonly #batcher = new Batcher<() => Promise<readonly PendingFrame[]>>((sources) => this.#commitBatch(sources));
+  #unsaved: readonly BufferedFrame[] = [];
+  #unpublished: readonly BufferedFrame[] = [];
   #stalled = false;
-  /** The number of the next frame. */
-  head = 0n;
+  nextSequence = 0n;
 
   constructor(options: CommitQueueOptions) {
     this.#options = options;
   }
 
-  /** Frames that are in memory only, because the disk does not take them. */
-  get unsaved(): readonly Kept[] {
+  /** Frames that exist only in memory, because the disk has not accepted them. */
+  get unsaved(): readonly BufferedFrame[] {
     return this.#unsaved;
   }
 
-  /** Whether every frame has been shown to its readers. */
-  get isIdle(): boolean {
+  /** Whether every frame has been published to its consumers. */
+  get isPublished(): boolean {
     return this.#unpublished.length === 0;
   }
 
-  /** The disk hangs: nothing more should be asked of it. */
+  /** Whether a write to the disk hangs. No other disk operation should be queued behind it then. */
   get isStalled(): boolean {
     return this.#stalled;
   }
 
-  /** Resolves when the frames are durable, or in memory because they cannot be. */
-  add(drafts: () => Promise<readonly Draft[]>): Promise<undefined> {
-    return this.#intake.add(drafts);
+  /** Resolves when the frames are durable, or in memory only because the disk fails. */
+  commit(pendingFrames: () => Promise<readonly PendingFrame[]>): Promise<undefined> {
+    return this.#batcher.add(pendingFrames);
   }
 
   idle(): Promise<void> {
-    return this.#intake.idle();
+    return this.#batcher.idle();
   }
 
-  /** Tries again to write what the disk has not taken, without waiting for more to come. */
+  /** Writes the unsaved frames now, without waiting for the next commit. */
   async retry(): Promise<void> {
     if (this.#unsaved.length > 0) await this.#options.disk.run(() => this.#write());
   }
 
-  async #take(intakes: readonly (() => Promise<readonly Draft[]>)[]): Promise<void> {
-    const taken: Kept[] = [];
-    for (const drafts of intakes) {
-      for (const { frame, bornAtMs, readers } of await drafts())
-        taken.push({ frame: { sequence: this.head++, ...frame }, bornAtMs, readers, place: undefined });
+  async #commitBatch(sources: readonly (() => Promise<readonly PendingFrame[]>)[]): Promise<void> {
+    const numbered: BufferedFrame[] = [];
+    for (const pendingFrames of sources) {
+      for (const { frame, monotonicMs, consumers } of await pendingFrames()) {
+        const sequence = this.nextSequence++;
+        numbered.push({ frame: { sequence, ...frame }, monotonicMs, consumers, location: undefined });
+      }
     }
-    this.#unsaved = [...this.#needed(), ...taken];
-    this.#unpublished = [...this.#unpublished, ...taken];
+    this.#unsaved = [...this.#neededFrames(), ...numbered];
+    this.#unpublished = [...this.#unpublished, ...numbered];
     if (!this.#stalled) await this.#save();
     this.#publish();
   }
 
-  /** Resolves when the frames are durable, or the disk has failed, or has taken too long. */
+  /** Resolves when the frames are durable, the disk has failed, or the timeout has passed. */
   async #save(): Promise<void> {
-    const { clock, disk, record } = this.#options;
-    const waited = new AbortController();
-    const late = clock.sleep(PATIENCE_MS, waited.signal).then(() => {
-      if (waited.signal.aborted) return;
+    const { clock, disk, monitor } = this.#options;
+    const waiting = new AbortController();
+    const timeout = clock.sleep(WRITE_TIMEOUT_MS, waiting.signal).then(() => {
+      if (waiting.signal.aborted) return;
       this.#stalled = true;
-      record.failed(new Error(`no answer from the disk within ${PATIENCE_MS} ms`));
+      monitor.writeFailed(new Error(`no answer from the disk within ${WRITE_TIMEOUT_MS} ms`));
     });
     const written = disk
       .run(() => this.#write())
       .then(() => {
         this.#stalled = false;
-        waited.abort();
+        waiting.abort();
       });
-    await Promise.race([written, late]);
+    await Promise.race([written, timeout]);
   }
 
   async #write(): Promise<void> {
-    const { store, record, clock } = this.#options;
-    const frames = this.#needed();
-    const begun = clock.monotonic();
+    const { store, monitor, clock } = this.#options;
+    const frames = this.#neededFrames();
+    const startMs = clock.monotonic();
     try {
-      const places = frames.length > 0 ? await store.append(frames) : [];
-      for (const [index, kept] of frames.entries()) located(kept, places[index]);
-      if (frames.length > 0) record.worked(clock.monotonic() - begun);
+      const locations = frames.length > 0 ? await store.append(frames) : [];
+      for (const [index, buffered] of frames.entries()) setLocation(buffered, locations[index]);
+      if (frames.length > 0) monitor.writeSucceeded(clock.monotonic() - startMs);
     } catch (error) {
-      record.failed(error);
+      monitor.writeFailed(error);
     }
-    this.#unsaved = this.#unsaved.filter(({ place }) => place === undefined);
-    // In the same turn: a reader must not find on disk what it is about to be shown.
+    this.#unsaved = this.#unsaved.filter(({ location }) => location === undefined);
+    // Without an await in between: otherwise a consumer could read a frame from disk and get it a second time here.
     this.#publish();
   }
 
@@ -114,25 +115,25 @@ export class CommitQueue {
     const { recent } = this.#options;
     const frames = this.#unpublished;
     this.#unpublished = [];
-    for (const kept of frames) {
-      recent.add(kept);
-      for (const reader of kept.readers) {
-        if (reader.next <= kept.frame.sequence) reader.push(kept);
-        else kept.readers.delete(reader);
+    for (const buffered of frames) {
+      recent.add(buffered);
+      for (const consumer of buffered.consumers) {
+        if (consumer.next <= buffered.frame.sequence) consumer.push(buffered);
+        else buffered.consumers.delete(consumer);
       }
     }
     recent.trim();
-    for (const reader of new Set(frames.flatMap(({ readers }) => [...readers]))) reader.wake();
+    for (const consumer of new Set(frames.flatMap(({ consumers }) => [...consumers]))) consumer.wake();
   }
 
-  #needed(): readonly Kept[] {
-    return this.#unsaved.filter(({ readers }) => readers.size > 0);
+  #neededFrames(): readonly BufferedFrame[] {
+    return this.#unsaved.filter(({ consumers }) => consumers.size > 0);
   }
 }
 
-/** The frame is on disk now, for those who still need it. */
-function located(kept: Kept, place: Kept["place"]): void {
-  kept.place = place;
-  for (const { name, next } of kept.readers)
-    if (next <= kept.frame.sequence) place?.segment.need(name, totalsOf(kept.frame));
+/** Notes where a frame is on disk, and counts it in the segment for each target that still needs it. */
+function setLocation(buffered: BufferedFrame, location: BufferedFrame["location"]): void {
+  buffered.location = location;
+  for (const { name, next } of buffered.consumers)
+    if (next <= buffered.frame.sequence) location?.segment.addPending(name, totalsOf(buffered.frame));
 }

@@ -1,40 +1,47 @@
 import { statfs } from "node:fs/promises";
 import type { Clock } from "../lib/clock.ts";
-import { errorCode, type DiskRecord } from "./disk-record.ts";
-import type { Kept, Place } from "./kept.ts";
-import type { Holder } from "./lock.ts";
+import type { BufferedFrame, FrameLocation } from "./buffered-frame.ts";
+import { errorCode, type DiskMonitor } from "./disk-monitor.ts";
+import type { LockOwner } from "./lock.ts";
 import type { DropReason } from "./losses.ts";
-import { bornAtOn, recover, type Recovered } from "./recovery.ts";
-import type { Segment } from "./segment.ts";
+import { monotonicTimeOn, recover, type Recovered } from "./recovery.ts";
 import { SegmentLog, type OpenFile } from "./segment-log.ts";
+import type { Segment } from "./segment.ts";
 import type { SpoolCaps } from "./spool.ts";
-import { writeCursors } from "./spool-files.ts";
-import { claimHome, homesIn, leaveHome, mainHome, sideHome, type Home } from "./spool-home.ts";
+import {
+  claimDir,
+  newExtraDir,
+  primaryDir,
+  releaseDir,
+  writeCursors,
+  writerDirsIn,
+  type WriterDir,
+} from "./writer-dir.ts";
 
 const MAX_SEGMENT_BYTES = 8 << 20;
 const MIN_SEGMENT_BYTES = 256 << 10;
-/** A cap takes whole segments: so much of what it allows is lost at once, at most. */
+/** A cap drops whole segments, so at most this fraction of the cap at once. */
 const SEGMENTS_PER_CAP = 16;
-const NO_ROOM = new Set(["ENOSPC", "EDQUOT"]);
+const DISK_FULL = new Set(["ENOSPC", "EDQUOT"]);
 
 export interface DiskStoreOptions {
   readonly root: string;
-  readonly me: Holder;
+  readonly self: LockOwner;
   readonly clock: Clock;
-  readonly record: DiskRecord;
+  readonly monitor: DiskMonitor;
   readonly caps: () => SpoolCaps;
-  /** Below this part of the file system being free the oldest segments go. */
+  /** The share of the file system, from 0 to 1, that the store leaves free. */
   readonly minFreeShare: number;
   readonly maxSegmentBytes?: number | undefined;
   readonly openFile?: OpenFile | undefined;
-  /** A segment is about to be deleted although it is still needed. */
+  /** Called before a segment is deleted that targets may still need. */
   readonly dropped: (segment: Segment, reason: DropReason) => void;
 }
 
-/** The part of a spool that is on disk, within its caps. Its methods must not run concurrently. */
+/** The segments of a spool on disk, within the caps. Its methods must not run concurrently. */
 export class DiskStore {
   readonly #options: DiskStoreOptions;
-  #home: Home | undefined;
+  #writerDir: WriterDir | undefined;
   #log: SegmentLog | undefined;
 
   constructor(options: DiskStoreOptions) {
@@ -50,128 +57,127 @@ export class DiskStore {
   }
 
   get directory(): string | undefined {
-    return this.#home?.directory;
+    return this.#writerDir?.directory;
   }
 
-  /** What an agent before this one left in the main directory; undefined if that cannot be used. */
+  /** Locks the primary directory and resolves to what an earlier agent left in it; undefined if it cannot be used. */
   async recover(): Promise<Recovered | undefined> {
-    const { root, me, record, clock } = this.#options;
-    const home = await claimHome(mainHome(root), me);
-    if (home === undefined) {
-      record.found("E_SPOOL_LOCKED", `another agent writes to ${root}; this one uses a directory of its own in it`);
+    const { root, self, monitor, clock } = this.#options;
+    const writerDir = await claimDir(primaryDir(root), self);
+    if (writerDir === undefined) {
+      monitor.report("E_SPOOL_LOCKED", `another agent writes to ${root}; this one uses a directory of its own in it`);
       return undefined;
     }
-    const recovered = await recover(home.directory, bornAtOn(clock)).catch(async (error: unknown) => {
-      await home.lock.release();
+    const recovered = await recover(writerDir.directory, monotonicTimeOn(clock)).catch(async (error: unknown) => {
+      await writerDir.lock.release();
       throw error;
     });
-    record.leftAlone([...recovered.leftAlone, ...(await homesIn(root)).newer]);
-    if (recovered.leftAlone.length > 0) {
-      // The cursors must stay as they are too. What can be read is taken over like that of another agent.
-      await home.lock.release();
+    monitor.addUnsupportedFiles([...recovered.unsupportedFiles, ...(await writerDirsIn(root)).newer]);
+    if (recovered.unsupportedFiles.length > 0) {
+      // The newer version needs its cursors unchanged too. A takeover delivers the segments that this version can read.
+      await writerDir.lock.release();
       return undefined;
     }
-    this.#open(home, recovered.segments);
-    record.recovered(recovered);
-    await this.#attempt(() => this.#log?.remove(recovered.passed));
+    this.#open(writerDir, recovered.segments);
+    monitor.addRecovery(recovered);
+    await this.#countErrors(() => this.#log?.remove(recovered.consumed));
     return recovered;
   }
 
-  /** Makes frames durable, and returns where they are. Rejects when the disk does not take them. */
-  async append(frames: readonly Kept[]): Promise<readonly Place[]> {
-    const log = this.#log ?? (await this.#moveAside());
-    await this.enforce(frames.reduce((sum, { frame }) => sum + frame.payload.length, 0));
+  /** Makes frames durable, and resolves to their locations. Rejects if the disk does not accept them. */
+  async append(frames: readonly BufferedFrame[]): Promise<readonly FrameLocation[]> {
+    const log = this.#log ?? (await this.#useExtraDirectory());
+    await this.enforceCaps(frames.reduce((sum, { frame }) => sum + frame.payload.length, 0));
     try {
       return await log.append(frames);
     } catch (error) {
-      this.#options.record.error(error);
+      this.#options.monitor.countError(error);
       const [oldest] = log.segments;
-      // One at a time: where this does not help, no more should go.
-      if (oldest === undefined || !NO_ROOM.has(errorCode(error) ?? "")) throw error;
+      // Only one segment: if another program fills the disk, dropping more does not help.
+      if (oldest === undefined || !DISK_FULL.has(errorCode(error) ?? "")) throw error;
       await this.#drop(oldest, "disk");
       return log.append(frames);
     }
   }
 
-  /** Drops the oldest segments that a cap does not allow, when so many bytes more are to be written. */
-  async enforce(incoming = 0): Promise<void> {
+  /** Drops the oldest segments until the caps hold with `incomingBytes` more. */
+  async enforceCaps(incomingBytes = 0): Promise<void> {
     const { caps, clock } = this.#options;
     for (let [oldest] = this.segments; oldest !== undefined; [oldest] = this.segments) {
       const { maxBytes, maxAgeMs } = caps();
-      if (oldest.newestBornAtMs < clock.monotonic() - maxAgeMs) await this.#drop(oldest, "age");
-      else if (this.bytes + incoming > maxBytes) await this.#drop(oldest, "cap");
+      if (oldest.newestMonotonicMs < clock.monotonic() - maxAgeMs) await this.#drop(oldest, "age");
+      else if (this.bytes + incomingBytes > maxBytes) await this.#drop(oldest, "cap");
       else return;
     }
   }
 
-  /** Whether something is there that nobody needs, or that a cap does not allow. */
-  get needsWork(): boolean {
+  /** Whether a segment is consumed or over a cap. */
+  get needsCleanup(): boolean {
     const { caps, clock } = this.#options;
     const [oldest] = this.segments;
     const isOver = this.bytes > caps().maxBytes;
-    const isOld = oldest !== undefined && oldest.newestBornAtMs < clock.monotonic() - caps().maxAgeMs;
-    return isOver || isOld || this.segments.some(isPassed);
+    const isOld = oldest !== undefined && oldest.newestMonotonicMs < clock.monotonic() - caps().maxAgeMs;
+    return isOver || isOld || this.segments.some(isConsumed);
   }
 
-  /** Deletes what nobody needs. */
-  async sweep(): Promise<void> {
-    await this.#attempt(() => this.#log?.remove(this.segments.filter(isPassed)));
+  async deleteConsumed(): Promise<void> {
+    await this.#countErrors(() => this.#log?.remove(this.segments.filter(isConsumed)));
   }
 
   async saveCursors(cursors: ReadonlyMap<string, bigint>): Promise<void> {
-    const home = this.#home;
-    if (home !== undefined) await this.#attempt(() => writeCursors(home.directory, cursors));
+    const directory = this.directory;
+    if (directory !== undefined) await this.#countErrors(() => writeCursors(directory, cursors));
   }
 
-  /** Every few seconds: shows that this agent lives, and leaves others some room on the disk. */
-  async keep(): Promise<void> {
-    await this.#attempt(() => this.#beat());
-    await this.#attempt(() => this.#makeRoom());
-    await this.enforce();
+  /** Sends the heartbeat, and enforces the free space and the caps. Runs every few seconds. */
+  async maintain(): Promise<void> {
+    await this.#countErrors(() => this.#heartbeat());
+    await this.#countErrors(() => this.#enforceFreeSpace());
+    await this.enforceCaps();
   }
 
   async close(): Promise<void> {
-    const [home, log] = [this.#home, this.#log];
+    const [writerDir, log] = [this.#writerDir, this.#log];
     await log?.seal();
-    await this.sweep();
-    // The main one stays: a spool is there, with nothing in it.
-    const isEmpty = this.segments.length === 0 && home?.directory !== mainHome(this.#options.root);
-    if (home !== undefined) await this.#attempt(() => leaveHome(home, isEmpty));
+    await this.deleteConsumed();
+    // An empty primary directory is kept: it shows that there is a spool.
+    const isEmpty = this.segments.length === 0 && writerDir?.directory !== primaryDir(this.#options.root);
+    if (writerDir !== undefined) await this.#countErrors(() => releaseDir(writerDir, isEmpty));
   }
 
-  async #beat(): Promise<void> {
-    const home = this.#home;
-    if (home === undefined) return;
+  async #heartbeat(): Promise<void> {
+    const writerDir = this.#writerDir;
+    if (writerDir === undefined) return;
     try {
-      await home.lock.beat();
+      await writerDir.lock.heartbeat();
     } catch (error) {
       if (errorCode(error) !== "ENOENT") throw error;
-      // Somebody deleted it, and the newest file with it perhaps.
+      // The lock file was deleted, and perhaps the newest segment with it.
       await this.#log?.seal();
-      this.#home = await claimHome(home.directory, this.#options.me);
-      if (this.#home === undefined) this.#leave();
+      this.#writerDir = await claimDir(writerDir.directory, this.#options.self);
+      if (this.#writerDir === undefined) this.#abandonDirectory();
     }
   }
 
-  /** The directory is another agent's now, which delivers what is in it. */
-  #leave(): void {
+  /** Another agent has locked the directory, and delivers what is in it. */
+  #abandonDirectory(): void {
     for (const segment of this.segments) this.#options.dropped(segment, "disk");
     this.#log = undefined;
   }
 
-  async #moveAside(): Promise<SegmentLog> {
-    const { root, me } = this.#options;
-    const home = await claimHome(sideHome(root), me);
-    if (home === undefined) throw new Error("a directory with a name chosen at random is taken");
-    return this.#open(home, []);
+  async #useExtraDirectory(): Promise<SegmentLog> {
+    const { root, self } = this.#options;
+    const writerDir = await claimDir(newExtraDir(root), self);
+    if (writerDir === undefined) throw new Error("a directory with a random name is locked");
+    return this.#open(writerDir, []);
   }
 
-  async #makeRoom(): Promise<void> {
-    const { root, record, minFreeShare } = this.#options;
+  async #enforceFreeSpace(): Promise<void> {
+    const { root, monitor, minFreeShare } = this.#options;
     const { bavail, blocks, bsize } = await statfs(root);
     let free = bavail * bsize;
-    record.freeBytes = free;
-    // The newest stays: that much helps nobody.
+    monitor.freeBytes = free;
+    // The newest segment is kept: its size makes no difference for the file system.
     while (free < blocks * bsize * minFreeShare && this.segments.length > 1) {
       const [oldest] = this.segments;
       if (oldest === undefined) return;
@@ -182,30 +188,30 @@ export class DiskStore {
 
   async #drop(segment: Segment, reason: DropReason): Promise<void> {
     this.#options.dropped(segment, reason);
-    await this.#attempt(() => this.#log?.remove([segment]));
+    await this.#countErrors(() => this.#log?.remove([segment]));
   }
 
-  #open(home: Home, segments: readonly Segment[]): SegmentLog {
+  #open(writerDir: WriterDir, segments: readonly Segment[]): SegmentLog {
     const { caps, clock, openFile, maxSegmentBytes = MAX_SEGMENT_BYTES } = this.#options;
-    this.#home = home;
-    this.#log = new SegmentLog(home.directory, segments, {
+    this.#writerDir = writerDir;
+    this.#log = new SegmentLog(writerDir.directory, segments, {
       segmentBytes: () => Math.min(maxSegmentBytes, Math.max(MIN_SEGMENT_BYTES, caps().maxBytes / SEGMENTS_PER_CAP)),
-      sealBornBefore: () => clock.monotonic() - caps().maxAgeMs / SEGMENTS_PER_CAP,
+      sealBeforeMs: () => clock.monotonic() - caps().maxAgeMs / SEGMENTS_PER_CAP,
       openFile,
     });
     return this.#log;
   }
 
-  /** For what can be done without, and will be tried again. */
-  async #attempt(action: () => Promise<void> | undefined): Promise<void> {
+  /** Runs an action that is not essential or will be retried: an error is only counted. */
+  async #countErrors(action: () => Promise<void> | undefined): Promise<void> {
     try {
       await action();
     } catch (error) {
-      this.#options.record.error(error);
+      this.#options.monitor.countError(error);
     }
   }
 }
 
-function isPassed({ sealed, waiting }: Segment): boolean {
-  return sealed && waiting.size === 0;
+function isConsumed({ sealed, pending }: Segment): boolean {
+  return sealed && pending.size === 0;
 }

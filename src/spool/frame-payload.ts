@@ -9,7 +9,7 @@ const decompress = promisify(gunzip);
 /** Level 6 takes twice the CPU of level 1 for an eighth fewer bytes. */
 const GZIP_LEVEL = 1;
 const NEWLINE = 10;
-/** Magic, deflate, and no flags: the header is these and six more bytes. */
+/** Magic, deflate, no flags. Such a header is ten bytes long. */
 const MEMBER_START = Buffer.from([0x1f, 0x8b, 8, 0]);
 const SMALLEST_MEMBER = 18;
 
@@ -21,23 +21,23 @@ export interface BatchLimits {
 /** The compressed lines of a frame, and their size before compression in bytes. */
 export type FramePayload = Pick<Frame, "payload" | "rawBytes">;
 
-/** Frames of this size let a sender fill a request up to its limits with whole ones. */
+/** Small enough that whole frames fill a request almost up to its limits. */
 const FRAME_LIMITS: BatchLimits = { maxLines: 1_000, maxBytes: 512 * 1024 };
 
-/** One gzip member, in memory of exactly its size: zlib hands out a slice that keeps a whole chunk alive. */
+/** Compresses lines to one gzip member. Copies it, because zlib returns a slice that keeps a larger chunk in memory. */
 export async function compressLines(lines: Uint8Array): Promise<Uint8Array> {
   return new Uint8Array(await compress(lines, { level: GZIP_LEVEL }));
 }
 
-/** The lines of a frame. Rejects when the payload is damaged or holds more than the frame says. */
+/** Resolves to the lines of a frame. Rejects if the payload is damaged or longer than `rawBytes` when expanded. */
 export async function expandFrame({ payload, rawBytes }: FramePayload): Promise<Uint8Array> {
   return decompress(payload, { maxOutputLength: rawBytes });
 }
 
 /**
- * The lines of these frames, of which there is one at least, as one gzip member. InfluxDB 3.0 to 3.7 reads the first member
- * of a body, answers 204 and loses the others. A single frame is returned as it is stored; several are compressed anew, off
- * the main thread, with one of them expanded at a time. Rejects when one of several is damaged.
+ * Resolves to the lines of at least one frame as one gzip member. One, because InfluxDB 3.0 to 3.7 reads only the first member
+ * of a body and answers 204. A single frame is returned as it is stored. Several are compressed again, off the main thread,
+ * with one of them expanded at a time. Rejects if one of several frames is damaged.
  */
 export async function joinFrames(frames: readonly FramePayload[]): Promise<Uint8Array> {
   const [first] = frames;
@@ -56,8 +56,8 @@ async function collect(chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
 }
 
 /**
- * Whether the payload is a single member. The last four bytes are the length of the last member's contents: only when there
- * is no other can that be the length of all lines. Nothing is decompressed for this.
+ * Returns whether the payload is a single member, without decompressing it: the last four bytes are the length of the last
+ * member's content, which equals the length of all lines only if it is the only member.
  */
 function isOneMember({ payload, rawBytes }: FramePayload): boolean {
   const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.length);
@@ -68,7 +68,7 @@ function isOneMember({ payload, rawBytes }: FramePayload): boolean {
   );
 }
 
-/** The same lines in parts of at most `maxLines` and `maxBytes`; a longer line is a part of its own. */
+/** Splits a batch into parts of at most `maxLines` and `maxBytes`. A line above `maxBytes` is a part of its own. */
 export function splitBatch(batch: LineBatch, limits = FRAME_LIMITS): readonly LineBatch[] {
   const { maxLines, maxBytes } = limits;
   if (batch.lines <= maxLines && batch.bytes.length <= maxBytes) return [batch];

@@ -1,16 +1,15 @@
 import { open } from "node:fs/promises";
 import { TelemetryError, messageOf } from "../errors.ts";
-import { errorCode } from "./disk-record.ts";
+import { errorCode } from "./disk-monitor.ts";
 import { FORMAT_VERSION, type FrameHeader } from "./frame-format.ts";
-import { isAlive, seeLock, thisProcess } from "./lock.ts";
+import { isAlive, readLock, thisProcess } from "./lock.ts";
 import { SegmentReader } from "./segment-reader.ts";
-import { readCursors, segmentPaths } from "./spool-files.ts";
-import { homesIn } from "./spool-home.ts";
+import { readCursors, segmentPaths, writerDirsIn } from "./writer-dir.ts";
 
-/** A directory that one agent writes, or wrote, seen by another process. */
-export interface InspectedHome {
+/** A writer directory, as a process other than its agent reads it. */
+export interface InspectedDir {
   readonly directory: string;
-  /** Whether an agent uses it; "unknown": one of another pod, perhaps. */
+  /** Whether an agent uses it; "unknown" for an agent in another pod. */
   readonly inUse: boolean | "unknown";
   readonly cursors: ReadonlyMap<string, bigint>;
   readonly segments: readonly string[];
@@ -18,43 +17,96 @@ export interface InspectedHome {
 
 export type InspectedPart =
   | { readonly kind: "frame"; readonly header: FrameHeader; readonly payload: Uint8Array }
-  /** Unfinished: a write that is going on, or was broken off before anybody was told that it is done. */
-  | {
-      readonly kind: "damage" | "unfinished";
-      readonly segment: string;
-      readonly offset: number;
-      readonly bytes: number;
-    }
-  /** Of a newer version. */
+  | DamagedPart
+  /** A segment of a newer version. */
   | { readonly kind: "newer"; readonly segment: string };
 
+/** "unfinished": a write that is in progress or was interrupted, so no append of these bytes has resolved. */
+export interface DamagedPart {
+  readonly kind: "damage" | "unfinished";
+  readonly segment: string;
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+/** Totals of some frames. */
+export interface FrameSum {
+  readonly frames: number;
+  readonly lines: number;
+  /** On disk, with headers. */
+  readonly bytes: number;
+  /** When the oldest and the newest frame were appended, in milliseconds since the epoch. */
+  readonly oldestMs: number;
+  readonly newestMs: number;
+}
+
+/** What a writer directory contains. */
+export interface DirSummary {
+  readonly all: FrameSum;
+  /** Target -> the frames that it has not acknowledged. */
+  readonly backlogs: ReadonlyMap<string, FrameSum>;
+  readonly damage: readonly DamagedPart[];
+  readonly unfinishedBytes: number;
+  /** Paths of segments of a newer version. */
+  readonly newer: readonly string[];
+}
+
+const NO_FRAMES: FrameSum = { frames: 0, lines: 0, bytes: 0, oldestMs: Infinity, newestMs: -Infinity };
+
 /**
- * Looks into a spool directory, also while an agent uses it: it takes no lock and changes nothing.
+ * Reads a spool directory, also while an agent uses it: takes no lock and changes nothing.
  * @throws {TelemetryError} E_SPOOL_NOT_FOUND
  */
 export async function inspectSpool(
   root: string,
-): Promise<{ readonly homes: readonly InspectedHome[]; readonly newer: readonly string[] }> {
+): Promise<{ readonly directories: readonly InspectedDir[]; readonly newer: readonly string[] }> {
   try {
-    const { homes, newer } = await homesIn(root);
-    if (homes.length + newer.length === 0) throw new Error("it holds no spool");
-    return { homes: await Promise.all(homes.map(inspectHome)), newer };
+    const { readable, newer } = await writerDirsIn(root);
+    if (readable.length + newer.length === 0) throw new Error("it contains no spool");
+    return { directories: await Promise.all(readable.map(inspectDir)), newer };
   } catch (error) {
-    throw new TelemetryError("E_SPOOL_NOT_FOUND", `${root} cannot be looked into: ${messageOf(error)}`, {
-      cause: error,
-    });
+    throw new TelemetryError("E_SPOOL_NOT_FOUND", `cannot inspect ${root}: ${messageOf(error)}`, { cause: error });
   }
 }
 
-async function inspectHome(directory: string): Promise<InspectedHome> {
-  const lock = await seeLock(directory);
-  const holder = lock?.holder;
-  const inUse = holder === undefined ? lock !== undefined && "unknown" : isAlive(holder, thisProcess());
+async function inspectDir(directory: string): Promise<InspectedDir> {
+  const lock = await readLock(directory);
+  const lockOwner = lock?.lockedBy;
+  const inUse = lockOwner === undefined ? lock !== undefined && "unknown" : isAlive(lockOwner, thisProcess());
   return { directory, inUse, cursors: await readCursors(directory), segments: await segmentPaths(directory) };
 }
 
-/** Everything in a directory, checked, in order. What is deleted meanwhile is left out. */
-export async function* partsOf({ segments }: InspectedHome): AsyncGenerator<InspectedPart> {
+/** Reads a whole directory and sums up what is in it. */
+export async function summarize(directory: InspectedDir): Promise<DirSummary> {
+  let all = NO_FRAMES;
+  let unfinishedBytes = 0;
+  const backlogs = new Map([...directory.cursors.keys()].map((cursor) => [targetOf(cursor), NO_FRAMES]));
+  const damage: DamagedPart[] = [];
+  const newer: string[] = [];
+  for await (const part of partsOf(directory)) {
+    if (part.kind === "frame") {
+      all = withFrame(all, part.header);
+      for (const target of neededBy(directory, part.header))
+        backlogs.set(target, withFrame(backlogs.get(target) ?? NO_FRAMES, part.header));
+    } else if (part.kind === "newer") newer.push(part.segment);
+    else if (part.kind === "damage") damage.push(part);
+    else unfinishedBytes += part.bytes;
+  }
+  return { all, backlogs, damage, unfinishedBytes, newer };
+}
+
+function withFrame(sum: FrameSum, { lines, bytes, createdAtMs }: FrameHeader): FrameSum {
+  return {
+    frames: sum.frames + 1,
+    lines: sum.lines + lines,
+    bytes: sum.bytes + bytes,
+    oldestMs: Math.min(sum.oldestMs, createdAtMs),
+    newestMs: Math.max(sum.newestMs, createdAtMs),
+  };
+}
+
+/** Yields everything in a directory in order, with payloads checked. Skips segments that are deleted during the read. */
+export async function* partsOf({ segments }: InspectedDir): AsyncGenerator<InspectedPart> {
   for (const segment of segments) yield* partsOfSegment(segment, segment === segments.at(-1));
 }
 
@@ -70,12 +122,12 @@ async function* partsOfSegment(segment: string, isNewest: boolean): AsyncGenerat
       yield { kind: "newer", segment };
       return;
     }
-    for (let found = await reader.next(); found !== undefined; found = await reader.next()) {
-      const payload = found.kind === "frame" ? await reader.payload(found) : undefined;
-      if (found.kind === "frame" && payload !== undefined) yield { kind: "frame", header: found.header, payload };
+    for (let item = await reader.next(); item !== undefined; item = await reader.next()) {
+      const payload = item.kind === "frame" ? await reader.payload(item) : undefined;
+      if (item.kind === "frame" && payload !== undefined) yield { kind: "frame", header: item.header, payload };
       else {
-        const kind = found.kind === "tail" && isNewest ? "unfinished" : "damage";
-        yield { kind, segment, offset: found.offset, bytes: found.end - found.offset };
+        const kind = item.kind === "tail" && isNewest ? "unfinished" : "damage";
+        yield { kind, segment, offset: item.offset, bytes: item.end - item.offset };
       }
     }
   } finally {
@@ -83,13 +135,13 @@ async function* partsOfSegment(segment: string, isNewest: boolean): AsyncGenerat
   }
 }
 
-/** The targets that have not taken a frame. */
-export function neededBy({ cursors }: InspectedHome, { sequence, targets }: FrameHeader): readonly string[] {
+/** Returns the targets that have not acknowledged a frame. */
+export function neededBy({ cursors }: InspectedDir, { sequence, targets }: FrameHeader): readonly string[] {
   const cursorNames = targets.filter((name) => sequence >= (cursors.get(name) ?? 0n));
   return [...new Set(cursorNames.map(targetOf))];
 }
 
-/** A target may have several cursors: behind its name and a slash each has a number. */
+/** Returns the target of a cursor. The cursors of one target are `NAME`, `NAME/2` and so on: its lanes. */
 export function targetOf(cursor: string): string {
   return cursor.split("/")[0] ?? cursor;
 }

@@ -3,63 +3,64 @@ import { readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises"
 import path from "node:path";
 
 const LOCK = "lock";
-/** Nobody takes so long to replace a stale lock. */
-const CLAIM_MS = 60_000;
+/** Longer than any process needs to replace a stale lock. */
+const CLAIM_TIMEOUT_MS = 60_000;
 
-/** A process, so that another can tell whether it still runs. What cannot be known is empty. */
-export interface Holder {
-  /** Unlike in every other pod: its UID. Empty outside of Kubernetes. */
+/** Identifies a process, so that another can tell whether it still runs. Unknown fields are empty. The lock file has it as JSON. */
+export interface LockOwner {
+  /** UID of the pod; empty outside Kubernetes. */
   readonly owner: string;
-  /** Of this run of the machine. */
+  /** Differs after each boot of the machine. */
   readonly boot: string;
-  /** The namespace in which `pid` means something. */
+  /** The namespace in which `pid` is valid. */
   readonly pidNamespace: string;
   readonly pid: number;
-  /** When the process began, in clock ticks since the boot: process numbers are used again. */
+  /** In clock ticks since the boot. Distinguishes processes with the same, reused pid. */
   readonly startTime: string;
 }
 
-/** A lock that is there, as another process sees it. */
-export interface SeenLock {
-  /** Undefined when the disk was too full to write it down, or it is damaged. */
-  readonly holder: Holder | undefined;
-  /** Changes as long as the holder lives. */
-  readonly beatMs: number;
+/** A lock file as another process reads it. */
+export interface LockState {
+  /** Undefined if the file is empty, because the disk was full, or damaged. */
+  readonly lockedBy: LockOwner | undefined;
+  /** Modification time of the file in milliseconds. It changes as long as the lock owner runs. */
+  readonly heartbeatMs: number;
   readonly inode: number;
 }
 
-export function thisProcess(owner = ""): Holder {
+export function thisProcess(owner = ""): LockOwner {
   return {
     owner,
-    boot: textOf(() => readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim()),
-    pidNamespace: textOf(() => readlinkSync("/proc/self/ns/pid")),
+    boot: textOrEmpty(() => readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim()),
+    pidNamespace: textOrEmpty(() => readlinkSync("/proc/self/ns/pid")),
     pid: process.pid,
     startTime: startTimeOf(process.pid),
   };
 }
 
-/** Whether the process that holds a lock still runs, as far as this one can tell. */
-export function isAlive(holder: Holder, me: Holder): boolean | "unknown" {
-  if (holder.boot !== me.boot) return holder.boot === "" || me.boot === "" ? "unknown" : false;
-  if (holder.pidNamespace === me.pidNamespace && me.pidNamespace !== "")
-    return startTimeOf(holder.pid) === holder.startTime;
-  // The container before this one in the same pod.
-  return holder.owner === me.owner && me.owner !== "" ? false : "unknown";
+/** Returns whether a lock owner still runs, as far as the process `self` can tell. */
+export function isAlive(lockOwner: LockOwner, self: LockOwner): boolean | "unknown" {
+  if (lockOwner.boot !== self.boot) return lockOwner.boot === "" || self.boot === "" ? "unknown" : false;
+  if (lockOwner.pidNamespace === self.pidNamespace && self.pidNamespace !== "")
+    return startTimeOf(lockOwner.pid) === lockOwner.startTime;
+  // In the same pod but another namespace: an earlier container, which has ended.
+  return lockOwner.owner === self.owner && self.owner !== "" ? false : "unknown";
 }
 
-export async function seeLock(directory: string): Promise<SeenLock | undefined> {
+/** Resolves to the lock of a directory; undefined if it is not locked. */
+export async function readLock(directory: string): Promise<LockState | undefined> {
   const file = path.join(directory, LOCK);
   try {
     const { mtimeMs, ino } = await stat(file);
     const text = await readFile(file, "utf8");
-    return { holder: parseHolder(text), beatMs: mtimeMs, inode: ino };
+    return { lockedBy: parseOwner(text), heartbeatMs: mtimeMs, inode: ino };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw error;
   }
 }
 
-/** The right to write to a directory, for one process at a time. */
+/** The exclusive right to write to a directory. */
 export class SpoolLock {
   readonly #file: string;
 
@@ -68,20 +69,21 @@ export class SpoolLock {
   }
 
   /**
-   * Takes the lock of a directory if nobody has it, or if its holder is dead; undefined when it is somebody's. `silent`
-   * is the beat of a lock that has not changed for long, by which a holder of whom nothing is known is taken for dead.
+   * Locks a directory if it is not locked or if the lock owner is dead; resolves to undefined otherwise. If it is unknown
+   * whether the lock owner runs, a lock with the heartbeat `staleHeartbeatMs` is stale: the caller has seen that heartbeat
+   * unchanged for long enough.
    */
-  static async take(directory: string, me: Holder, silent?: number): Promise<SpoolLock | undefined> {
+  static async acquire(directory: string, self: LockOwner, staleHeartbeatMs?: number): Promise<SpoolLock | undefined> {
     const file = path.join(directory, LOCK);
-    const seen = await seeLock(directory);
-    if (seen === undefined) return (await create(file, me)) ? new SpoolLock(file) : undefined;
-    const alive = seen.holder === undefined ? "unknown" : isAlive(seen.holder, me);
-    if (alive === true || (alive === "unknown" && seen.beatMs !== silent)) return undefined;
-    return (await replace(directory, seen, me)) ? new SpoolLock(file) : undefined;
+    const state = await readLock(directory);
+    if (state === undefined) return (await create(file, self)) ? new SpoolLock(file) : undefined;
+    const alive = state.lockedBy === undefined ? "unknown" : isAlive(state.lockedBy, self);
+    if (alive === true || (alive === "unknown" && state.heartbeatMs !== staleHeartbeatMs)) return undefined;
+    return (await replaceStale(directory, state, self)) ? new SpoolLock(file) : undefined;
   }
 
-  /** Says that the holder lives. */
-  async beat(): Promise<void> {
+  /** Shows that the lock owner runs. Rejects with ENOENT if the lock file was deleted. */
+  async heartbeat(): Promise<void> {
     const now = new Date();
     await utimes(this.#file, now, now);
   }
@@ -91,33 +93,33 @@ export class SpoolLock {
   }
 }
 
-/** Whether the file is this process's; false when it is there already. */
-async function create(file: string, me: Holder): Promise<boolean> {
+/** Creates a file with this process as owner; resolves to false if the file exists. */
+async function create(file: string, self: LockOwner): Promise<boolean> {
   try {
     await writeFile(file, "", { flag: "wx", mode: 0o600 });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
     throw error;
   }
-  // On a full disk the name alone is the lock; its beat still says that it is held.
-  await writeFile(file, JSON.stringify(me)).catch(() => undefined);
+  // On a full disk the file stays empty. That is a valid lock: its heartbeat shows that its owner runs.
+  await writeFile(file, JSON.stringify(self)).catch(() => undefined);
   return true;
 }
 
 /**
- * Puts a lock in the place of a stale one. Of all that find the same one stale only who makes the file with its name may,
- * and only as long as it is there: who comes late finds another lock.
+ * Replaces a stale lock. Several processes may see it as stale. The one that creates `lock.<inode>-<heartbeat>` wins, and only
+ * while the stale lock is unchanged.
  */
-async function replace(directory: string, { inode, beatMs }: SeenLock, me: Holder): Promise<boolean> {
-  const claim = path.join(directory, `${LOCK}.${inode}-${beatMs}`);
-  if (!(await create(claim, me))) {
+async function replaceStale(directory: string, { inode, heartbeatMs }: LockState, self: LockOwner): Promise<boolean> {
+  const claim = path.join(directory, `${LOCK}.${inode}-${heartbeatMs}`);
+  if (!(await create(claim, self))) {
     const { mtimeMs } = await stat(claim).catch(() => ({ mtimeMs: Infinity }));
-    // Who made it has died since; the next who tries may.
-    if (Date.now() - mtimeMs > CLAIM_MS) await rm(claim, { force: true });
+    // The process that created the claim has died. The next attempt can proceed without it.
+    if (Date.now() - mtimeMs > CLAIM_TIMEOUT_MS) await rm(claim, { force: true });
     return false;
   }
-  const now = await seeLock(directory);
-  if (now?.inode === inode && now.beatMs === beatMs) {
+  const now = await readLock(directory);
+  if (now?.inode === inode && now.heartbeatMs === heartbeatMs) {
     await rename(claim, path.join(directory, LOCK));
     return true;
   }
@@ -125,9 +127,9 @@ async function replace(directory: string, { inode, beatMs }: SeenLock, me: Holde
   return false;
 }
 
-function parseHolder(text: string): Holder | undefined {
+function parseOwner(text: string): LockOwner | undefined {
   try {
-    const { owner, boot, pidNamespace, pid, startTime } = JSON.parse(text) as Partial<Holder>;
+    const { owner, boot, pidNamespace, pid, startTime } = JSON.parse(text) as Partial<LockOwner>;
     if (owner === undefined || boot === undefined || pidNamespace === undefined) return undefined;
     return pid === undefined || startTime === undefined ? undefined : { owner, boot, pidNamespace, pid, startTime };
   } catch {
@@ -135,15 +137,15 @@ function parseHolder(text: string): Holder | undefined {
   }
 }
 
-/** Empty when no such process runs. */
+/** Returns the start time of a process; empty if no such process runs. */
 function startTimeOf(pid: number): string {
-  const stat = textOf(() => readFileSync(`/proc/${pid}/stat`, "utf8"));
-  // From the third field on: the second, the name of the program in parentheses, may hold anything.
+  const stat = textOrEmpty(() => readFileSync(`/proc/${pid}/stat`, "utf8"));
+  // From the third field on: the second is the program's name in parentheses, which can contain spaces and parentheses.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   return fields[0] === "Z" ? "" : (fields[19] ?? "");
 }
 
-function textOf(read: () => string): string {
+function textOrEmpty(read: () => string): string {
   try {
     return read();
   } catch {

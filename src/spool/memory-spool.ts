@@ -1,31 +1,44 @@
 import type { Clock } from "../lib/clock.ts";
-import { Queue } from "../lib/queue.ts";
 import { TaskQueue } from "../lib/task-queue.ts";
-import { Notifier } from "../lib/notifier.ts";
+import type { BufferedFrame } from "./buffered-frame.ts";
 import { compressLines, splitBatch } from "./frame-payload.ts";
-import { LossCount, type DropReason, type Losses } from "./losses.ts";
-import { ReadBatch } from "./read-batch.ts";
-import type { Frame, LineBatch, ReadLimits, Spool, SpoolCaps, SpoolCursor, SpoolStats } from "./spool.ts";
+import { LossCount } from "./losses.ts";
+import type { LineBatch, Spool, SpoolCaps, SpoolCursor, SpoolStats } from "./spool.ts";
+import { TargetCursor, type CursorHost } from "./target-cursor.ts";
 
-/** A spool that does not outlive the process: it bridges outages of targets, up to its caps. */
+/** A spool in memory: it bridges outages of targets, but its lines do not survive the end of the process. */
 export class MemorySpool implements Spool {
   readonly #clock: Clock;
-  readonly #cursors = new Map<string, MemoryCursor>();
+  readonly #cursors = new Map<string, TargetCursor>();
+  /** Frames that a target still needs, oldest first. */
+  readonly #frames = new Set<BufferedFrame>();
+  readonly #losses = new LossCount();
+  /** Runs one append at a time, so that frames reach the cursors in the order of their sequence numbers. */
+  readonly #appends = new TaskQueue();
+  readonly #host: CursorHost;
   #caps: SpoolCaps;
-  #sequence = 0n;
-  #frames = 0;
+  #nextSequence = 0n;
   #bytes = 0;
   #appendedLines = 0;
-  readonly #losses = new LossCount();
-  /** One after the other: frames must get into the cursors in the order of their numbers. */
-  readonly #appending = new TaskQueue();
 
   constructor(caps: SpoolCaps, clock: Clock) {
     this.#caps = caps;
     this.#clock = clock;
+    this.#host = {
+      log: undefined,
+      expire: () => {
+        this.#enforceCaps();
+      },
+      unused: (buffered) => {
+        this.#remove(buffered);
+      },
+      lost: (reason, lines) => {
+        this.#losses.add(reason, lines);
+      },
+    };
   }
 
-  /** What exceeds them is dropped at once. */
+  /** Drops at once what is over the new caps. */
   set caps(caps: SpoolCaps) {
     this.#caps = caps;
     this.#enforceCaps();
@@ -33,7 +46,7 @@ export class MemorySpool implements Spool {
 
   get stats(): SpoolStats {
     return {
-      frames: this.#frames,
+      frames: this.#frames.size,
       bytes: this.#bytes,
       appendedLines: this.#appendedLines,
       droppedLines: this.#losses.lines,
@@ -42,30 +55,20 @@ export class MemorySpool implements Spool {
   }
 
   append(batch: LineBatch, targets?: readonly string[]): Promise<void> {
-    return this.#appending.run(() => this.#append(batch, targets));
+    return this.#appends.run(() => this.#append(batch, targets));
   }
 
   cursor(target: string): SpoolCursor {
     let cursor = this.#cursors.get(target);
     if (cursor === undefined) {
-      cursor = new MemoryCursor({
-        expire: () => {
-          this.#enforceCaps();
-        },
-        release: (kept) => {
-          this.#release(kept);
-        },
-        lost: (reason, lines) => {
-          this.#losses.add(reason, lines);
-        },
-      });
+      cursor = new TargetCursor(target, this.#nextSequence, this.#host);
       this.#cursors.set(target, cursor);
     }
     return cursor;
   }
 
   removeCursor(target: string): void {
-    this.#cursors.get(target)?.clear();
+    this.#cursors.get(target)?.clear(this.#nextSequence);
     this.#cursors.delete(target);
   }
 
@@ -74,163 +77,47 @@ export class MemorySpool implements Spool {
   }
 
   async #append(batch: LineBatch, targets: readonly string[] | undefined): Promise<void> {
-    const [createdAtMs, bornAtMs] = [this.#clock.now(), this.#clock.monotonic()];
+    const [createdAtMs, monotonicMs] = [this.#clock.now(), this.#clock.monotonic()];
     for (const { lines, bytes } of batch.lines === 0 ? [] : splitBatch(batch)) {
-      // Nobody to deliver to: do not compress for the bin.
-      const payload = this.#readers(targets).length === 0 ? undefined : await compressLines(bytes);
+      // Lines without a target are not compressed.
+      const payload = this.#consumers(targets).size === 0 ? undefined : await compressLines(bytes);
       this.#appendedLines += lines;
-      if (payload === undefined) continue;
-      const frame = { sequence: this.#sequence++, lines, rawBytes: bytes.length, createdAtMs, payload };
-      this.#keep(frame, bornAtMs, this.#readers(targets));
+      // Cursors may have been removed during the compression.
+      const consumers = this.#consumers(targets);
+      if (payload === undefined || consumers.size === 0) continue;
+      const frame = { sequence: this.#nextSequence++, lines, rawBytes: bytes.length, createdAtMs, payload };
+      this.#add({ frame, monotonicMs, consumers, location: undefined });
     }
   }
 
-  #keep(frame: Frame, bornAtMs: number, readers: readonly MemoryCursor[]): void {
-    if (readers.length === 0) return;
-    const kept = { frame, bornAtMs, readers: readers.length };
-    this.#frames++;
-    this.#bytes += frame.payload.length;
-    for (const cursor of readers) cursor.push(kept);
+  #add(buffered: BufferedFrame): void {
+    const consumers = [...buffered.consumers];
+    this.#frames.add(buffered);
+    this.#bytes += buffered.frame.payload.length;
+    for (const consumer of consumers) consumer.push(buffered);
     this.#enforceCaps();
-    for (const cursor of readers) cursor.wake();
+    for (const consumer of consumers) consumer.wake();
   }
 
-  #readers(targets: readonly string[] | undefined): readonly MemoryCursor[] {
-    return targets === undefined
-      ? [...this.#cursors.values()]
-      : targets.flatMap((target) => this.#cursors.get(target) ?? []);
+  #remove(buffered: BufferedFrame): void {
+    if (this.#frames.delete(buffered)) this.#bytes -= buffered.frame.payload.length;
   }
 
-  #release(kept: Kept): void {
-    kept.readers--;
-    if (kept.readers > 0) return;
-    this.#frames--;
-    this.#bytes -= kept.frame.payload.length;
+  #consumers(targets: readonly string[] | undefined): Set<TargetCursor> {
+    return new Set(
+      targets === undefined ? this.#cursors.values() : targets.flatMap((target) => this.#cursors.get(target) ?? []),
+    );
   }
 
   #enforceCaps(): void {
-    const bornBefore = this.#clock.monotonic() - this.#caps.maxAgeMs;
-    for (let oldest = this.#oldest(); oldest !== undefined; oldest = this.#oldest()) {
-      const isOld = oldest.bornAtMs < bornBefore;
-      if (!isOld && this.#bytes <= this.#caps.maxBytes) return;
-      for (const cursor of this.#cursors.values()) cursor.drop(oldest, isOld ? "age" : "cap");
+    const { maxBytes, maxAgeMs } = this.#caps;
+    const expireBeforeMs = this.#clock.monotonic() - maxAgeMs;
+    for (const buffered of this.#frames) {
+      const isOld = buffered.monotonicMs < expireBeforeMs;
+      if (!isOld && this.#bytes <= maxBytes) return;
+      for (const consumer of buffered.consumers) consumer.dropFrame(buffered, isOld ? "age" : "cap");
+      buffered.consumers.clear();
+      this.#remove(buffered);
     }
-  }
-
-  /** A frame that is kept is still in a cursor, and the oldest of all is the first there. */
-  #oldest(): Kept | undefined {
-    let oldest: Kept | undefined;
-    for (const { first } of this.#cursors.values())
-      if (first !== undefined && (oldest === undefined || first.frame.sequence < oldest.frame.sequence)) oldest = first;
-    return oldest;
-  }
-}
-
-/** A frame in memory; the cursors that it is for share it. */
-interface Kept {
-  readonly frame: Frame;
-  /** On the monotonic clock: a step of the wall clock must not age a frame. */
-  readonly bornAtMs: number;
-  /** How many cursors still need it. */
-  readers: number;
-}
-
-/** The spool, as its cursors know it. */
-interface CursorHost {
-  expire(): void;
-  release(kept: Kept): void;
-  lost(reason: DropReason, lines: number): void;
-}
-
-class MemoryCursor implements SpoolCursor {
-  readonly #spool: CursorHost;
-  readonly #wakeUp = new Notifier();
-  readonly #kept = new Queue<Kept>();
-  readonly #losses = new LossCount();
-  #lines = 0;
-  #bytes = 0;
-
-  constructor(spool: CursorHost) {
-    this.#spool = spool;
-  }
-
-  get first(): Kept | undefined {
-    return this.#kept.first;
-  }
-
-  get droppedLines(): number {
-    return this.#losses.lines;
-  }
-
-  get losses(): Losses {
-    return this.#losses.byReason;
-  }
-
-  get backlog(): SpoolCursor["backlog"] {
-    return { frames: this.#kept.length, lines: this.#lines, bytes: this.#bytes };
-  }
-
-  get oldest(): bigint | undefined {
-    return this.#kept.first?.frame.sequence;
-  }
-
-  get oldestBornAtMs(): number | undefined {
-    return this.#kept.first?.bornAtMs;
-  }
-
-  get newest(): bigint | undefined {
-    return this.#kept.last?.frame.sequence;
-  }
-
-  read(limits: ReadLimits): Promise<readonly Frame[]> {
-    this.#spool.expire();
-    const batch = new ReadBatch(limits);
-    for (const { frame } of this.#kept) {
-      if (!batch.fits(frame)) break;
-      batch.add(frame);
-    }
-    return Promise.resolve(batch.frames);
-  }
-
-  recent(sinceMs: number): readonly Frame[] {
-    return this.#kept.lastWhile(({ frame }) => frame.createdAtMs >= sinceMs).map(({ frame }) => frame);
-  }
-
-  acknowledge(sequence: bigint): void {
-    while (this.oldest !== undefined && this.oldest <= sequence) this.#shift();
-  }
-
-  async ready(signal: AbortSignal): Promise<void> {
-    await this.#wakeUp.until(() => this.#kept.length > 0, signal);
-  }
-
-  push(kept: Kept): void {
-    this.#kept.push(kept);
-    this.#lines += kept.frame.lines;
-    this.#bytes += kept.frame.payload.length;
-  }
-
-  wake(): void {
-    this.#wakeUp.notify();
-  }
-
-  /** Gives up a frame, if it is still needed here; it is the oldest then. */
-  drop(kept: Kept, reason: DropReason): void {
-    if (this.#kept.first !== kept) return;
-    this.#shift();
-    this.#losses.add(reason, kept.frame.lines);
-    this.#spool.lost(reason, kept.frame.lines);
-  }
-
-  clear(): void {
-    while (this.#kept.length > 0) this.#shift();
-  }
-
-  #shift(): void {
-    const kept = this.#kept.shift();
-    if (kept === undefined) return;
-    this.#lines -= kept.frame.lines;
-    this.#bytes -= kept.frame.payload.length;
-    this.#spool.release(kept);
   }
 }

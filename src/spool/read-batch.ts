@@ -1,6 +1,6 @@
 import type { Frame, ReadLimits } from "./spool.ts";
 
-/** Frames for one read: as many as the limits allow, but at least one. */
+/** Collects the frames of one read: as many as fit the limits, but at least one. */
 export class ReadBatch {
   readonly #limits: ReadLimits;
   readonly #frames: Frame[] = [];
@@ -16,12 +16,12 @@ export class ReadBatch {
     return this.#frames;
   }
 
-  /** A frame did not fit: the batch is done. */
+  /** Whether a frame did not fit. No later frame fits then, because frames are read in order. */
   get full(): boolean {
     return this.#full;
   }
 
-  /** Whether this frame still fits. */
+  /** Returns whether this frame fits, and marks the batch as full if not. */
   fits({ lines, rawBytes }: Omit<Frame, "payload">): boolean {
     const { maxLines, maxRawBytes } = this.#limits;
     const over = this.#lines + lines > maxLines || this.#rawBytes + rawBytes > maxRawBytes;

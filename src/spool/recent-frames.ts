@@ -1,46 +1,52 @@
 import { Queue } from "../lib/queue.ts";
-import type { Kept } from "./kept.ts";
+import type { BufferedFrame } from "./buffered-frame.ts";
 import type { DropReason } from "./losses.ts";
 
-/** The newest frames, which readers that keep up need not read from the disk; and those that the disk did not take. */
+/**
+ * The newest frames of a durable spool, kept in memory for two purposes: a target that keeps up does not read the disk, and
+ * frames that the disk does not accept are not lost.
+ */
 export class RecentFrames {
   readonly #maxBytes: number;
-  readonly #frames = new Queue<Kept>();
+  readonly #frames = new Queue<BufferedFrame>();
   #bytes = 0;
 
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
   }
 
-  add(kept: Kept): void {
-    this.#frames.push(kept);
-    this.#bytes += kept.frame.payload.length;
+  add(buffered: BufferedFrame): void {
+    this.#frames.push(buffered);
+    this.#bytes += buffered.frame.payload.length;
   }
 
-  /** Lets go of what nobody needs and of what is too much, from the oldest on. What is not on disk is lost then. */
+  /**
+   * Removes unused frames from the old end, and needed ones above the limit. A needed frame that is not on disk is dropped
+   * with reason `disk`.
+   */
   trim(): void {
     for (let oldest = this.#frames.first; oldest !== undefined; oldest = this.#frames.first) {
-      if (oldest.readers.size > 0 && this.#bytes <= this.#maxBytes) return;
+      if (oldest.consumers.size > 0 && this.#bytes <= this.#maxBytes) return;
       this.#shift("disk");
     }
   }
 
-  /** Gives up what is older and not on disk; who is on disk ages with its segment. */
-  expire(bornBefore: number): void {
+  /** Drops frames older than this that exist only in memory; frames on disk expire with their segment. */
+  expire(beforeMs: number): void {
     for (let oldest = this.#frames.first; oldest !== undefined; oldest = this.#frames.first) {
-      if (oldest.place !== undefined || oldest.bornAtMs >= bornBefore) return;
+      if (oldest.location !== undefined || oldest.monotonicMs >= beforeMs) return;
       this.#shift("age");
     }
   }
 
   #shift(reason: DropReason): void {
-    const kept = this.#frames.shift();
-    if (kept === undefined) return;
-    this.#bytes -= kept.frame.payload.length;
-    for (const reader of kept.readers) {
-      if (kept.place === undefined) reader.lose(kept, reason);
-      else reader.evict(kept);
+    const buffered = this.#frames.shift();
+    if (buffered === undefined) return;
+    this.#bytes -= buffered.frame.payload.length;
+    for (const consumer of buffered.consumers) {
+      if (buffered.location === undefined) consumer.dropFrame(buffered, reason);
+      else consumer.evict(buffered);
     }
-    kept.readers.clear();
+    buffered.consumers.clear();
   }
 }

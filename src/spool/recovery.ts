@@ -1,90 +1,91 @@
 import { open, truncate } from "node:fs/promises";
 import type { Clock } from "../lib/clock.ts";
 import { FORMAT_VERSION, type FrameHeader } from "./frame-format.ts";
-import { Segment } from "./segment.ts";
 import { SegmentReader } from "./segment-reader.ts";
-import { firstSequence, readCursors, segmentPaths } from "./spool-files.ts";
+import { Segment } from "./segment.ts";
+import { firstSequence, readCursors, segmentPaths } from "./writer-dir.ts";
 
-/** What a directory of segments holds. */
+/** What a writer directory contains. */
 export interface Recovered {
-  /** Those of which some target still needs something, the oldest first, sealed. */
+  /** Segments that some target still needs, oldest first, sealed. */
   readonly segments: readonly Segment[];
-  /** Those that nobody needs any more. */
-  readonly passed: readonly Segment[];
-  /** Files that are not to be touched: of a newer version, or not to be opened. */
-  readonly leftAlone: readonly string[];
-  /** Target -> the number of the first frame that it may still need. */
+  /** Segments that no target needs. */
+  readonly consumed: readonly Segment[];
+  /** Files that must stay untouched: of a newer version, or impossible to open. */
+  readonly unsupportedFiles: readonly string[];
+  /** Target -> the sequence number of the first frame that it may still need. */
   readonly cursors: ReadonlyMap<string, bigint>;
-  /** Target -> the number of the newest frame that it needs. */
+  /** Target -> the sequence number of the newest frame that it needs. */
   readonly newest: ReadonlyMap<string, bigint>;
-  /** Greater than every number that was ever given here. */
-  readonly head: bigint;
+  /** Greater than every sequence number that was used in this directory. */
+  readonly nextSequence: bigint;
   readonly corruptFrames: number;
-  /** What writes that were broken off left at the ends of segments; it has been cut off. */
+  /** Bytes of interrupted writes, which were cut off the ends of segments. */
   readonly truncatedBytes: number;
 }
 
 /**
- * Reads what is in a directory that nobody else writes. Only headers are read: payloads are checked when they are needed.
- * Whatever is wrong with a file costs the frames that are damaged, and no others. `bornAtMs` tells where on the monotonic
- * clock a time of the wall clock lies.
+ * Reads a directory that no other process writes to. Only headers are read; payloads are checked when they are needed.
+ * Damage costs only the damaged frames. `monotonicTime` converts a time of the wall clock to the monotonic clock.
  */
-export async function recover(directory: string, bornAtMs: (createdAtMs: number) => number): Promise<Recovered> {
-  const recovery = new Recovery(await readCursors(directory), bornAtMs);
-  for (const path of await segmentPaths(directory)) await recovery.add(path);
+export async function recover(directory: string, monotonicTime: (createdAtMs: number) => number): Promise<Recovered> {
+  const recovery = new Recovery(await readCursors(directory), monotonicTime);
+  for (const path of await segmentPaths(directory)) await recovery.scan(path);
   return recovery;
 }
 
-/** Where on the monotonic clock a time of the wall clock lies; never in the future. */
-export function bornAtOn(clock: Clock): (createdAtMs: number) => number {
+/** Returns a function from a time of the wall clock to the monotonic clock; a time in the future becomes the present. */
+export function monotonicTimeOn(clock: Clock): (createdAtMs: number) => number {
   const [now, monotonic] = [clock.now(), clock.monotonic()];
   return (createdAtMs) => monotonic - Math.max(0, now - createdAtMs);
 }
 
 class Recovery implements Recovered {
   readonly segments: Segment[] = [];
-  readonly passed: Segment[] = [];
-  readonly leftAlone: string[] = [];
+  readonly consumed: Segment[] = [];
+  readonly unsupportedFiles: string[] = [];
   readonly cursors: ReadonlyMap<string, bigint>;
   readonly newest = new Map<string, bigint>();
-  head = 0n;
+  nextSequence = 0n;
   corruptFrames = 0;
   truncatedBytes = 0;
-  readonly #bornAtMs: (createdAtMs: number) => number;
+  readonly #monotonicTime: (createdAtMs: number) => number;
+  /** The last sequence number that was read. */
   #last = -1n;
 
-  constructor(cursors: ReadonlyMap<string, bigint>, bornAtMs: (createdAtMs: number) => number) {
+  constructor(cursors: ReadonlyMap<string, bigint>, monotonicTime: (createdAtMs: number) => number) {
     this.cursors = cursors;
-    this.#bornAtMs = bornAtMs;
-    for (const next of cursors.values()) this.#passes(next);
+    this.#monotonicTime = monotonicTime;
+    for (const next of cursors.values()) this.#raiseNextSequence(next);
   }
 
-  async add(path: string): Promise<void> {
+  /** Reads a segment file. The files must be read in order. */
+  async scan(path: string): Promise<void> {
     const segment = new Segment(path, firstSequence(path));
     segment.sealed = true;
-    this.#passes(segment.first);
-    if (await this.#scan(segment)) (segment.waiting.size > 0 ? this.segments : this.passed).push(segment);
-    else this.leftAlone.push(path);
+    this.#raiseNextSequence(segment.first);
+    if (await this.#readInto(segment)) (segment.pending.size > 0 ? this.segments : this.consumed).push(segment);
+    else this.unsupportedFiles.push(path);
   }
 
-  /** False for a file that this version cannot judge. */
-  async #scan(segment: Segment): Promise<boolean> {
+  /** Resolves to false if this version cannot read the file. */
+  async #readInto(segment: Segment): Promise<boolean> {
     const file = await open(segment.path, "r").catch(() => undefined);
     if (file === undefined) return false;
     try {
       const { size } = await file.stat();
       const reader = new SegmentReader(file, size);
-      // A damaged preamble costs nothing: this version reads what it can.
+      // With a damaged preamble the version is unknown, and the frames are read all the same.
       if (((await reader.version()) ?? FORMAT_VERSION) > FORMAT_VERSION) return false;
       for (let found = await reader.next(); found !== undefined; found = await reader.next()) {
-        if (found.kind === "frame") this.#hold(segment, found.header);
-        else if (found.kind === "damage") this.#damage(segment, found.offset);
-        else await this.#cut(segment.path, found);
+        if (found.kind === "frame") this.#addFrame(segment, found.header);
+        else if (found.kind === "damage") this.#addDamage(segment, found.offset);
+        else await this.#truncate(segment.path, found);
         segment.bytes = found.kind === "tail" ? found.offset : found.end;
       }
       return true;
     } catch {
-      // What cannot be read is as good as damaged; what came before it is not.
+      // The rest of the file cannot be read; the frames before it can.
       this.corruptFrames++;
       return segment.frames > 0;
     } finally {
@@ -92,30 +93,30 @@ class Recovery implements Recovered {
     }
   }
 
-  #damage(segment: Segment, offset: number): void {
-    // Noted, so that who reads it does not count it again.
-    if (segment.notesDamage(offset)) this.corruptFrames++;
+  #addDamage(segment: Segment, offset: number): void {
+    // The segment remembers it, so that a cursor that reads it later does not count it again.
+    if (segment.addDamage(offset)) this.corruptFrames++;
   }
 
-  async #cut(path: string, { offset, end }: { readonly offset: number; readonly end: number }): Promise<void> {
+  async #truncate(path: string, { offset, end }: { readonly offset: number; readonly end: number }): Promise<void> {
     this.truncatedBytes += end - offset;
     await truncate(path, offset).catch(() => undefined);
   }
 
-  #hold(segment: Segment, { sequence, lines, payloadBytes, createdAtMs, targets }: FrameHeader): void {
-    // It was written again, because nobody knew what had become of the first write.
+  #addFrame(segment: Segment, { sequence, lines, payloadBytes, createdAtMs, targets }: FrameHeader): void {
+    // Written twice: the result of the first write was unknown, so the frame was written again to the next segment.
     if (sequence <= this.#last) return;
     this.#last = sequence;
-    this.#passes(sequence + 1n);
-    segment.hold(sequence, this.#bornAtMs(createdAtMs));
+    this.#raiseNextSequence(sequence + 1n);
+    segment.addFrame(sequence, this.#monotonicTime(createdAtMs));
     for (const target of targets) {
       if (sequence < (this.cursors.get(target) ?? 0n)) continue;
-      segment.need(target, { frames: 1, lines, bytes: payloadBytes });
+      segment.addPending(target, { frames: 1, lines, bytes: payloadBytes });
       this.newest.set(target, sequence);
     }
   }
 
-  #passes(head: bigint): void {
-    if (head > this.head) this.head = head;
+  #raiseNextSequence(atLeast: bigint): void {
+    if (atLeast > this.nextSequence) this.nextSequence = atLeast;
   }
 }

@@ -1,29 +1,29 @@
 import { open, rm, type FileHandle } from "node:fs/promises";
+import type { BufferedFrame, FrameLocation } from "./buffered-frame.ts";
 import { encodeHeader, encodePreamble, PREAMBLE_BYTES } from "./frame-format.ts";
-import type { Kept, Place } from "./kept.ts";
 import { Segment } from "./segment.ts";
-import { segmentPath, syncDirectory } from "./spool-files.ts";
+import { segmentPath, syncDirectory } from "./writer-dir.ts";
 
 export type OpenFile = (path: string, flags: string, mode?: number) => Promise<FileHandle>;
 
 export interface SegmentLogOptions {
-  /** A segment that has reached this is sealed. */
+  /** A segment of this size is sealed. */
   readonly segmentBytes: () => number;
-  /** So is one whose oldest frame was born before this. */
-  readonly sealBornBefore: () => number;
+  /** A segment whose oldest frame was appended before this is sealed; on the monotonic clock. */
+  readonly sealBeforeMs: () => number;
   readonly openFile?: OpenFile | undefined;
 }
 
-/** The segments of one directory, the oldest first; frames are appended to the newest. Not to be used concurrently. */
+/** The segments of one directory, oldest first. Frames are appended to the newest. Its methods must not run concurrently. */
 export class SegmentLog {
-  readonly directory: string;
+  readonly #directory: string;
   readonly #options: SegmentLogOptions;
   #segments: Segment[];
-  /** Of the newest segment, while frames may be added to it. */
+  /** The newest segment's file, until it is sealed. */
   #file: FileHandle | undefined;
 
   constructor(directory: string, segments: readonly Segment[], options: SegmentLogOptions) {
-    this.directory = directory;
+    this.#directory = directory;
     this.#segments = [...segments];
     this.#options = options;
   }
@@ -37,72 +37,73 @@ export class SegmentLog {
   }
 
   /**
-   * Writes the frames and makes them durable with one sync; returns where they are. When it rejects none of them is in
-   * the log: what was written of them is cut off again, and the next frames go to another file.
+   * Writes frames, makes them durable with one sync, and resolves to their locations. If it rejects, none of the frames is in
+   * the log: the written part is cut off, and the next frames go to a new file.
    */
-  async append(frames: readonly Kept[]): Promise<readonly Place[]> {
+  async append(frames: readonly BufferedFrame[]): Promise<readonly FrameLocation[]> {
     if (this.#isFull(this.#segments.at(-1))) await this.seal();
-    const begun = this.#file === undefined;
-    const { file, segment } = await this.#newest(frames[0]?.frame.sequence ?? 0n);
-    const headers = frames.map(({ frame, readers }) =>
+    const isNew = this.#file === undefined;
+    const { file, segment } = await this.#openSegment(frames[0]?.frame.sequence ?? 0n);
+    const headers = frames.map(({ frame, consumers }) =>
       encodeHeader(
         frame,
-        [...readers].map(({ name }) => name),
+        [...consumers].map(({ name }) => name),
       ),
     );
     const parts = frames.flatMap(({ frame }, index) => [headers[index] ?? Buffer.alloc(0), frame.payload]);
-    const preamble = begun ? [encodePreamble()] : [];
+    const preamble = isNew ? [encodePreamble()] : [];
     try {
       await writeAll(file, [...preamble, ...parts], segment.bytes);
       await file.datasync();
-      if (begun) await syncDirectory(this.directory);
+      if (isNew) await syncDirectory(this.#directory);
     } catch (error) {
       await this.#abandon(file, segment);
       throw error;
     }
-    if (begun) segment.bytes = PREAMBLE_BYTES;
-    return frames.map(({ frame, bornAtMs }, index) => {
+    if (isNew) segment.bytes = PREAMBLE_BYTES;
+    return frames.map(({ frame, monotonicMs }, index) => {
       const offset = segment.bytes;
       segment.bytes += (headers[index]?.length ?? 0) + frame.payload.length;
-      segment.hold(frame.sequence, bornAtMs);
+      segment.addFrame(frame.sequence, monotonicMs);
       return { segment, offset };
     });
   }
 
-  /** The next frame goes to a new segment. */
+  /** Closes the newest segment: the next frame goes to a new one. */
   async seal(): Promise<void> {
     const file = this.#file;
     this.#file = undefined;
     const newest = this.#segments.at(-1);
     if (newest !== undefined) newest.sealed = true;
-    // Everything in it is durable or was given up: nothing is lost when this fails.
+    // A failure loses nothing: every frame in the file is durable or was abandoned.
     await file?.close().catch(() => undefined);
   }
 
-  /** Deletes these segments; the first error is thrown when all have been tried. */
-  async remove(gone: readonly Segment[]): Promise<void> {
-    if (gone.some(({ sealed }) => !sealed)) await this.seal();
-    this.#segments = this.#segments.filter((segment) => !gone.includes(segment));
-    const results = await Promise.allSettled(gone.map(({ path }) => rm(path, { force: true })));
+  /** Deletes segments. Tries all of them before it rejects with the first error. */
+  async remove(removed: readonly Segment[]): Promise<void> {
+    if (removed.some(({ sealed }) => !sealed)) await this.seal();
+    this.#segments = this.#segments.filter((segment) => !removed.includes(segment));
+    const results = await Promise.allSettled(removed.map(({ path }) => rm(path, { force: true })));
     for (const result of results) if (result.status === "rejected") throw result.reason;
   }
 
   #isFull(segment: Segment | undefined): boolean {
     if (segment === undefined) return false;
-    return segment.bytes >= this.#options.segmentBytes() || segment.oldestBornAtMs < this.#options.sealBornBefore();
+    return segment.bytes >= this.#options.segmentBytes() || segment.oldestMonotonicMs < this.#options.sealBeforeMs();
   }
 
-  async #newest(first: bigint): Promise<{ readonly file: FileHandle; readonly segment: Segment }> {
+  /** Resolves to the newest segment, or to a new one that begins with the sequence number `first` if it is sealed. */
+  async #openSegment(first: bigint): Promise<{ readonly file: FileHandle; readonly segment: Segment }> {
     const newest = this.#segments.at(-1);
     if (this.#file !== undefined && newest !== undefined) return { file: this.#file, segment: newest };
-    const segment = new Segment(segmentPath(this.directory, first), first);
-    // Not exclusively: a file of this name is what a failed attempt left, and nothing in it was ever durable.
+    const segment = new Segment(segmentPath(this.#directory, first), first);
+    // The file may exist after a failed attempt; none of its content was durable, so it is overwritten.
     this.#file = await (this.#options.openFile ?? open)(segment.path, "w", 0o600);
     this.#segments.push(segment);
     return { file: this.#file, segment };
   }
 
-  /** After a failed write or sync nobody knows what is in the pages of the file: it gets no more frames. */
+  /** Closes a file after a failed write or sync: the state of its pages is unknown, so it gets no more frames. */
   async #abandon(file: FileHandle, segment: Segment): Promise<void> {
     await file.truncate(segment.bytes).catch(() => undefined);
     await this.seal();
@@ -110,20 +111,20 @@ export class SegmentLog {
   }
 }
 
-/** A write may take less than it is given, on a disk that is almost full for instance. */
+/** Writes all buffers. A single write may accept only a part, for example on a disk that is almost full. */
 async function writeAll(file: FileHandle, buffers: readonly Uint8Array[], position: number): Promise<void> {
   let left = [...buffers];
   let offset = position;
   while (left.length > 0) {
     const { bytesWritten } = await file.writev(left, offset);
-    if (bytesWritten === 0) throw Object.assign(new Error("the disk takes nothing"), { code: "ENOSPC" });
+    if (bytesWritten === 0) throw Object.assign(new Error("the disk accepts no bytes"), { code: "ENOSPC" });
     offset += bytesWritten;
-    left = behind(left, bytesWritten);
+    left = withoutStart(left, bytesWritten);
   }
 }
 
-/** The buffers without their first bytes. */
-function behind(buffers: readonly Uint8Array[], bytes: number): Uint8Array[] {
+/** Returns the buffers without their first `bytes` bytes. */
+function withoutStart(buffers: readonly Uint8Array[], bytes: number): Uint8Array[] {
   let skip = bytes;
   return buffers.flatMap((buffer) => {
     const skipped = Math.min(skip, buffer.length);

@@ -1,4 +1,4 @@
-import type { FileHandle } from "node:fs/promises";
+import { open, type FileHandle } from "node:fs/promises";
 import { crc32 } from "node:zlib";
 import {
   decodeHeader,
@@ -9,31 +9,93 @@ import {
   preambleVersion,
   type FrameHeader,
 } from "./frame-format.ts";
+import type { ReadBatch } from "./read-batch.ts";
+import type { Frame } from "./spool.ts";
 
-/** Holds many small frames, and is small beside a large one whose payload is not wanted. */
+/** Enough for many small frames, and little to read for the header of a large frame. */
 const WINDOW_BYTES = 16 * 1024;
+/** Errors of a file or its disk that a retry does not solve. Others, such as EMFILE, are errors of this process. */
+const UNREADABLE = new Set(["ENOENT", "EIO", "ESTALE", "EUCLEAN", "ENODATA"]);
 
-/** Something in a segment file, from the byte at `offset` up to, but without, that at `end`. */
-export type Found = FoundFrame | FoundDamage;
+/** A range of bytes in a segment file: from `offset` up to, but not including, `end`. */
+export type SegmentItem = SegmentFrame | SegmentDamage;
 
-export interface FoundFrame {
+export interface SegmentFrame {
   readonly kind: "frame";
   readonly offset: number;
   readonly end: number;
   readonly header: FrameHeader;
 }
 
-/** Bytes that are no frame. With `tail` nothing comes after them: a write that was broken off, as a rule. */
-interface FoundDamage {
+/** Bytes that are not a frame. A `tail` is at the end of the file: usually an interrupted write. */
+interface SegmentDamage {
   readonly kind: "damage" | "tail";
   readonly offset: number;
   readonly end: number;
 }
 
-/** Reads the frames of a segment file one by one, without holding more of it in memory than one of them. */
+/** The durable part of a segment file from an offset on. */
+export interface SegmentRange {
+  readonly path: string;
+  readonly offset: number;
+  /** Durable length of the file. */
+  readonly size: number;
+}
+
+/** Which frames to read: those for a target, from a sequence number on and before another. */
+export interface WantedFrames {
+  readonly target: string;
+  readonly from: bigint;
+  readonly before: bigint | undefined;
+}
+
+/**
+ * Reads the wanted frames of a segment into a batch, as long as they fit. Damage is skipped and returned by its offset; a file
+ * that cannot be read counts as damage at -1. `complete`: there are no more wanted frames in the segment.
+ */
+export async function readFrames(
+  { path, offset, size }: SegmentRange,
+  { target, from, before }: WantedFrames,
+  batch: ReadBatch,
+): Promise<{
+  readonly frames: readonly { readonly frame: Frame; readonly end: number }[];
+  readonly damage: readonly number[];
+  readonly complete: boolean;
+}> {
+  const frames: { readonly frame: Frame; readonly end: number }[] = [];
+  const damage: number[] = [];
+  try {
+    await using file = await open(path, "r");
+    const reader = new SegmentReader(file, size, offset);
+    for (let item = await reader.next(); item !== undefined; item = await reader.next()) {
+      if (item.kind !== "frame") {
+        damage.push(item.offset);
+        continue;
+      }
+      const { sequence, lines, rawBytes, createdAtMs, targets } = item.header;
+      if (before !== undefined && sequence >= before) break;
+      if (sequence < from || !targets.includes(target)) continue;
+      if (!batch.fits(item.header)) return { frames, damage, complete: false };
+      const payload = await reader.payload(item);
+      if (payload === undefined) {
+        damage.push(item.offset);
+        continue;
+      }
+      const frame = { sequence, lines, rawBytes, createdAtMs, payload };
+      batch.add(frame);
+      frames.push({ frame, end: item.end });
+    }
+  } catch (error) {
+    if (!UNREADABLE.has((error as NodeJS.ErrnoException).code ?? "")) throw error;
+    damage.push(-1);
+  }
+  return { frames, damage, complete: true };
+}
+
+/** Reads a segment file item by item, with at most one frame of it in memory. */
 export class SegmentReader {
   readonly #file: FileHandle;
-  /** What is read of the file, which may be longer by now. */
+  /** Reads only up to here. The file may be longer by now. */
   readonly #size: number;
   #offset: number;
   #window: Buffer = Buffer.alloc(0);
@@ -45,13 +107,13 @@ export class SegmentReader {
     this.#offset = Math.max(offset, PREAMBLE_BYTES);
   }
 
-  /** The version of the format; undefined when the preamble is damaged. */
+  /** Resolves to the version of the format; undefined if the preamble is damaged. */
   async version(): Promise<number | undefined> {
     return preambleVersion(await this.#bytes(0, PREAMBLE_BYTES));
   }
 
-  /** The next frame, the next damaged part, or undefined at the end. Only the headers of frames are checked. */
-  async next(): Promise<Found | undefined> {
+  /** Resolves to the next frame or damaged range; undefined at the end. Checks only the headers of frames. */
+  async next(): Promise<SegmentItem | undefined> {
     const offset = this.#offset;
     if (offset >= this.#size) return undefined;
     const header = await this.#header(offset);
@@ -65,8 +127,8 @@ export class SegmentReader {
     return { kind: next === undefined ? "tail" : "damage", offset, end: this.#offset };
   }
 
-  /** The payload of a frame, in memory of its own; undefined when it is damaged. */
-  async payload({ end, header }: FoundFrame): Promise<Uint8Array | undefined> {
+  /** Resolves to a copy of a frame's payload; undefined if it is damaged. */
+  async payload({ end, header }: SegmentFrame): Promise<Uint8Array | undefined> {
     const offset = end - header.payloadBytes;
     const payload = new Uint8Array(await this.#bytes(offset, header.payloadBytes));
     return payload.length === header.payloadBytes && crc32(payload) === header.payloadCrc ? payload : undefined;
@@ -79,21 +141,21 @@ export class SegmentReader {
     return bytes.length < length ? undefined : decodeHeader(bytes);
   }
 
-  /** Where the next intact header is. */
+  /** Resolves to the offset of the next intact header. */
   async #resynchronize(from: number): Promise<number | undefined> {
     for (let offset = from; offset + HEADER_BYTES <= this.#size;) {
       const bytes = await this.#bytes(offset, WINDOW_BYTES);
-      // The file is shorter than it was.
+      // The file has become shorter.
       if (bytes.length < HEADER_BYTES) return undefined;
       const at = bytes.indexOf(MAGIC);
       if (at >= 0 && (await this.#header(offset + at)) !== undefined) return offset + at;
-      // The magic may lie across the end of what was read.
+      // The magic may begin in these bytes and end in the next ones.
       offset += at >= 0 ? at + 1 : bytes.length - MAGIC.length + 1;
     }
     return undefined;
   }
 
-  /** So many bytes from here on, or those up to the end. Valid until the next call. */
+  /** Resolves to `length` bytes from `offset` on, fewer at the end of the file. Valid until the next call. */
   async #bytes(offset: number, length: number): Promise<Buffer> {
     const end = Math.min(offset + length, this.#size);
     if (offset < this.#windowOffset || end > this.#windowOffset + this.#window.length) {

@@ -1,6 +1,6 @@
 import type { Frame } from "./spool.ts";
 
-/** How much of something: whole frames, their lines, their compressed bytes. */
+/** A number of frames, their lines and their compressed bytes. */
 export interface Totals {
   readonly frames: number;
   readonly lines: number;
@@ -17,25 +17,27 @@ export function minus(totals: Totals, { frames, lines, bytes }: Totals): Totals 
   return { frames: totals.frames - frames, lines: totals.lines - lines, bytes: totals.bytes - bytes };
 }
 
+/** Returns the totals of one frame. */
 export function totalsOf({ lines, payload }: Pick<Frame, "lines" | "payload">): Totals {
   return { frames: 1, lines, bytes: payload.length };
 }
 
-/** A file of frames, and what each target still needs of it. */
+/** A segment file, and for each target the totals of the frames in it that the target still needs. */
 export class Segment {
   readonly path: string;
-  /** Sequence number of its first frame. */
+  /** Sequence number of the first frame. */
   readonly first: bigint;
+  /** Sequence number of the last frame. */
   last: bigint;
-  /** Length of what is durable of it; a reader goes no further. */
+  /** Durable length of the file; a reader does not read further. */
   bytes = 0;
   frames = 0;
-  /** No frame will be added. */
+  /** No more frames will be added. */
   sealed = false;
-  /** When its oldest and its newest frame came into being, on the monotonic clock. */
-  oldestBornAtMs = Infinity;
-  newestBornAtMs = -Infinity;
-  readonly #waiting = new Map<string, Totals>();
+  /** When the oldest and the newest frame were appended, on the monotonic clock. */
+  oldestMonotonicMs = Infinity;
+  newestMonotonicMs = -Infinity;
+  readonly #pending = new Map<string, Totals>();
   readonly #damaged = new Set<number>();
 
   constructor(path: string, first: bigint) {
@@ -44,41 +46,41 @@ export class Segment {
     this.last = first;
   }
 
-  /** The targets that still need something of it. */
-  get waiting(): ReadonlyMap<string, Totals> {
-    return this.#waiting;
+  /** Target -> the totals that it still needs. Has no entry for a target that needs nothing. */
+  get pending(): ReadonlyMap<string, Totals> {
+    return this.#pending;
   }
 
-  /** A frame is in it now. */
-  hold(sequence: bigint, bornAtMs: number): void {
+  /** Counts a frame that is now in the file. */
+  addFrame(sequence: bigint, monotonicMs: number): void {
     this.frames++;
     if (sequence > this.last) this.last = sequence;
-    this.oldestBornAtMs = Math.min(this.oldestBornAtMs, bornAtMs);
-    this.newestBornAtMs = Math.max(this.newestBornAtMs, bornAtMs);
+    this.oldestMonotonicMs = Math.min(this.oldestMonotonicMs, monotonicMs);
+    this.newestMonotonicMs = Math.max(this.newestMonotonicMs, monotonicMs);
   }
 
-  need(target: string, totals: Totals): void {
-    this.#waiting.set(target, plus(this.waitingFor(target), totals));
+  addPending(target: string, totals: Totals): void {
+    this.#pending.set(target, plus(this.pendingFor(target), totals));
   }
 
-  waitingFor(target: string): Totals {
-    return this.#waiting.get(target) ?? NOTHING;
+  pendingFor(target: string): Totals {
+    return this.#pending.get(target) ?? NOTHING;
   }
 
-  /** The target needs so much less of it. */
-  settle(target: string, totals: Totals): void {
-    const left = minus(this.waitingFor(target), totals);
-    if (left.frames > 0) this.#waiting.set(target, left);
-    else this.#waiting.delete(target);
+  /** Subtracts frames that the target no longer needs. */
+  consume(target: string, totals: Totals): void {
+    const left = minus(this.pendingFor(target), totals);
+    if (left.frames > 0) this.#pending.set(target, left);
+    else this.#pending.delete(target);
   }
 
-  /** The target needs nothing of it any more. */
-  release(target: string): void {
-    this.#waiting.delete(target);
+  /** The target needs nothing of this segment any more. */
+  dropTarget(target: string): void {
+    this.#pending.delete(target);
   }
 
-  /** Whether the damage at this offset is seen for the first time. */
-  notesDamage(offset: number): boolean {
+  /** Returns whether damage at this offset is new, and remembers it, so that it is counted once. */
+  addDamage(offset: number): boolean {
     const before = this.#damaged.size;
     return this.#damaged.add(offset).size > before;
   }

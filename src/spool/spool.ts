@@ -1,48 +1,74 @@
-import type { DiskStats } from "./disk-record.ts";
+import type { DiskStats } from "./disk-monitor.ts";
 import type { Losses } from "./losses.ts";
 
+/*
+ * The objects of a durable spool. An arrow is a call; the files import each other in one direction only, so the calls back
+ * to DurableSpool are callbacks that it passes in.
+ *
+ *   Router                                        Sender
+ *     │ append                                      │ read, acknowledge
+ *     v                                             v
+ *   DurableSpool ──────── dropSegment ────────> TargetCursor ── CursorHost: expire, advanced, ... ──> DurableSpool
+ *     │ commit                                      ^  ^
+ *     v                                 push, wake  │  │ evict, dropFrame
+ *   CommitQueue ────────────────────────────────────┘  │
+ *     │ append     └────── add, trim ───────────> RecentFrames
+ *     v
+ *   DiskStore ── dropped(segment, reason) ──> DurableSpool
+ *     │ append, remove
+ *     v
+ *   SegmentLog ──> Segment (what each target still needs of a file)
+ *
+ * A segment over a cap:    DiskStore.dropped -> DurableSpool -> TargetCursor.dropSegment -> CursorHost.lost
+ * A frame over a cap:      TargetCursor.read -> CursorHost.expire -> RecentFrames.expire -> TargetCursor.dropFrame
+ * A consumed segment:      TargetCursor.acknowledge -> CursorHost.advanced -> DurableSpool -> DiskStore.deleteConsumed
+ * Another writer's frames: Takeover.start (every few seconds) -> CommitQueue.commit, like new frames
+ *
+ * A MemorySpool has TargetCursors too, and nothing else of this: it pushes frames to them and drops frames by itself.
+ */
+
 /**
- * The buffer between measurement and delivery. Nothing is sent before it is in the spool, and nothing leaves the spool
- * before every target that it is for has acknowledged it, or a stated cap was reached (the loss is then counted).
+ * The buffer between measurement and delivery. Nothing is sent before it is in the spool. A line leaves the spool when every
+ * target that it is for has acknowledged it, or when a cap drops it; such losses are counted.
  */
 export interface Spool {
   /**
-   * Takes one flush of lines, as one frame or several, for the targets with these names, or for all that have a cursor;
-   * resolves when they are as safe as this spool makes them.
+   * Appends lines, as one frame or several, for the named targets, or for all that have a cursor. Resolves when the lines are
+   * as safe as this spool makes them.
    */
   append(batch: LineBatch, targets?: readonly string[]): Promise<void>;
-  /** The reading side of one target; the same name gets the same cursor. A new one sees only what is appended later. */
+  /** Returns the cursor of a target, the same one for the same name. A new cursor sees only what is appended later. */
   cursor(target: string): SpoolCursor;
-  /** Forgets a target that is no longer configured, and what only it still needed. */
+  /** Removes a target that is no longer configured, with its backlog. */
   removeCursor(target: string): void;
-  /** New caps hold from now on, for what is there too. */
+  /** Applies new caps, also to what is already in the spool. */
   set caps(caps: SpoolCaps);
   readonly stats: SpoolStats;
-  /** Ends its use. What was appended is kept if this spool outlives the process. */
+  /** Ends the use of this spool. A durable one keeps its lines. */
   close(): Promise<void>;
 }
 
 export interface SpoolCaps {
-  /** Compressed bytes kept at most; the oldest frames give way. */
+  /** Most compressed bytes. Above it the oldest frames are dropped. */
   readonly maxBytes: number;
   readonly maxAgeMs: number;
 }
 
-/** Whole lines of line protocol, each ended by a newline, in UTF-8. */
+/** Whole lines of line protocol in UTF-8, each with a newline at its end. */
 export interface LineBatch {
   readonly lines: number;
   readonly bytes: Uint8Array;
 }
 
 export interface Frame {
-  /** Greater than that of every frame before; a target does not see the frames for others, so it may find gaps. */
+  /** Ascending. A target does not see the frames for other targets, so there can be gaps. */
   readonly sequence: bigint;
   readonly lines: number;
   /** Size of the lines before compression, in bytes. */
   readonly rawBytes: number;
   /** Milliseconds since the epoch at which the frame was appended. */
   readonly createdAtMs: number;
-  /** One gzip member. Several must not be concatenated into one body: some servers read the first only. */
+  /** One gzip member. Several must not be concatenated into one body: some servers read only the first. */
   readonly payload: Uint8Array;
 }
 
@@ -52,35 +78,39 @@ export interface ReadLimits {
 }
 
 export interface SpoolCursor {
-  /** The oldest frames not yet acknowledged, up to the limits but at least one when there is any; stays where it is. */
+  /**
+   * Resolves to the oldest frames that are not acknowledged, up to the limits, but to at least one if there is one. Does not
+   * advance the cursor.
+   */
   read(limits: ReadLimits): Promise<readonly Frame[]>;
   /**
-   * The frames not yet acknowledged that were appended since then, in milliseconds since the epoch: as many of the newest as
-   * are in memory, the oldest of them first.
+   * Returns the frames in memory that are not acknowledged and were appended since `sinceMs`, in milliseconds since the epoch,
+   * oldest first.
    */
   recent(sinceMs: number): readonly Frame[];
-  /** Advances behind the frame with this sequence number, which the last `read` returned. */
+  /** Advances the cursor past the frame with this sequence number, which the last `read` returned. */
   acknowledge(sequence: bigint): void;
-  /** Resolves when there is something to read, or when the signal aborts. */
+  /** Resolves when there is a frame to read, or when the signal aborts. */
   ready(signal: AbortSignal): Promise<void>;
-  /** What is not yet acknowledged; `bytes` are compressed ones. Cheap to ask for. */
+  /** Everything that is not acknowledged; `bytes` are compressed. Cheap. */
   readonly backlog: { readonly frames: number; readonly lines: number; readonly bytes: number };
-  /** No frame before this one is needed; undefined when none at all is. */
+  /** Lower bound of the sequence numbers in the backlog; undefined if it is empty. */
   readonly oldest: bigint | undefined;
-  /** The newest frame that is not yet acknowledged; undefined when there is none. */
+  /** Sequence number of the newest frame in the backlog; undefined if it is empty. */
   readonly newest: bigint | undefined;
   /**
-   * When the oldest frame that is not yet acknowledged came into being, on the monotonic clock; undefined when there is
-   * none. Of one that is on disk only it may be the time of the oldest in the same file.
+   * When the oldest frame in the backlog was appended, on the monotonic clock; undefined if the backlog is empty. For a frame
+   * that is on disk only, it can be the time of the oldest frame in the same file.
    */
-  readonly oldestBornAtMs: number | undefined;
-  /** Lines that this target lost, all of them and by reason. */
+  readonly oldestMonotonicMs: number | undefined;
+  /** Lines of this target that the spool dropped. */
   readonly droppedLines: number;
+  /** The same by reason. */
   readonly losses: Losses;
 }
 
 export interface SpoolStats {
-  /** What is kept at the moment; of a spool on disk, also what is in the same file as something that is needed. */
+  /** Frames in the spool. On disk this includes consumed frames in a file with frames that are still needed. */
   readonly frames: number;
   readonly bytes: number;
   /** Since the start, as are the losses. */
@@ -88,6 +118,6 @@ export interface SpoolStats {
   /** A line counts once for each target that needed it. */
   readonly droppedLines: number;
   readonly losses: Losses;
-  /** Of a spool on disk. */
+  /** Only of a durable spool. */
   readonly disk?: DiskStats;
 }

@@ -32,7 +32,7 @@ for (const [call, code] of [
       assert.equal(spool.stats.disk.unsavedLines, 3);
       assert.ok((spool.stats.disk.writeErrors[code] ?? 0) >= 2);
       assert.equal(notes.events.filter((event) => event.startsWith("failing")).length, call === "open" ? 2 : 1);
-      assert.match(notes.events.at(-1) ?? "", new RegExp(`does not take lines: ${code}`));
+      assert.match(notes.events.at(-1) ?? "", new RegExp(`cannot write to .*: ${code}`));
       disk.errors[call] = undefined;
       disk.errors.datasync = undefined;
       await appendNumber(spool, 5);

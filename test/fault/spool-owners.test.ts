@@ -6,7 +6,7 @@ import path from "node:path";
 import { test } from "node:test";
 import { systemClock } from "../../src/lib/clock.ts";
 import { encodePreamble } from "../../src/spool/frame-format.ts";
-import { thisProcess, type Holder } from "../../src/spool/lock.ts";
+import { thisProcess, type LockOwner } from "../../src/spool/lock.ts";
 import { until } from "../support/delivery.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { FaultyDisk } from "../support/faulty-disk.ts";
@@ -14,10 +14,10 @@ import { appendNumber, contentOf, MAIN, numbersOf, SpoolBench, takeAll } from ".
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 /** A process of which nothing can be known from here: another pod's. */
-const STRANGER: Holder = { ...thisProcess("other-pod"), pidNamespace: "pid:[1]" };
+const STRANGER: LockOwner = { ...thisProcess("other-pod"), pidNamespace: "pid:[1]" };
 
 /** Fills the main directory with these lines, and leaves it locked by this process. */
-async function leftBy(directory: string, holder: Holder, numbers: readonly number[]): Promise<void> {
+async function leftBy(directory: string, holder: LockOwner, numbers: readonly number[]): Promise<void> {
   {
     await using bench = await SpoolBench.open(directory);
     for (const target of ["a", "b"]) bench.spool.cursor(target);
@@ -28,7 +28,7 @@ async function leftBy(directory: string, holder: Holder, numbers: readonly numbe
   await writeFile(path.join(directory, MAIN, "lock"), JSON.stringify(holder));
 }
 
-async function deadProcess(): Promise<Holder> {
+async function deadProcess(): Promise<LockOwner> {
   const child = spawn(process.execPath, ["-e", ""]);
   const pid = child.pid ?? 0;
   await new Promise((resolve) => child.once("exit", resolve));
@@ -36,7 +36,7 @@ async function deadProcess(): Promise<Holder> {
 }
 
 test("what a process left that is dead for certain is used at once", async (t) => {
-  const holders: readonly (readonly [string, Holder])[] = [
+  const holders: readonly (readonly [string, LockOwner])[] = [
     ["a process of this host", await deadProcess()],
     ["a number that another process has by now", { ...thisProcess(), startTime: "1" }],
     ["a run of the machine before this one", { ...STRANGER, boot: "another" }],
@@ -68,7 +68,7 @@ test("a second writer uses a directory of its own, and takes over the first one'
     await clock.advance(600_000);
     assert.deepEqual(await numbersOf(cursor), [10]);
     await first.spool.close();
-    await passesUntil(clock, "it has been taken over", () => second.notes.events.at(-1) === "adopted 2");
+    await passesUntil(clock, "it has been taken over", () => second.notes.events.at(-1) === "taken over 2");
     assert.deepEqual(await takeAll(cursor), [10, 1, 2]);
     await appendNumber(second.spool, 11);
   }
@@ -76,7 +76,7 @@ test("a second writer uses a directory of its own, and takes over the first one'
   const later = new FakeClock();
   await using third = await SpoolBench.open(directory, { clock: later });
   const cursor = third.spool.cursor("a");
-  await passesUntil(later, "it has been taken over", () => third.notes.events.at(-1) === "adopted 1");
+  await passesUntil(later, "it has been taken over", () => third.notes.events.at(-1) === "taken over 1");
   assert.deepEqual(await takeAll(cursor), [11]);
   await until("its directory is gone", () => readdirSync(directory).join() === MAIN);
 });
@@ -90,7 +90,7 @@ test("a holder of whom nothing is known is taken for dead when its lock has not 
   await appendNumber(bench.spool, 10);
   await passes(clock, 55_000);
   assert.deepEqual(await numbersOf(a), [10]);
-  await passesUntil(clock, "it has been taken over", () => bench.notes.events.at(-1) === "adopted 3");
+  await passesUntil(clock, "it has been taken over", () => bench.notes.events.at(-1) === "taken over 3");
   // Each target gets what it had not taken; what is adopted comes behind what is new.
   assert.deepEqual(
     [await takeAll(a), await takeAll(b)],
@@ -141,7 +141,7 @@ test("what cannot be made durable stays where it was, and is taken over when the
   await passes(clock, 5_000);
   assert.ok((await readdir(path.join(directory, "v1-0badcafe"))).some((name) => name.endsWith(".seg")));
   disk.errors.open = undefined;
-  await passesUntil(clock, "it has been taken over", () => bench.notes.events.at(-1) === "adopted 3");
+  await passesUntil(clock, "it has been taken over", () => bench.notes.events.at(-1) === "taken over 3");
   assert.deepEqual(new Set(await takeAll(cursor)), new Set([1, 2, 3]));
 });
 
@@ -160,7 +160,7 @@ test("after a downgrade what the newer version left stays as it is, and is repor
     await using bench = await SpoolBench.open(directory, { clock });
     const [a, b] = [bench.spool.cursor("a"), bench.spool.cursor("b")];
     assert.deepEqual(bench.notes.events, ["found E_SPOOL_NEWER"]);
-    assert.equal(bench.spool.stats.disk.filesLeftAlone, 2);
+    assert.equal(bench.spool.stats.disk.unsupportedFiles, 2);
     await appendNumber(bench.spool, 10);
     if (start === 0) await passesUntil(clock, "it has been taken over", () => bench.notes.events.length === 2);
     else await passes(clock, 20_000);
@@ -186,13 +186,13 @@ test("lines for a target that is not configured wait for it, until a cap takes t
   {
     await using bench = await SpoolBench.open(directory);
     assert.deepEqual(await takeAll(bench.spool.cursor("b")), [2]);
-    assert.equal(bench.spool.stats.disk.unclaimedLines, 2);
+    assert.equal(bench.spool.stats.disk.orphanedLines, 2);
     await appendNumber(bench.spool, 3);
   }
   {
     await using bench = await SpoolBench.open(directory);
     assert.deepEqual(await takeAll(bench.spool.cursor("a")), [1, 2]);
-    assert.equal(bench.spool.stats.disk.unclaimedLines, 1);
+    assert.equal(bench.spool.stats.disk.orphanedLines, 1);
     bench.spool.caps = { maxBytes: 10, maxAgeMs: 1_000 };
     await until("the cap holds", () => bench.spool.stats.losses.cap === 1);
   }

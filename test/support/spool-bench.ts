@@ -1,7 +1,7 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { systemClock } from "../../src/lib/clock.ts";
-import type { SpoolObserver } from "../../src/spool/disk-record.ts";
+import type { SpoolObserver } from "../../src/spool/disk-monitor.ts";
 import { DurableSpool, type DurableSpoolOptions } from "../../src/spool/durable-spool.ts";
 import { expandFrame } from "../../src/spool/frame-payload.ts";
 import type { ReadLimits, Spool, SpoolCursor } from "../../src/spool/spool.ts";
@@ -27,8 +27,8 @@ export class SpoolNotes implements SpoolObserver {
     this.events.push(`found ${error.code}`);
   }
 
-  adopted(_directory: string, lines: number): void {
-    this.events.push(`adopted ${lines}`);
+  takenOver(_directory: string, lines: number): void {
+    this.events.push(`taken over ${lines}`);
   }
 }
 

@@ -278,7 +278,7 @@ test("a disk that takes no lines is an error until it does again; what is found 
   assert.deepEqual(said(), ["info lines are kept on disk again", "warn E_SPOOL_DAMAGED", "warn E_SPOOL_NEWER"]);
   await clock.advance(300_000);
   log.spool.found(new TelemetryError("E_SPOOL_DAMAGED", "again"));
-  log.spool.adopted("/spool/v1", 5);
+  log.spool.takenOver("/spool/v1", 5);
   const took = "took over what another agent left in the spool";
   assert.deepEqual(entries.slice(1), [{ level: "info", directory: "/spool/v1", lines: 5, msg: took }]);
 });

@@ -1,8 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
-import { contentsOf } from "../../../src/spool/contents.ts";
-import { inspectSpool, partsOf, targetOf } from "../../../src/spool/inspection.ts";
+import { inspectSpool, partsOf, summarize, targetOf } from "../../../src/spool/inspection.ts";
 
 /** All lines that were ever written to a spool with one target that is always down. */
 export interface Written {
@@ -21,10 +20,10 @@ export interface Written {
 export async function writtenTo(spoolDir: string): Promise<Written> {
   const audiences = new Map<string, number>();
   let missingFrames = 0;
-  const { homes } = await inspectSpool(spoolDir);
-  for (const home of homes) {
+  const { directories } = await inspectSpool(spoolDir);
+  for (const directory of directories) {
     let next: bigint | undefined;
-    for await (const part of partsOf(home)) {
+    for await (const part of partsOf(directory)) {
       if (part.kind !== "frame") {
         missingFrames++;
         continue;
@@ -41,8 +40,8 @@ export async function writtenTo(spoolDir: string): Promise<Written> {
 
 /** Resolves to the queued lines of a target. */
 export async function backlogOf(spoolDir: string, target: string): Promise<number> {
-  const { homes } = await inspectSpool(spoolDir);
-  const contents = await Promise.all(homes.map(contentsOf));
+  const { directories } = await inspectSpool(spoolDir);
+  const contents = await Promise.all(directories.map(summarize));
   return contents.reduce((sum, { backlogs }) => sum + (backlogs.get(target)?.lines ?? 0), 0);
 }
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readdir, stat, utimes, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { test } from "node:test";
-import { isAlive, seeLock, SpoolLock, thisProcess } from "../../../src/spool/lock.ts";
+import { isAlive, readLock, SpoolLock, thisProcess } from "../../../src/spool/lock.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
 
 const me = thisProcess();
@@ -26,13 +26,13 @@ test("whether a holder lives is told by the machine, the process or the pod, if 
 
 test("a lock is one process's, until it is released", async (t) => {
   const directory = await temporaryDirectory(t);
-  const lock = await SpoolLock.take(directory, me);
+  const lock = await SpoolLock.acquire(directory, me);
   assert.ok(lock !== undefined);
-  assert.deepEqual((await seeLock(directory))?.holder, me);
-  assert.equal(await SpoolLock.take(directory, me), undefined);
+  assert.deepEqual((await readLock(directory))?.lockedBy, me);
+  assert.equal(await SpoolLock.acquire(directory, me), undefined);
   await lock.release();
   assert.deepEqual(await readdir(directory), []);
-  assert.ok((await SpoolLock.take(directory, me)) !== undefined);
+  assert.ok((await SpoolLock.acquire(directory, me)) !== undefined);
 });
 
 test("of many that find a stale lock at the same time exactly one gets it", async (t) => {
@@ -42,7 +42,7 @@ test("of many that find a stale lock at the same time exactly one gets it", asyn
     const taken = await Promise.all(
       Array.from({ length: 8 }, async (_, turns) => {
         for (let turn = 0; turn < turns * (round % 5); turn++) await new Promise((resolve) => setImmediate(resolve));
-        return SpoolLock.take(directory, me);
+        return SpoolLock.acquire(directory, me);
       }),
     );
     assert.equal(taken.filter((lock) => lock !== undefined).length, 1);
@@ -56,18 +56,18 @@ test("a lock of which nothing is known is taken only when its beat is the one th
     const file = path.join(directory, "lock");
     await writeFile(file, content);
     const { mtimeMs } = await stat(file);
-    assert.equal(await SpoolLock.take(directory, me), undefined);
-    assert.equal(await SpoolLock.take(directory, me, mtimeMs - 1), undefined);
-    assert.ok((await SpoolLock.take(directory, me, mtimeMs)) !== undefined, content);
+    assert.equal(await SpoolLock.acquire(directory, me), undefined);
+    assert.equal(await SpoolLock.acquire(directory, me, mtimeMs - 1), undefined);
+    assert.ok((await SpoolLock.acquire(directory, me, mtimeMs)) !== undefined, content);
   }
 });
 
 test("the beat of a lock moves, and fails when the lock is gone", async (t) => {
   const directory = await temporaryDirectory(t);
-  const lock = await SpoolLock.take(directory, me);
+  const lock = await SpoolLock.acquire(directory, me);
   await utimes(path.join(directory, "lock"), 1, 1);
-  await lock?.beat();
-  assert.ok(((await seeLock(directory))?.beatMs ?? 0) > 1_000_000);
+  await lock?.heartbeat();
+  assert.ok(((await readLock(directory))?.heartbeatMs ?? 0) > 1_000_000);
   await lock?.release();
-  await assert.rejects(async () => lock?.beat(), { code: "ENOENT" });
+  await assert.rejects(async () => lock?.heartbeat(), { code: "ENOENT" });
 });

@@ -10,16 +10,16 @@ test("a spool in memory knows how old the oldest line is that waits", async () =
   const clock = new FakeClock();
   const spool = new MemorySpool(HUGE, clock);
   const cursor = spool.cursor("a");
-  assert.equal(cursor.oldestBornAtMs, undefined);
+  assert.equal(cursor.oldestMonotonicMs, undefined);
   const bornAtMs = clock.monotonic();
   await appendNumber(spool, 1);
   await clock.advance(3_000);
   await appendNumber(spool, 2);
-  assert.equal(cursor.oldestBornAtMs, bornAtMs);
+  assert.equal(cursor.oldestMonotonicMs, bornAtMs);
   cursor.acknowledge(0n);
-  assert.equal(cursor.oldestBornAtMs, bornAtMs + 3_000);
+  assert.equal(cursor.oldestMonotonicMs, bornAtMs + 3_000);
   cursor.acknowledge(1n);
-  assert.equal(cursor.oldestBornAtMs, undefined);
+  assert.equal(cursor.oldestMonotonicMs, undefined);
 });
 
 for (const [where, { options, afterMs }] of [
@@ -37,15 +37,15 @@ for (const [where, { options, afterMs }] of [
       await appendNumber(bench.spool, 1);
       await clock.advance(3_000);
       await appendNumber(bench.spool, 2);
-      assert.equal(cursor.oldestBornAtMs, bornAtMs);
+      assert.equal(cursor.oldestMonotonicMs, bornAtMs);
       await cursor.read(ALL);
       cursor.acknowledge(0n);
-      assert.equal(cursor.oldestBornAtMs, bornAtMs + 3_000);
+      assert.equal(cursor.oldestMonotonicMs, bornAtMs + 3_000);
     }
     await clock.advance(60_000);
     await using bench = await SpoolBench.open(directory, { clock, ...options });
-    assert.equal(bench.spool.cursor("a").oldestBornAtMs, bornAtMs + afterMs);
-    assert.equal(bench.spool.cursor("b").oldestBornAtMs, undefined);
+    assert.equal(bench.spool.cursor("a").oldestMonotonicMs, bornAtMs + afterMs);
+    assert.equal(bench.spool.cursor("b").oldestMonotonicMs, undefined);
   });
 }
 

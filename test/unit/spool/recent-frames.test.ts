@@ -1,69 +1,70 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Kept, Reader } from "../../../src/spool/kept.ts";
+import type { BufferedFrame, FrameConsumer } from "../../../src/spool/buffered-frame.ts";
 import { RecentFrames } from "../../../src/spool/recent-frames.ts";
 import { Segment } from "../../../src/spool/segment.ts";
 
-/** A reader that notes what it is told. */
-class NotingReader implements Reader {
+/** A consumer that records each call as a text. */
+class RecordingConsumer implements FrameConsumer {
   readonly name = "a";
   readonly next = 0n;
   readonly events: string[] = [];
 
-  push(kept: Kept): void {
-    this.events.push(`push ${kept.frame.sequence}`);
+  push(buffered: BufferedFrame): void {
+    this.events.push(`push ${buffered.frame.sequence}`);
   }
 
   wake(): void {
     this.events.push("wake");
   }
 
-  evict(kept: Kept): void {
-    this.events.push(`evict ${kept.frame.sequence}`);
+  evict(buffered: BufferedFrame): void {
+    this.events.push(`evict ${buffered.frame.sequence}`);
   }
 
-  lose(kept: Kept, reason: string): void {
-    this.events.push(`lose ${kept.frame.sequence} ${reason}`);
+  dropFrame(buffered: BufferedFrame, reason: string): void {
+    this.events.push(`drop ${buffered.frame.sequence} ${reason}`);
   }
 }
 
-function keptOf(sequence: number, readers: readonly Reader[], onDisk: boolean): Kept {
+/** Returns a frame of ten compressed bytes; its sequence number is also its time. */
+function bufferedFrame(sequence: number, consumers: readonly FrameConsumer[], onDisk: boolean): BufferedFrame {
   return {
     frame: { sequence: BigInt(sequence), lines: 1, rawBytes: 10, createdAtMs: 0, payload: Buffer.alloc(10) },
-    bornAtMs: sequence,
-    readers: new Set(readers),
-    place: onDisk ? { segment: new Segment("", 0n), offset: 0 } : undefined,
+    monotonicMs: sequence,
+    consumers: new Set(consumers),
+    location: onDisk ? { segment: new Segment("", 0n), offset: 0 } : undefined,
   };
 }
 
-test("beyond the limit the oldest frames are on disk only, or lost if they are not there", () => {
-  const reader = new NotingReader();
+test("above the limit the oldest frames are evicted if they are on disk, and dropped otherwise", () => {
+  const consumer = new RecordingConsumer();
   const recent = new RecentFrames(25);
   for (const [sequence, onDisk] of [true, true, false, false, false].entries())
-    recent.add(keptOf(sequence, [reader], onDisk));
+    recent.add(bufferedFrame(sequence, [consumer], onDisk));
   recent.trim();
-  assert.deepEqual(reader.events, ["evict 0", "evict 1", "lose 2 disk"]);
+  assert.deepEqual(consumer.events, ["evict 0", "evict 1", "drop 2 disk"]);
 });
 
-test("frames that nobody needs any more take no room", () => {
-  const reader = new NotingReader();
+test("a frame without consumers does not count against the limit", () => {
+  const consumer = new RecordingConsumer();
   const recent = new RecentFrames(20);
-  const taken = keptOf(0, [reader], false);
-  recent.add(taken);
-  for (const sequence of [1, 2]) recent.add(keptOf(sequence, [reader], false));
-  taken.readers.clear();
+  const acknowledged = bufferedFrame(0, [consumer], false);
+  recent.add(acknowledged);
+  for (const sequence of [1, 2]) recent.add(bufferedFrame(sequence, [consumer], false));
+  acknowledged.consumers.clear();
   recent.trim();
-  assert.deepEqual(reader.events, []);
+  assert.deepEqual(consumer.events, []);
 });
 
-test("what is not on disk grows too old here, what is there with its segment", () => {
-  const reader = new NotingReader();
+test("a frame in memory only expires by itself, a frame on disk with its segment", () => {
+  const consumer = new RecordingConsumer();
   const recent = new RecentFrames(1_000);
-  for (const sequence of [0, 1, 2]) recent.add(keptOf(sequence, [reader], false));
+  for (const sequence of [0, 1, 2]) recent.add(bufferedFrame(sequence, [consumer], false));
   recent.expire(2);
-  assert.deepEqual(reader.events, ["lose 0 age", "lose 1 age"]);
-  recent.add(keptOf(3, [reader], true));
+  assert.deepEqual(consumer.events, ["drop 0 age", "drop 1 age"]);
+  recent.add(bufferedFrame(3, [consumer], true));
   recent.expire(3);
   recent.expire(9);
-  assert.deepEqual(reader.events.slice(2), ["lose 2 age"]);
+  assert.deepEqual(consumer.events.slice(2), ["drop 2 age"]);
 });

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { stat, writeFile } from "node:fs/promises";
 import { test } from "node:test";
 import { encodeHeader, encodePreamble } from "../../../src/spool/frame-format.ts";
-import { bornAtOn, recover } from "../../../src/spool/recovery.ts";
-import { segmentPath, writeCursors } from "../../../src/spool/spool-files.ts";
+import { monotonicTimeOn, recover } from "../../../src/spool/recovery.ts";
+import { segmentPath, writeCursors } from "../../../src/spool/writer-dir.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
 
@@ -29,9 +29,9 @@ test("every target needs what is for it from its cursor on, and one without a cu
       ["b", 4n],
     ]),
   );
-  const { segments, passed, newest, head } = await recover(directory, bornAtOn(clock));
+  const { segments, consumed: passed, newest, nextSequence: head } = await recover(directory, monotonicTimeOn(clock));
   assert.deepEqual(
-    segments.map(({ waiting }) => [...waiting].map(([target, { frames, lines }]) => [target, frames, lines])),
+    segments.map(({ pending: waiting }) => [...waiting].map(([target, { frames, lines }]) => [target, frames, lines])),
     [
       [
         ["a", 1, 3],
@@ -56,16 +56,16 @@ test("every target needs what is for it from its cursor on, and one without a cu
 test("numbers go on behind the cursors, even if the frames before them are gone", async (t) => {
   const directory = await temporaryDirectory(t);
   await writeCursors(directory, new Map([["a", 1_000n]]));
-  assert.equal((await recover(directory, bornAtOn(clock))).head, 1_000n);
+  assert.equal((await recover(directory, monotonicTimeOn(clock))).nextSequence, 1_000n);
 });
 
 test("a frame that was written twice, because nobody knew what became of the first write, counts once", async (t) => {
   const directory = await temporaryDirectory(t);
   await segment(directory, 0n, [frame(0n, ["a"]), frame(1n, ["a"])]);
   await segment(directory, 1n, [frame(1n, ["a"]), frame(2n, ["a"])]);
-  const { segments } = await recover(directory, bornAtOn(clock));
+  const { segments } = await recover(directory, monotonicTimeOn(clock));
   assert.deepEqual(
-    segments.map(({ frames, waiting }) => [frames, waiting.get("a")?.frames]),
+    segments.map(({ frames, pending: waiting }) => [frames, waiting.get("a")?.frames]),
     [
       [2, 2],
       [1, 1],
@@ -76,8 +76,11 @@ test("a frame that was written twice, because nobody knew what became of the fir
 test("frames are as old as the wall clock says, and none is from the future", async (t) => {
   const directory = await temporaryDirectory(t);
   await segment(directory, 0n, [frame(0n, ["a"], clock.now() - 5_000), frame(1n, ["a"], clock.now() + 99_000)]);
-  const [found] = (await recover(directory, bornAtOn(clock))).segments;
-  assert.deepEqual([found?.oldestBornAtMs, found?.newestBornAtMs], [clock.monotonic() - 5_000, clock.monotonic()]);
+  const [found] = (await recover(directory, monotonicTimeOn(clock))).segments;
+  assert.deepEqual(
+    [found?.oldestMonotonicMs, found?.newestMonotonicMs],
+    [clock.monotonic() - 5_000, clock.monotonic()],
+  );
 });
 
 test("what a broken write left is cut off, and counted once", async (t) => {
@@ -85,7 +88,7 @@ test("what a broken write left is cut off, and counted once", async (t) => {
   const whole = [frame(0n, ["a"]), frame(1n, ["a"])];
   await segment(directory, 0n, [...whole, frame(2n, ["a"]).subarray(0, 30)]);
   for (const truncatedBytes of [30, 0]) {
-    const recovered = await recover(directory, bornAtOn(clock));
+    const recovered = await recover(directory, monotonicTimeOn(clock));
     assert.deepEqual([recovered.truncatedBytes, recovered.segments[0]?.frames], [truncatedBytes, 2]);
   }
   const { size } = await stat(segmentPath(directory, 0n));
@@ -96,6 +99,6 @@ test("a segment of a newer version is not looked into, and needs nothing", async
   const directory = await temporaryDirectory(t);
   await segment(directory, 0n, [frame(0n, ["a"])]);
   await writeFile(segmentPath(directory, 1n), Buffer.concat([encodePreamble(2), frame(1n, ["a"])]));
-  const { segments, passed, leftAlone } = await recover(directory, bornAtOn(clock));
+  const { segments, consumed: passed, unsupportedFiles: leftAlone } = await recover(directory, monotonicTimeOn(clock));
   assert.deepEqual([segments.length, passed.length, leftAlone], [1, 0, [segmentPath(directory, 1n)]]);
 });

@@ -4,7 +4,7 @@ import path from "node:path";
 import { test, type TestContext } from "node:test";
 import fc from "fast-check";
 import { encodeHeader, encodePreamble, MAGIC, PREAMBLE_BYTES } from "../../../src/spool/frame-format.ts";
-import { SegmentReader, type Found } from "../../../src/spool/segment-reader.ts";
+import { SegmentReader, type SegmentItem } from "../../../src/spool/segment-reader.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
 
 /** A frame in a file: its number is its sequence number and, if not given, the length of its payload. */
@@ -25,7 +25,7 @@ async function found(file: string, parts: readonly Uint8Array[]): Promise<(numbe
   const reader = new SegmentReader(handle, bytes.length);
   const all: (number | string)[] = [];
   let end = PREAMBLE_BYTES;
-  for (let next: Found | undefined = await reader.next(); next !== undefined; next = await reader.next()) {
+  for (let next: SegmentItem | undefined = await reader.next(); next !== undefined; next = await reader.next()) {
     assert.equal(next.offset, end, "nothing is left out");
     end = next.end;
     if (next.kind !== "frame") all.push(next.kind);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import { test } from "node:test";
-import { firstSequence, readCursors, segmentPath, segmentPaths, writeCursors } from "../../../src/spool/spool-files.ts";
+import { firstSequence, readCursors, segmentPath, segmentPaths, writeCursors } from "../../../src/spool/writer-dir.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
 
 test("cursors are read as they were written", async (t) => {

@@ -3,7 +3,7 @@ import { stat } from "node:fs/promises";
 import path from "node:path";
 import { test } from "node:test";
 import { thisProcess } from "../../../src/spool/lock.ts";
-import { claimHome, leaveHome } from "../../../src/spool/spool-home.ts";
+import { claimDir, releaseDir } from "../../../src/spool/writer-dir.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
 
 for (const directory of ["s", "s/v1", "./s/v1", "a/b/v1"])
@@ -13,8 +13,8 @@ for (const directory of ["s", "s/v1", "./s/v1", "a/b/v1"])
       process.chdir(before);
     });
     process.chdir(await temporaryDirectory(t));
-    const home = await claimHome(directory, thisProcess());
+    const home = await claimDir(directory, thisProcess());
     assert.ok(home);
     assert.ok((await stat(path.join(directory, "lock"))).isFile());
-    await leaveHome(home, true);
+    await releaseDir(home, true);
   });

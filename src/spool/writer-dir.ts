@@ -1,0 +1,125 @@
+import { randomBytes } from "node:crypto";
+import { mkdir, open, readdir, readFile, rename, rm, rmdir, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { FORMAT_VERSION } from "./frame-format.ts";
+import { SpoolLock, type LockOwner } from "./lock.ts";
+
+/**
+ * A spool directory contains one writer directory for each agent that writes at the same time; there are two only during an
+ * update. The name begins with the version of the format, so that another version recognizes a directory that it cannot read.
+ */
+const PRIMARY = `v${FORMAT_VERSION}`;
+const WRITER_DIR = new RegExp(`^${PRIMARY}(-[0-9a-f]+)?$`);
+const VERSIONED_DIR = /^v([0-9]+)(-[0-9a-f]+)?$/;
+
+const SEGMENT = /^[0-9]{20}\.seg$/;
+const CURSORS = "cursors.json";
+const CURSORS_VERSION = 1;
+
+/** A directory that this process may write to. */
+export interface WriterDir {
+  readonly directory: string;
+  readonly lock: SpoolLock;
+}
+
+/** Returns the directory that every agent tries first. */
+export function primaryDir(root: string): string {
+  return path.join(root, PRIMARY);
+}
+
+/** Returns the name of a directory that no other agent uses. */
+export function newExtraDir(root: string): string {
+  return path.join(root, `${PRIMARY}-${randomBytes(4).toString("hex")}`);
+}
+
+/** Creates a directory if it does not exist, and locks it; resolves to undefined if another agent has the lock. */
+export async function claimDir(directory: string, self: LockOwner): Promise<WriterDir | undefined> {
+  await makeDurably(directory);
+  const lock = await SpoolLock.acquire(directory, self);
+  return lock && { directory, lock };
+}
+
+async function makeDurably(directory: string): Promise<void> {
+  // Absolute: the loop below needs a parent that is shorter, and the parent of the relative path `.` is `.`.
+  const absolute = path.resolve(directory);
+  const first = await mkdir(absolute, { recursive: true, mode: 0o700 });
+  if (first === undefined) return;
+  for (let made = absolute; made.length >= first.length; made = path.dirname(made))
+    await syncDirectory(path.dirname(made));
+}
+
+/** Unlocks a directory, and deletes it if it has no segments left. */
+export async function releaseDir({ directory, lock }: WriterDir, isEmpty: boolean): Promise<void> {
+  if (isEmpty) await rm(path.join(directory, CURSORS), { force: true });
+  await lock.release();
+  // Fails if another agent has claimed the directory, or if there is a file of another program in it.
+  if (isEmpty) await rmdir(directory).catch(() => undefined);
+}
+
+/** Resolves to the writer directories of a spool directory: those that this version can read, and those of newer versions. */
+export async function writerDirsIn(
+  root: string,
+): Promise<{ readonly readable: readonly string[]; readonly newer: readonly string[] }> {
+  const names = (await readdir(root)).sort();
+  const paths = (wanted: (name: string) => boolean): string[] =>
+    names.filter(wanted).map((name) => path.join(root, name));
+  return {
+    readable: paths((name) => WRITER_DIR.test(name)),
+    newer: paths((name) => Number(VERSIONED_DIR.exec(name)?.[1] ?? 0) > FORMAT_VERSION),
+  };
+}
+
+/** Resolves to the paths of the segment files in a directory, oldest first. */
+export async function segmentPaths(directory: string): Promise<string[]> {
+  const names = await readdir(directory);
+  return names
+    .filter((name) => SEGMENT.test(name))
+    .sort()
+    .map((name) => path.join(directory, name));
+}
+
+/** Returns the path of the segment whose first frame has this sequence number. */
+export function segmentPath(directory: string, first: bigint): string {
+  return path.join(directory, `${first.toString().padStart(20, "0")}.seg`);
+}
+
+/** Returns the sequence number in the name of a segment. */
+export function firstSequence(segment: string): bigint {
+  return BigInt(path.basename(segment, ".seg"));
+}
+
+/** Makes new and renamed files in a directory durable. */
+export async function syncDirectory(directory: string): Promise<void> {
+  await using handle = await open(directory, "r");
+  await handle.sync();
+}
+
+/**
+ * Resolves to the position of each target: the sequence number of the first frame that it still needs. A target without one
+ * needs every frame that is for it. So a missing, stale or damaged file causes lines to be sent again, never a loss.
+ */
+export async function readCursors(directory: string): Promise<Map<string, bigint>> {
+  try {
+    const { version, cursors } = JSON.parse(await readFile(path.join(directory, CURSORS), "utf8")) as Cursors;
+    if (version !== CURSORS_VERSION) return new Map();
+    return new Map(Object.entries(cursors).map(([target, next]) => [target, BigInt(next)]));
+  } catch {
+    return new Map();
+  }
+}
+
+/** Replaces the file of the positions. Without a sync, because a stale file after a crash of the node does no harm. */
+export async function writeCursors(directory: string, cursors: ReadonlyMap<string, bigint>): Promise<void> {
+  const content: Cursors = {
+    version: CURSORS_VERSION,
+    cursors: Object.fromEntries([...cursors].map(([target, next]) => [target, next.toString()])),
+  };
+  const file = path.join(directory, CURSORS);
+  await writeFile(`${file}.tmp`, JSON.stringify(content), { mode: 0o600 });
+  await rename(`${file}.tmp`, file);
+}
+
+interface Cursors {
+  readonly version: number;
+  readonly cursors: Readonly<Record<string, string>>;
+}
