@@ -1,13 +1,14 @@
 export interface BackoffOptions {
-  /** Upper bound of the first wait, in milliseconds. */
+  /** Upper bound of the first delay, in milliseconds. */
   readonly baseMs: number;
-  /** Upper bound of every wait, in milliseconds. */
+  /** Upper bound of every delay, in milliseconds. */
   readonly capMs: number;
 }
 
 /**
- * Exponential backoff with full jitter: a random wait in [0, min(cap, base * 2^attempt)), in milliseconds.
- * Full jitter spreads a fleet that failed at one moment best; see "Exponential Backoff And Jitter", AWS, 2015.
+ * Returns the delay before retry number `attempt`, from 0, in milliseconds: exponential backoff with full jitter, a random
+ * value in [0, min(cap, base * 2^attempt)). Full jitter best spreads the retries of agents that failed at the same moment; see
+ * "Exponential Backoff And Jitter", AWS, 2015.
  */
 export function backoffMs(
   attempt: number,

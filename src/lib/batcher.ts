@@ -4,42 +4,42 @@ interface Waiting<T> {
 }
 
 /**
- * Hands what comes at about the same time to one piece of work: all that is added in one turn of the event loop, and all
- * that is added while the work before it goes on.
+ * Processes items in batches. A batch has the items that are added in the same turn of the event loop, or while the batch
+ * before it is processed.
  */
 export class Batcher<T> {
-  readonly #work: (items: readonly T[]) => Promise<void>;
+  readonly #process: (items: readonly T[]) => Promise<void>;
   #waiting: Waiting<T>[] = [];
-  #working: Promise<void> | undefined;
+  #running: Promise<void> | undefined;
 
-  constructor(work: (items: readonly T[]) => Promise<void>) {
-    this.#work = work;
+  constructor(process: (items: readonly T[]) => Promise<void>) {
+    this.#process = process;
   }
 
-  /** Settles as the work does that the item was part of. */
+  /** Settles when the item's batch does, in the same way. */
   add(item: T): Promise<undefined> {
     const done = Promise.withResolvers<undefined>();
     this.#waiting.push({ item, done });
-    this.#working ??= this.#run();
+    this.#running ??= this.#run();
     return done.promise;
   }
 
-  /** Resolves when nothing is waiting or being worked on. */
+  /** Resolves when every batch has been processed. */
   async idle(): Promise<void> {
-    while (this.#working !== undefined) await this.#working;
+    while (this.#running !== undefined) await this.#running;
   }
 
   async #run(): Promise<void> {
     await Promise.resolve();
     while (this.#waiting.length > 0) {
-      const taken = this.#waiting.splice(0);
+      const batch = this.#waiting.splice(0);
       try {
-        await this.#work(taken.map(({ item }) => item));
-        for (const { done } of taken) done.resolve(undefined);
+        await this.#process(batch.map(({ item }) => item));
+        for (const { done } of batch) done.resolve(undefined);
       } catch (error) {
-        for (const { done } of taken) done.reject(error);
+        for (const { done } of batch) done.reject(error);
       }
     }
-    this.#working = undefined;
+    this.#running = undefined;
   }
 }

@@ -1,8 +1,8 @@
-/** Where time comes from; tests hand in their own. */
+/** The source of time. Tests pass in their own. */
 export interface Clock {
-  /** Milliseconds since the epoch, the wall clock. */
+  /** The wall clock: milliseconds since the epoch. */
   now(): number;
-  /** Milliseconds of a clock that never steps, for durations and deadlines. */
+  /** A clock that never steps, for durations and deadlines; in milliseconds. */
   monotonic(): number;
   /** Resolves after `ms`, or at once (without error) when the signal aborts. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;

@@ -1,22 +1,22 @@
-/** Takes two columns of a terminal: the scripts of East Asia, and pictures. */
+/** Characters that take two columns of a terminal: East Asian scripts and emoji. */
 const WIDE = /\p{Script=Han}|\p{Script=Hiragana}|\p{Script=Katakana}|\p{Script=Hangul}|\p{Emoji_Presentation}/u;
 const WITHOUT_WIDTH = /\p{Mn}|\p{Me}/u;
-/** What steers a terminal or turns the direction of the text. */
-const STEERING = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
+/** Characters that control a terminal or change the direction of text. */
+const CONTROL = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 
-/** A text from outside, which can do nothing to the terminal but be read. */
+/** Returns a text without control characters, safe to print on a terminal. */
 export function printable(text: string): string {
-  return text.replace(STEERING, "?");
+  return text.replace(CONTROL, "?");
 }
 
-/** Columns of a terminal that a printable text takes. */
+/** Returns the number of terminal columns that a printable text takes. */
 export function displayWidth(text: string): number {
   let width = 0;
   for (const character of text) width += widthOf(character);
   return width;
 }
 
-/** The text cut to so many columns, with a sign that it was cut. */
+/** Returns the text, shortened to at most `columns` columns; a shortened text ends with `…`. */
 export function fit(text: string, columns: number): string {
   if (displayWidth(text) <= columns) return text;
   if (columns <= 0) return "";

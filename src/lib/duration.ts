@@ -4,7 +4,7 @@ const UNITS: Readonly<Record<string, number>> = { h: 3_600_000, m: 60_000, s: 1_
 export const DURATION_PATTERN = "^([0-9]{1,5}(h|m|s|ms)){1,4}$";
 const WHOLE = new RegExp(DURATION_PATTERN);
 
-/** Milliseconds of a duration such as `5s` or `1h30m`; undefined when it is not one. */
+/** Returns the milliseconds of a duration such as `5s` or `1h30m`; undefined if the text is not a duration. */
 export function parseDuration(text: string): number | undefined {
   if (!WHOLE.test(text)) return undefined;
   let total = 0;
@@ -13,7 +13,7 @@ export function parseDuration(text: string): number | undefined {
   return total;
 }
 
-/** The shortest duration text for a number of milliseconds: 5400000 -> `1h30m`. */
+/** Returns the shortest duration text for a number of milliseconds: 5400000 -> `1h30m`. */
 export function formatDuration(ms: number): string {
   let rest = Math.round(ms);
   let text = "";

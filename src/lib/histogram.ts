@@ -1,6 +1,6 @@
-/** Counts values by how large they are, as Prometheus wants it. */
+/** Counts values in buckets by size, in the form of a Prometheus histogram. */
 export class Histogram {
-  /** Upper bounds of the buckets, ascending; the last bucket has none. */
+  /** Upper bounds of the buckets, ascending. There is one more bucket, without a bound. */
   readonly bounds: readonly number[];
   readonly #counts: number[];
   #sum = 0;
@@ -18,7 +18,7 @@ export class Histogram {
     return this.#counts.reduce((total, count) => total + count, 0);
   }
 
-  /** How many values were at most as large as each bound. */
+  /** For each bound, the number of values up to it. */
   get cumulative(): readonly number[] {
     let total = 0;
     return this.bounds.map((_, index) => (total += this.#counts[index] ?? 0));

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import type { Clock } from "./clock.ts";
 
-/** A sleep that can be cut short. A ring while nobody sleeps ends the next sleep before it begins. */
+/** A sleep that can be interrupted. */
 export class InterruptibleSleep {
   readonly #clock: Clock;
   #sleeping: AbortController | undefined;
@@ -11,12 +11,13 @@ export class InterruptibleSleep {
     this.#clock = clock;
   }
 
+  /** Ends the current sleep; without one, the next sleep ends before it begins. */
   interrupt(): void {
     this.#interrupted = true;
     this.#sleeping?.abort();
   }
 
-  /** Infinity: until it rings. */
+  /** Resolves after `ms` milliseconds or when interrupted; with Infinity only when interrupted. */
   async sleep(ms: number): Promise<void> {
     if (ms > 0 && !this.#interrupted) {
       this.#sleeping = new AbortController();

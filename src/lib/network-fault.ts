@@ -1,11 +1,11 @@
 import { ownValue } from "./own-value.ts";
 
-/** What the operator can do about a failure, by the code of the error. */
+/** Error code -> what the operator can do about the failure. */
 export type Remedies = Readonly<Record<string, string>>;
 
-/** The text and the code of whatever a connection failed with; it never holds a header. */
+/** Returns the code and the text of a connection failure, with its remedy if there is one. The text never contains a header. */
 export function networkFault(thrown: unknown, remedies: Remedies): { readonly code: string; readonly text: string } {
-  // A name with several addresses fails with one error for each; the first says as much as all.
+  // A host name with several addresses fails with one error per address. The first is enough.
   const error: unknown = thrown instanceof AggregateError && thrown.errors.length > 0 ? thrown.errors[0] : thrown;
   const code = codeOf(error);
   const message = error instanceof Error && error.message !== "" ? error.message : code || "the connection failed";

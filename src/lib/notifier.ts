@@ -1,8 +1,8 @@
-/** Lets any number of callers wait for something, each until its own signal aborts. */
+/** Lets callers wait for a condition, each until its own signal aborts. */
 export class Notifier {
   readonly #waiting = new Set<() => void>();
 
-  /** Resolves when it holds: it is looked at now, and after each `ring`. Resolves too when the signal aborts. */
+  /** Resolves when `holds` returns true, which is called now and after each `notify`, or when the signal aborts. */
   async until(holds: () => boolean, signal: AbortSignal): Promise<void> {
     while (!signal.aborted && !holds()) {
       await new Promise<void>((resolve) => {

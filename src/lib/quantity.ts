@@ -1,10 +1,10 @@
 const BYTE_UNITS = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
 
-/** A number of bytes for people, with three digits or so: `0 B`, `1.5 KiB`, `312 MiB`. */
+/** Returns a readable number of bytes, with about three digits: `0 B`, `1.5 KiB`, `312 MiB`. */
 export function formatBytes(bytes: number): string {
   let rest = bytes;
   let unit = 0;
-  // 1023.95 would be shown as 1024.
+  // Not 1024: 1023.6 would be rounded to 1024.
   while (rest >= 1023.5 && unit < BYTE_UNITS.length - 1) {
     rest /= 1024;
     unit++;
@@ -12,7 +12,7 @@ export function formatBytes(bytes: number): string {
   return `${unit === 0 || rest >= 99.95 ? Math.round(rest) : rest.toFixed(1)} ${BYTE_UNITS[unit] ?? ""}`;
 }
 
-/** A span of time for people, in its two largest units: `0s`, `45s`, `3m 5s`, `2h 10m`, `4d 3h`. */
+/** Returns a readable time span in its two largest units: `0s`, `45s`, `3m 5s`, `2h 10m`, `4d 3h`. */
 export function formatSpan(ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / 1000));
   const parts = [

@@ -2,10 +2,10 @@ import type { Clock } from "./clock.ts";
 
 const MAX_CAUSES = 1_000;
 
-/** How often the same warning is logged at most. */
+/** The same warning is logged at most once in this time. */
 export const WARNING_PERIOD_MS = 300_000;
 
-/** Lets each cause through once per period, so that a lasting fault does not flood the log. */
+/** Allows each cause once per period, so that a permanent fault does not flood the log. */
 export class RateLimit {
   readonly #periodMs: number;
   readonly #clock: Clock;

@@ -1,6 +1,9 @@
 import type { TSchema } from "typebox";
 import * as Type from "typebox";
 
+/** A type whose fields and items are read-only, at every depth. */
+export type Immutable<T> = T extends object ? { readonly [Key in keyof T]: Immutable<T[Key]> } : T;
+
 interface ListOptions {
   readonly description: string;
   readonly maxItems: number;

@@ -1,8 +1,8 @@
-/** Runs tasks one after the other, in the order in which they were given. */
+/** Runs one task at a time, in the order of the calls. */
 export class TaskQueue {
   #last: Promise<unknown> = Promise.resolve();
 
-  /** Settles as the task does. A task that fails does not keep the next from running. */
+  /** Settles as the task does. The next task runs even if this one fails. */
   run<T>(task: () => Promise<T>): Promise<T> {
     const result = this.#last.then(task);
     this.#last = result.catch(() => undefined);

@@ -1,7 +1,6 @@
 import type { Static } from "typebox";
 import * as Type from "typebox";
-import type { Immutable } from "../lib/immutable.ts";
-import { choice, keyedList } from "../lib/schema-types.ts";
+import { choice, keyedList, type Immutable } from "../lib/schema-types.ts";
 import { MAX_MESSAGE, boundedText, generation, message, reason, time } from "./status-parts.ts";
 
 const condition = Type.Object({

@@ -1,7 +1,6 @@
 import type { Static } from "typebox";
 import * as Type from "typebox";
-import type { Immutable } from "../lib/immutable.ts";
-import { keyedList } from "../lib/schema-types.ts";
+import { keyedList, type Immutable } from "../lib/schema-types.ts";
 import { conditionList } from "./conditions.ts";
 import { boundedText, count, generation, message, objectName, reason } from "./status-parts.ts";
 

@@ -1,7 +1,6 @@
 import type { Static } from "typebox";
 import * as Type from "typebox";
-import type { Immutable } from "../lib/immutable.ts";
-import { choice, keyedList, list } from "../lib/schema-types.ts";
+import { choice, keyedList, list, type Immutable } from "../lib/schema-types.ts";
 import { conditionList } from "./conditions.ts";
 import { boundedText, count, generation, objectName, reason, time, uid } from "./status-parts.ts";
 

@@ -1,5 +1,5 @@
-// A child process that appends numbers without end, from the second argument on, and prints each when it is durable. It
-// delivers them to one target, and never to another.
+// A child process that appends ascending numbers, beginning with the second argument, until it is killed. It prints each number
+// when it is durable. The target `live` acknowledges the lines, the target `dead` does not.
 import { flushCompileCache } from "node:module";
 import { systemClock } from "../../src/lib/clock.ts";
 import { DurableSpool } from "../../src/spool/durable-spool.ts";

@@ -5,6 +5,7 @@ import type { SpoolObserver } from "../../src/spool/disk-monitor.ts";
 import { DurableSpool, type DurableSpoolOptions } from "../../src/spool/durable-spool.ts";
 import { expandFrame } from "../../src/spool/frame-payload.ts";
 import type { ReadLimits, Spool, SpoolCursor } from "../../src/spool/spool.ts";
+import { FakeClock } from "./fake-clock.ts";
 
 export const HUGE = { maxBytes: 1 << 30, maxAgeMs: 3_600_000_000 };
 export const ALL: ReadLimits = { maxLines: 1_000_000_000, maxRawBytes: 1 << 30 };
@@ -53,19 +54,26 @@ export class SpoolBench implements AsyncDisposable {
   }
 }
 
-/** Returns one line with a number. */
+/** Returns a clock that does not advance during a file operation, so that a spool has finished its work after each `advance`. */
+export function clockForDisk(): FakeClock {
+  const clock = new FakeClock();
+  clock.isBusy = () => process.getActiveResourcesInfo().some((name) => name.startsWith("F"));
+  return clock;
+}
+
+/** Appends one line that contains a number. */
 export async function appendNumber(spool: Spool, number: number, targets?: readonly string[]): Promise<void> {
   await spool.append({ lines: 1, bytes: Buffer.from(`m f=${number}i 1\n`) }, targets);
 }
 
-/** Resolves to the numbers of all lines that a cursor still has. */
+/** Resolves to the numbers of all lines in the backlog of a cursor. */
 export async function numbersOf(cursor: SpoolCursor): Promise<number[]> {
   const frames = await cursor.read(ALL);
   const texts = await Promise.all(frames.map(async (frame) => Buffer.from(await expandFrame(frame)).toString()));
   return [...texts.join("").matchAll(/f=(\d+)i/g)].map(([, number]) => Number(number));
 }
 
-/** Reads and acknowledges everything of a cursor, in pieces. */
+/** Reads and acknowledges the whole backlog of a cursor; resolves to the numbers of its lines. */
 export async function takeAll(cursor: SpoolCursor): Promise<number[]> {
   const numbers: number[] = [];
   while (cursor.backlog.frames > 0) {
@@ -76,7 +84,7 @@ export async function takeAll(cursor: SpoolCursor): Promise<number[]> {
   return numbers;
 }
 
-/** Name -> content of every file in a directory. */
+/** Resolves to the name and content of every file in a directory. */
 export async function contentOf(directory: string): Promise<ReadonlyMap<string, Buffer>> {
   const names = (await readdir(directory)).sort();
   return new Map(
@@ -84,6 +92,7 @@ export async function contentOf(directory: string): Promise<ReadonlyMap<string, 
   );
 }
 
+/** Writes files by name. */
 export async function restore(directory: string, content: ReadonlyMap<string, Uint8Array>): Promise<void> {
   for (const [name, bytes] of content) await writeFile(path.join(directory, name), bytes);
 }

@@ -10,9 +10,9 @@ const NAMES = ["a", "b", "c"] as const;
 const RECENT_MS = 700;
 
 interface ModelFrame extends Pick<Frame, "lines" | "payload"> {
-  readonly bornAtMs: number;
+  readonly monotonicMs: number;
   /** The targets that still need it. */
-  readonly readers: Set<string>;
+  readonly consumers: Set<string>;
 }
 
 /** A simple, slow model of a spool: frames, and the targets that still need each. */
@@ -45,15 +45,15 @@ class SpoolModel {
   }
 
   async append({ lines, bytes }: LineBatch, targets: readonly string[]): Promise<void> {
-    const readers = new Set(targets.filter((name) => this.#droppedBy.has(name)));
+    const consumers = new Set(targets.filter((name) => this.#droppedBy.has(name)));
     this.#appended += lines;
-    if (readers.size === 0 || lines === 0) return;
-    this.#frames.push({ lines, payload: await compressLines(bytes), bornAtMs: this.#clock.monotonic(), readers });
+    if (consumers.size === 0 || lines === 0) return;
+    this.#frames.push({ lines, payload: await compressLines(bytes), monotonicMs: this.#clock.monotonic(), consumers });
     this.enforceCaps();
   }
 
   waiting(name: string): readonly ModelFrame[] {
-    return this.#frames.filter(({ readers }) => readers.has(name));
+    return this.#frames.filter(({ consumers }) => consumers.has(name));
   }
 
   droppedBy(name: string): number | undefined {
@@ -62,17 +62,17 @@ class SpoolModel {
 
   /** Acknowledges the oldest `count` frames of a target. */
   free(name: string, count: number): void {
-    for (const frame of this.waiting(name).slice(0, count)) frame.readers.delete(name);
-    this.#frames = this.#frames.filter(({ readers }) => readers.size > 0);
+    for (const frame of this.waiting(name).slice(0, count)) frame.consumers.delete(name);
+    this.#frames = this.#frames.filter(({ consumers }) => consumers.size > 0);
   }
 
   enforceCaps(): void {
     while (this.#frames[0] !== undefined) {
-      const [{ bornAtMs, lines, readers }] = this.#frames;
-      const age = this.#clock.monotonic() - bornAtMs;
+      const [{ monotonicMs, lines, consumers }] = this.#frames;
+      const age = this.#clock.monotonic() - monotonicMs;
       if (bytesOf(this.#frames) <= this.caps.maxBytes && age <= this.caps.maxAgeMs) return;
-      this.#dropped += lines * readers.size;
-      for (const name of readers) this.#droppedBy.set(name, (this.#droppedBy.get(name) ?? 0) + lines);
+      this.#dropped += lines * consumers.size;
+      for (const name of consumers) this.#droppedBy.set(name, (this.#droppedBy.get(name) ?? 0) + lines);
       this.#frames.shift();
     }
   }
@@ -197,7 +197,7 @@ export class Comparison<S extends Spool> {
   /** Returns the payloads of a target's recent frames. */
   #recent(name: string): readonly Uint8Array[] {
     const sinceMs = this.clock.monotonic() - RECENT_MS;
-    return this.#model.waiting(name).flatMap(({ bornAtMs, payload }) => (bornAtMs >= sinceMs ? [payload] : []));
+    return this.#model.waiting(name).flatMap(({ monotonicMs, payload }) => (monotonicMs >= sinceMs ? [payload] : []));
   }
 
   /** Reads frames, and acknowledges them if `delivered`; asserts that both have the same frames, oldest first. */

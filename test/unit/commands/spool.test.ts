@@ -145,12 +145,12 @@ test("the commands change nothing", async (t) => {
 test("a directory without a spool and a missing directory are errors", async (t) => {
   const directory = await temporaryDirectory(t);
   for (const [dir, reason] of [
-    [directory, "it holds no spool"],
+    [directory, "it contains no spool"],
     [path.join(directory, "none"), "ENOENT"],
   ] as const) {
     const { exitCode, stdout, stderr } = await run(["spool", "inspect", dir]);
     assert.deepEqual([exitCode, stdout], [1, ""]);
-    assert.match(stderr, new RegExp(`^error: E_SPOOL_NOT_FOUND: ${dir} cannot be looked into: ${reason}`));
+    assert.match(stderr, new RegExp(`^error: E_SPOOL_NOT_FOUND: cannot inspect ${dir}: ${reason}`));
   }
   await assertUsage(["spool"], /Usage: kubevirt-telemetry spool/);
   await assertUsage(["spool", "verify"], /missing required argument 'dir'/);

@@ -2,51 +2,51 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Batcher } from "../../../src/lib/batcher.ts";
 
-test("what is added in one turn, or while work goes on, is one piece of work", async () => {
-  const pieces: (readonly number[])[] = [];
+test("items that are added in one turn, or during a batch, are one batch", async () => {
+  const batches: (readonly number[])[] = [];
   const gates = [Promise.withResolvers<undefined>(), Promise.withResolvers<undefined>()];
-  const gather = new Batcher<number>(async (items) => {
-    pieces.push(items);
-    await gates[pieces.length - 1]?.promise;
+  const batcher = new Batcher<number>(async (items) => {
+    batches.push(items);
+    await gates[batches.length - 1]?.promise;
   });
-  const first = [gather.add(1), gather.add(2)];
+  const first = [batcher.add(1), batcher.add(2)];
   await Promise.resolve();
   await Promise.resolve();
-  const second = [gather.add(3), gather.add(4)];
-  assert.deepEqual(pieces, [[1, 2]]);
+  const second = [batcher.add(3), batcher.add(4)];
+  assert.deepEqual(batches, [[1, 2]]);
   gates[0]?.resolve(undefined);
   await Promise.all(first);
   gates[1]?.resolve(undefined);
   await Promise.all(second);
-  assert.deepEqual(pieces, [
+  assert.deepEqual(batches, [
     [1, 2],
     [3, 4],
   ]);
 });
 
-test("a piece of work that fails fails for all that is in it, and the next goes on", async () => {
-  const gather = new Batcher<string>((items) =>
+test("a batch that fails rejects all its items, and the next batch is processed", async () => {
+  const batcher = new Batcher<string>((items) =>
     items.includes("bad") ? Promise.reject(new Error("failed")) : Promise.resolve(),
   );
-  const results = await Promise.allSettled([gather.add("good"), gather.add("bad")]);
+  const results = await Promise.allSettled([batcher.add("good"), batcher.add("bad")]);
   assert.deepEqual(
     results.map(({ status }) => status),
     ["rejected", "rejected"],
   );
-  await gather.add("good");
+  assert.equal(await batcher.add("good"), undefined);
 });
 
-test("it is idle when nothing is left to do", async () => {
+test("idle resolves when every batch has been processed", async () => {
   let done = 0;
-  const gather = new Batcher<number>(async () => {
+  const batcher = new Batcher<number>(async () => {
     await new Promise((resolve) => setImmediate(resolve));
     done++;
   });
-  await gather.idle();
-  const added = gather.add(1);
-  const later = added.then(() => gather.add(2));
+  await batcher.idle();
+  const added = batcher.add(1);
+  const later = added.then(() => batcher.add(2));
   await added;
-  await gather.idle();
+  await batcher.idle();
   await later;
   assert.equal(done, 2);
 });

@@ -3,19 +3,19 @@ import { test } from "node:test";
 import { InterruptibleSleep } from "../../../src/lib/interruptible-sleep.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 
-/** An alarm, and what became of the sleeps that were begun with it. */
-function setUp(): { clock: FakeClock; alarm: InterruptibleSleep; sleep: (ms: number) => { over: boolean } } {
+/** Returns an InterruptibleSleep, and a function that starts a sleep and returns whether it is over. */
+function setUp(): { clock: FakeClock; sleeper: InterruptibleSleep; sleep: (ms: number) => { over: boolean } } {
   const clock = new FakeClock();
-  const alarm = new InterruptibleSleep(clock);
+  const sleeper = new InterruptibleSleep(clock);
   const sleep = (ms: number): { over: boolean } => {
     const state = { over: false };
-    void alarm.sleep(ms).then(() => (state.over = true));
+    void sleeper.sleep(ms).then(() => (state.over = true));
     return state;
   };
-  return { clock, alarm, sleep };
+  return { clock, sleeper, sleep };
 }
 
-test("a sleep lasts as long as told", async () => {
+test("a sleep lasts the given time", async () => {
   const { clock, sleep } = setUp();
   const state = sleep(1_000);
   await clock.advance(999);
@@ -24,10 +24,10 @@ test("a sleep lasts as long as told", async () => {
   assert.equal(state.over, true);
 });
 
-test("a ring ends the sleep, and leaves no timer and the next sleep alone", async () => {
-  const { clock, alarm, sleep } = setUp();
+test("an interrupt ends the sleep and its timer, and does not affect the next sleep", async () => {
+  const { clock, sleeper, sleep } = setUp();
   const first = sleep(1_000);
-  alarm.interrupt();
+  sleeper.interrupt();
   await clock.advance(0);
   assert.deepEqual([first.over, clock.sleeping], [true, 0]);
   const second = sleep(1_000);
@@ -37,10 +37,10 @@ test("a ring ends the sleep, and leaves no timer and the next sleep alone", asyn
   assert.equal(second.over, true);
 });
 
-test("a ring while nobody sleeps ends the next sleep before it begins, and only that", async () => {
-  const { clock, alarm, sleep } = setUp();
-  alarm.interrupt();
-  alarm.interrupt();
+test("an interrupt without a sleep ends only the next sleep, before it begins", async () => {
+  const { clock, sleeper, sleep } = setUp();
+  sleeper.interrupt();
+  sleeper.interrupt();
   const none = sleep(0);
   const past = sleep(-5);
   await clock.advance(0);
@@ -55,12 +55,12 @@ test("a ring while nobody sleeps ends the next sleep before it begins, and only 
   assert.equal(whole.over, true);
 });
 
-test("a sleep without end ends when it rings, and needs no timer", async () => {
-  const { clock, alarm, sleep } = setUp();
+test("an infinite sleep needs no timer and ends with an interrupt", async () => {
+  const { clock, sleeper, sleep } = setUp();
   const state = sleep(Infinity);
   await clock.advance(1e9);
   assert.deepEqual([state.over, clock.sleeping], [false, 0]);
-  alarm.interrupt();
+  sleeper.interrupt();
   await clock.advance(0);
   assert.equal(state.over, true);
 });

@@ -8,7 +8,7 @@ import { RateLimit } from "../../../src/lib/rate-limit.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 import { turns } from "../../support/turns.ts";
 
-test("durations of the Gateway API grammar", () => {
+test("a duration is parsed by the grammar of the Gateway API", () => {
   const cases: [string, number | undefined][] = [
     ["5s", 5_000],
     ["1h30m", 5_400_000],
@@ -27,7 +27,7 @@ test("durations of the Gateway API grammar", () => {
   for (const [text, expected] of cases) assert.equal(parseDuration(text), expected, text);
 });
 
-test("every duration that is written is read back", () => {
+test("a formatted duration parses to the same milliseconds", () => {
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 99_999 * 3_600_000 }), (ms) => {
       assert.equal(parseDuration(formatDuration(ms)), ms);
@@ -35,7 +35,7 @@ test("every duration that is written is read back", () => {
   );
 });
 
-test("the backoff stays within its base, its cap and zero", () => {
+test("a backoff is between zero and the smaller of its cap and base * 2^attempt", () => {
   fc.assert(
     fc.property(fc.nat(1_000), fc.double({ min: 0, max: 0.999, noNaN: true }), (attempt, random) => {
       const ms = backoffMs(attempt, { baseMs: 500, capMs: 60_000 }, () => random);
@@ -44,7 +44,7 @@ test("the backoff stays within its base, its cap and zero", () => {
   );
 });
 
-test("a cause passes once in a period, each by itself", async () => {
+test("each cause is allowed once per period", async () => {
   const clock = new FakeClock();
   const limit = new RateLimit(300_000, clock);
   assert.deepEqual([limit.allows("a"), limit.allows("a"), limit.allows("b")], [true, false, true]);
@@ -54,7 +54,7 @@ test("a cause passes once in a period, each by itself", async () => {
   assert.equal(limit.allows("a"), true);
 });
 
-test("the system clock's sleep ends when its signal aborts, also when it was aborted before", async () => {
+test("a sleep of the system clock ends when its signal aborts, or has aborted before", async () => {
   const stop = new AbortController();
   const timers = (): number => process.getActiveResourcesInfo().filter((resource) => resource === "Timeout").length;
   const before = timers();
@@ -67,6 +67,6 @@ test("the system clock's sleep ends when its signal aborts, also when it was abo
   void systemClock.sleep(3_600_000, stop.signal).then(() => ended.push("aborted before"));
   await turns(2);
   assert.deepEqual(ended, ["aborted meanwhile", "aborted before"]);
-  assert.equal(timers(), before, "a timer that is left keeps the process from ending");
+  assert.equal(timers(), before, "a remaining timer keeps the process alive");
   await sleep;
 });

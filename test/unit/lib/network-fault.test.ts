@@ -9,30 +9,30 @@ function failure(code: string, message = `connect ${code}`): Error {
   return Object.assign(new Error(message), { code });
 }
 
-test("a failure with a known code comes with its remedy", () => {
+test("the text of a failure with a known code includes the remedy", () => {
   assert.deepEqual(networkFault(failure("ECONNREFUSED"), REMEDIES), {
     code: "ECONNREFUSED",
     text: "connect ECONNREFUSED (check the url)",
   });
 });
 
-test("a failure with another code is told as it is", () => {
+test("a failure with another code keeps its text", () => {
   assert.deepEqual(networkFault(failure("EPIPE"), REMEDIES), { code: "EPIPE", text: "connect EPIPE" });
 });
 
-test("of a name with several addresses the first failure is told", () => {
+test("for a host name with several addresses the first failure is returned", () => {
   const both = new AggregateError([failure("ECONNREFUSED", "connect ::1"), failure("ETIMEDOUT")]);
   assert.equal(networkFault(both, REMEDIES).text, "connect ::1 (check the url)");
   assert.equal(networkFault(new AggregateError([]), REMEDIES).text, "the connection failed");
 });
 
-test("there is always something to read, whatever was thrown", () => {
+test("the text is never empty, whatever was thrown", () => {
   assert.deepEqual(networkFault(failure("EPIPE", ""), REMEDIES), { code: "EPIPE", text: "EPIPE" });
   for (const thrown of [undefined, null, "text", 7, {}, new Error("")])
     assert.deepEqual(networkFault(thrown, REMEDIES), { code: "", text: "the connection failed" });
 });
 
-test("an error whose code is the name of an inherited property has no remedy", () => {
+test("an error code that is the name of an inherited property has no remedy", () => {
   for (const code of INHERITED_NAMES)
     assert.deepEqual(networkFault(failure(code), REMEDIES), { code, text: `connect ${code}` });
 });

@@ -6,7 +6,7 @@ import { codePoint } from "../../support/code-point.ts";
 
 const NOW = Date.UTC(2026, 0, 1, 12, 0, 0);
 
-test("Retry-After in its forms", () => {
+test("a Retry-After header is a number of seconds or an HTTP date, and undefined otherwise", () => {
   const cases: [string | undefined, number | undefined][] = [
     ["7", 7_000],
     [" 120 ", 120_000],
@@ -29,7 +29,7 @@ test("Retry-After in its forms", () => {
   for (const [text, expected] of cases) assert.equal(parseRetryAfter(text, NOW), expected, text);
 });
 
-test("whatever a server says, the wait is none or at most ten minutes", () => {
+test("for any header the delay is undefined or at most ten minutes", () => {
   const text = fc.oneof(
     fc.string({ unit: codePoint }),
     fc.bigInt().map(String),
