@@ -10,7 +10,7 @@ import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 const APPENDED = 150;
 
-/** Takes what there is, a few lines at a time, until it is told that no more comes and nothing is left. */
+/** Reads and acknowledges at most `maxLines` lines at a time, until `isOver` and the backlog is empty. */
 async function deliver(cursor: SpoolCursor, maxLines: number, isOver: () => boolean): Promise<number[]> {
   const taken: number[] = [];
   while (!isOver() || cursor.backlog.frames > 0) {
@@ -19,13 +19,13 @@ async function deliver(cursor: SpoolCursor, maxLines: number, isOver: () => bool
     for (const { sequence } of frames.slice(-1)) cursor.acknowledge(sequence);
     for (const frame of frames)
       taken.push(Number(/f=(\d+)i/.exec(Buffer.from(await expandFrame(frame)).toString())?.[1]));
-    // A slow one falls behind what is in memory, and a cap may catch up with it.
+    // A slow target falls behind the frames in memory, and a cap may drop its frames.
     if (maxLines === 1) await systemClock.sleep(1);
   }
   return taken;
 }
 
-test("whatever is going on at the same time, each line comes once and in order, or is counted as lost", async (t) => {
+test("with concurrent appends and reads, each line is read once and in order, or counted as lost", async (t) => {
   const root = await temporaryDirectory(t);
   let run = 0;
   const sizes = fc.record({
@@ -52,7 +52,10 @@ test("whatever is going on at the same time, each line comes once and in order, 
           taken,
           [...new Set(taken)].sort((one, other) => one - other),
         );
-        assert.ok(APPENDED - taken.length <= lost, `${APPENDED - taken.length} lines are gone, ${lost} are said to be`);
+        assert.ok(
+          APPENDED - taken.length <= lost,
+          `${APPENDED - taken.length} lines are missing, ${lost} are counted as lost`,
+        );
         assert.equal(cursors[index]?.losses.corrupt, 0);
         if (maxBytes === 1 << 30) assert.deepEqual([taken.length, lost], [APPENDED, 0]);
       }

@@ -11,12 +11,12 @@ const TARGETS = ["a", "b"];
 
 interface SmallSpool {
   readonly directory: string;
-  /** Where its segments are. */
-  readonly home: string;
+  /** The directory of its segments. */
+  readonly writerDir: string;
   readonly segments: ReadonlyMap<string, Buffer>;
 }
 
-/** A spool of two segments with the lines 0 to 4. */
+/** Creates a spool of two segments with the lines 0 to 4. */
 async function smallSpool(t: TestContext): Promise<SmallSpool> {
   const directory = await memoryDirectory(t);
   {
@@ -24,21 +24,21 @@ async function smallSpool(t: TestContext): Promise<SmallSpool> {
     for (const target of TARGETS) bench.spool.cursor(target);
     for (let number = 0; number < FRAMES; number++) await appendNumber(bench.spool, number);
   }
-  const home = path.join(directory, MAIN);
-  await rm(path.join(home, "cursors.json"));
-  const segments = await contentOf(home);
+  const writerDir = path.join(directory, MAIN);
+  await rm(path.join(writerDir, "cursors.json"));
+  const segments = await contentOf(writerDir);
   assert.equal(segments.size, 2);
-  return { directory, home, segments };
+  return { directory, writerDir, segments };
 }
 
-/** The spool as it was, but for one of its segments. */
-async function withSegment({ home, segments }: SmallSpool, name: string, bytes: Uint8Array): Promise<void> {
-  await rm(home, { recursive: true });
-  await mkdir(home);
-  await restore(home, new Map([...segments, [name, bytes]]));
+/** Restores the spool with another content of one segment. */
+async function withSegment({ writerDir, segments }: SmallSpool, name: string, bytes: Uint8Array): Promise<void> {
+  await rm(writerDir, { recursive: true });
+  await mkdir(writerDir);
+  await restore(writerDir, new Map([...segments, [name, bytes]]));
 }
 
-/** Where the frames of a segment end; the preamble is the first. */
+/** Returns the offsets at which the preamble and the frames of a segment end. */
 function ends(segment: Buffer): number[] {
   const found = [PREAMBLE_BYTES];
   for (let offset = PREAMBLE_BYTES; offset < segment.length;) {
@@ -51,7 +51,7 @@ function ends(segment: Buffer): number[] {
   return found;
 }
 
-test("a segment that is cut off anywhere keeps every frame before the cut, and the spool goes on", async (t) => {
+test("a truncated segment keeps every frame before the cut, and the spool accepts lines", async (t) => {
   const small = await smallSpool(t);
   const [[first, firstBytes] = ["", Buffer.alloc(0)], [second, secondBytes] = ["", Buffer.alloc(0)]] = small.segments;
   const inFirst = ends(firstBytes).length - 1;
@@ -61,7 +61,7 @@ test("a segment that is cut off anywhere keeps every frame before the cut, and t
   ] as const) {
     for (let cut = 0; cut < bytes.length; cut++) {
       await withSegment(small, name, bytes);
-      await truncate(path.join(small.home, name), cut);
+      await truncate(path.join(small.writerDir, name), cut);
       const whole = Math.max(0, ends(bytes).filter((end) => end <= cut).length - 1);
       const expected = numbers().filter((number) => number < before + whole || number >= FRAMES - after);
       {
@@ -80,7 +80,7 @@ test("a segment that is cut off anywhere keeps every frame before the cut, and t
   }
 });
 
-test("a byte that is wrong costs the frame that it is in, and no other; the loss is counted", async (t) => {
+test("a wrong byte costs only its own frame, and the loss is counted", async (t) => {
   const small = await smallSpool(t);
   let before = 0;
   for (const [name, bytes] of small.segments) {
@@ -108,7 +108,7 @@ test("a byte that is wrong costs the frame that it is in, and no other; the loss
   }
 });
 
-test("a stretch of zeros, as a crash of the node may leave, costs what it covers", async (t) => {
+test("a range of zeros, as after a crash of the node, costs only the frames that it covers", async (t) => {
   const small = await smallSpool(t);
   const [name = "", bytes = Buffer.alloc(0)] = [...small.segments][0] ?? [];
   const [, first = 0, second = 0] = ends(bytes);
@@ -118,37 +118,37 @@ test("a stretch of zeros, as a crash of the node may leave, costs what it covers
   assert.deepEqual(bench.notes.events, ["found E_SPOOL_DAMAGED"]);
 });
 
-test("files that are none of the spool's are left alone", async (t) => {
-  const { directory, home, segments } = await smallSpool(t);
+test("files that do not belong to the spool are not changed", async (t) => {
+  const { directory, writerDir, segments } = await smallSpool(t);
   const foreign = ["notes.txt", "1.seg", "00000000000000000000.seg.bak"];
-  for (const name of foreign) await writeFile(path.join(home, name), "not a spool");
+  for (const name of foreign) await writeFile(path.join(writerDir, name), "not a spool");
   await writeFile(path.join(directory, "v1.txt"), "not a spool");
   {
     await using bench = await SpoolBench.open(directory);
     for (const target of TARGETS) assert.equal((await takeAll(bench.spool.cursor(target))).length, FRAMES);
   }
-  const left = [...(await contentOf(home)).keys()];
+  const left = [...(await contentOf(writerDir)).keys()];
   assert.deepEqual(left, [...foreign, "cursors.json"].sort());
   assert.ok([...segments.keys()].every((name) => !left.includes(name)));
 });
 
-test("a segment of nothing but rubbish, an empty one and a cursor file of rubbish do not keep the spool from opening", async (t) => {
-  const { directory, home } = await smallSpool(t);
-  await writeFile(path.join(home, "00000000000000000100.seg"), "x".repeat(100_000));
-  await writeFile(path.join(home, "00000000000000000101.seg"), "");
-  await writeFile(path.join(home, "cursors.json"), "{");
+test("a spool opens with a random segment, an empty one and a damaged cursor file", async (t) => {
+  const { directory, writerDir } = await smallSpool(t);
+  await writeFile(path.join(writerDir, "00000000000000000100.seg"), "x".repeat(100_000));
+  await writeFile(path.join(writerDir, "00000000000000000101.seg"), "");
+  await writeFile(path.join(writerDir, "cursors.json"), "{");
   await using bench = await SpoolBench.open(directory);
   const cursor = bench.spool.cursor("a");
   await appendNumber(bench.spool, 7);
   assert.deepEqual(await takeAll(cursor), [...numbers(), 7]);
 });
 
-test("segments that disappear while the spool is in use are counted as lost, and the rest is delivered", async (t) => {
-  const { directory, home, segments } = await smallSpool(t);
+test("a segment that is deleted while in use counts as lost, and the others are delivered", async (t) => {
+  const { directory, writerDir, segments } = await smallSpool(t);
   await using bench = await SpoolBench.open(directory);
   const cursor = bench.spool.cursor("a");
   const [first = ""] = segments.keys();
-  await rm(path.join(home, first));
+  await rm(path.join(writerDir, first));
   const left = await takeAll(cursor);
   assert.deepEqual(left, numbers().slice(FRAMES - left.length));
   assert.equal(cursor.losses.corrupt, FRAMES - left.length);

@@ -16,7 +16,7 @@ for (const [call, code] of [
   ["writev", "EROFS"],
   ["datasync", "EIO"],
 ] as const) {
-  test(`while ${call} fails with ${code} lines are kept in memory, delivered, and written when it works again`, async (t) => {
+  test(`while ${call} fails with ${code}, lines are delivered from memory, and written when it works`, async (t) => {
     const directory = await temporaryDirectory(t);
     const disk = new FaultyDisk();
     {
@@ -25,7 +25,7 @@ for (const [call, code] of [
       const [quick, slow] = [spool.cursor("quick"), spool.cursor("slow")];
       for (let number = 0; number < 2; number++) await appendNumber(spool, number);
       disk.errors[call] = code;
-      // An open file is not opened again: it has to be given up first.
+      // A failed sync closes the current file, so that the next append opens one.
       if (call === "open") disk.errors.datasync = "EIO";
       for (let number = 2; number < 5; number++) await appendNumber(spool, number);
       assert.deepEqual(await takeAll(quick), [0, 1, 2, 3, 4]);
@@ -47,7 +47,7 @@ for (const [call, code] of [
   });
 }
 
-test("a disk that takes a few bytes at a time gets every byte", async (t) => {
+test("every byte is written to a disk that accepts a few bytes at a time", async (t) => {
   const directory = await temporaryDirectory(t);
   const disk = new FaultyDisk();
   disk.maxWriteBytes = 7;
@@ -61,7 +61,7 @@ test("a disk that takes a few bytes at a time gets every byte", async (t) => {
   assert.deepEqual(await takeAll(again.spool.cursor("a")), [0, 1, 2]);
 });
 
-test("a write that fails half-way leaves nothing that a later start would take for lines", async (t) => {
+test("a write that fails half-way leaves no lines for the next start", async (t) => {
   const directory = await temporaryDirectory(t);
   const disk = new FaultyDisk();
   {
@@ -79,7 +79,7 @@ test("a write that fails half-way leaves nothing that a later start would take f
   assert.deepEqual([corruptFrames, truncatedBytes], [0, 0]);
 });
 
-test("what the memory does not hold either is lost, from the oldest on, and counted", async (t) => {
+test("lines above the memory limit are dropped, the oldest first, and counted", async (t) => {
   const directory = await temporaryDirectory(t);
   const disk = new FaultyDisk();
   disk.errors.open = "EIO";
@@ -98,7 +98,7 @@ test("what the memory does not hold either is lost, from the oldest on, and coun
   );
 });
 
-test("a disk that hangs keeps neither collection nor a healthy target waiting", async (t) => {
+test("a disk that hangs blocks neither collection nor a healthy target", async (t) => {
   const directory = await temporaryDirectory(t);
   const disk = new FaultyDisk();
   const clock = new FakeClock();
@@ -112,25 +112,25 @@ test("a disk that hangs keeps neither collection nor a healthy target waiting", 
   const appended = appendNumber(spool, 1).then(() => {
     settled = true;
   });
-  // The spool itself sleeps too.
+  // One sleep is that of the maintenance loop.
   await until("the spool waits for the disk", () => clock.sleeping === 2);
   await clock.advance(4_900);
   assert.equal(settled, false);
   await clock.advance(200);
   await appended;
   assert.deepEqual(await takeAll(cursor), [0, 1]);
-  // From now on nobody waits.
+  // From now on appends do not wait.
   await appendNumber(spool, 2);
   assert.deepEqual(await takeAll(cursor), [2]);
   assert.match(notes.events.join(), /failing .*no answer from the disk within 5000 ms/);
   await appendNumber(spool, 3);
   hanging.resolve(undefined);
-  await until("the disk came back", () => notes.events.at(-1) === "recovered");
+  await until("the disk works again", () => notes.events.at(-1) === "recovered");
   await appendNumber(spool, 4);
   assert.deepEqual([await numbersOf(cursor), spool.stats.disk.unsavedLines], [[3, 4], 0]);
 });
 
-test("what the disk did not take is tried again though nothing more comes, and at the latest at the end", async (t) => {
+test("unsaved lines are written again without a new append, and at the latest at close", async (t) => {
   const directory = await temporaryDirectory(t);
   const disk = new FaultyDisk();
   const clock = new FakeClock();
@@ -145,7 +145,7 @@ test("what the disk did not take is tried again though nothing more comes, and a
       disk.errors.datasync = undefined;
       if (number === 1) break;
       await clock.advance(5_000);
-      await until("it is on disk", () => bench.spool.stats.disk.unsavedLines === 0);
+      await until("the line is on disk", () => bench.spool.stats.disk.unsavedLines === 0);
     }
     assert.equal(bench.spool.stats.disk.unsavedLines, 1);
   }
@@ -153,7 +153,7 @@ test("what the disk did not take is tried again though nothing more comes, and a
   assert.deepEqual(await takeAll(again.spool.cursor("a")), [0, 1]);
 });
 
-test("an agent whose disk hangs can end all the same", async (t) => {
+test("close resolves although the disk hangs", async (t) => {
   const directory = await temporaryDirectory(t);
   const disk = new FaultyDisk();
   const clock = new FakeClock();
@@ -166,12 +166,13 @@ test("an agent whose disk hangs can end all the same", async (t) => {
   const closed = spool.close();
   await clock.advance(5_000);
   await Promise.all([appended, closed]);
+  assert.equal(spool.stats.disk.unsavedLines, 1);
   hanging.resolve(undefined);
-  // Only now may the directory be deleted.
+  // The test deletes the directory, so the spool must have finished.
   await until("the lock is released", () => !existsSync(path.join(directory, MAIN, "lock")));
 });
 
-test("a spool whose directory cannot be made works from memory", async (t) => {
+test("a spool whose directory cannot be created works from memory", async (t) => {
   const directory = path.join(await temporaryDirectory(t), "file");
   await writeFile(directory, "not a directory");
   await using bench = await SpoolBench.open(directory);
@@ -185,7 +186,7 @@ test("a spool whose directory cannot be made works from memory", async (t) => {
   assert.equal(bench.notes.events.at(-1), "recovered");
 });
 
-test("a directory that somebody deletes while it is in use is made anew", async (t) => {
+test("a directory that is deleted while in use is created again", async (t) => {
   const directory = await temporaryDirectory(t);
   const clock = new FakeClock();
   await using bench = await SpoolBench.open(directory, { clock });
@@ -193,7 +194,7 @@ test("a directory that somebody deletes while it is in use is made anew", async 
   await appendNumber(bench.spool, 0);
   await rm(path.join(directory, MAIN), { recursive: true });
   await clock.advance(5_000);
-  await until("it is there again", () => existsSync(path.join(directory, MAIN, "lock")));
+  await until("the directory exists again", () => existsSync(path.join(directory, MAIN, "lock")));
   await appendNumber(bench.spool, 1);
   assert.ok((await readdir(path.join(directory, MAIN))).some((name) => name.endsWith(".seg")));
   assert.deepEqual(await takeAll(cursor), [0, 1]);

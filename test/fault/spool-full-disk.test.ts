@@ -14,13 +14,13 @@ import { ALL, SpoolBench } from "../support/spool-bench.ts";
 const MIB = 1 << 20;
 const LINE_BYTES = 10_000;
 
-/** A line with a number that does not get smaller by compression. */
+/** Appends a numbered line that compression does not make smaller. */
 async function appendLarge(spool: DurableSpool, number: number): Promise<void> {
   const noise = randomBytes((LINE_BYTES * 3) / 4).toString("base64");
   await spool.append({ lines: 1, bytes: Buffer.from(`m n=${number}i,noise="${noise}" 1\n`) });
 }
 
-/** The numbers of the lines that a cursor has, and takes. */
+/** Reads and acknowledges the whole backlog of a cursor; resolves to the numbers of its lines. */
 async function takeNumbers(cursor: SpoolCursor): Promise<number[]> {
   const numbers: number[] = [];
   while (cursor.backlog.frames > 0) {
@@ -38,8 +38,8 @@ function range(from: number, to: number): number[] {
   return Array.from({ length: to - from }, (_, index) => from + index);
 }
 
-void suite("a disk that fills up", { skip: skipWithoutMounts("spools on a full disk") }, () => {
-  test("the oldest lines give way, the newest are kept, and all that is lost is counted", async (t) => {
+void suite("a full disk", { skip: skipWithoutMounts("spools on a full disk") }, () => {
+  test("the oldest lines are dropped and counted, and the newest are kept", async (t) => {
     const directory = await smallDisk(t, MIB);
     {
       await using bench = await SpoolBench.open(directory, { maxSegmentBytes: 100_000, memoryBytes: 50_000 });
@@ -50,7 +50,7 @@ void suite("a disk that fills up", { skip: skipWithoutMounts("spools on a full d
       assert.deepEqual({ ...cursor.losses }, { cap: 0, age: 0, disk: 300 - lines, corrupt: 0 });
       assert.ok((bench.spool.stats.disk.writeErrors["ENOSPC"] ?? 0) > 0, "the disk was never full");
       assert.equal(bench.spool.stats.disk.unsavedLines, 0);
-      // Room was made each time: nobody needs to be told.
+      // Dropping old lines freed enough space each time, so the observer is not called.
       assert.deepEqual(bench.notes.events, []);
     }
     await using again = await SpoolBench.open(directory);
@@ -59,7 +59,7 @@ void suite("a disk that fills up", { skip: skipWithoutMounts("spools on a full d
     assert.equal(again.spool.stats.disk.corruptFrames, 0);
   });
 
-  test("when others fill the disk lines go on in memory, and get to the disk when there is room", async (t) => {
+  test("while other files fill the disk, lines stay in memory, and are written later", async (t) => {
     const directory = await smallDisk(t, MIB);
     const filler = path.join(directory, "filler");
     await using bench = await SpoolBench.open(directory, { maxSegmentBytes: 100_000 });
@@ -77,7 +77,7 @@ void suite("a disk that fills up", { skip: skipWithoutMounts("spools on a full d
     assert.equal(cursor.droppedLines, 0);
   });
 
-  test("a spool on a full disk opens, delivers what it has, and goes on", async (t) => {
+  test("a spool on a full disk opens, delivers its lines and accepts new ones", async (t) => {
     const directory = await smallDisk(t, MIB);
     {
       await using bench = await SpoolBench.open(directory);
@@ -93,7 +93,7 @@ void suite("a disk that fills up", { skip: skipWithoutMounts("spools on a full d
     assert.deepEqual(await takeNumbers(cursor), [11]);
   });
 
-  test("lines give way before the disk is full, so that the kubelet need not evict anybody", async (t) => {
+  test("lines are dropped before the disk is full, so that the kubelet does not evict pods", async (t) => {
     const directory = await smallDisk(t, 4 * MIB);
     const clock = new FakeClock();
     const options = { clock, minFreeShare: 0.5, maxSegmentBytes: 100_000 };
@@ -101,7 +101,10 @@ void suite("a disk that fills up", { skip: skipWithoutMounts("spools on a full d
     const cursor = bench.spool.cursor("a");
     for (let number = 0; number < 400; number++) await appendLarge(bench.spool, number);
     await clock.advance(5_000);
-    await until("it has made room, and sleeps again", () => cursor.losses.disk > 0 && clock.sleeping === 1);
+    await until(
+      "space is free and the maintenance loop sleeps again",
+      () => cursor.losses.disk > 0 && clock.sleeping === 1,
+    );
     assert.ok(bench.spool.stats.bytes <= 2 * MIB);
     assert.ok(bench.spool.stats.bytes > 1.8 * MIB, "too much was dropped");
     const left = await takeNumbers(cursor);
@@ -110,7 +113,7 @@ void suite("a disk that fills up", { skip: skipWithoutMounts("spools on a full d
   });
 });
 
-/** Takes all the room that there is. */
+/** Fills the disk. */
 async function fill(file: string): Promise<void> {
   await assert.rejects(writeFile(file, Buffer.alloc(16 * MIB)), { code: "ENOSPC" });
 }

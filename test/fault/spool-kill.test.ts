@@ -10,13 +10,13 @@ import { memoryDirectory } from "../support/temporary-directory.ts";
 const KILLS = 40;
 const APPENDER = path.join(import.meta.dirname, "../support/spool-appender.ts");
 
-/** Lets a process append from this number on, and kills it in the middle; returns what it said to be durable. */
+/** Runs a process that appends numbers from `from` on, and kills it; resolves to the numbers that it reported as durable. */
 async function appendUntilKilled(directory: string, from: number, kills: number): Promise<number[]> {
   const child = spawn(process.execPath, [APPENDER, directory, String(from)], { stdio: ["ignore", "pipe", "inherit"] });
   const durable: number[] = [];
   const ended = new Promise((resolve) => child.once("exit", resolve));
   const lines = createInterface({ input: child.stdout });
-  // The moments differ: after more or fewer frames, and within the writing of one.
+  // Each kill is at another moment: after another number of frames, and within a write.
   lines.on("line", (line) => {
     durable.push(Number(line));
     if (durable.length === 1 + kills * 3) void systemClock.sleep(kills % 4).then(() => child.kill("SIGKILL"));
@@ -26,27 +26,29 @@ async function appendUntilKilled(directory: string, from: number, kills: number)
   return durable;
 }
 
-test("a process that is killed forty times while it appends loses no line that it said to be durable", async (t) => {
+test("a process that is killed forty times during appends loses no durable line", async (t) => {
   const directory = await memoryDirectory(t);
   const durable: number[] = [];
   for (let kills = 0; kills < KILLS; kills++) {
     const from = (durable.at(-1) ?? -1) + 1_000;
-    const said = await appendUntilKilled(directory, from, kills);
-    assert.ok(said.length > 0, "it was killed before it began");
-    durable.push(...said);
+    const reported = await appendUntilKilled(directory, from, kills);
+    assert.ok(reported.length > 0, "it was killed before the first append");
+    durable.push(...reported);
   }
   await using bench = await SpoolBench.open(directory);
   const found = await takeAll(bench.spool.cursor("dead"));
   const distinct = new Set(found);
   const missing = durable.filter((number) => !distinct.has(number));
   assert.deepEqual(missing, []);
-  assert.equal(distinct.size, found.length, "a line came twice");
+  assert.equal(distinct.size, found.length, "a line was read twice");
   assert.deepEqual(
     found,
     found.toSorted((one, other) => one - other),
   );
-  // A cursor that was saved too long ago sends again what was taken; it skips nothing.
+  // A stale cursor file causes lines to be read again, and none to be skipped.
   const live = await takeAll(bench.spool.cursor("live"));
   assert.deepEqual(live, found.slice(found.length - live.length));
-  t.diagnostic(`${durable.length} lines in ${KILLS} runs, ${found.length - durable.length} more were written unsaid`);
+  t.diagnostic(
+    `${durable.length} lines in ${KILLS} runs, ${found.length - durable.length} more were durable but not reported`,
+  );
 });

@@ -4,20 +4,19 @@ import { existsSync, readdirSync } from "node:fs";
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { test } from "node:test";
-import { systemClock } from "../../src/lib/clock.ts";
 import { encodePreamble } from "../../src/spool/frame-format.ts";
 import { thisProcess, type LockOwner } from "../../src/spool/lock.ts";
 import { until } from "../support/delivery.ts";
-import { FakeClock } from "../support/fake-clock.ts";
+import type { FakeClock } from "../support/fake-clock.ts";
 import { FaultyDisk } from "../support/faulty-disk.ts";
-import { appendNumber, contentOf, MAIN, numbersOf, SpoolBench, takeAll } from "../support/spool-bench.ts";
+import { appendNumber, clockForDisk, contentOf, MAIN, numbersOf, SpoolBench, takeAll } from "../support/spool-bench.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 
-/** A process of which nothing can be known from here: another pod's. */
-const STRANGER: LockOwner = { ...thisProcess("other-pod"), pidNamespace: "pid:[1]" };
+/** A process in another pod: whether it runs is unknown. */
+const OTHER_POD: LockOwner = { ...thisProcess("other-pod"), pidNamespace: "pid:[1]" };
 
-/** Fills the main directory with these lines, and leaves it locked by this process. */
-async function leftBy(directory: string, holder: LockOwner, numbers: readonly number[]): Promise<void> {
+/** Appends lines in the primary directory, and leaves its lock with this owner. Target b has acknowledged the first line. */
+async function leftBy(directory: string, lockOwner: LockOwner, numbers: readonly number[]): Promise<void> {
   {
     await using bench = await SpoolBench.open(directory);
     for (const target of ["a", "b"]) bench.spool.cursor(target);
@@ -25,7 +24,7 @@ async function leftBy(directory: string, holder: LockOwner, numbers: readonly nu
     const [first] = await bench.spool.cursor("b").read({ maxLines: 1, maxRawBytes: 1 });
     bench.spool.cursor("b").acknowledge(first?.sequence ?? 0n);
   }
-  await writeFile(path.join(directory, MAIN, "lock"), JSON.stringify(holder));
+  await writeFile(path.join(directory, MAIN, "lock"), JSON.stringify(lockOwner));
 }
 
 async function deadProcess(): Promise<LockOwner> {
@@ -35,16 +34,16 @@ async function deadProcess(): Promise<LockOwner> {
   return { ...thisProcess(), pid, startTime: "1" };
 }
 
-test("what a process left that is dead for certain is used at once", async (t) => {
-  const holders: readonly (readonly [string, LockOwner])[] = [
+test("the directory of a process that is certainly dead is used at once", async (t) => {
+  const lockOwners: readonly (readonly [string, LockOwner])[] = [
     ["a process of this host", await deadProcess()],
-    ["a number that another process has by now", { ...thisProcess(), startTime: "1" }],
-    ["a run of the machine before this one", { ...STRANGER, boot: "another" }],
-    ["a container before this one in the same pod", { ...STRANGER, owner: "this-pod" }],
+    ["a pid that another process has now", { ...thisProcess(), startTime: "1" }],
+    ["an earlier boot", { ...OTHER_POD, boot: "another" }],
+    ["an earlier container of the same pod", { ...OTHER_POD, owner: "this-pod" }],
   ];
-  for (const [what, holder] of holders) {
+  for (const [what, lockOwner] of lockOwners) {
     const directory = await temporaryDirectory(t);
-    await leftBy(directory, holder, [1, 2]);
+    await leftBy(directory, lockOwner, [1, 2]);
     await using bench = await SpoolBench.open(directory, { owner: "this-pod" });
     assert.deepEqual(bench.notes.events, [], what);
     assert.deepEqual(await takeAll(bench.spool.cursor("a")), [1, 2], what);
@@ -52,9 +51,9 @@ test("what a process left that is dead for certain is used at once", async (t) =
   }
 });
 
-test("a second writer uses a directory of its own, and takes over the first one's when that has ended", async (t) => {
+test("a second writer uses its own directory, and takes over that of the first when it ends", async (t) => {
   const directory = await temporaryDirectory(t);
-  const clock = new FakeClock();
+  const clock = clockForDisk();
   const first = await SpoolBench.open(directory);
   first.spool.cursor("a");
   await appendNumber(first.spool, 1);
@@ -68,30 +67,30 @@ test("a second writer uses a directory of its own, and takes over the first one'
     await clock.advance(600_000);
     assert.deepEqual(await numbersOf(cursor), [10]);
     await first.spool.close();
-    await passesUntil(clock, "it has been taken over", () => second.notes.events.at(-1) === "taken over 2");
+    await advanceUntil(clock, "the directory is taken over", () => second.notes.events.at(-1) === "taken over 2");
     assert.deepEqual(await takeAll(cursor), [10, 1, 2]);
     await appendNumber(second.spool, 11);
   }
-  // The next one finds all that is left in the directory of the second.
-  const later = new FakeClock();
+  // The third writer uses the primary directory, and takes over that of the second.
+  const later = clockForDisk();
   await using third = await SpoolBench.open(directory, { clock: later });
   const cursor = third.spool.cursor("a");
-  await passesUntil(later, "it has been taken over", () => third.notes.events.at(-1) === "taken over 1");
+  await advanceUntil(later, "the directory is taken over", () => third.notes.events.at(-1) === "taken over 1");
   assert.deepEqual(await takeAll(cursor), [11]);
-  await until("its directory is gone", () => readdirSync(directory).join() === MAIN);
+  await until("its directory is deleted", () => readdirSync(directory).join() === MAIN);
 });
 
-test("a holder of whom nothing is known is taken for dead when its lock has not moved for a minute", async (t) => {
+test("a lock of an unknown owner is stale after a minute without a heartbeat", async (t) => {
   const directory = await temporaryDirectory(t);
-  await leftBy(directory, STRANGER, [1, 2, 3]);
-  const clock = new FakeClock();
+  await leftBy(directory, OTHER_POD, [1, 2, 3]);
+  const clock = clockForDisk();
   await using bench = await SpoolBench.open(directory, { clock, owner: "this-pod" });
   const [a, b] = [bench.spool.cursor("a"), bench.spool.cursor("b")];
   await appendNumber(bench.spool, 10);
-  await passes(clock, 55_000);
+  await advance(clock, 55_000);
   assert.deepEqual(await numbersOf(a), [10]);
-  await passesUntil(clock, "it has been taken over", () => bench.notes.events.at(-1) === "taken over 3");
-  // Each target gets what it had not taken; what is adopted comes behind what is new.
+  await advanceUntil(clock, "the directory is taken over", () => bench.notes.events.at(-1) === "taken over 3");
+  // Each target reads what it had not acknowledged. Frames of a takeover come after new ones.
   assert.deepEqual(
     [await takeAll(a), await takeAll(b)],
     [
@@ -99,71 +98,71 @@ test("a holder of whom nothing is known is taken for dead when its lock has not 
       [10, 2, 3],
     ],
   );
-  await until("its directory is gone", () => !existsSync(path.join(directory, MAIN)));
+  await until("its directory is deleted", () => !existsSync(path.join(directory, MAIN)));
 });
 
-test("a holder that shows that it lives is left its directory", async (t) => {
+test("a directory whose lock has a heartbeat is not taken over", async (t) => {
   const directory = await temporaryDirectory(t);
-  await leftBy(directory, STRANGER, [1]);
-  const clock = new FakeClock();
+  await leftBy(directory, OTHER_POD, [1]);
+  const clock = clockForDisk();
   await using bench = await SpoolBench.open(directory, { clock });
   bench.spool.cursor("a");
   for (let minute = 0; minute < 5; minute++) {
-    await passes(clock, 55_000);
-    await writeFile(path.join(directory, MAIN, "lock"), JSON.stringify(STRANGER));
+    await advance(clock, 55_000);
+    await writeFile(path.join(directory, MAIN, "lock"), JSON.stringify(OTHER_POD));
   }
   assert.deepEqual(bench.notes.events, ["found E_SPOOL_LOCKED"]);
 });
 
-test("what is adopted keeps to the caps, and what does not fit is counted", async (t) => {
+test("a takeover respects the caps, and counts what it drops", async (t) => {
   const directory = await temporaryDirectory(t);
   await leftBy(directory, await deadProcess(), [1, 2, 3]);
   await rename(path.join(directory, MAIN), path.join(directory, "v1-0badcafe"));
-  const clock = new FakeClock();
+  const clock = clockForDisk();
   const caps = { maxBytes: 150, maxAgeMs: 3_600_000_000 };
   await using bench = await SpoolBench.open(directory, { clock, caps });
   const [a, b] = [bench.spool.cursor("a"), bench.spool.cursor("b")];
-  await passesUntil(clock, "it has been looked at", () => bench.notes.events.length > 0);
+  await advanceUntil(clock, "the lines are dropped", () => bench.notes.events.length > 0);
   assert.deepEqual([a.losses.cap, b.losses.cap], [3, 2]);
-  await until("its directory is gone", () => readdirSync(directory).join() === MAIN);
+  await until("its directory is deleted", () => readdirSync(directory).join() === MAIN);
 });
 
-test("what cannot be made durable stays where it was, and is taken over when the disk works again", async (t) => {
+test("a takeover waits until the disk accepts the lines", async (t) => {
   const directory = await temporaryDirectory(t);
   await leftBy(directory, await deadProcess(), [1, 2, 3]);
   await rename(path.join(directory, MAIN), path.join(directory, "v1-0badcafe"));
   const disk = new FaultyDisk();
   disk.errors.open = "EIO";
-  const clock = new FakeClock();
+  const clock = clockForDisk();
   await using bench = await SpoolBench.open(directory, { clock, openFile: disk.open });
   const cursor = bench.spool.cursor("a");
-  await passesUntil(clock, "it has been tried", () => cursor.backlog.frames > 0);
-  await passes(clock, 5_000);
+  await advanceUntil(clock, "the takeover has begun", () => cursor.backlog.frames > 0);
+  await advance(clock, 5_000);
   assert.ok((await readdir(path.join(directory, "v1-0badcafe"))).some((name) => name.endsWith(".seg")));
   disk.errors.open = undefined;
-  await passesUntil(clock, "it has been taken over", () => bench.notes.events.at(-1) === "taken over 3");
+  await advanceUntil(clock, "the directory is taken over", () => bench.notes.events.at(-1) === "taken over 3");
   assert.deepEqual(new Set(await takeAll(cursor)), new Set([1, 2, 3]));
 });
 
-test("after a downgrade what the newer version left stays as it is, and is reported; what can be read is delivered", async (t) => {
+test("after a downgrade, files of the newer version are reported and kept, others delivered", async (t) => {
   const directory = await temporaryDirectory(t);
   await leftBy(directory, await deadProcess(), [1, 2]);
   const newer = path.join(directory, MAIN, "00000000000000000005.seg");
   const whole = path.join(directory, "v2");
   await mkdir(whole);
-  const content = Buffer.concat([encodePreamble(2), Buffer.from("what only the newer version can read")]);
+  const content = Buffer.concat([encodePreamble(2), Buffer.from("a frame of the newer version")]);
   await writeFile(newer, content);
   await writeFile(path.join(whole, "segment"), content);
   const cursors = await readFile(path.join(directory, MAIN, "cursors.json"));
   for (let start = 0; start < 2; start++) {
-    const clock = new FakeClock();
+    const clock = clockForDisk();
     await using bench = await SpoolBench.open(directory, { clock });
     const [a, b] = [bench.spool.cursor("a"), bench.spool.cursor("b")];
     assert.deepEqual(bench.notes.events, ["found E_SPOOL_NEWER"]);
     assert.equal(bench.spool.stats.disk.unsupportedFiles, 2);
     await appendNumber(bench.spool, 10);
-    if (start === 0) await passesUntil(clock, "it has been taken over", () => bench.notes.events.length === 2);
-    else await passes(clock, 20_000);
+    if (start === 0) await advanceUntil(clock, "the directory is taken over", () => bench.notes.events.length === 2);
+    else await advance(clock, 20_000);
     assert.deepEqual(await takeAll(a), start === 0 ? [10, 1, 2] : [10]);
     assert.deepEqual(await takeAll(b), start === 0 ? [10, 2] : [10]);
     assert.equal(bench.notes.events.length, start === 0 ? 2 : 1);
@@ -180,7 +179,7 @@ test("after a downgrade what the newer version left stays as it is, and is repor
   assert.deepEqual(await readdir(directory), [MAIN, "v2"]);
 });
 
-test("lines for a target that is not configured wait for it, until a cap takes them", async (t) => {
+test("lines for a target that is not configured are kept until a cap drops them", async (t) => {
   const directory = await temporaryDirectory(t);
   await leftBy(directory, await deadProcess(), [1, 2]);
   {
@@ -198,7 +197,7 @@ test("lines for a target that is not configured wait for it, until a cap takes t
   }
 });
 
-test("a target that is removed and comes back, even by way of a restart, begins anew", async (t) => {
+test("a target that is removed and added again begins without a backlog, also after a restart", async (t) => {
   const directory = await temporaryDirectory(t);
   {
     await using bench = await SpoolBench.open(directory);
@@ -213,7 +212,7 @@ test("a target that is removed and comes back, even by way of a restart, begins 
   assert.deepEqual([await takeAll(a), await takeAll(b)], [[3], [1, 2, 3]]);
 });
 
-test("nothing is left of a lock or a lone directory when an agent ends", async (t) => {
+test("an agent that ends deletes its lock and its extra directory", async (t) => {
   const directory = await temporaryDirectory(t);
   {
     await using first = await SpoolBench.open(directory);
@@ -228,20 +227,12 @@ test("nothing is left of a lock or a lone directory when an agent ends", async (
   await rm(directory, { recursive: true });
 });
 
-/** Time passes in the steps in which the spool looks around, and it gets to look at most of them. */
-async function passes(clock: FakeClock, ms: number): Promise<void> {
-  for (let left = ms; left > 0; left -= 5_000) {
-    await clock.advance(5_000);
-    await systemClock.sleep(5);
-  }
+/** Advances in steps of the spool's maintenance, which runs in each step. */
+async function advance(clock: FakeClock, ms: number): Promise<void> {
+  for (let left = ms; left > 0; left -= 5_000) await clock.advance(5_000);
 }
 
-/** Between two steps there is time enough to take over a spool: to the spool a clock that runs ahead is a disk that hangs. */
-async function passesUntil(clock: FakeClock, what: string, holds: () => boolean): Promise<void> {
-  for (let steps = 0; steps < 200; steps++) {
-    await clock.advance(5_000);
-    for (let turn = 0; turn < 100 && !holds(); turn++) await systemClock.sleep(3);
-    if (holds()) return;
-  }
-  throw new Error(`waited in vain until ${what}`);
+async function advanceUntil(clock: FakeClock, what: string, holds: () => boolean): Promise<void> {
+  for (let steps = 0; steps < 200 && !holds(); steps++) await clock.advance(5_000);
+  assert.ok(holds(), what);
 }

@@ -9,6 +9,8 @@ import { FakeClock } from "./fake-clock.ts";
 
 export const HUGE = { maxBytes: 1 << 30, maxAgeMs: 3_600_000_000 };
 export const ALL: ReadLimits = { maxLines: 1_000_000_000, maxRawBytes: 1 << 30 };
+/** What Node calls the pending operations of node:fs/promises. */
+const FILE_REQUESTS = new Set(["FSReqPromise", "CloseReq"]);
 /** The directory to which a single agent writes. */
 export const MAIN = "v1";
 
@@ -57,7 +59,7 @@ export class SpoolBench implements AsyncDisposable {
 /** Returns a clock that does not advance during a file operation, so that a spool has finished its work after each `advance`. */
 export function clockForDisk(): FakeClock {
   const clock = new FakeClock();
-  clock.isBusy = () => process.getActiveResourcesInfo().some((name) => name.startsWith("F"));
+  clock.isBusy = () => process.getActiveResourcesInfo().some((name) => FILE_REQUESTS.has(name));
   return clock;
 }
 

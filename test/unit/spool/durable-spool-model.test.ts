@@ -9,10 +9,10 @@ const CAPS = { maxBytes: 1 << 30, maxAgeMs: 3_600_000_000 };
 
 for (const [what, memoryBytes] of [
   ["from memory", 1 << 20],
-  ["from the disk", 0],
+  ["from disk", 0],
   ["from both", 300],
 ] as const) {
-  test(`a cursor sees every frame that is for it once and in order, ${what} and after a restart`, async (t) => {
+  test(`a cursor reads each of its frames once and in order, ${what} and after a restart`, async (t) => {
     const root = await memoryDirectory(t);
     let run = 0;
     await fc.assert(

@@ -10,7 +10,7 @@ import { FakeClock } from "../../support/fake-clock.ts";
 import { ALL, appendNumber, HUGE, MAIN, numbersOf, SpoolBench, takeAll } from "../../support/spool-bench.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
 
-test("frames come back after a restart as they were", async (t) => {
+test("frames are the same after a restart", async (t) => {
   const directory = await temporaryDirectory(t);
   const clock = new FakeClock();
   const batch = batchOf(1_500);
@@ -38,17 +38,17 @@ test("frames come back after a restart as they were", async (t) => {
   );
 });
 
-test("what is appended at one time is made durable with one sync", async (t) => {
+test("appends at the same time share one sync", async (t) => {
   await using bench = await SpoolBench.open(await temporaryDirectory(t));
   const { spool } = bench;
   spool.cursor("a");
   await Promise.all([spool.append(batchOf(2_500)), spool.append(batchOf(10)), spool.append(batchOf(10), ["a"])]);
   assert.deepEqual([spool.stats.frames, spool.stats.disk.syncs], [5, 1]);
-  await Promise.all([spool.append(batchOf(10), ["nobody"]), spool.append(batchOf(0))]);
+  await Promise.all([spool.append(batchOf(10), ["unknown"]), spool.append(batchOf(0))]);
   assert.equal(spool.stats.disk.syncs, 1);
 });
 
-test("nobody sees a frame before it is durable", async (t) => {
+test("a cursor does not see a frame before it is durable", async (t) => {
   await using bench = await SpoolBench.open(await temporaryDirectory(t));
   const cursor = bench.spool.cursor("a");
   const appended = appendNumber(bench.spool, 1);
@@ -58,7 +58,7 @@ test("nobody sees a frame before it is durable", async (t) => {
   assert.deepEqual(await numbersOf(cursor), [1]);
 });
 
-test("a target that keeps up is served from memory, and a slow one from the disk", async (t) => {
+test("a target that keeps up reads from memory, a slow one from disk", async (t) => {
   const directory = await temporaryDirectory(t);
   await using bench = await SpoolBench.open(directory, { memoryBytes: 600, maxSegmentBytes: 1_000 });
   const [quick, slow] = [bench.spool.cursor("quick"), bench.spool.cursor("slow")];
@@ -76,7 +76,7 @@ test("a target that keeps up is served from memory, and a slow one from the disk
   assert.equal(slow.losses.corrupt, 100 - left.length);
 });
 
-test("segments that every target has taken are deleted, and no others", async (t) => {
+test("a segment is deleted when every target has acknowledged its frames", async (t) => {
   const directory = await temporaryDirectory(t);
   await using bench = await SpoolBench.open(directory, { maxSegmentBytes: 300 });
   const { spool } = bench;
@@ -92,11 +92,11 @@ test("segments that every target has taken are deleted, and no others", async (t
   );
   await takeAll(slow);
   const files = (): string[] => readdirSync(path.join(directory, MAIN)).filter((name) => name.endsWith(".seg"));
-  await until("all but the newest are deleted", () => files().length === 1);
+  await until("all segments but the newest are deleted", () => files().length === 1);
   assert.equal(spool.stats.disk.segments, 1);
 });
 
-test("the files stay within the cap, the oldest lines go, and every target counts its own loss", async (t) => {
+test("the byte cap drops the oldest lines, and each target counts its own loss", async (t) => {
   const directory = await temporaryDirectory(t);
   const caps = { ...HUGE, maxBytes: 64 * 1024 };
   await using bench = await SpoolBench.open(directory, { caps, maxSegmentBytes: 4 * 1024 });
@@ -121,7 +121,7 @@ test("the files stay within the cap, the oldest lines go, and every target count
   assert.equal(spool.stats.losses.cap, slow.losses.cap);
 });
 
-test("a smaller cap takes effect at once", async (t) => {
+test("a smaller cap takes effect immediately", async (t) => {
   await using bench = await SpoolBench.open(await temporaryDirectory(t), { maxSegmentBytes: 300 });
   const { spool } = bench;
   const cursor = spool.cursor("a");
@@ -136,7 +136,7 @@ test("a smaller cap takes effect at once", async (t) => {
   assert.equal(cursor.losses.cap, 30 - left.length);
 });
 
-test("what a cap takes while it is being read is not handed out, so that no line is both lost and delivered", async (t) => {
+test("a frame that a cap drops during a read is not returned by that read", async (t) => {
   const options = { memoryBytes: 0, maxSegmentBytes: 1 };
   await using bench = await SpoolBench.open(await temporaryDirectory(t), options);
   const { spool } = bench;
@@ -152,7 +152,7 @@ test("what a cap takes while it is being read is not handed out, so that no line
   );
 });
 
-test("lines grow too old by the clock that never steps, also in a backlog from before the start", async (t) => {
+test("the age cap uses the monotonic clock, also for a backlog from before the start", async (t) => {
   const directory = await temporaryDirectory(t);
   const clock = new FakeClock();
   const options = { clock, caps: { ...HUGE, maxAgeMs: 100_000 }, maxSegmentBytes: 1 };
@@ -168,11 +168,11 @@ test("lines grow too old by the clock that never steps, also in a backlog from b
   assert.deepEqual(await numbersOf(cursor), [1, 2]);
   await clock.advance(50_001);
   await cursor.read(ALL);
-  await until("the older line is gone", () => cursor.losses.age === 1);
+  await until("the older line is dropped", () => cursor.losses.age === 1);
   assert.deepEqual(await takeAll(cursor), [2]);
 });
 
-test("a segment that was begun long ago gets no more lines, so that it can grow too old", async (t) => {
+test("an old segment gets no more lines, so that the age cap can drop it", async (t) => {
   const clock = new FakeClock();
   await using bench = await SpoolBench.open(await temporaryDirectory(t), {
     clock,
@@ -192,7 +192,7 @@ async function sizeOf(directory: string): Promise<number> {
   return sizes.reduce((sum, size) => sum + size, 0);
 }
 
-test("of what came lately a cursor shows what is in memory, and reading goes on as if nobody had asked", async (t) => {
+test("recent returns the recent frames in memory, and does not affect reads", async (t) => {
   const clock = new FakeClock();
   const options = { clock, memoryBytes: 100, maxSegmentBytes: 1 };
   await using bench = await SpoolBench.open(await temporaryDirectory(t), options);

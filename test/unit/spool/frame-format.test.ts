@@ -23,7 +23,7 @@ const frame: fc.Arbitrary<Frame> = fc.record({
 const name = fc.string({ unit: "grapheme", minLength: 1, maxLength: 63 }).filter((text) => !text.includes("\n"));
 const names = fc.uniqueArray(name, { maxLength: 8 });
 
-test("a header is read as it was written", () => {
+test("a decoded header equals the encoded one", () => {
   fc.assert(
     fc.property(frame, names, (frame, targets) => {
       const header = encodeHeader(frame, targets);
@@ -38,7 +38,7 @@ test("a header is read as it was written", () => {
   );
 });
 
-test("a header with a wrong bit is no header", () => {
+test("a header with a wrong bit is rejected", () => {
   fc.assert(
     fc.property(frame, names, fc.nat(), fc.integer({ min: 1, max: 255 }), (frame, targets, position, mask) => {
       const header = encodeHeader(frame, targets);
@@ -46,14 +46,14 @@ test("a header with a wrong bit is no header", () => {
       header[at] = (header[at] ?? 0) ^ mask;
       const length = headerLength(header);
       if (length === undefined) return;
-      // It may claim to be longer by now, as what follows in the file.
+      // The wrong bit may be in the length, and the header then includes the next bytes of the file.
       const padded = Buffer.concat([header, Buffer.alloc(length)]);
       assert.equal(decodeHeader(padded.subarray(0, length)), undefined);
     }),
   );
 });
 
-test("a preamble tells the version, and a damaged one nothing", () => {
+test("a preamble has the version, and a damaged one is rejected", () => {
   assert.equal(preambleVersion(encodePreamble()), FORMAT_VERSION);
   assert.equal(preambleVersion(encodePreamble(7)), 7);
   assert.equal(preambleVersion(encodePreamble().subarray(0, PREAMBLE_BYTES - 1)), undefined);
@@ -64,7 +64,7 @@ test("a preamble tells the version, and a damaged one nothing", () => {
   }
 });
 
-test("the format of version 1 stays what it is", () => {
+test("the bytes of format version 1 do not change", () => {
   const frame = { sequence: 258n, lines: 2, rawBytes: 40, createdAtMs: 1_700_000_000_000, payload: Buffer.from("xyz") };
   assert.equal(encodePreamble().toString("hex"), "4b565453504f4f4c01000000b505db6d");
   const parts = [

@@ -14,7 +14,7 @@ async function frameOf(bytes: Uint8Array, change: Partial<Frame> = {}): Promise<
 
 const line = fc.string({ unit: "grapheme", maxLength: 40 }).map((text) => text.replaceAll("\n", " "));
 
-test("a batch in parts has the same bytes and lines, and each part is whole lines within the limits", () => {
+test("the parts of a batch have its bytes and lines, and each is whole lines within the limits", () => {
   const limits = fc.record({ maxLines: fc.integer({ min: 1, max: 8 }), maxBytes: fc.integer({ min: 1, max: 100 }) });
   fc.assert(
     fc.property(fc.array(line, { maxLength: 40 }), limits, (lines, { maxLines, maxBytes }) => {
@@ -36,7 +36,7 @@ test("a batch in parts has the same bytes and lines, and each part is whole line
   );
 });
 
-test("a part is as large as the limits allow", () => {
+test("each part is as large as the limits allow", () => {
   const ten = batchFrom(Array.from({ length: 10 }, () => "123456789"));
   const sizes = (limits: Parameters<typeof splitBatch>[1]): number[] =>
     splitBatch(ten, limits).map(({ lines }) => lines);
@@ -45,7 +45,7 @@ test("a part is as large as the limits allow", () => {
   assert.deepEqual(sizes({ maxLines: 100, maxBytes: 5 }), Array<number>(10).fill(1));
 });
 
-test("a last line without its newline is not lost", () => {
+test("a last line without a newline is not lost", () => {
   const parts = splitBatch({ lines: 2, bytes: Buffer.from("one\ntwo") }, { maxLines: 1, maxBytes: 100 });
   assert.deepEqual(
     parts.map(({ bytes }) => Buffer.from(bytes).toString()),
@@ -53,7 +53,7 @@ test("a last line without its newline is not lost", () => {
   );
 });
 
-test("a batch within the limits of a frame is left as it is", () => {
+test("a batch within the limits of a frame is not split", () => {
   const batch = batchOf(1_000);
   assert.deepEqual(splitBatch(batch), [batch]);
   assert.deepEqual(
@@ -62,7 +62,7 @@ test("a batch within the limits of a frame is left as it is", () => {
   );
 });
 
-test("lines come out of a frame as they went in", async () => {
+test("an expanded frame equals the compressed lines", async () => {
   await fc.assert(
     fc.asyncProperty(fc.uint8Array({ minLength: 1, maxLength: 2_000 }), async (bytes) => {
       assert.deepEqual(Buffer.from(await expandFrame(await frameOf(bytes))), Buffer.from(bytes));
@@ -71,13 +71,13 @@ test("lines come out of a frame as they went in", async () => {
 });
 
 for (const counts of [[3], [3, 2], [1_000, 1_000, 1_000, 7]]) {
-  test(`${counts.length} frames make one gzip member: its header, CRC and length are those of all lines`, async () => {
+  test(`${counts.length} frame(s) become one gzip member with the CRC and length of all lines`, async () => {
     let first = 0;
     const batches = counts.map((count) => batchOf(count, (first += count) - count));
     const frames = await Promise.all(batches.map(({ bytes }) => frameOf(bytes)));
     const body = Buffer.from(await joinFrames(frames));
     const expected = batchOf(first).bytes;
-    // Magic, deflate, no flags, no time, fastest; the last byte of the ten tells the operating system.
+    // Magic, deflate, no flags, no time, fastest; the tenth byte is the operating system.
     assert.deepEqual([...body.subarray(0, 9)], [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 4]);
     assert.equal(body.readUInt32LE(body.length - 8), crc32(expected));
     assert.equal(body.readUInt32LE(body.length - 4), expected.length);
@@ -91,7 +91,7 @@ test("a single frame is sent as it is stored", async () => {
   assert.equal(await joinFrames([frame]), frame.payload);
 });
 
-test("a frame whose payload is several members, or has a header of another kind, is compressed anew", async () => {
+test("a single frame of several members, or with another header, is compressed again", async () => {
   const whole = batchOf(5).bytes;
   const payloads = await Promise.all([batchOf(3), batchOf(2, 3)].map(({ bytes }) => compressLines(bytes)));
   const named = Buffer.from(await compressLines(whole));
@@ -103,17 +103,17 @@ test("a frame whose payload is several members, or has a header of another kind,
   }
 });
 
-test("several frames of which one is damaged are not joined", async () => {
+test("joinFrames rejects if one of several frames is damaged", async () => {
   const frame = await frameOf(batchOf(100).bytes);
   await assert.rejects(joinFrames([frame, { ...frame, payload: frame.payload.slice(0, -20) }]));
 });
 
-test("a payload is not a window into more memory than it needs", async () => {
+test("a compressed payload does not keep more memory than its length", async () => {
   const payload = await compressLines(batchOf(10).bytes);
   assert.equal(payload.buffer.byteLength, payload.length);
 });
 
-test("a damaged frame, or one that holds more than it says, is an error and not lines", async () => {
+test("expandFrame rejects a damaged frame and one that is longer than rawBytes", async () => {
   const { bytes } = batchOf(100);
   const whole = await frameOf(bytes);
   await assert.rejects(expandFrame({ ...whole, payload: whole.payload.slice(0, -20) }));

@@ -18,7 +18,7 @@ const SPOOLS: Readonly<Record<string, Open>> = {
   },
 };
 
-/** Caps hold as soon as the disk is free. */
+/** Waits for a number of lost lines: a durable spool enforces caps when the disk is free. */
 async function lost(spool: Spool, lines: number): Promise<void> {
   await until(`${lines} lines are lost`, () => spool.stats.droppedLines >= lines);
 }
@@ -28,7 +28,7 @@ function counts({ droppedLines, losses }: Pick<SpoolCursor, "droppedLines" | "lo
 }
 
 for (const [where, open] of Object.entries(SPOOLS)) {
-  test(`${where}, a line that is lost counts once for each target that still needed it, by reason`, async (t) => {
+  test(`${where}, a dropped line counts once for each target that still needed it, by reason`, async (t) => {
     const clock = new FakeClock();
     const spool = await open(clock, t);
     const [a, b] = [spool.cursor("a"), spool.cursor("b")];

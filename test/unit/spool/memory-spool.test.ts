@@ -15,7 +15,7 @@ function spoolOf(caps = HUGE): { readonly spool: MemorySpool; readonly clock: Fa
   return { spool: new MemorySpool(caps, clock), clock };
 }
 
-/** Line counts of the frames that a cursor still has. */
+/** Resolves to the line counts of the frames in a cursor's backlog. */
 async function waiting(cursor: SpoolCursor): Promise<number[]> {
   return (await cursor.read(ALL)).map(({ lines }) => lines);
 }
@@ -25,7 +25,7 @@ async function acknowledgeAll(cursor: SpoolCursor): Promise<void> {
   if (last !== undefined) cursor.acknowledge(last.sequence);
 }
 
-test("a frame holds the lines of its batch and says when it came", async () => {
+test("a frame has the lines of its batch and the time of the append", async () => {
   const { spool, clock } = spoolOf();
   const cursor = spool.cursor("a");
   const batch = batchOf(3);
@@ -51,7 +51,7 @@ test("a large batch becomes several frames, in order", async () => {
   assert.equal(texts.join(""), Buffer.from(batchOf(2_507).bytes).toString());
 });
 
-test("an empty batch leaves nothing", async () => {
+test("an empty batch adds no frame", async () => {
   const { spool } = spoolOf();
   const cursor = spool.cursor("a");
   await spool.append(batchFrom([]));
@@ -60,7 +60,7 @@ test("an empty batch leaves nothing", async () => {
   assert.deepEqual([frames, bytes, appendedLines, droppedLines], [0, 0, 0, 0]);
 });
 
-test("lines for nobody are counted and not kept", async () => {
+test("lines without a target are counted and not kept", async () => {
   const { spool } = spoolOf();
   await spool.append(batchOf(5));
   spool.cursor("a");
@@ -70,7 +70,7 @@ test("lines for nobody are counted and not kept", async () => {
   assert.deepEqual([frames, bytes, appendedLines, droppedLines], [0, 0, 9, 0]);
 });
 
-test("a read stops before a limit is passed, but never before the first frame", async () => {
+test("a read stays within its limits, but returns at least one frame", async () => {
   const { spool } = spoolOf();
   const cursor = spool.cursor("a");
   for (const count of [10, 20, 30]) await spool.append(batchOf(count));
@@ -82,7 +82,7 @@ test("a read stops before a limit is passed, but never before the first frame", 
   assert.deepEqual([await read(60, firstTwo), await read(60, firstTwo - 1), await read(1, 1)], [2, 1, 1]);
 });
 
-test("frames for one target are not seen, not needed and not waited for by another", async () => {
+test("a frame for one target is not in the backlog of another", async () => {
   const { spool } = spoolOf();
   const [a, b] = [spool.cursor("a"), spool.cursor("b")];
   await spool.append(batchOf(1), ["a"]);
@@ -101,7 +101,7 @@ test("frames for one target are not seen, not needed and not waited for by anoth
   assert.equal(spool.stats.frames, 3);
 });
 
-test("what a healthy target took is freed though an older frame waits for a dead one", async () => {
+test("an acknowledged frame is freed although an older one waits for a dead target", async () => {
   const { spool } = spoolOf();
   const [dead, healthy] = [spool.cursor("dead"), spool.cursor("healthy")];
   await spool.append(batchOf(1), ["dead"]);
@@ -111,7 +111,7 @@ test("what a healthy target took is freed though an older frame waits for a dead
   assert.equal(spool.stats.bytes, dead.backlog.bytes);
 });
 
-test("the cap takes the oldest frames, from all who still need them, and nobody else counts a loss", async () => {
+test("the byte cap drops the oldest frames, and only targets that need them count a loss", async () => {
   const { spool } = spoolOf();
   const [slow, quick] = [spool.cursor("slow"), spool.cursor("quick")];
   await spool.append(batchOf(10));
@@ -131,7 +131,7 @@ test("a frame larger than the cap is dropped and counted", async () => {
   assert.deepEqual([await waiting(cursor), cursor.droppedLines], [[], 5]);
 });
 
-test("frames that are too old are dropped when they are asked for", async () => {
+test("frames over the age cap are dropped at the next read", async () => {
   const { spool, clock } = spoolOf({ ...HUGE, maxAgeMs: 1_000 });
   const cursor = spool.cursor("a");
   await spool.append(batchOf(1));
@@ -144,7 +144,7 @@ test("frames that are too old are dropped when they are asked for", async () => 
   assert.equal(cursor.droppedLines, 1);
 });
 
-test("an acknowledgement of frames that were dropped meanwhile passes no frame that was not sent", async () => {
+test("acknowledging a dropped frame does not acknowledge newer frames", async () => {
   const { spool } = spoolOf();
   const cursor = spool.cursor("a");
   await spool.append(batchOf(10));
@@ -155,7 +155,7 @@ test("an acknowledgement of frames that were dropped meanwhile passes no frame t
   assert.deepEqual(await waiting(cursor), [20]);
 });
 
-test("a cursor that is removed needs nothing any more, and its name begins anew", async () => {
+test("a removed cursor has no backlog, and a new one with its name begins empty", async () => {
   const { spool } = spoolOf();
   const removed = spool.cursor("a");
   const other = spool.cursor("b");
@@ -171,21 +171,23 @@ test("a cursor that is removed needs nothing any more, and its name begins anew"
   assert.deepEqual([await waiting(removed), await waiting(again), await waiting(other)], [[], [], [2, 3]]);
 });
 
-test("whoever waits is woken by a frame for it, and by the end of its signal", async () => {
+test("ready resolves with a frame for the cursor, or when its signal aborts", async () => {
   const { spool } = spoolOf();
   const cursor = spool.cursor("a");
   spool.cursor("b");
   const events: string[] = [];
   const stop = new AbortController();
-  const ended = cursor.ready(stop.signal).then(() => events.push("ended"));
-  const woken = cursor.ready(never).then(() => events.push("woken"));
+  const aborted = cursor.ready(stop.signal).then(() => events.push("aborted"));
+  const ready = cursor.ready(never).then(() => events.push("ready"));
   await spool.append(batchOf(1), ["b"]);
   stop.abort();
-  await ended;
-  assert.deepEqual(events, ["ended"]);
+  await aborted;
+  assert.deepEqual(events, ["aborted"]);
   await spool.append(batchOf(1), ["a"]);
-  await woken;
-  await cursor.ready(never);
+  await ready;
+  assert.deepEqual(events, ["aborted", "ready"]);
+  await cursor.ready(never).then(() => events.push("still ready"));
   spool.removeCursor("a");
-  await cursor.ready(stop.signal);
+  await cursor.ready(stop.signal).then(() => events.push("aborted before"));
+  assert.deepEqual(events, ["aborted", "ready", "still ready", "aborted before"]);
 });

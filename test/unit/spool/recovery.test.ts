@@ -18,7 +18,7 @@ async function segment(directory: string, first: bigint, frames: readonly Uint8A
   await writeFile(segmentPath(directory, first), Buffer.concat([encodePreamble(), ...frames]));
 }
 
-test("every target needs what is for it from its cursor on, and one without a cursor all of it", async (t) => {
+test("a target needs its frames from its cursor on, or all of them without a cursor", async (t) => {
   const directory = await temporaryDirectory(t);
   await segment(directory, 0n, [frame(0n, ["a", "b"]), frame(1n, ["b"]), frame(2n, ["a", "new"])]);
   await segment(directory, 3n, [frame(3n, ["b"])]);
@@ -53,13 +53,13 @@ test("every target needs what is for it from its cursor on, and one without a cu
   assert.equal(head, 4n);
 });
 
-test("numbers go on behind the cursors, even if the frames before them are gone", async (t) => {
+test("sequence numbers continue after the cursors, even without the frames before them", async (t) => {
   const directory = await temporaryDirectory(t);
   await writeCursors(directory, new Map([["a", 1_000n]]));
   assert.equal((await recover(directory, monotonicTimeOn(clock))).nextSequence, 1_000n);
 });
 
-test("a frame that was written twice, because nobody knew what became of the first write, counts once", async (t) => {
+test("a frame that was written twice counts once", async (t) => {
   const directory = await temporaryDirectory(t);
   await segment(directory, 0n, [frame(0n, ["a"]), frame(1n, ["a"])]);
   await segment(directory, 1n, [frame(1n, ["a"]), frame(2n, ["a"])]);
@@ -73,7 +73,7 @@ test("a frame that was written twice, because nobody knew what became of the fir
   );
 });
 
-test("frames are as old as the wall clock says, and none is from the future", async (t) => {
+test("the age of a frame is its age on the wall clock, and never negative", async (t) => {
   const directory = await temporaryDirectory(t);
   await segment(directory, 0n, [frame(0n, ["a"], clock.now() - 5_000), frame(1n, ["a"], clock.now() + 99_000)]);
   const [found] = (await recover(directory, monotonicTimeOn(clock))).segments;
@@ -83,7 +83,7 @@ test("frames are as old as the wall clock says, and none is from the future", as
   );
 });
 
-test("what a broken write left is cut off, and counted once", async (t) => {
+test("an interrupted write is cut off and counted once", async (t) => {
   const directory = await temporaryDirectory(t);
   const whole = [frame(0n, ["a"]), frame(1n, ["a"])];
   await segment(directory, 0n, [...whole, frame(2n, ["a"]).subarray(0, 30)]);
@@ -95,7 +95,7 @@ test("what a broken write left is cut off, and counted once", async (t) => {
   assert.equal(size, Buffer.concat([encodePreamble(), ...whole]).length);
 });
 
-test("a segment of a newer version is not looked into, and needs nothing", async (t) => {
+test("a segment of a newer version is not read", async (t) => {
   const directory = await temporaryDirectory(t);
   await segment(directory, 0n, [frame(0n, ["a"])]);
   await writeFile(segmentPath(directory, 1n), Buffer.concat([encodePreamble(2), frame(1n, ["a"])]));

@@ -7,7 +7,7 @@ import { encodeHeader, encodePreamble, MAGIC, PREAMBLE_BYTES } from "../../../sr
 import { SegmentReader, type SegmentItem } from "../../../src/spool/segment-reader.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
 
-/** A frame in a file: its number is its sequence number and, if not given, the length of its payload. */
+/** Returns the bytes of a frame. Its number is its sequence number, and the length of the default payload. */
 function frame(number: number, payload: Uint8Array = Buffer.alloc(number, number)): Buffer {
   const header = { sequence: BigInt(number), lines: 1, rawBytes: 1, createdAtMs: 1, payload };
   return Buffer.concat([encodeHeader(header, ["target"]), payload]);
@@ -17,7 +17,7 @@ async function fileOf(t: TestContext): Promise<string> {
   return path.join(await temporaryDirectory(t), "segment");
 }
 
-/** What a reader finds, in short: numbers of frames, and what the rest is. */
+/** Resolves to what a reader finds in a file: the numbers of frames, and the kinds of other items. */
 async function found(file: string, parts: readonly Uint8Array[]): Promise<(number | string)[]> {
   const bytes = Buffer.concat([encodePreamble(), ...parts]);
   await writeFile(file, bytes);
@@ -26,7 +26,7 @@ async function found(file: string, parts: readonly Uint8Array[]): Promise<(numbe
   const all: (number | string)[] = [];
   let end = PREAMBLE_BYTES;
   for (let next: SegmentItem | undefined = await reader.next(); next !== undefined; next = await reader.next()) {
-    assert.equal(next.offset, end, "nothing is left out");
+    assert.equal(next.offset, end, "there is a gap between two items");
     end = next.end;
     if (next.kind !== "frame") all.push(next.kind);
     else all.push((await reader.payload(next)) === undefined ? "bad payload" : Number(next.header.sequence));
@@ -35,7 +35,7 @@ async function found(file: string, parts: readonly Uint8Array[]): Promise<(numbe
   return all;
 }
 
-test("frames of all sizes are found, also those larger than what is read at a time", async (t) => {
+test("frames of all sizes are found, also frames larger than the window", async (t) => {
   const file = await fileOf(t);
   const sizes = [0, 1, 16_384, 16_340, 100_000, 3];
   assert.deepEqual(
@@ -47,7 +47,7 @@ test("frames of all sizes are found, also those larger than what is read at a ti
   );
 });
 
-test("an empty file, and one without even a preamble, hold nothing", async (t) => {
+test("an empty file, and one with half a preamble, have no frames", async (t) => {
   const file = await fileOf(t);
   for (const bytes of [Buffer.alloc(0), encodePreamble().subarray(0, 5)]) {
     await writeFile(file, bytes);
@@ -57,7 +57,7 @@ test("an empty file, and one without even a preamble, hold nothing", async (t) =
   }
 });
 
-test("what is between frames is damage, and what comes after the last is the tail", async (t) => {
+test("other bytes between frames are damage, and after the last frame the tail", async (t) => {
   const file = await fileOf(t);
   const rubbish = Buffer.alloc(40_000, "rubbish");
   assert.deepEqual(await found(file, [frame(1), rubbish, frame(2)]), [1, "damage", 2]);
@@ -66,7 +66,7 @@ test("what is between frames is damage, and what comes after the last is the tai
   assert.deepEqual(await found(file, [frame(1), frame(200).subarray(0, -1)]), [1, "tail"]);
 });
 
-test("a frame is found behind damage wherever it begins, and whatever looks like one before it", async (t) => {
+test("a frame is found after damage of any length, also after a false magic number", async (t) => {
   const file = await fileOf(t);
   await fc.assert(
     fc.asyncProperty(
@@ -82,14 +82,14 @@ test("a frame is found behind damage wherever it begins, and whatever looks like
   );
 });
 
-test("a frame with a damaged payload keeps its place, and the frames after it are found", async (t) => {
+test("the frames after a frame with a damaged payload are found", async (t) => {
   const file = await fileOf(t);
   const damaged = frame(300);
   damaged[damaged.length - 1] = 0;
   assert.deepEqual(await found(file, [frame(1), damaged, frame(2)]), [1, "bad payload", 2]);
 });
 
-test("a file that becomes shorter while it is read ends there", async (t) => {
+test("a file that becomes shorter during the read ends there", async (t) => {
   const file = await fileOf(t);
   await writeFile(file, Buffer.concat([encodePreamble(), frame(1)]));
   await using handle = await open(file);
