@@ -1,4 +1,4 @@
-import { EndpointCollector } from "../src/collection/endpoint-collector.ts";
+import { LibvirtSource } from "../src/collection/libvirt/libvirt-source.ts";
 import { systemClock } from "../src/lib/clock.ts";
 import { LibvirtClient } from "../src/libvirt/client.ts";
 import { DOMAIN_FILTER, STATS_GROUP } from "../src/libvirt/protocol.ts";
@@ -24,7 +24,7 @@ const DEADLINE = { deadlineMs: 60_000 };
 export async function measureCycleWall(node: BenchNode): Promise<CycleWall> {
   using client = await LibvirtClient.open(node.socket, DEADLINE);
   const settings = { timeoutMs: 4_000, deviceCacheTtlMs: 300_000, needs: [DEVICES, BALLOON, CPU_TIMES] };
-  const collector = new EndpointCollector({ socket: node.socket }, settings, systemClock);
+  const collector = new LibvirtSource({ socket: node.socket }, settings, systemClock);
   const encoder = new Encoder(ALL_FAMILIES, newLineCounters(), () => undefined);
   const cycle = async (): Promise<void> => {
     const { samples, errors } = await collector.collect();

@@ -1,6 +1,6 @@
-import type { DomainFacts } from "../src/collection/domain-facts.ts";
+import type { BasicInfo } from "../src/collection/libvirt/basic-info.ts";
 import type { DomainSample } from "../src/collection/domain-sample.ts";
-import { cpuSample, deviceSamples, domainReport, memorySample } from "../src/collection/sample-mapping.ts";
+import { cpuSample, deviceSamples, domainReport, memorySample } from "../src/collection/libvirt/sample-mapping.ts";
 import { parseDomainXml } from "../src/discovery/domain-layout.ts";
 import { STATS_GROUP } from "../src/libvirt/protocol.ts";
 import { readDomainStats } from "../src/libvirt/replies.ts";
@@ -39,7 +39,7 @@ export function replyOf(domains: readonly SyntheticDomain[]): Buffer {
 export function mapperOf(domains: readonly SyntheticDomain[]): (stats: readonly DomainStats[]) => DomainSample[] {
   const known = domains.map((domain) => {
     const [time, user, system] = [...domain.cpuStats(UPTIME_S).values()].map((value) => BigInt(value));
-    const facts: DomainFacts = {
+    const facts: BasicInfo = {
       domain: domain.ref,
       info: domain.info(UPTIME_S),
       readMs: 5_000,

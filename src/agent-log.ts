@@ -1,4 +1,4 @@
-import type { EndpointCycle } from "./collection/endpoint.ts";
+import type { SourceCycle } from "./collection/source.ts";
 import type { DomainIdentity } from "./collection/domain-sample.ts";
 import type { EffectiveConfig } from "./config/resolve.ts";
 import type { SenderObserver } from "./delivery/sender.ts";
@@ -11,7 +11,7 @@ import type { SpoolObserver } from "./spool/disk-monitor.ts";
 const SUMMARY_PERIOD_MS = 60_000;
 
 interface EndpointState {
-  outcome: EndpointCycle["outcome"] | undefined;
+  outcome: SourceCycle["outcome"] | undefined;
   /** Domains without values of QEMU -> why, of those that a warning was given for. */
   silent: ReadonlyMap<string, string>;
   domains: ReadonlyMap<string, string>;
@@ -64,7 +64,7 @@ export class AgentLog implements SenderObserver {
       this.#log.info(describeConfig(after), before === undefined ? "configuration in force" : "configuration changed");
   }
 
-  endpointCycle(cycle: EndpointCycle): void {
+  endpointCycle(cycle: SourceCycle): void {
     const { endpoint, outcome, errors } = cycle;
     const state = this.#endpoints.get(endpoint) ?? { outcome: undefined, silent: new Map(), domains: new Map() };
     this.#endpoints.set(endpoint, state);
@@ -73,7 +73,7 @@ export class AgentLog implements SenderObserver {
     state.outcome = outcome;
     const [error] = errors;
     if (outcome === "absent" && before !== "absent") this.#log.debug({ endpoint }, "the launcher is not up");
-    for (const { code, message } of cycle.excused) this.#log.debug({ endpoint, code }, `no fault yet: ${message}`);
+    for (const { code, message } of cycle.tolerated) this.#log.debug({ endpoint, code }, `no fault yet: ${message}`);
     if (outcome === "failed" && before !== "failed")
       this.#log.warn(
         { endpoint, ...(error && loggable(error)) },
@@ -182,7 +182,7 @@ export class AgentLog implements SenderObserver {
     );
   }
 
-  #domains(state: EndpointState, { endpoint, samples, stuck, busy, slow }: EndpointCycle): void {
+  #domains(state: EndpointState, { endpoint, samples, stuck, busy, slow }: SourceCycle): void {
     const silent = new Map([
       ...stuck.map((domain) => [domain, "QEMU does not answer libvirt"] as const),
       ...busy.map((domain) => [domain, "the domain is busy with a job of another client"] as const),
@@ -205,7 +205,7 @@ export class AgentLog implements SenderObserver {
 }
 
 /** The code of an error, and the stack of one that was not planned, which is in its cause. */
-function loggable({ code, cause }: EndpointCycle["errors"][number]): object {
+function loggable({ code, cause }: SourceCycle["errors"][number]): object {
   return { code, ...(code === "E_INTERNAL" && { err: cause }) };
 }
 

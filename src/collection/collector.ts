@@ -1,86 +1,87 @@
 import type { Clock } from "../lib/clock.ts";
-import type { CallCount } from "./daemon-session.ts";
-import { EndpointCollector } from "./endpoint-collector.ts";
-import type { CollectionSettings, Endpoint, EndpointCycle } from "./endpoint.ts";
+import type { Source, SourceCycle, SourceFactory, SourceSettings, SourceStats } from "./source.ts";
 
-export interface CollectorSettings extends CollectionSettings {
+export interface CollectorSettings extends SourceSettings {
+  /** How many sources are collected at the same time. */
   readonly maxConcurrentEndpoints: number;
 }
 
-/** How long an endpoint keeps others from their turn; a healthy one with one domain takes a few milliseconds. */
+/** How long a source can delay the next one. A healthy source with one domain takes a few milliseconds. */
 const TURN_MS = 500;
 
-/** Collects every endpoint of the node, each by itself: a late one holds up no other beyond its turn. */
+/** Collects all sources of the node. A slow source delays the others by its turn at most. */
 export class Collector {
   readonly #clock: Clock;
-  readonly #endpoints = new Map<string, EndpointCollector>();
-  readonly #count: CallCount;
+  readonly #sources = new Map<string, Source>();
   #settings: CollectorSettings;
+  /** Calls of the sources that are closed. */
+  #closedCalls = 0;
 
-  constructor(settings: CollectorSettings, clock: Clock, count: CallCount = { calls: 0 }) {
+  constructor(settings: CollectorSettings, clock: Clock) {
     this.#settings = settings;
     this.#clock = clock;
-    this.#count = count;
   }
 
-  get endpoints(): readonly EndpointCollector[] {
-    return [...this.#endpoints.values()];
-  }
-
-  /** Calls that stuck domains hold at this moment. */
-  get heldWorkers(): number {
-    return this.endpoints.reduce((sum, { heldWorkers }) => sum + heldWorkers, 0);
+  /** Sums of all sources. `versions` is sorted and unique; `calls` counts since the collector was created. */
+  get stats(): SourceStats {
+    const all = [...this.#sources.values()].map(({ stats }) => stats);
+    return {
+      versions: [...new Set(all.flatMap(({ versions }) => versions))].sort(),
+      calls: all.reduce((sum, { calls }) => sum + calls, this.#closedCalls),
+      blockedCalls: all.reduce((sum, { blockedCalls }) => sum + blockedCalls, 0),
+    };
   }
 
   configure(settings: CollectorSettings): void {
     this.#settings = settings;
-    for (const endpoint of this.#endpoints.values()) endpoint.configure(settings);
+    for (const source of this.#sources.values()) source.configure(settings);
   }
 
-  /** Collects from these from the next cycle on; those no longer named are closed. A socket stands for its endpoint. */
-  setEndpoints(endpoints: readonly Endpoint[]): void {
-    for (const endpoint of endpoints) {
-      if (!this.#endpoints.has(endpoint.socket))
-        this.#endpoints.set(endpoint.socket, new EndpointCollector(endpoint, this.#settings, this.#clock, this.#count));
+  /** Collects from these sources from the next cycle on. Creates the new ones and closes those that are not listed. */
+  setSources(factories: readonly SourceFactory[]): void {
+    for (const factory of factories) {
+      if (!this.#sources.has(factory.id)) this.#sources.set(factory.id, factory.create(this.#settings));
     }
-    const named = new Set(endpoints.map(({ socket }) => socket));
-    for (const [socket, endpoint] of this.#endpoints) {
-      if (named.has(socket)) continue;
-      endpoint.close();
-      this.#endpoints.delete(socket);
+    const listed = new Set(factories.map(({ id }) => id));
+    for (const [id, source] of this.#sources) {
+      if (listed.has(id)) continue;
+      source.close();
+      this.#closedCalls += source.stats.calls;
+      this.#sources.delete(id);
     }
   }
 
   /**
-   * One cycle of all endpoints; `onCycle` gets each as soon as it is done. Rejects only with what `onCycle` has thrown,
-   * after all endpoints.
+   * Runs one cycle of all sources and passes each result to `onCycle` as soon as it is available. Rejects only if
+   * `onCycle` throws, and only after all sources are done.
    */
-  async collect(onCycle: (cycle: EndpointCycle) => void): Promise<void> {
-    const waiting = this.#endpoints.values();
+  async collect(onCycle: (cycle: SourceCycle) => void): Promise<void> {
+    const waiting = this.#sources.values();
     const all: Promise<void>[] = [];
     const failures: unknown[] = [];
     const worker = async (): Promise<void> => {
-      for (const endpoint of waiting) {
+      for (const source of waiting) {
         const done = new AbortController();
-        const collected = endpoint
+        const collected = source
           .collect()
           .then(onCycle)
           .catch((error: unknown) => void failures.push(error))
           .finally(() => {
             done.abort();
           });
-        // A daemon that does not answer costs nothing while it is waited for: the next one takes its turn.
+        // A source without an answer costs no CPU, so the next one may start meanwhile.
         all.push(collected);
         await this.#clock.sleep(TURN_MS, done.signal);
       }
     };
-    const workers = Math.min(this.#settings.maxConcurrentEndpoints, this.#endpoints.size);
+    const workers = Math.min(this.#settings.maxConcurrentEndpoints, this.#sources.size);
     await Promise.all(Array.from({ length: workers }, worker));
     await Promise.all(all);
     if (failures.length > 0) throw failures[0];
   }
 
+  /** Closes all sources. The collector can be used again. */
   close(): void {
-    this.setEndpoints([]);
+    this.setSources([]);
   }
 }

@@ -75,3 +75,11 @@ export interface DiskSample extends Counters<typeof DISK_COUNTERS> {
   /** KubeVirt volume name. */
   readonly volume?: string;
 }
+
+/** Names of virDomainState, as the predecessor of this agent wrote them. */
+const STATES = ["no state", "running", "blocked", "paused", "shutdown", "shutoff", "crashed", "suspended"];
+
+/** Returns the name of a virDomainState. */
+export function stateName(state: number | undefined): string {
+  return STATES[state ?? 0] ?? "no state";
+}

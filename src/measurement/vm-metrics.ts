@@ -1,4 +1,4 @@
-import { stateName } from "../collection/domain-state.ts";
+import { stateName } from "../collection/domain-sample.ts";
 import type { Measurement } from "./measurement.ts";
 
 export const vmMetrics: Measurement = {

@@ -5,7 +5,7 @@ import { reflectorLog } from "../cluster/kube-log.ts";
 import { OwnNode } from "../cluster/node-object.ts";
 import { clusterSecrets } from "../cluster/secrets.ts";
 import { VmiWatch } from "../cluster/vmi-watch.ts";
-import type { Endpoint } from "../collection/endpoint.ts";
+import type { Endpoint } from "../collection/libvirt/endpoint.ts";
 import { readClusterObject, type ClusterConfig } from "../config/cluster-object.ts";
 import { LauncherSockets } from "../discovery/launcher-sockets.ts";
 import { TelemetryError } from "../errors.ts";

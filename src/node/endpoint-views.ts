@@ -1,4 +1,4 @@
-import type { EndpointCycle } from "../collection/endpoint.ts";
+import type { SourceCycle } from "../collection/source.ts";
 import type { TelemetryError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { EndpointView } from "../observability/agent-view.ts";
@@ -32,7 +32,7 @@ export class EndpointViews {
     return this.#fault;
   }
 
-  add(cycle: EndpointCycle): void {
+  add(cycle: SourceCycle): void {
     const { endpoint, outcome, samples, stuck, busy, errors } = cycle;
     if (outcome === "skipped") return;
     // That of a launcher that comes or goes is no failure.
@@ -75,7 +75,7 @@ export function answers({ state }: Pick<EndpointView, "state">): boolean {
   return state === "up" || state === "stuck";
 }
 
-function stateOf({ outcome, stuck }: EndpointCycle): EndpointView["state"] {
+function stateOf({ outcome, stuck }: SourceCycle): EndpointView["state"] {
   if (outcome === "failed") return "failed";
   if (outcome === "absent" || outcome === "starting") return "absent";
   return stuck.length > 0 ? "stuck" : "up";

@@ -1,4 +1,4 @@
-import type { Endpoint } from "../collection/endpoint.ts";
+import type { Endpoint } from "../collection/libvirt/endpoint.ts";
 import type { EffectiveConfig } from "../config/resolve.ts";
 import { matchesVm, type VmFilter } from "../config/selectors.ts";
 import { claimedName } from "../discovery/named-domain.ts";

@@ -1,4 +1,4 @@
-import type { Endpoint } from "../collection/endpoint.ts";
+import type { Endpoint } from "../collection/libvirt/endpoint.ts";
 import type { VmFilter } from "../config/selectors.ts";
 import { LauncherSockets } from "../discovery/launcher-sockets.ts";
 import { findLibvirtSocket } from "../discovery/libvirt-sockets.ts";

@@ -1,6 +1,8 @@
 import type { AgentLog } from "../agent-log.ts";
 import { Collector, type CollectorSettings } from "../collection/collector.ts";
-import type { Endpoint, EndpointCycle } from "../collection/endpoint.ts";
+import type { Endpoint } from "../collection/libvirt/endpoint.ts";
+import { libvirtSource } from "../collection/libvirt/libvirt-source.ts";
+import type { SourceCycle } from "../collection/source.ts";
 import { Ticker } from "../collection/ticker.ts";
 import type { EffectiveConfig } from "../config/resolve.ts";
 import { TelemetryError, unexpected } from "../errors.ts";
@@ -36,7 +38,6 @@ export class Pipeline {
   readonly #options: PipelineOptions;
   readonly #ticker: Ticker;
   readonly #record: CycleRecord;
-  readonly #calls = { calls: 0 };
   #collector: Collector | undefined;
   #config: EffectiveConfig | undefined;
   #next: { readonly config: EffectiveConfig | undefined } | undefined;
@@ -60,14 +61,13 @@ export class Pipeline {
 
   get libvirt(): LibvirtView {
     const { endpoints, errors, fault } = this.views;
-    const heldWorkers = this.#collector?.heldWorkers ?? 0;
-    return { endpoints, versions: this.libvirtVersions, fault, heldWorkers, calls: this.#calls.calls, errors };
+    const { versions = [], calls = 0, blockedCalls = 0 } = this.#collector?.stats ?? {};
+    return { endpoints, versions, fault, blockedCalls, calls, errors };
   }
 
   /** Of the libvirt daemons that are connected to. */
   get libvirtVersions(): readonly string[] {
-    const versions = this.#collector?.endpoints.flatMap(({ libvirtVersion }) => libvirtVersion ?? []) ?? [];
-    return [...new Set(versions)].sort();
+    return this.#collector?.stats.versions ?? [];
   }
 
   /** Takes effect between two cycles. Without a configuration nothing is collected; what waits is still delivered. */
@@ -87,7 +87,8 @@ export class Pipeline {
       this.#record.progress();
       await this.#applyNext();
       const collector = this.#collector;
-      if (collector !== undefined) complete = (await this.#cycle(collector)) && complete;
+      if (collector !== undefined && this.#config?.state === "Active")
+        complete = (await this.#cycle(collector)) && complete;
       if (this.#config !== undefined) cycle++;
       log.summarize({ skippedTicks: this.#ticker.skipped, droppedLines: router.droppedLines });
     }
@@ -116,13 +117,12 @@ export class Pipeline {
     if (config !== undefined) await this.#options.router.apply(config);
     if (config?.state !== "Active") this.#stopCollecting();
     else if (this.#collector === undefined)
-      this.#collector = new Collector(collectorSettings(config), this.#options.clock, this.#calls);
+      this.#collector = new Collector(collectorSettings(config), this.#options.clock);
     else this.#collector.configure(collectorSettings(config));
   }
 
   #stopCollecting(): void {
     this.#collector?.close();
-    this.#collector = undefined;
     this.views.retain(new Set());
   }
 
@@ -170,7 +170,7 @@ export class Pipeline {
   async #findEndpoints(collector: Collector): Promise<boolean> {
     try {
       const endpoints = await this.#options.endpoints();
-      collector.setEndpoints(endpoints);
+      collector.setSources(endpoints.map((endpoint) => libvirtSource(endpoint, this.#options.clock)));
       const sockets = new Set(endpoints.map(({ socket }) => socket));
       this.views.retain(sockets);
       this.#options.log.retainEndpoints(sockets);
@@ -186,7 +186,7 @@ export class Pipeline {
         busy: [],
         slow: [],
         errors: [fault],
-        excused: [],
+        tolerated: [],
       });
       return false;
     }
@@ -198,8 +198,8 @@ export class Pipeline {
   }
 }
 
-function isComplete({ outcome, errors, excused, stuck, busy, slow }: EndpointCycle): boolean {
-  const missing = errors.length + excused.length + stuck.length + busy.length + slow.length;
+function isComplete({ outcome, errors, tolerated, stuck, busy, slow }: SourceCycle): boolean {
+  const missing = errors.length + tolerated.length + stuck.length + busy.length + slow.length;
   return outcome === "absent" || (outcome === "collected" && missing === 0);
 }
 

@@ -76,7 +76,7 @@ export interface LibvirtView {
   /** Why it is not known which daemons there are. */
   readonly fault: { readonly code: string; readonly message: string } | undefined;
   /** Calls that stuck domains hold at this moment. */
-  readonly heldWorkers: number;
+  readonly blockedCalls: number;
   /** Since the start: calls that were made, and failures by code. */
   readonly calls: number;
   readonly errors: ReadonlyMap<string, number>;

@@ -89,7 +89,7 @@ export const COLLECTION_METRICS: MetricGroup<AgentView> = {
       name: "kubevirt_telemetry_libvirt_held_workers",
       type: "gauge",
       help: "Calls that stuck QEMUs block now; each occupies a worker of a libvirt daemon",
-      read: ({ libvirt }) => libvirt.heldWorkers,
+      read: ({ libvirt }) => libvirt.blockedCalls,
     },
     {
       name: "kubevirt_telemetry_libvirt_calls_total",

@@ -1,6 +1,6 @@
 import type { DomainLoad } from "../collection/domain-load.ts";
 import { domainOverviews, type DomainOverview } from "../collection/domain-overview.ts";
-import { stateName } from "../collection/domain-state.ts";
+import { stateName } from "../collection/domain-sample.ts";
 import { formatBytes, formatSpan } from "../lib/quantity.ts";
 import type { AgentView, EndpointStateName, EndpointView, TargetView } from "./agent-view.ts";
 import type { Answer } from "./http-server.ts";

@@ -1,5 +1,5 @@
 import type { DomainOverview } from "../collection/domain-overview.ts";
-import { stateName } from "../collection/domain-state.ts";
+import { stateName } from "../collection/domain-sample.ts";
 import { formatBytes } from "../lib/quantity.ts";
 
 export const SORT_KEYS = ["cpu", "memory", "disk", "network", "name"] as const;

@@ -1,5 +1,6 @@
 import { Collector } from "../collection/collector.ts";
 import { domainOverviews, type DomainOverview } from "../collection/domain-overview.ts";
+import { libvirtSource } from "../collection/libvirt/libvirt-source.ts";
 import { BALLOON, DEVICES } from "../collection/stats-needs.ts";
 import { DEFAULT_CONCURRENT_ENDPOINTS, DEFAULT_DEVICE_CACHE_MS, defaultTimeoutMs } from "../config/defaults.ts";
 import { TelemetryError } from "../errors.ts";
@@ -22,11 +23,13 @@ export interface NodeSnapshot {
 /** Collects the domains of this node, without an agent or an API server. */
 export class NodeWatch implements Disposable {
   readonly #collector: Collector;
+  readonly #clock: Clock;
   readonly #views: EndpointViews;
   readonly #find: ReturnType<typeof localEndpoints>;
 
   constructor(locations: SocketLocations, intervalMs: number, clock: Clock) {
     this.#find = localEndpoints(locations, () => ALL_VMS.vms, clock);
+    this.#clock = clock;
     this.#views = new EndpointViews(clock);
     this.#collector = new Collector(
       {
@@ -45,7 +48,7 @@ export class NodeWatch implements Disposable {
    */
   async collect(): Promise<NodeSnapshot> {
     const endpoints = await this.#find();
-    this.#collector.setEndpoints(endpoints);
+    this.#collector.setSources(endpoints.map((endpoint) => libvirtSource(endpoint, this.#clock)));
     this.#views.retain(new Set(endpoints.map(({ socket }) => socket)));
     await this.#collector.collect((cycle) => {
       this.#views.add(cycle);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, mock, test } from "node:test";
-import { EndpointCollector } from "../../src/collection/endpoint-collector.ts";
+import { LibvirtSource } from "../../src/collection/libvirt/libvirt-source.ts";
 import type { DomainSample } from "../../src/collection/domain-sample.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { LibvirtClient } from "../../src/libvirt/client.ts";
@@ -20,12 +20,12 @@ const clock = { ...systemClock, monotonic: () => systemClock.monotonic() + skipp
 const resources = new AsyncDisposableStack();
 const xmlCalls = mock.method(LibvirtClient.prototype, "domainXml");
 let host: LibvirtHost;
-let collector: EndpointCollector;
+let collector: LibvirtSource;
 
 before(async () => {
   host = resources.use(await LibvirtHost.start());
   const settings = { timeoutMs: 10_000, deviceCacheTtlMs: TTL_MS, needs: [DEVICES, BALLOON, CPU_TIMES] };
-  collector = resources.adopt(new EndpointCollector({ socket: host.socket }, settings, clock), (one) => {
+  collector = resources.adopt(new LibvirtSource({ socket: host.socket }, settings, clock), (one) => {
     one.close();
   });
 });

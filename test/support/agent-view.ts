@@ -160,7 +160,7 @@ export function agentView(change: Partial<AgentView> = {}): AgentView {
       endpoints: [launcher("6b1f3c1e-0d5a-4c55-8c57-c0b2a7a1d001", [vm("shop", "web-1", 1)])],
       versions: ["10.5.0"],
       fault: undefined,
-      heldWorkers: 0,
+      blockedCalls: 0,
       calls: 74_412,
       errors: new Map([["E_LIBVIRT_CLOSED", 2]]),
     },

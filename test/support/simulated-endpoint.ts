@@ -4,8 +4,9 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import type { TestContext } from "node:test";
 import type { DomainSample } from "../../src/collection/domain-sample.ts";
-import { EndpointCollector } from "../../src/collection/endpoint-collector.ts";
-import type { CollectionSettings, Endpoint, EndpointCycle } from "../../src/collection/endpoint.ts";
+import { LibvirtSource } from "../../src/collection/libvirt/libvirt-source.ts";
+import type { Endpoint } from "../../src/collection/libvirt/endpoint.ts";
+import type { SourceCycle, SourceSettings } from "../../src/collection/source.ts";
 import { PROCEDURE, type ProcedureName } from "../../src/libvirt/protocol.ts";
 import { SimulatedHost } from "../../src/simulator/simulated-host.ts";
 import { SimulatorServer } from "../../src/simulator/server.ts";
@@ -18,7 +19,7 @@ const TURNS = 60;
 /** Of the cycle's own clock: how far it goes on while a cycle waits for it. */
 const STEP_MS = 25;
 
-const SETTINGS: CollectionSettings = {
+const SETTINGS: SourceSettings = {
   timeoutMs: 4_000,
   deviceCacheTtlMs: 300_000,
   needs: [DEVICES, BALLOON, CPU_TIMES],
@@ -27,7 +28,7 @@ const SETTINGS: CollectionSettings = {
 export interface EndpointOptions {
   readonly domains?: number;
   readonly shape?: DomainShape;
-  readonly settings?: Partial<CollectionSettings>;
+  readonly settings?: Partial<SourceSettings>;
   readonly identify?: NonNullable<Endpoint["identify"]>;
   /** A launcher's. */
   readonly transient?: boolean;
@@ -38,7 +39,7 @@ export interface EndpointOptions {
 export class SimulatedEndpoint {
   readonly clock = new FakeClock();
   readonly host: SimulatedHost;
-  readonly collector: EndpointCollector;
+  readonly source: LibvirtSource;
   readonly shape: DomainShape;
   readonly #socketPath: string;
   readonly #intervalMs: number;
@@ -51,11 +52,7 @@ export class SimulatedEndpoint {
     this.#socketPath = socketPath;
     this.host = SimulatedHost.of(domains, this.shape, this.clock);
     const named = { socket: socketPath, transient, ...(identify !== undefined && { identify }) };
-    this.collector = new EndpointCollector(
-      named,
-      { ...SETTINGS, timeoutMs: 0.8 * intervalMs, ...settings },
-      this.clock,
-    );
+    this.source = new LibvirtSource(named, { ...SETTINGS, timeoutMs: 0.8 * intervalMs, ...settings }, this.clock);
   }
 
   /** Everything is gone when the test ends. */
@@ -64,7 +61,7 @@ export class SimulatedEndpoint {
     const endpoint = new SimulatedEndpoint(path.join(directory, "libvirt-sock-ro"), options);
     await endpoint.startDaemon();
     t.after(async () => {
-      endpoint.collector.close();
+      endpoint.source.close();
       for (const name of endpoint.host.stuck) endpoint.host.release(name);
       endpoint.host.thaw();
       await endpoint.stopDaemon();
@@ -119,10 +116,10 @@ export class SimulatedEndpoint {
    * Runs a cycle, and then lets the interval pass. During the cycle time goes on only while the collector sleeps and
    * the sockets have nothing more to say, so that no slow machine makes the daemon look stuck.
    */
-  async cycle(): Promise<EndpointCycle> {
+  async cycle(): Promise<SourceCycle> {
     const begun = this.clock.monotonic();
     const running = { done: false };
-    const result = this.collector.collect().finally(() => {
+    const result = this.source.collect().finally(() => {
       running.done = true;
     });
     for (;;) {
@@ -138,7 +135,7 @@ export class SimulatedEndpoint {
   /** Runs a cycle in which nothing goes wrong; its samples by the name of the domain. */
   async samples(): Promise<ReadonlyMap<string, DomainSample>> {
     const { samples, ...cycle } = await this.cycle();
-    const none = { errors: [], excused: [], stuck: [], busy: [], slow: [] };
+    const none = { errors: [], tolerated: [], stuck: [], busy: [], slow: [] };
     assert.deepEqual(cycle, { endpoint: this.#socketPath, outcome: "collected", ...none });
     return byName(samples);
   }

@@ -3,7 +3,7 @@ import { Writable } from "node:stream";
 import { test } from "node:test";
 import { pino } from "pino";
 import { AgentLog } from "../../src/agent-log.ts";
-import type { EndpointCycle } from "../../src/collection/endpoint.ts";
+import type { SourceCycle } from "../../src/collection/source.ts";
 import { TelemetryError, unexpected } from "../../src/errors.ts";
 import { LibvirtError } from "../../src/libvirt/errors.ts";
 import { FakeClock } from "../support/fake-clock.ts";
@@ -25,12 +25,20 @@ function fixture(level = "debug") {
   return { clock, log, entries, said };
 }
 
-function cycle(change: Partial<EndpointCycle> = {}): EndpointCycle {
+function cycle(change: Partial<SourceCycle> = {}): SourceCycle {
   const silent = { stuck: [], busy: [], slow: [] };
-  return { endpoint: "/run/libvirt", outcome: "collected", samples: [], ...silent, errors: [], excused: [], ...change };
+  return {
+    endpoint: "/run/libvirt",
+    outcome: "collected",
+    samples: [],
+    ...silent,
+    errors: [],
+    tolerated: [],
+    ...change,
+  };
 }
 
-function failed(message: string): EndpointCycle {
+function failed(message: string): SourceCycle {
   return cycle({ outcome: "failed", errors: [new TelemetryError("E_SOCKET_NOT_FOUND", message)] });
 }
 
@@ -139,15 +147,15 @@ test("a domain that is busy with another client's job is not told as a QEMU that
 
 test("what goes wrong while a launcher or a VM starts is told at the level for debugging only", () => {
   const { log, said } = fixture();
-  const excused = [new LibvirtError("E_LIBVIRT_TIMEOUT", "no answer")];
-  log.endpointCycle(cycle({ outcome: "starting", excused }));
-  log.endpointCycle(cycle({ excused, slow: ["web"] }));
+  const tolerated = [new LibvirtError("E_LIBVIRT_TIMEOUT", "no answer")];
+  log.endpointCycle(cycle({ outcome: "starting", tolerated }));
+  log.endpointCycle(cycle({ tolerated, slow: ["web"] }));
   assert.deepEqual(said(), [
     "debug no fault yet: no answer",
     "debug no fault yet: no answer",
     "debug QEMU has not answered in this cycle",
   ]);
-  log.endpointCycle(cycle({ outcome: "failed", errors: excused }));
+  log.endpointCycle(cycle({ outcome: "failed", errors: tolerated }));
   assert.deepEqual(said(), ["warn no statistics from libvirt: no answer"]);
 });
 

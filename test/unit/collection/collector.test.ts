@@ -4,6 +4,8 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { test, type TestContext } from "node:test";
 import { Collector, type CollectorSettings } from "../../../src/collection/collector.ts";
+import { libvirtSource } from "../../../src/collection/libvirt/libvirt-source.ts";
+import type { SourceFactory } from "../../../src/collection/source.ts";
 import { systemClock } from "../../../src/lib/clock.ts";
 import { PROCEDURE } from "../../../src/libvirt/protocol.ts";
 import { SimulatedHost } from "../../../src/simulator/simulated-host.ts";
@@ -38,7 +40,7 @@ async function node(t: TestContext, daemons: number, settings: Partial<Collector
     for (const server of servers) await server[Symbol.asyncDispose]();
     await rm(directory, { recursive: true, force: true });
   });
-  collector.setEndpoints(sockets.map(endpoint));
+  collector.setSources(sockets.map(source));
   /** Runs a cycle; what came of each endpoint, in the order in which they were done. */
   const cycle = async (): Promise<string[]> => {
     const done: string[] = [];
@@ -92,25 +94,25 @@ test("endpoints that are no longer named are closed, and those that stay keep th
   const { collector, hosts, servers, sockets, directory, cycle } = await node(t, 2);
   await cycle();
   const [, kept = ""] = sockets;
-  collector.setEndpoints([kept, path.join(directory, "new")].map(endpoint));
+  collector.setSources([kept, path.join(directory, "new")].map(source));
   assert.deepEqual((await cycle()).sort(), ["b collected 1", "new failed 0"]);
   assert.equal(hosts[1]?.calls.get(PROCEDURE.CONNECT_GET_LIB_VERSION), 1);
   await until("the connection is closed", () => servers[0]?.clients === 0);
-  collector.setEndpoints([]);
+  collector.setSources([]);
   assert.deepEqual(await cycle(), []);
 });
 
 test("new settings reach the endpoints that there are and those to come", async (t) => {
   const { collector, hosts, sockets, cycle } = await node(t, 2);
-  collector.setEndpoints(sockets.slice(0, 1).map(endpoint));
+  collector.setSources(sockets.slice(0, 1).map(source));
   await cycle();
   collector.configure({ ...SETTINGS, needs: [] });
-  collector.setEndpoints(sockets.map(endpoint));
+  collector.setSources(sockets.map(source));
   await cycle();
   const bulk = hosts.map(({ calls }) => calls.get(PROCEDURE.CONNECT_GET_ALL_DOMAIN_STATS) ?? 0);
   assert.deepEqual(bulk, [1, 0]);
 });
 
-function endpoint(socket: string): { readonly socket: string } {
-  return { socket };
+function source(socket: string): SourceFactory {
+  return libvirtSource({ socket }, systemClock);
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { parseLines, type Point } from "../../../scripts/demo/line-protocol-parser.ts";
-import { stateName } from "../../../src/collection/domain-state.ts";
+import { stateName } from "../../../src/collection/domain-sample.ts";
 import { MEASUREMENTS } from "../../../src/measurement/registry.ts";
 import { docTables } from "../../support/docs.ts";
 

@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { EndpointCycle } from "../../../src/collection/endpoint.ts";
+import type { SourceCycle } from "../../../src/collection/source.ts";
 import { TelemetryError } from "../../../src/errors.ts";
 import { LibvirtError } from "../../../src/libvirt/errors.ts";
 import { EndpointViews } from "../../../src/node/endpoint-views.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 import { sample } from "../../support/samples.ts";
 
-function cycle(change: Partial<EndpointCycle> = {}): EndpointCycle {
+function cycle(change: Partial<SourceCycle> = {}): SourceCycle {
   const silent = { stuck: [], busy: [], slow: [] };
-  return { endpoint: "/a", outcome: "collected", samples: [], ...silent, errors: [], excused: [], ...change };
+  return { endpoint: "/a", outcome: "collected", samples: [], ...silent, errors: [], tolerated: [], ...change };
 }
 
 const REFUSED = new LibvirtError("E_LIBVIRT_UNREACHABLE", "nobody listens");
@@ -32,7 +32,7 @@ test("a daemon is up, stuck, failed or absent by its last cycle; one that was sk
   assert.equal(state(), "failed");
   views.add(cycle({ outcome: "absent", errors: [REFUSED] }));
   assert.equal(state(), "absent");
-  views.add(cycle({ outcome: "starting", excused: [REFUSED] }));
+  views.add(cycle({ outcome: "starting", tolerated: [REFUSED] }));
   assert.equal(state(), "absent");
   views.add(cycle({ busy: ["vm"], slow: ["other"] }));
   assert.equal(state(), "up");
@@ -62,7 +62,7 @@ test("the domains of the last cycle are there, and those of the one before, for 
 test("what went wrong is counted by code, but not a launcher that is not up", () => {
   const { views } = fixture();
   views.add(cycle({ outcome: "absent", errors: [REFUSED] }));
-  views.add(cycle({ outcome: "starting", excused: [REFUSED] }));
+  views.add(cycle({ outcome: "starting", tolerated: [REFUSED] }));
   views.add(cycle({ outcome: "failed", errors: [REFUSED] }));
   const bad = new TelemetryError("E_DOMAIN_XML", "is no XML");
   views.add(cycle({ errors: [bad, bad] }));

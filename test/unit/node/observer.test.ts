@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { EndpointCycle } from "../../../src/collection/endpoint.ts";
+import type { SourceCycle } from "../../../src/collection/source.ts";
 import { LibvirtError } from "../../../src/libvirt/errors.ts";
 import { EndpointViews } from "../../../src/node/endpoint-views.ts";
 import { NodeObserver } from "../../../src/node/observer.ts";
@@ -35,16 +35,16 @@ function bench() {
     config: { governing: undefined, selectedBy: [], fault: undefined },
     clock,
   });
-  const cycle = (endpoint: string, change: Partial<EndpointCycle>): void => {
+  const cycle = (endpoint: string, change: Partial<SourceCycle>): void => {
     const silent = { stuck: [], busy: [], slow: [] };
-    views.add({ endpoint, outcome: "failed", samples: [], ...silent, errors: [], excused: [], ...change });
+    views.add({ endpoint, outcome: "failed", samples: [], ...silent, errors: [], tolerated: [], ...change });
   };
   const failures = (): readonly unknown[] =>
     observer.observe().libvirt.failures.map(({ where, denied, message }) => [where, denied, message]);
   return { clock, passed, state, observer, cycle, failures };
 }
 
-const absent: Partial<EndpointCycle> = {
+const absent: Partial<SourceCycle> = {
   outcome: "absent",
   errors: [new LibvirtError("E_LIBVIRT_UNREACHABLE", "nobody listens")],
 };
@@ -61,7 +61,7 @@ test("a launcher without a daemon is missed after a minute, if its VMI is said t
 
 test("a launcher that is starting is no failure", () => {
   const { cycle, failures } = bench();
-  cycle("/pods/here", { outcome: "starting", excused: [new LibvirtError("E_LIBVIRT_TIMEOUT", "no answer")] });
+  cycle("/pods/here", { outcome: "starting", tolerated: [new LibvirtError("E_LIBVIRT_TIMEOUT", "no answer")] });
   assert.deepEqual(failures(), []);
 });
 

@@ -5,7 +5,7 @@ import path from "node:path";
 import { test, type TestContext } from "node:test";
 import { pino } from "pino";
 import { AgentLog } from "../../../src/agent-log.ts";
-import type { Endpoint } from "../../../src/collection/endpoint.ts";
+import type { Endpoint } from "../../../src/collection/libvirt/endpoint.ts";
 import { parseConfig } from "../../../src/config/parse.ts";
 import { resolveConfig, type EffectiveConfig } from "../../../src/config/resolve.ts";
 import { secretsDirectory } from "../../../src/config/secrets-dir.ts";

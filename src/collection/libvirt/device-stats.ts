@@ -1,0 +1,89 @@
+import { DISK_COUNTERS, NIC_COUNTERS, type Counter, type Counters } from "../../contract.ts";
+import type { LayoutDevice } from "../../discovery/domain-layout.ts";
+import type { TypedParameters } from "../../libvirt/types.ts";
+import type { DiskSample, NicSample } from "../domain-sample.ts";
+import { count, counter, text } from "./typed-values.ts";
+
+/** Device name -> index in the statistics. Indexes have gaps where an interface has no device on the host. */
+export type DeviceIndex = ReadonlyMap<string, number>;
+
+/** The statistics of one kind of device: `net.0.rx.bytes` is the counter `rx.bytes` of the kind `net`. */
+class DeviceStats<Table extends Readonly<Record<string, Counter>>> {
+  readonly #kind: string;
+  readonly #counters: readonly (readonly [name: keyof Table, counter: Counter])[];
+  /** Full names by index of the device: made once, then only looked up. */
+  readonly #keys: { readonly name: string; readonly counters: readonly string[] }[] = [];
+
+  constructor(kind: string, table: Table) {
+    this.#kind = kind;
+    this.#counters = Object.entries(table);
+  }
+
+  index(params: TypedParameters): DeviceIndex {
+    const found = new Map<string, number>();
+    const devices = count(params, `${this.#kind}.count`);
+    for (let index = 0; index < devices; index++) {
+      const name = text(params, this.#keysOf(index).name);
+      if (name !== undefined) found.set(name, index);
+    }
+    return found;
+  }
+
+  /** Adds the counters of the device at this index to `sample`; without an index libvirt did not report the device. */
+  addTo<Sample extends object>(
+    sample: Sample,
+    params: TypedParameters,
+    index: number | undefined,
+  ): Sample & Counters<Table> {
+    const values = sample as Record<keyof Table, bigint | undefined>;
+    const keys = index === undefined ? undefined : this.#keysOf(index).counters;
+    let at = 0;
+    for (const [name, { absent }] of this.#counters) {
+      const key = keys?.[at++];
+      values[name] = (key === undefined ? undefined : counter(params, key)) ?? absent;
+    }
+    return values as Sample & Counters<Table>;
+  }
+
+  /** Whether there is any counter for one of these devices. */
+  hasCounters(params: TypedParameters, index: DeviceIndex): boolean {
+    return [...index.values()].some((at) => params.has(this.#keysOf(at).counters[0] ?? ""));
+  }
+
+  #keysOf(index: number): { readonly name: string; readonly counters: readonly string[] } {
+    const of = (stat: string): string => `${this.#kind}.${index}.${stat}`;
+    return (this.#keys[index] ??= { name: of("name"), counters: this.#counters.map(([, { stat }]) => of(stat)) });
+  }
+}
+
+const NICS = new DeviceStats("net", NIC_COUNTERS);
+const DISKS = new DeviceStats("block", DISK_COUNTERS);
+
+export function nicIndex(params: TypedParameters): DeviceIndex {
+  return NICS.index(params);
+}
+
+export function diskIndex(params: TypedParameters): DeviceIndex {
+  return DISKS.index(params);
+}
+
+export function nicSample(
+  { device, alias }: LayoutDevice,
+  params: TypedParameters,
+  index: number | undefined,
+): NicSample {
+  return NICS.addTo(alias === undefined ? { device } : { device, network: alias }, params, index);
+}
+
+export function diskSample(
+  { device, alias }: LayoutDevice,
+  params: TypedParameters,
+  index: number | undefined,
+): DiskSample {
+  return DISKS.addTo(alias === undefined ? { device } : { device, volume: alias }, params, index);
+}
+
+/** Whether QEMU's monitor answered for the block devices: without it libvirt sends their names only. */
+export function hasDiskCounters(params: TypedParameters, index: DeviceIndex): boolean {
+  return DISKS.hasCounters(params, index);
+}

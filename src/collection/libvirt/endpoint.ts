@@ -1,0 +1,16 @@
+import type { DomainRef } from "../../libvirt/types.ts";
+import type { VmName } from "./domain-history.ts";
+
+/** A libvirt daemon to collect from. */
+export interface Endpoint {
+  readonly socket: string;
+  /**
+   * Returns the identity to report for a domain in this state; undefined if the domain is not collected here. `state` is a
+   * virDomainState, and `reason` its reason if libvirt reported one. Labels and tags must be the same objects until they
+   * change. Without this function all domains are collected, under their own names.
+   * @throws {TelemetryError} if the domain must not be collected; the error is reported
+   */
+  readonly identify?: (domain: DomainRef, state: number, reason: number | undefined) => VmName | undefined;
+  /** The daemon starts and stops with its guest, so a socket without a listener is not a failure. */
+  readonly transient?: boolean;
+}

@@ -1,0 +1,272 @@
+import { DeviceCache } from "../../discovery/device-cache.ts";
+import type { Clock } from "../../lib/clock.ts";
+import { DOMAIN_FILTER, STATS_GROUP } from "../../libvirt/protocol.ts";
+import type { DomainRef, TypedParameters } from "../../libvirt/types.ts";
+import { BulkStats, late, type BulkReply } from "./bulk-stats.ts";
+import { CircuitBreaker } from "./circuit-breaker.ts";
+import { CpuStats } from "./cpu-stats-probe.ts";
+import { CycleErrors, tooManyStuck } from "./cycle-errors.ts";
+import { CycleReports } from "./cycle-reports.ts";
+import { DaemonSession } from "./daemon-session.ts";
+import { readBasicInfo, isGone, type BasicInfo } from "./basic-info.ts";
+import { DomainHistory } from "./domain-history.ts";
+import type { DomainSample } from "../domain-sample.ts";
+import type { Source, SourceCycle, SourceFactory, SourceSettings, SourceStats, UnansweredDomains } from "../source.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { LAST_CALL_MS, patienceFor } from "./time-limits.ts";
+import {
+  cpuSample,
+  deviceSamples,
+  domainState,
+  hasCpuTimes,
+  memorySample,
+  type DeviceSamples,
+  type DomainReport,
+} from "./sample-mapping.ts";
+import { DEVICES, type StatsReader } from "../stats-needs.ts";
+import { readAll, readersOf, statsGroups } from "./stats-readers.ts";
+import { QemuResponses, STARTING_MS } from "./qemu-responses.ts";
+
+interface CycleContext {
+  readonly reports: CycleReports;
+  readonly report: (error: unknown, excuse?: boolean) => void;
+  readonly leftMs: () => number;
+}
+
+interface ReadingContext extends Omit<CycleContext, "reports"> {
+  readonly domain: DomainRef;
+  readonly params: TypedParameters | undefined;
+}
+
+/** Returns the factory of the source that collects from this endpoint. Its id is the path of the socket. */
+export function libvirtSource(endpoint: Endpoint, clock: Clock): SourceFactory {
+  return { id: endpoint.socket, create: (settings) => new LibvirtSource(endpoint, settings, clock) };
+}
+
+/** Collects the domains of one libvirt daemon, over connections of its own. */
+export class LibvirtSource implements Source {
+  readonly id: string;
+  readonly #identify: Endpoint["identify"];
+  readonly #transient: boolean;
+  readonly #firstSeenMs: number;
+  readonly #clock: Clock;
+  readonly #breaker: CircuitBreaker;
+  readonly #daemon: DaemonSession;
+  readonly #bulk: BulkStats;
+  readonly #devices: DeviceCache;
+  readonly #history = new DomainHistory();
+  readonly #responses: QemuResponses;
+  readonly #cpuStats: CpuStats;
+  #settings: SourceSettings;
+
+  constructor({ socket, identify, transient = false }: Endpoint, settings: SourceSettings, clock: Clock) {
+    this.id = socket;
+    this.#identify = identify;
+    this.#transient = transient;
+    this.#firstSeenMs = clock.monotonic();
+    this.#settings = settings;
+    this.#clock = clock;
+    this.#breaker = new CircuitBreaker(clock);
+    this.#devices = new DeviceCache(settings.deviceCacheTtlMs, clock);
+    this.#responses = new QemuResponses(clock);
+    this.#cpuStats = new CpuStats(clock);
+    this.#daemon = new DaemonSession(socket, clock, () => {
+      // The next connection may be to another daemon, of which nothing is known.
+      this.#cpuStats.reset();
+      this.#devices.clear();
+    });
+    this.#bulk = new BulkStats(this.#daemon, clock);
+  }
+
+  get stats(): SourceStats {
+    const { libvirtVersion, calls } = this.#daemon;
+    return {
+      versions: libvirtVersion === undefined ? [] : [libvirtVersion],
+      calls,
+      blockedCalls: this.#bulk.heldWorkers,
+    };
+  }
+
+  configure(settings: SourceSettings): void {
+    this.#settings = settings;
+    this.#devices.ttlMs = settings.deviceCacheTtlMs;
+  }
+
+  /** Runs one cycle. Never rejects; calls must not overlap. */
+  async collect(): Promise<SourceCycle> {
+    const nothing = { endpoint: this.id, samples: [], stuck: [], busy: [], slow: [] };
+    const found = new CycleErrors();
+    if (!this.#breaker.allows) return { ...nothing, ...found.lists, outcome: "skipped" };
+    try {
+      const collected = await this.#cycle(this.#clock.monotonic() + this.#settings.timeoutMs, found);
+      this.#breaker.succeeded();
+      return { ...nothing, ...collected, ...found.lists, outcome: "collected" };
+    } catch (error) {
+      this.#breaker.failed();
+      found.report(error, { excuse: this.#isStarting });
+      if (found.errors.length === 0) return { ...nothing, ...found.lists, outcome: "starting" };
+      const absent = this.#transient && found.errors.every(({ code }) => code === "E_LIBVIRT_UNREACHABLE");
+      return { ...nothing, ...found.lists, outcome: absent ? "absent" : "failed" };
+    }
+  }
+
+  close(): void {
+    this.#daemon.close();
+    this.#bulk.close();
+  }
+
+  /** A daemon that lives longer than its guests is not starting only because the agent is. */
+  get #isStarting(): boolean {
+    return this.#transient && this.#clock.monotonic() - this.#firstSeenMs < STARTING_MS;
+  }
+
+  async #cycle(deadline: number, found: CycleErrors): Promise<Pick<SourceCycle, "samples"> & UnansweredDomains> {
+    const session = await this.#daemon.session(deadline);
+    const leftMs = (): number => Math.max(1, deadline - this.#clock.monotonic());
+    const timestampMs = this.#clock.now();
+    const domains = await session.listDomains(DOMAIN_FILTER.ACTIVE, { deadlineMs: leftMs() });
+    this.#devices.retain(domains);
+    this.#history.retain(domains);
+    this.#responses.retain(domains);
+    const report = (error: unknown, excuse = false, domain?: DomainRef): void => {
+      found.report(error, { excuse: excuse || this.#isStarting, domain });
+    };
+    const withCpu = await this.#cpuStats.usable(session, domains, patienceFor(this.#settings.timeoutMs));
+    const facts = await readBasicInfo(session, domains, { withCpu, deadlineMs: leftMs(), clock: this.#clock }, report);
+    if (withCpu && facts.length > 0 && facts.every(({ cpu }) => cpu === undefined)) this.#cpuStats.unavailable();
+
+    let bulk: BulkReply | undefined;
+    const askedMs = this.#clock.monotonic();
+    // The reason of a state tells the two sides of a live migration apart.
+    const state = this.#identify === undefined ? 0 : STATS_GROUP.STATE;
+    const groups = state | statsGroups(this.#settings.needs, facts.every(hasCpuTimes));
+    if (groups !== 0) {
+      try {
+        bulk = await this.#bulk.read(groups, domains, deadline);
+      } catch (error) {
+        // The facts are true without it.
+        report(error);
+      }
+    }
+    const reports = new CycleReports(this.#bulk, bulk, { groups, deadline });
+    const readers = readersOf(this.#settings.needs);
+    const silent: DomainRef[] = [];
+    let unasked = 0;
+    const sampleOf = async (fact: BasicInfo): Promise<DomainSample[]> => {
+      const { domain } = fact;
+      if (!reports.hasRun(domain)) return [];
+      const first = await reports.first(domain);
+      const { state, reason } = domainState(fact, first?.params);
+      const named = this.#identify === undefined ? domain : this.#identify(domain, state, reason);
+      if (named === undefined) return [];
+      const answer = await this.#answerOf(domain, first, { reports, report, leftMs });
+      if (answer === undefined) return [];
+      const { stats, devices } = answer;
+      const answered = this.#hasAnswered(domain, stats);
+      if (answered === undefined) unasked++;
+      else if (answered) this.#responses.answered(domain);
+      else silent.push(domain);
+      const memory = memorySample(fact, stats?.params);
+      return [
+        {
+          timestampMs: bulk?.timestampMs ?? timestampMs,
+          state,
+          cpu: cpuSample(fact, stats?.params),
+          memory,
+          nics: devices?.nics,
+          disks: devices?.disks,
+          ...this.#history.next(domain, memory, named),
+          ...(await this.#readings(readers, { domain, params: stats?.params, report, leftMs })),
+        },
+      ];
+    };
+    // A fault in what one domain reports costs no other domain its sample.
+    const samples = await Promise.all(
+      facts.map((fact) =>
+        sampleOf(fact).catch((error: unknown): DomainSample[] => {
+          report(error, false, fact.domain);
+          return [];
+        }),
+      ),
+    );
+    if (unasked > 0) this.#reportObstacle(bulk, report);
+    return { samples: samples.flat(), ...(await this.#explain(silent, askedMs, deadline)) };
+  }
+
+  /** The statistics of a domain, with those that come later than `first`, and its devices; undefined when it has ended. */
+  async #answerOf(
+    domain: DomainRef,
+    first: DomainReport | undefined,
+    { reports, report, leftMs }: CycleContext,
+  ): Promise<{ readonly stats: DomainReport | undefined; readonly devices: DeviceSamples | undefined } | undefined> {
+    let answer: { stats: DomainReport | undefined; devices: DeviceSamples | undefined } = {
+      stats: first,
+      devices: undefined,
+    };
+    try {
+      answer.devices = await this.#deviceSamples(domain, first, leftMs());
+      const stats = await reports.completed(domain);
+      // Its devices are known already, as a rule.
+      if (stats !== undefined) answer = { stats, devices: await this.#deviceSamples(domain, stats, leftMs()) };
+    } catch (error) {
+      if (isGone(error)) return undefined;
+      report(error, this.#responses.isStarting(domain));
+    }
+    return answer;
+  }
+
+  /** Whether its QEMU answered in this cycle; undefined when it was not asked. */
+  #hasAnswered(domain: DomainRef, stats: DomainReport | undefined): boolean | undefined {
+    return stats?.monitorAnswered ?? (this.#bulk.heldSince(domain) === undefined ? undefined : false);
+  }
+
+  /** Why there are no QEMU's values of domains that do not keep a call waiting themselves. */
+  #reportObstacle(bulk: BulkReply | undefined, report: CycleContext["report"]): void {
+    if (bulk?.obstacle === "late") report(late());
+    else if (bulk?.obstacle !== undefined) report(tooManyStuck(this.#bulk.heldWorkers), bulk.obstacle === "slow");
+  }
+
+  #explain(silent: readonly DomainRef[], askedMs: number, deadline: number): Promise<UnansweredDomains> {
+    for (const domain of silent) this.#responses.unanswered(domain, askedMs);
+    return this.#responses.explain(
+      silent,
+      (domain) => this.#bulk.heldSince(domain),
+      async (domain) => {
+        const session = await this.#daemon.session(Math.max(deadline, this.#clock.monotonic() + LAST_CALL_MS));
+        return session.domainControlInfo(domain, {
+          deadlineMs: Math.max(LAST_CALL_MS, deadline - this.#clock.monotonic()),
+        });
+      },
+    );
+  }
+
+  async #deviceSamples(
+    domain: DomainRef,
+    report: DomainReport | undefined,
+    leftMs: number,
+  ): Promise<DeviceSamples | undefined> {
+    if (report === undefined || !this.#settings.needs.includes(DEVICES)) return undefined;
+    const { nics, disks, monitorAnswered } = report;
+    const seen = { nics: new Set(nics.keys()), blocks: monitorAnswered === true ? new Set(disks.keys()) : undefined };
+    const layout = await this.#devices.layout(domain, seen, async () => {
+      const deadlineMs = Math.max(LAST_CALL_MS, leftMs);
+      const session = await this.#daemon.session(this.#clock.monotonic() + deadlineMs);
+      return session.domainXml(domain, { deadlineMs });
+    });
+    return deviceSamples(layout, report);
+  }
+
+  async #readings(
+    readers: readonly StatsReader<unknown>[],
+    { domain, params, report, leftMs }: ReadingContext,
+  ): Promise<Pick<DomainSample, "readings">> {
+    if (readers.length === 0) return {};
+    try {
+      const session = await this.#daemon.session(this.#clock.monotonic() + leftMs());
+      return await readAll(readers, { session, domain, params, deadlineMs: leftMs() });
+    } catch (error) {
+      report(error, this.#responses.isStarting(domain));
+      return {};
+    }
+  }
+}

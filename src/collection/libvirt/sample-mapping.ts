@@ -1,0 +1,115 @@
+import type { DomainLayout } from "../../discovery/domain-layout.ts";
+import { STATS_GROUP } from "../../libvirt/protocol.ts";
+import type { TypedParameters } from "../../libvirt/types.ts";
+import { diskIndex, diskSample, hasDiskCounters, nicIndex, nicSample, type DeviceIndex } from "./device-stats.ts";
+import type { BasicInfo } from "./basic-info.ts";
+import type { CpuSample, DomainSample, MemorySample } from "../domain-sample.ts";
+import type { LateAnswer } from "./blocked-calls.ts";
+import { counter } from "./typed-values.ts";
+
+/** The bulk statistics of one domain, with its devices found. */
+export interface DomainReport {
+  readonly params: TypedParameters;
+  readonly nics: DeviceIndex;
+  readonly disks: DeviceIndex;
+  /**
+   * False when libvirt skipped QEMU's monitor because it is busy: then only what libvirt itself knows is there. Undefined
+   * when no disks, and so not the monitor, were asked for.
+   */
+  readonly monitorAnswered: boolean | undefined;
+}
+
+/** `groups` of STATS_GROUP are those that were asked for. */
+export function domainReport(params: TypedParameters, groups: number): DomainReport {
+  const disks = diskIndex(params);
+  return { params, nics: nicIndex(params), disks, monitorAnswered: monitorAnswered(params, disks, groups) };
+}
+
+/** A report without QEMU's values, if there is one, with those of a held call; undefined when they do not fit. */
+export function completedReport(
+  report: DomainReport | undefined,
+  { params, isOfCycle }: LateAnswer,
+  groups: number,
+): DomainReport | undefined {
+  const late = domainReport(params, groups);
+  if (late.monitorAnswered !== true) return undefined;
+  if (report === undefined) return isOfCycle ? late : undefined;
+  // Values are found by the index of their disk.
+  const { nics, disks } = report;
+  if (disks.size > 0 && !isSameIndex(disks, late.disks)) return undefined;
+  const usable = isOfCycle ? params : [...params].filter(([field]) => /^(balloon|block)\./.test(field));
+  // The later call has the newer values of what libvirt itself knows.
+  const merged = new Map([...usable, ...report.params]);
+  return { params: merged, nics, disks: late.disks, monitorAnswered: true };
+}
+
+function isSameIndex(one: DeviceIndex, other: DeviceIndex): boolean {
+  return one.size === other.size && [...one].every(([device, index]) => other.get(device) === index);
+}
+
+function monitorAnswered(params: TypedParameters, disks: DeviceIndex, groups: number): boolean | undefined {
+  if ((groups & STATS_GROUP.BLOCK) === 0) return undefined;
+  // libvirt adds the resident set to the balloon statistics whenever it could ask the monitor, balloon or not.
+  if (params.has("balloon.rss") || hasDiskCounters(params, disks)) return true;
+  // A domain without disks has nothing else to tell by.
+  return disks.size === 0 && (groups & STATS_GROUP.BALLOON) === 0;
+}
+
+/** Whether the daemon's cgroups told all CPU times of a domain, so that QEMU need not be asked for them. */
+export function hasCpuTimes({ cpu }: BasicInfo): boolean {
+  return cpu?.time !== undefined && cpu.user !== undefined && cpu.system !== undefined;
+}
+
+/** The state with its reason, virDomainState; from the bulk statistics if they have both, so that the two go together. */
+export function domainState(
+  { info }: BasicInfo,
+  params: TypedParameters | undefined,
+): { readonly state: number; readonly reason: number | undefined } {
+  const [state, reason] = ["state.state", "state.reason"].map((field) => params && counter(params, field));
+  return state === undefined || reason === undefined
+    ? { state: info.state, reason: undefined }
+    : { state: Number(state), reason: Number(reason) };
+}
+
+export function cpuSample({ info, cpu }: BasicInfo, params: TypedParameters | undefined): CpuSample {
+  const bulk = (field: string): bigint | undefined => (params === undefined ? undefined : counter(params, field));
+  return {
+    count: info.vcpus,
+    time: cpu?.time ?? bulk("cpu.time") ?? info.cpuTimeNs,
+    user: cpu?.user ?? bulk("cpu.user"),
+    system: cpu?.system ?? bulk("cpu.system"),
+  };
+}
+
+export function memorySample({ info, readMs }: BasicInfo, params: TypedParameters | undefined): MemorySample {
+  const balloon = (field: string): bigint | undefined =>
+    params === undefined ? undefined : counter(params, `balloon.${field}`);
+  return {
+    maximum: info.maxMemoryKiB,
+    current: info.memoryKiB,
+    rss: balloon("rss"),
+    available: balloon("available"),
+    usable: balloon("usable"),
+    swapIn: balloon("swap_in"),
+    swapOut: balloon("swap_out"),
+    majorFault: balloon("major_fault"),
+    minorFault: balloon("minor_fault"),
+    diskCaches: balloon("disk_caches"),
+    monotonicMs: readMs,
+  };
+}
+
+export type DeviceSamples = Pick<DomainSample, "nics" | "disks">;
+
+export function deviceSamples(
+  layout: DomainLayout,
+  { params, nics, disks, monitorAnswered }: DomainReport,
+): DeviceSamples {
+  return {
+    nics: layout.nics.map((nic) => nicSample(nic, params, nics.get(nic.device))),
+    disks:
+      monitorAnswered === true
+        ? layout.disks.map((disk) => diskSample(disk, params, disks.get(disk.device)))
+        : undefined,
+  };
+}

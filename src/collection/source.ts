@@ -1,0 +1,70 @@
+import type { DomainSample } from "./domain-sample.ts";
+import type { StatsNeed } from "./stats-needs.ts";
+
+/** A place to collect samples from, such as a libvirt daemon. It shares no state with other sources. */
+export interface Source {
+  /** Unique on the node; for libvirt the path of the socket. */
+  readonly id: string;
+  readonly stats: SourceStats;
+  /** Runs one cycle. Never rejects; calls must not overlap. */
+  collect(): Promise<SourceCycle>;
+  /** Applies to the next cycle. */
+  configure(settings: SourceSettings): void;
+  /** Ends all connections. */
+  close(): void;
+}
+
+/** A source that was found on the node. The `Collector` creates it if it has no source with this id. */
+export interface SourceFactory {
+  readonly id: string;
+  create(settings: SourceSettings): Source;
+}
+
+export interface SourceSettings {
+  /** Time for one cycle of one source, in milliseconds; less than the interval. */
+  readonly timeoutMs: number;
+  readonly deviceCacheTtlMs: number;
+  /** What the enabled measurements need. A source collects nothing that costs extra and is not needed. */
+  readonly needs: readonly StatsNeed[];
+}
+
+/** The state of a source, for the status page and the metrics. */
+export interface SourceStats {
+  /** Versions of the connected daemons. */
+  readonly versions: readonly string[];
+  /** Calls since the source was created. */
+  readonly calls: number;
+  /** Calls that wait for a stuck domain at this moment. */
+  readonly blockedCalls: number;
+}
+
+/** Names of the domains whose hypervisor (QEMU) did not answer in a cycle, by reason. Their samples have fewer values. */
+export interface UnansweredDomains {
+  /** No answer for at least 10 seconds. */
+  readonly stuck: readonly string[];
+  /** A job of another client has blocked the domain for at least 10 seconds. */
+  readonly busy: readonly string[];
+  /** No answer for less than 10 seconds, or the domain is starting. Not a fault. */
+  readonly slow: readonly string[];
+}
+
+/** An error with a code of docs/errors.md. */
+export interface SourceError extends Error {
+  readonly code: string;
+}
+
+/** The result of one cycle of one source. */
+export interface SourceCycle extends UnansweredDomains {
+  /** The source's id. */
+  readonly endpoint: string;
+  /**
+   * `skipped`: the last cycles failed, and the next attempt is not due. `absent`: the daemon of a launcher is not
+   * running. `starting`: a launcher that was first seen less than a minute ago does not answer, which is not a fault.
+   */
+  readonly outcome: "collected" | "failed" | "skipped" | "absent" | "starting";
+  readonly samples: readonly DomainSample[];
+  /** Failures. There may be samples too. */
+  readonly errors: readonly SourceError[];
+  /** Failures that are not faults yet: the launcher or a domain is starting, or QEMU is slow. */
+  readonly tolerated: readonly SourceError[];
+}

@@ -1,0 +1,25 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { CircuitBreaker } from "../../../../src/collection/libvirt/circuit-breaker.ts";
+import { FakeClock } from "../../../support/fake-clock.ts";
+
+test("the first failures cost no tick, then the wait grows to a minute, and a success ends it", async () => {
+  const clock = new FakeClock();
+  const breaker = new CircuitBreaker(clock, () => 0.999);
+  for (let failure = 0; failure < 3; failure++) {
+    breaker.failed();
+    assert.ok(breaker.allows);
+  }
+  breaker.failed();
+  assert.ok(!breaker.allows);
+  await clock.advance(5_000);
+  assert.ok(breaker.allows);
+  for (let failure = 0; failure < 20; failure++) breaker.failed();
+  await clock.advance(59_000);
+  assert.ok(!breaker.allows);
+  await clock.advance(1_000);
+  assert.ok(breaker.allows);
+  breaker.failed();
+  breaker.succeeded();
+  assert.ok(breaker.allows);
+});

@@ -1,0 +1,73 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { QemuResponses } from "../../../../src/collection/libvirt/qemu-responses.ts";
+import type { UnansweredDomains } from "../../../../src/collection/source.ts";
+import { LibvirtError } from "../../../../src/libvirt/errors.ts";
+import type { DomainControlInfo, DomainRef } from "../../../../src/libvirt/types.ts";
+import { FakeClock } from "../../../support/fake-clock.ts";
+
+const WEB: DomainRef = { name: "web", uuid: "u", id: 1 };
+
+/** A domain that has been known for longer than a minute and silent since then. */
+async function bench() {
+  const clock = new FakeClock();
+  const silences = new QemuResponses(clock);
+  silences.retain([WEB]);
+  await clock.advance(60_000);
+  silences.unanswered(WEB, clock.monotonic());
+  return { clock, silences };
+}
+
+async function reason(
+  silences: QemuResponses,
+  control: DomainControlInfo | LibvirtError,
+  heldSince?: number,
+): Promise<keyof UnansweredDomains> {
+  const ask = (): Promise<DomainControlInfo> =>
+    control instanceof LibvirtError ? Promise.reject(control) : Promise.resolve(control);
+  const { stuck, busy } = await silences.explain([WEB], () => heldSince, ask);
+  return stuck.length > 0 ? "stuck" : busy.length > 0 ? "busy" : "slow";
+}
+
+const OCCUPIED: DomainControlInfo = { state: 2, details: 0, stateTimeMs: 10_000 };
+
+for (const [what, control, expected] of [
+  ["has a command that QEMU has not answered for ten seconds", OCCUPIED, "stuck"],
+  ["has a command of just now, because QEMU answers one after the other", { ...OCCUPIED, stateTimeMs: 900 }, "slow"],
+  ["has a job while it migrates", { state: 1, details: 0, stateTimeMs: 300_000 }, "busy"],
+  ["has a job that does not talk to QEMU at the moment", { state: 3, details: 3, stateTimeMs: 0 }, "busy"],
+  ["has lost its monitor", { state: 3, details: 2, stateTimeMs: 0 }, "stuck"],
+  ["is free again", { state: 0, details: 0, stateTimeMs: 0 }, "slow"],
+  ["has gone", new LibvirtError("E_LIBVIRT_REMOTE", "no domain", { libvirtCode: 42 }), "slow"],
+] as const)
+  test(`a domain that is silent for ten seconds and ${what} is ${expected}`, async () => {
+    const { clock, silences } = await bench();
+    await clock.advance(10_000);
+    assert.equal(await reason(silences, control), expected);
+  });
+
+test("silence is counted from the first question in vain since the last answer", async () => {
+  const { clock, silences } = await bench();
+  await clock.advance(9_999);
+  assert.equal(await reason(silences, OCCUPIED), "slow");
+  silences.answered(WEB);
+  silences.unanswered(WEB, clock.monotonic());
+  await clock.advance(9_999);
+  assert.equal(await reason(silences, OCCUPIED), "slow");
+  await clock.advance(1);
+  assert.equal(await reason(silences, OCCUPIED), "stuck");
+});
+
+test("a QEMU that answered too late for a cycle is silent only since the call that waits now", async () => {
+  const { clock, silences } = await bench();
+  await clock.advance(10_000);
+  assert.equal(await reason(silences, OCCUPIED, clock.monotonic() - 1_000), "slow");
+});
+
+test("a domain that is started anew is young again", async () => {
+  const { silences } = await bench();
+  assert.equal(silences.isStarting(WEB), false);
+  const again = { ...WEB, id: 2 };
+  silences.retain([again]);
+  assert.equal(silences.isStarting(again), true);
+});

@@ -1,0 +1,72 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { SimulatedEndpoint } from "../../../support/simulated-endpoint.ts";
+
+/** The deadlines of calls are measured by real time. */
+const SHORT = { timeoutMs: 150 };
+
+test("a launcher that does not answer in its first minute is starting, and failed after that", async (t) => {
+  const endpoint = await SimulatedEndpoint.start(t, { transient: true, settings: SHORT });
+  endpoint.host.freeze();
+  const young = await endpoint.cycle();
+  assert.equal(young.outcome, "starting");
+  assert.deepEqual(young.errors, []);
+  assert.deepEqual(
+    young.tolerated.map(({ code }) => code),
+    ["E_LIBVIRT_TIMEOUT"],
+  );
+  await endpoint.clock.advance(60_000);
+  const old = await endpoint.cycle();
+  assert.equal(old.outcome, "failed");
+  assert.deepEqual(
+    old.errors.map(({ code }) => code),
+    ["E_LIBVIRT_TIMEOUT"],
+  );
+  assert.deepEqual(old.tolerated, []);
+});
+
+test("a launcher that is not there yet is absent, not starting", async (t) => {
+  const endpoint = await SimulatedEndpoint.start(t, { transient: true });
+  await endpoint.stopDaemon();
+  assert.equal((await endpoint.cycle()).outcome, "absent");
+});
+
+test("a plain daemon that never answers is a failure from the agent's start", async (t) => {
+  const endpoint = await SimulatedEndpoint.start(t, { settings: SHORT });
+  endpoint.host.freeze();
+  const { outcome, errors } = await endpoint.cycle();
+  assert.equal(outcome, "failed");
+  assert.deepEqual(
+    errors.map(({ code }) => code),
+    ["E_LIBVIRT_TIMEOUT"],
+  );
+});
+
+test("a launcher that closes the connection in its first minute costs no error", async (t) => {
+  const endpoint = await SimulatedEndpoint.start(t, { transient: true });
+  await endpoint.samples();
+  let stopped: Promise<void> | undefined;
+  endpoint.host.adjustStats = () => {
+    stopped ??= endpoint.stopDaemon();
+  };
+  const { outcome, errors, tolerated } = await endpoint.cycle();
+  assert.deepEqual([outcome, errors], ["collected", []]);
+  assert.deepEqual(
+    tolerated.map(({ code }) => code),
+    ["E_LIBVIRT_CLOSED"],
+  );
+  await stopped;
+});
+
+test("a domain is not called stuck in its first minute, on a plain daemon neither", async (t) => {
+  const endpoint = await SimulatedEndpoint.start(t, { intervalMs: 2_000 });
+  endpoint.host.stuck.add("vm-002");
+  const begun = endpoint.clock.monotonic();
+  for (;;) {
+    const atMs = endpoint.clock.monotonic() - begun;
+    const { stuck, slow, errors } = await endpoint.cycle();
+    assert.deepEqual(errors, []);
+    assert.deepEqual([stuck, slow], atMs < 60_000 ? [[], ["vm-002"]] : [["vm-002"], []], `after ${atMs} ms`);
+    if (atMs >= 60_000) break;
+  }
+});

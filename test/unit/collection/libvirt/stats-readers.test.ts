@@ -1,0 +1,40 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { statsGroups } from "../../../../src/collection/libvirt/stats-readers.ts";
+import { BALLOON, CPU_TIMES, DEVICES, reading, type StatsReader } from "../../../../src/collection/stats-needs.ts";
+import { STATS_GROUP } from "../../../../src/libvirt/protocol.ts";
+import { SimulatedEndpoint } from "../../../support/simulated-endpoint.ts";
+
+test("the bulk call asks for the union of the needs, and for CPU times only where the daemon has no cgroups", () => {
+  const { INTERFACE, BLOCK, BALLOON: balloon, CPU_TOTAL } = STATS_GROUP;
+  assert.equal(statsGroups([], false), 0);
+  assert.equal(statsGroups([DEVICES, BALLOON], false), INTERFACE | BLOCK | balloon);
+  assert.equal(statsGroups([CPU_TIMES, DEVICES], true), INTERFACE | BLOCK);
+  assert.equal(statsGroups([CPU_TIMES], false), CPU_TOTAL);
+});
+
+test("a reader reads a value of its own from the bulk statistics and from a call for the domain", async (t) => {
+  const reader: StatsReader<{ readonly plugged: unknown; readonly vcpus: unknown }> = {
+    groups: STATS_GROUP.VCPU,
+    ask: (session, domain, options) => session.domainVcpus(domain, options),
+    read: (params, vcpus) => ({ plugged: params?.get("vcpu.current"), vcpus }),
+  };
+  const endpoint = await SimulatedEndpoint.start(t, { settings: { needs: [reader] } });
+  const sample = await endpoint.sample();
+  const value = reading(sample, reader);
+  assert.equal(value?.plugged, sample.cpu.count);
+  assert.equal((value?.vcpus as readonly unknown[]).length, sample.cpu.count);
+});
+
+test("a call that the daemon rejects costs the sample only that call's answer", async (t) => {
+  const reader: StatsReader<string> = {
+    groups: STATS_GROUP.VCPU,
+    ask: (session, domain, options) =>
+      session.domainXml({ ...domain, uuid: "00000000-0000-4000-a000-000000000000" }, options),
+    read: (_params, answer) => (answer === undefined ? "no answer" : "an answer"),
+  };
+  const endpoint = await SimulatedEndpoint.start(t, { settings: { needs: [reader, DEVICES] } });
+  const sample = await endpoint.sample();
+  assert.equal(reading(sample, reader), "no answer");
+  assert.equal(sample.nics?.length, 2);
+});
