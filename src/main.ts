@@ -1,8 +1,5 @@
 import { runCommandLine } from "./command-line.ts";
 
-// Warnings of Node about bundled packages (the InfluxDB client's url.parse) do not help the reader of the log.
-process.noDeprecation = true;
-
 // The reader of the output, `head` for instance, may close the pipe early.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code !== "EPIPE") throw error;

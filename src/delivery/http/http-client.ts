@@ -118,6 +118,10 @@ class KeepAliveClient implements HttpClient {
         const staleConnection = request.reusedSocket && CLOSED_BY_SERVER.includes(code);
         resolve({ failure: this.#redact(text), staleConnection });
       });
+      // Node reports an aborted request only when it has a connection, and a proxy's tunnel may never get ready.
+      signal.addEventListener("abort", () => {
+        resolve({ failure: "aborted" });
+      });
       request.end(body);
     });
   }
