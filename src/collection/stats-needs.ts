@@ -18,15 +18,15 @@ export const BALLOON: StatsNeed = { groups: STATS_GROUP.BALLOON };
 /** User and system time: `sample.cpu`. */
 export const CPU_TIMES: StatsNeed = { groups: STATS_GROUP.CPU_TOTAL, unlessCpuTimes: true };
 
-/** A need with a value of its own in the sample; `reading()` returns it. */
-export interface StatsReader<Value> extends StatsNeed {
+/** A need with a value of its own in the sample; `reading()` returns it. `Answer` is the result of `ask`. */
+export interface StatsReader<Value, Answer = unknown> extends StatsNeed {
   /** Makes a call for one domain. The call must not wait for QEMU, because a stopped QEMU would delay all domains. */
-  ask?(session: LibvirtClient, domain: DomainRef, options: { readonly deadlineMs: number }): Promise<unknown>;
+  ask?(session: LibvirtClient, domain: DomainRef, options: { readonly deadlineMs: number }): Promise<Answer>;
   /**
    * Returns the value, or undefined if libvirt reports none. `params` are the domain's bulk statistics and `answer` is
    * the result of `ask`; each is undefined if it is missing.
    */
-  read(params: TypedParameters | undefined, answer: unknown): Value | undefined;
+  read(params: TypedParameters | undefined, answer: Answer | undefined): Value | undefined;
 }
 
 /** Returns the value of this reader in the sample. */
