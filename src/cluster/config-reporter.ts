@@ -3,7 +3,7 @@ import { apply } from "../kubernetes/apply.ts";
 import { messageOfAnswer, retryAfterMs } from "../kubernetes/answer.ts";
 import type { KubeClient } from "../kubernetes/api.ts";
 import { KubeError } from "../kubernetes/kube-error.ts";
-import { resourcePath } from "../kubernetes/kube-object.ts";
+import { microTime, resourcePath } from "../kubernetes/kube-object.ts";
 import type { Clock } from "../lib/clock.ts";
 import { RateLimit, WARNING_PERIOD_MS } from "../lib/rate-limit.ts";
 import type { Logger } from "../log.ts";
@@ -11,7 +11,6 @@ import type { ConfigSummary } from "../status/aggregate.ts";
 import type { Condition } from "../status/conditions.ts";
 import type { TelemetryConfigStatus } from "../status/config-status.ts";
 import type { WriteOutcome } from "../status/report-writer.ts";
-import { eventOf, EVENTS } from "./event.ts";
 import { TELEMETRY_CONFIGS } from "./kinds.ts";
 
 export interface ConfigReporterOptions {
@@ -23,6 +22,16 @@ export interface ConfigReporterOptions {
 }
 
 const FIELD_MANAGER = "kubevirt-telemetry-controller";
+/** Where Events on objects without a namespace belong. */
+const EVENTS = { group: "events.k8s.io", version: "v1", plural: "events", namespace: "default" };
+
+/** Limits of the API server, in bytes; of a name it takes the first 58 and adds 5 of its own. */
+const MAX_NAME = 200;
+const MAX_NOTE = 1024;
+const MAX_INSTANCE = 128;
+
+/** A condition that is as it should be has no reason of its own to be told. */
+const GOOD_NEWS: Readonly<Record<string, string>> = { Overridden: "NotOverridden" };
 
 /** Writes what the controller finds out about TelemetryConfigs: their status, and Events. */
 export class ConfigReporter {
@@ -80,4 +89,32 @@ export class ConfigReporter {
   #warn(what: string, config: string, message: string, signal: AbortSignal): void {
     if (!signal.aborted && this.#warnings.allows(`${what} ${config}`)) this.#options.log.warn({ config }, message);
   }
+}
+
+/** An Event that tells of a TelemetryConfig's condition. */
+export function eventOf(
+  config: Pick<ConfigSummary, "name" | "uid">,
+  condition: Condition,
+  instance: string,
+  nowMs: number,
+): object {
+  const { type, status, reason, message } = condition;
+  return {
+    apiVersion: `${EVENTS.group}/${EVENTS.version}`,
+    kind: "Event",
+    metadata: { generateName: `${cut(config.name, MAX_NAME)}-`, namespace: EVENTS.namespace },
+    eventTime: microTime(nowMs),
+    type: status === "False" && type !== "Overridden" ? "Warning" : "Normal",
+    reason: reason === "AsExpected" ? (GOOD_NEWS[type] ?? type) : reason,
+    action: "Aggregate",
+    note: cut(`${type} is ${status}: ${message}`, MAX_NOTE),
+    regarding: { apiVersion: API_VERSION, kind: "TelemetryConfig", name: config.name, uid: config.uid },
+    reportingController: "kubevirt-telemetry.io/controller",
+    reportingInstance: cut(instance, MAX_INSTANCE),
+  };
+}
+
+/** As much of the text, in whole characters, as fits into so many bytes of UTF-8. */
+function cut(text: string, bytes: number): string {
+  return text.slice(0, new TextEncoder().encodeInto(text, new Uint8Array(bytes)).read);
 }

@@ -1,13 +1,15 @@
+import { readClusterObject } from "../config/cluster-object.ts";
 import type { KubeClient } from "../kubernetes/api.ts";
+import { recordOf } from "../kubernetes/kube-object.ts";
 import { Reflector, type ReflectorOptions } from "../kubernetes/reflector.ts";
 import { resourcePath } from "../kubernetes/kube-object.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../log.ts";
 import type { ConfigSummary } from "../status/aggregate.ts";
+import type { TelemetryConfigStatus } from "../status/config-status.ts";
 import { ConfigStatusWriter } from "../status/config-status-writer.ts";
 import { readNodeSummary, type NodeSummary } from "../status/node-summary.ts";
 import { ConfigReporter } from "./config-reporter.ts";
-import { readConfigSummary } from "./config-summary.ts";
 import { NODE_TELEMETRIES, TELEMETRY_CONFIGS } from "./kinds.ts";
 import { reflectorLog } from "./kube-log.ts";
 
@@ -84,4 +86,23 @@ function reflector<T>(
 
 function selectorsOf(summary: NodeSummary | undefined): readonly string[] {
   return summary?.status?.selectedBy ?? [];
+}
+
+/** What the controller keeps of a TelemetryConfig as the API server gives it; undefined for what is none. */
+function readConfigSummary(raw: unknown): ConfigSummary | undefined {
+  const config = readClusterObject(raw);
+  if (config === undefined) return undefined;
+  const { name, uid, generation, faults, state } = config;
+  const { spec, status } = recordOf(raw);
+  const { targets } = recordOf(spec);
+  return {
+    name,
+    uid,
+    generation,
+    faults,
+    suspended: state === "Suspended",
+    targetCount: Array.isArray(targets) ? targets.length : 0,
+    // The API server sees to the types of what is there; without conditions it is no status that was written by this.
+    status: Array.isArray(recordOf(status)["conditions"]) ? (status as TelemetryConfigStatus) : undefined,
+  };
 }

@@ -30,7 +30,7 @@ export interface AgentView {
 
 export interface ConfigView {
   /** Undefined while there is none. */
-  readonly inForce: EffectiveConfig | undefined;
+  readonly active: EffectiveConfig | undefined;
   /** The file or the object that it comes from. */
   readonly source: string | undefined;
   /** Of the object. */

@@ -38,8 +38,8 @@ export function statusPage(view: AgentView, query: URLSearchParams): Answer {
 
 function verdict({ config }: AgentView, problems: number): Html {
   if (problems > 0) return chip(problems === 1 ? "1 problem" : `${problems} problems`, "bad");
-  if (config.inForce === undefined) return chip("not configured", "warn");
-  return config.inForce.state === "Suspended" ? chip("suspended", "warn") : chip("healthy", "good");
+  if (config.active === undefined) return chip("not configured", "warn");
+  return config.active.state === "Suspended" ? chip("suspended", "warn") : chip("healthy", "good");
 }
 
 function problemSection(problems: readonly string[]): Html {
@@ -56,12 +56,12 @@ function problemSection(problems: readonly string[]): Html {
 function facts({ libvirt, cycles, spool, config, process }: AgentView): Html {
   const { count, sum } = cycles.durations;
   const domains = libvirt.endpoints.reduce((total, { samples }) => total + samples.length, 0);
-  const cap = config.inForce?.buffer.maxBytes;
+  const cap = config.active?.buffer.maxBytes;
   const entries: readonly (readonly [string, string | number, string])[] = [
     ["VMs", domains, `of ${libvirt.endpoints.length} libvirt ${libvirt.endpoints.length === 1 ? "daemon" : "daemons"}`],
     [
       "Interval",
-      config.inForce === undefined ? UNKNOWN : formatSpan(config.inForce.intervalMs),
+      config.active === undefined ? UNKNOWN : formatSpan(config.active.intervalMs),
       `${number(cycles.cycles)} cycles`,
     ],
     [
@@ -177,7 +177,7 @@ function endpointError(view: EndpointView): string {
 }
 
 function configSection({ config }: AgentView): Html {
-  const { inForce, source, generation } = config;
+  const { active: inForce, source, generation } = config;
   const origin = generation === undefined ? source : `${source}, generation ${generation}`;
   if (inForce === undefined)
     return html`<section>

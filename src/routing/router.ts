@@ -93,7 +93,7 @@ export class Router {
    * Encodes a sample for all targets that want it. Returns the failures that were not planned; such a failure costs the
    * lines of this sample in one encoder, all of them, and nothing else.
    */
-  add(sample: DomainSample): readonly TelemetryError[] {
+  route(sample: DomainSample): readonly TelemetryError[] {
     const failures: TelemetryError[] = [];
     const guarded = <Result>(act: () => Result): Result | undefined => {
       try {

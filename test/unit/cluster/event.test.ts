@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { eventOf } from "../../../src/cluster/event.ts";
+import { eventOf } from "../../../src/cluster/config-reporter.ts";
 import type { Condition } from "../../../src/status/conditions.ts";
 
 const CONFIG = { name: "default", uid: "u1" };

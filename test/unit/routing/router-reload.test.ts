@@ -38,7 +38,7 @@ test("what waits is kept when a target comes that wants other families, and when
 test("what was added before a reload goes out as it was meant", async () => {
   await using bench = new RouterBench();
   await bench.apply({ a: ["Metrics"], b: ["Metrics"] });
-  bench.router.add(named("web"));
+  bench.router.route(named("web"));
   await bench.apply({ a: ["Totals"], b: ["Metrics"] }, { staticTags: { site: "north" } });
   assert.equal(await bench.router.drain(never), true);
   assert.deepEqual(bench.stored("a"), ["web vm_metrics"]);

@@ -22,7 +22,7 @@ test("every target gets the VMs of its namespaces and labels, and none of the ot
   const targets = config.targets.map((target) => (target.name === "b" ? { ...target, vms: narrow } : target));
   await bench.router.apply({ ...config, targets });
   const add = (name: string, namespace: string, labels: Readonly<Record<string, string>>): void => {
-    bench.router.add(named(name, { identity: { id: 1, uuid: name, name, namespace, labels } }));
+    bench.router.route(named(name, { identity: { id: 1, uuid: name, name, namespace, labels } }));
   };
   add("one", "team-a", { tier: "front" });
   add("two", "team-a", { tier: "back" });
@@ -52,11 +52,11 @@ test("an exception while one domain is encoded costs that domain's lines where i
   await using bench = new RouterBench();
   await bench.apply({ a: ["Devices"], b: ["Metrics"] });
   const identity = { id: 2, uuid: "bad", name: "bad", namespace: "shop" };
-  assert.deepEqual(bench.router.add(named("before")), []);
-  const [failure, ...others] = bench.router.add(throwingSample({ identity }));
+  assert.deepEqual(bench.router.route(named("before")), []);
+  const [failure, ...others] = bench.router.route(throwingSample({ identity }));
   assert.deepEqual([failure?.code, others], ["E_INTERNAL", []]);
   assert.match(failure?.message ?? "", /shop\/bad .*a bug/);
-  assert.deepEqual(bench.router.add(named("after")), []);
+  assert.deepEqual(bench.router.route(named("after")), []);
   await bench.router.flush();
   assert.equal(await bench.router.drain(never), true);
   assert.deepEqual(bench.stored("a"), ["before vm_devices", "after vm_devices"]);
@@ -66,7 +66,7 @@ test("an exception while one domain is encoded costs that domain's lines where i
 test("a value that is missing is reported once, however the targets' families differ", async () => {
   await using bench = new RouterBench();
   await bench.apply({ a: ["Devices", "Metrics"], b: ["Devices"] });
-  bench.router.add(named("web", { nics: [nic("tap0", { rxBytes: undefined })], disks: [] }));
+  bench.router.route(named("web", { nics: [nic("tap0", { rxBytes: undefined })], disks: [] }));
   assert.deepEqual(bench.missing, ["web vm_devices.rxbytes"]);
 });
 

@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
+import { mkdir, writeFile } from "node:fs/promises";
+import path from "node:path";
 import { test } from "node:test";
 import { VmiInventory } from "../../../src/discovery/inventory.ts";
 import type { Vmi } from "../../../src/discovery/vmi.ts";
-import { ALL_VMS, namingRules, trustedEndpoints, vmiEndpoints } from "../../../src/node/launcher-endpoints.ts";
+import { ALL_VMS, localEndpoints, namingRules, trustedEndpoints, vmiEndpoints } from "../../../src/node/endpoints.ts";
+import { FakeClock } from "../../support/fake-clock.ts";
+import { temporaryDirectory } from "../../support/temporary-directory.ts";
 import { vmi } from "../../support/vmis.ts";
 
 const RUNNING = 1;
@@ -58,4 +62,24 @@ test("without a cluster the namespaces of the present configuration select, and 
   assert.ok(!isCollected());
   vms = { namespaces: {}, vmSelector: { matchLabels: { team: "web" } } };
   assert.ok(!isCollected());
+});
+
+test("the sockets that are named and those of the launchers are found together, launchers as they come", async (t) => {
+  const podsDir = await temporaryDirectory(t);
+  const clock = new FakeClock();
+  const find = localEndpoints({ podsDir, libvirtSockets: ["/plain"] }, clock);
+  const found = async () => (await find(ALL_VMS)).map(({ socket, transient }) => [socket, transient]);
+  assert.deepEqual(await found(), [["/plain", undefined]]);
+  const runtime = path.join(podsDir, "uid-1", "volumes/kubernetes.io~empty-dir/libvirt-runtime");
+  await mkdir(runtime, { recursive: true });
+  await writeFile(path.join(runtime, "virtqemud-sock"), "");
+  assert.deepEqual(await found(), [
+    ["/plain", undefined],
+    [path.join(runtime, "virtqemud-sock"), true],
+  ]);
+});
+
+test("a pods directory that cannot be read is an error, and no socket at all is another", async () => {
+  const find = localEndpoints({ podsDir: "/nonexistent", libvirtSockets: undefined }, new FakeClock());
+  await assert.rejects(find(ALL_VMS), { code: "E_PODS_DIR" });
 });

@@ -2,12 +2,14 @@ import assert from "node:assert/strict";
 import { Writable } from "node:stream";
 import { test } from "node:test";
 import { pino } from "pino";
-import { AgentLog } from "../../src/agent-log.ts";
-import type { EndpointCycle } from "../../src/collection/endpoint.ts";
-import { TelemetryError, unexpected } from "../../src/errors.ts";
-import { LibvirtError } from "../../src/libvirt/errors.ts";
-import { FakeClock } from "../support/fake-clock.ts";
-import { sample } from "../support/samples.ts";
+import type { EndpointCycle } from "../../../src/collection/endpoint.ts";
+import { TelemetryError, unexpected } from "../../../src/errors.ts";
+import { LibvirtError } from "../../../src/libvirt/errors.ts";
+import { newLineCounters } from "../../../src/measurement/line-protocol.ts";
+import { NodeLog } from "../../../src/node/node-log.ts";
+import { NodeState } from "../../../src/node/node-state.ts";
+import { FakeClock } from "../../support/fake-clock.ts";
+import { sample } from "../../support/samples.ts";
 
 function fixture(level = "debug") {
   const clock = new FakeClock();
@@ -19,10 +21,11 @@ function fixture(level = "debug") {
     },
   });
   const formatters = { level: (label: string) => ({ level: label }) };
-  const log = new AgentLog(pino({ level, base: null, timestamp: false, formatters }, stream), clock);
+  const log = new NodeLog(pino({ level, base: null, timestamp: false, formatters }, stream), clock);
+  const state = new NodeState(log, clock);
   /** What was logged since the last call, as `level message`. */
   const said = (): string[] => entries.splice(0).map((entry) => `${String(entry["level"])} ${String(entry["msg"])}`);
-  return { clock, log, entries, said };
+  return { clock, log, state, entries, said };
 }
 
 function cycle(change: Partial<EndpointCycle> = {}): EndpointCycle {
@@ -30,15 +33,17 @@ function cycle(change: Partial<EndpointCycle> = {}): EndpointCycle {
   return { endpoint: "/run/libvirt", outcome: "collected", samples: [], ...silent, errors: [], excused: [], ...change };
 }
 
+const DONE = { domains: 2, lines: 10, durationMs: 5, complete: true };
+
 function failed(message: string): EndpointCycle {
   return cycle({ outcome: "failed", errors: [new TelemetryError("E_SOCKET_NOT_FOUND", message)] });
 }
 
 test("an endpoint that fails is told once, and again when it works", () => {
-  const { log, entries, said } = fixture();
-  log.endpointCycle(cycle());
+  const { state, entries, said } = fixture();
+  state.endpoints.recordCycle(cycle());
   assert.deepEqual(said(), []);
-  log.endpointCycle(failed("refused"));
+  state.endpoints.recordCycle(failed("refused"));
   assert.deepEqual(entries, [
     {
       level: "warn",
@@ -48,119 +53,119 @@ test("an endpoint that fails is told once, and again when it works", () => {
     },
   ]);
   said();
-  log.endpointCycle(failed("refused"));
-  log.endpointCycle(cycle({ outcome: "skipped" }));
-  log.endpointCycle(failed("late"));
+  state.endpoints.recordCycle(failed("refused"));
+  state.endpoints.recordCycle(cycle({ outcome: "skipped" }));
+  state.endpoints.recordCycle(failed("late"));
   assert.deepEqual(said(), []);
-  log.endpointCycle(cycle());
-  log.endpointCycle(cycle());
+  state.endpoints.recordCycle(cycle());
+  state.endpoints.recordCycle(cycle());
   assert.deepEqual(said(), ["info libvirt answers again"]);
 });
 
 test("a failure that was not planned is logged with its stack, once in a while", () => {
-  const { log, entries } = fixture();
+  const { state, entries } = fixture();
   const error = unexpected("a step", new Error("a bug"));
   for (let round = 0; round < 3; round++) {
-    log.endpointCycle(cycle({ errors: [error] }));
-    log.fault(error);
+    state.endpoints.recordCycle(cycle({ errors: [error] }));
+    state.recordFailure(error);
   }
-  log.endpointCycle(cycle({ outcome: "failed", errors: [error] }));
+  state.endpoints.recordCycle(cycle({ outcome: "failed", errors: [error] }));
   assert.deepEqual(
     entries.map(({ level, code }) => `${String(level)} ${String(code)}`),
     ["warn E_INTERNAL", "error E_INTERNAL", "warn E_INTERNAL"],
   );
-  for (const { err } of entries) assert.match((err as { readonly stack: string }).stack, /agent-log\.test\.ts/);
+  for (const { err } of entries) assert.match((err as { readonly stack: string }).stack, /node-log\.test\.ts/);
 });
 
 test("an endpoint that fails from the start is told, one that works from the start is not", () => {
-  const { log, said } = fixture();
-  log.endpointCycle(cycle({ endpoint: "good" }));
-  log.endpointCycle({ ...failed("refused"), endpoint: "bad" });
+  const { state, said } = fixture();
+  state.endpoints.recordCycle(cycle({ endpoint: "good" }));
+  state.endpoints.recordCycle({ ...failed("refused"), endpoint: "bad" });
   assert.deepEqual(said(), ["warn no statistics from libvirt: refused"]);
 });
 
 test("a launcher that comes up for the first time does not answer again", () => {
-  const { log, said } = fixture();
-  log.endpointCycle(cycle({ outcome: "absent" }));
-  log.endpointCycle(cycle({ outcome: "absent" }));
-  log.endpointCycle(cycle());
+  const { state, said } = fixture();
+  state.endpoints.recordCycle(cycle({ outcome: "absent" }));
+  state.endpoints.recordCycle(cycle({ outcome: "absent" }));
+  state.endpoints.recordCycle(cycle());
   assert.deepEqual(said(), ["debug the launcher is not up"]);
 });
 
 test("an endpoint that was forgotten is new when it comes again", () => {
-  const { log, said } = fixture();
-  log.endpointCycle({ ...failed("refused"), endpoint: "gone" });
-  log.endpointCycle({ ...failed("refused"), endpoint: "kept" });
+  const { state, said } = fixture();
+  state.endpoints.recordCycle({ ...failed("refused"), endpoint: "gone" });
+  state.endpoints.recordCycle({ ...failed("refused"), endpoint: "kept" });
   said();
-  log.retainEndpoints(new Set(["kept"]));
-  log.endpointCycle(cycle({ endpoint: "gone" }));
+  state.endpoints.retain(new Set(["kept"]));
+  state.endpoints.recordCycle(cycle({ endpoint: "gone" }));
   assert.deepEqual(said(), []);
-  log.endpointCycle(cycle({ endpoint: "kept" }));
+  state.endpoints.recordCycle(cycle({ endpoint: "kept" }));
   assert.deepEqual(said(), ["info libvirt answers again"]);
 });
 
 test("errors of a cycle that brought samples are told once in five minutes, each by itself", async () => {
-  const { clock, log, said } = fixture();
+  const { clock, state, said } = fixture();
   const errors = ["one", "two"].map((message) => new TelemetryError("E_DOMAIN_XML", message));
-  log.endpointCycle(cycle({ errors }));
-  log.endpointCycle(cycle({ errors }));
+  state.endpoints.recordCycle(cycle({ errors }));
+  state.endpoints.recordCycle(cycle({ errors }));
   assert.deepEqual(said(), ["warn one", "warn two"]);
   await clock.advance(300_000);
-  log.endpointCycle(cycle({ errors: errors.slice(1) }));
+  state.endpoints.recordCycle(cycle({ errors: errors.slice(1) }));
   assert.deepEqual(said(), ["warn two"]);
 });
 
 test("a QEMU that is called stuck is told once, and when it answers again; one that is only slow is not", () => {
-  const { log, entries } = fixture();
+  const { state, entries } = fixture();
   const said = (): unknown[] =>
     entries.splice(0).flatMap(({ level, domain }) => (typeof domain === "string" ? `${String(level)} ${domain}` : []));
-  log.endpointCycle(cycle({ slow: ["web", "db", "new"] }));
+  state.endpoints.recordCycle(cycle({ slow: ["web", "db", "new"] }));
   assert.deepEqual(said(), []);
-  log.endpointCycle(cycle({ stuck: ["web", "db"], slow: ["new"] }));
+  state.endpoints.recordCycle(cycle({ stuck: ["web", "db"], slow: ["new"] }));
   assert.deepEqual(said(), ["warn web", "warn db"], "and not the one that was only starting");
-  log.endpointCycle(cycle({ stuck: ["db"] }));
+  state.endpoints.recordCycle(cycle({ stuck: ["db"] }));
   assert.deepEqual(said(), ["info web"]);
   // A cycle without an answer says nothing about QEMUs.
-  log.endpointCycle(failed("refused"));
-  log.endpointCycle(cycle({ stuck: ["db"] }));
+  state.endpoints.recordCycle(failed("refused"));
+  state.endpoints.recordCycle(cycle({ stuck: ["db"] }));
   assert.deepEqual(said(), []);
 });
 
 test("a domain that is busy with another client's job is not told as a QEMU that does not answer", () => {
-  const { log, said } = fixture();
-  log.endpointCycle(cycle({ busy: ["web"] }));
-  log.endpointCycle(cycle({ busy: ["web"] }));
+  const { state, said } = fixture();
+  state.endpoints.recordCycle(cycle({ busy: ["web"] }));
+  state.endpoints.recordCycle(cycle({ busy: ["web"] }));
   assert.deepEqual(said(), [
     "warn the domain is busy with a job of another client: no disk values and totals for this domain",
   ]);
-  log.endpointCycle(cycle({ stuck: ["web"] }));
+  state.endpoints.recordCycle(cycle({ stuck: ["web"] }));
   assert.deepEqual(said(), ["warn QEMU does not answer libvirt: no disk values and totals for this domain"]);
 });
 
 test("what goes wrong while a launcher or a VM starts is told at the level for debugging only", () => {
-  const { log, said } = fixture();
+  const { state, said } = fixture();
   const excused = [new LibvirtError("E_LIBVIRT_TIMEOUT", "no answer")];
-  log.endpointCycle(cycle({ outcome: "starting", excused }));
-  log.endpointCycle(cycle({ excused, slow: ["web"] }));
+  state.endpoints.recordCycle(cycle({ outcome: "starting", excused }));
+  state.endpoints.recordCycle(cycle({ excused, slow: ["web"] }));
   assert.deepEqual(said(), [
-    "debug no fault yet: no answer",
-    "debug no fault yet: no answer",
+    "debug not a failure yet: no answer",
+    "debug not a failure yet: no answer",
     "debug QEMU has not answered in this cycle",
   ]);
-  log.endpointCycle(cycle({ outcome: "failed", errors: excused }));
+  state.endpoints.recordCycle(cycle({ outcome: "failed", errors: excused }));
   assert.deepEqual(said(), ["warn no statistics from libvirt: no answer"]);
 });
 
 test("domains that come, go and start anew are told at the level for debugging", () => {
-  const { log, entries } = fixture();
+  const { state, entries } = fixture();
   const said = (): unknown[] => entries.splice(0).map(({ level, msg, domain }) => [level, msg, domain]);
   const run = (name: string, id: number) => sample({ identity: { id, uuid: `uuid of ${name}`, name } });
-  log.endpointCycle(cycle({ samples: [run("web", 1), run("db", 2)] }));
+  state.endpoints.recordCycle(cycle({ samples: [run("web", 1), run("db", 2)] }));
   assert.deepEqual(said(), [
     ["debug", "domain appeared", "web"],
     ["debug", "domain appeared", "db"],
   ]);
-  log.endpointCycle(cycle({ samples: [run("web", 3)] }));
+  state.endpoints.recordCycle(cycle({ samples: [run("web", 3)] }));
   assert.deepEqual(said(), [
     ["debug", "domain appeared", "web"],
     ["debug", "domain gone", "web"],
@@ -169,33 +174,33 @@ test("domains that come, go and start anew are told at the level for debugging",
 });
 
 test("missing values are told in one line, with for how many domains each, and a domain counts once however many devices it has", async () => {
-  const { clock, log, entries } = fixture("info");
+  const { clock, state, entries } = fixture("info");
   const [web, db] = ["web", "db"].map(
     (name) => sample({ identity: { id: 1, uuid: name, name, namespace: "prod" } }).identity,
   );
-  const done = { domains: 2, lines: 10, durationMs: 5, failed: false };
   const missing = (): void => {
-    for (const domain of [web, web, db]) if (domain !== undefined) log.missing("vm_devices.rxbytes", domain);
-    if (db !== undefined) log.missing("vm_totals.memusable", db);
-    log.cycle(done);
+    for (const domain of [web, web, db]) if (domain !== undefined) state.countMissing("vm_devices.rxbytes", domain);
+    if (db !== undefined) state.countMissing("vm_totals.memusable", db);
+    state.recordCycle(DONE, newLineCounters());
   };
   missing();
-  const msg = "values that libvirt does not report, and for how many domains";
+  const msg = "values missing: libvirt does not report them for these numbers of domains";
   const domains = { "vm_devices.rxbytes": 2, "vm_totals.memusable": 1 };
   assert.deepEqual(entries.splice(0), [{ level: "warn", domains, example: "prod/db", msg }]);
   missing();
   assert.deepEqual(entries, []);
   await clock.advance(300_000);
-  log.cycle(done);
+  state.recordCycle(DONE, newLineCounters());
   assert.deepEqual(entries, []);
   missing();
   assert.equal(entries.length, 1);
 });
 
 test("once a minute it is told what was done in it", async () => {
-  const { clock, log, entries } = fixture("info");
+  const { clock, log, state, entries } = fixture("info");
   const work = (lines: number, failed: boolean): void => {
-    log.cycle({ domains: 3, lines, durationMs: 5, failed });
+    state.endpoints.recordCycle(cycle({ samples: [sample(), sample(), sample()] }));
+    state.recordCycle({ domains: 3, lines, durationMs: 5, complete: !failed }, newLineCounters());
     log.delivered("main", lines, 7);
   };
   work(10, false);
@@ -203,17 +208,19 @@ test("once a minute it is told what was done in it", async () => {
   log.rejected("main", 4, "a line");
   entries.length = 0;
   await clock.advance(59_999);
-  log.summarize({ droppedLines: 5 });
+  state.recordTick({ skippedTicks: 2, droppedLines: 5 });
   assert.deepEqual(entries, []);
   await clock.advance(1);
-  log.summarize({ droppedLines: 5 });
+  state.recordTick({ skippedTicks: 2, droppedLines: 5 });
   const first = { cycles: 2, failedCycles: 1, domains: 3, lines: 30, deliveredLines: 30, rejectedLines: 4 };
-  assert.deepEqual(entries.splice(0), [{ level: "info", ...first, droppedLines: 5, msg: "last minute" }]);
+  assert.deepEqual(entries.splice(0), [
+    { level: "info", ...first, skippedTicks: 2, droppedLines: 5, msg: "last minute" },
+  ]);
   work(10, false);
   await clock.advance(60_000);
-  log.summarize({ droppedLines: 5 });
+  state.recordTick({ skippedTicks: 2, droppedLines: 5 });
   const second = { cycles: 1, failedCycles: 0, domains: 3, lines: 10, deliveredLines: 10, rejectedLines: 0 };
-  assert.deepEqual(entries, [{ level: "info", ...second, droppedLines: 0, msg: "last minute" }]);
+  assert.deepEqual(entries, [{ level: "info", ...second, skippedTicks: 0, droppedLines: 0, msg: "last minute" }]);
 });
 
 test("a target that fails and recovers is told, and each delivery only for debugging", () => {
@@ -227,9 +234,9 @@ test("a target that fails and recovers is told, and each delivery only for debug
       level: "warn",
       target: "main",
       reason: "TargetUnreachable",
-      msg: "target does not take lines, they wait: refused",
+      msg: "delivery failing, lines are buffered: refused",
     },
-    { level: "info", target: "main", msg: "target takes lines again" },
+    { level: "info", target: "main", msg: "delivery recovered" },
   ]);
 });
 
@@ -237,28 +244,29 @@ test("refused lines are an error with an example, once in five minutes for each 
   const { clock, log, said } = fixture();
   for (const target of ["a", "a", "b"]) log.rejected(target, 2, `HTTP 400: line of ${target}`);
   assert.deepEqual(said(), [
-    "error target refuses lines for good: HTTP 400: line of a",
-    "error target refuses lines for good: HTTP 400: line of b",
+    "error lines rejected, they are not sent again: HTTP 400: line of a",
+    "error lines rejected, they are not sent again: HTTP 400: line of b",
   ]);
   await clock.advance(300_000);
   log.rejected("a", 1, "another");
-  assert.deepEqual(said(), ["error target refuses lines for good: another"]);
+  assert.deepEqual(said(), ["error lines rejected, they are not sent again: another"]);
 });
 
 test("values that had to be changed are warned about when there are new ones, at most once in five minutes a kind", async () => {
-  const { clock, log, entries } = fixture();
-  const warned = (): unknown[] => entries.splice(0).map(({ kind, values }) => [kind, values]);
-  log.altered({ sanitizedTags: 0, clampedIntegers: 0 });
+  const { clock, state, entries } = fixture();
+  const warned = (): unknown[] =>
+    entries.splice(0).flatMap(({ kind, values }) => (kind === undefined ? [] : [[kind, values]]));
+  state.recordCycle(DONE, { ...newLineCounters(), sanitizedTags: 0, clampedIntegers: 0 });
   assert.deepEqual(warned(), []);
-  log.altered({ sanitizedTags: 2, clampedIntegers: 1 });
+  state.recordCycle(DONE, { ...newLineCounters(), sanitizedTags: 2, clampedIntegers: 1 });
   assert.deepEqual(warned(), [
-    ["sanitizedTags", 2],
     ["clampedIntegers", 1],
+    ["sanitizedTags", 2],
   ]);
-  log.altered({ sanitizedTags: 5, clampedIntegers: 1 });
+  state.recordCycle(DONE, { ...newLineCounters(), sanitizedTags: 5, clampedIntegers: 1 });
   assert.deepEqual(warned(), []);
   await clock.advance(300_000);
-  log.altered({ sanitizedTags: 6, clampedIntegers: 1 });
+  state.recordCycle(DONE, { ...newLineCounters(), sanitizedTags: 6, clampedIntegers: 1 });
   assert.deepEqual(warned(), [["sanitizedTags", 4]]);
 });
 
@@ -279,6 +287,6 @@ test("a disk that takes no lines is an error until it does again; what is found 
   await clock.advance(300_000);
   log.spool.found(new TelemetryError("E_SPOOL_DAMAGED", "again"));
   log.spool.adopted("/spool/v1", 5);
-  const took = "took over what another agent left in the spool";
+  const took = "took over the spool of another agent";
   assert.deepEqual(entries.slice(1), [{ level: "info", directory: "/spool/v1", lines: 5, msg: took }]);
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import { OwnNode } from "../../../src/cluster/node-object.ts";
 import type { KubeRequest } from "../../../src/kubernetes/api.ts";
-import { reportNode } from "../../../src/node/report-node.ts";
+import { reportNode } from "../../../src/cluster/node-reporter.ts";
 import type { NodeObservation } from "../../../src/status/node-report.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 import { FakeKubeClient, type KubeFault } from "../../support/fake-kube-client.ts";

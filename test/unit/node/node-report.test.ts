@@ -2,22 +2,23 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { EndpointCycle } from "../../../src/collection/endpoint.ts";
 import { LibvirtError } from "../../../src/libvirt/errors.ts";
-import { EndpointViews } from "../../../src/node/endpoint-views.ts";
-import { NodeObserver } from "../../../src/node/observer.ts";
+import { EndpointStates } from "../../../src/node/endpoint-states.ts";
+import { NodeReport } from "../../../src/node/node-report.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 import { vmi } from "../../support/vmis.ts";
 
 /** A node with two launchers, `here` and `elsewhere`, named for where their VMIs are said to be. */
 function bench() {
   const clock = new FakeClock();
-  const views = new EndpointViews(clock);
+  const endpoints = new EndpointStates(clock);
   const passed = { denied: [] as string[], unresponsive: [] as string[] };
   const state = { error: undefined as unknown, droppedLines: 0 };
-  const observer = new NodeObserver({
+  const report = new NodeReport({
     agent: { version: "1", podUID: "agent", startedMs: 0 },
     nodeName: "n1",
     podsDir: "/pods",
-    pipeline: { views, libvirtVersions: ["9.0.0"] },
+    state: { endpoints },
+    pipeline: { libvirtVersions: ["9.0.0"] },
     router: {
       senders: [],
       get droppedLines() {
@@ -32,16 +33,17 @@ function bench() {
       launchers: ["here", "elsewhere"].map((podUid) => ({ podUid, socket: `/pods/${podUid}` })),
       podsInState: (why) => passed[why],
     },
-    config: { governing: undefined, selectedBy: [], fault: undefined },
+    config: { origin: undefined, fault: undefined },
+    selectedBy: () => [],
     clock,
   });
   const cycle = (endpoint: string, change: Partial<EndpointCycle>): void => {
     const silent = { stuck: [], busy: [], slow: [] };
-    views.add({ endpoint, outcome: "failed", samples: [], ...silent, errors: [], excused: [], ...change });
+    endpoints.recordCycle({ endpoint, outcome: "failed", samples: [], ...silent, errors: [], excused: [], ...change });
   };
   const failures = (): readonly unknown[] =>
-    observer.observe().libvirt.failures.map(({ where, denied, message }) => [where, denied, message]);
-  return { clock, passed, state, observer, cycle, failures };
+    report.observe().libvirt.failures.map(({ where, denied, message }) => [where, denied, message]);
+  return { clock, passed, state, report, cycle, failures };
 }
 
 const absent: Partial<EndpointCycle> = {
@@ -50,11 +52,11 @@ const absent: Partial<EndpointCycle> = {
 };
 
 test("a launcher without a daemon is missed after a minute, if its VMI is said to run here", async () => {
-  const { clock, cycle, failures, observer } = bench();
+  const { clock, cycle, failures, report } = bench();
   cycle("/pods/here", absent);
   cycle("/pods/elsewhere", absent);
   assert.deepEqual(failures(), []);
-  assert.equal(observer.observe().libvirt.endpoints, 0);
+  assert.equal(report.observe().libvirt.endpoints, 0);
   await clock.advance(61_000);
   assert.deepEqual(failures(), [["/pods/here", false, "nobody listens"]]);
 });
@@ -100,13 +102,13 @@ test("a pods directory that cannot be read is all that is wrong with libvirt", (
 });
 
 test("a loss to a cap is told for five minutes", async () => {
-  const { clock, state, observer } = bench();
-  assert.equal(observer.observe().bufferFault, undefined);
+  const { clock, state, report } = bench();
+  assert.equal(report.observe().bufferFault, undefined);
   state.droppedLines = 7;
-  assert.deepEqual(observer.observe().bufferFault, {
+  assert.deepEqual(report.observe().bufferFault, {
     reason: "BufferFull",
     message: "7 lines were dropped since the agent started",
   });
   await clock.advance(300_001);
-  assert.equal(observer.observe().bufferFault, undefined);
+  assert.equal(report.observe().bufferFault, undefined);
 });

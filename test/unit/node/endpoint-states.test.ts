@@ -1,0 +1,80 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { EndpointCycle } from "../../../src/collection/endpoint.ts";
+import { TelemetryError } from "../../../src/errors.ts";
+import { LibvirtError } from "../../../src/libvirt/errors.ts";
+import { EndpointStates } from "../../../src/node/endpoint-states.ts";
+import { FakeClock } from "../../support/fake-clock.ts";
+import { sample } from "../../support/samples.ts";
+
+function cycle(change: Partial<EndpointCycle> = {}): EndpointCycle {
+  const silent = { stuck: [], busy: [], slow: [] };
+  return { endpoint: "/a", outcome: "collected", samples: [], ...silent, errors: [], excused: [], ...change };
+}
+
+const REFUSED = new LibvirtError("E_LIBVIRT_UNREACHABLE", "nobody listens");
+
+function fixture() {
+  const clock = new FakeClock();
+  const states = new EndpointStates(clock);
+  return { clock, states, state: () => states.views.map(({ state }) => state)[0] };
+}
+
+test("a daemon is up, stuck, failed or absent by its last cycle; one that was skipped says nothing", () => {
+  const { states, state } = fixture();
+  states.recordCycle(cycle());
+  assert.equal(state(), "up");
+  states.recordCycle(cycle({ stuck: ["vm"] }));
+  assert.equal(state(), "stuck");
+  states.recordCycle(cycle({ outcome: "failed", errors: [REFUSED] }));
+  assert.equal(state(), "failed");
+  states.recordCycle(cycle({ outcome: "skipped" }));
+  assert.equal(state(), "failed");
+  states.recordCycle(cycle({ outcome: "absent", errors: [REFUSED] }));
+  assert.equal(state(), "absent");
+  states.recordCycle(cycle({ outcome: "starting", excused: [REFUSED] }));
+  assert.equal(state(), "absent");
+  states.recordCycle(cycle({ busy: ["vm"], slow: ["other"] }));
+  assert.equal(state(), "up");
+  assert.deepEqual(states.views[0]?.busy, ["vm"]);
+});
+
+test("a state is as old as the daemon's answers, or their lack", async () => {
+  const { clock, states } = fixture();
+  const since = (): number | undefined => states.views[0]?.sinceMs;
+  const begun = clock.monotonic();
+  states.recordCycle(cycle());
+  await clock.advance(5_000);
+  states.recordCycle(cycle({ stuck: ["vm"] }));
+  assert.equal(since(), begun);
+  states.recordCycle(cycle({ outcome: "failed", errors: [REFUSED] }));
+  assert.equal(since(), begun + 5_000);
+});
+
+test("the domains of the last cycle are there, and those of the one before, for their load", () => {
+  const { states } = fixture();
+  const [first, second] = [[sample()], [sample(), sample()]];
+  states.recordCycle(cycle({ samples: first }));
+  states.recordCycle(cycle({ samples: second }));
+  assert.deepEqual([states.views[0]?.before, states.views[0]?.samples, states.domains], [first, second, 2]);
+});
+
+test("what went wrong is counted by code, but not a launcher that is not up", () => {
+  const { states } = fixture();
+  states.recordCycle(cycle({ outcome: "absent", errors: [REFUSED] }));
+  states.recordCycle(cycle({ outcome: "starting", excused: [REFUSED] }));
+  states.recordCycle(cycle({ outcome: "failed", errors: [REFUSED] }));
+  const bad = new TelemetryError("E_DOMAIN_XML", "is no XML");
+  states.recordCycle(cycle({ errors: [bad, bad] }));
+  assert.deepEqual(Object.fromEntries(states.errors), { E_LIBVIRT_UNREACHABLE: 1, E_DOMAIN_XML: 2 });
+});
+
+test("that the daemons cannot be found is known until they are found", () => {
+  const { states } = fixture();
+  const fault = new TelemetryError("E_PODS_DIR", "cannot be read");
+  states.recordCycle(cycle());
+  states.recordFault(fault);
+  assert.deepEqual([states.fault, states.views.length, states.errors.get("E_PODS_DIR")], [fault, 1, 1]);
+  states.retain(new Set());
+  assert.deepEqual([states.fault, states.views.length], [undefined, 0]);
+});
