@@ -15,25 +15,25 @@ import { TELEMETRY_CONFIGS } from "./kinds.ts";
 
 export interface ConfigReporterOptions {
   readonly client: KubeClient;
-  /** Which of several controllers says it. */
+  /** The name of this controller among several. */
   readonly instance: string;
   readonly log: Logger;
   readonly clock: Clock;
 }
 
 const FIELD_MANAGER = "kubevirt-telemetry-controller";
-/** Where Events on objects without a namespace belong. */
+/** Events on objects without a namespace belong to this one. */
 const EVENTS = { group: "events.k8s.io", version: "v1", plural: "events", namespace: "default" };
 
-/** Limits of the API server, in bytes; of a name it takes the first 58 and adds 5 of its own. */
+/** Limits of the API server, in bytes. It uses the first 58 bytes of `generateName` and adds 5 of its own. */
 const MAX_NAME = 200;
 const MAX_NOTE = 1024;
 const MAX_INSTANCE = 128;
 
-/** A condition that is as it should be has no reason of its own to be told. */
-const GOOD_NEWS: Readonly<Record<string, string>> = { Overridden: "NotOverridden" };
+/** Reasons of Events for conditions whose own reason is `AsExpected`. */
+const EXPECTED_REASONS: Readonly<Record<string, string>> = { Overridden: "NotOverridden" };
 
-/** Writes what the controller finds out about TelemetryConfigs: their status, and Events. */
+/** Writes the status of TelemetryConfigs, and Events about them. */
 export class ConfigReporter {
   readonly #options: ConfigReporterOptions;
   readonly #warnings: RateLimit;
@@ -57,8 +57,8 @@ export class ConfigReporter {
       return { kind: "written" };
     }
     const gone = outcome.kind === "rejected" && outcome.status === 404;
-    if (gone) log.debug({ config: name }, `the object is gone: ${outcome.message}`);
-    else this.#warn("status", name, `the status cannot be written, it is tried again: ${outcome.message}`, signal);
+    if (gone) log.debug({ config: name }, `the object is deleted: ${outcome.message}`);
+    else this.#warn("status", name, `status not written, retrying: ${outcome.message}`, signal);
     return {
       kind: "failed",
       ...(outcome.kind === "retry" && outcome.afterMs !== undefined && { afterMs: outcome.afterMs }),
@@ -72,12 +72,12 @@ export class ConfigReporter {
       const answer = await client.request({ method: "POST", path: resourcePath(EVENTS), body, signal });
       if (answer.status !== 201) {
         const afterMs = retryAfterMs(answer, clock.now());
-        this.#warn("event", config.name, `no Event can be made: ${answer.status} ${messageOfAnswer(answer)}`, signal);
+        this.#warn("event", config.name, `Event not created: ${answer.status} ${messageOfAnswer(answer)}`, signal);
         return { kind: "failed", ...(afterMs !== undefined && { afterMs }) };
       }
     } catch (error) {
       if (!(error instanceof KubeError)) throw error;
-      this.#warn("event", config.name, `no Event can be made: ${error.message}`, signal);
+      this.#warn("event", config.name, `Event not created: ${error.message}`, signal);
       return { kind: "failed" };
     }
     const { type, status, reason, message } = condition;
@@ -85,13 +85,13 @@ export class ConfigReporter {
     return { kind: "written" };
   }
 
-  /** What fails because the work is to end is not worth a word. */
+  /** Failures after the signal has aborted are expected and not logged. */
   #warn(what: string, config: string, message: string, signal: AbortSignal): void {
     if (!signal.aborted && this.#warnings.allows(`${what} ${config}`)) this.#options.log.warn({ config }, message);
   }
 }
 
-/** An Event that tells of a TelemetryConfig's condition. */
+/** Returns an Event for a condition of a TelemetryConfig. */
 export function eventOf(
   config: Pick<ConfigSummary, "name" | "uid">,
   condition: Condition,
@@ -105,7 +105,7 @@ export function eventOf(
     metadata: { generateName: `${cut(config.name, MAX_NAME)}-`, namespace: EVENTS.namespace },
     eventTime: microTime(nowMs),
     type: status === "False" && type !== "Overridden" ? "Warning" : "Normal",
-    reason: reason === "AsExpected" ? (GOOD_NEWS[type] ?? type) : reason,
+    reason: reason === "AsExpected" ? (EXPECTED_REASONS[type] ?? type) : reason,
     action: "Aggregate",
     note: cut(`${type} is ${status}: ${message}`, MAX_NOTE),
     regarding: { apiVersion: API_VERSION, kind: "TelemetryConfig", name: config.name, uid: config.uid },
@@ -114,7 +114,7 @@ export function eventOf(
   };
 }
 
-/** As much of the text, in whole characters, as fits into so many bytes of UTF-8. */
+/** Returns the longest prefix of whole characters that fits into this number of bytes of UTF-8. */
 function cut(text: string, bytes: number): string {
   return text.slice(0, new TextEncoder().encodeInto(text, new Uint8Array(bytes)).read);
 }

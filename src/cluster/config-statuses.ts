@@ -19,7 +19,7 @@ export interface ConfigStatusesOptions {
   readonly log: Logger;
   readonly clock: Clock;
   readonly random?: () => number;
-  /** Told what is followed as soon as it is. */
+  /** Called with the watches when they are started. */
   readonly following?: (followed: Followed) => void;
 }
 
@@ -29,12 +29,12 @@ export interface Followed {
 }
 
 /**
- * An API server that is well sends a bookmark every minute. Without one for this long it is this controller that sees
- * nothing of the nodes, not the nodes that are silent. After an outage the first one ends this.
+ * A healthy API server sends a bookmark every minute. Without one for this long the watches of this controller are stale,
+ * and silent nodes are not reported as stale. The first bookmark after an outage ends this.
  */
 const BLIND_MS = 180_000;
 
-/** Follows all TelemetryConfigs and NodeTelemetries and keeps the status of the former, until the signal aborts. */
+/** Watches all TelemetryConfigs and NodeTelemetries, and keeps the status of the TelemetryConfigs up to date, until the signal aborts. */
 export async function runStatusController(options: ConfigStatusesOptions, signal: AbortSignal): Promise<void> {
   const { log, clock } = options;
   const reporter = new ConfigReporter(options);
@@ -60,7 +60,7 @@ export async function runStatusController(options: ConfigStatusesOptions, signal
     write: (config, status, stop) => reporter.write(config, status, stop),
     announce: (config, condition, stop) => reporter.announce(config, condition, stop),
     faulted: ({ name }, error) => {
-      log.error({ err: error, code: "E_INTERNAL", config: name }, "the status could not be made");
+      log.error({ err: error, code: "E_INTERNAL", config: name }, "status not computed");
     },
     clock,
   });
@@ -75,7 +75,7 @@ function reflector<T>(
   what: string,
   kind: Pick<ReflectorOptions<T>, "path" | "project" | "onChange">,
 ): Reflector<T> {
-  // One process reads these lists, and they are long.
+  // The newest state costs the API server more, but only the leading controller reads these lists.
   return new Reflector<T>({
     ...options,
     ...kind,
@@ -88,7 +88,7 @@ function selectorsOf(summary: NodeSummary | undefined): readonly string[] {
   return summary?.status?.selectedBy ?? [];
 }
 
-/** What the controller keeps of a TelemetryConfig as the API server gives it; undefined for what is none. */
+/** Returns the fields of a TelemetryConfig that the controller uses; undefined if `raw` is not a TelemetryConfig. */
 function readConfigSummary(raw: unknown): ConfigSummary | undefined {
   const config = readClusterObject(raw);
   if (config === undefined) return undefined;
@@ -102,7 +102,7 @@ function readConfigSummary(raw: unknown): ConfigSummary | undefined {
     faults,
     suspended: state === "Suspended",
     targetCount: Array.isArray(targets) ? targets.length : 0,
-    // The API server sees to the types of what is there; without conditions it is no status that was written by this.
+    // The API server checks the types. A status without conditions was not written by a controller.
     status: Array.isArray(recordOf(status)["conditions"]) ? (status as TelemetryConfigStatus) : undefined,
   };
 }

@@ -80,11 +80,15 @@ export class NodeReport {
     const denied = launchers
       .podsInState("denied")
       .filter((podUid) => inventory.vmiOf(podUid) !== undefined)
-      .map((podUid) => ({ where: `${podsDir}/${podUid}`, denied: true, message: "the agent may not look into it" }));
+      .map((podUid) => ({ where: `${podsDir}/${podUid}`, denied: true, message: "the agent may not read it" }));
     const unresponsive = launchers
       .podsInState("unresponsive")
       .filter((podUid) => this.#isHere(podUid))
-      .map((podUid) => ({ where: `${podsDir}/${podUid}`, denied: false, message: "virt-handler has given it up" }));
+      .map((podUid) => ({
+        where: `${podsDir}/${podUid}`,
+        denied: false,
+        message: "virt-handler marked it as unresponsive",
+      }));
     const sockets = new Map(launchers.launchers.map(({ podUid, socket }) => [socket, podUid]));
     const failed = state.endpoints.views.flatMap((view) => this.#failure(view, sockets.get(view.endpoint)));
     return [...denied, ...unresponsive, ...failed];

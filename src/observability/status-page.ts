@@ -177,9 +177,9 @@ function endpointError(view: EndpointView): string {
 }
 
 function configSection({ config }: AgentView): Html {
-  const { active: inForce, source, generation } = config;
+  const { active, source, generation } = config;
   const origin = generation === undefined ? source : `${source}, generation ${generation}`;
-  if (inForce === undefined)
+  if (active === undefined)
     return html`<section>
       <h2>Configuration</h2>
       <p class="soft">No configuration: nothing is collected.</p>
@@ -187,7 +187,7 @@ function configSection({ config }: AgentView): Html {
   return html`<section aria-labelledby="configuration">
     <h2 id="configuration">Configuration</h2>
     <p class="soft">Active, from ${origin}. Secrets are not shown.</p>
-    <pre>${publicConfig(inForce)}</pre>
+    <pre>${publicConfig(active)}</pre>
   </section>`;
 }
 

@@ -96,7 +96,7 @@ async function change(...objects: readonly ClusterConfig[]): Promise<void> {
   await clock.advance(5_000);
 }
 
-test("the object that governs the node is in force, with its Secrets", async () => {
+test("the governing object is active, with its Secrets", async () => {
   await start(object("default"), object("better", { spec: { priority: 5, collection: { interval: "10s" } } }));
   assert.deepEqual(events, ["better 10000 first"]);
   assert.deepEqual(loop.origin, { name: "better", uid: "uid-better", observedGeneration: 1 });
@@ -104,7 +104,7 @@ test("the object that governs the node is in force, with its Secrets", async () 
   assert.equal(labelReads, 0, "no object selects nodes by labels");
 });
 
-test("the node's labels decide when an object asks for them", async () => {
+test("the node's labels are read if an object selects nodes by labels", async () => {
   labels = { pool: "gpu" };
   const gpu = object("gpu", { spec: { priority: 5, nodeSelector: { matchLabels: { pool: "gpu" } } } });
   const other = object("other", { spec: { priority: 9, nodeSelector: { matchLabels: { pool: "cpu" } } } });
@@ -113,7 +113,7 @@ test("the node's labels decide when an object asks for them", async () => {
   assert.deepEqual(source.selectedBy, ["gpu", "default"]);
 });
 
-test("a change takes effect, and one that changes nothing of what is done is no change", async () => {
+test("a change is reported only if it changes the effective configuration", async () => {
   await start(object("default"));
   await change(object("default", { generation: 2, spec: { collection: { interval: "7s" } } }));
   assert.deepEqual(events, ["default 5000 first", "default 7000 first"]);
@@ -122,14 +122,14 @@ test("a change takes effect, and one that changes nothing of what is done is no 
   assert.equal(loop.origin?.observedGeneration, 3);
 });
 
-test("without an object that is Active nothing is in force", async () => {
+test("without an Active object there is no configuration", async () => {
   await start(object("default"));
   await change(object("default", { generation: 2, spec: { state: "Suspended" } }));
   assert.deepEqual(events, ["default 5000 first", "none"]);
   assert.deepEqual([loop.origin, source.selectedBy], [undefined, []]);
 });
 
-test("an object that cannot be read leaves the last good configuration in force and is told of once", async () => {
+test("an invalid object is reported once, and the previous configuration stays active", async () => {
   await start(object("default"));
   const bad = object("default", { generation: 2, spec: { collection: { onMissing: "Guess" } } });
   await change(bad);
@@ -145,7 +145,7 @@ test("an object that cannot be read leaves the last good configuration in force 
   assert.equal(events.length, 2, "the configuration is what it was");
 });
 
-test("a Secret that is not there is told of once, looked for again, and used when it is there", async () => {
+test("a missing Secret is reported once, and used when it exists", async () => {
   token = new TelemetryError("E_SECRET_NOT_FOUND", "the key `token` of the Secret `s` is not there");
   await start(object("default"));
   await clock.advance(60_000);
@@ -166,7 +166,7 @@ test("an API server that does not answer changes nothing", async () => {
   assert.equal(loop.fault, undefined);
 });
 
-test("Secrets are read again every five minutes, and soon when a target has refused them", async () => {
+test("Secrets are read again every five minutes, and soon after a target rejected them", async () => {
   await start(object("default"));
   token = "second";
   await clock.advance(310_000);
@@ -184,7 +184,7 @@ test("Secrets are read again every five minutes, and soon when a target has refu
   assert.ok(reads - before <= 2, "a target that goes on refusing does not flood the API server");
 });
 
-test("an object made anew under its name is another object", async () => {
+test("a replaced object of the same name is another object", async () => {
   await start(object("default"));
   await change(object("default", { uid: "uid-2" }));
   assert.deepEqual(events, ["default 5000 first", "default 5000 first"]);

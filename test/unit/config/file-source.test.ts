@@ -138,7 +138,7 @@ ${file}:13: spec.state: must be \`Active\` or \`Suspended\``,
   await assert.rejects(load(), { code: "E_SECRET_NOT_FOUND" });
 });
 
-test("a changed file is reported once, an unchanged one never", async (t) => {
+test("a changed file is reported once, and an unchanged one is not reported", async (t) => {
   const followed = await Followed.start(t, every("5s"));
   await followed.poll();
   assert.deepEqual(followed.reported, []);
@@ -260,7 +260,7 @@ test("a reload during a poll causes another poll", async (t) => {
   assert.deepEqual([reads, followed.reported], [3, [5_000]]);
 });
 
-test("follow ends at once when the signal aborts, also during a sleep", async (t) => {
+test("the loop ends at once when the signal aborts, also during a sleep", async (t) => {
   const followed = await Followed.start(t, every("5s"));
   await followed.end();
   assert.equal(followed.clock.sleeping, 0);

@@ -4,7 +4,7 @@ import { CycleStats } from "../../../src/node/cycle-stats.ts";
 import { healthAnswer } from "../../../src/observability/agent-routes.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 
-test("cycles are counted with their durations, and what is wrong with them", () => {
+test("cycles are counted with their durations, and incomplete ones separately", () => {
   const stats = new CycleStats(new FakeClock());
   stats.record({ durationMs: 250, complete: true, lines: 3 });
   stats.record({ durationMs: 500, complete: false, lines: 4 });
@@ -12,7 +12,7 @@ test("cycles are counted with their durations, and what is wrong with them", () 
   assert.deepEqual([cycles, incomplete, skippedTicks, durations.sum], [2, 1, 7, 0.75]);
 });
 
-test("two intervals and a minute without progress are a standstill", async () => {
+test("two intervals and a minute without progress are a stall", async () => {
   const clock = new FakeClock();
   const stats = new CycleStats(clock);
   const status = (): number | undefined =>

@@ -12,7 +12,7 @@ function cycle(change: Partial<EndpointCycle> = {}): EndpointCycle {
   return { endpoint: "/a", outcome: "collected", samples: [], ...silent, errors: [], excused: [], ...change };
 }
 
-const REFUSED = new LibvirtError("E_LIBVIRT_UNREACHABLE", "nobody listens");
+const REFUSED = new LibvirtError("E_LIBVIRT_UNREACHABLE", "no listener");
 
 function fixture() {
   const clock = new FakeClock();
@@ -20,7 +20,7 @@ function fixture() {
   return { clock, states, state: () => states.views.map(({ state }) => state)[0] };
 }
 
-test("a daemon is up, stuck, failed or absent by its last cycle; one that was skipped says nothing", () => {
+test("the last cycle that was not skipped decides the state", () => {
   const { states, state } = fixture();
   states.recordCycle(cycle());
   assert.equal(state(), "up");
@@ -39,7 +39,7 @@ test("a daemon is up, stuck, failed or absent by its last cycle; one that was sk
   assert.deepEqual(states.views[0]?.busy, ["vm"]);
 });
 
-test("a state is as old as the daemon's answers, or their lack", async () => {
+test("sinceMs is the time since when the daemon answers, or does not answer", async () => {
   const { clock, states } = fixture();
   const since = (): number | undefined => states.views[0]?.sinceMs;
   const begun = clock.monotonic();
@@ -51,7 +51,7 @@ test("a state is as old as the daemon's answers, or their lack", async () => {
   assert.equal(since(), begun + 5_000);
 });
 
-test("the domains of the last cycle are there, and those of the one before, for their load", () => {
+test("the samples of the last two cycles are kept", () => {
   const { states } = fixture();
   const [first, second] = [[sample()], [sample(), sample()]];
   states.recordCycle(cycle({ samples: first }));
@@ -59,7 +59,7 @@ test("the domains of the last cycle are there, and those of the one before, for 
   assert.deepEqual([states.views[0]?.before, states.views[0]?.samples, states.domains], [first, second, 2]);
 });
 
-test("what went wrong is counted by code, but not a launcher that is not up", () => {
+test("errors are counted by code, but not those of an absent launcher", () => {
   const { states } = fixture();
   states.recordCycle(cycle({ outcome: "absent", errors: [REFUSED] }));
   states.recordCycle(cycle({ outcome: "starting", excused: [REFUSED] }));
@@ -69,7 +69,7 @@ test("what went wrong is counted by code, but not a launcher that is not up", ()
   assert.deepEqual(Object.fromEntries(states.errors), { E_LIBVIRT_UNREACHABLE: 1, E_DOMAIN_XML: 2 });
 });
 
-test("that the daemons cannot be found is known until they are found", () => {
+test("the fault of the search lasts until the endpoints are found", () => {
   const { states } = fixture();
   const fault = new TelemetryError("E_PODS_DIR", "cannot be read");
   states.recordCycle(cycle());

@@ -39,7 +39,7 @@ function failed(message: string): EndpointCycle {
   return cycle({ outcome: "failed", errors: [new TelemetryError("E_SOCKET_NOT_FOUND", message)] });
 }
 
-test("an endpoint that fails is told once, and again when it works", () => {
+test("a failing endpoint is logged once, and so is its recovery", () => {
   const { state, entries, said } = fixture();
   state.endpoints.recordCycle(cycle());
   assert.deepEqual(said(), []);
@@ -62,7 +62,7 @@ test("an endpoint that fails is told once, and again when it works", () => {
   assert.deepEqual(said(), ["info libvirt answers again"]);
 });
 
-test("a failure that was not planned is logged with its stack, once in a while", () => {
+test("an unplanned failure is logged with its stack, once in five minutes", () => {
   const { state, entries } = fixture();
   const error = unexpected("a step", new Error("a bug"));
   for (let round = 0; round < 3; round++) {
@@ -77,14 +77,14 @@ test("a failure that was not planned is logged with its stack, once in a while",
   for (const { err } of entries) assert.match((err as { readonly stack: string }).stack, /node-log\.test\.ts/);
 });
 
-test("an endpoint that fails from the start is told, one that works from the start is not", () => {
+test("an endpoint that fails from the start is logged, and one that works is not", () => {
   const { state, said } = fixture();
   state.endpoints.recordCycle(cycle({ endpoint: "good" }));
   state.endpoints.recordCycle({ ...failed("refused"), endpoint: "bad" });
   assert.deepEqual(said(), ["warn no statistics from libvirt: refused"]);
 });
 
-test("a launcher that comes up for the first time does not answer again", () => {
+test("the first start of a launcher is not logged as a recovery", () => {
   const { state, said } = fixture();
   state.endpoints.recordCycle(cycle({ outcome: "absent" }));
   state.endpoints.recordCycle(cycle({ outcome: "absent" }));
@@ -92,7 +92,7 @@ test("a launcher that comes up for the first time does not answer again", () => 
   assert.deepEqual(said(), ["debug the launcher is not up"]);
 });
 
-test("an endpoint that was forgotten is new when it comes again", () => {
+test("a forgotten endpoint is new when it returns", () => {
   const { state, said } = fixture();
   state.endpoints.recordCycle({ ...failed("refused"), endpoint: "gone" });
   state.endpoints.recordCycle({ ...failed("refused"), endpoint: "kept" });
@@ -104,7 +104,7 @@ test("an endpoint that was forgotten is new when it comes again", () => {
   assert.deepEqual(said(), ["info libvirt answers again"]);
 });
 
-test("errors of a cycle that brought samples are told once in five minutes, each by itself", async () => {
+test("each error of a cycle with samples is logged once in five minutes", async () => {
   const { clock, state, said } = fixture();
   const errors = ["one", "two"].map((message) => new TelemetryError("E_DOMAIN_XML", message));
   state.endpoints.recordCycle(cycle({ errors }));
@@ -115,7 +115,7 @@ test("errors of a cycle that brought samples are told once in five minutes, each
   assert.deepEqual(said(), ["warn two"]);
 });
 
-test("a QEMU that is called stuck is told once, and when it answers again; one that is only slow is not", () => {
+test("a stuck QEMU and its recovery are logged once, and a slow QEMU is not", () => {
   const { state, entries } = fixture();
   const said = (): unknown[] =>
     entries.splice(0).flatMap(({ level, domain }) => (typeof domain === "string" ? `${String(level)} ${domain}` : []));
@@ -131,7 +131,7 @@ test("a QEMU that is called stuck is told once, and when it answers again; one t
   assert.deepEqual(said(), []);
 });
 
-test("a domain that is busy with another client's job is not told as a QEMU that does not answer", () => {
+test("a busy domain is not logged as a QEMU that does not answer", () => {
   const { state, said } = fixture();
   state.endpoints.recordCycle(cycle({ busy: ["web"] }));
   state.endpoints.recordCycle(cycle({ busy: ["web"] }));
@@ -142,7 +142,7 @@ test("a domain that is busy with another client's job is not told as a QEMU that
   assert.deepEqual(said(), ["warn QEMU does not answer libvirt: no disk values and totals for this domain"]);
 });
 
-test("what goes wrong while a launcher or a VM starts is told at the level for debugging only", () => {
+test("errors while a launcher or a VM starts are logged at debug level only", () => {
   const { state, said } = fixture();
   const excused = [new LibvirtError("E_LIBVIRT_TIMEOUT", "no answer")];
   state.endpoints.recordCycle(cycle({ outcome: "starting", excused }));
@@ -156,7 +156,7 @@ test("what goes wrong while a launcher or a VM starts is told at the level for d
   assert.deepEqual(said(), ["warn no statistics from libvirt: no answer"]);
 });
 
-test("domains that come, go and start anew are told at the level for debugging", () => {
+test("domains that appear, disappear and restart are logged at debug level", () => {
   const { state, entries } = fixture();
   const said = (): unknown[] => entries.splice(0).map(({ level, msg, domain }) => [level, msg, domain]);
   const run = (name: string, id: number) => sample({ identity: { id, uuid: `uuid of ${name}`, name } });
@@ -173,7 +173,7 @@ test("domains that come, go and start anew are told at the level for debugging",
   ]);
 });
 
-test("missing values are told in one line, with for how many domains each, and a domain counts once however many devices it has", async () => {
+test("missing values are logged in one line, and each domain counts once for each field", async () => {
   const { clock, state, entries } = fixture("info");
   const [web, db] = ["web", "db"].map(
     (name) => sample({ identity: { id: 1, uuid: name, name, namespace: "prod" } }).identity,
@@ -196,7 +196,7 @@ test("missing values are told in one line, with for how many domains each, and a
   assert.equal(entries.length, 1);
 });
 
-test("once a minute it is told what was done in it", async () => {
+test("a summary is logged once a minute", async () => {
   const { clock, log, state, entries } = fixture("info");
   const work = (lines: number, failed: boolean): void => {
     state.endpoints.recordCycle(cycle({ samples: [sample(), sample(), sample()] }));
@@ -223,7 +223,7 @@ test("once a minute it is told what was done in it", async () => {
   assert.deepEqual(entries, [{ level: "info", ...second, skippedTicks: 0, droppedLines: 0, msg: "last minute" }]);
 });
 
-test("a target that fails and recovers is told, and each delivery only for debugging", () => {
+test("a failing target and its recovery are logged, and deliveries only at debug level", () => {
   const { log, entries } = fixture();
   log.delivered("main", 7, 3.6);
   log.failing("main", "TargetUnreachable", "refused");
@@ -240,7 +240,7 @@ test("a target that fails and recovers is told, and each delivery only for debug
   ]);
 });
 
-test("refused lines are an error with an example, once in five minutes for each target", async () => {
+test("rejected lines are logged with an example, once in five minutes for each target", async () => {
   const { clock, log, said } = fixture();
   for (const target of ["a", "a", "b"]) log.rejected(target, 2, `HTTP 400: line of ${target}`);
   assert.deepEqual(said(), [
@@ -252,7 +252,7 @@ test("refused lines are an error with an example, once in five minutes for each 
   assert.deepEqual(said(), ["error lines rejected, they are not sent again: another"]);
 });
 
-test("values that had to be changed are warned about when there are new ones, at most once in five minutes a kind", async () => {
+test("new changed values are logged at most once in five minutes for each kind", async () => {
   const { clock, state, entries } = fixture();
   const warned = (): unknown[] =>
     entries.splice(0).flatMap(({ kind, values }) => (kind === undefined ? [] : [[kind, values]]));
@@ -270,7 +270,7 @@ test("values that had to be changed are warned about when there are new ones, at
   assert.deepEqual(warned(), [["sanitizedTags", 4]]);
 });
 
-test("a disk that takes no lines is an error until it does again; what is found there is a warning, now and then", async () => {
+test("a failing disk and its recovery are logged, and findings once in five minutes", async () => {
   const { clock, log, entries, said } = fixture();
   log.spool.failing(new TelemetryError("E_SPOOL_WRITE", "/spool does not take lines: ENOSPC"));
   assert.deepEqual(entries.splice(0), [

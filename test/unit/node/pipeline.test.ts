@@ -83,7 +83,7 @@ async function bench(t: TestContext, spool?: Spool) {
 const INTERVAL_MS = 1_000;
 const { signal: never } = new AbortController();
 
-test("a limited number of cycles ends by itself, and what was collected waits for its target", async (t) => {
+test("a limited number of cycles ends by itself, and its lines are queued", async (t) => {
   const { pipeline, state, router, socket, log, run } = await bench(t);
   pipeline.configure(await config());
   assert.equal(await run(2), true);
@@ -94,7 +94,7 @@ test("a limited number of cycles ends by itself, and what was collected waits fo
   assert.ok(log.includes("domain appeared"), socket);
 });
 
-test("without a configuration nothing is collected, and the first cycle begins when there is one", async (t) => {
+test("the first cycle begins when there is a configuration", async (t) => {
   const { pipeline, router, log, clock } = await bench(t);
   const done = pipeline.run(1, never);
   await clock.advance(10_000);
@@ -105,7 +105,7 @@ test("without a configuration nothing is collected, and the first cycle begins w
   assert.equal(router.senders[0]?.backlog.lines, 8);
 });
 
-test("a configuration that goes away ends collection and keeps what waits for the targets", async (t) => {
+test("the removal of a configuration ends collection and keeps the queued lines", async (t) => {
   const { pipeline, router, clock, log, logged } = await bench(t);
   const stop = new AbortController();
   pipeline.configure(await config());
@@ -120,7 +120,7 @@ test("a configuration that goes away ends collection and keeps what waits for th
   assert.equal(router.senders[0]?.backlog.lines, 8 * log.filter((msg) => msg === "cycle").length);
 });
 
-test("a suspended configuration collects nothing and counts its cycles all the same", async (t) => {
+test("a suspended configuration collects nothing, and its cycles count", async (t) => {
   const { pipeline, router, log, run } = await bench(t);
   pipeline.configure(await config("  state: Suspended\n"));
   assert.equal(await run(1), true);
@@ -128,7 +128,7 @@ test("a suspended configuration collects nothing and counts its cycles all the s
   assert.ok(!log.includes("cycle"));
 });
 
-test("endpoints that cannot be found are a failed cycle, and are looked for again at the next", async (t) => {
+test("endpoints that cannot be found fail the cycle, and the next cycle looks for them again", async (t) => {
   const { pipeline, router, endpoints, socket, clock, log, run } = await bench(t);
   pipeline.configure(await config());
   endpoints.sockets = new TelemetryError("E_SOCKET_NOT_FOUND", "no libvirt socket found");
@@ -142,7 +142,7 @@ test("endpoints that cannot be found are a failed cycle, and are looked for agai
   assert.equal(router.senders[0]?.backlog.lines, 8);
 });
 
-test("an exception while one domain is encoded is a failed cycle that costs only this domain's lines", async (t) => {
+test("an exception while a domain is encoded fails the cycle and loses only this domain's lines", async (t) => {
   const { pipeline, state, router, endpoints, log, run } = await bench(t);
   const unwritable = { name: "vm-001", tags: [["tag", Object]] as never };
   endpoints.naming = { identify: (domain) => (domain.name === "vm-001" ? unwritable : domain) };
@@ -154,7 +154,7 @@ test("an exception while one domain is encoded is a failed cycle that costs only
   assert.equal(log.filter((msg) => msg.includes("vm-001")).length, 1, "it is logged at the first time only");
 });
 
-test("an exception while lines are handed to the buffer is a failed cycle, and the next one goes on", async (t) => {
+test("an exception while lines are handed to the buffer fails the cycle, and the next one works", async (t) => {
   const spool = new MemorySpool({ maxBytes: 1 << 20, maxAgeMs: 60_000 }, new FakeClock());
   const append = spool.append.bind(spool);
   let faults = 1;
@@ -167,7 +167,7 @@ test("an exception while lines are handed to the buffer is a failed cycle, and t
   assert.equal(state.cycles.incomplete, 1);
 });
 
-test("an exception while daemons are looked for is a failed cycle, and the next one goes on", async (t) => {
+test("an exception while endpoints are looked for fails the cycle", async (t) => {
   const { pipeline, endpoints, log, run } = await bench(t);
   endpoints.sockets = new Error("a bug");
   pipeline.configure(await config());

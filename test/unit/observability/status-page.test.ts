@@ -98,13 +98,13 @@ test("no secret of a configuration is on the page", async () => {
   const { config } = parseConfig(configText(CLUSTER_SPEC), { cluster: true });
   assert.ok(config !== undefined);
   const secrets: string[] = [];
-  const inForce = await resolveConfig(config, {
+  const active = await resolveConfig(config, {
     read: (kind, name, key) => {
       secrets.push(`${kind}-${name}-${key}-content`);
       return Promise.resolve(`${kind}-${name}-${key}-content`);
     },
   });
-  const html = page(agentView({ config: { ...agentView().config, active: inForce } }));
+  const html = page(agentView({ config: { ...agentView().config, active } }));
   assert.ok(secrets.length > 5);
   for (const content of secrets) assert.ok(!html.includes(content), content);
   for (const shown of [
