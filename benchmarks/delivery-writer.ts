@@ -4,7 +4,8 @@
 //   fork("benchmarks/delivery-writer.ts", [DIR, INTERVAL_S, PHASE_MS, BACKLOG_LINES])
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { loadConfigFile } from "../src/config/file-source.ts";
+import { readConfigFile } from "../src/config/file-source.ts";
+import { resolveConfig } from "../src/config/resolve.ts";
 import { secretsDirectory } from "../src/config/secrets-dir.ts";
 import { systemClock, type Clock } from "../src/lib/clock.ts";
 import { Router } from "../src/routing/router.ts";
@@ -42,7 +43,7 @@ const router = new Router({
   spool: await DurableSpool.open({ directory: path.join(directory, "spool"), clock, minFreeShare: 0 }),
 });
 const secrets = secretsDirectory(path.join(directory, "secrets"));
-await router.apply(await loadConfigFile(path.join(directory, "config.yaml"), secrets));
+await router.apply(await resolveConfig(await readConfigFile(path.join(directory, "config.yaml")), secrets));
 
 const seconds = Math.ceil(Number(backlogLines) / LINES_PER_SECOND);
 // The frames have the times of an outage, because the sender derives the live rate from them.
@@ -59,7 +60,7 @@ process.exit();
 
 async function write(): Promise<void> {
   const timestampMs = clock.now();
-  for (const sample of samples) router.add({ ...sample, timestampMs });
+  for (const sample of samples) router.route({ ...sample, timestampMs });
   await router.flush();
 }
 

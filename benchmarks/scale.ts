@@ -1,15 +1,9 @@
 import { pino } from "pino";
-import { ConfigFollower } from "../src/cluster/config-follower.ts";
-import { TELEMETRY_CONFIGS } from "../src/cluster/kinds.ts";
-import { reflectorLog } from "../src/cluster/kube-log.ts";
+import { watchConfigs } from "../src/cluster/config-source.ts";
 import { OwnNode } from "../src/cluster/node-object.ts";
-import { clusterSecrets } from "../src/cluster/secrets.ts";
+import { reportNode } from "../src/cluster/node-reporter.ts";
 import { VmiWatch } from "../src/cluster/vmi-watch.ts";
-import { readClusterObject } from "../src/config/cluster-object.ts";
-import { Reflector } from "../src/kubernetes/reflector.ts";
-import { resourcePath } from "../src/kubernetes/kube-object.ts";
-import { ALL_VMS, namingRules } from "../src/node/launcher-endpoints.ts";
-import { reportNode } from "../src/node/report-node.ts";
+import { ALL_VMS, namingRules } from "../src/node/endpoints.ts";
 import { GridClock } from "./grid-clock.ts";
 import { CountingServer, REQUEST_KINDS, type CountedRequest } from "./scale-server.ts";
 
@@ -128,40 +122,23 @@ async function agent({ server: client, clock, random, name, signal }: SimulatedA
     clock,
     random,
   });
-  await using configs = new Reflector({
-    client,
-    path: resourcePath(TELEMETRY_CONFIGS),
-    freshness: "any",
-    project: readClusterObject,
-    onChange: () => {
-      follower.changed();
-    },
-    observer: reflectorLog(log, "TelemetryConfigs", clock),
-    clock,
-    random,
-  });
-  const follower = new ConfigFollower({
-    configs: configs.objects,
-    labels: async () => (await node.get()).labels,
-    secrets: clusterSecrets(client, "telemetry"),
-    clock,
-    random,
-    listener: { changed: () => undefined, invalid: () => undefined, interrupted: () => undefined },
-  });
+  const { objects, source, loop } = watchConfigs({ client, node, namespace: "telemetry", log, clock, random });
+  await using configs = objects;
   vmis.start();
   configs.start();
   await configs.synced;
   const observe = () => ({
     agent: { version: "1", podUID: name, startedMs: 0 },
-    config: follower.governing,
-    selectedBy: follower.selectedBy,
-    configFault: follower.fault,
+    config: loop.origin,
+    selectedBy: source.selectedBy,
+    configFault: undefined,
     libvirt: { versions: ["9.0.0"], endpoints: 10, domains: 10, failures: [] },
     targets: [],
     bufferFault: undefined,
   });
   const failed = (): void => undefined;
-  await Promise.all([follower.run(signal), reportNode({ client, node, observe, clock, random, failed }, signal)]);
+  const listener = { changed: failed, rejected: failed, unavailable: failed };
+  await Promise.all([loop.run(listener, signal), reportNode({ client, node, observe, clock, random, failed }, signal)]);
 }
 
 function config(generation: number): object {

@@ -1,81 +1,52 @@
 import path from "node:path";
-import { AgentLog } from "./agent-log.ts";
 import { systemClock } from "./lib/clock.ts";
 import type { Histogram } from "./lib/histogram.ts";
-import { Pipeline } from "./node/pipeline.ts";
-import type { NodeOptions, NodeRole } from "./node/role.ts";
-import { agentView } from "./node/self-view.ts";
-import { standalone } from "./node/standalone.ts";
+import { NodeLog } from "./node/node-log.ts";
+import type { NodeOptions, NodeParts } from "./node/node-mode.ts";
+import { NodeState } from "./node/node-state.ts";
+import { startNode } from "./node/start-node.ts";
 import { agentRoutes } from "./observability/agent-routes.ts";
 import type { AgentView } from "./observability/agent-view.ts";
 import type { Routes } from "./observability/http-server.ts";
+import type { ListenAddress } from "./observability/listen-address.ts";
 import { StatusServer } from "./observability/status-server.ts";
 import { Router } from "./routing/router.ts";
 import { DurableSpool } from "./spool/durable-spool.ts";
 
 export interface AgentOptions extends NodeOptions {
-  /** A TelemetryConfig; without it the configuration comes from the cluster. */
-  readonly configFile: string | undefined;
-  /** For `configFile`: DIR/<secret>/<key> files stand for Secrets. */
-  readonly secretsDir: string | undefined;
-  /** Where lines wait until every target has taken them; in memory if not given. */
+  /** Infinity: until the signal aborts. */
+  readonly cycles: number;
+  /** Where metrics, health and the status page are served; undefined to serve nothing. */
+  readonly listen: ListenAddress | undefined;
+  /** The directory of the spool; undefined for a spool in memory. */
   readonly spoolDir: string | undefined;
 }
 
-/** For what is left when the agent ends on a signal. */
+/** The time to deliver queued lines when the agent ends on a signal. */
 const SHUTDOWN_DRAIN_MS = 5_000;
-/** For what is left after the last of a limited number of cycles: a target may need a retry. */
+/** The time to deliver queued lines after the last of a limited number of cycles. A target may need a retry. */
 const FINAL_DRAIN_MS = 30_000;
-/** What the spool leaves free of a file system. In a cluster the kubelet begins to evict pods at a tenth. */
+/** The share of a file system that the spool leaves free. In a cluster the kubelet begins to evict pods at a tenth. */
 const FREE_SHARE = { cluster: 0.12, host: 0.02 };
 
-/** Runs the node role. Resolves to the exit code. */
-export async function runAgent({ configFile, secretsDir, spoolDir, ...options }: AgentOptions): Promise<number> {
-  const { nodeName: node, listen, log, signal, cycles } = options;
+/** Runs an agent. Resolves to the exit code. */
+export async function runAgent({ cycles, listen, spoolDir, ...options }: AgentOptions): Promise<number> {
+  const { log, signal } = options;
   const clock = systemClock;
   let view: ((eventLoopLag: Histogram) => AgentView) | undefined;
-  // Before all else: what takes its time at the start is no standstill.
+  // Before all else, so that a slow start is not reported as a stall.
   await using resources = new AsyncDisposableStack();
   if (listen !== undefined) {
     const routes = (eventLoopLag: Histogram): Routes => agentRoutes(() => view?.(eventLoopLag), signal);
     resources.use(await StatusServer.start({ address: listen, routes, clock, log }));
   }
-  const agentLog = new AgentLog(log, clock);
-  const onMissing: AgentLog["missing"] = (field, domain) => {
-    agentLog.missing(field, domain);
-  };
-  const spool =
-    spoolDir === undefined
-      ? undefined
-      : await DurableSpool.open({
-          directory: spoolDir,
-          clock,
-          observer: agentLog.spool,
-          owner: process.env["KUBEVIRT_TELEMETRY_POD_UID"],
-          minFreeShare: configFile === undefined ? FREE_SHARE.cluster : FREE_SHARE.host,
-        });
-  const rejectedDir = spoolDir === undefined ? undefined : path.join(spoolDir, "rejected");
-  const router = new Router({
-    node,
-    clock,
-    observer: agentLog,
-    onMissing,
-    proxies: process.env,
-    spool,
-    rejectedDir,
-  });
-  const role: NodeRole = {
-    ...options,
-    clock,
-    router,
-    pipeline: (work) => new Pipeline({ router, log: agentLog, clock, ...work }),
-    started: (parts) => {
-      view = (eventLoopLag) => agentView({ node, router, eventLoopLag, clock }, parts);
-    },
-  };
+  const parts = await openParts(options, spoolDir);
+  const { router } = parts;
   let complete: boolean;
   try {
-    complete = configFile === undefined ? await inCluster(role) : await standalone(role, configFile, secretsDir);
+    await using node = await startNode({ ...options, ...parts });
+    view = (eventLoopLag) => node.view(eventLoopLag);
+    complete = await node.pipeline.run(cycles, signal);
   } catch (error) {
     await router.stop();
     throw error;
@@ -84,13 +55,36 @@ export async function runAgent({ configFile, secretsDir, spoolDir, ...options }:
   return (await end(router, { ...options, spoolDir }, limited)) && (complete || !limited) ? 0 : 1;
 }
 
-/** Without a cluster, what speaks with one is not even loaded. */
-async function inCluster(role: NodeRole): Promise<boolean> {
-  const { clusterNode } = await import("./node/cluster-node.ts");
-  return clusterNode(role, process.env);
+/** Opens the spool, and the router over it. */
+async function openParts({ nodeName, configFile, log }: NodeOptions, spoolDir: string | undefined): Promise<NodeParts> {
+  const clock = systemClock;
+  const nodeLog = new NodeLog(log, clock);
+  const state = new NodeState(nodeLog, clock);
+  const spool =
+    spoolDir === undefined
+      ? undefined
+      : await DurableSpool.open({
+          directory: spoolDir,
+          clock,
+          observer: nodeLog.spool,
+          owner: process.env["KUBEVIRT_TELEMETRY_POD_UID"],
+          minFreeShare: configFile === undefined ? FREE_SHARE.cluster : FREE_SHARE.host,
+        });
+  const router = new Router({
+    node: nodeName,
+    clock,
+    observer: nodeLog,
+    onMissing: (field, domain) => {
+      state.countMissing(field, domain);
+    },
+    proxies: process.env,
+    spool,
+    rejectedDir: spoolDir === undefined ? undefined : path.join(spoolDir, "rejected"),
+  });
+  return { router, state, nodeLog, clock };
 }
 
-/** Delivers what is left. Returns whether nothing went wrong that a caller would miss. */
+/** Delivers the queued lines. Returns whether the exit code may be 0: every line was delivered, or the agent was ended. */
 async function end(
   router: Router,
   { signal, log, spoolDir }: Pick<AgentOptions, "signal" | "log" | "spoolDir">,

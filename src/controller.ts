@@ -1,6 +1,5 @@
 import { runStatusController, type Followed } from "./cluster/config-statuses.ts";
-import { KubeApi } from "./kubernetes/api.ts";
-import { findAccess } from "./kubernetes/find-access.ts";
+import { connectToCluster } from "./cluster/connect.ts";
 import { LeaderElection } from "./kubernetes/lease.ts";
 import { systemClock, type Clock } from "./lib/clock.ts";
 import type { Histogram } from "./lib/histogram.ts";
@@ -42,24 +41,12 @@ export async function runController({
   ...given
 }: ControllerOptions): Promise<number> {
   const clock = systemClock;
-  const readAccess = findAccess({ env });
+  const cluster = connectToCluster({ env, version: VERSION, log, clock });
+  await using client = cluster.client;
   // The access is read at the start, so that an invalid kubeconfig ends the process instead of causing retries.
-  const { namespace: own = "default" } = await readAccess();
+  const own = await cluster.readNamespace();
   const { namespace = own } = given;
   const warnings = new RateLimit(WARNING_PERIOD_MS, clock);
-  await using client = new KubeApi({
-    readAccess,
-    clock,
-    userAgent: `kubevirt-telemetry/${VERSION}`,
-    observer: {
-      connected: () => {
-        log.info("connected to the API server");
-      },
-      disconnected: ({ code, message }) => {
-        log.warn({ code }, `no connection to the API server: ${message}`);
-      },
-    },
-  });
   const election = new LeaderElection({
     client,
     namespace,

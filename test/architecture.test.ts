@@ -29,12 +29,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   cluster: ["config", "discovery", "errors", "kubernetes", "lib", "log", "status"],
   // Composition roots, and the parts that only they use.
   routing: ["collection", "config", "delivery", "errors", "lib", "measurement", "spool"],
-  "agent-log": ["collection", "config", "delivery", "errors", "lib", "log", "spool"],
   node: [
-    "agent-log",
     "cluster",
     "collection",
     "config",
+    "delivery",
     "discovery",
     "errors",
     "kubernetes",
@@ -43,6 +42,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "measurement",
     "observability",
     "routing",
+    "spool",
     "status",
     "version",
   ],
@@ -60,7 +60,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "status",
   ],
   top: ["collection", "config", "discovery", "errors", "lib", "node"],
-  agent: ["agent-log", "lib", "node", "observability", "routing", "spool"],
+  agent: ["lib", "node", "observability", "routing", "spool"],
   controller: ["cluster", "kubernetes", "lib", "log", "observability", "version"],
   commands: [
     "agent",

@@ -3,7 +3,7 @@ import { apply } from "../kubernetes/apply.ts";
 import { messageOfAnswer, retryAfterMs } from "../kubernetes/answer.ts";
 import type { KubeClient } from "../kubernetes/api.ts";
 import { KubeError } from "../kubernetes/kube-error.ts";
-import { resourcePath } from "../kubernetes/kube-object.ts";
+import { microTime, resourcePath } from "../kubernetes/kube-object.ts";
 import type { Clock } from "../lib/clock.ts";
 import { RateLimit, WARNING_PERIOD_MS } from "../lib/rate-limit.ts";
 import type { Logger } from "../log.ts";
@@ -11,20 +11,29 @@ import type { ConfigSummary } from "../status/aggregate.ts";
 import type { Condition } from "../status/conditions.ts";
 import type { TelemetryConfigStatus } from "../status/config-status.ts";
 import type { WriteOutcome } from "../status/report-writer.ts";
-import { eventOf, EVENTS } from "./event.ts";
 import { TELEMETRY_CONFIGS } from "./kinds.ts";
 
 export interface ConfigReporterOptions {
   readonly client: KubeClient;
-  /** Which of several controllers says it. */
+  /** The name of this controller among several. */
   readonly instance: string;
   readonly log: Logger;
   readonly clock: Clock;
 }
 
 const FIELD_MANAGER = "kubevirt-telemetry-controller";
+/** Events on objects without a namespace belong to this one. */
+const EVENTS = { group: "events.k8s.io", version: "v1", plural: "events", namespace: "default" };
 
-/** Writes what the controller finds out about TelemetryConfigs: their status, and Events. */
+/** Limits of the API server, in bytes. It uses the first 58 bytes of `generateName` and adds 5 of its own. */
+const MAX_NAME = 200;
+const MAX_NOTE = 1024;
+const MAX_INSTANCE = 128;
+
+/** Reasons of Events for conditions whose own reason is `AsExpected`. */
+const EXPECTED_REASONS: Readonly<Record<string, string>> = { Overridden: "NotOverridden" };
+
+/** Writes the status of TelemetryConfigs, and Events about them. */
 export class ConfigReporter {
   readonly #options: ConfigReporterOptions;
   readonly #warnings: RateLimit;
@@ -48,8 +57,8 @@ export class ConfigReporter {
       return { kind: "written" };
     }
     const gone = outcome.kind === "rejected" && outcome.status === 404;
-    if (gone) log.debug({ config: name }, `the object is gone: ${outcome.message}`);
-    else this.#warn("status", name, `the status cannot be written, it is tried again: ${outcome.message}`, signal);
+    if (gone) log.debug({ config: name }, `the object is deleted: ${outcome.message}`);
+    else this.#warn("status", name, `status not written, retrying: ${outcome.message}`, signal);
     return {
       kind: "failed",
       ...(outcome.kind === "retry" && outcome.afterMs !== undefined && { afterMs: outcome.afterMs }),
@@ -63,12 +72,12 @@ export class ConfigReporter {
       const answer = await client.request({ method: "POST", path: resourcePath(EVENTS), body, signal });
       if (answer.status !== 201) {
         const afterMs = retryAfterMs(answer, clock.now());
-        this.#warn("event", config.name, `no Event can be made: ${answer.status} ${messageOfAnswer(answer)}`, signal);
+        this.#warn("event", config.name, `Event not created: ${answer.status} ${messageOfAnswer(answer)}`, signal);
         return { kind: "failed", ...(afterMs !== undefined && { afterMs }) };
       }
     } catch (error) {
       if (!(error instanceof KubeError)) throw error;
-      this.#warn("event", config.name, `no Event can be made: ${error.message}`, signal);
+      this.#warn("event", config.name, `Event not created: ${error.message}`, signal);
       return { kind: "failed" };
     }
     const { type, status, reason, message } = condition;
@@ -76,8 +85,36 @@ export class ConfigReporter {
     return { kind: "written" };
   }
 
-  /** What fails because the work is to end is not worth a word. */
+  /** Failures after the signal has aborted are expected and not logged. */
   #warn(what: string, config: string, message: string, signal: AbortSignal): void {
     if (!signal.aborted && this.#warnings.allows(`${what} ${config}`)) this.#options.log.warn({ config }, message);
   }
+}
+
+/** Returns an Event for a condition of a TelemetryConfig. */
+export function eventOf(
+  config: Pick<ConfigSummary, "name" | "uid">,
+  condition: Condition,
+  instance: string,
+  nowMs: number,
+): object {
+  const { type, status, reason, message } = condition;
+  return {
+    apiVersion: `${EVENTS.group}/${EVENTS.version}`,
+    kind: "Event",
+    metadata: { generateName: `${cut(config.name, MAX_NAME)}-`, namespace: EVENTS.namespace },
+    eventTime: microTime(nowMs),
+    type: status === "False" && type !== "Overridden" ? "Warning" : "Normal",
+    reason: reason === "AsExpected" ? (EXPECTED_REASONS[type] ?? type) : reason,
+    action: "Aggregate",
+    note: cut(`${type} is ${status}: ${message}`, MAX_NOTE),
+    regarding: { apiVersion: API_VERSION, kind: "TelemetryConfig", name: config.name, uid: config.uid },
+    reportingController: "kubevirt-telemetry.io/controller",
+    reportingInstance: cut(instance, MAX_INSTANCE),
+  };
+}
+
+/** Returns the longest prefix of whole characters that fits into this number of bytes of UTF-8. */
+function cut(text: string, bytes: number): string {
+  return text.slice(0, new TextEncoder().encodeInto(text, new Uint8Array(bytes)).read);
 }

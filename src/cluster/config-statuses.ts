@@ -1,13 +1,15 @@
+import { readClusterObject } from "../config/cluster-object.ts";
 import type { KubeClient } from "../kubernetes/api.ts";
+import { recordOf } from "../kubernetes/kube-object.ts";
 import { Reflector, type ReflectorOptions } from "../kubernetes/reflector.ts";
 import { resourcePath } from "../kubernetes/kube-object.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../log.ts";
 import type { ConfigSummary } from "../status/aggregate.ts";
+import type { TelemetryConfigStatus } from "../status/config-status.ts";
 import { ConfigStatusWriter } from "../status/config-status-writer.ts";
 import { readNodeSummary, type NodeSummary } from "../status/node-summary.ts";
 import { ConfigReporter } from "./config-reporter.ts";
-import { readConfigSummary } from "./config-summary.ts";
 import { NODE_TELEMETRIES, TELEMETRY_CONFIGS } from "./kinds.ts";
 import { reflectorLog } from "./kube-log.ts";
 
@@ -17,7 +19,7 @@ export interface ConfigStatusesOptions {
   readonly log: Logger;
   readonly clock: Clock;
   readonly random?: () => number;
-  /** Told what is followed as soon as it is. */
+  /** Called with the watches when they are started. */
   readonly following?: (followed: Followed) => void;
 }
 
@@ -27,12 +29,12 @@ export interface Followed {
 }
 
 /**
- * An API server that is well sends a bookmark every minute. Without one for this long it is this controller that sees
- * nothing of the nodes, not the nodes that are silent. After an outage the first one ends this.
+ * A healthy API server sends a bookmark every minute. Without one for this long the watches of this controller are stale,
+ * and silent nodes are not reported as stale. The first bookmark after an outage ends this.
  */
 const BLIND_MS = 180_000;
 
-/** Follows all TelemetryConfigs and NodeTelemetries and keeps the status of the former, until the signal aborts. */
+/** Watches all TelemetryConfigs and NodeTelemetries, and keeps the status of the TelemetryConfigs up to date, until the signal aborts. */
 export async function runStatusController(options: ConfigStatusesOptions, signal: AbortSignal): Promise<void> {
   const { log, clock } = options;
   const reporter = new ConfigReporter(options);
@@ -58,7 +60,7 @@ export async function runStatusController(options: ConfigStatusesOptions, signal
     write: (config, status, stop) => reporter.write(config, status, stop),
     announce: (config, condition, stop) => reporter.announce(config, condition, stop),
     faulted: ({ name }, error) => {
-      log.error({ err: error, code: "E_INTERNAL", config: name }, "the status could not be made");
+      log.error({ err: error, code: "E_INTERNAL", config: name }, "status not computed");
     },
     clock,
   });
@@ -73,7 +75,7 @@ function reflector<T>(
   what: string,
   kind: Pick<ReflectorOptions<T>, "path" | "project" | "onChange">,
 ): Reflector<T> {
-  // One process reads these lists, and they are long.
+  // The newest state costs the API server more, but only the leading controller reads these lists.
   return new Reflector<T>({
     ...options,
     ...kind,
@@ -84,4 +86,23 @@ function reflector<T>(
 
 function selectorsOf(summary: NodeSummary | undefined): readonly string[] {
   return summary?.status?.selectedBy ?? [];
+}
+
+/** Returns the fields of a TelemetryConfig that the controller uses; undefined if `raw` is not a TelemetryConfig. */
+function readConfigSummary(raw: unknown): ConfigSummary | undefined {
+  const config = readClusterObject(raw);
+  if (config === undefined) return undefined;
+  const { name, uid, generation, faults, state } = config;
+  const { spec, status } = recordOf(raw);
+  const { targets } = recordOf(spec);
+  return {
+    name,
+    uid,
+    generation,
+    faults,
+    suspended: state === "Suspended",
+    targetCount: Array.isArray(targets) ? targets.length : 0,
+    // The API server checks the types. A status without conditions was not written by a controller.
+    status: Array.isArray(recordOf(status)["conditions"]) ? (status as TelemetryConfigStatus) : undefined,
+  };
 }

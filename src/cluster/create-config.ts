@@ -7,21 +7,21 @@ import type { Clock } from "../lib/clock.ts";
 import { TELEMETRY_CONFIGS } from "./kinds.ts";
 
 const RETRY_MS = 1_000;
-/** What the API server says of the object itself: asking again changes nothing. */
+/** Statuses that reject the object itself: a retry cannot succeed. */
 const INVALID = [400, 413, 422];
 
 export interface CreateOptions {
   readonly client: KubeClient;
   readonly clock: Clock;
-  /** Called whenever it was in vain and is tried again. */
+  /** Called with the reason before each retry. */
   readonly waiting: (why: string) => void;
   readonly signal: AbortSignal;
 }
 
 /**
- * Makes a TelemetryConfig if there is none of its name; one that is there is left as it is. Waits for the kind and for the
- * right to be known to the API server: both can come a moment after what asks for this.
- * @throws {KubeError} when the object is refused, or with the last reason when the signal aborts
+ * Creates a TelemetryConfig unless one of its name exists, which is not changed. Retries while the API server does not know
+ * the kind or the caller's rights: both may be installed a moment later.
+ * @throws {KubeError} if the object is rejected, or with the last reason when the signal aborts
  */
 export async function createConfig(object: object, options: CreateOptions): Promise<"created" | "exists"> {
   const { client, clock, waiting, signal } = options;
@@ -34,7 +34,7 @@ export async function createConfig(object: object, options: CreateOptions): Prom
   }
 }
 
-/** What became of one attempt. An error that is returned may pass, one that is thrown will not. */
+/** Returns the result of one attempt, or an error that a retry may solve. Throws an error that it cannot solve. */
 async function attempt(client: KubeClient, object: object): Promise<"created" | "exists" | KubeError> {
   const request = { method: "POST", path: resourcePath(TELEMETRY_CONFIGS), body: object } as const;
   const answer = await client.request(request).catch((error: unknown) => {
@@ -44,7 +44,7 @@ async function attempt(client: KubeClient, object: object): Promise<"created" | 
   if (answer instanceof KubeError) return answer;
   if (answer.status === 201) return "created";
   if (answer.status === 409) return "exists";
-  const error = rejection(answer, "the TelemetryConfig is not made");
+  const error = rejection(answer, "TelemetryConfig not created");
   if (INVALID.includes(answer.status)) throw error;
   return error;
 }

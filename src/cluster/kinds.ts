@@ -4,7 +4,7 @@ import { resourcePath } from "../kubernetes/kube-object.ts";
 export const TELEMETRY_CONFIGS = { ...API, plural: "telemetryconfigs" };
 export const NODE_TELEMETRIES = { ...API, plural: "nodetelemetries" };
 
-/** KubeVirt's; served since its 0.2x releases under this version. */
+/** The path of KubeVirt's VMIs. All supported releases serve this version. */
 export const VMIS = resourcePath({ group: "kubevirt.io", version: "v1", plural: "virtualmachineinstances" });
 
 export function nodePath(name: string): string {

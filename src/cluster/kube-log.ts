@@ -4,26 +4,25 @@ import type { Clock } from "../lib/clock.ts";
 import { RateLimit, WARNING_PERIOD_MS } from "../lib/rate-limit.ts";
 import type { Logger } from "../log.ts";
 
-/** An API server that has just started knows no rights for a moment, and denies everything to everybody. */
+/** An API server that has just started has not read the rights yet, and denies every request. */
 const STARTING_MS = 10_000;
-/** The version of a watch is forgotten sooner or later; a list makes up for it. */
+/** The API server has forgotten the version of a watch. This is normal, and a list replaces it. */
 const GONE = 410;
 
-/** The answer to a list of what no CustomResourceDefinition defines. */
+/** The answer to a list of a kind that no CustomResourceDefinition defines. */
 const UNDEFINED = 404;
-const UNDEFINED_KIND =
-  "this cluster does not have the kind: is KubeVirt installed, and are the definitions of the chart?";
+const UNDEFINED_KIND = "this cluster does not have the kind: are KubeVirt and the chart's definitions installed?";
 
-/** Says in the log what becomes of the objects of one kind; what lasts is said rarely. `what` names them in plural. */
+/** Returns an observer that logs the state of one watch. `what` is the plural of its objects. Repeated warnings are rare. */
 export function reflectorLog(log: Logger, what: string, clock: Clock): ReflectorObserver {
   const warnings = new RateLimit(WARNING_PERIOD_MS, clock);
   let deniedSinceMs: number | undefined;
   const warn = ({ code, status, message }: KubeError): void => {
     if (!warnings.allows(`${code} ${status ?? ""}`)) return;
-    const consequence = status === UNDEFINED ? UNDEFINED_KIND : "what was last known stays in force";
+    const consequence = status === UNDEFINED ? UNDEFINED_KIND : "the last known state stays active";
     log.warn({ code, what }, `${message}; ${consequence}`);
   };
-  const passOver = ({ code, message }: KubeError): void => {
+  const logDebug = ({ code, message }: KubeError): void => {
     log.debug({ code, what }, message);
   };
   return {
@@ -32,20 +31,20 @@ export function reflectorLog(log: Logger, what: string, clock: Clock): Reflector
     },
     denied: (error) => {
       deniedSinceMs ??= clock.monotonic();
-      if (clock.monotonic() - deniedSinceMs < STARTING_MS) passOver(error);
+      if (clock.monotonic() - deniedSinceMs < STARTING_MS) logDebug(error);
       else warn(error);
     },
     interrupted: (error) => {
-      // Watches break off in every life of an API server; what lasts is said by the next refusal to connect.
-      if (error.code === "E_KUBE_CLOSED" || error.status === GONE) passOver(error);
+      // Watches end regularly. A lasting outage is reported by the next failure to connect.
+      if (error.code === "E_KUBE_CLOSED" || error.status === GONE) logDebug(error);
       else warn(error);
     },
     resumed: () => {
       deniedSinceMs = undefined;
-      log.debug({ what }, "followed again");
+      log.debug({ what }, "watching again");
     },
     faulted: (error) => {
-      log.error({ err: error, what }, "an object could not be worked with");
+      log.error({ err: error, what }, "object not processed");
     },
   };
 }

@@ -10,10 +10,10 @@ export interface NodeObject {
   readonly labels: Labels;
 }
 
-/** Labels of nodes change rarely, and a watch of it would bring the kubelet's heartbeats every few seconds. */
+/** The labels of a Node change rarely, and a watch would bring the kubelet's heartbeats every few seconds. */
 const FRESH_MS = 600_000;
 
-/** This node's own Node, asked for when it is needed and some minutes old. */
+/** The Node object of this node, read when it is needed and cached for some minutes. */
 export class OwnNode {
   readonly name: string;
   readonly #client: KubeClient;
@@ -26,7 +26,7 @@ export class OwnNode {
     this.#clock = clock;
   }
 
-  /** @throws {KubeError} when the API server gives no Node */
+  /** @throws {KubeError} if the API server does not return the Node */
   async get(): Promise<NodeObject> {
     if (this.#known !== undefined && this.#clock.monotonic() - this.#known.atMs < FRESH_MS) return this.#known.node;
     const answer = await this.#client.request({ path: nodePath(this.name) });
@@ -37,7 +37,7 @@ export class OwnNode {
     return node;
   }
 
-  /** What is known may be wrong: the next one who asks gets what there is then. */
+  /** Drops the cached Node, so that the next `get` reads it. */
   forget(): void {
     this.#known = undefined;
   }

@@ -3,75 +3,103 @@ import { TelemetryError } from "../errors.ts";
 import { apply, type ApplyOutcome } from "../kubernetes/apply.ts";
 import type { KubeClient } from "../kubernetes/api.ts";
 import { recordOf, resourcePath } from "../kubernetes/kube-object.ts";
+import { isAborted } from "../lib/abort.ts";
+import { backoffMs } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
+import type { NodeObservation } from "../status/node-report.ts";
 import type { NodeTelemetryStatus } from "../status/node-telemetry.ts";
-import type { WriteOutcome } from "../status/report-writer.ts";
+import { ReportWriter, type WriteOutcome } from "../status/report-writer.ts";
 import { NODE_TELEMETRIES } from "./kinds.ts";
 import type { OwnNode } from "./node-object.ts";
 
-export interface NodeReporterOptions {
+interface NodeReporterOptions {
   readonly client: KubeClient;
   /** Owns the report. */
   readonly node: OwnNode;
   readonly clock: Clock;
-  /** The server does not take the report as it is; it is tried again later. */
-  readonly refused: (message: string) => void;
+  /** Called when the server rejects the report. It is written again later. */
+  readonly rejected: (message: string) => void;
+}
+
+export interface NodeStatusOptions {
+  readonly client: KubeClient;
+  readonly node: OwnNode;
+  readonly observe: () => NodeObservation;
+  readonly clock: Clock;
+  readonly random?: () => number;
+  /** Called when the report cannot be written. It is written again later. */
+  readonly failed: (message: string) => void;
 }
 
 const FIELD_MANAGER = "kubevirt-telemetry-agent";
+const BACKOFF = { baseMs: 10_000, capMs: 300_000 };
 
-/** Writes the NodeTelemetry of this node, which it shares with nobody. */
-export class NodeReporter {
+/** Keeps the NodeTelemetry of this node up to date until the signal aborts. Collection does not depend on it. */
+export async function reportNode(options: NodeStatusOptions, signal: AbortSignal): Promise<void> {
+  const { client, node, observe, clock, random = Math.random, failed } = options;
+  const reporter = new NodeReporter({ client, node, clock, rejected: failed });
+  let before: NodeTelemetryStatus | undefined;
+  for (let failures = 0; !isAborted(signal); failures++) {
+    before = await reporter.create(signal);
+    if (reporter.created) break;
+    await clock.sleep(backoffMs(failures, BACKOFF, random), signal);
+  }
+  const write = reporter.write.bind(reporter);
+  await new ReportWriter({ observe, write, before, clock, random }).run(signal);
+}
+
+/** Writes the NodeTelemetry of this node. No other process writes this object. */
+class NodeReporter {
   readonly #options: NodeReporterOptions;
   readonly #path: string;
-  #made = false;
+  #created = false;
 
   constructor(options: NodeReporterOptions) {
     this.#options = options;
     this.#path = resourcePath({ ...NODE_TELEMETRIES, name: options.node.name });
   }
 
-  /** Whether the object is there, as far as is known. */
-  get made(): boolean {
-    return this.#made;
+  /** Whether the object exists, as far as the agent knows. */
+  get created(): boolean {
+    return this.#created;
   }
 
-  /** Makes the object if it is not there; returns the report of an earlier agent that it holds. */
-  async make(signal: AbortSignal): Promise<NodeTelemetryStatus | undefined> {
-    const outcome = await this.#make(signal);
+  /** Creates the object unless it exists. Returns the report of an earlier agent that it contains. */
+  async create(signal: AbortSignal): Promise<NodeTelemetryStatus | undefined> {
+    const outcome = await this.#create(signal);
     const status = recordOf(outcome?.kind === "applied" ? outcome.object : undefined)["status"];
-    // What another version has written may look different; conditions are all that is taken from it.
+    // Another version may have written other fields. Only the conditions are used.
     return Array.isArray(recordOf(status)["conditions"]) ? (status as NodeTelemetryStatus) : undefined;
   }
 
   async write(status: NodeTelemetryStatus, signal: AbortSignal): Promise<WriteOutcome> {
-    if (!this.#made) {
-      const outcome = await this.#make(signal);
+    if (!this.#created) {
+      const outcome = await this.#create(signal);
       if (outcome?.kind !== "applied") return failed(outcome);
     }
     const outcome = await this.#apply(`${this.#path}/status`, { status }, signal);
     if (outcome.kind === "applied") return { kind: "written" };
     if (outcome.kind === "rejected" && outcome.status === 404) {
-      // Somebody has deleted it, perhaps with its Node, which may be another one by now: the next try makes it anew.
-      this.#made = false;
+      // The object was deleted, perhaps with its Node, which may have been replaced. The next write creates it again.
+      this.#created = false;
       this.#options.node.forget();
     }
     return failed(outcome);
   }
 
-  /** Undefined when the Node, which has to be its owner, is not to be had. */
-  async #make(signal: AbortSignal): Promise<ApplyOutcome | undefined> {
-    const { node, refused } = this.#options;
+  /** Returns undefined if the Node, its owner, cannot be read. */
+  async #create(signal: AbortSignal): Promise<ApplyOutcome | undefined> {
+    const { node, rejected } = this.#options;
     try {
       const { uid } = await node.get();
-      // In every apply: what a manager does not send any more is removed.
+      // Sent with every apply, because the server removes fields that a manager does not send any more.
       const ownerReferences = [{ apiVersion: "v1", kind: "Node", name: node.name, uid }];
       const outcome = await this.#apply(this.#path, { ownerReferences }, signal);
-      this.#made = outcome.kind === "applied";
+      this.#created = outcome.kind === "applied";
       return outcome;
     } catch (error) {
       if (!(error instanceof TelemetryError)) throw error;
-      refused(error.message);
+      rejected(error.message);
       return undefined;
     }
   }
@@ -81,7 +109,7 @@ export class NodeReporter {
     { status, ...metadata }: { readonly status?: NodeTelemetryStatus; readonly ownerReferences?: readonly object[] },
     signal: AbortSignal,
   ): Promise<ApplyOutcome> {
-    const { client, node, clock, refused } = this.#options;
+    const { client, node, clock, rejected } = this.#options;
     const outcome = await apply(client, {
       path,
       object: {
@@ -94,7 +122,7 @@ export class NodeReporter {
       signal,
       nowMs: clock.now(),
     });
-    if (outcome.kind === "rejected") refused(outcome.message);
+    if (outcome.kind === "rejected") rejected(outcome.message);
     return outcome;
   }
 }

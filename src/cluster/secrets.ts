@@ -6,8 +6,8 @@ import { recordOf, resourcePath } from "../kubernetes/kube-object.ts";
 import { ownValue } from "../lib/own-value.ts";
 
 /**
- * Secrets and ConfigMaps of one namespace, read at each question: they are small, few and rarely asked for, and a watch
- * would need the right to list them all.
+ * Returns a source of the Secrets and ConfigMaps of one namespace. Each read is a request: they are few, small and rarely
+ * read, and a watch would need the right to list all of them.
  */
 export function clusterSecrets(client: KubeClient, namespace: string): SecretSource {
   return {
@@ -28,7 +28,7 @@ export function clusterSecrets(client: KubeClient, namespace: string): SecretSou
       if (typeof value === "string") return (kind === "Secret" ? decode(value) : value).replace(/\r?\n$/, "");
       const binary = ownValue(recordOf(binaryData), key);
       if (typeof binary === "string") return decode(binary);
-      throw new TelemetryError("E_SECRET_NOT_FOUND", `${wanted} is not there`);
+      throw new TelemetryError("E_SECRET_NOT_FOUND", `${wanted} does not exist`);
     },
   };
 }

@@ -16,15 +16,15 @@ export interface VmiWatchOptions {
   readonly random?: () => number;
 }
 
-/** Labels of VMIs whose value is a node: where it is, and where a live migration is about to bring it. */
+/** Labels of a VMI whose value is a node: the current one, and the target of a live migration. */
 const NODE_LABELS = ["kubevirt.io/nodeName", "kubevirt.io/migrationTargetNodeName"];
 
-/** Follows the VMIs that are on this node, and those that a live migration is about to bring here. */
+/** Watches the VMIs on this node, and those that are migrating to it. */
 export class VmiWatch implements AsyncDisposable {
   readonly inventory: VmiInventory;
-  /** Resolves when both lists are there, or when the watch was ended before. */
+  /** Resolves when both lists are read, or when the watch is stopped. */
   readonly synced: Promise<void>;
-  /** By what they follow. */
+  /** By the description of their objects. */
   readonly reflectors: ReadonlyMap<string, Reflector<Vmi>>;
   #isSynced = false;
 
@@ -57,7 +57,7 @@ export class VmiWatch implements AsyncDisposable {
     });
   }
 
-  /** Whether the inventory has had all VMIs of this node once; an API server that is away later does not change it. */
+  /** Whether both lists have been read once. It stays true during a later outage of the API server. */
   get isSynced(): boolean {
     return this.#isSynced;
   }

@@ -1,7 +1,6 @@
+import { connectToCluster } from "../cluster/connect.ts";
 import { createConfig } from "../cluster/create-config.ts";
 import { readConfigFile } from "../config/file-source.ts";
-import { KubeApi } from "../kubernetes/api.ts";
-import { findAccess } from "../kubernetes/find-access.ts";
 import { systemClock } from "../lib/clock.ts";
 import { VERSION } from "../version.ts";
 
@@ -14,13 +13,7 @@ export async function createConfigFromFile(
   print: (line: string) => void,
 ): Promise<number> {
   const config = await readConfigFile(file, { cluster: true });
-  const silent = { connected: () => undefined, disconnected: () => undefined };
-  await using client = new KubeApi({
-    readAccess: findAccess({ env: process.env }),
-    clock: systemClock,
-    userAgent: `kubevirt-telemetry/${VERSION}`,
-    observer: silent,
-  });
+  await using client = connectToCluster({ env: process.env, version: VERSION, clock: systemClock }).client;
   const signal = AbortSignal.any([stop, AbortSignal.timeout(TIMEOUT_MS)]);
   const result = await createConfig(config, { client, clock: systemClock, waiting: print, signal });
   const name = `TelemetryConfig ${config.metadata.name}`;

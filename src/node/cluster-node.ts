@@ -1,235 +1,164 @@
-import type { NodeRole } from "./role.ts";
-import { ConfigFollower, type FollowerListener } from "../cluster/config-follower.ts";
-import { TELEMETRY_CONFIGS } from "../cluster/kinds.ts";
-import { reflectorLog } from "../cluster/kube-log.ts";
+import { connectToCluster } from "../cluster/connect.ts";
+import { watchConfigs, type ConfigWatch } from "../cluster/config-source.ts";
 import { OwnNode } from "../cluster/node-object.ts";
-import { clusterSecrets } from "../cluster/secrets.ts";
+import { reportNode } from "../cluster/node-reporter.ts";
 import { VmiWatch } from "../cluster/vmi-watch.ts";
 import type { Endpoint } from "../collection/libvirt/endpoint.ts";
-import { readClusterObject, type ClusterConfig } from "../config/cluster-object.ts";
+import type { ConfigListener } from "../config/config-loop.ts";
+import type { EffectiveConfig } from "../config/resolve.ts";
 import { LauncherSockets } from "../discovery/launcher-sockets.ts";
 import { TelemetryError } from "../errors.ts";
-import { KubeApi } from "../kubernetes/api.ts";
-import { findAccess } from "../kubernetes/find-access.ts";
-import { Reflector } from "../kubernetes/reflector.ts";
-import { resourcePath } from "../kubernetes/kube-object.ts";
-import { LauncherLog } from "./launcher-log.ts";
-import { ALL_VMS, namingRules, podsDirectoryError, vmiEndpoints } from "./launcher-endpoints.ts";
+import type { KubeApi } from "../kubernetes/api.ts";
 import { isAborted } from "../lib/abort.ts";
-import { RateLimit, WARNING_PERIOD_MS } from "../lib/rate-limit.ts";
-import type { ConfigView } from "../observability/agent-view.ts";
-import { watchView } from "../observability/watch-view.ts";
-import { NodeObserver } from "./observer.ts";
-import { reportNode } from "./report-node.ts";
-import type { Pipeline } from "./pipeline.ts";
-import type { NodeObservation } from "../status/node-report.ts";
+import { watchView, type WatchView } from "../observability/watch-view.ts";
 import { VERSION } from "../version.ts";
+import { ALL_VMS, namingRules, plainEndpoints, podsDirectoryError, vmiEndpoints } from "./endpoints.ts";
+import { LauncherLog } from "./launcher-log.ts";
+import { NodeReport } from "./node-report.ts";
+import type { Pipeline } from "./pipeline.ts";
+import type { NodeMode, NodeOptions, NodeParts } from "./node-mode.ts";
 
-/** How long the first configuration waits for the VMIs, so that the first cycle has their launchers. */
+/** The first configuration waits this long for the VMIs, so that the first cycle collects their launchers. */
 const NAMES_MS = 10_000;
-const CREDENTIALS_LOOK_MS = 5_000;
+const CREDENTIALS_POLL_MS = 5_000;
 
-/** The node role in a cluster: configuration, names and reports go through the API server, the rest without it. */
-export async function clusterNode(role: NodeRole, env: NodeJS.ProcessEnv): Promise<boolean> {
-  const { nodeName, podsDir } = role;
+type Options = NodeOptions & NodeParts;
+
+interface ClusterSettings {
+  readonly client: KubeApi;
+  /** The agent's own, which contains its Secrets. */
+  readonly namespace: string;
+  readonly nodeName: string;
+  readonly podsDir: string;
+  readonly podUID: string;
+}
+
+/**
+ * Returns the mode in a cluster: configuration, names and reports go through the API server. Collection and delivery
+ * continue without it.
+ * @throws {TelemetryError} if an option or the access to the API server is missing
+ */
+export async function clusterNode(options: Options, env: NodeJS.ProcessEnv): Promise<NodeMode> {
+  const { nodeName, podsDir, log, clock } = options;
   if (nodeName === undefined || podsDir === undefined) {
     const missing = nodeName === undefined ? "--node-name" : "--pods-dir";
     const why = "is missing: it is needed in a cluster. To run without one, give --config FILE";
     throw new TelemetryError("E_USAGE", `${missing} ${why}`);
   }
-  const readAccess = findAccess({ env });
-  const { namespace = "default" } = await readAccess();
-  const { log, clock } = role;
-  await using client = new KubeApi({
-    readAccess,
-    clock,
-    userAgent: `kubevirt-telemetry/${VERSION}`,
-    observer: {
-      connected: () => {
-        log.info("connected to the API server");
-      },
-      disconnected: ({ code, message }) => {
-        log.warn({ code }, `no connection to the API server; what is in force stays in force: ${message}`);
-      },
-    },
-  });
-  log.info({ version: VERSION, node: nodeName, podsDir, sockets: role.libvirtSockets, namespace }, "started");
-  return await new ClusterNode(role, client, { nodeName, podsDir, namespace }).run(
-    env["KUBEVIRT_TELEMETRY_POD_UID"] ?? "",
-  );
+  const cluster = connectToCluster({ env, version: VERSION, log, clock });
+  const namespace = await cluster.readNamespace();
+  const podUID = env["KUBEVIRT_TELEMETRY_POD_UID"] ?? "";
+  return new ClusterNode(options, { client: cluster.client, namespace, nodeName, podsDir, podUID });
 }
 
-interface Place {
-  readonly nodeName: string;
-  readonly podsDir: string;
-  /** The agent's own, in which its Secrets are. */
+class ClusterNode implements NodeMode {
   readonly namespace: string;
-}
-
-class ClusterNode {
-  readonly #role: NodeRole;
-  readonly #place: Place;
-  readonly #client: KubeApi;
+  readonly #options: Options;
+  readonly #settings: ClusterSettings;
   readonly #node: OwnNode;
   readonly #launchers: LauncherSockets;
   readonly #vmis: VmiWatch;
-  readonly #configs: Reflector<ClusterConfig>;
-  readonly #follower: ConfigFollower;
-  readonly #pipeline: Pipeline;
-  readonly #warnings: RateLimit;
-  readonly #ended = new AbortController();
+  readonly #configs: ConfigWatch;
+  #named: EffectiveConfig | undefined;
 
-  constructor(role: NodeRole, client: KubeApi, place: Place) {
-    const { clock, log } = role;
-    this.#role = role;
-    this.#place = place;
-    this.#client = client;
-    this.#warnings = new RateLimit(WARNING_PERIOD_MS, clock);
-    this.#node = new OwnNode(client, place.nodeName, clock);
-    this.#launchers = new LauncherSockets(place.podsDir, clock);
-    this.#vmis = new VmiWatch({
-      client,
-      nodeName: place.nodeName,
-      rules: namingRules(ALL_VMS, place.nodeName),
-      log,
-      clock,
-    });
-    this.#configs = new Reflector({
-      client,
-      path: resourcePath(TELEMETRY_CONFIGS),
-      freshness: "any",
-      project: readClusterObject,
-      onChange: () => {
-        this.#follower.changed();
-      },
-      observer: reflectorLog(log, "TelemetryConfigs", clock),
-      clock,
-    });
-    this.#follower = new ConfigFollower({
-      configs: this.#configs.objects,
-      labels: async () => (await this.#node.get()).labels,
-      secrets: clusterSecrets(client, place.namespace),
-      clock,
-      listener: this.#listener(),
-    });
-    this.#pipeline = role.pipeline({
-      endpoints: () => this.#endpoints(),
-      onApplied: (config) => {
-        if (config !== undefined) this.#vmis.inventory.rules = namingRules(config, place.nodeName);
-      },
-    });
+  constructor(options: Options, settings: ClusterSettings) {
+    const { log, clock } = options;
+    const { client, nodeName, namespace } = settings;
+    this.namespace = namespace;
+    this.#options = options;
+    this.#settings = settings;
+    this.#node = new OwnNode(client, nodeName, clock);
+    this.#launchers = new LauncherSockets(settings.podsDir, clock);
+    this.#vmis = new VmiWatch({ client, nodeName, rules: namingRules(ALL_VMS, nodeName), log, clock });
+    this.#configs = watchConfigs({ client, node: this.#node, namespace, log, clock });
   }
 
-  async run(podUID: string): Promise<boolean> {
-    const { signal, cycles } = this.#role;
-    this.#role.started({
-      pipeline: this.#pipeline,
-      config: () => this.#configView(),
-      watches: () =>
-        [["TelemetryConfigs", this.#configs] as const, ...this.#vmis.reflectors].map(([what, reflector]) =>
-          watchView(what, reflector),
-        ),
-    });
-    await using vmis = this.#vmis;
-    await using configs = this.#configs;
-    vmis.start();
-    configs.start();
-    const followed = this.#follow(podUID);
-    try {
-      return await this.#pipeline.run(cycles, signal);
-    } finally {
-      this.#ended.abort();
-      // Before the others are waited for: nobody has to wait for a server that does not answer, or for a first list.
-      await this.#client[Symbol.asyncDispose]();
-      await configs.stop();
-      await followed;
-    }
+  get config(): ConfigWatch["loop"] {
+    return this.#configs.loop;
   }
 
-  /** Everything that goes on beside the pipeline. */
-  async #follow(podUID: string): Promise<void> {
-    const { log, clock, signal } = this.#role;
-    const until = AbortSignal.any([signal, this.#ended.signal]);
+  readonly findEndpoints = (config: EffectiveConfig): Promise<readonly Endpoint[]> => {
     const { inventory } = this.#vmis;
+    if (config !== this.#named) inventory.rules = namingRules(config, this.#settings.nodeName);
+    this.#named = config;
+    const { error, launchers } = this.#launchers;
+    if (error !== undefined) return Promise.reject(podsDirectoryError(error));
+    return Promise.resolve([...plainEndpoints(this.#options.libvirtSockets), ...vmiEndpoints(launchers, inventory)]);
+  };
+
+  watches(): readonly WatchView[] {
+    return [["TelemetryConfigs", this.#configs.objects] as const, ...this.#vmis.reflectors].map(([what, reflector]) =>
+      watchView(what, reflector),
+    );
+  }
+
+  async run(listener: ConfigListener, pipeline: Pipeline, signal: AbortSignal): Promise<void> {
+    const { log, clock } = this.#options;
+    const { inventory } = this.#vmis;
+    this.#vmis.start();
+    this.#configs.objects.start();
     const launcherLog = new LauncherLog({ log, inventory, synced: () => this.#vmis.isSynced, clock });
-    const launchers = this.#launchers.follow(until, () => {
+    const launchers = this.#launchers.follow(signal, () => {
       launcherLog.scanned(this.#launchers);
     });
-    if (await this.#configs.synced) {
-      await Promise.race([this.#vmis.synced, clock.sleep(NAMES_MS, until)]);
-      await Promise.all([this.#follower.run(until), this.#watchCredentials(until), this.#report(podUID, until)]);
+    if (await this.#configs.objects.synced) {
+      await Promise.race([this.#vmis.synced, clock.sleep(NAMES_MS, signal)]);
+      await Promise.all([
+        this.config.run(this.#logged(listener), signal),
+        this.#recheckCredentials(signal),
+        this.#report(pipeline, signal),
+      ]);
     }
     await launchers;
   }
 
-  #endpoints(): Promise<readonly Endpoint[]> {
-    const { error, launchers } = this.#launchers;
-    if (error !== undefined) return Promise.reject(podsDirectoryError(error));
-    // An administrator has named these: they are trusted, and their domains have their own names.
-    const plain = (this.#role.libvirtSockets ?? []).map((socket) => ({ socket }));
-    return Promise.resolve([...plain, ...vmiEndpoints(launchers, this.#vmis.inventory)]);
+  /** Ends requests that the API server has not answered, and waits for no first list. */
+  async close(): Promise<void> {
+    await this.#settings.client[Symbol.asyncDispose]();
+    await Promise.all([this.#configs.objects.stop(), this.#vmis[Symbol.asyncDispose]()]);
   }
 
-  #configView(): Omit<ConfigView, "inForce"> {
-    const { governing, fault } = this.#follower;
-    return { source: governing?.name, generation: governing?.observedGeneration, fault };
-  }
-
-  /** While the configuration that is asked for cannot be used. */
-  get #whatHolds(): string {
-    const none = this.#follower.governing === undefined;
-    return none ? "nothing is collected, for want of a configuration" : "the configuration before stays in force";
-  }
-
-  #listener(): FollowerListener {
-    const { log } = this.#role;
+  #logged(listener: ConfigListener): ConfigListener {
+    const { log } = this.#options;
     return {
-      changed: (config, governing) => {
-        this.#pipeline.configure(config);
+      ...listener,
+      changed: (config, origin) => {
+        listener.changed(config, origin);
         if (config === undefined) log.info("no Active TelemetryConfig selects this node: nothing is collected");
-        else log.info({ ...governing }, "governed by a TelemetryConfig");
-      },
-      invalid: ({ reason, message }) => {
-        log.error({ reason }, `${this.#whatHolds}: ${message}`);
-      },
-      interrupted: ({ code, message }) => {
-        this.#warn(`${this.#whatHolds}: ${message}`, code);
+        else log.info({ ...origin }, "governed by a TelemetryConfig");
       },
     };
   }
 
-  /** A target that refuses its credentials may have got new ones, which a Secret holds already. */
-  async #watchCredentials(until: AbortSignal): Promise<void> {
-    const { router, clock } = this.#role;
-    while (!isAborted(until)) {
-      if (router.senders.some(({ state }) => state.reason === "TargetUnauthorized")) this.#follower.suspectSecrets();
-      await clock.sleep(CREDENTIALS_LOOK_MS, until);
+  /** Reads the Secrets again while a target rejects its credentials: a Secret may contain new ones already. */
+  async #recheckCredentials(signal: AbortSignal): Promise<void> {
+    const { router, clock } = this.#options;
+    while (!isAborted(signal)) {
+      if (router.senders.some(({ state }) => state.reason === "TargetUnauthorized")) this.config.recheckSecrets();
+      await clock.sleep(CREDENTIALS_POLL_MS, signal);
     }
   }
 
-  async #report(podUID: string, until: AbortSignal): Promise<void> {
-    const { router, clock } = this.#role;
-    const { nodeName, podsDir } = this.#place;
-    const observer = new NodeObserver({
+  async #report(pipeline: Pipeline, signal: AbortSignal): Promise<void> {
+    const { nodeLog, state, router, clock } = this.#options;
+    const { client, podUID, nodeName, podsDir } = this.#settings;
+    const { loop: config, source } = this.#configs;
+    const report = new NodeReport({
       agent: { version: VERSION, podUID, startedMs: clock.now() },
       nodeName,
       podsDir,
-      pipeline: this.#pipeline,
+      state,
+      pipeline,
       router,
       inventory: this.#vmis.inventory,
       launchers: this.#launchers,
-      config: this.#follower,
+      config,
+      selectedBy: () => source.selectedBy,
       clock,
     });
-    const observe = (): NodeObservation => observer.observe();
     const failed = (message: string): void => {
-      this.#warn(`this node's report cannot be written: ${message}`);
+      if (!signal.aborted) nodeLog.reportFailed(message);
     };
-    await reportNode({ client: this.#client, node: this.#node, observe, clock, failed }, until);
-  }
-
-  #warn(message: string, code?: string): void {
-    // Whoever still waited for an answer is told at the end that there will be none.
-    if (!this.#ended.signal.aborted && this.#warnings.allows(message)) this.#role.log.warn({ code }, message);
+    await reportNode({ client, node: this.#node, observe: () => report.observe(), clock, failed }, signal);
   }
 }

@@ -4,25 +4,25 @@ import type { Clock } from "../lib/clock.ts";
 import { RateLimit, WARNING_PERIOD_MS } from "../lib/rate-limit.ts";
 import type { Logger } from "../log.ts";
 
-/** A launcher that starts has its VMI within this time, and one that ends outlives its VMI by less. */
+/** A launcher has a VMI within this time after its start, and ends within this time after its VMI. */
 const UNLISTED_MS = 60_000;
 
 export interface LauncherLogOptions {
   readonly log: Logger;
   readonly inventory: Pick<VmiInventory, "vmiOf">;
-  /** Whether the inventory has had all VMIs of this node once. */
+  /** Returns whether all VMIs of this node have been listed once. */
   readonly synced: () => boolean;
   readonly clock: Clock;
 }
 
-/** Says in the log which launchers are not collected, and why. */
+/** Logs which launchers are not collected, and why. */
 export class LauncherLog {
   readonly #options: LauncherLogOptions;
   readonly #limit: RateLimit;
   #unresponsive: ReadonlySet<string> = new Set();
-  /** Whether launchers wait for the first list of VMIs, and the log says so. */
+  /** Whether it is logged that launchers wait for the first list of VMIs. */
   #waiting = false;
-  /** Launchers that no VMI lists -> when the log says so; Infinity once it has. */
+  /** Launchers that no VMI lists -> monotonic time at which this is logged; Infinity afterwards. */
   #unlisted: ReadonlyMap<string, number> = new Map();
 
   constructor(options: LauncherLogOptions) {
@@ -30,44 +30,44 @@ export class LauncherLog {
     this.#limit = new RateLimit(WARNING_PERIOD_MS, options.clock);
   }
 
-  /** To be called after each scan. What only looks like a launcher is not worth a warning: any pod can. */
+  /** Called after each scan. A pod of no VMI causes no warning, because any pod can look like a launcher. */
   scanned(sockets: Pick<LauncherSockets, "podsInState" | "launchers">): void {
-    this.#sayDenied(sockets.podsInState("denied").filter((podUid) => this.#isListed(podUid)));
-    this.#sayUnresponsive(sockets.podsInState("unresponsive").filter((podUid) => this.#isListed(podUid)));
+    this.#logDenied(sockets.podsInState("denied").filter((podUid) => this.#isListed(podUid)));
+    this.#logUnresponsive(sockets.podsInState("unresponsive").filter((podUid) => this.#isListed(podUid)));
     const unlisted = sockets.launchers.map(({ podUid }) => podUid).filter((podUid) => !this.#isListed(podUid));
-    if (this.#options.synced()) this.#sayUnlisted(unlisted);
-    else this.#sayWaiting(unlisted);
+    if (this.#options.synced()) this.#logUnlisted(unlisted);
+    else this.#logWaiting(unlisted);
   }
 
-  #sayDenied(denied: readonly string[]): void {
-    // All or none, as a rule: what is wrong is the agent's user, not the pods.
+  #logDenied(denied: readonly string[]): void {
+    // Usually all pods are denied or none: the cause is the agent's user, not a pod.
     if (denied.length > 0 && this.#limit.allows("denied"))
       this.#options.log.warn(
         { pods: denied.length, example: denied[0] },
-        "the agent may not look into the directories of pods: check its user, its capabilities and SELinux",
+        "directories of pods not readable, their VMs are not collected: check the agent's user, capabilities and SELinux",
       );
   }
 
-  #sayUnresponsive(unresponsive: readonly string[]): void {
+  #logUnresponsive(unresponsive: readonly string[]): void {
     for (const podUid of unresponsive)
       if (!this.#unresponsive.has(podUid))
         this.#options.log.warn(
           { podUid, vm: this.#vmOf(podUid) },
-          "virt-handler has given this launcher up (launcher-unresponsive): its VM is not collected",
+          "virt-handler marked this launcher as unresponsive: its VM is not collected",
         );
     this.#unresponsive = new Set(unresponsive);
   }
 
-  #sayWaiting(unlisted: readonly string[]): void {
+  #logWaiting(unlisted: readonly string[]): void {
     if (this.#waiting || unlisted.length === 0) return;
     this.#waiting = true;
     this.#options.log.info(
       { launchers: unlisted.length },
-      "the API server has not listed the VMIs yet: launchers are not collected until it has",
+      "the API server has not listed the VMIs yet: launchers are not collected until then",
     );
   }
 
-  #sayUnlisted(podUids: readonly string[]): void {
+  #logUnlisted(podUids: readonly string[]): void {
     const { log, clock } = this.#options;
     if (this.#waiting) log.info("the API server has listed the VMIs: their launchers are collected");
     this.#waiting = false;

@@ -1,200 +1,174 @@
-import type { AgentLog } from "../agent-log.ts";
 import { Collector, type CollectorSettings } from "../collection/collector.ts";
 import type { Endpoint } from "../collection/libvirt/endpoint.ts";
 import { libvirtSource } from "../collection/libvirt/libvirt-source.ts";
-import type { SourceCycle } from "../collection/source.ts";
+import type { SourceCycle, SourceStats } from "../collection/source.ts";
 import { Ticker } from "../collection/ticker.ts";
 import type { EffectiveConfig } from "../config/resolve.ts";
 import { TelemetryError, unexpected } from "../errors.ts";
 import { isAborted } from "../lib/abort.ts";
 import type { Clock } from "../lib/clock.ts";
 import { needsOf } from "../measurement/registry.ts";
-import type { CycleView, LibvirtView } from "../observability/agent-view.ts";
 import type { Router } from "../routing/router.ts";
-import { CycleRecord } from "./cycle-record.ts";
-import { EndpointViews } from "./endpoint-views.ts";
+import type { NodeState } from "./node-state.ts";
+
+/**
+ * Returns the endpoints to collect from in the cycle that begins.
+ * @throws {TelemetryError} if they cannot be found
+ */
+export type EndpointFinder = (config: EffectiveConfig) => Promise<readonly Endpoint[]>;
 
 export interface PipelineOptions {
   readonly router: Router;
-  readonly log: AgentLog;
+  readonly state: NodeState;
   readonly clock: Clock;
-  /**
-   * The daemons to collect from in the cycle that begins.
-   * @throws {TelemetryError} when that cannot be said
-   */
-  readonly endpoints: () => Promise<readonly Endpoint[]>;
-  /** Another configuration, or none, is in force from the next cycle on; the last with another one is over. */
-  readonly onApplied?: (config: EffectiveConfig | undefined) => void;
+  readonly findEndpoints: EndpointFinder;
 }
 
-/** A cycle whose endpoints are not all done after this hands on what it has. */
+/** A cycle that is not done after this hands its first lines to the spool, and the next ones after each such period. */
 const EARLY_FLUSH_MS = 500;
-/** How soon the first configuration is noticed. */
+/** Time between two checks for the first configuration. */
 const IDLE_MS = 200;
 
-/** The node's work: at every tick from libvirt to the spool, as the configuration of that moment says. */
+/** The work of a node: at every tick from libvirt to the spool, with the configuration that is active at that moment. */
 export class Pipeline {
-  readonly views: EndpointViews;
   readonly #options: PipelineOptions;
   readonly #ticker: Ticker;
-  readonly #record: CycleRecord;
   #collector: Collector | undefined;
-  #config: EffectiveConfig | undefined;
   #next: { readonly config: EffectiveConfig | undefined } | undefined;
 
   constructor(options: PipelineOptions) {
     this.#options = options;
     this.#ticker = new Ticker(IDLE_MS, options.clock);
-    this.#record = new CycleRecord(options.clock);
-    this.views = new EndpointViews(options.clock);
   }
 
-  /** The configuration in force. */
-  get config(): EffectiveConfig | undefined {
-    return this.#config;
+  get skippedTicks(): number {
+    return this.#ticker.skipped;
   }
 
-  get cycles(): CycleView {
-    const intervals = [this.#config, this.#next?.config].map((config) => config?.intervalMs ?? IDLE_MS);
-    return this.#record.view(this.#ticker.skipped, Math.max(...intervals));
+  /** The longest interval that is active now or at the next tick, in milliseconds. */
+  get intervalMs(): number {
+    const intervals = [this.#options.state.config, this.#next?.config].map((config) => config?.intervalMs ?? IDLE_MS);
+    return Math.max(...intervals);
   }
 
-  get libvirt(): LibvirtView {
-    const { endpoints, errors, fault } = this.views;
-    const { versions = [], calls = 0, blockedCalls = 0 } = this.#collector?.stats ?? {};
-    return { endpoints, versions, fault, blockedCalls, calls, errors };
+  /** Sums over the sources of this node since the start. */
+  get stats(): SourceStats {
+    return this.#collector?.stats ?? { versions: [], calls: 0, blockedCalls: 0 };
   }
 
-  /** Of the libvirt daemons that are connected to. */
-  get libvirtVersions(): readonly string[] {
-    return this.#collector?.stats.versions ?? [];
-  }
-
-  /** Takes effect between two cycles. Without a configuration nothing is collected; what waits is still delivered. */
+  /** Takes effect between two cycles. Without a configuration nothing is collected; queued lines are still delivered. */
   configure(config: EffectiveConfig | undefined): void {
     this.#next = { config };
     this.#ticker.intervalMs = config?.intervalMs ?? IDLE_MS;
   }
 
-  /** Runs cycles until there were enough or the signal aborts. Resolves to whether everything was collected. */
+  /** Runs a number of cycles, or until the signal aborts. Returns whether everything was collected. */
   async run(cycles: number, signal: AbortSignal): Promise<boolean> {
-    const { log, router } = this.#options;
+    const { state, router } = this.#options;
     let complete = true;
     for (let cycle = 0; cycle < cycles;) {
-      if (this.#config === undefined) await this.#idle(signal);
+      if (state.config === undefined) await this.#idle(signal);
       await this.#ticker.next(signal);
       if (isAborted(signal)) break;
-      this.#record.progress();
-      await this.#applyNext();
+      state.cycles.recordProgress();
+      await this.#activateNext();
       const collector = this.#collector;
-      if (collector !== undefined && this.#config?.state === "Active")
-        complete = (await this.#cycle(collector)) && complete;
-      if (this.#config !== undefined) cycle++;
-      log.summarize({ skippedTicks: this.#ticker.skipped, droppedLines: router.droppedLines });
+      if (state.config?.state === "Active" && collector !== undefined)
+        complete = (await this.#cycle(state.config, collector)) && complete;
+      if (state.config !== undefined) cycle++;
+      state.recordTick({ skippedTicks: this.#ticker.skipped, droppedLines: router.droppedLines });
     }
     this.#stopCollecting();
     await router.flush();
     return complete;
   }
 
-  /** Waits for a configuration; its first cycle is due at once. */
+  /** Waits for a configuration. Its first cycle is due at once. */
   async #idle(signal: AbortSignal): Promise<void> {
     const configured = (): boolean => this.#next?.config !== undefined;
     while (!configured() && !signal.aborted) {
-      this.#record.progress();
+      this.#options.state.cycles.recordProgress();
       await this.#options.clock.sleep(IDLE_MS, signal);
     }
     this.#ticker.restart();
   }
 
-  async #applyNext(): Promise<void> {
+  async #activateNext(): Promise<void> {
     if (this.#next === undefined) return;
+    const { state, router, clock } = this.#options;
     const { config } = this.#next;
     this.#next = undefined;
-    this.#options.log.configured(this.#config, config);
-    this.#options.onApplied?.(config);
-    this.#config = config;
-    if (config !== undefined) await this.#options.router.apply(config);
+    state.activate(config);
+    if (config !== undefined) await router.apply(config);
     if (config?.state !== "Active") this.#stopCollecting();
-    else if (this.#collector === undefined)
-      this.#collector = new Collector(collectorSettings(config), this.#options.clock);
+    else if (this.#collector === undefined) this.#collector = new Collector(collectorSettings(config), clock);
     else this.#collector.configure(collectorSettings(config));
   }
 
   #stopCollecting(): void {
     this.#collector?.close();
-    this.views.retain(new Set());
+    this.#options.state.endpoints.retain(new Set());
   }
 
   /** Returns whether everything was collected. */
-  async #cycle(collector: Collector): Promise<boolean> {
-    const { clock, log, router } = this.#options;
+  async #cycle(config: EffectiveConfig, collector: Collector): Promise<boolean> {
+    const { clock, state, router } = this.#options;
     const begun = clock.monotonic();
     let domains = 0;
     let lines = 0;
-    let complete = await this.#findEndpoints(collector);
+    let complete = await this.#findEndpoints(config, collector);
     const guarded = async (what: string, act: () => Promise<void>): Promise<void> => {
       try {
         await act();
       } catch (error) {
         complete = false;
-        this.#fault(unexpected(what, error));
+        state.recordFailure(unexpected(what, error));
       }
     };
     const flush = (): Promise<void> =>
       guarded("handing lines to the buffer", async () => {
         const flushed = await router.flush();
-        // Only now, because another flush may have added its own meanwhile.
         lines += flushed;
       });
-    const early = setInterval(() => void flush(), EARLY_FLUSH_MS);
+    const collected = new AbortController();
+    const flushing = this.#flushEarly(flush, collected.signal);
     await guarded("a cycle", () =>
-      collector.collect(({ errors, ...collected }) => {
-        const failures = collected.samples.flatMap((sample) => router.add(sample));
-        const cycle = { ...collected, errors: [...errors, ...failures] };
+      collector.collect(({ errors, ...rest }) => {
+        const failures = rest.samples.flatMap((sample) => router.route(sample));
+        const cycle = { ...rest, errors: [...errors, ...failures] };
         domains += cycle.samples.length;
         complete &&= isComplete(cycle);
-        log.endpointCycle(cycle);
-        this.views.add(cycle);
+        state.endpoints.recordCycle(cycle);
       }),
     );
-    clearInterval(early);
+    collected.abort();
+    await flushing;
     await flush();
-    const durationMs = clock.monotonic() - begun;
-    this.#record.done(durationMs, complete);
-    log.altered({ ...router.counters });
-    log.cycle({ domains, lines, durationMs, failed: !complete });
+    state.recordCycle({ domains, lines, durationMs: clock.monotonic() - begun, complete }, router.counters);
     return complete;
   }
 
-  async #findEndpoints(collector: Collector): Promise<boolean> {
-    try {
-      const endpoints = await this.#options.endpoints();
-      collector.setSources(endpoints.map((endpoint) => libvirtSource(endpoint, this.#options.clock)));
-      const sockets = new Set(endpoints.map(({ socket }) => socket));
-      this.views.retain(sockets);
-      this.#options.log.retainEndpoints(sockets);
-      return true;
-    } catch (error) {
-      const fault = error instanceof TelemetryError ? error : unexpected("looking for libvirt daemons", error);
-      this.views.notFound(fault);
-      this.#options.log.endpointCycle({
-        endpoint: "libvirt",
-        outcome: "failed",
-        samples: [],
-        stuck: [],
-        busy: [],
-        slow: [],
-        errors: [fault],
-        tolerated: [],
-      });
-      return false;
+  /** Flushes regularly until the signal aborts, so that a slow endpoint does not delay the lines of the others. */
+  async #flushEarly(flush: () => Promise<void>, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      await this.#options.clock.sleep(EARLY_FLUSH_MS, signal);
+      if (isAborted(signal)) return;
+      await flush();
     }
   }
 
-  #fault(error: TelemetryError): void {
-    this.views.countError(error.code);
-    this.#options.log.fault(error);
+  async #findEndpoints(config: EffectiveConfig, collector: Collector): Promise<boolean> {
+    const { state, findEndpoints, clock } = this.#options;
+    try {
+      const endpoints = await findEndpoints(config);
+      collector.setSources(endpoints.map((endpoint) => libvirtSource(endpoint, clock)));
+      state.endpoints.retain(new Set(endpoints.map(({ socket }) => socket)));
+      return true;
+    } catch (error) {
+      const fault = error instanceof TelemetryError ? error : unexpected("looking for libvirt daemons", error);
+      state.recordEndpointsNotFound(fault);
+      return false;
+    }
   }
 }
 

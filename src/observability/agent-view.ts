@@ -9,7 +9,7 @@ import type { SpoolStats } from "../spool/spool.ts";
 import type { ProcessView } from "./process-view.ts";
 import type { WatchView } from "./watch-view.ts";
 
-/** What an agent can tell of itself at one moment. Nothing in it is kept for this purpose only, but a few counters. */
+/** The state of an agent at one moment: the input of its status page, metrics and health. */
 export interface AgentView {
   readonly process: ProcessView;
   readonly node: string | undefined;
@@ -22,20 +22,20 @@ export interface AgentView {
   readonly lines: LineCounters;
   readonly targets: readonly TargetView[];
   readonly spool: SpoolStats;
-  /** Undefined when no lines are kept that targets refuse. */
+  /** Undefined if rejected lines are not kept. */
   readonly rejected: RejectedStats | undefined;
   /** Empty without Kubernetes. */
   readonly watches: readonly WatchView[];
 }
 
 export interface ConfigView {
-  /** Undefined while there is none. */
-  readonly inForce: EffectiveConfig | undefined;
-  /** The file or the object that it comes from. */
+  /** The active configuration; undefined without one. */
+  readonly active: EffectiveConfig | undefined;
+  /** Its file or object. */
   readonly source: string | undefined;
-  /** Of the object. */
+  /** Of the object; undefined for a file. */
   readonly generation: number | undefined;
-  /** Why what is asked for now is not what is in force. */
+  /** Why the latest configuration is not the active one. */
   readonly fault: { readonly reason: string; readonly message: string } | undefined;
 }
 
@@ -46,26 +46,26 @@ export interface CycleView {
   readonly skippedTicks: number;
   /** In seconds. */
   readonly durations: Histogram;
-  /** When the work last went on, on the monotonic clock; undefined before it began. */
+  /** Monotonic time of the last progress; undefined before the first. */
   readonly progressMs: number | undefined;
-  /** How long it may stand still at most while all is well. */
+  /** The longest time without progress of a healthy agent. */
   readonly patienceMs: number;
 }
 
-/** A libvirt daemon. Stuck: it answers, but a QEMU of it does not. Absent: that of a launcher that comes or goes. */
+/** Stuck: the daemon answers, but one of its QEMUs does not. Absent: its launcher is starting or ending. */
 export type EndpointStateName = "up" | "stuck" | "failed" | "absent";
 
 export interface EndpointView {
   readonly endpoint: string;
   readonly state: EndpointStateName;
-  /** On the monotonic clock: since when the daemon answers, or does not. */
+  /** Monotonic time since when the daemon answers, or does not answer. */
   readonly sinceMs: number;
-  /** The domains of its last good cycle, and those of the one before. */
+  /** The domains of its last cycle, and of the one before. */
   readonly samples: readonly DomainSample[];
   readonly before: readonly DomainSample[];
   /** Names of domains whose QEMU has not answered for at least 10 seconds. */
   readonly stuck: readonly string[];
-  /** Of those that a job of another client has held for as long. */
+  /** Names of domains that a job of another client has occupied for at least 10 seconds. */
   readonly busy: readonly string[];
   readonly error: { readonly code: string; readonly message: string } | undefined;
 }
@@ -73,11 +73,11 @@ export interface EndpointView {
 export interface LibvirtView {
   readonly endpoints: readonly EndpointView[];
   readonly versions: readonly string[];
-  /** Why it is not known which daemons there are. */
+  /** Why the daemons of the node cannot be found. */
   readonly fault: { readonly code: string; readonly message: string } | undefined;
-  /** Calls that stuck domains hold at this moment. */
+  /** Calls that stuck domains block at this moment. */
   readonly blockedCalls: number;
-  /** Since the start: calls that were made, and failures by code. */
+  /** Calls, and errors by code, since the start. */
   readonly calls: number;
   readonly errors: ReadonlyMap<string, number>;
 }
@@ -87,7 +87,7 @@ export interface TargetView {
   readonly url: string;
   readonly record: SenderState;
   readonly backlog: { readonly lines: number; readonly bytes: number };
-  /** How old the oldest line is that waits; undefined when none does. */
+  /** Age of the oldest queued line; undefined if none is queued. */
   readonly oldestAgeMs: number | undefined;
   readonly losses: Losses;
 }

@@ -11,7 +11,7 @@ export const CONFIG_METRICS: MetricGroup<AgentView> = {
       type: "gauge",
       help: "1 for the active configuration, a TelemetryConfig or a file; no value while nothing is configured",
       labels: ["source", "state"],
-      read: ({ config: { inForce, source = "" } }) => (inForce === undefined ? [] : [[1, source, inForce.state]]),
+      read: ({ config: { active, source = "" } }) => (active === undefined ? [] : [[1, source, active.state]]),
     },
     {
       name: "kubevirt_telemetry_config_generation",
@@ -30,7 +30,7 @@ export const CONFIG_METRICS: MetricGroup<AgentView> = {
       name: "kubevirt_telemetry_interval_seconds",
       type: "gauge",
       help: "Configured time from one cycle to the next",
-      read: ({ config: { inForce } }) => inForce && inForce.intervalMs / 1000,
+      read: ({ config: { active } }) => active && active.intervalMs / 1000,
     },
   ],
 };

@@ -120,7 +120,7 @@ export const SPOOL_METRICS: MetricGroup<AgentView> = {
   title: "Spool",
   metrics: [
     ofSpool("gauge", "bytes", "Compressed size of the spool", ({ spool }) => spool.bytes),
-    ofSpool("gauge", "cap_bytes", "Maximum size of the spool", ({ config: { inForce } }) => inForce?.buffer.maxBytes),
+    ofSpool("gauge", "cap_bytes", "Maximum size of the spool", ({ config: { active } }) => active?.buffer.maxBytes),
     ofSpool("gauge", "frames", "Frames in the spool: compressed blocks of lines", ({ spool }) => spool.frames),
     ofDisk("gauge", "segments", "Segment files in the spool directory", ({ segments }) => segments),
     ofDisk("gauge", "free_bytes", "Free space of the spool's file system", ({ freeBytes }) => freeBytes),

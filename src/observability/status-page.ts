@@ -38,8 +38,8 @@ export function statusPage(view: AgentView, query: URLSearchParams): Answer {
 
 function verdict({ config }: AgentView, problems: number): Html {
   if (problems > 0) return chip(problems === 1 ? "1 problem" : `${problems} problems`, "bad");
-  if (config.inForce === undefined) return chip("not configured", "warn");
-  return config.inForce.state === "Suspended" ? chip("suspended", "warn") : chip("healthy", "good");
+  if (config.active === undefined) return chip("not configured", "warn");
+  return config.active.state === "Suspended" ? chip("suspended", "warn") : chip("healthy", "good");
 }
 
 function problemSection(problems: readonly string[]): Html {
@@ -56,12 +56,12 @@ function problemSection(problems: readonly string[]): Html {
 function facts({ libvirt, cycles, spool, config, process }: AgentView): Html {
   const { count, sum } = cycles.durations;
   const domains = libvirt.endpoints.reduce((total, { samples }) => total + samples.length, 0);
-  const cap = config.inForce?.buffer.maxBytes;
+  const cap = config.active?.buffer.maxBytes;
   const entries: readonly (readonly [string, string | number, string])[] = [
     ["VMs", domains, `of ${libvirt.endpoints.length} libvirt ${libvirt.endpoints.length === 1 ? "daemon" : "daemons"}`],
     [
       "Interval",
-      config.inForce === undefined ? UNKNOWN : formatSpan(config.inForce.intervalMs),
+      config.active === undefined ? UNKNOWN : formatSpan(config.active.intervalMs),
       `${number(cycles.cycles)} cycles`,
     ],
     [
@@ -177,9 +177,9 @@ function endpointError(view: EndpointView): string {
 }
 
 function configSection({ config }: AgentView): Html {
-  const { inForce, source, generation } = config;
+  const { active, source, generation } = config;
   const origin = generation === undefined ? source : `${source}, generation ${generation}`;
-  if (inForce === undefined)
+  if (active === undefined)
     return html`<section>
       <h2>Configuration</h2>
       <p class="soft">No configuration: nothing is collected.</p>
@@ -187,7 +187,7 @@ function configSection({ config }: AgentView): Html {
   return html`<section aria-labelledby="configuration">
     <h2 id="configuration">Configuration</h2>
     <p class="soft">Active, from ${origin}. Secrets are not shown.</p>
-    <pre>${publicConfig(inForce)}</pre>
+    <pre>${publicConfig(active)}</pre>
   </section>`;
 }
 

@@ -13,35 +13,35 @@ import { Encoder, type MissingListener } from "../measurement/encoder.ts";
 import { MemorySpool } from "../spool/memory-spool.ts";
 import type { Spool, SpoolStats } from "../spool/spool.ts";
 
-/** Lines that the same targets want. */
+/** The lines of some families for one set of targets. */
 interface Stream {
   readonly encoder: Encoder;
-  /** Their names. */
+  /** Names of the targets. */
   readonly targets: readonly string[];
 }
 
 export interface RouterOptions extends SenderOptions {
   readonly node: string | undefined;
   readonly onMissing: MissingListener;
-  /** In memory without it. */
+  /** The default is a spool in memory. */
   readonly spool?: Spool | undefined;
-  /** Where lines are kept that targets refuse for good; nowhere without it. */
+  /** The directory for rejected lines; without it they are not kept. */
   readonly rejectedDir?: string | undefined;
 }
 
-/** Everything behind collection: encoders, spool and senders, as the configuration wants them. */
+/** Routes samples by VM and family to encoders, and the encoded lines through the spool to the senders of the targets. */
 export class Router {
   readonly counters = newLineCounters();
   readonly #options: RouterOptions;
   readonly #rejected: RejectedLines | undefined;
   readonly #spool: Spool;
   readonly #senders = new Map<string, Sender>();
-  /** Of targets that are configured under another name now: they deliver what waits, and get nothing new. */
+  /** Senders of renamed targets. They deliver their queued lines and get no new ones. */
   readonly #retired = new Map<string, Sender>();
   #config: EffectiveConfig | undefined;
-  /** Names of the targets that want a VM -> streams, of which each family is in one: a line is made and kept once. */
+  /** Names of the targets that receive a VM -> its streams. Each family is in one stream, so a line is encoded and stored once. */
   #audiences = new Map<string, readonly Stream[]>();
-  // A domain keeps its identity object from cycle to cycle, so its targets are found once in its life.
+  // A domain keeps its identity object from cycle to cycle, so its streams are looked up once.
   #audienceOf = new WeakMap<DomainIdentity, readonly Stream[]>();
 
   constructor(options: RouterOptions) {
@@ -51,7 +51,7 @@ export class Router {
     this.#spool = options.spool ?? new MemorySpool({ maxBytes: 0, maxAgeMs: 0 }, options.clock);
   }
 
-  /** Of the targets of the configuration. */
+  /** The senders of the configured targets. */
   get senders(): readonly Sender[] {
     return [...this.#senders.values()];
   }
@@ -60,7 +60,7 @@ export class Router {
     return this.#allSenders.reduce((sum, { backlog }) => sum + backlog.lines, 0);
   }
 
-  /** Undefined when no lines are kept that targets refuse. */
+  /** Undefined if rejected lines are not kept. */
   get rejectedStats(): RejectedStats | undefined {
     return this.#rejected?.stats;
   }
@@ -74,8 +74,8 @@ export class Router {
   }
 
   /**
-   * Changes to this configuration. What was added before goes to whom it was meant for, and what waits for a target that
-   * stays is kept, whatever else changes about that target. It is delivered too when only the target's name changes.
+   * Applies a configuration. Samples routed before still go to their old targets. A target that remains keeps its queued
+   * lines, whatever else changes about it, and so does a target whose name changes.
    */
   async apply(config: EffectiveConfig): Promise<void> {
     const flushed = this.flush();
@@ -84,16 +84,16 @@ export class Router {
     this.#audienceOf = new WeakMap();
     await flushed;
     for (const sender of this.#allSenders) await this.#keepOrRemove(sender, config.targets);
-    // Only now: what nobody needs any more must not cost others their place.
+    // After the removals: lines that no target needs any more must not cause the loss of others.
     this.#spool.caps = config.buffer;
     for (const target of config.targets) this.#applyTarget(target);
   }
 
   /**
-   * Encodes a sample for all targets that want it. Returns the failures that were not planned; such a failure costs the
-   * lines of this sample in one encoder, all of them, and nothing else.
+   * Encodes a sample for all targets that receive it. Returns the unplanned failures. A failure loses all lines of this
+   * sample in one encoder, and no others.
    */
-  add(sample: DomainSample): readonly TelemetryError[] {
+  route(sample: DomainSample): readonly TelemetryError[] {
     const failures: TelemetryError[] = [];
     const guarded = <Result>(act: () => Result): Result | undefined => {
       try {
@@ -110,7 +110,7 @@ export class Router {
     return failures;
   }
 
-  /** Hands what was encoded to the spool; returns how many lines, counted once however many targets get them. */
+  /** Appends the encoded lines to the spool. Returns their number; a line for several targets counts once. */
   async flush(): Promise<number> {
     const batches = [...this.#audiences.values()]
       .flat()
@@ -120,7 +120,7 @@ export class Router {
     return batches.reduce((sum, { batch }) => sum + batch.lines, 0);
   }
 
-  /** Resolves to whether every target took everything before the signal aborted. */
+  /** Delivers the queued lines. Resolves to whether every target has taken them before the signal aborted. */
   async drain(signal: AbortSignal): Promise<boolean> {
     const drained = await Promise.all(this.#allSenders.map((sender) => sender.drain(signal)));
     return drained.every(Boolean);
@@ -135,7 +135,7 @@ export class Router {
     return [...this.#senders.values(), ...this.#retired.values()];
   }
 
-  /** The cursors of these targets in the spool. */
+  /** Returns the cursors of these targets in the spool. */
   #appendCursors(targets: readonly string[]): readonly string[] {
     return targets.flatMap((target) => this.#senders.get(target)?.appendCursor ?? []);
   }
@@ -145,7 +145,7 @@ export class Router {
     if (known !== undefined || this.#config === undefined) return known ?? [];
     const { namespace = "", labels = {} } = identity;
     const targets = this.#config.targets.filter(({ vms }) => matchesVm(vms, namespace, labels));
-    // Names of targets hold no comma.
+    // The name of a target contains no comma.
     const key = targets.map(({ name }) => name).join(",");
     const streams = this.#audiences.get(key) ?? this.#streamsOf(this.#config, targets);
     this.#audiences.set(key, streams);
@@ -158,11 +158,11 @@ export class Router {
     targets: readonly EffectiveTarget[],
   ): readonly Stream[] {
     const { node, onMissing: listener } = this.#options;
-    const wanting = families.map((family) => ({
+    const receivers = families.map((family) => ({
       family,
       targets: targets.filter((target) => target.families.includes(family)).map(({ name }) => name),
     }));
-    return [...Map.groupBy(wanting, ({ targets }) => targets.join(",")).values()].flatMap((group) => {
+    return [...Map.groupBy(receivers, ({ targets }) => targets.join(",")).values()].flatMap((group) => {
       const names = group[0]?.targets ?? [];
       if (names.length === 0) return [];
       const options = {
@@ -179,7 +179,7 @@ export class Router {
   async #keepOrRemove(sender: Sender, targets: readonly EffectiveTarget[]): Promise<void> {
     const { name } = sender;
     if (targets.some((target) => target.name === name)) return;
-    // Renamed, not removed: a new name leads where this one led.
+    // The target is renamed, not removed, if another name has the same destination.
     const mayInherit = (heir: EffectiveTarget): boolean => this.#retired.has(name) || !this.#senders.has(heir.name);
     const destination = this.#destinationOf(sender.settings);
     const heir = targets.find((target) => mayInherit(target) && this.#destinationOf(target) === destination);

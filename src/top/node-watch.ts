@@ -5,12 +5,8 @@ import { BALLOON, DEVICES } from "../collection/stats-needs.ts";
 import { DEFAULT_CONCURRENT_ENDPOINTS, DEFAULT_DEVICE_CACHE_MS, defaultTimeoutMs } from "../config/defaults.ts";
 import { TelemetryError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
-import { EndpointViews } from "../node/endpoint-views.ts";
-import { ALL_VMS } from "../node/launcher-endpoints.ts";
-import { localEndpoints } from "../node/local-endpoints.ts";
-import type { NodeOptions } from "../node/role.ts";
-
-export type SocketLocations = Pick<NodeOptions, "podsDir" | "libvirtSockets">;
+import { EndpointStates } from "../node/endpoint-states.ts";
+import { ALL_VMS, localEndpoints, type EndpointPlaces } from "../node/endpoints.ts";
 
 /** The node after a cycle. */
 export interface NodeSnapshot {
@@ -24,13 +20,13 @@ export interface NodeSnapshot {
 export class NodeWatch implements Disposable {
   readonly #collector: Collector;
   readonly #clock: Clock;
-  readonly #views: EndpointViews;
+  readonly #states: EndpointStates;
   readonly #find: ReturnType<typeof localEndpoints>;
 
-  constructor(locations: SocketLocations, intervalMs: number, clock: Clock) {
-    this.#find = localEndpoints(locations, () => ALL_VMS.vms, clock);
+  constructor(locations: EndpointPlaces, intervalMs: number, clock: Clock) {
+    this.#find = localEndpoints(locations, clock);
     this.#clock = clock;
-    this.#views = new EndpointViews(clock);
+    this.#states = new EndpointStates(clock);
     this.#collector = new Collector(
       {
         timeoutMs: defaultTimeoutMs(intervalMs),
@@ -47,13 +43,13 @@ export class NodeWatch implements Disposable {
    * @throws {TelemetryError} if the libvirt daemons of the node cannot be found
    */
   async collect(): Promise<NodeSnapshot> {
-    const endpoints = await this.#find();
+    const endpoints = await this.#find(ALL_VMS);
     this.#collector.setSources(endpoints.map((endpoint) => libvirtSource(endpoint, this.#clock)));
-    this.#views.retain(new Set(endpoints.map(({ socket }) => socket)));
+    this.#states.retain(new Set(endpoints.map(({ socket }) => socket)));
     await this.#collector.collect((cycle) => {
-      this.#views.add(cycle);
+      this.#states.recordCycle(cycle);
     });
-    const views = this.#views.endpoints;
+    const { views } = this.#states;
     return {
       domains: views.flatMap(domainOverviews),
       endpoints: views.filter(({ state }) => state !== "absent").length,

@@ -3,12 +3,13 @@ import { Ticker } from "../collection/ticker.ts";
 import { isAborted } from "../lib/abort.ts";
 import type { Clock } from "../lib/clock.ts";
 import { printable } from "../lib/display-text.ts";
+import type { EndpointPlaces } from "../node/endpoints.ts";
 import { sortDomains, type SortKey } from "./columns.ts";
 import { LiveView } from "./live-view.ts";
-import { NodeWatch, type NodeSnapshot, type SocketLocations } from "./node-watch.ts";
+import { NodeWatch, type NodeSnapshot } from "./node-watch.ts";
 import { domainTable } from "./table.ts";
 
-export interface TopOptions extends SocketLocations {
+export interface TopOptions extends EndpointPlaces {
   readonly sort: SortKey;
   readonly intervalMs: number;
   /** Prints one table, with the load during one interval. */

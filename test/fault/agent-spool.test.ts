@@ -36,7 +36,7 @@ async function waiting(spool: string): Promise<string[]> {
   return Buffer.concat(parts).toString().split("\n").slice(0, -1);
 }
 
-test("lines that wait for a target outlive an agent that is killed, and one that ends", async (t) => {
+test("queued lines survive the kill and the end of an agent", async (t) => {
   await using influx = await FakeInflux.start({ version: "v1" });
   influx.fault = { kind: "status", status: 503 };
   const { args, spool } = await argumentsFor(t, influx.url);
@@ -63,7 +63,7 @@ test("lines that wait for a target outlive an agent that is killed, and one that
   assert.deepEqual(await waiting(spool), []);
 });
 
-test("an agent that is told to end while its target hangs ends in order, with every line in the spool", async (t) => {
+test("an agent with a hanging target ends on a signal, with every line in the spool", async (t) => {
   await using influx = await FakeInflux.start({ version: "v1" });
   influx.fault = { kind: "hang" };
   const { args, spool } = await argumentsFor(t, influx.url);
@@ -89,7 +89,7 @@ test("an agent that is told to end while its target hangs ends in order, with ev
   assert.match(log, new RegExp(`"undeliveredLines":${after.size},"rejectedLines":0,"msg":"stopped"`));
 });
 
-test("an agent without a spool says at its end that what no target took is lost", async (t) => {
+test("an agent without a spool logs the lines that are lost at its end", async (t) => {
   await using influx = await FakeInflux.start({ version: "v1" });
   influx.fault = { kind: "status", status: 503 };
   const { args } = await argumentsFor(t, influx.url);
@@ -105,7 +105,7 @@ test("an agent without a spool says at its end that what no target took is lost"
   );
 });
 
-test("lines that a target refuses for good are kept beside the spool", async (t) => {
+test("rejected lines are kept beside the spool", async (t) => {
   await using influx = await FakeInflux.start({ version: "v1" });
   const { args, spool } = await argumentsFor(t, influx.url);
   influx.faults.push({
@@ -119,7 +119,7 @@ test("lines that a target refuses for good are kept beside the spool", async (t)
   assert.match(records, /^\{"time":"[^"]+","target":"main","reason":"missing field value","line":"vm a="\}\n$/);
 });
 
-test("a spool directory that cannot be used is an error in the log, and the lines are delivered", async (t) => {
+test("an unusable spool directory is logged as an error, and the lines are delivered", async (t) => {
   await using influx = await FakeInflux.start({ version: "v1" });
   const { args, spool } = await argumentsFor(t, influx.url);
   await writeFile(spool, "a file");
@@ -129,7 +129,7 @@ test("a spool directory that cannot be used is an error in the log, and the line
   assert.ok(influx.stored.length > 0);
 });
 
-test("an agent that cannot begin leaves its spool to the next", async (t) => {
+test("an agent that fails to start releases its spool", async (t) => {
   const { args, spool } = await argumentsFor(t, "http://127.0.0.1:9");
   await writeFile(args[2] ?? "", "not a configuration");
   const { exitCode } = await run(args);

@@ -44,7 +44,7 @@ test("a lasting rejection is logged once in five minutes, with the name of the o
   bench.lead();
   await bench.clock.advance(290_000);
   assert.equal(bench.warnings().length, 1);
-  assert.match(bench.warnings()[0] ?? "", /the status cannot be written, it is tried again: forbidden: no rights/);
+  assert.match(bench.warnings()[0] ?? "", /status not written, retrying: forbidden: no rights/);
   await bench.clock.advance(120_000);
   assert.equal(bench.warnings().length, 2);
 });

@@ -6,7 +6,6 @@ import { test } from "node:test";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { pino } from "pino";
-import { AgentLog } from "../../src/agent-log.ts";
 import { parseConfig } from "../../src/config/parse.ts";
 import { resolveConfig } from "../../src/config/resolve.ts";
 import { secretsDirectory } from "../../src/config/secrets-dir.ts";
@@ -15,10 +14,12 @@ import { VmiInventory } from "../../src/discovery/inventory.ts";
 import { LauncherSockets } from "../../src/discovery/launcher-sockets.ts";
 import type { Vmi } from "../../src/discovery/vmi.ts";
 import { Histogram } from "../../src/lib/histogram.ts";
-import { ALL_VMS, namingRules, vmiEndpoints } from "../../src/node/launcher-endpoints.ts";
+import { ALL_VMS, namingRules, vmiEndpoints } from "../../src/node/endpoints.ts";
 import { LauncherLog } from "../../src/node/launcher-log.ts";
+import { NodeLog } from "../../src/node/node-log.ts";
+import { NodeState } from "../../src/node/node-state.ts";
+import { nodeView } from "../../src/node/node-view.ts";
 import { Pipeline } from "../../src/node/pipeline.ts";
-import { agentView } from "../../src/node/self-view.ts";
 import { AGENT_METRICS } from "../../src/observability/agent-routes.ts";
 import { formatMetrics } from "../../src/observability/metric.ts";
 import { Router } from "../../src/routing/router.ts";
@@ -40,6 +41,7 @@ class ChurnedNode {
   readonly #sockets: LauncherSockets;
   readonly #launcherLog: LauncherLog;
   readonly #router: Router;
+  readonly #state: NodeState;
   readonly #pipeline: Pipeline;
   readonly #directory: string;
   readonly #stop = new AbortController();
@@ -49,18 +51,19 @@ class ChurnedNode {
   constructor(directory: string) {
     const clock = this.#clock;
     const log = pino({ level: "silent" });
-    const agentLog = new AgentLog(log, clock);
+    const nodeLog = new NodeLog(log, clock);
     const rules = namingRules({ ...ALL_VMS, vmLabels: [{ key: "life", tag: "life" }] }, "node-1");
     this.#directory = directory;
     this.#inventory = new VmiInventory([this.#vmis], rules);
     this.#sockets = new LauncherSockets(this.#podsDir, clock);
     this.#launcherLog = new LauncherLog({ log, inventory: this.#inventory, synced: () => true, clock });
-    this.#router = new Router({ node: "node-1", clock, observer: agentLog, onMissing: () => undefined });
+    this.#router = new Router({ node: "node-1", clock, observer: nodeLog, onMissing: () => undefined });
+    this.#state = new NodeState(nodeLog, clock);
     this.#pipeline = new Pipeline({
       router: this.#router,
-      log: agentLog,
+      state: this.#state,
       clock,
-      endpoints: () => Promise.resolve(vmiEndpoints(this.#sockets.launchers, this.#inventory)),
+      findEndpoints: () => Promise.resolve(vmiEndpoints(this.#sockets.launchers, this.#inventory)),
     });
   }
 
@@ -98,20 +101,20 @@ spec:
   async cycle(duringCycle: () => Promise<void> = () => Promise.resolve()): Promise<void> {
     await this.#sockets.scan();
     this.#launcherLog.scanned(this.#sockets);
-    const { cycles } = this.#pipeline.cycles;
+    const { count } = this.#state.cycles;
     await this.#clock.advance(5_000);
     await duringCycle();
-    while (this.#pipeline.cycles.cycles === cycles) {
+    while (this.#state.cycles.count === count) {
       await this.#clock.advance(10);
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
-    for (const { samples } of this.#pipeline.views.endpoints)
+    for (const { samples } of this.#state.endpoints.views)
       for (const sample of samples) this.#held.push(new WeakRef(sample), new WeakRef(sample.identity));
   }
 
   /** Number of domains in the last cycle. */
   get domains(): number {
-    return this.#pipeline.views.domains;
+    return this.#state.endpoints.domains;
   }
 
   get sleeping(): number {
@@ -120,9 +123,17 @@ spec:
 
   /** Counts of the objects that the agent holds, as far as tests can see them. */
   state(): object {
-    const view = agentView(
-      { node: "node-1", router: this.#router, eventLoopLag: new Histogram([1]), clock: this.#clock },
-      { pipeline: this.#pipeline, config: () => ({ source: "", generation: 1, fault: undefined }), watches: () => [] },
+    const view = nodeView(
+      {
+        nodeName: "node-1",
+        state: this.#state,
+        pipeline: this.#pipeline,
+        router: this.#router,
+        config: { origin: { name: "" }, fault: undefined },
+        watches: () => [],
+        clock: this.#clock,
+      },
+      new Histogram([1]),
     );
     const series = formatMetrics(AGENT_METRICS, view)
       .split("\n")
@@ -132,8 +143,8 @@ spec:
       .filter((name) => !name.includes("libvirt_errors_total"));
     return {
       launchers: this.#sockets.launchers,
-      endpoints: this.#pipeline.views.endpoints,
-      versions: this.#pipeline.libvirtVersions,
+      endpoints: this.#state.endpoints.views,
+      versions: this.#pipeline.stats.versions,
       series,
     };
   }

@@ -43,7 +43,7 @@ async function plainHost(t: TestContext) {
   return { args, host, influx, config };
 }
 
-test("an agent tells of its domains, calls, lines and targets", async (t) => {
+test("an agent serves the metrics of its domains, calls, lines and targets", async (t) => {
   const { args } = await plainHost(t);
   const agent = await serving(t, args);
   const value = (name: string, labels?: string) => agent.metric(`kubevirt_telemetry_${name}`, labels);
@@ -60,7 +60,7 @@ test("an agent tells of its domains, calls, lines and targets", async (t) => {
   assert.deepEqual(await agent.get("/readyz"), { status: 200, body: "ok\n" });
 });
 
-test("what is wrong outside of the agent is told, and is no reason to restart it", async (t) => {
+test("faults outside of the agent are shown, and the agent stays healthy and ready", async (t) => {
   const { args, host, influx, config } = await plainHost(t);
   const agent = await serving(t, args);
   const value = (name: string, labels?: string) => agent.metric(`kubevirt_telemetry_${name}`, labels);
@@ -84,7 +84,7 @@ test("what is wrong outside of the agent is told, and is no reason to restart it
   host.thaw();
 });
 
-test("an agent that ends is not ready any more while it delivers what is left", async (t) => {
+test("an agent that is ending is not ready while it delivers the queued lines", async (t) => {
   const { args, influx } = await plainHost(t);
   influx.fault = { kind: "status", status: 503 };
   const agent = await serving(t, args);
@@ -97,7 +97,7 @@ test("an agent that ends is not ready any more while it delivers what is left", 
   assert.deepEqual(await ended, [0, null]);
 });
 
-test("a port that is taken ends the start with its reason, and leaves the spool to others", async (t) => {
+test("a port in use ends the start with its reason and releases the spool", async (t) => {
   const { args } = await plainHost(t);
   const taken = createServer().listen(0, "127.0.0.1");
   t.after(() => taken.close());
@@ -145,7 +145,7 @@ const VMI = {
   status: { nodeName: "worker-7", activePods: { "uid-1": "worker-7" } },
 };
 
-test("an agent in a cluster is ready without a configuration, and then tells of it and of its watches", async (t) => {
+test("an agent in a cluster is ready without a configuration, and later shows it and its watches", async (t) => {
   const { directory, server, addConfig, variables } = await cluster(t);
   server.objects.put(VMIS, VMI);
   const runtime = path.join(directory, "pods/uid-1/volumes/kubernetes.io~empty-dir/libvirt-runtime");
@@ -167,7 +167,7 @@ test("an agent in a cluster is ready without a configuration, and then tells of 
   for (const text of ["<h1>worker-7</h1>", "shop/web-1", "default, generation 4"]) assert.ok(body.includes(text), text);
 });
 
-test("a controller tells whether it leads, and of the nodes of each TelemetryConfig", async (t) => {
+test("a controller shows whether it leads, and the nodes of each TelemetryConfig", async (t) => {
   const { addConfig, variables } = await cluster(t);
   const nodes = { selected: 5, governed: 4, ready: 3, degraded: 1, stale: 0 };
   addConfig(specFor("http://127.0.0.1:9"), { conditions: [], nodes });

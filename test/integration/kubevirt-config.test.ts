@@ -182,7 +182,7 @@ test("a forbidden Secret leaves the previous configuration active", async () => 
   const { msg } = await logged((entry) => entry["reason"] === "SecretNotFound", "what is missing");
   assert.match(
     msg,
-    /^the configuration before stays in force: the key `token` of the Secret `not-named` in the namespace /,
+    /^configuration rejected, the previous one stays active: the key `token` of the Secret `not-named` in the namespace /,
   );
   await agent.run(2);
   assert.deepEqual(points().filter(isOf("secret")), []);
@@ -195,7 +195,7 @@ test("without a previous configuration a missing Secret is reported as such", as
   const v2 = { org: "o", bucket: "b", tokenSecretRef: { name: "influxdb" } };
   await configure("first", { targets: [{ name: "sink", url: sink.url, tls: { mode: "Plaintext" }, v2 }] });
   const { msg } = await logged((entry) => entry["reason"] === "SecretNotFound", "what is missing");
-  assert.match(msg, /^nothing is collected, for want of a configuration: the key `token` of the Secret `influxdb` /);
+  assert.match(msg, /^configuration rejected, nothing is collected: the key `token` of the Secret `influxdb` /);
 });
 
 function msOf({ timestamp }: Point): number {

@@ -185,7 +185,7 @@ test("a new token in the Secret needs no restart and loses nothing", async () =>
   );
   const next = await influx.createToken();
   await writeSecret(next.token);
-  const recovery = await agent.logged(({ msg }) => msg === "target takes lines again", "that it recovered", since);
+  const recovery = await agent.logged(({ msg }) => msg === "delivery recovered", "that it recovered", since);
   await agent.run(2);
   const times = (await rows()).filter((row) => fits(row, { name: "web" })).map(timeOf);
   const span = Math.max(...times) - Math.min(...times);

@@ -9,7 +9,7 @@ import { LibvirtHost } from "./support/libvirt-host.ts";
 const INTERVAL_MS = 1_000;
 const WRONG_TOKEN = "a-revoked-token";
 const isChange = ({ msg }: LogEntry): boolean => msg === "configuration changed";
-const isRejection = ({ msg }: LogEntry): boolean => msg.startsWith("the configuration before stays in force");
+const isRejection = ({ msg }: LogEntry): boolean => msg.startsWith("configuration rejected, ");
 
 const resources = new AsyncDisposableStack();
 let influx: Influxd2;
@@ -39,7 +39,7 @@ before(async () => {
 
   await agent.writeSecret("influx2", "token", influx.token);
   await reload(isChange);
-  await agent.logged(({ msg }) => msg === "target takes lines again", "that its token is accepted");
+  await agent.logged(({ msg }) => msg === "delivery recovered", "that its token is accepted");
   await agent.run(2);
 
   // From here on lines are queued.

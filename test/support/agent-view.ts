@@ -147,7 +147,7 @@ export function agentView(change: Partial<AgentView> = {}): AgentView {
     node: "worker-7",
     nowMs: NOW_MS,
     monotonicMs: MONOTONIC_MS,
-    config: { inForce: CONFIG, source: "default", generation: 4, fault: undefined },
+    config: { active: CONFIG, source: "default", generation: 4, fault: undefined },
     cycles: {
       cycles: 18_600,
       incomplete: 3,

@@ -69,7 +69,7 @@ export class RouterBench implements AsyncDisposable {
 
   /** Spools one sample of a domain with this name; returns its number of lines. */
   async sample(name: string): Promise<number> {
-    this.router.add(named(name));
+    this.router.route(named(name));
     const lines = await this.router.flush();
     await this.clock.advance(0);
     return lines;

@@ -9,7 +9,7 @@ beforeEach(() => {
 });
 afterEach(() => bench.end());
 
-test("the status of an object says how its nodes are", async () => {
+test("the status of an object summarizes its nodes", async () => {
   bench.putConfig("default");
   bench.putNode("a");
   bench.putNode("b", FAILING);
@@ -21,7 +21,7 @@ test("the status of an object says how its nodes are", async () => {
   assert.equal(bench.condition("Ready")?.reason, "TargetUnauthorized");
 });
 
-test("the status is applied in the name of the controller and with force", async () => {
+test("the status is applied with force by the controller's field manager", async () => {
   bench.putConfig("default");
   bench.lead();
   await bench.clock.advance(1_000);
@@ -44,7 +44,7 @@ test("the status is applied in the name of the controller and with force", async
   ]);
 });
 
-test("while nothing changes nothing is written", async () => {
+test("without a change nothing is written", async () => {
   bench.putConfig("default");
   bench.putNode("a");
   bench.lead();
@@ -52,7 +52,7 @@ test("while nothing changes nothing is written", async () => {
   assert.equal(bench.writes, 1);
 });
 
-test("a controller that takes over writes and announces nothing that is said already", async () => {
+test("a controller that takes over repeats no status and no Event", async () => {
   bench.putConfig("default");
   bench.putNode("a", FAILING);
   bench.lead();
@@ -65,7 +65,7 @@ test("a controller that takes over writes and announces nothing that is said alr
   assert.equal(bench.events.length, 1);
 });
 
-test("a change is written within a second, and others of the same object ten seconds later at the soonest", async () => {
+test("a change is written within a second, and the next one of the object after ten seconds", async () => {
   bench.putConfig("default");
   bench.lead();
   await bench.clock.advance(60_000);
@@ -95,7 +95,7 @@ test("objects do not wait for each other", async () => {
   assert.equal(bench.status("other")?.nodeSummary, "1/1");
 });
 
-test("a node that moves to another object is counted there and no longer here", async () => {
+test("a node that moves to another object is counted there only", async () => {
   bench.putConfig("default");
   bench.putConfig("other", { uid: "u2" });
   bench.putNode("a");
@@ -107,7 +107,7 @@ test("a node that moves to another object is counted there and no longer here", 
   assert.equal(bench.status("other")?.nodeSummary, "1/1");
 });
 
-test("a node that is gone is not counted any more", async () => {
+test("a deleted node is not counted", async () => {
   bench.putConfig("default");
   bench.putNode("a");
   bench.lead();
@@ -117,7 +117,7 @@ test("a node that is gone is not counted any more", async () => {
   assert.equal(bench.status()?.nodeSummary, "0/0");
 });
 
-test("a node that falls silent is stale within minutes of its time, without any change", async () => {
+test("a silent node becomes stale within minutes, without a change of an object", async () => {
   bench.putConfig("default");
   bench.putNode("a");
   bench.lead();
@@ -128,7 +128,7 @@ test("a node that falls silent is stale within minutes of its time, without any 
   assert.equal(bench.condition("Ready")?.reason, "Stale");
 });
 
-test("a new generation is not ready before its nodes have come to it", async () => {
+test("a new generation is not ready before its nodes use it", async () => {
   bench.putConfig("default");
   bench.putNode("a");
   bench.lead();
@@ -142,7 +142,7 @@ test("a new generation is not ready before its nodes have come to it", async () 
   assert.equal(bench.condition("Ready")?.status, "True");
 });
 
-test("an object that this version cannot read says so, with the number of its targets", async () => {
+test("an object that this version cannot read has a fault and the number of its targets", async () => {
   const targets = [{ name: "a", url: "ftp://a", v4: {} }];
   bench.putConfig("default", { spec: { targets, collection: { interval: "soon" } } });
   bench.lead();
@@ -153,7 +153,7 @@ test("an object that this version cannot read says so, with the number of its ta
   assert.deepEqual(bench.events, ["Warning InvalidConfig"]);
 });
 
-test("a status that somebody else writes is put right", async () => {
+test("a status that another client changed is corrected", async () => {
   bench.putConfig("default");
   bench.putNode("a");
   bench.lead();
@@ -164,7 +164,7 @@ test("a status that somebody else writes is put right", async () => {
   assert.deepEqual(bench.status(), good);
 });
 
-test("an object that is deleted and made anew gets a status of its own", async () => {
+test("a replaced object gets a status of its own", async () => {
   bench.putConfig("default");
   bench.putNode("a", FAILING);
   bench.lead();
@@ -179,14 +179,14 @@ test("an object that is deleted and made anew gets a status of its own", async (
   assert.ok(accepted >= madeAt - 1_000, "the times are its own");
 });
 
-test("an object that is in order and new is no news", async () => {
+test("a new and valid object causes no Event", async () => {
   bench.putConfig("default");
   bench.lead();
   await bench.clock.advance(120_000);
   assert.deepEqual(bench.events, []);
 });
 
-test("what becomes of an object is told in Events", async () => {
+test("transitions of an object are reported as Events", async () => {
   bench.putConfig("default");
   bench.lead();
   await bench.clock.advance(60_000);
@@ -204,7 +204,7 @@ test("what becomes of an object is told in Events", async () => {
   ]);
 });
 
-test("a condition that flaps is told of once a minute at most, and its last state is", async () => {
+test("a flapping condition causes an Event a minute at most, and its last state has one", async () => {
   bench.putConfig("default");
   bench.putNode("a");
   bench.lead();
@@ -220,7 +220,7 @@ test("a condition that flaps is told of once a minute at most, and its last stat
   assert.equal(bench.events.at(-1), "Warning TargetUnauthorized");
 });
 
-test("while the reports are not to be had no status is made of them", async () => {
+test("without the reports no status is computed", async () => {
   bench.putConfig("default");
   bench.putNode("a");
   bench.client.fault = ({ path }) => (path === NODES ? "lost" : undefined);
@@ -232,7 +232,7 @@ test("while the reports are not to be had no status is made of them", async () =
   assert.equal(bench.status()?.nodeSummary, "1/1");
 });
 
-test("a controller that no longer sees the nodes does not call them silent", async () => {
+test("a controller with stale watches does not report nodes as stale", async () => {
   bench.putConfig("default");
   bench.putNode("a");
   bench.lead();

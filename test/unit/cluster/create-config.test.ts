@@ -34,42 +34,42 @@ function status(code: number, message: string) {
   return { status: code, body: { kind: "Status", code, message } };
 }
 
-test("a TelemetryConfig is made where there is none of its name", async () => {
+test("a TelemetryConfig is created if none has its name", async () => {
   const { options, stored } = setUp();
   assert.equal(await createConfig(object("5s"), options), "created");
   assert.deepEqual(stored()?.["spec"], object("5s").spec);
 });
 
-test("one that is there stays as its owner has made it", async () => {
+test("an existing TelemetryConfig is not changed", async () => {
   const { options, stored } = setUp();
   await createConfig(object("1s"), options);
   assert.equal(await createConfig(object("5s"), options), "exists");
   assert.deepEqual(stored()?.["spec"], object("1s").spec);
 });
 
-test("a kind and a right that come later are waited for, and so is a server that is away", async () => {
+test("a missing kind, missing rights and a missing server are retried", async () => {
   const early = [status(404, "the server could not find it"), status(403, "not allowed"), "lost"] as const;
   const { options, clock, waited } = setUp(early);
   const made = createConfig(object("5s"), options);
   await clock.advance(10_000);
   assert.equal(await made, "created");
   assert.deepEqual(waited, [
-    "the TelemetryConfig is not made: 404 the server could not find it",
-    "the TelemetryConfig is not made: 403 not allowed",
+    "TelemetryConfig not created: 404 the server could not find it",
+    "TelemetryConfig not created: 403 not allowed",
     "no server",
   ]);
 });
 
-test("an object that the server does not take is not sent again", async () => {
+test("an object that the server rejects is not sent again", async () => {
   const { options, client } = setUp([status(422, "spec.targets: Required value")]);
   await assert.rejects(createConfig(object("5s"), options), {
     code: "E_KUBE_REFUSED",
-    message: "the TelemetryConfig is not made: 422 spec.targets: Required value",
+    message: "TelemetryConfig not created: 422 spec.targets: Required value",
   });
   assert.equal(client.requests.length, 1);
 });
 
-test("when time is up the last reason is what is reported", async () => {
+test("when the signal aborts the last reason is thrown", async () => {
   const { options, client, ending, clock } = setUp();
   client.fault = () => status(404, "no such kind");
   const made = createConfig(object("5s"), options);

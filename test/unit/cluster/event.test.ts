@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { eventOf } from "../../../src/cluster/event.ts";
+import { eventOf } from "../../../src/cluster/config-reporter.ts";
 import type { Condition } from "../../../src/status/conditions.ts";
 
 const CONFIG = { name: "default", uid: "u1" };
@@ -20,7 +20,7 @@ function event(type: string, status: Condition["status"], reason: string, messag
   >;
 }
 
-test("an Event has all that the API asks for", () => {
+test("an Event has all required fields", () => {
   assert.deepEqual(event("Ready", "False", "TargetUnauthorized", "1 of 2 nodes are not ready"), {
     apiVersion: "events.k8s.io/v1",
     kind: "Event",
@@ -57,14 +57,14 @@ for (const [type, status, reason, expected] of NAMES)
     assert.equal(`${String(made["type"])} ${String(made["reason"])}`, expected);
   });
 
-test("an object with the longest name of all has Events with a name that the API takes", () => {
+test("the longest name of an object gives a valid name of an Event", () => {
   const { metadata } = eventOf({ ...CONFIG, name: "x".repeat(253) }, READY, "pod-a", NOW) as {
     readonly metadata: { readonly generateName: string };
   };
   assert.ok(metadata.generateName.length <= 253);
 });
 
-test("a message of any length and in any script fits into what the API takes, in whole characters", () => {
+test("a long message in any script is cut to whole characters", () => {
   for (const character of ["x", "ä", "節", "🚀"]) {
     const { note } = event("Ready", "False", "Stale", character.repeat(1024));
     const text = String(note);

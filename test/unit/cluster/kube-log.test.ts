@@ -24,7 +24,7 @@ function bench() {
 
 const answer = (status: number): KubeError => rejection({ status, headers: {}, body: "no" }, "the list");
 
-test("a denial is warned about when it has lasted longer than a server takes to read its rules", async () => {
+test("a denial is a warning after the server has had time to read its rules", async () => {
   const { clock, observer, warnings } = bench();
   observer.denied(answer(403));
   await clock.advance(9_000);
@@ -33,16 +33,16 @@ test("a denial is warned about when it has lasted longer than a server takes to 
   await clock.advance(1_000);
   observer.denied(answer(403));
   observer.denied(answer(403));
-  assert.deepEqual(warnings(), ["warn the list: 403 no; what was last known stays in force"]);
+  assert.deepEqual(warnings(), ["warn the list: 403 no; the last known state stays active"]);
   observer.denied(answer(401));
-  assert.deepEqual(warnings(), ["warn the list: 401 no; what was last known stays in force"]);
+  assert.deepEqual(warnings(), ["warn the list: 401 no; the last known state stays active"]);
   observer.resumed();
   await clock.advance(300_000);
   observer.denied(answer(403));
   assert.deepEqual(warnings(), []);
 });
 
-test("a version that is gone and a watch that breaks off are no warning, and nobody there is one every five minutes", async () => {
+test("a forgotten version and a cut watch are not warnings, and an outage is one every five minutes", async () => {
   const { clock, observer, warnings } = bench();
   observer.interrupted(answer(410));
   observer.interrupted(new KubeError("E_KUBE_CLOSED", "it broke off"));
@@ -54,10 +54,10 @@ test("a version that is gone and a watch that breaks off are no warning, and nob
   assert.equal(warnings().length, 2);
 });
 
-test("a cluster without KubeVirt is told that it has none", () => {
+test("a cluster without KubeVirt causes a warning with the remedy", () => {
   const { observer, warnings } = bench();
   observer.interrupted(answer(404));
   assert.deepEqual(warnings(), [
-    "warn the list: 404 no; this cluster does not have the kind: is KubeVirt installed, and are the definitions of the chart?",
+    "warn the list: 404 no; this cluster does not have the kind: are KubeVirt and the chart's definitions installed?",
   ]);
 });

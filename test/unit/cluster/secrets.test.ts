@@ -22,7 +22,7 @@ function secrets(answer: Omit<KubeAnswer, "headers">): {
 
 const base64 = (text: string): string => Buffer.from(text).toString("base64");
 
-test("a key of a Secret and of a ConfigMap in the agent's own namespace, without the newline at its end", async () => {
+test("a key of a Secret or ConfigMap is read without its final newline", async () => {
   const secret = secrets({ status: 200, body: { data: { token: base64("very secret\n") } } });
   assert.equal(await secret.read("Secret", "influx", "token"), "very secret");
   assert.deepEqual(secret.paths, ["/api/v1/namespaces/telemetry/secrets/influx"]);
@@ -36,7 +36,7 @@ for (const [what, answer, code, says] of [
   ["a Secret that is not there", { status: 404, body: { message: "secrets not found" } }, "E_SECRET_NOT_FOUND", /404/],
   ["a Secret that the Role does not name", { status: 403, body: {} }, "E_SECRET_NOT_FOUND", /Role must name it/],
   ["a key that is not there", { status: 200, body: { data: { other: "eA==" } } }, "E_SECRET_NOT_FOUND", /`token`/],
-  ["an answer that is no Secret", { status: 200, body: "?" }, "E_SECRET_NOT_FOUND", /is not there/],
+  ["an answer that is no Secret", { status: 200, body: "?" }, "E_SECRET_NOT_FOUND", /does not exist/],
   ["a server that is busy", { status: 503, body: "" }, "E_KUBE_REFUSED", /503/],
 ] as const) {
   test(`${what} is an error with its place, and no value in it`, async () => {
@@ -53,7 +53,7 @@ for (const [what, answer, code, says] of [
   });
 }
 
-test("a key such as constructor is not there unless the Secret has it", async () => {
+test("a key such as constructor does not exist unless the Secret has it", async () => {
   for (const key of INHERITED_NAMES) {
     const empty = secrets({ status: 200, body: { data: {}, binaryData: {} } });
     await assert.rejects(empty.read("Secret", "influx", key), { code: "E_SECRET_NOT_FOUND" });

@@ -29,7 +29,7 @@ test("samples of any source become lines of the targets", async () => {
     new ReplaySource("second", [{ samples: [named("cache")] }]),
   ]);
   for (let cycle = 0; cycle < 2; cycle++) {
-    for (const { samples } of await cycleOf(collector)) for (const sample of samples) bench.router.add(sample);
+    for (const { samples } of await cycleOf(collector)) for (const sample of samples) bench.router.route(sample);
     await bench.router.flush();
     await bench.clock.advance(5_000);
   }

@@ -4,7 +4,8 @@ import path from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { inspect } from "node:util";
 import { test, type TestContext } from "node:test";
-import { ConfigFile, formatFault, loadConfigFile } from "../../../src/config/file-source.ts";
+import { ConfigLoop } from "../../../src/config/config-loop.ts";
+import { FileConfigSource, formatFault } from "../../../src/config/file-source.ts";
 import type { EffectiveConfig } from "../../../src/config/resolve.ts";
 import { secretsDirectory, type SecretSource } from "../../../src/config/secrets-dir.ts";
 import type { TelemetryError } from "../../../src/errors.ts";
@@ -22,32 +23,40 @@ const WITH_TOKEN = configText(changed(LEAST_SPEC, ["targets", 0, "v2", "tokenSec
 
 /** A followed file, and the calls of its listener. */
 class Followed {
-  readonly clock = new FakeClock();
+  readonly clock: FakeClock;
   /** `5000` for a changed configuration with that interval; the code of an error. */
   readonly reported: (number | string)[] = [];
   readonly errors: TelemetryError[] = [];
   readonly configs: EffectiveConfig[] = [];
-  readonly config: ConfigFile;
+  readonly loop: ConfigLoop;
   readonly #dir: string;
   readonly #ending = new AbortController();
   readonly #following: Promise<void>;
 
-  private constructor(dir: string, secrets: SecretSource, initial: EffectiveConfig) {
+  private constructor(dir: string, loop: ConfigLoop, clock: FakeClock) {
     this.#dir = dir;
-    this.config = new ConfigFile(path.join(dir, "config.yaml"), secrets, initial, this.clock);
-    this.#following = this.config.follow(
+    this.clock = clock;
+    this.loop = loop;
+    this.#following = loop.run(
       {
         changed: (config) => {
+          if (config === undefined) return;
           this.reported.push(config.intervalMs);
           this.configs.push(config);
         },
-        invalid: (error) => {
+        rejected: ({ error }) => {
           this.reported.push(error.code);
           this.errors.push(error);
+        },
+        unavailable: () => {
+          assert.fail("a file is not unavailable");
         },
       },
       this.#ending.signal,
     );
+    // The configuration that was loaded, which is reported at once.
+    this.reported.length = 0;
+    this.configs.length = 0;
   }
 
   static async start(
@@ -60,7 +69,10 @@ class Followed {
     await mkdir(path.join(dir, "secrets", "influx"), { recursive: true });
     await writeFile(path.join(dir, "secrets", "influx", "token"), "first");
     await writeFile(path.join(dir, "config.yaml"), text);
-    const followed = new Followed(dir, secrets, await loadConfigFile(path.join(dir, "config.yaml"), secrets));
+    const clock = new FakeClock();
+    const loop = new ConfigLoop(new FileConfigSource(path.join(dir, "config.yaml"), secrets), clock);
+    await loop.load();
+    const followed = new Followed(dir, loop, clock);
     t.after(() => followed.end());
     return followed;
   }
@@ -100,21 +112,20 @@ test("a fault is printed as file:line: path: message, without a path for the who
 });
 
 test("a file is loaded with its secrets", async (t) => {
-  const { config } = await Followed.start(t, WITH_TOKEN);
-  assert.ok(config);
   const dir = await temporaryDirectory(t);
   await writeFile(path.join(dir, "config.yaml"), WITH_TOKEN);
   await mkdir(path.join(dir, "influx"));
   await writeFile(path.join(dir, "influx", "token"), "abc\n");
-  const { targets } = await loadConfigFile(path.join(dir, "config.yaml"), secretsDirectory(dir));
-  const [credentials] = targets.map((target) => target.credentials);
+  const reading = await new FileConfigSource(path.join(dir, "config.yaml"), secretsDirectory(dir)).read();
+  const [credentials] = reading.kind === "config" ? reading.config.targets.map((target) => target.credentials) : [];
   assert.equal(credentials?.kind === "token" && credentials.token.reveal(), "abc");
 });
 
 test("a missing file, an invalid file and a missing secret are different errors", async (t) => {
   const dir = await temporaryDirectory(t);
   const file = path.join(dir, "config.yaml");
-  const load = (): Promise<unknown> => loadConfigFile(file, secretsDirectory(dir));
+  const load = (): Promise<unknown> =>
+    new ConfigLoop(new FileConfigSource(file, secretsDirectory(dir)), new FakeClock()).load();
   await assert.rejects(load(), { code: "E_CONFIG_UNREADABLE", message: /^\/.*config\.yaml cannot be read: ENOENT/ });
   await writeFile(file, configText({ ...LEAST_SPEC, priority: 1001, state: "Paused" }));
   await assert.rejects(load(), {
@@ -127,7 +138,7 @@ ${file}:13: spec.state: must be \`Active\` or \`Suspended\``,
   await assert.rejects(load(), { code: "E_SECRET_NOT_FOUND" });
 });
 
-test("a changed file is reported once, an unchanged one never", async (t) => {
+test("a changed file is reported once, and an unchanged one is not reported", async (t) => {
   const followed = await Followed.start(t, every("5s"));
   await followed.poll();
   assert.deepEqual(followed.reported, []);
@@ -211,7 +222,7 @@ test("a rotated secret is a change, a missing one an error", async (t) => {
 test("reload polls at once, and reports a known fault again", async (t) => {
   const followed = await Followed.start(t, every("5s"));
   const reload = async (): Promise<void> => {
-    followed.config.reload();
+    followed.loop.reload();
     // The sleep ends, the poll begins.
     await setImmediate();
     await followed.rest();
@@ -243,13 +254,13 @@ test("a reload during a poll causes another poll", async (t) => {
   await followed.clock.advance(POLL_MS);
   await looking.promise;
   await followed.rotate("second");
-  followed.config.reload();
+  followed.loop.reload();
   held.resolve(undefined);
   await followed.rest();
   assert.deepEqual([reads, followed.reported], [3, [5_000]]);
 });
 
-test("follow ends at once when the signal aborts, also during a sleep", async (t) => {
+test("the loop ends at once when the signal aborts, also during a sleep", async (t) => {
   const followed = await Followed.start(t, every("5s"));
   await followed.end();
   assert.equal(followed.clock.sleeping, 0);
@@ -260,7 +271,7 @@ test("follow ends at once when the signal aborts, also during a sleep", async (t
 
 test("a fault is kept while it lasts, and cleared when the old file comes back", async (t) => {
   const followed = await Followed.start(t, every("5s"));
-  const fault = (): string | undefined => followed.config.fault?.code;
+  const fault = (): string | undefined => followed.loop.fault?.error.code;
   assert.equal(fault(), undefined);
   await followed.write("no configuration");
   await followed.poll();

@@ -26,9 +26,9 @@ function bench() {
   return { clock, node, scan };
 }
 
-test("a launcher that virt-handler has given up is told once, with its VM, and again if it happens again", () => {
+test("an unresponsive launcher is logged once with its VM, and again if it happens again", () => {
   const { scan } = bench();
-  const msg = "virt-handler has given this launcher up (launcher-unresponsive): its VM is not collected";
+  const msg = "virt-handler marked this launcher as unresponsive: its VM is not collected";
   assert.deepEqual(scan([], []), []);
   assert.deepEqual(scan([], ["pod-a"]), [{ level: "warn", podUid: "pod-a", vm: "shop/web", msg }]);
   assert.deepEqual(scan([], ["pod-a"]), []);
@@ -36,7 +36,7 @@ test("a launcher that virt-handler has given up is told once, with its VM, and a
   assert.equal(scan([], ["pod-a"]).length, 1);
 });
 
-test("pods that the agent may not look into are told in one line, and every five minutes", async () => {
+test("pods that the agent cannot read are logged in one line every five minutes", async () => {
   const { clock, node, scan } = bench();
   for (const podUid of ["pod-b", "pod-c"]) node.listed.set(podUid, vmi());
   const [first, ...others] = scan(["pod-a", "pod-b"]);
@@ -46,7 +46,7 @@ test("pods that the agent may not look into are told in one line, and every five
   assert.equal(scan(["pod-a"]).length, 1);
 });
 
-test("a pod of no VMI cannot make warnings: it may neither be entered nor is it given up", () => {
+test("a pod of no VMI causes no warnings", () => {
   const { node, scan } = bench();
   assert.deepEqual(scan(["pod-x"], ["pod-x"]), []);
   node.listed.set("pod-x", vmi({ name: "young" }));
@@ -56,7 +56,7 @@ test("a pod of no VMI cannot make warnings: it may neither be entered nor is it 
   );
 });
 
-test("launchers that wait for the first list of VMIs are told once, and that they are collected once it is there", () => {
+test("waiting for the first list of VMIs is logged once, and so is its end", () => {
   const { node, scan } = bench();
   const messages = (): unknown[] => scan().map(({ level, msg }) => [level, msg]);
   node.synced = false;
@@ -64,7 +64,7 @@ test("launchers that wait for the first list of VMIs are told once, and that the
   assert.deepEqual(messages(), [], "its VMI is known from one of the two lists");
   node.launchers = ["pod-a", "pod-b"];
   assert.deepEqual(messages(), [
-    ["info", "the API server has not listed the VMIs yet: launchers are not collected until it has"],
+    ["info", "the API server has not listed the VMIs yet: launchers are not collected until then"],
   ]);
   assert.deepEqual(messages(), []);
   node.synced = true;
@@ -72,7 +72,7 @@ test("launchers that wait for the first list of VMIs are told once, and that the
   assert.deepEqual(messages(), []);
 });
 
-test("pods that only look like launchers are told once, after a minute, and in one line in five minutes", async () => {
+test("pods of no VMI are logged once, after a minute, in one line every five minutes", async () => {
   const { clock, node, scan } = bench();
   node.launchers = ["pod-a", "pod-x", "pod-y", "ends"];
   assert.deepEqual(scan(), []);

@@ -50,10 +50,10 @@ test("problems come first, in words as well as in colours", () => {
 
 test("the page shows a missing and a suspended configuration", () => {
   const { config } = agentView();
-  assert.ok(config.inForce !== undefined);
-  const none = agentView({ config: { ...config, inForce: undefined, source: undefined }, targets: [] });
+  assert.ok(config.active !== undefined);
+  const none = agentView({ config: { ...config, active: undefined, source: undefined }, targets: [] });
   assert.ok(texts(page(none)).includes("not configured"));
-  const suspended = agentView({ config: { ...config, inForce: { ...config.inForce, state: "Suspended" } } });
+  const suspended = agentView({ config: { ...config, active: { ...config.active, state: "Suspended" } } });
   assert.ok(texts(page(suspended)).includes("suspended"));
 });
 
@@ -66,14 +66,14 @@ test("the page refreshes itself unless refresh=off", () => {
 test("names, paths, errors and tags from outside are escaped", () => {
   const evil = `<script>alert("x")</script><img src=x onerror='y'>&amp;`;
   const { config, libvirt } = agentView();
-  assert.ok(config.inForce !== undefined);
+  assert.ok(config.active !== undefined);
   const html = page(
     agentView({
       node: evil,
       config: {
         ...config,
         source: evil,
-        inForce: { ...config.inForce, staticTags: { site: evil } },
+        active: { ...config.active, staticTags: { site: evil } },
         fault: { reason: evil, message: evil },
       },
       libvirt: {
@@ -98,13 +98,13 @@ test("no secret of a configuration is on the page", async () => {
   const { config } = parseConfig(configText(CLUSTER_SPEC), { cluster: true });
   assert.ok(config !== undefined);
   const secrets: string[] = [];
-  const inForce = await resolveConfig(config, {
+  const active = await resolveConfig(config, {
     read: (kind, name, key) => {
       secrets.push(`${kind}-${name}-${key}-content`);
       return Promise.resolve(`${kind}-${name}-${key}-content`);
     },
   });
-  const html = page(agentView({ config: { ...agentView().config, inForce } }));
+  const html = page(agentView({ config: { ...agentView().config, active } }));
   assert.ok(secrets.length > 5);
   for (const content of secrets) assert.ok(!html.includes(content), content);
   for (const shown of [

@@ -4,7 +4,7 @@ import { configOf, FAMILIES, named, RouterBench } from "../../support/router-ben
 
 const never = new AbortController().signal;
 
-test("what waits for a target that stays is kept when its families change", async () => {
+test("queued lines are kept when the families of their target change", async () => {
   await using bench = new RouterBench();
   bench.down("a", "b");
   await bench.apply({ a: FAMILIES, b: FAMILIES });
@@ -20,7 +20,7 @@ test("what waits for a target that stays is kept when its families change", asyn
   assert.equal(bench.router.droppedLines, 0);
 });
 
-test("what waits is kept when a target comes that wants other families, and when it goes again", async () => {
+test("queued lines are kept when another target is added and removed", async () => {
   await using bench = new RouterBench();
   bench.down("a");
   await bench.apply({ a: ["Metrics"] });
@@ -35,10 +35,10 @@ test("what waits is kept when a target comes that wants other families, and when
   assert.deepEqual(bench.stored("b"), ["two vm_totals"]);
 });
 
-test("what was added before a reload goes out as it was meant", async () => {
+test("samples that were routed before a reload go to their old targets", async () => {
   await using bench = new RouterBench();
   await bench.apply({ a: ["Metrics"], b: ["Metrics"] });
-  bench.router.add(named("web"));
+  bench.router.route(named("web"));
   await bench.apply({ a: ["Totals"], b: ["Metrics"] }, { staticTags: { site: "north" } });
   assert.equal(await bench.router.drain(never), true);
   assert.deepEqual(bench.stored("a"), ["web vm_metrics"]);
@@ -48,7 +48,7 @@ test("what was added before a reload goes out as it was meant", async () => {
   assert.match(bench.targets.a.stored.join(), /vm_totals,.*,node=node-1,site=north /);
 });
 
-test("a target that stays is sent to with its new settings", async () => {
+test("a remaining target is sent to with its new settings", async () => {
   await using bench = new RouterBench();
   bench.down("a");
   await bench.apply({ a: FAMILIES });
@@ -63,7 +63,7 @@ test("a target that stays is sent to with its new settings", async () => {
   );
 });
 
-test("a target that goes is no longer sent to, and needs nothing any more", async () => {
+test("a removed target is not sent to, and its lines leave the spool", async () => {
   await using bench = new RouterBench();
   bench.down("a");
   await bench.apply({ a: FAMILIES, b: FAMILIES });
@@ -81,7 +81,7 @@ test("a target that goes is no longer sent to, and needs nothing any more", asyn
   assert.equal(bench.router.droppedLines, 0);
 });
 
-test("a target that only gets another name still gets what waits for it, with its new settings", async () => {
+test("a renamed target gets its queued lines, with its new settings", async () => {
   await using bench = new RouterBench();
   bench.down("a");
   await bench.apply({ a: ["Metrics"] });
@@ -105,7 +105,7 @@ test("a target that only gets another name still gets what waits for it, with it
   assert.equal(bench.router.droppedLines, 0);
 });
 
-test("a target that gets its old name back goes on with what waits for it", async () => {
+test("a target that gets its old name back keeps its queued lines", async () => {
   await using bench = new RouterBench();
   bench.down("a", "b");
   await bench.apply({ a: ["Metrics"] });
@@ -124,7 +124,7 @@ test("a target that gets its old name back goes on with what waits for it", asyn
   assert.deepEqual(bench.stored("b"), ["two vm_metrics"]);
 });
 
-test("a target that is removed after it got another name gives up what waits, also under the old one", async () => {
+test("the removal of a renamed target drops its queued lines, also those of the old name", async () => {
   await using bench = new RouterBench();
   bench.down("a", "b");
   await bench.apply({ a: ["Metrics"] });

@@ -15,14 +15,14 @@ test("every target gets the lines of its families", async () => {
   assert.deepEqual(bench.stored("b"), ["web vm_metrics", "web vm_features"]);
 });
 
-test("every target gets the VMs of its namespaces and labels, and none of the others", async () => {
+test("every target gets only the VMs of its namespaces and labels", async () => {
   await using bench = new RouterBench();
   const config = configOf({ a: ["Metrics"], b: ["Metrics"] });
   const narrow = { namespaces: { include: ["team-*"] }, vmSelector: { matchLabels: { tier: "front" } } };
   const targets = config.targets.map((target) => (target.name === "b" ? { ...target, vms: narrow } : target));
   await bench.router.apply({ ...config, targets });
   const add = (name: string, namespace: string, labels: Readonly<Record<string, string>>): void => {
-    bench.router.add(named(name, { identity: { id: 1, uuid: name, name, namespace, labels } }));
+    bench.router.route(named(name, { identity: { id: 1, uuid: name, name, namespace, labels } }));
   };
   add("one", "team-a", { tier: "front" });
   add("two", "team-a", { tier: "back" });
@@ -33,7 +33,7 @@ test("every target gets the VMs of its namespaces and labels, and none of the ot
   assert.deepEqual(bench.stored("b"), ["one vm_metrics"]);
 });
 
-test("a line is counted once, however many targets get it", async () => {
+test("a line for several targets is counted once", async () => {
   await using bench = new RouterBench();
   const counts: number[] = [];
   for (const families of [
@@ -48,29 +48,29 @@ test("a line is counted once, however many targets get it", async () => {
   assert.deepEqual(counts, [6, 2, 2, 1]);
 });
 
-test("an exception while one domain is encoded costs that domain's lines where it happens, and is reported by its name", async () => {
+test("an exception loses one domain's lines in one encoder, and is reported with its name", async () => {
   await using bench = new RouterBench();
   await bench.apply({ a: ["Devices"], b: ["Metrics"] });
   const identity = { id: 2, uuid: "bad", name: "bad", namespace: "shop" };
-  assert.deepEqual(bench.router.add(named("before")), []);
-  const [failure, ...others] = bench.router.add(throwingSample({ identity }));
+  assert.deepEqual(bench.router.route(named("before")), []);
+  const [failure, ...others] = bench.router.route(throwingSample({ identity }));
   assert.deepEqual([failure?.code, others], ["E_INTERNAL", []]);
   assert.match(failure?.message ?? "", /shop\/bad .*a bug/);
-  assert.deepEqual(bench.router.add(named("after")), []);
+  assert.deepEqual(bench.router.route(named("after")), []);
   await bench.router.flush();
   assert.equal(await bench.router.drain(never), true);
   assert.deepEqual(bench.stored("a"), ["before vm_devices", "after vm_devices"]);
   assert.deepEqual(bench.stored("b"), ["before vm_metrics", "bad vm_metrics", "after vm_metrics"]);
 });
 
-test("a value that is missing is reported once, however the targets' families differ", async () => {
+test("a missing value is reported once, although the families of the targets differ", async () => {
   await using bench = new RouterBench();
   await bench.apply({ a: ["Devices", "Metrics"], b: ["Devices"] });
-  bench.router.add(named("web", { nics: [nic("tap0", { rxBytes: undefined })], disks: [] }));
+  bench.router.route(named("web", { nics: [nic("tap0", { rxBytes: undefined })], disks: [] }));
   assert.deepEqual(bench.missing, ["web vm_devices.rxbytes"]);
 });
 
-test("while the backlog of a target drains, what is new gets to it, and to a target beside it, as ever", async () => {
+test("new lines reach every target while the backlog of one drains", async () => {
   await using bench = new RouterBench();
   bench.down("a");
   const slow = configOf({ a: ["Metrics"], b: ["Metrics"] }).targets.map((target) => ({
@@ -98,7 +98,7 @@ test("while the backlog of a target drains, what is new gets to it, and to a tar
   assert.equal(bench.targets.a.stored.length, 45);
 });
 
-test("a smaller buffer costs a target nothing that stays within it once another has gone", async () => {
+test("a smaller buffer drops no lines that fit after the removal of another target", async () => {
   await using bench = new RouterBench();
   bench.down("a", "b");
   await bench.apply({ b: ["Metrics"] });
@@ -114,7 +114,7 @@ test("a smaller buffer costs a target nothing that stays within it once another 
   );
 });
 
-test("the buffer's size is for all targets together, whatever their families", async () => {
+test("all targets share the size of the buffer", async () => {
   await using bench = new RouterBench();
   bench.down("a", "b");
   await bench.apply({ a: ["Metrics"], b: ["Totals"] }, { buffer: { maxBytes: 5_000, maxAgeMs: 86_400_000 } });
@@ -125,7 +125,7 @@ test("the buffer's size is for all targets together, whatever their families", a
   assert.equal(bench.router.droppedLines + waiting, 100);
 });
 
-test("one target that does not take its lines makes the drain fail, and can be asked what is left after the end", async () => {
+test("one failing target makes the drain fail, and its queued lines are counted after the end", async () => {
   await using bench = new RouterBench();
   bench.down("b");
   await bench.apply({ a: FAMILIES, b: FAMILIES });

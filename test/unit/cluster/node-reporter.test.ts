@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import { OwnNode } from "../../../src/cluster/node-object.ts";
 import type { KubeRequest } from "../../../src/kubernetes/api.ts";
-import { reportNode } from "../../../src/node/report-node.ts";
+import { reportNode } from "../../../src/cluster/node-reporter.ts";
 import type { NodeObservation } from "../../../src/status/node-report.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 import { FakeKubeClient, type KubeFault } from "../../support/fake-kube-client.ts";
@@ -56,14 +56,14 @@ function owners(requests: readonly KubeRequest[]): unknown[] {
 
 const idle: Partial<NodeObservation> = { config: undefined, selectedBy: [] };
 
-test("a report belongs to the Node, and is written within a minute of the start", async (t) => {
+test("a report is owned by the Node and written within a minute of the start", async (t) => {
   const { clock, client, report } = bench(t);
   await clock.advance(60_000);
   assert.deepEqual(owners(client.of("PATCH", "/n1")), ["n1-first"]);
   assert.notEqual(report()?.status, undefined);
 });
 
-test("a report that went with its Node is made anew, and belongs to the Node that is there then", async (t) => {
+test("a report that was deleted with its Node is created again, owned by the new Node", async (t) => {
   const { clock, client, state, said, report } = bench(t);
   await clock.advance(60_000);
   client.objects.delete(REPORTS, "n1");
@@ -75,7 +75,7 @@ test("a report that went with its Node is made anew, and belongs to the Node tha
   assert.deepEqual(said, ["n1 not found"]);
 });
 
-test("without a Node there is no report, and tries become rarer", async (t) => {
+test("without a Node there is no report, and retries back off", async (t) => {
   const { clock, client, state, said, report } = bench(t, {});
   await clock.advance(HOUR_MS);
   assert.equal(client.of("PATCH", "/n1").length, 0);
@@ -86,7 +86,7 @@ test("without a Node there is no report, and tries become rarer", async (t) => {
   assert.notEqual(report()?.status, undefined);
 });
 
-test("a server that does not take a report, or does not answer, has it made only once", async (t) => {
+test("failed writes do not create the object again", async (t) => {
   const { clock, client, said, report, nodeOrElse } = bench(t);
   const answers = ["lost", failure(403, "denied by policy"), failure(500, "etcd is away"), undefined] as const;
   let asked = 0;

@@ -2,22 +2,23 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { SourceCycle } from "../../../src/collection/source.ts";
 import { LibvirtError } from "../../../src/libvirt/errors.ts";
-import { EndpointViews } from "../../../src/node/endpoint-views.ts";
-import { NodeObserver } from "../../../src/node/observer.ts";
+import { EndpointStates } from "../../../src/node/endpoint-states.ts";
+import { NodeReport } from "../../../src/node/node-report.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 import { vmi } from "../../support/vmis.ts";
 
-/** A node with two launchers, `here` and `elsewhere`, named for where their VMIs are said to be. */
+/** A node with two launchers, `here` and `elsewhere`, named for where their VMIs run. */
 function bench() {
   const clock = new FakeClock();
-  const views = new EndpointViews(clock);
+  const endpoints = new EndpointStates(clock);
   const passed = { denied: [] as string[], unresponsive: [] as string[] };
   const state = { error: undefined as unknown, droppedLines: 0 };
-  const observer = new NodeObserver({
+  const report = new NodeReport({
     agent: { version: "1", podUID: "agent", startedMs: 0 },
     nodeName: "n1",
     podsDir: "/pods",
-    pipeline: { views, libvirtVersions: ["9.0.0"] },
+    state: { endpoints },
+    pipeline: { stats: { versions: ["9.0.0"], calls: 0, blockedCalls: 0 } },
     router: {
       senders: [],
       get droppedLines() {
@@ -32,65 +33,74 @@ function bench() {
       launchers: ["here", "elsewhere"].map((podUid) => ({ podUid, socket: `/pods/${podUid}` })),
       podsInState: (why) => passed[why],
     },
-    config: { governing: undefined, selectedBy: [], fault: undefined },
+    config: { origin: undefined, fault: undefined },
+    selectedBy: () => [],
     clock,
   });
   const cycle = (endpoint: string, change: Partial<SourceCycle>): void => {
     const silent = { stuck: [], busy: [], slow: [] };
-    views.add({ endpoint, outcome: "failed", samples: [], ...silent, errors: [], tolerated: [], ...change });
+    endpoints.recordCycle({
+      endpoint,
+      outcome: "failed",
+      samples: [],
+      ...silent,
+      errors: [],
+      tolerated: [],
+      ...change,
+    });
   };
   const failures = (): readonly unknown[] =>
-    observer.observe().libvirt.failures.map(({ where, denied, message }) => [where, denied, message]);
-  return { clock, passed, state, observer, cycle, failures };
+    report.observe().libvirt.failures.map(({ where, denied, message }) => [where, denied, message]);
+  return { clock, passed, state, report, cycle, failures };
 }
 
 const absent: Partial<SourceCycle> = {
   outcome: "absent",
-  errors: [new LibvirtError("E_LIBVIRT_UNREACHABLE", "nobody listens")],
+  errors: [new LibvirtError("E_LIBVIRT_UNREACHABLE", "no listener")],
 };
 
-test("a launcher without a daemon is missed after a minute, if its VMI is said to run here", async () => {
-  const { clock, cycle, failures, observer } = bench();
+test("a launcher without a daemon is a failure after a minute, if its VMI runs here", async () => {
+  const { clock, cycle, failures, report } = bench();
   cycle("/pods/here", absent);
   cycle("/pods/elsewhere", absent);
   assert.deepEqual(failures(), []);
-  assert.equal(observer.observe().libvirt.endpoints, 0);
+  assert.equal(report.observe().libvirt.endpoints, 0);
   await clock.advance(61_000);
-  assert.deepEqual(failures(), [["/pods/here", false, "nobody listens"]]);
+  assert.deepEqual(failures(), [["/pods/here", false, "no listener"]]);
 });
 
-test("a launcher that is starting is no failure", () => {
+test("a launcher that is starting is not a failure", () => {
   const { cycle, failures } = bench();
   cycle("/pods/here", { outcome: "starting", tolerated: [new LibvirtError("E_LIBVIRT_TIMEOUT", "no answer")] });
   assert.deepEqual(failures(), []);
 });
 
-test("a launcher that virt-handler has given up is a failure, if its VMI is said to run here", () => {
+test("an unresponsive launcher is a failure, if its VMI runs here", () => {
   const { passed, failures } = bench();
   passed.unresponsive = ["here", "elsewhere", "ended"];
-  assert.deepEqual(failures(), [["/pods/here", false, "virt-handler has given it up"]]);
+  assert.deepEqual(failures(), [["/pods/here", false, "virt-handler marked it as unresponsive"]]);
 });
 
-test("what may not be looked into or used is told from what does not answer", () => {
+test("denied access is distinguished from a missing answer", () => {
   const { passed, cycle, failures } = bench();
   passed.denied = ["elsewhere"];
   cycle("/pods/here", { errors: [new LibvirtError("E_LIBVIRT_DENIED", "no permission")] });
   cycle("/pods/elsewhere", { outcome: "collected", stuck: ["prod_web"], busy: ["prod_db"], slow: ["prod_new"] });
   assert.deepEqual(failures(), [
-    ["/pods/elsewhere", true, "the agent may not look into it"],
+    ["/pods/elsewhere", true, "the agent may not read it"],
     ["/pods/here", true, "no permission"],
     ["/pods/elsewhere", false, "the QEMU of prod_web does not answer"],
     ["/pods/elsewhere", false, "prod_db is busy with a job of another client"],
   ]);
 });
 
-test("a pod of no VMI that may not be looked into makes no failure", () => {
+test("a pod of no VMI that the agent cannot read is not a failure", () => {
   const { passed, failures } = bench();
   passed.denied = ["other"];
   assert.deepEqual(failures(), []);
 });
 
-test("a pods directory that cannot be read is all that is wrong with libvirt", () => {
+test("a pods directory that cannot be read is the only failure", () => {
   const { state, passed, failures } = bench();
   passed.denied = ["other"];
   state.error = Object.assign(new Error("EACCES: permission denied"), { code: "EACCES" });
@@ -99,14 +109,14 @@ test("a pods directory that cannot be read is all that is wrong with libvirt", (
   assert.deepEqual(failures(), [["/pods", false, "ENOENT: no such file"]]);
 });
 
-test("a loss to a cap is told for five minutes", async () => {
-  const { clock, state, observer } = bench();
-  assert.equal(observer.observe().bufferFault, undefined);
+test("a loss to a cap is reported for five minutes", async () => {
+  const { clock, state, report } = bench();
+  assert.equal(report.observe().bufferFault, undefined);
   state.droppedLines = 7;
-  assert.deepEqual(observer.observe().bufferFault, {
+  assert.deepEqual(report.observe().bufferFault, {
     reason: "BufferFull",
     message: "7 lines were dropped since the agent started",
   });
   await clock.advance(300_001);
-  assert.equal(observer.observe().bufferFault, undefined);
+  assert.equal(report.observe().bufferFault, undefined);
 });

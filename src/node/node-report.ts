@@ -1,57 +1,57 @@
-import type { Governing, ConfigFault } from "../cluster/config-follower.ts";
+import type { GoverningConfig } from "../cluster/config-source.ts";
+import type { ConfigLoop } from "../config/config-loop.ts";
 import type { LauncherSockets } from "../discovery/launcher-sockets.ts";
 import type { VmiInventory } from "../discovery/inventory.ts";
 import { messageOf } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { EndpointView } from "../observability/agent-view.ts";
-import { answers } from "./endpoint-views.ts";
 import type { Router } from "../routing/router.ts";
-import type { Pipeline } from "./pipeline.ts";
 import type { LibvirtFailure, NodeObservation } from "../status/node-report.ts";
+import { answers } from "./endpoint-states.ts";
+import type { NodeState } from "./node-state.ts";
+import type { Pipeline } from "./pipeline.ts";
 
-export interface ObservedNode {
+export interface ReportOptions {
   readonly agent: NodeObservation["agent"];
   readonly nodeName: string;
   readonly podsDir: string;
-  readonly pipeline: Pick<Pipeline, "views" | "libvirtVersions">;
+  readonly state: Pick<NodeState, "endpoints">;
+  readonly pipeline: Pick<Pipeline, "stats">;
   readonly router: Pick<Router, "senders" | "droppedLines">;
   readonly inventory: Pick<VmiInventory, "vmiOf">;
   readonly launchers: Pick<LauncherSockets, "error" | "launchers" | "podsInState">;
-  readonly config: {
-    readonly governing: Governing | undefined;
-    readonly selectedBy: readonly string[];
-    readonly fault: ConfigFault | undefined;
-  };
+  readonly config: Pick<ConfigLoop<GoverningConfig>, "origin" | "fault">;
+  readonly selectedBy: () => readonly string[];
   readonly clock: Clock;
 }
 
-/** A launcher that has just started or is about to end has no daemon for a moment. */
+/** A launcher that is starting or ending has no daemon for less than this. */
 const ABSENT_MS = 60_000;
-/** A loss to a cap stays worth saying for this long. */
+/** A loss to a cap is reported for this long. */
 const LOSS_MS = 300_000;
 
-/** Looks at all parts of the node role; what it returns becomes the node's report. */
-export class NodeObserver {
-  readonly #node: ObservedNode;
+/** Observes the node for its report. */
+export class NodeReport {
+  readonly #options: ReportOptions;
   #droppedLines = 0;
   #lostAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor(node: ObservedNode) {
-    this.#node = node;
+  constructor(options: ReportOptions) {
+    this.#options = options;
   }
 
   observe(): NodeObservation {
-    const { agent, config, pipeline, router } = this.#node;
-    const endpoints = pipeline.views.endpoints.filter(({ error }) => error?.code !== "E_LIBVIRT_UNREACHABLE");
+    const { agent, config, selectedBy, state, pipeline, router } = this.#options;
+    const reachable = state.endpoints.views.filter(({ error }) => error?.code !== "E_LIBVIRT_UNREACHABLE");
     return {
       agent,
-      config: config.governing,
-      selectedBy: config.selectedBy,
-      configFault: config.fault,
+      config: config.origin,
+      selectedBy: selectedBy(),
+      configFault: this.#configFault(),
       libvirt: {
-        versions: pipeline.libvirtVersions,
-        endpoints: endpoints.length,
-        domains: pipeline.views.domains,
+        versions: pipeline.stats.versions,
+        endpoints: reachable.length,
+        domains: state.endpoints.domains,
         failures: this.#failures(),
       },
       targets: router.senders.map(({ name, state: { state, sinceMs, reason, detail } }) => ({
@@ -65,22 +65,33 @@ export class NodeObserver {
     };
   }
 
+  #configFault(): NodeObservation["configFault"] {
+    const { reason, error } = this.#options.config.fault ?? {};
+    // Codes are the reasons of files, and an agent with a file writes no report.
+    const isReported = reason === "InvalidConfig" || reason === "SecretNotFound";
+    return isReported && error !== undefined ? { reason, message: error.message } : undefined;
+  }
+
   #failures(): LibvirtFailure[] {
-    const { launchers, inventory, podsDir, pipeline } = this.#node;
+    const { launchers, inventory, podsDir, state } = this.#options;
     const { error } = launchers;
     if (error !== undefined) return [{ where: podsDir, denied: isDenied(error), message: messageOf(error) }];
-    // Any pod can look like a launcher: only those of VMIs count.
+    // Any pod can look like a launcher, so only the launchers of VMIs count.
     const denied = launchers
       .podsInState("denied")
       .filter((podUid) => inventory.vmiOf(podUid) !== undefined)
-      .map((podUid) => ({ where: `${podsDir}/${podUid}`, denied: true, message: "the agent may not look into it" }));
-    const givenUp = launchers
+      .map((podUid) => ({ where: `${podsDir}/${podUid}`, denied: true, message: "the agent may not read it" }));
+    const unresponsive = launchers
       .podsInState("unresponsive")
       .filter((podUid) => this.#isHere(podUid))
-      .map((podUid) => ({ where: `${podsDir}/${podUid}`, denied: false, message: "virt-handler has given it up" }));
+      .map((podUid) => ({
+        where: `${podsDir}/${podUid}`,
+        denied: false,
+        message: "virt-handler marked it as unresponsive",
+      }));
     const sockets = new Map(launchers.launchers.map(({ podUid, socket }) => [socket, podUid]));
-    const failed = pipeline.views.endpoints.flatMap((view) => this.#failure(view, sockets.get(view.endpoint)));
-    return [...denied, ...givenUp, ...failed];
+    const failed = state.endpoints.views.flatMap((view) => this.#failure(view, sockets.get(view.endpoint)));
+    return [...denied, ...unresponsive, ...failed];
   }
 
   #failure(view: EndpointView, podUid: string | undefined): LibvirtFailure[] {
@@ -94,19 +105,19 @@ export class NodeObserver {
     return [{ where, denied: error?.code === "E_LIBVIRT_DENIED", message: error?.message ?? "no answer" }];
   }
 
-  /** Whether a launcher without a daemon should have one: its VMI is said to run here, and not only since a moment ago. */
+  /** Returns whether a launcher without a daemon should have one: its VMI runs here, and it has had time to start. */
   #isMissed(podUid: string, sinceMs: number): boolean {
-    return this.#node.clock.monotonic() - sinceMs > ABSENT_MS && this.#isHere(podUid);
+    return this.#options.clock.monotonic() - sinceMs > ABSENT_MS && this.#isHere(podUid);
   }
 
-  /** Whether a VMI is said to run in the pod, on this node: not that of a pod that ends or of a migration's destination. */
+  /** Returns whether the pod's VMI runs on this node. It does not if the pod is ending, or is the target of a migration. */
   #isHere(podUid: string): boolean {
-    const { inventory, nodeName } = this.#node;
+    const { inventory, nodeName } = this.#options;
     return inventory.vmiOf(podUid)?.nodeName === nodeName;
   }
 
   #bufferFault(): NodeObservation["bufferFault"] {
-    const { router, clock } = this.#node;
+    const { router, clock } = this.#options;
     const dropped = router.droppedLines;
     if (dropped > this.#droppedLines) this.#lostAtMs = clock.monotonic();
     this.#droppedLines = dropped;

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
-import { ConfigFollower } from "../../../src/cluster/config-follower.ts";
+import { ClusterConfigSource, type GoverningConfig } from "../../../src/cluster/config-source.ts";
 import { readClusterObject, type ClusterConfig } from "../../../src/config/cluster-object.ts";
+import { ConfigLoop, type ConfigListener } from "../../../src/config/config-loop.ts";
 import type { Labels } from "../../../src/config/selectors.ts";
 import { TelemetryError } from "../../../src/errors.ts";
 import { KubeError } from "../../../src/kubernetes/kube-error.ts";
@@ -38,7 +39,8 @@ let token: string | TelemetryError;
 let reads: number;
 let labelReads: number;
 let events: string[];
-let follower: ConfigFollower;
+let source: ClusterConfigSource;
+let loop: ConfigLoop<GoverningConfig>;
 let stop: AbortController;
 let running: Promise<void>;
 
@@ -51,7 +53,7 @@ beforeEach(() => {
   labelReads = 0;
   events = [];
   stop = new AbortController();
-  follower = new ConfigFollower({
+  source = new ClusterConfigSource({
     configs,
     labels: () => {
       labelReads++;
@@ -63,19 +65,19 @@ beforeEach(() => {
         return token instanceof TelemetryError ? Promise.reject(token) : Promise.resolve(token);
       },
     },
-    clock,
-    random: () => 0.5,
-    listener: {
-      changed: (config, governing) => {
-        const credentials = config?.targets[0]?.credentials;
-        const secret = credentials?.kind === "token" ? credentials.token.reveal() : "";
-        events.push(config === undefined ? "none" : `${governing?.name ?? ""} ${config.intervalMs} ${secret}`);
-      },
-      invalid: ({ reason, message }) => events.push(`${reason}: ${message}`),
-      interrupted: ({ code }) => events.push(code),
-    },
   });
+  loop = new ConfigLoop(source, clock, () => 0.5);
 });
+
+const listener: ConfigListener = {
+  changed: (config, origin) => {
+    const credentials = config?.targets[0]?.credentials;
+    const secret = credentials?.kind === "token" ? credentials.token.reveal() : "";
+    events.push(config === undefined ? "none" : `${origin?.name ?? ""} ${config.intervalMs} ${secret}`);
+  },
+  rejected: ({ reason, error: { message } }) => events.push(`${reason}: ${message}`),
+  unavailable: ({ code }) => events.push(code),
+};
 
 afterEach(async () => {
   stop.abort();
@@ -84,50 +86,50 @@ afterEach(async () => {
 
 async function start(...objects: readonly ClusterConfig[]): Promise<void> {
   for (const one of objects) configs.set(one.name, one);
-  running = follower.run(stop.signal);
+  running = loop.run(listener, stop.signal);
   await clock.advance(0);
 }
 
 async function change(...objects: readonly ClusterConfig[]): Promise<void> {
   for (const one of objects) configs.set(one.name, one);
-  follower.changed();
+  loop.wake();
   await clock.advance(5_000);
 }
 
-test("the object that governs the node is in force, with its Secrets", async () => {
+test("the governing object is active, with its Secrets", async () => {
   await start(object("default"), object("better", { spec: { priority: 5, collection: { interval: "10s" } } }));
   assert.deepEqual(events, ["better 10000 first"]);
-  assert.deepEqual(follower.governing, { name: "better", uid: "uid-better", observedGeneration: 1 });
-  assert.deepEqual(follower.selectedBy, ["better", "default"]);
+  assert.deepEqual(loop.origin, { name: "better", uid: "uid-better", observedGeneration: 1 });
+  assert.deepEqual(source.selectedBy, ["better", "default"]);
   assert.equal(labelReads, 0, "no object selects nodes by labels");
 });
 
-test("the node's labels decide when an object asks for them", async () => {
+test("the node's labels are read if an object selects nodes by labels", async () => {
   labels = { pool: "gpu" };
   const gpu = object("gpu", { spec: { priority: 5, nodeSelector: { matchLabels: { pool: "gpu" } } } });
   const other = object("other", { spec: { priority: 9, nodeSelector: { matchLabels: { pool: "cpu" } } } });
   await start(object("default"), gpu, other);
-  assert.equal(follower.governing?.name, "gpu");
-  assert.deepEqual(follower.selectedBy, ["gpu", "default"]);
+  assert.equal(loop.origin?.name, "gpu");
+  assert.deepEqual(source.selectedBy, ["gpu", "default"]);
 });
 
-test("a change takes effect, and one that changes nothing of what is done is no change", async () => {
+test("a change is reported only if it changes the effective configuration", async () => {
   await start(object("default"));
   await change(object("default", { generation: 2, spec: { collection: { interval: "7s" } } }));
   assert.deepEqual(events, ["default 5000 first", "default 7000 first"]);
   await change(object("default", { generation: 3, spec: { collection: { interval: "7s" }, priority: 1 } }));
   assert.equal(events.length, 2);
-  assert.equal(follower.governing?.observedGeneration, 3);
+  assert.equal(loop.origin?.observedGeneration, 3);
 });
 
-test("without an object that is Active nothing is in force", async () => {
+test("without an Active object there is no configuration", async () => {
   await start(object("default"));
   await change(object("default", { generation: 2, spec: { state: "Suspended" } }));
   assert.deepEqual(events, ["default 5000 first", "none"]);
-  assert.deepEqual([follower.governing, follower.selectedBy], [undefined, []]);
+  assert.deepEqual([loop.origin, source.selectedBy], [undefined, []]);
 });
 
-test("an object that cannot be read leaves the last good configuration in force and is told of once", async () => {
+test("an invalid object is reported once, and the previous configuration stays active", async () => {
   await start(object("default"));
   const bad = object("default", { generation: 2, spec: { collection: { onMissing: "Guess" } } });
   await change(bad);
@@ -136,14 +138,14 @@ test("an object that cannot be read leaves the last good configuration in force 
     "default 5000 first",
     "InvalidConfig: default: spec.collection.onMissing: must be `Zero` or `Omit`",
   ]);
-  assert.equal(follower.governing?.observedGeneration, 1);
-  assert.equal(follower.fault?.reason, "InvalidConfig");
+  assert.equal(loop.origin?.observedGeneration, 1);
+  assert.equal(loop.fault?.reason, "InvalidConfig");
   await change(object("default", { generation: 3 }));
-  assert.equal(follower.fault, undefined);
+  assert.equal(loop.fault, undefined);
   assert.equal(events.length, 2, "the configuration is what it was");
 });
 
-test("a Secret that is not there is told of once, looked for again, and used when it is there", async () => {
+test("a missing Secret is reported once, and used when it exists", async () => {
   token = new TelemetryError("E_SECRET_NOT_FOUND", "the key `token` of the Secret `s` is not there");
   await start(object("default"));
   await clock.advance(60_000);
@@ -152,7 +154,7 @@ test("a Secret that is not there is told of once, looked for again, and used whe
   token = "second";
   await clock.advance(20_000);
   assert.equal(events.at(-1), "default 5000 second");
-  assert.equal(follower.fault, undefined);
+  assert.equal(loop.fault, undefined);
 });
 
 test("an API server that does not answer changes nothing", async () => {
@@ -160,31 +162,31 @@ test("an API server that does not answer changes nothing", async () => {
   token = new KubeError("E_KUBE_UNREACHABLE", "nothing listens there");
   await clock.advance(320_000);
   assert.deepEqual(new Set(events.slice(1)), new Set(["E_KUBE_UNREACHABLE"]));
-  assert.equal(follower.governing?.name, "default");
-  assert.equal(follower.fault, undefined);
+  assert.equal(loop.origin?.name, "default");
+  assert.equal(loop.fault, undefined);
 });
 
-test("Secrets are read again every five minutes, and soon when a target has refused them", async () => {
+test("Secrets are read again every five minutes, and soon after a target rejected them", async () => {
   await start(object("default"));
   token = "second";
   await clock.advance(310_000);
   assert.equal(events.at(-1), "default 5000 second");
   token = "third";
   await clock.advance(20_000);
-  follower.suspectSecrets();
+  loop.recheckSecrets();
   await clock.advance(5_000);
   assert.equal(events.at(-1), "default 5000 third");
   const before = reads;
   for (let second = 0; second < 9; second++) {
-    follower.suspectSecrets();
+    loop.recheckSecrets();
     await clock.advance(1_000);
   }
   assert.ok(reads - before <= 2, "a target that goes on refusing does not flood the API server");
 });
 
-test("an object made anew under its name is another object", async () => {
+test("a replaced object of the same name is another object", async () => {
   await start(object("default"));
   await change(object("default", { uid: "uid-2" }));
   assert.deepEqual(events, ["default 5000 first", "default 5000 first"]);
-  assert.equal(follower.governing?.uid, "uid-2");
+  assert.equal(loop.origin?.uid, "uid-2");
 });

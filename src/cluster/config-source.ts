@@ -1,0 +1,130 @@
+import { readClusterObject, type ClusterConfig } from "../config/cluster-object.ts";
+import {
+  ConfigLoop,
+  type ConfigFault,
+  type ConfigOrigin,
+  type ConfigReading,
+  type ConfigSource,
+} from "../config/config-loop.ts";
+import { resolveConfig } from "../config/resolve.ts";
+import type { SecretSource } from "../config/secrets-dir.ts";
+import { selectConfig } from "../config/select.ts";
+import type { Labels } from "../config/selectors.ts";
+import { TelemetryError } from "../errors.ts";
+import type { KubeClient } from "../kubernetes/api.ts";
+import { Reflector } from "../kubernetes/reflector.ts";
+import { resourcePath } from "../kubernetes/kube-object.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Logger } from "../log.ts";
+import { TELEMETRY_CONFIGS } from "./kinds.ts";
+import { reflectorLog } from "./kube-log.ts";
+import type { OwnNode } from "./node-object.ts";
+import { clusterSecrets } from "./secrets.ts";
+
+/** The Secrets are read again this often, so that a rotated token is used in time. */
+const REFRESH_MS = 300_000;
+/** Time to the next poll after a Secret was missing or the API server did not answer. */
+const RETRY_MS = 10_000;
+/** A changed object changes for thousands of nodes, and each of them reads its Secrets. */
+const SPREAD_MS = 5_000;
+
+/** The TelemetryConfig that governs this node, with the generation that was read. */
+export type GoverningConfig = Required<ConfigOrigin>;
+
+export interface ClusterConfigSourceOptions {
+  readonly configs: ReadonlyMap<string, ClusterConfig>;
+  /** The labels of the node; read only if an object selects nodes by labels. */
+  readonly labels: () => Promise<Labels>;
+  readonly secrets: SecretSource;
+}
+
+/** The TelemetryConfigs of a cluster. One of them governs this node. */
+export class ClusterConfigSource implements ConfigSource<GoverningConfig> {
+  readonly spreadMs = SPREAD_MS;
+  readonly #options: ClusterConfigSourceOptions;
+  #selectedBy: readonly string[] = [];
+
+  constructor(options: ClusterConfigSourceOptions) {
+    this.#options = options;
+  }
+
+  /** Names of the Active objects that select the node, the governing one first. */
+  get selectedBy(): readonly string[] {
+    return this.#selectedBy;
+  }
+
+  async read(): Promise<ConfigReading<GoverningConfig>> {
+    try {
+      return await this.#read();
+    } catch (error) {
+      if (!(error instanceof TelemetryError)) throw error;
+      return error.code === "E_SECRET_NOT_FOUND"
+        ? faulty({ reason: "SecretNotFound", error }, RETRY_MS)
+        : { kind: "unavailable", error, pollMs: RETRY_MS };
+    }
+  }
+
+  async #read(): Promise<ConfigReading<GoverningConfig>> {
+    const { configs, labels, secrets } = this.#options;
+    const needsLabels = [...configs.values()].some(({ nodeSelector }) => Object.keys(nodeSelector).length > 0);
+    const { governing, overridden } = selectConfig(configs.values(), needsLabels ? await labels() : {});
+    this.#selectedBy = governing === undefined ? [] : [governing.name, ...overridden.map(({ name }) => name)];
+    if (governing === undefined) return { kind: "none", pollMs: REFRESH_MS };
+    const { name, uid, generation, config, faults } = governing;
+    if (config === undefined) {
+      const error = new TelemetryError("E_CONFIG_INVALID", `${name}: ${faults.join("; ")}`);
+      return faulty({ reason: "InvalidConfig", error }, REFRESH_MS);
+    }
+    return {
+      kind: "config",
+      config: await resolveConfig(config, secrets),
+      origin: { name, uid, observedGeneration: generation },
+      pollMs: REFRESH_MS,
+    };
+  }
+}
+
+function faulty(fault: ConfigFault, pollMs: number): ConfigReading<GoverningConfig> {
+  return { kind: "faulty", fault, pollMs };
+}
+
+export interface ConfigWatchOptions {
+  readonly client: KubeClient;
+  readonly node: OwnNode;
+  /** Where the agent's Secrets are. */
+  readonly namespace: string;
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly random?: () => number;
+}
+
+/** A watch of the TelemetryConfigs, and the loop that derives this node's configuration from them. */
+export interface ConfigWatch {
+  readonly objects: Reflector<ClusterConfig>;
+  readonly source: ClusterConfigSource;
+  readonly loop: ConfigLoop<GoverningConfig>;
+}
+
+/** Returns a watch whose loop polls after each change of an object. Neither is started. */
+export function watchConfigs(options: ConfigWatchOptions): ConfigWatch {
+  const { client, node, namespace, log, clock, random = Math.random } = options;
+  const objects = new Reflector({
+    client,
+    path: resourcePath(TELEMETRY_CONFIGS),
+    freshness: "any",
+    project: readClusterObject,
+    onChange: () => {
+      loop.wake();
+    },
+    observer: reflectorLog(log, "TelemetryConfigs", clock),
+    clock,
+    random,
+  });
+  const source = new ClusterConfigSource({
+    configs: objects.objects,
+    labels: async () => (await node.get()).labels,
+    secrets: clusterSecrets(client, namespace),
+  });
+  const loop = new ConfigLoop(source, clock, random);
+  return { objects, source, loop };
+}

@@ -1,0 +1,167 @@
+import type { SourceCycle } from "../collection/source.ts";
+import { domainKey } from "../discovery/domain-name.ts";
+import type { TelemetryError } from "../errors.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { EndpointView } from "../observability/agent-view.ts";
+
+/** Why a domain has no values of QEMU: QEMU does not answer, or another client's job occupies the domain. */
+export type Silence = "stuck" | "busy";
+
+/** Gets the transitions of endpoints and their domains. */
+export interface EndpointObserver {
+  /** The daemon of a launcher that is starting or ending does not exist. */
+  endpointAbsent(endpoint: string): void;
+  endpointFailed(endpoint: string, error: SourceCycle["errors"][number] | undefined): void;
+  endpointRecovered(endpoint: string): void;
+  /** A cycle that was not skipped, after the transition that it caused. */
+  endpointCycle(cycle: SourceCycle): void;
+  domainSilent(endpoint: string, domain: string, silence: Silence): void;
+  /** QEMU answers again, or the domain is gone. */
+  domainNotSilent(endpoint: string, domain: string): void;
+  domainAppeared(endpoint: string, domain: string): void;
+  domainGone(endpoint: string, domain: string): void;
+}
+
+interface EndpointState {
+  readonly outcome: SourceCycle["outcome"];
+  readonly view: EndpointView;
+  /** Of the last cycle that collected: names of silent domains, and names by UUID and id. */
+  readonly silences: ReadonlyMap<string, Silence>;
+  readonly domains: ReadonlyMap<string, string>;
+}
+
+const NO_DOMAINS: Pick<EndpointState, "silences" | "domains"> = { silences: new Map(), domains: new Map() };
+
+/** The state of each endpoint of the node. Reports transitions to an observer. */
+export class EndpointStates {
+  readonly #clock: Clock;
+  readonly #observer: EndpointObserver | undefined;
+  readonly #states = new Map<string, EndpointState>();
+  readonly #errors = new Map<string, number>();
+  #fault: TelemetryError | undefined;
+
+  constructor(clock: Clock, observer?: EndpointObserver) {
+    this.#clock = clock;
+    this.#observer = observer;
+  }
+
+  get views(): readonly EndpointView[] {
+    return [...this.#states.values()].map(({ view }) => view);
+  }
+
+  /** Number of domains in the last cycle. */
+  get domains(): number {
+    return this.views.reduce((sum, { samples }) => sum + samples.length, 0);
+  }
+
+  /** Number of errors since the start, by code. */
+  get errors(): ReadonlyMap<string, number> {
+    return this.#errors;
+  }
+
+  /** Why the endpoints of the node are unknown. */
+  get fault(): TelemetryError | undefined {
+    return this.#fault;
+  }
+
+  recordCycle(cycle: SourceCycle): void {
+    const { endpoint, outcome } = cycle;
+    if (outcome === "skipped") return;
+    const before = this.#states.get(endpoint);
+    // A launcher that is starting or ending has no daemon; this is not a failure.
+    if (outcome !== "absent") for (const { code } of cycle.errors) this.countError(code);
+    const collected = outcome === "collected";
+    const state: EndpointState = {
+      outcome,
+      view: this.#viewOf(cycle, before?.view),
+      silences: collected ? silencesOf(cycle) : (before ?? NO_DOMAINS).silences,
+      domains: collected ? domainsOf(cycle) : (before ?? NO_DOMAINS).domains,
+    };
+    this.#states.set(endpoint, state);
+    if (this.#observer === undefined) return;
+    reportOutcome(cycle, before?.outcome, this.#observer);
+    this.#observer.endpointCycle(cycle);
+    reportDomains(endpoint, before, state, this.#observer);
+  }
+
+  /** Forgets all other endpoints. Called with the endpoints that were found for a cycle. */
+  retain(endpoints: ReadonlySet<string>): void {
+    this.#fault = undefined;
+    for (const endpoint of this.#states.keys()) if (!endpoints.has(endpoint)) this.#states.delete(endpoint);
+  }
+
+  /** Records that the endpoints could not be found. The known endpoints keep their states. Returns whether this is new. */
+  recordFault(error: TelemetryError): boolean {
+    const isNew = this.#fault === undefined;
+    this.#fault = error;
+    this.countError(error.code);
+    return isNew;
+  }
+
+  /** Counts an error that belongs to no endpoint. */
+  countError(code: string): void {
+    this.#errors.set(code, (this.#errors.get(code) ?? 0) + 1);
+  }
+
+  #viewOf(cycle: SourceCycle, before: EndpointView | undefined): EndpointView {
+    const { endpoint, samples, stuck, busy, errors } = cycle;
+    const state = stateOf(cycle);
+    const lasts = before !== undefined && answers(before) === answers({ state });
+    return {
+      endpoint,
+      state,
+      sinceMs: lasts ? before.sinceMs : this.#clock.monotonic(),
+      samples,
+      before: before?.samples ?? [],
+      stuck,
+      busy,
+      error: errors[0],
+    };
+  }
+}
+
+/** Returns whether the last cycle that was not skipped has collected statistics. */
+export function answers({ state }: Pick<EndpointView, "state">): boolean {
+  return state === "up" || state === "stuck";
+}
+
+function stateOf({ outcome, stuck }: SourceCycle): EndpointView["state"] {
+  if (outcome === "failed") return "failed";
+  if (outcome === "absent" || outcome === "starting") return "absent";
+  return stuck.length > 0 ? "stuck" : "up";
+}
+
+function silencesOf({ stuck, busy }: SourceCycle): ReadonlyMap<string, Silence> {
+  return new Map([
+    ...stuck.map((domain) => [domain, "stuck"] as const),
+    ...busy.map((domain) => [domain, "busy"] as const),
+  ]);
+}
+
+function domainsOf({ samples }: SourceCycle): ReadonlyMap<string, string> {
+  return new Map(samples.map(({ identity }) => [domainKey(identity), identity.name]));
+}
+
+function reportOutcome(
+  { endpoint, outcome, errors }: SourceCycle,
+  before: SourceCycle["outcome"] | undefined,
+  observer: EndpointObserver,
+): void {
+  if (outcome === before) return;
+  if (outcome === "absent") observer.endpointAbsent(endpoint);
+  else if (outcome === "failed") observer.endpointFailed(endpoint, errors[0]);
+  else if (outcome === "collected" && before === "failed") observer.endpointRecovered(endpoint);
+}
+
+function reportDomains(
+  endpoint: string,
+  { silences, domains }: Pick<EndpointState, "silences" | "domains"> = NO_DOMAINS,
+  after: EndpointState,
+  observer: EndpointObserver,
+): void {
+  for (const [domain, silence] of after.silences)
+    if (silences.get(domain) !== silence) observer.domainSilent(endpoint, domain, silence);
+  for (const domain of silences.keys()) if (!after.silences.has(domain)) observer.domainNotSilent(endpoint, domain);
+  for (const [key, domain] of after.domains) if (!domains.has(key)) observer.domainAppeared(endpoint, domain);
+  for (const [key, domain] of domains) if (!after.domains.has(key)) observer.domainGone(endpoint, domain);
+}

@@ -1,0 +1,100 @@
+import type { Endpoint } from "../collection/libvirt/endpoint.ts";
+import type { EffectiveConfig } from "../config/resolve.ts";
+import { matchesVm, type VmFilter } from "../config/selectors.ts";
+import { claimedName } from "../discovery/named-domain.ts";
+import { presenceOf } from "../discovery/domain-presence.ts";
+import type { NamingRules, VmiInventory } from "../discovery/inventory.ts";
+import { LauncherSockets, type Launcher } from "../discovery/launcher-sockets.ts";
+import { findLibvirtSocket } from "../discovery/libvirt-sockets.ts";
+import { TelemetryError, messageOf } from "../errors.ts";
+import type { Clock } from "../lib/clock.ts";
+
+type Naming = Pick<EffectiveConfig, "vms" | "vmLabels" | "vmAnnotations">;
+
+/** Selects every VMI and makes no tags. */
+export const ALL_VMS: Naming = { vms: { namespaces: {}, vmSelector: {} }, vmLabels: [], vmAnnotations: [] };
+
+/** Where the libvirt daemons of a node are. */
+export interface EndpointPlaces {
+  /** The kubelet's pods directory, which contains the sockets of the launchers. */
+  readonly podsDir: string | undefined;
+  /** The first standard socket that exists, if neither this nor `podsDir` is given. */
+  readonly libvirtSockets: readonly string[] | undefined;
+}
+
+/**
+ * Returns the launchers of a cluster as endpoints; the inventory identifies their domains. A launcher that no VMI lists is
+ * left out and its socket is not opened, because any pod can serve a socket and claim the name of another VM. Its domain
+ * is collected in the first cycle after its VMI is known.
+ */
+export function vmiEndpoints(launchers: readonly Launcher[], inventory: VmiInventory): readonly Endpoint[] {
+  return launchers
+    .filter(({ podUid }) => inventory.vmiOf(podUid) !== undefined)
+    .map(({ podUid, socket }) => ({
+      socket,
+      transient: true,
+      identify: (domain, state, reason) => inventory.identify(podUid, domain, state, reason),
+    }));
+}
+
+/**
+ * Returns a function that finds the endpoints of a node without a cluster: the given sockets and the launchers in the pods
+ * directory, or the standard socket if neither is given. Launchers are trusted, and their domains have the names that they
+ * claim. Labels are unknown, so a selector that needs one selects no VM.
+ */
+export function localEndpoints(
+  { podsDir, libvirtSockets }: EndpointPlaces,
+  clock: Clock,
+): (config: { readonly vms: VmFilter }) => Promise<readonly Endpoint[]> {
+  const launchers = podsDir === undefined ? undefined : new LauncherSockets(podsDir, clock);
+  const plain = plainEndpoints(libvirtSockets);
+  let current = ALL_VMS.vms;
+  return async ({ vms }) => {
+    // An endpoint lives for many cycles and uses the filter of the latest one.
+    current = vms;
+    if (launchers !== undefined) return [...plain, ...trustedEndpoints(await scan(launchers), () => current)];
+    return plain.length > 0 ? plain : [{ socket: await findLibvirtSocket() }];
+  };
+}
+
+/** Returns the sockets that an administrator has named as endpoints. They are trusted, and their domains keep their names. */
+export function plainEndpoints(sockets: readonly string[] = []): readonly Endpoint[] {
+  return sockets.map((socket) => ({ socket }));
+}
+
+/** Returns launchers as endpoints whose domains have the names that they claim. */
+export function trustedEndpoints(launchers: readonly Launcher[], vms: () => VmFilter): readonly Endpoint[] {
+  return launchers.map(({ socket }) => ({
+    socket,
+    transient: true,
+    identify: (domain, state, reason) => {
+      const named = claimedName(domain);
+      const isHere = presenceOf(state, reason) !== "no";
+      return isHere && matchesVm(vms(), named.namespace, named.labels) ? named : undefined;
+    },
+  }));
+}
+
+/** Returns the rules by which a configuration names the VMs of this node. */
+export function namingRules({ vms, vmLabels, vmAnnotations }: Naming, nodeName: string): NamingRules {
+  return {
+    nodeName,
+    labelTags: vmLabels,
+    annotationTags: vmAnnotations,
+    accepts: ({ namespace, labels }) => matchesVm(vms, namespace, labels),
+  };
+}
+
+/** Returns an E_PODS_DIR. `error` is the file system's. */
+export function podsDirectoryError(error: unknown): TelemetryError {
+  return new TelemetryError("E_PODS_DIR", `the pods directory cannot be read: ${messageOf(error)}`, { cause: error });
+}
+
+async function scan(launchers: LauncherSockets): Promise<readonly Launcher[]> {
+  try {
+    await launchers.scan();
+  } catch (error) {
+    throw podsDirectoryError(error);
+  }
+  return launchers.launchers;
+}

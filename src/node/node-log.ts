@@ -1,0 +1,220 @@
+import type { SourceCycle } from "../collection/source.ts";
+import type { ConfigFault } from "../config/config-loop.ts";
+import type { EffectiveConfig } from "../config/resolve.ts";
+import type { SenderObserver } from "../delivery/sender.ts";
+import type { TelemetryError } from "../errors.ts";
+import type { Clock } from "../lib/clock.ts";
+import { RateLimit, WARNING_PERIOD_MS } from "../lib/rate-limit.ts";
+import type { Logger } from "../log.ts";
+import type { LineCounters } from "../measurement/line-protocol.ts";
+import type { SpoolObserver } from "../spool/disk-monitor.ts";
+import type { Silence } from "./endpoint-states.ts";
+import type { CompletedCycle, MissingValue, NodeObserver, NodeTotals } from "./node-state.ts";
+
+const SUMMARY_PERIOD_MS = 60_000;
+
+const SILENCES: Readonly<Record<Silence, string>> = {
+  stuck: "QEMU does not answer libvirt",
+  busy: "the domain is busy with a job of another client",
+};
+
+type Totals = Readonly<Record<keyof NodeTotals | "deliveredLines" | "rejectedLines", number>>;
+
+const ZERO: Totals = {
+  cycles: 0,
+  failedCycles: 0,
+  domains: 0,
+  lines: 0,
+  deliveredLines: 0,
+  rejectedLines: 0,
+  skippedTicks: 0,
+  droppedLines: 0,
+};
+
+/** Writes the transitions of a node, its targets and its spool to the log. Repeated failures are logged rarely. */
+export class NodeLog implements NodeObserver, SenderObserver {
+  readonly spool: SpoolObserver = {
+    failing: ({ code, message }) => {
+      this.#log.error({ code }, `lines are kept in memory only: ${message}`);
+    },
+    recovered: () => {
+      this.#log.info("lines are kept on disk again");
+    },
+    found: ({ code, message }) => {
+      if (this.#warnings.allows(code)) this.#log.warn({ code }, message);
+    },
+    takenOver: (directory, lines) => {
+      this.#log.info({ directory, lines }, "took over the spool of another agent");
+    },
+  };
+  readonly #log: Logger;
+  readonly #clock: Clock;
+  readonly #warnings: RateLimit;
+  /** The counters of altered values at their last warning. */
+  readonly #altered = new Map<string, number>();
+  #deliveredLines = 0;
+  #rejectedLines = 0;
+  /** The totals at the last summary. */
+  #summarized = ZERO;
+  #summaryDueMs: number;
+
+  constructor(log: Logger, clock: Clock) {
+    this.#log = log;
+    this.#clock = clock;
+    this.#warnings = new RateLimit(WARNING_PERIOD_MS, clock);
+    this.#summaryDueMs = clock.monotonic() + SUMMARY_PERIOD_MS;
+  }
+
+  configured(before: EffectiveConfig | undefined, after: EffectiveConfig | undefined): void {
+    // The loop that found no configuration has logged the reason.
+    if (after === undefined) this.#log.debug("configuration removed");
+    else this.#log.info(describeConfig(after), before === undefined ? "configuration active" : "configuration changed");
+  }
+
+  /** `active` is the configuration that stays active. */
+  configRejected({ reason, error: { code, message } }: ConfigFault, active: EffectiveConfig | undefined): void {
+    this.#log.error(
+      reason === code ? { code } : { code, reason },
+      `configuration rejected, ${staying(active)}: ${message}`,
+    );
+  }
+
+  configUnavailable({ code, message }: TelemetryError, active: EffectiveConfig | undefined): void {
+    this.#warn({ code }, `configuration not read, ${staying(active)}: ${message}`);
+  }
+
+  reportFailed(message: string): void {
+    this.#warn({}, `report of this node not written: ${message}`);
+  }
+
+  endpointAbsent(endpoint: string): void {
+    this.#log.debug({ endpoint }, "the launcher is not up");
+  }
+
+  endpointFailed(endpoint: string, error: SourceCycle["errors"][number] | undefined): void {
+    this.#log.warn({ endpoint, ...(error && loggable(error)) }, `no statistics from libvirt: ${error?.message ?? ""}`);
+  }
+
+  endpointRecovered(endpoint: string): void {
+    this.#log.info({ endpoint }, "libvirt answers again");
+  }
+
+  endpointsNotFound(error: TelemetryError): void {
+    this.endpointFailed("libvirt", error);
+  }
+
+  endpointCycle({ endpoint, outcome, errors, tolerated, slow }: SourceCycle): void {
+    for (const { code, message } of tolerated) this.#log.debug({ endpoint, code }, `not a failure yet: ${message}`);
+    if (slow.length > 0) this.#log.debug({ endpoint, domains: slow }, "QEMU has not answered in this cycle");
+    // The errors of a failed cycle are logged when the endpoint begins to fail.
+    if (outcome !== "collected") return;
+    for (const error of errors)
+      if (this.#warnings.allows(`${endpoint} ${error.code} ${error.message}`))
+        this.#log.warn({ endpoint, ...loggable(error) }, error.message);
+  }
+
+  domainSilent(endpoint: string, domain: string, silence: Silence): void {
+    this.#log.warn({ endpoint, domain }, `${SILENCES[silence]}: no disk values and totals for this domain`);
+  }
+
+  domainNotSilent(endpoint: string, domain: string): void {
+    this.#log.info({ endpoint, domain }, "QEMU answers libvirt again, or the domain is gone");
+  }
+
+  domainAppeared(endpoint: string, domain: string): void {
+    this.#log.debug({ endpoint, domain }, "domain appeared");
+  }
+
+  domainGone(endpoint: string, domain: string): void {
+    this.#log.debug({ endpoint, domain }, "domain gone");
+  }
+
+  failed(error: TelemetryError): void {
+    if (this.#warnings.allows(`${error.code} ${error.message}`)) this.#log.error(loggable(error), error.message);
+  }
+
+  cycleCompleted(
+    { domains, lines, durationMs }: CompletedCycle,
+    missing: ReadonlyMap<string, MissingValue>,
+    altered: Readonly<LineCounters>,
+  ): void {
+    this.#log.debug({ domains, lines, ms: Math.round(durationMs) }, "cycle");
+    this.#logAltered(altered);
+    this.#logMissing(missing);
+  }
+
+  /** Logs a summary of the last minute once a minute. */
+  ticked(totals: NodeTotals): void {
+    if (this.#clock.monotonic() < this.#summaryDueMs) return;
+    this.#summaryDueMs = this.#clock.monotonic() + SUMMARY_PERIOD_MS;
+    const now = { ...ZERO, ...totals, deliveredLines: this.#deliveredLines, rejectedLines: this.#rejectedLines };
+    const before = this.#summarized;
+    const grown = Object.entries(now).map(([name, total]) => [name, total - before[name as keyof Totals]]);
+    this.#log.info({ ...Object.fromEntries(grown), domains: totals.domains }, "last minute");
+    this.#summarized = now;
+  }
+
+  delivered(target: string, lines: number, durationMs: number): void {
+    this.#deliveredLines += lines;
+    this.#log.debug({ target, lines, ms: Math.round(durationMs) }, "delivered");
+  }
+
+  failing(target: string, reason: string, detail: string): void {
+    this.#log.warn({ target, reason }, `delivery failing, lines are buffered: ${detail}`);
+  }
+
+  recovered(target: string): void {
+    this.#log.info({ target }, "delivery recovered");
+  }
+
+  rejected(target: string, lines: number, example: string): void {
+    this.#rejectedLines += lines;
+    if (this.#warnings.allows(`rejected ${target}`))
+      this.#log.error({ target, lines }, `lines rejected, they are not sent again: ${example}`);
+  }
+
+  #logAltered(counters: Readonly<LineCounters>): void {
+    for (const [kind, total] of Object.entries(counters)) {
+      const before = this.#altered.get(kind) ?? 0;
+      if (total === before || !this.#warnings.allows(`altered ${kind}`)) continue;
+      this.#altered.set(kind, total);
+      this.#log.warn({ kind, values: total - before }, "values changed: line protocol cannot hold them");
+    }
+  }
+
+  /** Logs one warning for all fields that are due for one. It is a warning because a missing value may be written as 0. */
+  #logMissing(missing: ReadonlyMap<string, MissingValue>): void {
+    const due = [...missing].filter(([field]) => this.#warnings.allows(`missing ${field}`));
+    const example = due.at(-1)?.[1].example;
+    if (example === undefined) return;
+    const domains = Object.fromEntries(due.map(([field, { domains }]) => [field, domains]));
+    const { namespace, name } = example;
+    this.#log.warn(
+      { domains, example: namespace === undefined ? name : `${namespace}/${name}` },
+      "values missing: libvirt does not report them for these numbers of domains",
+    );
+  }
+
+  #warn(fields: object, message: string): void {
+    if (this.#warnings.allows(message)) this.#log.warn(fields, message);
+  }
+}
+
+function staying(active: EffectiveConfig | undefined): string {
+  return active === undefined ? "nothing is collected" : "the previous one stays active";
+}
+
+/** The code of an error, and the stack of an unplanned one, which is in its cause. */
+function loggable({ code, cause }: SourceCycle["errors"][number]): object {
+  return { code, ...(code === "E_INTERNAL" && { err: cause }) };
+}
+
+/** The fields of a configuration that the log shows; none is secret. */
+function describeConfig({ state, intervalMs, families, targets }: EffectiveConfig): object {
+  return {
+    state,
+    intervalMs,
+    families,
+    targets: targets.map(({ name, url, protocol }) => ({ name, url, version: protocol.version })),
+  };
+}

@@ -1,0 +1,55 @@
+import type { ConfigListener } from "../config/config-loop.ts";
+import type { Histogram } from "../lib/histogram.ts";
+import type { AgentView } from "../observability/agent-view.ts";
+import { VERSION } from "../version.ts";
+import type { NodeMode, NodeOptions, NodeParts } from "./node-mode.ts";
+import { nodeView } from "./node-view.ts";
+import { Pipeline } from "./pipeline.ts";
+import { standaloneNode } from "./standalone.ts";
+
+export interface StartedNode extends AsyncDisposable {
+  readonly pipeline: Pipeline;
+  view(eventLoopLag: Histogram): AgentView;
+}
+
+/**
+ * Starts everything but the pipeline's cycles. Ends it when it is disposed.
+ * @throws {TelemetryError} if the configuration file, an option or the access to the cluster cannot be used
+ */
+export async function startNode(options: NodeOptions & NodeParts): Promise<StartedNode> {
+  const { configFile, nodeName, podsDir, libvirtSockets: sockets, log, signal, nodeLog, ...parts } = options;
+  const mode = configFile === undefined ? await inCluster(options) : await standaloneNode(options, configFile);
+  const { findEndpoints, config, namespace } = mode;
+  const { router, state, clock } = parts;
+  const pipeline = new Pipeline({ router, state, clock, findEndpoints });
+  const ended = new AbortController();
+  const listener: ConfigListener = {
+    changed: (changed) => {
+      pipeline.configure(changed);
+    },
+    rejected: (fault) => {
+      nodeLog.configRejected(fault, state.config);
+    },
+    unavailable: (error) => {
+      nodeLog.configUnavailable(error, state.config);
+    },
+  };
+  const running = mode.run(listener, pipeline, AbortSignal.any([signal, ended.signal]));
+  log.info({ version: VERSION, node: nodeName, sockets, podsDir, namespace }, "started");
+  const sources = { nodeName, router, state, clock, pipeline, config, watches: () => mode.watches() };
+  return {
+    pipeline,
+    view: (eventLoopLag) => nodeView(sources, eventLoopLag),
+    async [Symbol.asyncDispose]() {
+      ended.abort();
+      await mode.close?.();
+      await running;
+    },
+  };
+}
+
+/** Loads the code for a cluster only if it is needed. */
+async function inCluster(options: NodeOptions & NodeParts): Promise<NodeMode> {
+  const { clusterNode } = await import("./cluster-node.ts");
+  return clusterNode(options, process.env);
+}

@@ -1,0 +1,80 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { SourceCycle } from "../../../src/collection/source.ts";
+import { TelemetryError } from "../../../src/errors.ts";
+import { LibvirtError } from "../../../src/libvirt/errors.ts";
+import { EndpointStates } from "../../../src/node/endpoint-states.ts";
+import { FakeClock } from "../../support/fake-clock.ts";
+import { sample } from "../../support/samples.ts";
+
+function cycle(change: Partial<SourceCycle> = {}): SourceCycle {
+  const silent = { stuck: [], busy: [], slow: [] };
+  return { endpoint: "/a", outcome: "collected", samples: [], ...silent, errors: [], tolerated: [], ...change };
+}
+
+const REFUSED = new LibvirtError("E_LIBVIRT_UNREACHABLE", "no listener");
+
+function fixture() {
+  const clock = new FakeClock();
+  const states = new EndpointStates(clock);
+  return { clock, states, state: () => states.views.map(({ state }) => state)[0] };
+}
+
+test("the last cycle that was not skipped decides the state", () => {
+  const { states, state } = fixture();
+  states.recordCycle(cycle());
+  assert.equal(state(), "up");
+  states.recordCycle(cycle({ stuck: ["vm"] }));
+  assert.equal(state(), "stuck");
+  states.recordCycle(cycle({ outcome: "failed", errors: [REFUSED] }));
+  assert.equal(state(), "failed");
+  states.recordCycle(cycle({ outcome: "skipped" }));
+  assert.equal(state(), "failed");
+  states.recordCycle(cycle({ outcome: "absent", errors: [REFUSED] }));
+  assert.equal(state(), "absent");
+  states.recordCycle(cycle({ outcome: "starting", tolerated: [REFUSED] }));
+  assert.equal(state(), "absent");
+  states.recordCycle(cycle({ busy: ["vm"], slow: ["other"] }));
+  assert.equal(state(), "up");
+  assert.deepEqual(states.views[0]?.busy, ["vm"]);
+});
+
+test("sinceMs is the time since when the daemon answers, or does not answer", async () => {
+  const { clock, states } = fixture();
+  const since = (): number | undefined => states.views[0]?.sinceMs;
+  const begun = clock.monotonic();
+  states.recordCycle(cycle());
+  await clock.advance(5_000);
+  states.recordCycle(cycle({ stuck: ["vm"] }));
+  assert.equal(since(), begun);
+  states.recordCycle(cycle({ outcome: "failed", errors: [REFUSED] }));
+  assert.equal(since(), begun + 5_000);
+});
+
+test("the samples of the last two cycles are kept", () => {
+  const { states } = fixture();
+  const [first, second] = [[sample()], [sample(), sample()]];
+  states.recordCycle(cycle({ samples: first }));
+  states.recordCycle(cycle({ samples: second }));
+  assert.deepEqual([states.views[0]?.before, states.views[0]?.samples, states.domains], [first, second, 2]);
+});
+
+test("errors are counted by code, but not those of an absent launcher", () => {
+  const { states } = fixture();
+  states.recordCycle(cycle({ outcome: "absent", errors: [REFUSED] }));
+  states.recordCycle(cycle({ outcome: "starting", tolerated: [REFUSED] }));
+  states.recordCycle(cycle({ outcome: "failed", errors: [REFUSED] }));
+  const bad = new TelemetryError("E_DOMAIN_XML", "is no XML");
+  states.recordCycle(cycle({ errors: [bad, bad] }));
+  assert.deepEqual(Object.fromEntries(states.errors), { E_LIBVIRT_UNREACHABLE: 1, E_DOMAIN_XML: 2 });
+});
+
+test("the fault of the search lasts until the endpoints are found", () => {
+  const { states } = fixture();
+  const fault = new TelemetryError("E_PODS_DIR", "cannot be read");
+  states.recordCycle(cycle());
+  states.recordFault(fault);
+  assert.deepEqual([states.fault, states.views.length, states.errors.get("E_PODS_DIR")], [fault, 1, 1]);
+  states.retain(new Set());
+  assert.deepEqual([states.fault, states.views.length], [undefined, 0]);
+});

@@ -1,0 +1,300 @@
+import assert from "node:assert/strict";
+import { Writable } from "node:stream";
+import { test } from "node:test";
+import { pino } from "pino";
+import type { SourceCycle } from "../../../src/collection/source.ts";
+import { TelemetryError, unexpected } from "../../../src/errors.ts";
+import { LibvirtError } from "../../../src/libvirt/errors.ts";
+import { newLineCounters } from "../../../src/measurement/line-protocol.ts";
+import { NodeLog } from "../../../src/node/node-log.ts";
+import { NodeState } from "../../../src/node/node-state.ts";
+import { FakeClock } from "../../support/fake-clock.ts";
+import { sample } from "../../support/samples.ts";
+
+function fixture(level = "debug") {
+  const clock = new FakeClock();
+  const entries: Record<string, unknown>[] = [];
+  const stream = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      entries.push(JSON.parse(chunk.toString()) as Record<string, unknown>);
+      done();
+    },
+  });
+  const formatters = { level: (label: string) => ({ level: label }) };
+  const log = new NodeLog(pino({ level, base: null, timestamp: false, formatters }, stream), clock);
+  const state = new NodeState(log, clock);
+  /** What was logged since the last call, as `level message`. */
+  const said = (): string[] => entries.splice(0).map((entry) => `${String(entry["level"])} ${String(entry["msg"])}`);
+  return { clock, log, state, entries, said };
+}
+
+function cycle(change: Partial<SourceCycle> = {}): SourceCycle {
+  const silent = { stuck: [], busy: [], slow: [] };
+  return {
+    endpoint: "/run/libvirt",
+    outcome: "collected",
+    samples: [],
+    ...silent,
+    errors: [],
+    tolerated: [],
+    ...change,
+  };
+}
+
+const DONE = { domains: 2, lines: 10, durationMs: 5, complete: true };
+
+function failed(message: string): SourceCycle {
+  return cycle({ outcome: "failed", errors: [new TelemetryError("E_SOCKET_NOT_FOUND", message)] });
+}
+
+test("a failing endpoint is logged once, and so is its recovery", () => {
+  const { state, entries, said } = fixture();
+  state.endpoints.recordCycle(cycle());
+  assert.deepEqual(said(), []);
+  state.endpoints.recordCycle(failed("refused"));
+  assert.deepEqual(entries, [
+    {
+      level: "warn",
+      endpoint: "/run/libvirt",
+      code: "E_SOCKET_NOT_FOUND",
+      msg: "no statistics from libvirt: refused",
+    },
+  ]);
+  said();
+  state.endpoints.recordCycle(failed("refused"));
+  state.endpoints.recordCycle(cycle({ outcome: "skipped" }));
+  state.endpoints.recordCycle(failed("late"));
+  assert.deepEqual(said(), []);
+  state.endpoints.recordCycle(cycle());
+  state.endpoints.recordCycle(cycle());
+  assert.deepEqual(said(), ["info libvirt answers again"]);
+});
+
+test("an unplanned failure is logged with its stack, once in five minutes", () => {
+  const { state, entries } = fixture();
+  const error = unexpected("a step", new Error("a bug"));
+  for (let round = 0; round < 3; round++) {
+    state.endpoints.recordCycle(cycle({ errors: [error] }));
+    state.recordFailure(error);
+  }
+  state.endpoints.recordCycle(cycle({ outcome: "failed", errors: [error] }));
+  assert.deepEqual(
+    entries.map(({ level, code }) => `${String(level)} ${String(code)}`),
+    ["warn E_INTERNAL", "error E_INTERNAL", "warn E_INTERNAL"],
+  );
+  for (const { err } of entries) assert.match((err as { readonly stack: string }).stack, /node-log\.test\.ts/);
+});
+
+test("an endpoint that fails from the start is logged, and one that works is not", () => {
+  const { state, said } = fixture();
+  state.endpoints.recordCycle(cycle({ endpoint: "good" }));
+  state.endpoints.recordCycle({ ...failed("refused"), endpoint: "bad" });
+  assert.deepEqual(said(), ["warn no statistics from libvirt: refused"]);
+});
+
+test("the first start of a launcher is not logged as a recovery", () => {
+  const { state, said } = fixture();
+  state.endpoints.recordCycle(cycle({ outcome: "absent" }));
+  state.endpoints.recordCycle(cycle({ outcome: "absent" }));
+  state.endpoints.recordCycle(cycle());
+  assert.deepEqual(said(), ["debug the launcher is not up"]);
+});
+
+test("a forgotten endpoint is new when it returns", () => {
+  const { state, said } = fixture();
+  state.endpoints.recordCycle({ ...failed("refused"), endpoint: "gone" });
+  state.endpoints.recordCycle({ ...failed("refused"), endpoint: "kept" });
+  said();
+  state.endpoints.retain(new Set(["kept"]));
+  state.endpoints.recordCycle(cycle({ endpoint: "gone" }));
+  assert.deepEqual(said(), []);
+  state.endpoints.recordCycle(cycle({ endpoint: "kept" }));
+  assert.deepEqual(said(), ["info libvirt answers again"]);
+});
+
+test("each error of a cycle with samples is logged once in five minutes", async () => {
+  const { clock, state, said } = fixture();
+  const errors = ["one", "two"].map((message) => new TelemetryError("E_DOMAIN_XML", message));
+  state.endpoints.recordCycle(cycle({ errors }));
+  state.endpoints.recordCycle(cycle({ errors }));
+  assert.deepEqual(said(), ["warn one", "warn two"]);
+  await clock.advance(300_000);
+  state.endpoints.recordCycle(cycle({ errors: errors.slice(1) }));
+  assert.deepEqual(said(), ["warn two"]);
+});
+
+test("a stuck QEMU and its recovery are logged once, and a slow QEMU is not", () => {
+  const { state, entries } = fixture();
+  const said = (): unknown[] =>
+    entries.splice(0).flatMap(({ level, domain }) => (typeof domain === "string" ? `${String(level)} ${domain}` : []));
+  state.endpoints.recordCycle(cycle({ slow: ["web", "db", "new"] }));
+  assert.deepEqual(said(), []);
+  state.endpoints.recordCycle(cycle({ stuck: ["web", "db"], slow: ["new"] }));
+  assert.deepEqual(said(), ["warn web", "warn db"], "and not the one that was only starting");
+  state.endpoints.recordCycle(cycle({ stuck: ["db"] }));
+  assert.deepEqual(said(), ["info web"]);
+  // A cycle without an answer says nothing about QEMUs.
+  state.endpoints.recordCycle(failed("refused"));
+  state.endpoints.recordCycle(cycle({ stuck: ["db"] }));
+  assert.deepEqual(said(), []);
+});
+
+test("a busy domain is not logged as a QEMU that does not answer", () => {
+  const { state, said } = fixture();
+  state.endpoints.recordCycle(cycle({ busy: ["web"] }));
+  state.endpoints.recordCycle(cycle({ busy: ["web"] }));
+  assert.deepEqual(said(), [
+    "warn the domain is busy with a job of another client: no disk values and totals for this domain",
+  ]);
+  state.endpoints.recordCycle(cycle({ stuck: ["web"] }));
+  assert.deepEqual(said(), ["warn QEMU does not answer libvirt: no disk values and totals for this domain"]);
+});
+
+test("errors while a launcher or a VM starts are logged at debug level only", () => {
+  const { state, said } = fixture();
+  const tolerated = [new LibvirtError("E_LIBVIRT_TIMEOUT", "no answer")];
+  state.endpoints.recordCycle(cycle({ outcome: "starting", tolerated }));
+  state.endpoints.recordCycle(cycle({ tolerated, slow: ["web"] }));
+  assert.deepEqual(said(), [
+    "debug not a failure yet: no answer",
+    "debug not a failure yet: no answer",
+    "debug QEMU has not answered in this cycle",
+  ]);
+  state.endpoints.recordCycle(cycle({ outcome: "failed", errors: tolerated }));
+  assert.deepEqual(said(), ["warn no statistics from libvirt: no answer"]);
+});
+
+test("domains that appear, disappear and restart are logged at debug level", () => {
+  const { state, entries } = fixture();
+  const said = (): unknown[] => entries.splice(0).map(({ level, msg, domain }) => [level, msg, domain]);
+  const run = (name: string, id: number) => sample({ identity: { id, uuid: `uuid of ${name}`, name } });
+  state.endpoints.recordCycle(cycle({ samples: [run("web", 1), run("db", 2)] }));
+  assert.deepEqual(said(), [
+    ["debug", "domain appeared", "web"],
+    ["debug", "domain appeared", "db"],
+  ]);
+  state.endpoints.recordCycle(cycle({ samples: [run("web", 3)] }));
+  assert.deepEqual(said(), [
+    ["debug", "domain appeared", "web"],
+    ["debug", "domain gone", "web"],
+    ["debug", "domain gone", "db"],
+  ]);
+});
+
+test("missing values are logged in one line, and each domain counts once for each field", async () => {
+  const { clock, state, entries } = fixture("info");
+  const [web, db] = ["web", "db"].map(
+    (name) => sample({ identity: { id: 1, uuid: name, name, namespace: "prod" } }).identity,
+  );
+  const missing = (): void => {
+    for (const domain of [web, web, db]) if (domain !== undefined) state.countMissing("vm_devices.rxbytes", domain);
+    if (db !== undefined) state.countMissing("vm_totals.memusable", db);
+    state.recordCycle(DONE, newLineCounters());
+  };
+  missing();
+  const msg = "values missing: libvirt does not report them for these numbers of domains";
+  const domains = { "vm_devices.rxbytes": 2, "vm_totals.memusable": 1 };
+  assert.deepEqual(entries.splice(0), [{ level: "warn", domains, example: "prod/db", msg }]);
+  missing();
+  assert.deepEqual(entries, []);
+  await clock.advance(300_000);
+  state.recordCycle(DONE, newLineCounters());
+  assert.deepEqual(entries, []);
+  missing();
+  assert.equal(entries.length, 1);
+});
+
+test("a summary is logged once a minute", async () => {
+  const { clock, log, state, entries } = fixture("info");
+  const work = (lines: number, failed: boolean): void => {
+    state.endpoints.recordCycle(cycle({ samples: [sample(), sample(), sample()] }));
+    state.recordCycle({ domains: 3, lines, durationMs: 5, complete: !failed }, newLineCounters());
+    log.delivered("main", lines, 7);
+  };
+  work(10, false);
+  work(20, true);
+  log.rejected("main", 4, "a line");
+  entries.length = 0;
+  await clock.advance(59_999);
+  state.recordTick({ skippedTicks: 2, droppedLines: 5 });
+  assert.deepEqual(entries, []);
+  await clock.advance(1);
+  state.recordTick({ skippedTicks: 2, droppedLines: 5 });
+  const first = { cycles: 2, failedCycles: 1, domains: 3, lines: 30, deliveredLines: 30, rejectedLines: 4 };
+  assert.deepEqual(entries.splice(0), [
+    { level: "info", ...first, skippedTicks: 2, droppedLines: 5, msg: "last minute" },
+  ]);
+  work(10, false);
+  await clock.advance(60_000);
+  state.recordTick({ skippedTicks: 2, droppedLines: 5 });
+  const second = { cycles: 1, failedCycles: 0, domains: 3, lines: 10, deliveredLines: 10, rejectedLines: 0 };
+  assert.deepEqual(entries, [{ level: "info", ...second, skippedTicks: 0, droppedLines: 0, msg: "last minute" }]);
+});
+
+test("a failing target and its recovery are logged, and deliveries only at debug level", () => {
+  const { log, entries } = fixture();
+  log.delivered("main", 7, 3.6);
+  log.failing("main", "TargetUnreachable", "refused");
+  log.recovered("main");
+  assert.deepEqual(entries, [
+    { level: "debug", target: "main", lines: 7, ms: 4, msg: "delivered" },
+    {
+      level: "warn",
+      target: "main",
+      reason: "TargetUnreachable",
+      msg: "delivery failing, lines are buffered: refused",
+    },
+    { level: "info", target: "main", msg: "delivery recovered" },
+  ]);
+});
+
+test("rejected lines are logged with an example, once in five minutes for each target", async () => {
+  const { clock, log, said } = fixture();
+  for (const target of ["a", "a", "b"]) log.rejected(target, 2, `HTTP 400: line of ${target}`);
+  assert.deepEqual(said(), [
+    "error lines rejected, they are not sent again: HTTP 400: line of a",
+    "error lines rejected, they are not sent again: HTTP 400: line of b",
+  ]);
+  await clock.advance(300_000);
+  log.rejected("a", 1, "another");
+  assert.deepEqual(said(), ["error lines rejected, they are not sent again: another"]);
+});
+
+test("new changed values are logged at most once in five minutes for each kind", async () => {
+  const { clock, state, entries } = fixture();
+  const warned = (): unknown[] =>
+    entries.splice(0).flatMap(({ kind, values }) => (kind === undefined ? [] : [[kind, values]]));
+  state.recordCycle(DONE, { ...newLineCounters(), sanitizedTags: 0, clampedIntegers: 0 });
+  assert.deepEqual(warned(), []);
+  state.recordCycle(DONE, { ...newLineCounters(), sanitizedTags: 2, clampedIntegers: 1 });
+  assert.deepEqual(warned(), [
+    ["clampedIntegers", 1],
+    ["sanitizedTags", 2],
+  ]);
+  state.recordCycle(DONE, { ...newLineCounters(), sanitizedTags: 5, clampedIntegers: 1 });
+  assert.deepEqual(warned(), []);
+  await clock.advance(300_000);
+  state.recordCycle(DONE, { ...newLineCounters(), sanitizedTags: 6, clampedIntegers: 1 });
+  assert.deepEqual(warned(), [["sanitizedTags", 4]]);
+});
+
+test("a failing disk and its recovery are logged, and findings once in five minutes", async () => {
+  const { clock, log, entries, said } = fixture();
+  log.spool.failing(new TelemetryError("E_SPOOL_WRITE", "/spool does not take lines: ENOSPC"));
+  assert.deepEqual(entries.splice(0), [
+    {
+      level: "error",
+      code: "E_SPOOL_WRITE",
+      msg: "lines are kept in memory only: /spool does not take lines: ENOSPC",
+    },
+  ]);
+  log.spool.recovered();
+  for (const code of ["E_SPOOL_DAMAGED", "E_SPOOL_DAMAGED", "E_SPOOL_NEWER"] as const)
+    log.spool.found(new TelemetryError(code, code));
+  assert.deepEqual(said(), ["info lines are kept on disk again", "warn E_SPOOL_DAMAGED", "warn E_SPOOL_NEWER"]);
+  await clock.advance(300_000);
+  log.spool.found(new TelemetryError("E_SPOOL_DAMAGED", "again"));
+  log.spool.takenOver("/spool/v1", 5);
+  const took = "took over the spool of another agent";
+  assert.deepEqual(entries.slice(1), [{ level: "info", directory: "/spool/v1", lines: 5, msg: took }]);
+});
