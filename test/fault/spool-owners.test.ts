@@ -4,12 +4,13 @@ import { existsSync, readdirSync } from "node:fs";
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { test } from "node:test";
+import { systemClock } from "../../src/lib/clock.ts";
 import { encodePreamble } from "../../src/spool/frame-format.ts";
 import { thisProcess, type LockOwner } from "../../src/spool/lock.ts";
 import { until } from "../support/delivery.ts";
-import type { FakeClock } from "../support/fake-clock.ts";
+import { FakeClock } from "../support/fake-clock.ts";
 import { FaultyDisk } from "../support/faulty-disk.ts";
-import { appendNumber, clockForDisk, contentOf, MAIN, numbersOf, SpoolBench, takeAll } from "../support/spool-bench.ts";
+import { appendNumber, contentOf, MAIN, numbersOf, SpoolBench, takeAll } from "../support/spool-bench.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 /** A process in another pod: whether it runs is unknown. */
@@ -53,7 +54,7 @@ test("the directory of a process that is certainly dead is used at once", async 
 
 test("a second writer uses its own directory, and takes over that of the first when it ends", async (t) => {
   const directory = await temporaryDirectory(t);
-  const clock = clockForDisk();
+  const clock = new FakeClock();
   const first = await SpoolBench.open(directory);
   first.spool.cursor("a");
   await appendNumber(first.spool, 1);
@@ -72,7 +73,7 @@ test("a second writer uses its own directory, and takes over that of the first w
     await appendNumber(second.spool, 11);
   }
   // The third writer uses the primary directory, and takes over that of the second.
-  const later = clockForDisk();
+  const later = new FakeClock();
   await using third = await SpoolBench.open(directory, { clock: later });
   const cursor = third.spool.cursor("a");
   await advanceUntil(later, "the directory is taken over", () => third.notes.events.at(-1) === "taken over 1");
@@ -83,7 +84,7 @@ test("a second writer uses its own directory, and takes over that of the first w
 test("a lock of an unknown owner is stale after a minute without a heartbeat", async (t) => {
   const directory = await temporaryDirectory(t);
   await leftBy(directory, OTHER_POD, [1, 2, 3]);
-  const clock = clockForDisk();
+  const clock = new FakeClock();
   await using bench = await SpoolBench.open(directory, { clock, owner: "this-pod" });
   const [a, b] = [bench.spool.cursor("a"), bench.spool.cursor("b")];
   await appendNumber(bench.spool, 10);
@@ -104,7 +105,7 @@ test("a lock of an unknown owner is stale after a minute without a heartbeat", a
 test("a directory whose lock has a heartbeat is not taken over", async (t) => {
   const directory = await temporaryDirectory(t);
   await leftBy(directory, OTHER_POD, [1]);
-  const clock = clockForDisk();
+  const clock = new FakeClock();
   await using bench = await SpoolBench.open(directory, { clock });
   bench.spool.cursor("a");
   for (let minute = 0; minute < 5; minute++) {
@@ -118,7 +119,7 @@ test("a takeover respects the caps, and counts what it drops", async (t) => {
   const directory = await temporaryDirectory(t);
   await leftBy(directory, await deadProcess(), [1, 2, 3]);
   await rename(path.join(directory, MAIN), path.join(directory, "v1-0badcafe"));
-  const clock = clockForDisk();
+  const clock = new FakeClock();
   const caps = { maxBytes: 150, maxAgeMs: 3_600_000_000 };
   await using bench = await SpoolBench.open(directory, { clock, caps });
   const [a, b] = [bench.spool.cursor("a"), bench.spool.cursor("b")];
@@ -133,7 +134,7 @@ test("a takeover waits until the disk accepts the lines", async (t) => {
   await rename(path.join(directory, MAIN), path.join(directory, "v1-0badcafe"));
   const disk = new FaultyDisk();
   disk.errors.open = "EIO";
-  const clock = clockForDisk();
+  const clock = new FakeClock();
   await using bench = await SpoolBench.open(directory, { clock, openFile: disk.open });
   const cursor = bench.spool.cursor("a");
   await advanceUntil(clock, "the takeover has begun", () => cursor.backlog.frames > 0);
@@ -155,7 +156,7 @@ test("after a downgrade, files of the newer version are reported and kept, other
   await writeFile(path.join(whole, "segment"), content);
   const cursors = await readFile(path.join(directory, MAIN, "cursors.json"));
   for (let start = 0; start < 2; start++) {
-    const clock = clockForDisk();
+    const clock = new FakeClock();
     await using bench = await SpoolBench.open(directory, { clock });
     const [a, b] = [bench.spool.cursor("a"), bench.spool.cursor("b")];
     assert.deepEqual(bench.notes.events, ["found E_SPOOL_NEWER"]);
@@ -227,12 +228,19 @@ test("an agent that ends deletes its lock and its extra directory", async (t) =>
   await rm(directory, { recursive: true });
 });
 
-/** Advances in steps of the spool's maintenance, which runs in each step. */
+/** Advances in steps of the spool's maintenance, with real time for its file operations in between. */
 async function advance(clock: FakeClock, ms: number): Promise<void> {
-  for (let left = ms; left > 0; left -= 5_000) await clock.advance(5_000);
+  for (let left = ms; left > 0; left -= 5_000) {
+    await clock.advance(5_000);
+    await systemClock.sleep(5);
+  }
 }
 
+/** Each step lasts until the condition holds, or long enough for a takeover: a spool takes a faster clock for a hung disk. */
 async function advanceUntil(clock: FakeClock, what: string, holds: () => boolean): Promise<void> {
-  for (let steps = 0; steps < 200 && !holds(); steps++) await clock.advance(5_000);
+  for (let steps = 0; steps < 200 && !holds(); steps++) {
+    await clock.advance(5_000);
+    for (let turn = 0; turn < 100 && !holds(); turn++) await systemClock.sleep(3);
+  }
   assert.ok(holds(), what);
 }

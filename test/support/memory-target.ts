@@ -48,7 +48,7 @@ export function taken(): Answer {
 export function hanging(_lines: readonly string[], signal: AbortSignal): Promise<Answer> {
   return new Promise((resolve) => {
     signal.addEventListener("abort", () => {
-      resolve({ failure: "given up" });
+      resolve({ failure: "aborted" });
     });
   });
 }

@@ -5,12 +5,9 @@ import type { SpoolObserver } from "../../src/spool/disk-monitor.ts";
 import { DurableSpool, type DurableSpoolOptions } from "../../src/spool/durable-spool.ts";
 import { expandFrame } from "../../src/spool/frame-payload.ts";
 import type { ReadLimits, Spool, SpoolCursor } from "../../src/spool/spool.ts";
-import { FakeClock } from "./fake-clock.ts";
 
 export const HUGE = { maxBytes: 1 << 30, maxAgeMs: 3_600_000_000 };
 export const ALL: ReadLimits = { maxLines: 1_000_000_000, maxRawBytes: 1 << 30 };
-/** What Node calls the pending operations of node:fs/promises. */
-const FILE_REQUESTS = new Set(["FSReqPromise", "CloseReq"]);
 /** The directory to which a single agent writes. */
 export const MAIN = "v1";
 
@@ -54,13 +51,6 @@ export class SpoolBench implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.spool.close();
   }
-}
-
-/** Returns a clock that does not advance during a file operation, so that a spool has finished its work after each `advance`. */
-export function clockForDisk(): FakeClock {
-  const clock = new FakeClock();
-  clock.isBusy = () => process.getActiveResourcesInfo().some((name) => FILE_REQUESTS.has(name));
-  return clock;
 }
 
 /** Appends one line that contains a number. */
