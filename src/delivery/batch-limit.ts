@@ -1,7 +1,7 @@
-/** Growing by an eighth, a server with a fixed limit refuses about one request in seven. */
+/** With growth by an eighth, a server with a fixed limit rejects about one request in seven. */
 const GROWTH = 1.125;
 
-/** How many lines go into one request: halved when the server finds one too large, grown back by success. */
+/** The number of lines per request: halved when a request is too large, grown again by success. */
 export class BatchLimit {
   #most: number;
   #lines: number;
@@ -15,7 +15,7 @@ export class BatchLimit {
     return Math.floor(this.#lines);
   }
 
-  /** A request with this many lines was too large. */
+  /** Shrinks the limit after a request with this many lines was too large. */
   shrinkBelow(lines: number): void {
     this.#lines = Math.max(1, Math.min(this.#lines, lines / 2));
   }

@@ -1,19 +1,20 @@
 import type { Frame } from "../spool/spool.ts";
 
+/** Multiple of the rate at which the lines were written. */
 const TIMES_LIVE = 3;
-/** Below this no server is in danger, and a small node should have caught up in a moment. */
+/** A server is not overloaded at this rate, and a small node catches up quickly. */
 const LEAST_LINES_PER_SECOND = 1_000;
 
 /**
- * How fast a backlog may be sent, so that one node that catches up does not take the whole server. Without a limit in the
- * settings it is three times the rate at which the lines were once written, which the frames themselves tell.
+ * The pace of a backlog, so that nodes that catch up do not use the whole server. Without a limit in the settings it is three
+ * times the rate at which the lines were written, which is learned from the frames.
  */
 export class DrainPace {
   #lines = 0;
   #sinceMs: number | undefined;
   #liveLinesPerSecond = 0;
 
-  /** How long `frames` should take, in milliseconds. `limit` is in lines per second, 0 for none of its own. */
+  /** Returns how long sending `frames` should take, in milliseconds. `limit` is in lines per second, or 0 without a limit. */
   durationMs(frames: readonly Frame[], limit: number): number {
     let lines = 0;
     for (const frame of frames) {
@@ -27,7 +28,7 @@ export class DrainPace {
   #learn({ createdAtMs, lines }: Frame): void {
     const spanMs = createdAtMs - (this.#sinceMs ?? createdAtMs);
     if (spanMs >= 1000) this.#liveLinesPerSecond = (this.#lines / spanMs) * 1000;
-    // The clock was set back, or a second has passed: begin anew.
+    // Start a new measurement after each second, or after the clock was set back.
     if (this.#sinceMs === undefined || spanMs < 0 || spanMs >= 1000) {
       this.#sinceMs = createdAtMs;
       this.#lines = 0;

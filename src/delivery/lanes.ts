@@ -2,39 +2,41 @@ import { sumOfLosses, type Losses } from "../spool/losses.ts";
 import type { Spool, SpoolCursor } from "../spool/spool.ts";
 import { Lane, NewestFirstLane } from "./lane.ts";
 
-/** Outages within one another's time of catching up, and the present. */
+/** One lane for new lines, and three for the backlogs of outages that overlap with catching up. */
 const LANES = 4;
 
-/** When lanes are due. */
+/** Decides when lanes are due. */
 export interface Schedule {
+  /** On the monotonic clock. */
   readonly nowMs: number;
-  /** Lines of the present wait for others to fill a request, up to the flush interval. */
+  /** Number of lines that fill a request. Fewer new lines wait for more, up to the flush interval. */
   readonly fullLines: number;
+  /** The flush interval. */
   readonly intervalMs: number;
-  /** Nothing waits for more lines or keeps to a pace. */
+  /** Lanes neither wait for more lines nor keep to a pace. */
   readonly draining: boolean;
 }
 
-/** The names of a target's cursors in the spool. No name of a target has a slash. */
+/** Returns the names of a target's cursors in the spool. A target's name cannot contain a slash. */
 export function laneNames(target: string): readonly string[] {
   return Array.from({ length: LANES }, (_, index) => (index === 0 ? target : `${target}/${index + 1}`));
 }
 
 /**
- * The lines for one target: those of the present, and behind an outage its backlog, each in a lane of its own so that the
- * present does not have to wait for the past. A lane is a cursor of the spool, so both outlive the process. What was written
- * just before a lane became a backlog, or while it did, goes ahead of the rest of it.
+ * The queued lines of one target. After an outage new lines get a lane of their own, so that new data is not delayed by the
+ * backlog. A lane is a cursor of the spool, so it outlives the process. Lines that were appended just before a lane became a
+ * backlog are sent before the rest of it.
  */
 export class Lanes {
   readonly #lanes: readonly Lane[];
-  /** Where the lines of the present are appended. */
+  /** The lane to which new lines are appended. */
   #live: Lane;
-  /** Lines of the present that are in a lane with a backlog before them. */
+  /** New lines that are in a lane behind a backlog. */
   #newestFirst: NewestFirstLane | undefined;
 
   constructor(target: string, spool: Pick<Spool, "cursor">) {
     this.#lanes = laneNames(target).map((name) => new Lane(name, spool.cursor(name)));
-    // The one that was left with the newest lines; else the one with the target's own name.
+    // After a restart the lane with the newest lines. If all are empty, the first, which has the target's own name.
     this.#live = this.#lanes.reduce((newest, lane) =>
       newestOf(lane.cursor) > newestOf(newest.cursor) ? lane : newest,
     );
@@ -58,30 +60,30 @@ export class Lanes {
     return this.#lanes.map(({ cursor }) => cursor.losses).reduce(sumOfLosses);
   }
 
-  /** Of the oldest line that waits; see SpoolCursor. */
+  /** Creation time of the oldest queued line, see SpoolCursor. */
   get oldestBornAtMs(): number | undefined {
     const known = this.#lanes.flatMap(({ cursor }) => cursor.oldestMonotonicMs ?? []);
     return known.length === 0 ? undefined : Math.min(...known);
   }
 
-  /** The newest frame that is not yet acknowledged; -1 when there is none. */
+  /** Sequence number of the newest frame that is not yet acknowledged; -1 if there is none. */
   get newest(): bigint {
     return this.#lanes.reduce((newest, { cursor }) => (newestOf(cursor) > newest ? newestOf(cursor) : newest), -1n);
   }
 
-  /** Whether a frame up to this one is neither taken nor dropped. */
+  /** Whether a frame with this sequence number or a smaller one is still queued. */
   hasUpTo(goal: bigint): boolean {
     return this.#lanes.some(({ cursor: { oldest } }) => oldest !== undefined && oldest <= goal);
   }
 
-  /** Whether its lines are those of the present. Those of the live lane are not when it has a backlog before them. */
+  /** Whether the lane has new lines. The live lane counts as a backlog as long as a newest-first lane serves it. */
   isPresent(lane: Lane): boolean {
     return lane === this.#newestFirst || (lane === this.#live && lane.name !== this.#newestFirst?.name);
   }
 
   /**
-   * What is there becomes a backlog. What was appended after this moment, in milliseconds since the epoch, does not wait for
-   * it, nor does what comes from now on: in a lane of its own if one is free.
+   * Makes the live lane a backlog. Its frames that were appended at `sinceMs` or later, in milliseconds since the epoch, are
+   * sent before the rest. Future lines get a lane of their own if one is free.
    */
   startNewLane(sinceMs: number): void {
     this.#newestFirst = new NewestFirstLane(this.#live, sinceMs);
@@ -90,24 +92,24 @@ export class Lanes {
     this.#live = free ?? this.#live;
   }
 
-  /** It would go too fast before this. One pace is for all backlogs together. */
+  /** Holds back a lane until then. All backlogs share one pace. */
   pace(lane: Lane, untilMs: number): void {
     const paced = this.isPresent(lane) ? [lane] : this.#lanes.filter((other) => !this.isPresent(other));
     for (const each of paced) each.pacedUntilMs = untilMs;
   }
 
-  /** The target takes lines: a lane that was in doubt of it may go on. */
+  /** Notes that the target accepts lines. A search that waited for that continues at once. */
   targetAccepts(): void {
     for (const lane of this.#inOrder())
       if (lane.search?.targetAccepts() === true) lane.retryAtMs = Number.NEGATIVE_INFINITY;
   }
 
-  /** There is a reason to try again at once. */
+  /** Ends the retry delays of all lanes. */
   retryNow(): void {
     for (const lane of this.#inOrder()) lane.retryAtMs = Number.NEGATIVE_INFINITY;
   }
 
-  /** What was found out about the target does not hold any more, what is being tried begins anew. */
+  /** Forgets what was learned about the target: ends searches, suspicions and retry delays. */
   reset(): void {
     for (const lane of this.#inOrder()) {
       lane.search = undefined;
@@ -116,9 +118,9 @@ export class Lanes {
     this.retryNow();
   }
 
-  /** The lane whose turn it is, and in how many milliseconds; undefined when all are empty. */
+  /** Returns the lane that is due next and the time until then, or undefined if all are empty. */
   next(schedule: Schedule): { readonly lane: Lane; readonly inMs: number } | undefined {
-    // There is no backlog any more.
+    // The backlog is delivered.
     if (this.#newestFirst?.isEmpty === true) this.#newestFirst = undefined;
     const waiting = this.#inOrder()
       .filter(({ isEmpty }) => !isEmpty)
@@ -129,21 +131,21 @@ export class Lanes {
     );
   }
 
-  /** Resolves when a lane that was empty is not any more, or when the signal aborts; it must, in the end. */
+  /** Resolves when an empty lane gets lines, or when the signal aborts. The caller must abort it to release the waiters. */
   async filled(signal: AbortSignal): Promise<void> {
     await Promise.race(this.#lanes.filter(({ isEmpty }) => isEmpty).map(({ cursor }) => cursor.ready(signal)));
   }
 
-  /** The present first, then the oldest. */
+  /** Returns the lanes by priority: new lines first, then the oldest backlog. */
   #inOrder(): readonly Lane[] {
     const lanes = this.#lanes.toSorted((one, other) => (newestOf(one.cursor) < newestOf(other.cursor) ? -1 : 1));
-    const ahead = this.#newestFirst === undefined ? [] : [this.#newestFirst];
+    const newestFirst = this.#newestFirst === undefined ? [] : [this.#newestFirst];
     const present = lanes.filter((lane) => this.isPresent(lane));
-    return [...ahead, ...present, ...lanes.filter((lane) => !this.isPresent(lane))];
+    return [...newestFirst, ...present, ...lanes.filter((lane) => !this.isPresent(lane))];
   }
 
   #dueMs(lane: Lane, { nowMs, fullLines, intervalMs, draining }: Schedule): number {
-    // An append may be under way that began when this lane was the live one.
+    // An append that began when this lane was the live one may still be running.
     if (lane === this.#newestFirst && !lane.fills(1)) return nowMs + intervalMs;
     if (lane === this.#newestFirst || draining || lane.search !== undefined) return lane.retryAtMs;
     const gathers = this.isPresent(lane) && !lane.fills(fullLines);

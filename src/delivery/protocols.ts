@@ -10,5 +10,5 @@ export const PROTOCOLS = {
 /** Chooses the protocol of a target. */
 export type ProtocolOf = (target: EffectiveTarget) => Protocol;
 
-/** Returns the protocol that the configuration of a target asks for. Today each target is an InfluxDB. */
+/** Returns the protocol that the configuration of a target asks for. All targets are InfluxDB today. */
 export const configuredProtocol: ProtocolOf = () => PROTOCOLS.influx;

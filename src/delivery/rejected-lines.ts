@@ -4,44 +4,45 @@ import type { Clock } from "../lib/clock.ts";
 import { TaskQueue } from "../lib/task-queue.ts";
 import { countLines, type Rejection } from "./rejection.ts";
 
-/** The newer of the two; at its full size it takes the place of the older. */
+/** The newer file. When it is full it replaces the older one. */
 const NEWER = "rejected.jsonl";
 const OLDER = "rejected.1.jsonl";
 const MAX_FILE_BYTES = 8 << 20;
-/** What waits for a disk that is slow. */
-const MAX_WAITING_BYTES = 4 << 20;
-/** A disk that hangs is not waited for. */
-const PATIENCE_MS = 1_000;
+/** Bound on the records that are queued for a slow disk. */
+const MAX_QUEUED_BYTES = 4 << 20;
+/** Delivery waits no longer for a slow disk. */
+const WRITE_TIMEOUT_MS = 1_000;
 
-/** Takes lines that a target refuses for good. */
+/** Records the lines that a target rejects for good. */
 export interface RejectedSink {
-  /** Resolves when they are on record, or are not going to be. */
-  write(target: string, refusals: readonly Rejection[]): Promise<void>;
+  /** Resolves when the lines are recorded, or when that failed. Never rejects. */
+  write(target: string, rejections: readonly Rejection[]): Promise<void>;
 }
 
 export interface RejectedStats {
-  /** Lines that are, or were, in the files, and lines that never were. */
+  /** Lines that were written to the files. Older ones may have been deleted since. */
   readonly keptLines: number;
+  /** Lines that could not be written. */
   readonly lostLines: number;
-  /** What both files take, once it is known. */
+  /** Size of both files; 0 until it is measured. */
   readonly fileBytes: number;
 }
 
 export interface RejectedLinesOptions {
   readonly directory: string;
   readonly clock: Clock;
-  /** Of each of the two files. */
+  /** Maximum size of each of the two files. */
   readonly maxFileBytes?: number;
 }
 
 /**
- * Keeps what targets refuse for good, for someone to look at and perhaps to repair: one JSON object for each line, with
- * time, target, reason and the line. Two files of bounded size; a disk that does not take them costs nothing else.
+ * Writes rejected lines to files, so that an operator can inspect and repair them: one JSON object for each line, with time,
+ * target, reason and the line. There are two files of bounded size. If a write fails, only these records are lost.
  */
 export class RejectedLines implements RejectedSink {
   readonly #options: RejectedLinesOptions;
   readonly #writing = new TaskQueue();
-  #waitingBytes = 0;
+  #queuedBytes = 0;
   #keptLines = 0;
   #lostLines = 0;
   #fileBytes = 0;
@@ -55,33 +56,33 @@ export class RejectedLines implements RejectedSink {
     return { keptLines: this.#keptLines, lostLines: this.#lostLines, fileBytes: this.#fileBytes };
   }
 
-  async write(target: string, refusals: readonly Rejection[]): Promise<void> {
-    const lines = countLines(refusals);
+  async write(target: string, rejections: readonly Rejection[]): Promise<void> {
+    const lines = countLines(rejections);
     const time = new Date(this.#options.clock.now()).toISOString();
-    const size = refusals.reduce((sum, { bytes, reason }) => sum + (bytes?.length ?? 0) + reason.length, 0);
-    if (this.#waitingBytes + size > MAX_WAITING_BYTES) {
+    const size = rejections.reduce((sum, { bytes, reason }) => sum + (bytes?.length ?? 0) + reason.length, 0);
+    if (this.#queuedBytes + size > MAX_QUEUED_BYTES) {
       this.#lostLines += lines;
       return;
     }
-    this.#waitingBytes += size;
+    this.#queuedBytes += size;
     const written = this.#writing.run(async () => {
-      const kept = await this.#append(recordsOf(time, target, refusals)).catch(() => false);
-      this.#waitingBytes -= size;
+      const kept = await this.#append(recordsOf(time, target, rejections)).catch(() => false);
+      this.#queuedBytes -= size;
       if (kept) this.#keptLines += lines;
       else this.#lostLines += lines;
       await this.#measure();
     });
-    await this.#patiently(written);
+    await this.#withTimeout(written);
   }
 
-  /** Resolves when everything that was given is in the files, or lost. */
+  /** Resolves when all records are written or lost, or after a second. */
   async close(): Promise<void> {
-    await this.#patiently(this.#writing.run(() => Promise.resolve()));
+    await this.#withTimeout(this.#writing.run(() => Promise.resolve()));
   }
 
-  async #patiently(done: Promise<void>): Promise<void> {
+  async #withTimeout(done: Promise<void>): Promise<void> {
     const waited = new AbortController();
-    await Promise.race([done, this.#options.clock.sleep(PATIENCE_MS, waited.signal)]);
+    await Promise.race([done, this.#options.clock.sleep(WRITE_TIMEOUT_MS, waited.signal)]);
     waited.abort();
   }
 
@@ -90,7 +91,7 @@ export class RejectedLines implements RejectedSink {
     this.#fileBytes = sizes.reduce((sum, size) => sum + size, 0);
   }
 
-  /** Resolves to whether they are in the file. */
+  /** Resolves to whether the records are in the file. */
   async #append(records: Buffer): Promise<boolean> {
     const { directory, maxFileBytes = MAX_FILE_BYTES } = this.#options;
     if (records.length > maxFileBytes) return false;
@@ -104,7 +105,7 @@ export class RejectedLines implements RejectedSink {
       await handle.writeFile(records);
       return true;
     } catch {
-      // Half a record would spoil the one after it.
+      // Half a record would make the next one unreadable.
       await handle.truncate(size);
       return false;
     }
@@ -116,8 +117,8 @@ async function sizeOf(file: string): Promise<number> {
   return size;
 }
 
-function recordsOf(time: string, target: string, refusals: readonly Rejection[]): Buffer {
-  const records = refusals.flatMap(({ lines, reason, bytes }): readonly object[] => {
+function recordsOf(time: string, target: string, rejections: readonly Rejection[]): Buffer {
+  const records = rejections.flatMap(({ lines, reason, bytes }): readonly object[] => {
     if (bytes === undefined) return [{ time, target, reason, lines }];
     const texts = Buffer.from(bytes).toString().split("\n").filter(Boolean);
     return texts.map((line) => ({ time, target, reason, line }));

@@ -1,41 +1,42 @@
 import type { Clock } from "../lib/clock.ts";
 import type { FailureReason } from "./outcome.ts";
 
-/** What a sender tells of its work. Texts hold no credentials. */
+/** Is notified by a sender. Texts contain no credentials. */
 export interface SenderObserver {
   delivered(target: string, lines: number, durationMs: number): void;
-  /** The target stopped taking lines, or stopped for another reason than before. The lines wait. */
+  /** Delivery started to fail, or fails for another reason than before. The lines stay queued. */
   failing(target: string, reason: FailureReason, detail: string): void;
   recovered(target: string): void;
-  /** Lines that the target refuses for good. */
+  /** The target rejected lines for good. */
   rejected(target: string, lines: number, example: string): void;
 }
 
 export interface SenderState {
-  /** Idle: nothing has been sent yet. Delivering: the last request was answered. Failing: it was not, or not usefully. */
+  /** Idle: nothing is decided yet. Delivering: the target accepts or rejects lines. Failing: it does neither. */
   readonly state: "Idle" | "Delivering" | "Failing";
   /** Milliseconds since the epoch at which the state began. */
   readonly sinceMs: number;
-  /** Of a failing target only. */
+  /** Reason and detail of a failing target. */
   readonly reason: FailureReason | undefined;
   readonly detail: string | undefined;
   readonly deliveredLines: number;
   readonly rejectedLines: number;
-  /** Lost to a cap of the spool. */
+  /** Lines that were dropped from the spool. */
   readonly droppedLines: number;
   readonly requests: number;
   readonly sentBytes: number;
-  /** Failures since the last useful answer. */
+  /** Failures since the target last accepted or rejected lines. */
   readonly consecutiveFailures: number;
   /** Milliseconds since the epoch; undefined before the first success. */
   readonly lastSuccessMs: number | undefined;
-  /** How many lines a request may hold at the moment. */
+  /** Number of lines that a request may hold now. */
   readonly batchLines: number;
 }
 
+/** The part of the state that results from requests. */
 export type SentState = Omit<SenderState, "droppedLines" | "batchLines">;
 
-/** Keeps count of what became of the requests, and tells the observer of transitions. */
+/** Counts requests and their outcomes, and notifies the observer of changes. */
 export class SenderStats {
   readonly #target: () => string;
   readonly #observer: SenderObserver;
@@ -64,11 +65,12 @@ export class SenderStats {
     return this.#state;
   }
 
+  /** Counts a request. */
   sent(bytes: number): void {
     this.#change({ requests: this.#state.requests + 1, sentBytes: this.#state.sentBytes + bytes });
   }
 
-  /** The target took lines, or refused them for what they are. */
+  /** Notes that the target accepted or rejected lines. */
   answered(): void {
     const { state } = this.#state;
     this.#change({ consecutiveFailures: 0 });

@@ -48,7 +48,7 @@ suite("delivery over TLS", { skip: !available }, () => {
     await using influx = await FakeInflux.start({ version: "v2", tls: forAddress });
     assert.match(
       (await deliver(influx, { mode: "Verify" })) ?? "",
-      /certificate is of no known authority: set tls\.caRef/,
+      /certificate is not from a known authority: set tls\.caRef/,
     );
     assert.equal(influx.requests.length, 0);
     using stranger = new CertificateAuthority("stranger");

@@ -3,18 +3,18 @@ import { Agent as HttpsAgent, type RequestOptions } from "node:https";
 import type { Duplex } from "node:stream";
 import type { EffectiveTarget } from "../../config/resolve.ts";
 
-/** Where the variables below are looked up; `NO_PROXY` says which targets are reached without a proxy. */
+/** The environment with the variables below, and `NO_PROXY`, which lists the hosts that need no proxy. */
 export type ProxyEnvironment = Readonly<Record<string, string | undefined>>;
 
-/** The small ones win, as everywhere. */
+/** Node prefers the lower-case forms, as other programs do. */
 const PROXY_VARIABLES = ["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"];
 
-/** One request is in flight at a time; a second socket may be closing. */
+/** One request is in flight at a time. A second socket may be closing. */
 const POOL = { keepAlive: true, maxSockets: 2 };
 
 /**
- * Connections to a target, by way of a proxy if the environment says so: to one with https through a tunnel, into which
- * the proxy cannot look.
+ * Returns the connections to a URL, through a proxy if the environment names one. With https they go through a tunnel, whose
+ * content the proxy cannot read. Throws if a variable is not the URL of a proxy.
  */
 export function createAgent({ url, tls }: Pick<EffectiveTarget, "url" | "tls">, proxies: ProxyEnvironment): HttpAgent {
   const proxyEnv = withSchemes(proxies);
@@ -30,7 +30,7 @@ export function createAgent({ url, tls }: Pick<EffectiveTarget, "url" | "tls">, 
   });
 }
 
-/** User and password of the proxies, in every form by which they could be known. */
+/** Returns every text that would reveal the credentials of the proxies. */
 export function proxySecrets(proxies: ProxyEnvironment): readonly string[] {
   const proxyEnv = withSchemes(proxies);
   return PROXY_VARIABLES.flatMap((variable) => {
@@ -41,7 +41,7 @@ export function proxySecrets(proxies: ProxyEnvironment): readonly string[] {
   });
 }
 
-/** Node ignores a proxy that is given as `host:port`; everybody else takes it for one of http. */
+/** Adds `http://` to proxies that are given as `host:port`. Node ignores these; other programs use http. */
 function withSchemes(proxies: ProxyEnvironment): Record<string, string | undefined> {
   const schemes = PROXY_VARIABLES.flatMap((variable) => {
     const proxy = proxies[variable];
@@ -50,7 +50,7 @@ function withSchemes(proxies: ProxyEnvironment): Record<string, string | undefin
   return { ...proxies, ...Object.fromEntries(schemes) };
 }
 
-/** Node's agent knows nothing of a connection before a tunnel is ready, so nothing ends one that hangs. */
+/** Node's agent does not track a connection before its tunnel is ready, so by itself it could not close one that hangs. */
 class TunnelAgent extends HttpsAgent {
   readonly #open = new Set<Duplex>();
 

@@ -1,15 +1,15 @@
 import type { Remedies } from "../../lib/network-fault.ts";
 
-/** What to do about the failures of a connection that a setting can cure. */
+/** What the operator can do, by the error code of a failed connection. */
 export const REMEDIES: Remedies = {
   ECONNREFUSED: "nothing listens there: check the target's url",
   ENOTFOUND: "the host name does not resolve: check the target's url",
-  EAI_AGAIN: "the name service does not answer",
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "the certificate is of no known authority: set tls.caRef",
-  UNABLE_TO_GET_ISSUER_CERT: "the certificate is of no known authority: set tls.caRef",
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "the certificate is of no known authority: set tls.caRef",
-  SELF_SIGNED_CERT_IN_CHAIN: "the certificate is of no known authority: set tls.caRef",
-  DEPTH_ZERO_SELF_SIGNED_CERT: "the certificate is signed by itself: set tls.caRef",
+  EAI_AGAIN: "the name server does not answer",
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "the certificate is not from a known authority: set tls.caRef",
+  UNABLE_TO_GET_ISSUER_CERT: "the certificate is not from a known authority: set tls.caRef",
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "the certificate is not from a known authority: set tls.caRef",
+  SELF_SIGNED_CERT_IN_CHAIN: "the certificate is not from a known authority: set tls.caRef",
+  DEPTH_ZERO_SELF_SIGNED_CERT: "the certificate is self-signed: set tls.caRef",
   CERT_HAS_EXPIRED: "the server's certificate has expired",
   ERR_TLS_CERT_ALTNAME_INVALID: "the certificate is for another name: set tls.serverName",
   ERR_SSL_WRONG_VERSION_NUMBER: "the server does not speak TLS: check the target's url",
