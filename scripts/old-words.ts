@@ -29,7 +29,6 @@ export const OLD_WORDS: readonly OldWord[] = [
 export const NOT_YET: readonly string[] = [
   "src/cluster",
   "src/collection",
-  "src/delivery",
   "src/node",
   "src/observability/agent-view.ts",
   "src/routing",
@@ -39,7 +38,6 @@ export const NOT_YET: readonly string[] = [
   "test/support",
   "test/unit/cluster",
   "test/unit/collection",
-  "test/unit/delivery",
   "test/unit/node",
 ];
 

@@ -15,13 +15,13 @@ for (const protocol of [
   { version: "v1", database: "metrics" },
   { version: "v2", org: "org", bucket: "metrics" },
 ] as const) {
-  test(`every fault of a network and of a server, one after the other, costs a target of ${protocol.version} no line`, async () => {
+  test(`no fault of network or server loses a line of a ${protocol.version} target`, async () => {
     await using influx = await FakeInflux.start({ version: protocol.version, database: "metrics" });
     await using proxy = await FaultyProxy.start(influx.url, { seed: SEED, maxBodyBytes: 500, isBad });
     const rejected: string[] = [];
     const rejectedLines: RejectedSink = {
-      write: (_target, refusals) => {
-        for (const { bytes = "" } of refusals) rejected.push(unspoil(String(bytes).trimEnd()));
+      write: (_target, rejections) => {
+        for (const { bytes = "" } of rejections) rejected.push(unspoil(String(bytes).trimEnd()));
         return Promise.resolve();
       },
     };
@@ -30,7 +30,7 @@ for (const protocol of [
     const sender = bench.start(targetSettings({ url: proxy.url, protocol, flush, timeoutMs: 200 }), { rejectedLines });
     const sent: string[] = [];
     const events = [...FAULT_KINDS, "413", protocol.version === "v1" ? "400 partial" : "400 whole"] as const;
-    // Which request meets which fault, and how large it is, depends on the time that everything takes.
+    // Timing decides which request gets which fault, and how large it is.
     while (events.some((event) => (proxy.counts.get(event) ?? 0) === 0)) {
       for (let frame = 0; frame < 3; frame++) {
         const lines = Array.from({ length: BATCH }, (_, index) => goodLine(sent.length + index));

@@ -8,7 +8,7 @@ import { FakeInflux } from "../support/fake-influx.ts";
 
 const never = new AbortController().signal;
 
-test("a port where nothing listens: the lines wait and arrive when something does", async () => {
+test("lines for a closed port stay queued and arrive when a server listens", async () => {
   const freed = await FakeInflux.start({ version: "v2" });
   const { url } = freed;
   await freed[Symbol.asyncDispose]();
@@ -30,7 +30,7 @@ test("a port where nothing listens: the lines wait and arrive when something doe
   );
 });
 
-test("a host name that does not resolve is said to be one", async () => {
+test("a host name that does not resolve is reported", async () => {
   await using bench = new DeliveryBench();
   const sender = bench.start(targetSettings({ url: "http://no-such-host.invalid:8086" }));
   await bench.append(batchOf(1));
@@ -38,14 +38,14 @@ test("a host name that does not resolve is said to be one", async () => {
   assert.match(sender.state.detail ?? "", /ENOTFOUND|EAI_AGAIN/);
 });
 
-test("a server that hangs is left at the deadline, and its sockets do not pile up", async () => {
+test("a request that hangs ends at the deadline, and its sockets are closed", async () => {
   await using influx = await FakeInflux.start({ version: "v2" });
   await using bench = new DeliveryBench();
   influx.fault = { kind: "hang" };
   const sender = bench.start(targetSettings({ url: influx.url, timeoutMs: 20 }));
   await bench.append(batchOf(3));
   let most = 0;
-  await until("twelve requests were left", () => {
+  await until("twelve requests ended", () => {
     most = Math.max(most, influx.openConnections);
     return influx.requests.length >= 12;
   });
@@ -57,7 +57,7 @@ test("a server that hangs is left at the deadline, and its sockets do not pile u
   assert.equal(new Set(influx.stored).size, 3);
 });
 
-test("a server that answers one byte at a time is left at the deadline", async () => {
+test("an answer that arrives one byte at a time ends at the deadline", async () => {
   await using influx = await FakeInflux.start({ version: "v2" });
   await using bench = new DeliveryBench();
   influx.faults.push({ kind: "trickle" });
@@ -68,7 +68,7 @@ test("a server that answers one byte at a time is left at the deadline", async (
   assert.equal(await sender.drain(never), true);
 });
 
-test("an answer that breaks off is none", async () => {
+test("an incomplete answer is retried", async () => {
   await using influx = await FakeInflux.start({ version: "v2" });
   await using bench = new DeliveryBench();
   influx.faults.push({ kind: "cut" });
@@ -80,7 +80,7 @@ test("an answer that breaks off is none", async () => {
   assert.equal(sender.state.rejectedLines, 0);
 });
 
-test("a reset connection and a lost acknowledgement lose nothing", async () => {
+test("a reset connection or a lost acknowledgement loses no line", async () => {
   await using influx = await FakeInflux.start({ version: "v2" });
   await using bench = new DeliveryBench();
   influx.faults.push({ kind: "reset" }, { kind: "lostAck" }, { kind: "reset" });
@@ -91,13 +91,13 @@ test("a reset connection and a lost acknowledgement lose nothing", async () => {
   assert.equal(sender.state.deliveredLines, 3);
 });
 
-test("a kept connection that the server has closed meanwhile is not a failure of the target", async () => {
+test("a reused connection that the server has closed is not a failure of the target", async () => {
   await using influx = await FakeInflux.start({ version: "v2" });
   await using bench = new DeliveryBench();
   const sender = bench.start(targetSettings({ url: influx.url }));
   await bench.append(batchOf(1));
   assert.equal(await sender.drain(never), true);
-  // The server closes it in answer to the request, as it does when its idle timeout and the request cross on the way.
+  // The server closes the connection when the request arrives, as if its idle timeout had ended just before.
   influx.faults.push({ kind: "reset" });
   await bench.append(batchOf(1, 1));
   assert.equal(await sender.drain(never), true);
@@ -123,14 +123,14 @@ test("a stopped sender leaves no connection and no request behind", async () => 
   influx.fault = { kind: "hang" };
   const sender = bench.start(targetSettings({ url: influx.url, timeoutMs: 60_000 }));
   await bench.append(batchOf(1));
-  await until("it is hanging", () => influx.requests.length === 1);
+  await until("the request hangs", () => influx.requests.length === 1);
   await sender.stop();
-  await until("the server is rid of it", () => influx.openConnections === 0);
+  await until("the server has no connection", () => influx.openConnections === 0);
   assert.equal(sender.backlog.lines, 1);
   assert.deepEqual(bench.log.events, []);
 });
 
-test("a server that does not speak HTTP is reported, not believed", async () => {
+test("a server that does not speak HTTP is reported", async () => {
   const server = createServer((socket) => {
     socket.on("error", () => undefined);
     socket.end("SSH-2.0-OpenSSH_9.2\r\n");
@@ -152,7 +152,7 @@ for (const [status, after, least, most] of [
   [429, "2", 2_000, 2_200],
   [503, "Fri, 01 Jan 2100 00:00:00 GMT", 600_000, 660_000],
 ] as const) {
-  test(`${status} with Retry-After ${after} is obeyed`, async () => {
+  test(`Retry-After ${after} of a ${status} is honoured`, async () => {
     await using influx = await FakeInflux.start({ version: "v2" });
     await using bench = new DeliveryBench();
     influx.faults.push({ kind: "status", status, headers: { "retry-after": after } });
@@ -164,7 +164,7 @@ for (const [status, after, least, most] of [
   });
 }
 
-test("of two targets the healthy one is not delayed by one that hangs", async () => {
+test("a target that hangs does not delay another target", async () => {
   await using healthy = await FakeInflux.start({ version: "v2" });
   await using hung = await FakeInflux.start({ version: "v1" });
   await using bench = new DeliveryBench();
@@ -187,7 +187,7 @@ test("of two targets the healthy one is not delayed by one that hangs", async ()
   assert.equal(bench.spool.stats.frames, 0);
 });
 
-test("a drain ends at its deadline when the target does not take the lines", async () => {
+test("a drain of a failing target ends at its deadline", async () => {
   await using influx = await FakeInflux.start({ version: "v2" });
   await using bench = new DeliveryBench();
   influx.fault = { kind: "status", status: 500 };

@@ -16,7 +16,7 @@ const PROTOCOLS: Readonly<Record<string, EffectiveTarget["protocol"]>> = {
 };
 
 for (const [name, protocol] of Object.entries(PROTOCOLS)) {
-  test(`${name}: a bad line costs itself and nothing else`, async () => {
+  test(`${name}: only the bad line is rejected`, async () => {
     await using influx = await FakeInflux.start({ version: protocol.version, database: "metrics", basePath: "/base" });
     await using bench = new DeliveryBench();
     const sender = bench.start(targetSettings({ url: `${influx.url}/`, protocol }));
@@ -37,8 +37,8 @@ for (const [name, protocol] of Object.entries(PROTOCOLS)) {
   });
 }
 
-// Only because good lines behind them pass: where none does, it may be that a setting is at fault.
-test("a batch of bad lines only is given up after a bounded number of requests, when others pass", async () => {
+// They are rejected only because a later line is accepted: otherwise a setting may be wrong.
+test("a batch of only bad lines is rejected after a bounded number of requests", async () => {
   await using influx = await FakeInflux.start({ version: "v2" });
   await using bench = new DeliveryBench();
   const sender = bench.start(targetSettings({ url: influx.url }));
@@ -47,7 +47,7 @@ test("a batch of bad lines only is given up after a bounded number of requests, 
   assert.equal(await sender.drain(never), true);
   assert.equal(sender.state.rejectedLines + sender.state.deliveredLines, 503);
   assert.deepEqual([...new Set(influx.stored)].sort(), [0, 1, 2].map(goodLine));
-  // Whole, in halves, split 32 times, one line to see whether others pass, and the good ones.
+  // Whole, in halves, split 32 times, one probe line, and the good lines.
   assert.ok(influx.requests.length <= 1 + 2 + 64 + 1 + 1, `${influx.requests.length} requests`);
 });
 
@@ -65,7 +65,7 @@ test("a request of several frames loses nothing on a server that reads one gzip 
   assert.equal(new Set(influx.stored).size, 3_000);
 });
 
-test("a frame among several that is damaged in the buffer costs its own lines only", async () => {
+test("a frame that is damaged in the buffer loses only its own lines", async () => {
   await using influx = await FakeInflux.start({ version: "v2" });
   await using bench = new DeliveryBench();
   influx.fault = { kind: "status", status: 503 };
@@ -81,7 +81,7 @@ test("a frame among several that is damaged in the buffer costs its own lines on
   assert.match(bench.log.of("rejected")[0] ?? "", /^main rejected 10: damaged in the buffer/);
 });
 
-test("a long list of refused lines is read whole, though the answer is not declared as JSON", async () => {
+test("a long list of rejected lines is read whole, even without a JSON content type", async () => {
   await using influx = await FakeInflux.start({ version: "v3" });
   await using bench = new DeliveryBench();
   const protocol = { version: "v3", database: "metrics", api: "Native" } as const;
@@ -92,7 +92,7 @@ test("a long list of refused lines is read whole, though the answer is not decla
   assert.equal(sender.state.deliveredLines, 1);
 });
 
-test("an answer without end is cut and does not fill the memory", async () => {
+test("an answer without end is cut at a bound", async () => {
   await using influx = await FakeInflux.start({ version: "v2" });
   await using bench = new DeliveryBench();
   influx.faults.push({
@@ -108,11 +108,11 @@ test("an answer without end is cut and does not fill the memory", async () => {
   assert.ok(bench.log.events.every((event) => event.length < 400));
 });
 
-test("413 halves the batch until it fits, and success lets it grow", async () => {
+test("a 413 halves the batch until it fits, and success lets it grow", async () => {
   await using influx = await FakeInflux.start({ version: "v2", maxBodyBytes: 2_000 });
   await using bench = new DeliveryBench();
   const sender = bench.start(targetSettings({ url: influx.url }));
-  // At once: what comes bit by bit may be sent bit by bit, and fit.
+  // In one append: single frames might be sent one by one, and fit.
   await bench.append(batchOf(4_000));
   assert.equal(await sender.drain(never), true);
   assert.deepEqual([...new Set(influx.stored)].length, 4_000);
@@ -127,7 +127,7 @@ test("413 halves the batch until it fits, and success lets it grow", async () =>
   assert.ok(sender.state.batchLines > batchLines);
 });
 
-test("a frame that is too large by itself is sent in parts, and only a line that is too large is lost", async () => {
+test("a frame that is too large is sent in parts, and only a too large line is rejected", async () => {
   await using influx = await FakeInflux.start({ version: "v2", maxBodyBytes: 600 });
   await using bench = new DeliveryBench();
   const sender = bench.start(targetSettings({ url: influx.url }));
@@ -166,7 +166,7 @@ test("404 keeps the lines until the bucket exists", async () => {
   await using bench = new DeliveryBench();
   const sender = bench.start(targetSettings({ url: influx.url }));
   await bench.append(batchOf(5));
-  await until("it was refused twice", () => influx.requests.length >= 2);
+  await until("it was rejected twice", () => influx.requests.length >= 2);
   assert.equal(sender.state.reason, "TargetNotFound");
   influx.options = { version: "v2", database: "metrics" };
   assert.equal(await sender.drain(never), true);
@@ -180,13 +180,13 @@ for (const [what, fault] of Object.entries({
   "a proxy's page with status 400": { status: 400, body: "<html>The plain HTTP request was sent to HTTPS port" },
   "an unknown status": { status: 418 },
 })) {
-  test(`${what} is a wrong address: nothing is taken for delivered or refused`, async () => {
+  test(`${what} is a wrong address: no line counts as delivered or rejected`, async () => {
     await using influx = await FakeInflux.start({ version: "v2" });
     await using bench = new DeliveryBench();
     influx.fault = { kind: "status", ...fault };
     const sender = bench.start(targetSettings({ url: influx.url }));
     await bench.append(batchOf(5));
-    await until("it was refused twice", () => influx.requests.length >= 2);
+    await until("it was rejected twice", () => influx.requests.length >= 2);
     assert.match(sender.state.reason ?? "", /^Target(?:NotFound|Rejecting)$/);
     assert.equal(sender.backlog.lines, 5);
     influx.fault = undefined;
@@ -195,7 +195,7 @@ for (const [what, fault] of Object.entries({
   });
 }
 
-test("a search for a bad line goes on where an outage interrupted it", async () => {
+test("a search for a bad line continues after an outage", async () => {
   await using influx = await FakeInflux.start({ version: "v2" });
   await using bench = new DeliveryBench();
   const sender = bench.start(targetSettings({ url: influx.url }), { random: () => 0.01 });
@@ -212,7 +212,7 @@ test("a search for a bad line goes on where an outage interrupted it", async () 
   assert.ok(searching <= 1 + 2 * 6, `${searching} requests`);
 });
 
-test("credentials never show up, whatever the server sends back", async () => {
+test("credentials are redacted in everything that the server sends back", async () => {
   const password = "pa55-w0rd!";
   const encoded = Buffer.from(`admin:${password}`).toString("base64");
   await using influx = await FakeInflux.start({ version: "v1" });
@@ -233,7 +233,7 @@ test("credentials never show up, whatever the server sends back", async () => {
   assert.equal(bench.everything().includes(encoded), false);
 });
 
-test("a token that cannot be a header is reported without the token", async () => {
+test("a token that is not valid in a header is reported without the token", async () => {
   await using influx = await FakeInflux.start({ version: "v2" });
   await using bench = new DeliveryBench();
   const sender = bench.start(
@@ -246,7 +246,7 @@ test("a token that cannot be a header is reported without the token", async () =
   assert.equal(influx.requests.length, 0);
 });
 
-test("a token does not go out in clear unless the settings say so", async () => {
+test("a token is not sent in plain text unless the settings allow it", async () => {
   await using influx = await FakeInflux.start({ version: "v2" });
   await using bench = new DeliveryBench();
   const sender = bench.start(targetSettings({ url: influx.url, tls: { mode: "Verify" } }));

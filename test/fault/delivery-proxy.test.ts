@@ -18,14 +18,14 @@ interface Attempt extends Partial<EffectiveTarget> {
   readonly proxies: ProxyEnvironment;
 }
 
-/** A sender with five lines to deliver. */
+/** Starts a sender with five lines to deliver. */
 async function begin({ bench, proxies, ...settings }: Attempt): Promise<Sender> {
   const sender = bench.start(targetSettings({ credentials, ...settings }), { proxies });
   await bench.append(batchOf(5));
   return sender;
 }
 
-test("without https a target is written to through the proxy only if plain text is allowed", async () => {
+test("without https a proxy is used only if plain text is allowed", async () => {
   await using influx = await FakeInflux.start({ version: "v2", authorization: `Token ${TOKEN}` });
   await using proxy = await HttpProxy.start();
   await using bench = new DeliveryBench();
@@ -54,10 +54,10 @@ test("a target that NO_PROXY names is reached without the proxy", async () => {
   assert.equal(proxy.requests.length, 0);
 });
 
-test("a proxy that wants credentials is said to, and the lines are kept", async () => {
+test("a proxy that requires credentials is reported, and the lines are kept", async () => {
   await using proxy = await HttpProxy.start();
   await using bench = new DeliveryBench();
-  proxy.fault = "refuse";
+  proxy.fault = "reject";
   const proxies = { HTTP_PROXY: `http://${proxy.address}` };
   const sender = await begin({ bench, proxies, url: "http://influx.example:8086" });
   await until("it failed", () => sender.state.state === "Failing");
@@ -65,7 +65,7 @@ test("a proxy that wants credentials is said to, and the lines are kept", async 
   assert.equal(sender.backlog.lines, 5);
 });
 
-test("a variable that is no proxy's URL is reported without what it holds", async () => {
+test("a variable that is not the URL of a proxy is reported without its value", async () => {
   await using bench = new DeliveryBench();
   const proxies = { HTTP_PROXY: "http://user:pa55-%zz@127.0.0.1:1" };
   const sender = await begin({ bench, proxies, url: "http://influx.example:8086" });
@@ -89,7 +89,7 @@ suite("https through a proxy", { skip: skipWithoutOpenssl("https through a proxy
   });
 
   for (const variable of ["HTTPS_PROXY", "https_proxy"]) {
-    test(`${variable}: a tunnel, into which the proxy cannot look, with or without a scheme in the variable`, async () => {
+    test(`${variable}: the proxy cannot read the tunnel, with or without a scheme in the variable`, async () => {
       await using influx = await FakeInflux.start({ version: "v2", tls: pair, authorization: `Token ${TOKEN}` });
       await using proxy = await HttpProxy.start();
       for (const value of [`http://${proxy.address}`, proxy.address]) {
@@ -110,7 +110,7 @@ suite("https through a proxy", { skip: skipWithoutOpenssl("https through a proxy
     });
   }
 
-  test("the proxy's own credentials reach the proxy and nobody else", async () => {
+  test("the proxy's credentials reach only the proxy", async () => {
     await using influx = await FakeInflux.start({ version: "v2", tls: pair });
     await using proxy = await HttpProxy.start();
     await using bench = new DeliveryBench();
@@ -125,7 +125,7 @@ suite("https through a proxy", { skip: skipWithoutOpenssl("https through a proxy
     assert.doesNotMatch(bench.everything(), new RegExp(`pa55-w0rd|${basic}|${TOKEN}`));
   });
 
-  test("a certificate is verified behind the proxy as without it, before anything is sent", async () => {
+  test("behind a proxy the certificate is verified before anything is sent", async () => {
     await using influx = await FakeInflux.start({ version: "v2", tls: pair });
     await using proxy = await HttpProxy.start();
     await using bench = new DeliveryBench();
@@ -136,11 +136,11 @@ suite("https through a proxy", { skip: skipWithoutOpenssl("https through a proxy
     assert.equal(influx.requests.length, 0);
   });
 
-  test("a proxy that refuses the tunnel is reported, and the lines go through when it does not any more", async () => {
+  test("a proxy that rejects the tunnel is reported, and lines are sent once it accepts", async () => {
     await using influx = await FakeInflux.start({ version: "v2", tls: pair });
     await using proxy = await HttpProxy.start();
     await using bench = new DeliveryBench();
-    proxy.fault = "refuse";
+    proxy.fault = "reject";
     const proxies = { HTTPS_PROXY: `http://user:pa55-w0rd@${proxy.address}` };
     const sender = await begin({ bench, proxies, url: influx.url, tls });
     await until("it failed twice", () => sender.state.consecutiveFailures >= 2);
@@ -152,7 +152,7 @@ suite("https through a proxy", { skip: skipWithoutOpenssl("https through a proxy
   });
 
   for (const fault of ["hang", "hang behind the answer"] as const) {
-    test(`a tunnel that does not get ready (${fault}) is left at the deadline, and none stays open`, async () => {
+    test(`a tunnel that does not get ready (${fault}) is closed at the deadline`, async () => {
       await using influx = await FakeInflux.start({ version: "v2", tls: pair });
       await using proxy = await HttpProxy.start();
       await using bench = new DeliveryBench();
@@ -160,14 +160,14 @@ suite("https through a proxy", { skip: skipWithoutOpenssl("https through a proxy
       const proxies = { HTTPS_PROXY: `http://${proxy.address}` };
       const sender = await begin({ bench, proxies, url: influx.url, tls, timeoutMs: 30 });
       let most = 0;
-      await until("ten tunnels were left", () => {
+      await until("ten tunnels were closed", () => {
         most = Math.max(most, proxy.openConnections);
         return proxy.requests.length >= 10;
       });
       assert.ok(most <= 2, `${most} connections`);
       assert.match(sender.state.detail ?? "", /no complete answer within 30ms/);
       await sender.stop();
-      await until("the proxy is rid of it", () => proxy.openConnections === 0);
+      await until("the proxy has no connection", () => proxy.openConnections === 0);
     });
   }
 });

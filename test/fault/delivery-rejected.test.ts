@@ -28,7 +28,7 @@ interface Kept {
 }
 
 for (const [name, protocol] of Object.entries(PROTOCOLS)) {
-  test(`${name}: the lines that are refused, and no others, are kept in the file`, async (t) => {
+  test(`${name}: exactly the rejected lines are in the file`, async (t) => {
     const directory = await temporaryDirectory(t);
     const rejectedLines = new RejectedLines({ directory, clock: systemClock });
     await using influx = await FakeInflux.start({ version: protocol.version });
@@ -53,7 +53,7 @@ for (const [name, protocol] of Object.entries(PROTOCOLS)) {
   });
 }
 
-test("a server that sends the token back does not get it into the file", async (t) => {
+test("a token that the server sends back is redacted in the file", async (t) => {
   const directory = await temporaryDirectory(t);
   const rejectedLines = new RejectedLines({ directory, clock: systemClock });
   await using influx = await FakeInflux.start({ version: "v2" });
@@ -70,7 +70,7 @@ test("a server that sends the token back does not get it into the file", async (
 });
 
 for (const status of [400, 422]) {
-  test(`a setting for which the server answers ${status} to every line costs none of them`, async () => {
+  test(`if the server answers ${status} to every line, all lines are kept`, async () => {
     await using influx = await FakeInflux.start({ version: "v2" });
     await using bench = new DeliveryBench();
     influx.fault = { kind: "status", status, body: '{"code":"invalid","message":"precision is not supported"}' };
@@ -91,7 +91,7 @@ for (const status of [400, 422]) {
   });
 }
 
-test("a refused line is on record before it leaves the spool", async () => {
+test("a rejected line is recorded before it leaves the spool", async () => {
   await using influx = await FakeInflux.start({ version: "v1" });
   await using bench = new DeliveryBench();
   const onRecord = Promise.withResolvers<undefined>();
@@ -104,10 +104,10 @@ test("a refused line is on record before it leaves the spool", async () => {
   };
   const protocol = { version: "v1", database: "metrics" } as const;
   const sender = bench.start(targetSettings({ url: influx.url, protocol }), { rejectedLines });
-  // With one good line: a server that rejects every line is at fault itself.
+  // With one good line, because a server that rejects every line is at fault itself.
   const lines = [...BAD_LINES, goodLine(0)];
   await bench.append(batchFrom(lines));
-  await until("it is refused", () => written.length > 0);
+  await until("it is rejected", () => written.length > 0);
   await turns(50);
   assert.equal(sender.backlog.lines, lines.length);
   onRecord.resolve(undefined);

@@ -17,7 +17,7 @@ const FLUSH = { intervalMs: 1, maxLines: 50, maxBytes: 1 << 20 };
 const SLOWLY = targetSettings({ flush: FLUSH, maxDrainLinesPerSecond: 100 });
 const AT_ONCE = targetSettings({ flush: FLUSH });
 
-/** The real clock, but for the date. */
+/** The real clock with another date. */
 class LaterClock implements Clock {
   offsetMs = 0;
 
@@ -34,7 +34,7 @@ class LaterClock implements Clock {
   }
 }
 
-/** The life of one agent, as far as delivery goes. */
+/** Spool and sender of one agent process. */
 class Agent implements AsyncDisposable {
   readonly target = new MemoryTarget();
   readonly clock: LaterClock;
@@ -66,7 +66,7 @@ class Agent implements AsyncDisposable {
     }
   }
 
-  /** An outage of 600 lines, and some of them delivered after it, and 30 new ones. */
+  /** Queues 600 lines in an outage, then delivers some of them and 30 new lines. */
   async drainInPart(): Promise<void> {
     this.target.answer = () => ({ status: 503, body: "" });
     await this.append(60);
@@ -77,7 +77,7 @@ class Agent implements AsyncDisposable {
     const old = this.target.stored.length;
     await this.append(3);
     await until("they are delivered", () => this.target.stored.length >= old + 30);
-    assert.ok(this.sender.backlog.lines > 300, `${this.sender.backlog.lines} lines wait`);
+    assert.ok(this.sender.backlog.lines > 300, `${this.sender.backlog.lines} lines queued`);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -86,13 +86,13 @@ class Agent implements AsyncDisposable {
   }
 }
 
-test("an agent that ends while a backlog drains has delivered each line once, the next one goes on", async (t) => {
+test("an agent that ends during a drain delivers no line twice, and the next continues", async (t) => {
   const directory = await temporaryDirectory(t);
   const stored: string[] = [];
   {
     await using agent = await Agent.start(directory, SLOWLY);
     await agent.drainInPart();
-    // These wait behind the backlog and in front of it.
+    // Some of these are queued behind the backlog, some in the lane before it.
     agent.target.answer = () => ({ status: 503, body: "" });
     await agent.append(3);
     await agent.sender.stop();
@@ -109,12 +109,12 @@ test("an agent that ends while a backlog drains has delivered each line once, th
   assert.equal(new Set(stored).size, 670);
 });
 
-test("an agent that is killed while a backlog drains has lost nothing", async (t) => {
+test("an agent that is killed while a backlog drains loses no line", async (t) => {
   const directory = await temporaryDirectory(t);
   const copy = path.join(await temporaryDirectory(t), "copy");
   await using agent = await Agent.start(directory, SLOWLY);
   await agent.drainInPart();
-  // What another process finds if this one stops at this moment.
+  // The files that the next process finds if this one is killed now.
   await cp(directory, copy, { recursive: true, filter: (file) => path.basename(file) !== "lock" });
   const stored = [...agent.target.stored];
   await using next = await Agent.start(copy, AT_ONCE, 630);
@@ -122,7 +122,7 @@ test("an agent that is killed while a backlog drains has lost nothing", async (t
   assert.equal(new Set([...stored, ...next.target.stored]).size, 630);
 });
 
-test("an agent that is killed has lost nothing of what went ahead of a backlog", async (t) => {
+test("an agent that is killed loses no line that was sent before a backlog", async (t) => {
   const directory = await temporaryDirectory(t);
   const copy = path.join(await temporaryDirectory(t), "copy");
   await using agent = await Agent.start(directory, SLOWLY);
@@ -134,7 +134,7 @@ test("an agent that is killed has lost nothing of what went ahead of a backlog",
   agent.sender.update({ ...SLOWLY });
   const latest = goodLine(599);
   await until("what is new goes ahead", () => agent.target.stored.includes(latest));
-  assert.ok(agent.sender.backlog.lines > 300, `${agent.sender.backlog.lines} lines wait`);
+  assert.ok(agent.sender.backlog.lines > 300, `${agent.sender.backlog.lines} lines queued`);
   await cp(directory, copy, { recursive: true, filter: (file) => path.basename(file) !== "lock" });
   const stored = [...agent.target.stored];
   await using next = await Agent.start(copy, AT_ONCE, 600);

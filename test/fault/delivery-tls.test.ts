@@ -26,7 +26,7 @@ suite("delivery over TLS", { skip: !available }, () => {
     authority[Symbol.dispose]();
   });
 
-  /** What becomes of five lines: undefined when they arrive, else what the sender reports. */
+  /** Sends five lines. Returns undefined if they arrive, otherwise the failure that the sender reports. */
   async function deliver(server: FakeInflux, tls: EffectiveTarget["tls"]): Promise<string | undefined> {
     await using bench = new DeliveryBench();
     const credentials = { kind: "token", token: secret("a-token-for-tls") } as const;
@@ -39,12 +39,12 @@ suite("delivery over TLS", { skip: !available }, () => {
     return sender.state.detail;
   }
 
-  test("Verify trusts the authority of the settings", async () => {
+  test("Verify trusts the configured authority", async () => {
     await using influx = await FakeInflux.start({ version: "v2", tls: forAddress });
     assert.equal(await deliver(influx, { mode: "Verify", ca: authority.cert }), undefined);
   });
 
-  test("Verify refuses an unknown authority and says what to do; nothing was sent", async () => {
+  test("Verify rejects an unknown authority with a remedy, before anything is sent", async () => {
     await using influx = await FakeInflux.start({ version: "v2", tls: forAddress });
     assert.match(
       (await deliver(influx, { mode: "Verify" })) ?? "",
@@ -56,7 +56,7 @@ suite("delivery over TLS", { skip: !available }, () => {
     assert.equal(influx.requests.length, 0);
   });
 
-  test("Insecure takes any certificate", async () => {
+  test("Insecure accepts any certificate", async () => {
     await using influx = await FakeInflux.start({ version: "v2", tls: forName });
     assert.equal(await deliver(influx, { mode: "Insecure" }), undefined);
   });
@@ -68,7 +68,7 @@ suite("delivery over TLS", { skip: !available }, () => {
     assert.equal(await deliver(influx, named), undefined);
   });
 
-  test("a client certificate opens a server that asks for one", async () => {
+  test("a server that requires a client certificate accepts the configured one", async () => {
     const tls = { ...forAddress, ca: authority.cert, requestCert: true, rejectUnauthorized: true };
     await using influx = await FakeInflux.start({ version: "v2", tls });
     const anonymous = { mode: "Verify", ca: authority.cert } as const;
@@ -76,12 +76,12 @@ suite("delivery over TLS", { skip: !available }, () => {
     assert.equal(await deliver(influx, { ...anonymous, cert: client.cert, key: secret(client.key) }), undefined);
   });
 
-  test("a certificate that is none is a fault of the settings", async () => {
+  test("an invalid certificate is reported as a wrong setting", async () => {
     await using influx = await FakeInflux.start({ version: "v2", tls: forAddress });
     assert.match((await deliver(influx, { mode: "Verify", cert: "none", key: secret("none") })) ?? "", /PEM/i);
   });
 
-  test("an authority and a token that are replaced while it runs cost no line, and nothing goes to a stranger", async () => {
+  test("an authority and a token can be replaced at run time without a lost line", async () => {
     const old = { version: "v2", tls: forAddress, authorization: "Token old-token" } as const;
     await using influx = await FakeInflux.start(old);
     await using bench = new DeliveryBench();
@@ -105,14 +105,14 @@ suite("delivery over TLS", { skip: !available }, () => {
 
     const trusting = { ...settings, tls: { mode: "Verify", ca: renewed.cert } } as const;
     sender.update(trusting);
-    await until("the old token is refused", () => sender.state.reason === "TargetUnauthorized");
+    await until("the old token is rejected", () => sender.state.reason === "TargetUnauthorized");
     sender.update({ ...trusting, credentials: { kind: "token", token: secret("new-token") } });
     assert.equal(await sender.drain(never), true);
     assert.equal(influx.stored.length, 10);
     assert.doesNotMatch(bench.everything(), /old-token|new-token/);
   });
 
-  test("https to a server without TLS says so", async () => {
+  test("https to a server without TLS is reported", async () => {
     await using influx = await FakeInflux.start({ version: "v2" });
     await using bench = new DeliveryBench();
     const url = influx.url.replace("http:", "https:");

@@ -122,7 +122,7 @@ export class DeliveryBench implements AsyncDisposable {
 export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
   const giveUpAt = performance.now() + 60_000;
   while (!(await holds())) {
-    if (performance.now() > giveUpAt) throw new Error(`waited in vain until ${what}`);
+    if (performance.now() > giveUpAt) throw new Error(`timed out waiting until ${what}`);
     await systemClock.sleep(2);
   }
 }

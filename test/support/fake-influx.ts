@@ -1,5 +1,5 @@
-// A strict write endpoint of InfluxDB 1, 2 and 3 that can be told to fail. It follows the servers: what is stored of a
-// batch with a bad line, which statuses and bodies they answer with, what they call the parameters.
+// A strict write endpoint of InfluxDB 1, 2 and 3 that can fail on demand. It does what the servers do: what is stored of a
+// batch with a bad line, the statuses and bodies of answers, the names of parameters.
 import assert from "node:assert/strict";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer, Server as TlsServer, type ServerOptions } from "node:https";
@@ -14,10 +14,10 @@ export type Fault =
       readonly headers?: Readonly<Record<string, string>>;
       readonly body?: string;
     }
-  /** Takes the request and never answers. */
+  /** Reads the request and never answers. */
   | { readonly kind: "hang" }
   | { readonly kind: "reset" }
-  /** Answers one byte at a time, for ever. */
+  /** Answers one byte at a time, without end. */
   | { readonly kind: "trickle" }
   /** Closes the connection in the middle of the answer. */
   | { readonly kind: "cut" }
@@ -26,15 +26,15 @@ export type Fault =
 
 export interface FakeInfluxOptions {
   readonly version: "v1" | "v2" | "v3";
-  /** The Authorization header that is let in; none is needed without. */
+  /** The required Authorization header. Without it, none is required. */
   readonly authorization?: string;
-  /** Database or bucket; others answer 404. */
+  /** The only database or bucket; others answer 404. */
   readonly database?: string;
-  /** Counted on the wire; more is answered with 413. */
+  /** Limit of a body on the wire; a larger one is answered with 413. */
   readonly maxBodyBytes?: number;
   /**
-   * What becomes of the gzip members behind the first of a body: lost, with the answer of a success, as by InfluxDB 3.0 to
-   * 3.7; or the test fails when the server ends. Lost without it.
+   * What happens to gzip members behind the first of a body. "lost": they are dropped and the answer is a success, as by
+   * InfluxDB 3.0 to 3.7. "fail": the test fails when the server ends. "lost" by default.
    */
   readonly furtherMembers?: "lost" | "fail";
   readonly tls?: ServerOptions;
@@ -45,9 +45,9 @@ export interface ReceivedRequest {
   readonly path: string;
   readonly query: Readonly<Record<string, string>>;
   readonly headers: IncomingMessage["headers"];
-  /** Those of the first gzip member. */
+  /** The lines of the first gzip member. */
   readonly lines: readonly string[];
-  /** Bytes behind it. */
+  /** Number of bytes behind the first gzip member. */
   readonly behind: number;
   readonly status: number;
 }
@@ -66,12 +66,12 @@ const LINE = new RegExp(
 );
 
 export class FakeInflux implements AsyncDisposable {
-  /** Used one after the other, one for each request. */
+  /** Faults of the next requests, in order. */
   readonly faults: Fault[] = [];
-  /** Used for every request without one of its own. */
+  /** The fault of each request that has none of `faults`. */
   fault: Fault | undefined;
   readonly requests: ReceivedRequest[] = [];
-  /** In the order of arrival, with repetitions. */
+  /** The stored lines in the order of arrival, with repetitions. */
   readonly stored: string[] = [];
   options: FakeInfluxOptions;
   openConnections = 0;
@@ -113,12 +113,12 @@ export class FakeInflux implements AsyncDisposable {
     return `${scheme}://127.0.0.1:${this.port}${this.options.basePath ?? ""}`;
   }
 
-  /** New connections get this certificate. */
+  /** The certificate for new connections. */
   set certificate(pair: KeyPair) {
     if (this.#server instanceof TlsServer) this.#server.setSecureContext(pair);
   }
 
-  /** Closes the connections that are kept open, as a server does that finds them idle. */
+  /** Closes all connections, as a server does with idle ones. */
   closeConnections(): void {
     for (const socket of this.#sockets) socket.destroy();
   }
@@ -150,7 +150,7 @@ export class FakeInflux implements AsyncDisposable {
     const member = firstMember(body);
     const lines = member?.contents.toString().split("\n").filter(Boolean) ?? [];
     const reply: Reply =
-      fault?.kind === "status" ? fault : (this.#refuse(request, url, body) ?? this.#write(lines, url, fault));
+      fault?.kind === "status" ? fault : (this.#reject(request, url, body) ?? this.#write(lines, url, fault));
     const { headers } = request;
     const behind = member?.behind ?? 0;
     this.requests.push({ path: url.pathname, query, headers, lines, behind, status: reply.status });
@@ -160,8 +160,8 @@ export class FakeInflux implements AsyncDisposable {
     } else this.#fail(fault, request.socket, response);
   }
 
-  /** What the server says before it looks at a line. */
-  #refuse(request: IncomingMessage, url: URL, body: Buffer): Reply | undefined {
+  /** Returns the answer to a request that is rejected before its lines are read. */
+  #reject(request: IncomingMessage, url: URL, body: Buffer): Reply | undefined {
     const { authorization, database, maxBodyBytes, basePath = "" } = this.options;
     const path = url.pathname.startsWith(basePath) ? url.pathname.slice(basePath.length) : "";
     const api = API[this.options.version].find((known) => known.path === path);
@@ -188,13 +188,13 @@ export class FakeInflux implements AsyncDisposable {
     const partial = this.options.version === "v1" || url.searchParams.get("accept_partial") === "true";
     if (bad.length === 0 || partial) this.stored.push(...lines.filter((line) => LINE.test(line)));
     if (bad.length === 0) return { status: 204 };
-    const complaints = bad.map((line) => `unable to parse '${line}': invalid field format`).join("\n");
+    const messages = bad.map((line) => `unable to parse '${line}': invalid field format`).join("\n");
     if (this.options.version === "v1")
-      return { status: 400, body: JSON.stringify({ error: `partial write: ${complaints} dropped=0` }) };
+      return { status: 400, body: JSON.stringify({ error: `partial write: ${messages} dropped=0` }) };
     if (this.options.version === "v2")
       return {
         status: 400,
-        body: JSON.stringify({ code: "invalid", message: complaints }),
+        body: JSON.stringify({ code: "invalid", message: messages }),
         headers: { "content-type": "application/json; charset=utf-8" },
       };
     const data = lines.flatMap((line, index) =>
@@ -246,7 +246,7 @@ const BROKEN_BODY = {
   v3: { status: 400, body: '{"error":"unexpected EOF"}' },
 };
 
-/** Undefined when the server cannot read it. */
+/** Returns the first member, or undefined if it cannot be read. */
 function firstMember(body: Uint8Array): GzipMember | undefined {
   try {
     return readFirstMember(body);

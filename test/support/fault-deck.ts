@@ -27,7 +27,7 @@ export const FAULT_KINDS = Object.keys(FAULTS) as readonly FaultKind[];
  */
 export class FaultDeck {
   readonly #round: readonly (FaultKind | undefined)[];
-  /** The next card is the last. */
+  /** The fault of the next request is the last item. */
   readonly #cards: (FaultKind | undefined)[] = [];
   readonly #random: () => number;
 
@@ -37,7 +37,7 @@ export class FaultDeck {
     this.#round = [...kinds, ...Array.from({ length: Math.round(kinds.length * passes) }, () => undefined)];
   }
 
-  /** Returns the fault of the next request; undefined: none. */
+  /** Returns the fault of the next request, or undefined for none. */
   draw(): FaultKind | undefined {
     if (this.#cards.length === 0) this.#cards.push(...this.#shuffled());
     return this.#cards.pop();

@@ -13,7 +13,7 @@ const WAIT_S = 1;
  * Returns a faulty answer in the form of InfluxDB 1 or 2, depending on the API of the request; and the earliest time of the next
  * request, in milliseconds since the epoch.
  */
-export function refusal(
+export function faultyAnswer(
   fault: Extract<FaultKind, `${number}${string}`>,
   { url = "" }: Pick<IncomingMessage, "url">,
 ): Reply & { readonly notBeforeMs: number } {

@@ -11,7 +11,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { mulberry32 } from "../../src/simulator/synthetic-domain.ts";
 import { FAULT_KINDS, FaultDeck, type FaultKind } from "./fault-deck.ts";
-import { refusal, reply, type Reply } from "./faulty-answers.ts";
+import { faultyAnswer, reply, type Reply } from "./faulty-answers.ts";
 import { conflicting, spoil } from "./spoiled-lines.ts";
 
 export interface FaultyProxyOptions {
@@ -149,7 +149,7 @@ export class FaultyProxy implements AsyncDisposable {
       case "hang":
         break;
       default: {
-        const { notBeforeMs, ...answer } = refusal(fault, request);
+        const { notBeforeMs, ...answer } = faultyAnswer(fault, request);
         this.#notBefore.set(socket, notBeforeMs);
         reply(response, answer);
       }
@@ -171,11 +171,11 @@ export class FaultyProxy implements AsyncDisposable {
       body: new Uint8Array(whole),
     });
     const { status, headers } = answer;
-    const said = await answer.text();
-    if (status === 400) this.#count(said.includes("partial write") ? "400 partial" : "400 whole");
+    const answerText = await answer.text();
+    if (status === 400) this.#count(answerText.includes("partial write") ? "400 partial" : "400 whole");
     if (status === 422) this.#count("422");
     if (answer.ok) this.#count("taken");
-    return { status, body: said, headers: { "content-type": headers.get("content-type") ?? "application/json" } };
+    return { status, body: answerText, headers: { "content-type": headers.get("content-type") ?? "application/json" } };
   }
 
   #spoiled(text: string): string {

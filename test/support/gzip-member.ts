@@ -3,7 +3,7 @@ import { crc32, inflateRawSync, type InflateRaw } from "node:zlib";
 
 export interface GzipMember {
   readonly contents: Buffer;
-  /** Bytes behind the member. */
+  /** Number of bytes behind the member. */
   readonly behind: number;
 }
 
@@ -11,13 +11,13 @@ const HEADER_BYTES = 10;
 const TRAILER_BYTES = 8;
 
 /**
- * Reads the first gzip member of a body and no more, as InfluxDB 3.0 to 3.7 does. Throws when a byte of the header is not as
- * in a member without flags, or when the trailer's CRC or length is not that of the contents.
+ * Reads the first gzip member of a body and no more, as InfluxDB 3.0 to 3.7 does. Throws if the header is not
+ * that of a member without flags, or if CRC or length in the trailer are wrong.
  */
 export function readFirstMember(body: Uint8Array): GzipMember {
   const bytes = Buffer.from(body);
   assert.deepEqual([...bytes.subarray(0, 4)], [0x1f, 0x8b, 8, 0], "magic, deflate, no flags");
-  // With `info` it returns this, which the types do not say.
+  // With `info` it returns this; the types are wrong.
   const inflated = inflateRawSync(bytes.subarray(HEADER_BYTES), { info: true }) as unknown as {
     buffer: Buffer;
     engine: Pick<InflateRaw, "bytesWritten">;
@@ -29,7 +29,7 @@ export function readFirstMember(body: Uint8Array): GzipMember {
   return { contents: inflated.buffer, behind: bytes.length - end - TRAILER_BYTES };
 }
 
-/** The lines of a body; throws unless that is one member and nothing behind it. */
+/** Returns the lines of a body. Throws unless the body is exactly one member. */
 export function linesOf(body: Uint8Array): string[] {
   const { contents, behind } = readFirstMember(body);
   assert.equal(behind, 0, "bytes behind the first gzip member");

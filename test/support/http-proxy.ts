@@ -3,7 +3,7 @@ import { connect, type AddressInfo, type Socket } from "node:net";
 
 export interface ProxiedRequest {
   readonly method: string;
-  /** `host:port` of a tunnel, the whole URL of another request. */
+  /** `host:port` of a tunnel, or the URL of another request. */
   readonly target: string;
   readonly headers: IncomingMessage["headers"];
 }
@@ -13,8 +13,8 @@ export class HttpProxy implements AsyncDisposable {
   readonly requests: ProxiedRequest[] = [];
   /** Everything that clients sent, as text. */
   seen = "";
-  /** A behaviour instead of a tunnel. */
-  fault: "refuse" | "hang" | "hang behind the answer" | undefined;
+  /** What the proxy does instead of opening a tunnel. */
+  fault: "reject" | "hang" | "hang behind the answer" | undefined;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
 
@@ -67,11 +67,11 @@ export class HttpProxy implements AsyncDisposable {
 
   #tunnel(request: IncomingMessage, client: Socket): void {
     this.#note(request);
-    if (this.fault === "refuse") {
+    if (this.fault === "reject") {
       client.end("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n");
       return;
     }
-    // Flowing, so that the end of the connection is noticed.
+    // The stream must flow for its end to be noticed.
     client.resume().on("end", () => client.destroy());
     if (this.fault === "hang") return;
     client.write("HTTP/1.1 200 Connection established\r\n\r\n");
@@ -85,7 +85,7 @@ export class HttpProxy implements AsyncDisposable {
 
   #forward(request: IncomingMessage, response: ServerResponse): void {
     this.#note(request);
-    if (this.fault === "refuse") {
+    if (this.fault === "reject") {
       response.writeHead(407).end();
       return;
     }

@@ -6,7 +6,7 @@ import { linesOf } from "./gzip-member.ts";
 
 /** A target without a network; accepts every request, unless it has another answer. */
 export class MemoryTarget {
-  /** The lines of each request, for every answer. */
+  /** The lines of each request, whatever the answer. */
   readonly requests: (readonly string[])[] = [];
   readonly stored: string[] = [];
   /** Settings of each connection, in order. */

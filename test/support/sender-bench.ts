@@ -8,7 +8,7 @@ import { MemoryTarget } from "./memory-target.ts";
 
 export const CAPS = { maxBytes: 1 << 30, maxAgeMs: 86_400_000 };
 
-/** One sender between a spool and a target in memory, at a time of its own. */
+/** One sender between a spool and a target in memory, with a fake clock. */
 export class SenderBench implements AsyncDisposable {
   readonly clock = new FakeClock();
   readonly spool = new MemorySpool(CAPS, this.clock);
@@ -23,11 +23,11 @@ export class SenderBench implements AsyncDisposable {
     this.settings = targetSettings(change);
     const options = { clock: this.clock, observer: this.log, random: () => 1, protocolOf: () => protocol };
     this.sender = new Sender(this.settings, new Lanes(this.settings.name, this.spool), options);
-    // What it compresses or opens takes no time on this clock.
+    // Compression takes no time on this clock.
     this.clock.isBusy = () => !this.#stopped && !this.#isWaiting;
   }
 
-  /** Appends frames of so many lines, each line unlike every other; returns the lines. */
+  /** Appends frames with these numbers of lines, all different. Returns the lines. */
   async append(...counts: readonly number[]): Promise<readonly string[]> {
     const batches = counts.map((count) => batchOf(count, this.#frames++ * 10_000));
     for (const batch of batches) await this.spool.append(batch, [this.sender.appendCursor]);
@@ -35,7 +35,7 @@ export class SenderBench implements AsyncDisposable {
     return batches.flatMap(({ bytes }) => Buffer.from(bytes).toString().trimEnd().split("\n"));
   }
 
-  /** Ends the sender; time need not wait for it any more. */
+  /** Stops the sender. The clock does not wait for it any more. */
   async stop(): Promise<void> {
     this.#stopped = true;
     await this.sender.stop();
@@ -49,7 +49,7 @@ export class SenderBench implements AsyncDisposable {
     return this.spool.stats.appendedLines;
   }
 
-  /** How many lines each request had. */
+  /** The number of lines of each request. */
   get requests(): number[] {
     return this.target.requests.map(({ length }) => length);
   }

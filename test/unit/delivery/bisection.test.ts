@@ -12,30 +12,30 @@ import { batchFrom, goodLine } from "../../support/delivery.ts";
 import { linesOf } from "../../support/gzip-member.ts";
 
 const UNLIMITED = { maxLines: 1_000_000, maxBytes: 1 << 30 };
-const REFUSED: Outcome = { kind: "rejected", detail: "HTTP 400 bad" };
+const REJECTED: Outcome = { kind: "rejected", detail: "HTTP 400 bad" };
 const TOO_LARGE: Outcome = { kind: "tooLarge", detail: "HTTP 413" };
 
 async function frameOf({ lines, bytes }: LineBatch): Promise<Frame> {
   return { sequence: 0n, lines, rawBytes: bytes.length, createdAtMs: 0, payload: await compressLines(bytes) };
 }
 
-/** Stores a request whole, or says why not. */
+/** Stores a request whole, or returns another outcome. */
 class Server {
   readonly stored: string[] = [];
   readonly requests: number[] = [];
-  refuses: (lines: readonly string[]) => Outcome | undefined;
+  rejects: (lines: readonly string[]) => Outcome | undefined;
 
-  constructor(refuses: Server["refuses"] = () => undefined) {
-    this.refuses = refuses;
+  constructor(rejects: Server["rejects"] = () => undefined) {
+    this.rejects = rejects;
   }
 
   readonly send = ({ body, lines: count }: LineRequest): Promise<Outcome> => {
     const lines = linesOf(body);
     assert.equal(lines.length, count);
     this.requests.push(count);
-    const refusal = this.refuses(lines);
-    if (refusal === undefined) this.stored.push(...lines);
-    return Promise.resolve(refusal ?? { kind: "delivered" });
+    const outcome = this.rejects(lines);
+    if (outcome === undefined) this.stored.push(...lines);
+    return Promise.resolve(outcome ?? { kind: "delivered" });
   };
 }
 
@@ -43,11 +43,11 @@ function numbered(count: number): string[] {
   return Array.from({ length: count }, (_, index) => goodLine(index));
 }
 
-function anyOf(bad: ReadonlySet<string>): Server["refuses"] {
-  return (lines) => (lines.some((line) => bad.has(line)) ? REFUSED : undefined);
+function anyOf(bad: ReadonlySet<string>): Server["rejects"] {
+  return (lines) => (lines.some((line) => bad.has(line)) ? REJECTED : undefined);
 }
 
-/** Sends until all is decided, or a setback: the setback then. */
+/** Sends until all is decided. Returns an outcome that interrupts. */
 async function run(bisection: Bisection, send: Send): Promise<Outcome | undefined> {
   while (!bisection.done) {
     const outcome = await bisection.step(send);
@@ -60,7 +60,7 @@ async function search(lines: readonly string[], limits = UNLIMITED): Promise<Bis
   return Bisection.of([await frameOf(batchFrom(lines))], INFLUX, limits);
 }
 
-test("every good line is stored once and exactly the bad ones are rejected, wherever they are", async () => {
+test("each good line is stored once and exactly the bad lines are rejected", async () => {
   // Three bad lines among 500 take 24 splits at most, which is within the bound.
   const size = fc.integer({ min: 1, max: 500 });
   const places = fc.array(fc.double({ min: 0, max: 0.9999, noNaN: true }), { maxLength: 3 });
@@ -78,7 +78,7 @@ test("every good line is stored once and exactly the bad ones are rejected, wher
   );
 });
 
-test("with any number of bad lines the requests are bounded, and no line is neither stored nor rejected", async () => {
+test("the number of requests is bounded, and each line is stored or rejected", async () => {
   const share = fc.double({ min: 0, max: 1, noNaN: true });
   await fc.assert(
     fc.asyncProperty(
@@ -100,7 +100,7 @@ test("with any number of bad lines the requests are bounded, and no line is neit
   );
 });
 
-test("when the bound is reached, parts that the server would take are still sent", async () => {
+test("after the bound on splits, parts that were not rejected are still sent", async () => {
   const lines = numbered(4_096);
   // Twenty bad lines in the first half.
   const bad = new Set(Array.from({ length: 20 }, (_, index) => lines[index * 100] ?? ""));
@@ -111,7 +111,7 @@ test("when the bound is reached, parts that the server would take are still sent
   assert.equal(server.stored.length + countLines(bisection.rejections), 4_096);
 });
 
-test("a limit of the target on lines or bytes costs no good line, however many parts it takes", async () => {
+test("a configured limit on lines or bytes loses no good line", async () => {
   const lines = numbered(1_000);
   for (const limits of [
     { ...UNLIMITED, maxLines: 3 },
@@ -126,7 +126,7 @@ test("a limit of the target on lines or bytes costs no good line, however many p
   }
 });
 
-test("a small limit of the server costs no good line, only lines that are too large by themselves", async () => {
+test("a small server limit rejects only lines that are too large by themselves", async () => {
   const lines = numbered(700);
   const long = lines.with(123, `${"x".repeat(400)} up=true`);
   const server = new Server((part) => (part.join("\n").length > 300 ? TOO_LARGE : undefined));
@@ -137,7 +137,7 @@ test("a small limit of the server costs no good line, only lines that are too la
   assert.match(exampleOf(bisection.rejections), /^HTTP 413: x{200}\.\.\.$/);
 });
 
-test("an outcome that says nothing of the lines interrupts, and the search goes on where it was", async () => {
+test("a request that is not delivered interrupts the search, which then continues", async () => {
   const lines = numbered(64);
   const bad = new Set([lines[20] ?? ""]);
   const interruptions: Outcome[] = [
@@ -159,7 +159,7 @@ test("an outcome that says nothing of the lines interrupts, and the search goes 
   assert.equal(countLines(bisection.rejections), 1);
 });
 
-test("a part that is stored in part counts its refused lines, never more than it has", async () => {
+test("a part stored in part counts at most as many rejected lines as it has", async () => {
   const bisection = await search(numbered(10), { ...UNLIMITED, maxLines: 5 });
   const counts = [2, 9];
   await run(bisection, () =>
@@ -169,7 +169,7 @@ test("a part that is stored in part counts its refused lines, never more than it
   assert.equal(exampleOf(bisection.rejections), "field type conflict");
 });
 
-test("the example is the first refused line and why", async () => {
+test("the example is the first rejected line and its reason", async () => {
   const lines = numbered(9);
   const bisection = await search(lines);
   await run(bisection, new Server(anyOf(new Set([lines[7] ?? ""]))).send);
@@ -184,7 +184,7 @@ test("a damaged frame is rejected with a reason, and the others are sent", async
   assert.equal(await run(bisection, server.send), undefined);
   assert.deepEqual([...server.stored].sort(), second.slice(0, 4));
   assert.equal(countLines(bisection.rejections), 3 + 1);
-  // Of several reasons the first stays.
+  // The first of several reasons is kept.
   assert.match(exampleOf(bisection.rejections), /^damaged in the buffer: /);
 });
 
@@ -196,9 +196,9 @@ test("frames that are all damaged leave nothing to send", async () => {
   assert.deepEqual([server.requests, countLines(bisection.rejections)], [[], 3]);
 });
 
-test("a part that is to blame for a fault is split as long as it can be, and a single line is refused", async () => {
+test("a part that causes a server error is split down to one line, which is rejected", async () => {
   const lines = numbered(200);
-  // More than may be found by a search for bad lines, each at fault by itself.
+  // More bad lines than the bound on splits allows to find.
   const poison = new Set(lines.filter((_, index) => index % 4 === 0));
   const fault = { kind: "retry", reason: "TargetUnreachable", detail: "HTTP 500", suspect: true } as const;
   const server = new Server((part) => (part.some((line) => poison.has(line)) ? fault : undefined));
@@ -212,18 +212,18 @@ test("a part that is to blame for a fault is split as long as it can be, and a s
   assert.equal(bisection.everythingRejected, false);
 });
 
-test("it is futile when nothing at all was taken, which damage of the own does not count for", async () => {
+test("everything is rejected if no part is accepted; damaged frames do not count", async () => {
   const bisection = await search(numbered(4));
-  await run(bisection, () => Promise.resolve(REFUSED));
+  await run(bisection, () => Promise.resolve(REJECTED));
   assert.equal(bisection.everythingRejected, true);
   const damaged = { ...(await frameOf(batchFrom(numbered(3)))), payload: Buffer.from("damaged") };
   assert.equal((await Bisection.of([damaged], INFLUX, UNLIMITED)).everythingRejected, false);
 });
 
-test("begun anew nothing is decided, but for what is damaged", async () => {
+test("a restart forgets all outcomes except damaged frames", async () => {
   const damaged = { ...(await frameOf(batchFrom(numbered(3)))), payload: Buffer.from("damaged") };
   const bisection = await Bisection.of([damaged, await frameOf(batchFrom(numbered(4)))], INFLUX, UNLIMITED);
-  await run(bisection, () => Promise.resolve(REFUSED));
+  await run(bisection, () => Promise.resolve(REJECTED));
   assert.equal(countLines(bisection.rejections), 7);
   bisection.restart();
   assert.deepEqual([bisection.done, bisection.everythingRejected, countLines(bisection.rejections)], [false, false, 3]);
@@ -232,7 +232,7 @@ test("begun anew nothing is decided, but for what is damaged", async () => {
   assert.deepEqual(server.stored, numbered(4));
 });
 
-test("any one of its lines can be had", async () => {
+test("pieceAt returns the line at a fraction of the batch", async () => {
   const bisection = await search(numbered(4));
   const lines = [0, 0.24, 0.25, 0.99, 1].map((share) => Buffer.from(bisection.pieceAt(share)).toString());
   assert.deepEqual(

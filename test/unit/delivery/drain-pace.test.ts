@@ -8,38 +8,38 @@ function frame(createdAtMs: number, lines: number): Frame {
   return { sequence: 0n, lines, rawBytes: 0, createdAtMs, payload: new Uint8Array() };
 }
 
-/** Frames of so many lines, one every `everyMs`. */
+/** Returns frames of `lines` lines, one every `everyMs`. */
 function frames(count: number, lines: number, everyMs: number, firstMs = 1_000_000): Frame[] {
   return Array.from({ length: count }, (_, index) => frame(firstMs + index * everyMs, lines));
 }
 
-test("a limit of the settings is kept to, whatever the frames tell", () => {
+test("a limit in the settings overrides the learned rate", () => {
   const pace = new DrainPace();
   assert.equal(pace.durationMs(frames(10, 500, 100), 2_000), 2_500);
   assert.equal(pace.durationMs([frame(0, 100)], 50), 2_000);
 });
 
-test("without a limit, a backlog goes three times as fast as it came", () => {
+test("without a limit, a backlog is sent three times as fast as it was written", () => {
   const pace = new DrainPace();
   // 2,000 lines a second.
   pace.durationMs(frames(5, 10_000, 5_000), 0);
   assert.equal(pace.durationMs([frame(1_025_000, 12_000)], 0), 2_000);
 });
 
-test("frames of one flush, and flushes within one second, count together", () => {
+test("frames within one second count together", () => {
   const pace = new DrainPace();
   const flush = (atMs: number): Frame[] => [frame(atMs, 4_000), frame(atMs, 4_000), frame(atMs + 500, 2_000)];
   pace.durationMs([...flush(0), ...flush(5_000), ...flush(10_000)], 0);
   assert.equal(pace.durationMs([frame(15_000, 6_000)], 0), 1_000);
 });
 
-test("what came slowly, or not long enough to know, goes at a thousand lines a second", () => {
+test("a slow or unknown rate gives a thousand lines a second", () => {
   const pace = new DrainPace();
   assert.equal(pace.durationMs([frame(0, 3_000)], 0), 3_000);
   assert.equal(pace.durationMs(frames(5, 10, 5_000), 0), 50);
 });
 
-test("a clock that was set back or forward leaves a pace to go on with", () => {
+test("a change of the clock leaves a usable pace", () => {
   const pace = new DrainPace();
   pace.durationMs(frames(3, 10_000, 5_000), 0);
   assert.equal(pace.durationMs([frame(5, 6_000)], 0), 1_000);
@@ -49,7 +49,7 @@ test("a clock that was set back or forward leaves a pace to go on with", () => {
   assert.equal(pace.durationMs([frame(9_000_000_000, 6_000)], 0), 6_000);
 });
 
-test("no frames take no time, and every pace is a finite one", () => {
+test("without frames the duration is 0, and every duration is finite", () => {
   assert.equal(new DrainPace().durationMs([], 0), 0);
   const any = fc.record({ lines: fc.nat(100_000), createdAtMs: fc.maxSafeNat() });
   fc.assert(

@@ -11,8 +11,8 @@ import { turns } from "../../support/turns.ts";
 
 const SCHEDULE: Schedule = { nowMs: 10_000, fullLines: 100, intervalMs: 1_000, draining: false };
 
-/** Nothing of what there is. */
-const NOTHING_AHEAD = Infinity;
+/** No queued line is sent before the backlog. */
+const NOTHING_FIRST = Infinity;
 const SEARCH = { maxBytes: 1_000, protocol: INFLUX, random: () => 0 };
 const ALL = { maxLines: 1_000_000, maxRawBytes: 1 << 30 };
 
@@ -30,8 +30,8 @@ function setUp(): Bench {
   return { clock, spool, lanes, append: (lines) => spool.append(batchOf(lines), [lanes.live.name]) };
 }
 
-/** Frames of 1, 2 and 3 lines, a second apart, of which the first is a backlog and the others are of the present. */
-async function setUpAhead(): Promise<Bench & { readonly ahead: Lane }> {
+/** Appends frames of 1, 2 and 3 lines, a second apart. The first is a backlog, the others are new. */
+async function setUpNewestFirst(): Promise<Bench & { readonly newestFirst: Lane }> {
   const bench = setUp();
   const { clock, lanes, append } = bench;
   for (const lines of [1, 2, 3]) {
@@ -39,33 +39,33 @@ async function setUpAhead(): Promise<Bench & { readonly ahead: Lane }> {
     await append(lines);
   }
   lanes.startNewLane(clock.now() - 1_000);
-  const ahead = lanes.next(SCHEDULE)?.lane;
-  assert.ok(ahead !== undefined && lanes.isPresent(ahead));
-  return { ...bench, ahead };
+  const newestFirst = lanes.next(SCHEDULE)?.lane;
+  assert.ok(newestFirst !== undefined && lanes.isPresent(newestFirst));
+  return { ...bench, newestFirst };
 }
 
-/** Line counts of the frames that a lane would send. */
+/** Returns the line counts of the frames that a lane would send. */
 async function counts(lane: Lane | undefined): Promise<number[] | undefined> {
   return (await lane?.read(ALL))?.map(({ lines }) => lines);
 }
 
-/** The name of the lane whose turn it is, and when. */
+/** Returns the name of the next lane and the time until it is due. */
 function next(lanes: Lanes, change: Partial<Schedule> = {}): [string | undefined, number | undefined] {
-  const turn = lanes.next({ ...SCHEDULE, ...change });
-  return [turn?.lane.name, turn?.inMs];
+  const due = lanes.next({ ...SCHEDULE, ...change });
+  return [due?.lane.name, due?.inMs];
 }
 
-test("the first lane has the target's own name, and no two targets share one", () => {
+test("the first lane has the target's own name, and no two targets share a lane", () => {
   assert.deepEqual(laneNames("main").slice(0, 2), ["main", "main/2"]);
   const names = ["a", "b", "a-2"].flatMap(laneNames);
   assert.equal(new Set(names).size, names.length);
 });
 
-test("nothing is due without lines", () => {
+test("no lane is due without lines", () => {
   assert.deepEqual(next(setUp().lanes), [undefined, undefined]);
 });
 
-test("lines wait for the flush interval since the request before, unless they fill one", async () => {
+test("fewer lines than a request holds wait for the flush interval", async () => {
   const { lanes, append } = setUp();
   lanes.live.lastSentMs = 9_400;
   await append(99);
@@ -75,13 +75,13 @@ test("lines wait for the flush interval since the request before, unless they fi
   assert.deepEqual(next(lanes), ["main", 0]);
 });
 
-test("what is new goes first, then the oldest; a lane that must wait lets others go", async () => {
+test("new lines are due first, then the oldest lane that need not wait", async () => {
   const { lanes, append } = setUp();
   const order = [];
   for (let lane = 0; lane < 3; lane++) {
     await append(1);
     order.push(lanes.live);
-    if (lane < 2) lanes.startNewLane(NOTHING_AHEAD);
+    if (lane < 2) lanes.startNewLane(NOTHING_FIRST);
   }
   const [oldest, older, live] = order;
   assert.ok(oldest !== undefined && older !== undefined && live !== undefined);
@@ -97,11 +97,11 @@ test("what is new goes first, then the oldest; a lane that must wait lets others
   assert.deepEqual(next(lanes), [older.name, 0]);
 });
 
-test("one pace is for all backlogs of a target, and the present has its own", async () => {
+test("all backlogs of a target share one pace, and new lines have another", async () => {
   const { lanes, append } = setUp();
   for (let lane = 0; lane < 3; lane++) {
     await append(1);
-    if (lane < 2) lanes.startNewLane(NOTHING_AHEAD);
+    if (lane < 2) lanes.startNewLane(NOTHING_FIRST);
   }
   const { live } = lanes;
   live.lastSentMs = SCHEDULE.nowMs;
@@ -115,25 +115,25 @@ test("one pace is for all backlogs of a target, and the present has its own", as
   assert.deepEqual(next(lanes), [oldest.name, 700]);
 });
 
-test("no more lanes are parted than there are, and one that is empty is used again", async () => {
+test("at most four lanes are used, and an empty one is used again", async () => {
   const { spool, lanes, append } = setUp();
   const used = new Set<string>();
   for (let round = 0; round < 10; round++) {
     await append(1);
     used.add(lanes.live.name);
-    lanes.startNewLane(NOTHING_AHEAD);
+    lanes.startNewLane(NOTHING_FIRST);
   }
   assert.deepEqual([...used].sort(), [...laneNames("main")].sort());
   const { newest = -1n } = spool.cursor("main/2");
   spool.cursor("main/2").acknowledge(newest);
-  lanes.startNewLane(NOTHING_AHEAD);
+  lanes.startNewLane(NOTHING_FIRST);
   assert.equal(lanes.live.name, "main/2");
 });
 
-test("it all counts together", async () => {
+test("backlog and losses are the sums of all lanes", async () => {
   const { spool, lanes, append } = setUp();
   await append(3);
-  lanes.startNewLane(NOTHING_AHEAD);
+  lanes.startNewLane(NOTHING_FIRST);
   await append(4);
   assert.deepEqual([lanes.backlog.frames, lanes.backlog.lines], [2, 7]);
   assert.equal(lanes.backlog.bytes, spool.stats.bytes);
@@ -143,18 +143,18 @@ test("it all counts together", async () => {
   assert.deepEqual([lanes.newest, lanes.hasUpTo(1n)], [-1n, false]);
 });
 
-test("after a restart the lane with the newest lines is the present", async () => {
+test("after a restart the lane with the newest lines is the live one", async () => {
   const { spool, lanes, append } = setUp();
   await append(1);
-  lanes.startNewLane(NOTHING_AHEAD);
+  lanes.startNewLane(NOTHING_FIRST);
   await append(1);
   assert.equal(new Lanes("main", spool).live.name, lanes.live.name);
 });
 
-test("an empty lane that gets something is noticed, and so is the end of waiting", async () => {
+test("filled() resolves when an empty lane gets lines, or when the signal aborts", async () => {
   const { lanes, append } = setUp();
   await append(1);
-  lanes.startNewLane(NOTHING_AHEAD);
+  lanes.startNewLane(NOTHING_FIRST);
   const given = new AbortController();
   const ended: string[] = [];
   const filled = lanes.filled(new AbortController().signal).then(() => ended.push("filled"));
@@ -170,7 +170,7 @@ test("an empty lane that gets something is noticed, and so is the end of waiting
   assert.deepEqual(ended, ["given up", "filled"]);
 });
 
-test("when the target takes something, a lane that waited for that goes on at once", async () => {
+test("when the target accepts lines, a search that waited for that continues at once", async () => {
   const { spool, lanes, append } = setUp();
   await append(2);
   const frames = await spool.cursor("main").read({ maxLines: 10, maxRawBytes: 1_000 });
@@ -183,7 +183,7 @@ test("when the target takes something, a lane that waited for that goes on at on
   assert.deepEqual(next(lanes), ["main", 0]);
 });
 
-test("what is known of a batch that may be at fault is not held against another one", async () => {
+test("suspicion of a batch does not carry over to another batch", async () => {
   const { spool, lanes, append } = setUp();
   await append(1);
   await append(1);
@@ -204,14 +204,14 @@ test("what is known of a batch that may be at fault is not held against another 
   assert.deepEqual(lanes.live.suspectBatch(second, "retry", now), { ...now, kind: "retry", head: 1n, attempts: 0 });
 });
 
-test("what is of the present in a lane with a backlog goes before all else, and is passed over in its turn", async () => {
-  const { lanes, append, ahead } = await setUpAhead();
+test("new lines in a lane with a backlog are sent first, and skipped later", async () => {
+  const { lanes, append, newestFirst } = await setUpNewestFirst();
   await append(4);
-  assert.deepEqual(await counts(ahead), [2, 3]);
-  assert.deepEqual(ahead.backlog.lines, 5);
-  ahead.acknowledge(1n);
-  assert.deepEqual(await counts(ahead), [3]);
-  ahead.acknowledge(2n);
+  assert.deepEqual(await counts(newestFirst), [2, 3]);
+  assert.deepEqual(newestFirst.backlog.lines, 5);
+  newestFirst.acknowledge(1n);
+  assert.deepEqual(await counts(newestFirst), [3]);
+  newestFirst.acknowledge(2n);
   const backlog = lanes.next({ ...SCHEDULE, draining: true })?.lane;
   assert.deepEqual(await counts(backlog), [4]);
   backlog?.acknowledge(3n);
@@ -222,35 +222,35 @@ test("what is of the present in a lane with a backlog goes before all else, and 
   assert.equal(lanes.backlog.frames, 0);
 });
 
-test("lines whose append was under way when their lane became a backlog are looked for at every flush interval", async () => {
-  const { spool, lanes, ahead } = await setUpAhead();
-  ahead.acknowledge(2n);
+test("lines of an append that ends late are looked for at every flush interval", async () => {
+  const { spool, lanes, newestFirst } = await setUpNewestFirst();
+  newestFirst.acknowledge(2n);
   const [old] = [lanes.next(SCHEDULE)?.lane];
   assert.ok(old !== undefined);
   old.pacedUntilMs = SCHEDULE.nowMs + 60_000;
   assert.deepEqual(next(lanes), ["main", SCHEDULE.intervalMs]);
   await spool.append(batchOf(7), ["main"]);
   assert.deepEqual(next(lanes), ["main", 0]);
-  assert.deepEqual(await counts(ahead), [7]);
+  assert.deepEqual(await counts(newestFirst), [7]);
 });
 
-test("nothing goes ahead any more when the backlog is gone, not even what was being searched", async () => {
-  const { spool, lanes, append, ahead } = await setUpAhead();
-  await ahead.startSearch(await ahead.read(ALL), { ...SEARCH, maxLines: 1 });
+test("the newest-first lane ends with its backlog, even during a search", async () => {
+  const { spool, lanes, append, newestFirst } = await setUpNewestFirst();
+  await newestFirst.startSearch(await newestFirst.read(ALL), { ...SEARCH, maxLines: 1 });
   spool.cursor("main").acknowledge(2n);
   assert.deepEqual(next(lanes), [undefined, undefined]);
-  assert.equal(lanes.isPresent(ahead), false);
+  assert.equal(lanes.isPresent(newestFirst), false);
   lanes.live.lastSentMs = SCHEDULE.nowMs;
   await append(1);
   assert.deepEqual(next(lanes), [lanes.live.name, SCHEDULE.intervalMs]);
 });
 
-test("what was taken ahead and then dropped is not remembered for ever", async () => {
-  const { spool, lanes, ahead } = await setUpAhead();
-  ahead.acknowledge(2n);
+test("numbers of frames that were sent first and then dropped are forgotten", async () => {
+  const { spool, lanes, newestFirst } = await setUpNewestFirst();
+  newestFirst.acknowledge(2n);
   const old = lanes.next(SCHEDULE)?.lane;
   assert.equal(old?.alreadySent.size, 2);
   spool.caps = { ...CAPS, maxBytes: 0 };
-  lanes.startNewLane(NOTHING_AHEAD);
+  lanes.startNewLane(NOTHING_FIRST);
   assert.equal(old.alreadySent.size, 0);
 });

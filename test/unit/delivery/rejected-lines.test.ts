@@ -9,7 +9,7 @@ import { temporaryDirectory } from "../../support/temporary-directory.ts";
 
 const TIME = "2023-11-14T22:13:20.000Z";
 
-function refusal(reason: string, ...lines: readonly string[]): Rejection {
+function rejection(reason: string, ...lines: readonly string[]): Rejection {
   return { reason, lines: lines.length, bytes: Buffer.from(lines.map((line) => `${line}\n`).join("")) };
 }
 
@@ -19,7 +19,7 @@ async function setUp(t: TestContext, maxFileBytes?: number): Promise<{ directory
   return { directory, rejected: new RejectedLines({ directory, clock: new FakeClock(), ...size }) };
 }
 
-/** Lines that were kept, and lines that were not. */
+/** Returns the numbers of kept and of lost lines. */
 function counts({ stats: { keptLines, lostLines } }: RejectedLines): [number, number] {
   return [keptLines, lostLines];
 }
@@ -32,10 +32,10 @@ async function records(file: string): Promise<unknown[]> {
     .map((record): unknown => JSON.parse(record));
 }
 
-test("every line has a record with its time, target and reason, which only the agent's user can read", async (t) => {
+test("each line has a record with time, target and reason that only the agent's user can read", async (t) => {
   const { directory, rejected } = await setUp(t);
-  await rejected.write("one", [refusal("bad field", "m,a=b x=", 'm s="ü\\""'), { reason: "too old", lines: 7 }]);
-  await rejected.write("two", [refusal("too large", "m x=1")]);
+  await rejected.write("one", [rejection("bad field", "m,a=b x=", 'm s="ü\\""'), { reason: "too old", lines: 7 }]);
+  await rejected.write("two", [rejection("too large", "m x=1")]);
   await rejected.close();
   const file = path.join(directory, "rejected.jsonl");
   assert.deepEqual(await records(file), [
@@ -49,9 +49,9 @@ test("every line has a record with its time, target and reason, which only the a
   assert.deepEqual(counts(rejected), [10, 0]);
 });
 
-test("two files are kept, of bounded size, with the newest lines", async (t) => {
+test("two files of bounded size hold the newest lines", async (t) => {
   const { directory, rejected } = await setUp(t, 1_000);
-  for (let number = 0; number < 100; number++) await rejected.write("one", [refusal("bad", `m x=${number}`)]);
+  for (let number = 0; number < 100; number++) await rejected.write("one", [rejection("bad", `m x=${number}`)]);
   await rejected.close();
   const names = (await readdir(directory)).sort();
   assert.deepEqual(names, ["rejected.1.jsonl", "rejected.jsonl"]);
@@ -69,43 +69,43 @@ test("two files are kept, of bounded size, with the newest lines", async (t) => 
   );
 });
 
-test("what is larger than a file is not kept", async (t) => {
+test("a record larger than a file is lost", async (t) => {
   const { directory, rejected } = await setUp(t, 1_000);
-  await rejected.write("one", [refusal("bad", "x".repeat(2_000))]);
-  await rejected.write("one", [refusal("bad", "m x=1")]);
+  await rejected.write("one", [rejection("bad", "x".repeat(2_000))]);
+  await rejected.write("one", [rejection("bad", "m x=1")]);
   await rejected.close();
   assert.equal((await records(path.join(directory, "rejected.jsonl"))).length, 1);
   assert.deepEqual(counts(rejected), [1, 1]);
 });
 
-test("a full disk costs the record and nothing else, and the next one is kept when there is room", async (t) => {
+test("a full disk loses the record, and the next record is written when there is space", async (t) => {
   const { directory, rejected } = await setUp(t);
   const file = path.join(directory, "rejected.jsonl");
-  await rejected.write("one", [refusal("bad", "m x=1")]);
+  await rejected.write("one", [rejection("bad", "m x=1")]);
   await rejected.close();
   await rm(file);
   await symlink("/dev/full", file);
-  await rejected.write("one", [refusal("bad", "m x=2", "m x=3")]);
+  await rejected.write("one", [rejection("bad", "m x=2", "m x=3")]);
   await rejected.close();
   assert.deepEqual(counts(rejected), [1, 2]);
   await rm(file);
-  await rejected.write("one", [refusal("bad", "m x=4")]);
+  await rejected.write("one", [rejection("bad", "m x=4")]);
   await rejected.close();
   assert.equal((await records(file)).length, 1);
   assert.deepEqual(counts(rejected), [2, 2]);
 });
 
-test("a directory that cannot be made costs the records and nothing else", async (t) => {
+test("a directory that cannot be created loses only the records", async (t) => {
   const { directory, rejected } = await setUp(t);
   await writeFile(directory, "");
-  await rejected.write("one", [refusal("bad", "m x=1")]);
+  await rejected.write("one", [rejection("bad", "m x=1")]);
   await rejected.close();
   assert.deepEqual(counts(rejected), [0, 1]);
 });
 
-test("what a slow disk does not take in time does not fill the memory", async (t) => {
+test("records queued for a slow disk are bounded", async (t) => {
   const { rejected } = await setUp(t);
-  const large = refusal("bad", "x".repeat(1 << 20));
+  const large = rejection("bad", "x".repeat(1 << 20));
   for (let count = 0; count < 50; count++) void rejected.write("one", [large]);
   const { lostLines } = rejected.stats;
   assert.ok(lostLines >= 46, `${lostLines} lost`);
@@ -116,7 +116,7 @@ test("what a slow disk does not take in time does not fill the memory", async (t
   assert.equal(rejected.stats.lostLines, lostLines);
 });
 
-test("the size of the files is known, also of those that an earlier process left", async (t) => {
+test("the size includes files that an earlier process left", async (t) => {
   const { directory, rejected } = await setUp(t, 1_000);
   const sizes = async (): Promise<number> => {
     const all = await Promise.all((await readdir(directory)).map((name) => stat(path.join(directory, name))));
@@ -125,7 +125,7 @@ test("the size of the files is known, also of those that an earlier process left
   await rejected.close();
   assert.equal(rejected.stats.fileBytes, 0);
   for (const count of [1, 30]) {
-    for (let number = 0; number < count; number++) await rejected.write("one", [refusal("bad", `m x=${number}`)]);
+    for (let number = 0; number < count; number++) await rejected.write("one", [rejection("bad", `m x=${number}`)]);
     await rejected.close();
     assert.equal(rejected.stats.fileBytes, await sizes());
   }

@@ -20,14 +20,14 @@ async function textOf(body: Promise<Uint8Array>): Promise<string> {
   return linesOf(await body).join("");
 }
 
-test("a body has all frames in their order, and targets that send the same ones share it", async () => {
+test("a body has all frames in order, and targets with the same frames share it", async () => {
   const bodies = new RequestBodyCache();
   const body = await bodies.bodyOf(await frames(1, 2, 3), INFLUX);
   assert.equal(linesOf(body).join(""), "<1><2><3>");
   assert.equal(await bodies.bodyOf(await frames(1, 2, 3), INFLUX), body);
 });
 
-test("a body that several targets want while it is made is made once", async () => {
+test("a body that several targets request while it is being made is made once", async () => {
   const bodies = new RequestBodyCache();
   const [one, other] = [await frames(1, 2), await frames(2, 3)];
   const made = await Promise.all([one, other, one, other].map((wanted) => bodies.bodyOf(wanted, INFLUX)));
@@ -36,7 +36,7 @@ test("a body that several targets want while it is made is made once", async () 
   assert.notEqual(made[0], made[1]);
 });
 
-test("a target that does not get one of the frames, or gets others, has a body of its own", async () => {
+test("a target with other frames has a body of its own", async () => {
   const bodies = new RequestBodyCache();
   const texts: string[] = [];
   for (const sequences of [
@@ -50,7 +50,7 @@ test("a target that does not get one of the frames, or gets others, has a body o
   assert.deepEqual(texts, ["<1><2><3>", "<1><3>", "<1><2><3>", "<12><3>", "<1><2>"]);
 });
 
-test("a body that cannot be made is an error for each target, and is tried anew", async () => {
+test("a damaged frame is an error for each target, and is not cached", async () => {
   const bodies = new RequestBodyCache();
   const [first, second] = await frames(1, 2);
   assert.ok(first !== undefined && second !== undefined);

@@ -5,20 +5,20 @@ import { CAPS, SenderBench } from "../../support/sender-bench.ts";
 
 const never = new AbortController().signal;
 
-/** What became of a promise, as far as it is known. */
+/** Returns the state of a promise. */
 function watch<T>(promise: Promise<T>): { result: T | undefined } {
   const watched: { result: T | undefined } = { result: undefined };
   void promise.then((result) => (watched.result = result));
   return watched;
 }
 
-test("a drain of nothing is done", async () => {
+test("a drain without lines succeeds at once", async () => {
   await using bench = new SenderBench();
   assert.equal(await bench.sender.drain(never), true);
   assert.equal(await bench.sender.drain(AbortSignal.abort()), true);
 });
 
-test("a drain waits for what is there when it begins, not for what comes later", async () => {
+test("a drain waits only for lines that are queued when it starts", async () => {
   await using bench = new SenderBench();
   const answer = Promise.withResolvers<ReturnType<typeof taken>>();
   bench.target.answer = () => answer.promise;
@@ -33,7 +33,7 @@ test("a drain waits for what is there when it begins, not for what comes later",
   assert.equal(bench.sender.backlog.lines, 2);
 });
 
-test("a drain tries a failing target every second, however long it has failed", async () => {
+test("a drain retries a failing target every second, however long it has failed", async () => {
   await using bench = new SenderBench();
   bench.target.answer = () => ({ status: 503, body: "" });
   await bench.append(1);
@@ -48,7 +48,7 @@ test("a drain tries a failing target every second, however long it has failed", 
   assert.equal(drained.result, true);
 });
 
-test("a drain ends without success when its signal aborts, or when the sender stops", async () => {
+test("a drain fails if its signal aborts or the sender stops", async () => {
   await using bench = new SenderBench();
   bench.target.answer = hanging;
   await bench.append(1);
@@ -63,7 +63,7 @@ test("a drain ends without success when its signal aborts, or when the sender st
   assert.equal(bench.sender.backlog.lines, 1);
 });
 
-test("a drain does not wait for ever for lines that a cap has dropped", async () => {
+test("a drain does not wait for lines that a cap dropped", async () => {
   await using bench = new SenderBench();
   bench.target.answer = () => ({ status: 503, body: "" });
   await bench.append(5);
@@ -75,7 +75,7 @@ test("a drain does not wait for ever for lines that a cap has dropped", async ()
   assert.equal(bench.sender.state.droppedLines, 5);
 });
 
-test("a drain does not wait for lines that came in the place of those that a cap dropped", async () => {
+test("a drain does not wait for later lines that replace dropped ones", async () => {
   await using bench = new SenderBench();
   bench.target.answer = () => ({ status: 503, body: "" });
   await bench.append(500);

@@ -46,7 +46,7 @@ for (const [what, answer] of Object.entries({
     return { status, body: body.slice(0, -1) };
   },
 } satisfies Record<string, (lines: readonly string[]) => Answer>)) {
-  test(`a partial write that stored nothing is no success, and gives nothing up: ${what}`, async () => {
+  test(`a partial write that stored nothing rejects no good line: ${what}`, async () => {
     await using bench = withFrames();
     bench.target.answer = answer;
     const lines = await bench.append(600, 600);
@@ -67,7 +67,7 @@ for (const [what, answer] of Object.entries({
   });
 }
 
-test("one bad line is found in batches of which the server says that every line was dropped", async () => {
+test("one bad line is found if the server counts each line of a batch as dropped", async () => {
   await using bench = withFrames();
   bench.target.answer = () => ({ status: 503, body: "" });
   const lines = await bench.append(600, 600);
@@ -81,7 +81,7 @@ test("one bad line is found in batches of which the server says that every line 
   assert.equal(bench.sender.state.state, "Delivering");
 });
 
-test("a line that a limit of the server keeps out is not given up, though others are taken and one is bad", async () => {
+test("a line beyond a server limit is kept, though others are stored and one is bad", async () => {
   await using bench = withFrames();
   bench.target.answer = () => ({ status: 503, body: "" });
   const fresh = await bench.append(100);
@@ -101,7 +101,7 @@ test("a line that a limit of the server keeps out is not given up, though others
   assert.equal(bench.sender.state.rejectedLines, 1);
 });
 
-test("a limit is not blamed on lines after the server has failed for five minutes", async () => {
+test("a server limit after five minutes of failures rejects no line", async () => {
   await using bench = withFrames();
   bench.target.answer = () => FAULT;
   const fresh = await bench.append(100);
@@ -116,7 +116,7 @@ test("a limit is not blamed on lines after the server has failed for five minute
   assert.deepEqual(missing(bench, [...fresh, ...known]), []);
 });
 
-test("a fault after an hour at a limit has not lasted for an hour", async () => {
+test("the time at a server limit does not count as time of server errors", async () => {
   await using bench = withFrames();
   bench.target.answer = atLimit;
   await bench.append(10);
@@ -127,7 +127,7 @@ test("a fault after an hour at a limit has not lasted for an hour", async () => 
   assert.equal(bench.sender.backlog.lines, 10);
 });
 
-test("at a limit the lines of known series go on being stored, also those that share a request with new ones", async () => {
+test("at a server limit the lines of known series are still stored", async () => {
   await using bench = withFrames();
   const known = new Set(await bench.append(50));
   const stored = new Set<string>();
@@ -147,7 +147,7 @@ test("at a limit the lines of known series go on being stored, also those that s
   assert.equal(bench.sender.state.state, "Delivering");
 });
 
-test("lines that are all too old are refused at once, and are no success", async () => {
+test("lines that are all too old are rejected at once and are not a success", async () => {
   await using bench = withFrames();
   bench.target.answer = (lines) => dropped("points beyond retention policy", lines.length);
   await bench.append(30);

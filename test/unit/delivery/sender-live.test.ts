@@ -9,14 +9,14 @@ const FLUSH = { intervalMs: 1_000, maxLines: 100, maxBytes: 2 << 20 };
 
 /** Lines that a node writes in a second. */
 const RATE = 50;
-/** Those that are not of the past when they have waited. */
-const PRESENT = 10 * RATE;
+/** Number of lines that are too new for a backlog. */
+const NEW = 10 * RATE;
 
 function down(): { status: number; body: string } {
   return { status: 503, body: "" };
 }
 
-/** Seconds of a node's life; returns for each its lines that were not stored two flush intervals later. */
+/** Runs a node for some seconds. Returns, for each second, its lines that are not stored two flush intervals later. */
 async function live(bench: SenderBench, seconds: number, rate = RATE): Promise<number[]> {
   const late: number[] = [];
   const expected: (readonly string[])[] = [];
@@ -30,7 +30,7 @@ async function live(bench: SenderBench, seconds: number, rate = RATE): Promise<n
   return late;
 }
 
-/** Lines that are written while the target is down; returns those of the last seconds. */
+/** Appends lines while the target is down. Returns the lines of the last seconds. */
 async function outage(bench: SenderBench, seconds: number, rate = RATE): Promise<readonly string[]> {
   bench.target.answer = down;
   await live(bench, seconds - 4, rate);
@@ -44,18 +44,18 @@ async function outage(bench: SenderBench, seconds: number, rate = RATE): Promise
   return latest;
 }
 
-/** How many of these lines the target has not stored. */
+/** Returns the number of these lines that the target has not stored. */
 function missing(bench: SenderBench, lines: readonly string[]): number {
   const stored = new Set(bench.target.stored);
   return lines.filter((line) => !stored.has(line)).length;
 }
 
-test("after an outage new lines do not wait for the backlog, which goes at its own pace", async () => {
+test("after an outage new lines do not wait for the backlog, which has its own pace", async () => {
   await using bench = new SenderBench({ flush: FLUSH, maxDrainLinesPerSecond: 100 });
   await outage(bench, 120);
   assert.equal(bench.sender.backlog.lines, 120 * RATE);
   assert.deepEqual(new Set(await live(bench, 50)), new Set([0]));
-  const backlog = bench.target.stored.length - 50 * RATE - PRESENT;
+  const backlog = bench.target.stored.length - 50 * RATE - NEW;
   assert.ok(backlog >= 4_800 && backlog <= 5_300, `${backlog} lines of the backlog in 50 seconds`);
   await live(bench, 20);
   assert.equal(bench.sender.backlog.lines, 0);
@@ -63,15 +63,15 @@ test("after an outage new lines do not wait for the backlog, which goes at its o
   assert.equal(bench.target.stored.length, bench.appendedLines);
 });
 
-test("without a limit of the settings a backlog goes three times as fast as it came", async () => {
+test("without a configured limit a backlog is sent three times as fast as it was written", async () => {
   await using bench = new SenderBench({ flush: { ...FLUSH, maxLines: 1_000 }, maxDrainLinesPerSecond: 0 });
   await outage(bench, 80, 500);
   await live(bench, 20, 500);
-  const backlog = bench.target.stored.length - 20 * 500 - PRESENT * 10;
+  const backlog = bench.target.stored.length - 20 * 500 - NEW * 10;
   assert.ok(backlog >= 27_000 && backlog <= 33_000, `${backlog} lines of the backlog in 20 seconds`);
 });
 
-test("an outage while a backlog drains makes a second one, and new lines wait for neither", async () => {
+test("an outage while a backlog drains makes a second backlog, and new lines wait for neither", async () => {
   await using bench = new SenderBench({ flush: FLUSH, maxDrainLinesPerSecond: 100 });
   await outage(bench, 120);
   await live(bench, 10);
@@ -81,7 +81,7 @@ test("an outage while a backlog drains makes a second one, and new lines wait fo
   assert.equal(new Set(bench.target.stored).size, bench.appendedLines);
 });
 
-test("however often the target goes away while backlogs drain, every line arrives once", async () => {
+test("each line is stored once, however often the target fails while backlogs drain", async () => {
   await using bench = new SenderBench({ flush: FLUSH, maxDrainLinesPerSecond: 100 });
   for (let round = 0; round < 8; round++) {
     await outage(bench, 30);
@@ -92,15 +92,15 @@ test("however often the target goes away while backlogs drain, every line arrive
   assert.equal(new Set(bench.target.stored).size, bench.appendedLines);
 });
 
-test("lines that were written just before the target is back do not wait for the backlog either", async () => {
+test("lines written just before the target recovers do not wait for the backlog", async () => {
   await using bench = new SenderBench({ flush: FLUSH, maxDrainLinesPerSecond: 100 });
   const latest = await outage(bench, 120);
   await bench.clock.advance(1_000);
   assert.equal(missing(bench, latest), 0);
-  assert.ok(bench.sender.backlog.lines > 100 * RATE, `${bench.sender.backlog.lines} lines wait`);
+  assert.ok(bench.sender.backlog.lines > 100 * RATE, `${bench.sender.backlog.lines} lines queued`);
 });
 
-test("so it is when the target takes its time", async () => {
+test("lines written just before a slow target recovers do not wait for the backlog", async () => {
   await using bench = new SenderBench({ flush: FLUSH, maxDrainLinesPerSecond: 100 });
   const latest = await outage(bench, 120);
   bench.target.answer = async () => {
@@ -115,7 +115,7 @@ test("so it is when the target takes its time", async () => {
   assert.equal(late, 0);
 });
 
-test("lines whose append began before there was a lane for them do not wait for the backlog", async () => {
+test("lines of an append that began before the new lane do not wait for the backlog", async () => {
   await using bench = new SenderBench({ flush: FLUSH, maxDrainLinesPerSecond: 100 });
   const { appendCursor: intake } = bench.sender;
   await outage(bench, 120);
@@ -127,19 +127,19 @@ test("lines whose append began before there was a lane for them do not wait for 
   assert.equal(missing(bench, Buffer.from(batch.bytes).toString().trimEnd().split("\n")), 0);
 });
 
-test("new lines do not wait when there is no lane left for them, and the backlog keeps to its pace", async () => {
+test("without a free lane new lines do not wait, and the backlog keeps its pace", async () => {
   await using bench = new SenderBench({ flush: FLUSH, maxDrainLinesPerSecond: 100 });
   for (let round = 0; round < 8; round++) {
     const latest = await outage(bench, 60);
     const before = bench.target.stored.length;
     assert.deepEqual([round, new Set(await live(bench, 5))], [round, new Set([0])]);
     assert.equal(missing(bench, latest), 0);
-    const backlog = bench.target.stored.length - before - 5 * RATE - PRESENT;
+    const backlog = bench.target.stored.length - before - 5 * RATE - NEW;
     assert.ok(backlog <= 700, `${backlog} lines of the backlog in 5 seconds`);
   }
 });
 
-test("a bad line among those that do not wait for the backlog costs nothing but itself", async () => {
+test("only the bad line is lost among the lines that are sent before a backlog", async () => {
   await using bench = new SenderBench({ flush: FLUSH, maxDrainLinesPerSecond: 100 });
   const latest = await outage(bench, 120);
   const bad = latest.at(-3) ?? "";
@@ -152,7 +152,7 @@ test("a bad line among those that do not wait for the backlog costs nothing but 
   assert.deepEqual([deliveredLines, rejectedLines], [bench.appendedLines - 1, 1]);
 });
 
-test("a short hiccup makes no backlog of its own: everything stays in order", async () => {
+test("a short failure makes no backlog: all lines stay in order", async () => {
   await using bench = new SenderBench({ flush: FLUSH, maxDrainLinesPerSecond: 100 });
   await outage(bench, 8);
   await bench.clock.advance(0);
@@ -162,11 +162,11 @@ test("a short hiccup makes no backlog of its own: everything stays in order", as
   }
 });
 
-test("a drain takes all of it, what is new first", async () => {
+test("a drain delivers all lanes, new lines first", async () => {
   await using bench = new SenderBench({ flush: FLUSH, maxDrainLinesPerSecond: 100 });
   await outage(bench, 120);
   await live(bench, 5);
-  // The flush interval has just begun.
+  // The flush interval has just started.
   await bench.append(RATE);
   const latest = await bench.append(RATE);
   const before = bench.target.stored.length;
@@ -175,7 +175,7 @@ test("a drain takes all of it, what is new first", async () => {
   assert.equal(new Set(bench.target.stored).size, bench.appendedLines);
 });
 
-test("a batch of the backlog that is searched for a bad line does not delay new ones", async () => {
+test("a search for a bad line in the backlog does not delay new lines", async () => {
   await using bench = new SenderBench({ flush: FLUSH, maxDrainLinesPerSecond: 10_000 });
   await outage(bench, 60);
   const [bad = ""] = bench.target.requests.at(-1)?.slice(3, 4) ?? [];

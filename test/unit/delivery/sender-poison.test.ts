@@ -6,17 +6,17 @@ import { taken } from "../../support/memory-target.ts";
 import { SenderBench } from "../../support/sender-bench.ts";
 
 const never = new AbortController().signal;
-const FAULT: Answer = { status: 500, body: '{"code":"internal error","message":"unexpected EOF"}' };
-const REFUSED: Answer = { status: 400, body: '{"code":"invalid","message":"unable to parse"}' };
+const SERVER_ERROR: Answer = { status: 500, body: '{"code":"internal error","message":"unexpected EOF"}' };
+const REJECTED: Answer = { status: 400, body: '{"code":"invalid","message":"unable to parse"}' };
 const MINUTE = 60_000;
 
 function withLimits(maxLines: number): SenderBench {
   return new SenderBench({ flush: { ...targetSettings().flush, maxLines } });
 }
 
-/** Meets every request that has one of these lines with a fault, and takes the others. */
-function faultFor(...poison: readonly (string | undefined)[]): (lines: readonly string[]) => Answer {
-  return (lines) => (lines.some((line) => poison.includes(line)) ? FAULT : taken());
+/** Answers 500 to each request with one of these lines, and accepts the others. */
+function errorFor(...poison: readonly (string | undefined)[]): (lines: readonly string[]) => Answer {
+  return (lines) => (lines.some((line) => poison.includes(line)) ? SERVER_ERROR : taken());
 }
 
 function missing(bench: SenderBench, lines: readonly string[]): string[] {
@@ -24,12 +24,12 @@ function missing(bench: SenderBench, lines: readonly string[]): string[] {
   return lines.filter((line) => !stored.has(line));
 }
 
-test("a line that the server fails at every time is given up after five minutes, and every other is delivered", async () => {
+test("a line that causes 500 each time is rejected after five minutes, all others are delivered", async () => {
   await using bench = withLimits(1_000);
   bench.target.answer = (): Answer => ({ status: 503, body: "" });
   const lines = await bench.append(300, 300, 300);
   const poison = lines[444];
-  bench.target.answer = faultFor(poison);
+  bench.target.answer = errorFor(poison);
   await bench.clock.advance(4 * MINUTE);
   assert.deepEqual([bench.sender.state.rejectedLines, bench.sender.backlog.lines], [0, 900]);
   assert.equal(bench.sender.state.reason, "TargetUnreachable");
@@ -40,9 +40,9 @@ test("a line that the server fails at every time is given up after five minutes,
   assert.equal(bench.sender.state.state, "Delivering");
 });
 
-test("a server that fails at everything costs no line, however long, and gets single lines to try it with", async () => {
+test("no line is lost to a server that fails always, and it is probed with single lines", async () => {
   await using bench = withLimits(1_000);
-  bench.target.answer = () => FAULT;
+  bench.target.answer = () => SERVER_ERROR;
   const lines = await bench.append(900, 900);
   await bench.clock.advance(10 * MINUTE);
   const before = bench.requests.length;
@@ -56,25 +56,25 @@ test("a server that fails at everything costs no line, however long, and gets si
   assert.deepEqual([bench.sender.state.rejectedLines, bench.sender.backlog.lines], [0, 0]);
 });
 
-test("a server that fails at large requests only costs no line", async () => {
+test("no line is lost to a server that fails only at large requests", async () => {
   await using bench = withLimits(1_000);
-  bench.target.answer = (lines) => (lines.length > 3 ? FAULT : taken());
+  bench.target.answer = (lines) => (lines.length > 3 ? SERVER_ERROR : taken());
   const lines = await bench.append(900);
   await bench.clock.advance(10 * MINUTE);
   assert.deepEqual(missing(bench, lines), []);
   assert.equal(bench.sender.state.rejectedLines, 0);
 });
 
-test("a server that falls ill in the middle of the search for a poisonous line costs no other", async () => {
+test("a server that starts to fail during the search for a poison line costs no other line", async () => {
   await using bench = withLimits(1_000);
   bench.target.answer = (): Answer => ({ status: 503, body: "" });
   const lines = await bench.append(900);
   const poison = lines[444];
   let searched = 0;
-  let illUntilMs = Number.POSITIVE_INFINITY;
+  let failsUntilMs = Number.POSITIVE_INFINITY;
   bench.target.answer = (sent) => {
-    if (sent.length < 900 && ++searched === 8) illUntilMs = bench.clock.monotonic() + 10 * MINUTE;
-    return searched >= 8 && bench.clock.monotonic() < illUntilMs ? FAULT : faultFor(poison)(sent);
+    if (sent.length < 900 && ++searched === 8) failsUntilMs = bench.clock.monotonic() + 10 * MINUTE;
+    return searched >= 8 && bench.clock.monotonic() < failsUntilMs ? SERVER_ERROR : errorFor(poison)(sent);
   };
   await bench.clock.advance(60 * MINUTE);
   assert.ok(searched > 20);
@@ -82,21 +82,21 @@ test("a server that falls ill in the middle of the search for a poisonous line c
   assert.equal(bench.sender.state.rejectedLines, 1);
 });
 
-test("a fault that is not the same batch's every time, or is not plain, is no poison", async () => {
+test("alternating 500 and 503 answers do not make a batch poison", async () => {
   await using bench = withLimits(1_000);
-  const answers: Answer[] = [FAULT, { status: 503, body: "" }];
+  const answers: Answer[] = [SERVER_ERROR, { status: 503, body: "" }];
   let turn = 0;
-  bench.target.answer = () => answers[turn++ % 2] ?? FAULT;
+  bench.target.answer = () => answers[turn++ % 2] ?? SERVER_ERROR;
   await bench.append(10);
   await bench.clock.advance(30 * MINUTE);
   assert.ok(bench.requests.length > 10);
   assert.deepEqual(new Set(bench.requests), new Set([10]));
 });
 
-test("a line that is all there is is kept until it is seen that the server takes another", async () => {
+test("the only queued line is kept until the server accepts another", async () => {
   await using bench = withLimits(1_000);
-  bench.target.answer = () => FAULT;
-  bench.target.answer = faultFor(...(await bench.append(1)));
+  bench.target.answer = () => SERVER_ERROR;
+  bench.target.answer = errorFor(...(await bench.append(1)));
   await bench.clock.advance(30 * MINUTE);
   assert.deepEqual([bench.sender.state.rejectedLines, bench.sender.backlog.lines], [0, 1]);
   const others = await bench.append(5);
@@ -105,7 +105,7 @@ test("a line that is all there is is kept until it is seen that the server takes
   assert.deepEqual([bench.sender.state.rejectedLines, bench.sender.backlog.lines], [1, 0]);
 });
 
-test("poison in a backlog does not hold up new lines, and they show that it is not the target that fails", async () => {
+test("poison in a backlog delays no new lines and is not reported as failure again", async () => {
   await using bench = new SenderBench({ flush: { intervalMs: 1_000, maxLines: 10, maxBytes: 1 << 20 } });
   bench.target.answer = (): Answer => ({ status: 503, body: "" });
   const lines: string[] = [];
@@ -114,7 +114,7 @@ test("poison in a backlog does not hold up new lines, and they show that it is n
     await bench.clock.advance(1_000);
   }
   const poison = lines[155];
-  bench.target.answer = faultFor(poison);
+  bench.target.answer = errorFor(poison);
   await bench.clock.advance(2 * MINUTE);
   const before = bench.log.of("failing").length;
   for (let second = 0; second < 900 && bench.sender.state.rejectedLines === 0; second++) {
@@ -128,9 +128,9 @@ test("poison in a backlog does not hold up new lines, and they show that it is n
   assert.ok(bench.log.of("failing").length <= before + 1, bench.log.of("failing").join("\n"));
 });
 
-test("a setting for which the server refuses every line costs none, and one line at a time is tried", async () => {
+test("if the server rejects every line, all are kept and it is probed with single lines", async () => {
   await using bench = withLimits(1_000);
-  bench.target.answer = () => REFUSED;
+  bench.target.answer = () => REJECTED;
   const lines = await bench.append(600, 600);
   await bench.clock.advance(10 * MINUTE);
   const before = bench.requests.length;
@@ -152,24 +152,24 @@ test("a setting for which the server refuses every line costs none, and one line
   assert.deepEqual(bench.log.of("recovered"), ["main recovered"]);
 });
 
-test("a setting that is at fault for a while does not make up for lines that are bad: these are found afterwards", async () => {
+test("bad lines are found after a wrong setting that rejected every line is corrected", async () => {
   await using bench = withLimits(1_000);
-  bench.target.answer = () => REFUSED;
+  bench.target.answer = () => REJECTED;
   const lines = await bench.append(100, 100);
   await bench.clock.advance(5 * MINUTE);
   const bad = [lines[7], lines[150]];
-  bench.target.answer = (sent) => (sent.some((line) => bad.includes(line)) ? REFUSED : taken());
+  bench.target.answer = (sent) => (sent.some((line) => bad.includes(line)) ? REJECTED : taken());
   await bench.clock.advance(5 * MINUTE);
   assert.deepEqual(missing(bench, lines), bad);
   assert.equal(bench.sender.state.rejectedLines, 2);
 });
 
-test("lines that are all bad are given up when a line behind them passes, and the target is not said to fail", async () => {
+test("a batch of bad lines is rejected when a later line is accepted, without a failure", async () => {
   await using bench = withLimits(10);
   bench.target.answer = (): Answer => ({ status: 503, body: "" });
   const bad = await bench.append(10);
   const good = await bench.append(10);
-  bench.target.answer = (sent) => (sent.some((line) => bad.includes(line)) ? REFUSED : taken());
+  bench.target.answer = (sent) => (sent.some((line) => bad.includes(line)) ? REJECTED : taken());
   await bench.clock.advance(MINUTE);
   assert.deepEqual(missing(bench, good), []);
   assert.equal(bench.sender.state.rejectedLines, 10);
@@ -181,12 +181,12 @@ for (const [when, count, answers] of [
   ["nothing passed", 64, 120],
   ["the last part of it is on its way", 2, 2],
 ] as const) {
-  test(`what one server has decided of a batch does not count for the next one: ${when}`, async () => {
+  test(`answers of the old server do not count for a new one: ${when}`, async () => {
     await using bench = withLimits(1_000);
     let good: string | undefined;
     bench.target.answer = async (sent) => {
       await bench.clock.sleep(100);
-      return sent.length === 1 && sent[0] === good ? taken() : REFUSED;
+      return sent.length === 1 && sent[0] === good ? taken() : REJECTED;
     };
     const lines = await bench.append(count);
     if (count === 2) good = lines[0];
@@ -194,7 +194,7 @@ for (const [when, count, answers] of [
     bench.sender.update({ ...bench.settings, url: "http://127.0.0.1:2" });
     bench.target.answer = taken;
     const drained = bench.sender.drain(never);
-    // The old server's answer that is still to come.
+    // The old server's answer arrives now.
     await bench.clock.advance(100);
     assert.equal(await drained, true);
     assert.deepEqual(missing(bench, lines), []);

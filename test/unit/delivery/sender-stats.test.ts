@@ -10,7 +10,7 @@ function setUp(): { clock: FakeClock; log: ObserverLog; record: SenderStats } {
   return { clock, log, record: new SenderStats(() => "main", log, clock) };
 }
 
-test("nothing has happened to a new target", () => {
+test("a new target is idle", () => {
   const { clock, log, record } = setUp();
   assert.deepEqual(record.state, {
     state: "Idle",
@@ -41,7 +41,7 @@ test("requests, bytes and lines add up", async () => {
   assert.deepEqual(log.events, ["main delivered 7", "main delivered 3", "main rejected 2: a line"]);
 });
 
-test("the first answer makes it deliver, and that is no recovery", async () => {
+test("the first answer changes Idle to Delivering without a recovery", async () => {
   const { clock, log, record } = setUp();
   await clock.advance(1_000);
   record.answered();
@@ -52,7 +52,7 @@ test("the first answer makes it deliver, and that is no recovery", async () => {
   assert.deepEqual(log.events, []);
 });
 
-test("a failure is told once, and again when its reason changes; its newest detail can be read", async () => {
+test("a failure is reported once for each reason, and the state has the newest detail", async () => {
   const { clock, log, record } = setUp();
   record.answered();
   await clock.advance(1_000);
@@ -67,7 +67,7 @@ test("a failure is told once, and again when its reason changes; its newest deta
   assert.deepEqual(log.events, ["main failing TargetUnreachable: refused", "main failing TargetUnauthorized: 401"]);
 });
 
-test("an answer ends a failure, is told, and leaves no reason behind", async () => {
+test("an answer ends a failure, is reported, and clears the reason", async () => {
   const { clock, log, record } = setUp();
   record.failed("TargetUnreachable", "refused");
   await clock.advance(1_000);
@@ -88,7 +88,7 @@ test("an answer ends a failure, is told, and leaves no reason behind", async () 
   ]);
 });
 
-test("a target that is renamed is told of under its new name", () => {
+test("a renamed target is reported under its new name", () => {
   const log = new ObserverLog();
   let name = "old";
   const record = new SenderStats(() => name, log, new FakeClock());

@@ -11,7 +11,7 @@ function flush(change: Partial<EffectiveTarget["flush"]>): Partial<EffectiveTarg
   return { flush: { ...targetSettings().flush, ...change } };
 }
 
-test("lines wait for others to share a request, for the flush interval since the request before", async () => {
+test("lines wait for others to share a request, up to the flush interval", async () => {
   await using bench = new SenderBench(flush({ intervalMs: 1_000 }));
   await bench.append(1);
   assert.deepEqual(bench.requests, [1]);
@@ -53,7 +53,7 @@ test("a request has as many frames as its limits allow, in order", async () => {
   );
 });
 
-test("a backlog is sent at the pace of the settings, and a drain does not keep to it", async () => {
+test("a backlog is sent at the configured pace, and a drain ignores the pace", async () => {
   await using bench = new SenderBench({ ...flush({ maxLines: 10 }), maxDrainLinesPerSecond: 10 });
   bench.target.answer = () => ({ status: 503, body: "" });
   await bench.append(10, 10, 10, 10, 10);
@@ -70,7 +70,7 @@ test("a backlog is sent at the pace of the settings, and a drain does not keep t
   assert.equal(bench.target.stored.length, 50);
 });
 
-test("the wait after a failure doubles up to a minute, and begins anew after an answer", async () => {
+test("the backoff doubles up to a minute, and an answer resets it", async () => {
   await using bench = new SenderBench();
   const at: number[] = [];
   bench.target.answer = () => {
@@ -91,7 +91,7 @@ test("the wait after a failure doubles up to a minute, and begins anew after an 
   assert.equal(bench.requests.length, requests + 2);
 });
 
-test("new settings are used at once, on a connection of their own, but do not cut off a request", async () => {
+test("new settings are used on a new connection after the request in flight", async () => {
   await using bench = new SenderBench();
   const answer = Promise.withResolvers<ReturnType<typeof taken>>();
   bench.target.answer = () => answer.promise;
@@ -118,7 +118,7 @@ test("new settings end a backoff", async () => {
   assert.equal(bench.target.stored.length, 1);
 });
 
-test("new limits hold at once", async () => {
+test("new limits apply at once", async () => {
   await using bench = new SenderBench();
   bench.sender.update({ ...bench.settings, ...flush({ maxLines: 7 }) });
   assert.equal(bench.sender.state.batchLines, 7);
@@ -126,7 +126,7 @@ test("new limits hold at once", async () => {
   assert.deepEqual(bench.requests, [7, 7]);
 });
 
-test("a server that claims to have refused more lines than it got has refused those it got", async () => {
+test("a server that counts more rejected lines than were sent rejected all that were sent", async () => {
   await using bench = new SenderBench();
   bench.target.answer = () => ({ status: 422, body: '{"message":"partial write: beyond retention dropped=999"}' });
   await bench.append(3);
@@ -135,7 +135,7 @@ test("a server that claims to have refused more lines than it got has refused th
   assert.deepEqual(bench.log.of("rejected"), ["main rejected 3: HTTP 422 partial write: beyond retention dropped=999"]);
 });
 
-test("a request of a few lines at most, as set, costs no line of a larger frame", async () => {
+test("no line is lost if a frame has more lines than a request may have", async () => {
   await using bench = new SenderBench(flush({ maxLines: 3 }));
   await bench.append(1_000);
   assert.equal(await bench.sender.drain(never), true);
@@ -144,7 +144,7 @@ test("a request of a few lines at most, as set, costs no line of a larger frame"
   assert.equal(Math.max(...bench.requests), 3);
 });
 
-test("a request is no larger than set, though a frame is", async () => {
+test("a request keeps to its maximum size even if a frame is larger", async () => {
   await using bench = new SenderBench(flush({ maxBytes: 16 << 10 }));
   await bench.append(1_000);
   assert.equal(await bench.sender.drain(never), true);
@@ -153,7 +153,7 @@ test("a request is no larger than set, though a frame is", async () => {
   assert.ok(sizes.length > 1 && Math.max(...sizes) <= 16 << 10, sizes.join(" "));
 });
 
-test("after a 413 the requests grow back, also when every frame is larger than they may be", async () => {
+test("after a 413 requests grow back, even if each frame is larger than a request", async () => {
   await using bench = new SenderBench(flush({ maxLines: 100 }));
   const answers = [{ status: 413, body: "" }];
   bench.target.answer = () => answers.shift() ?? taken();
@@ -166,7 +166,7 @@ test("after a 413 the requests grow back, also when every frame is larger than t
   assert.equal(bench.target.stored.length, 1_000);
 });
 
-test("a fault that nobody planned is reported, and the target is tried again", async () => {
+test("an unplanned exception is reported, and the request is retried", async () => {
   const target = new MemoryTarget();
   let faults = 2;
   await using bench = new SenderBench(
@@ -185,7 +185,7 @@ test("a fault that nobody planned is reported, and the target is tried again", a
   assert.equal(target.stored.length, 1);
 });
 
-test("lines that grew too old in an outage are counted, and the rest is delivered", async () => {
+test("lines that grew too old in an outage count as dropped, and the rest is delivered", async () => {
   await using bench = new SenderBench();
   bench.spool.caps = { ...CAPS, maxAgeMs: 100_000 };
   bench.target.answer = () => ({ status: 503, body: "" });
@@ -199,7 +199,7 @@ test("lines that grew too old in an outage are counted, and the rest is delivere
   assert.equal(bench.sender.backlog.lines, 0);
 });
 
-test("when all lines have grown too old, nothing is sent", async () => {
+test("if all lines have grown too old, nothing is sent", async () => {
   await using bench = new SenderBench();
   bench.spool.caps = { ...CAPS, maxAgeMs: 1_000 };
   bench.target.answer = () => ({ status: 503, body: "", retryAfter: "10" });
@@ -209,7 +209,7 @@ test("when all lines have grown too old, nothing is sent", async () => {
   assert.equal(bench.sender.state.droppedLines, 5);
 });
 
-test("an answer for lines that a cap dropped meanwhile takes nothing from the lines behind them", async () => {
+test("an answer for lines that a cap dropped meanwhile acknowledges no later lines", async () => {
   await using bench = new SenderBench();
   const answer = Promise.withResolvers<ReturnType<typeof taken>>();
   bench.target.answer = () => answer.promise;
@@ -222,7 +222,7 @@ test("an answer for lines that a cap dropped meanwhile takes nothing from the li
   assert.deepEqual(bench.requests, [500, 1]);
 });
 
-test("a sender that stops cuts off its request, keeps the lines and says nothing", async () => {
+test("stopping aborts the request, keeps the lines and reports nothing", async () => {
   const bench = new SenderBench();
   bench.target.answer = hanging;
   await bench.append(3);

@@ -7,6 +7,6 @@ test("every occurrence of a secret is redacted", () => {
   assert.equal(redact("t0ken is not a:b c, t0ken"), "[redacted] is not [redacted], [redacted]");
 });
 
-test("a secret that is too short to be told from ordinary text is not redacted", () => {
+test("a secret shorter than four characters is not redacted", () => {
   assert.equal(redactor(["abc", ""])("abcd"), "abcd");
 });

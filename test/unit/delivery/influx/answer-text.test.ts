@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { countRejected, namedLines, readServerMessage } from "../../../../src/delivery/influx/answer-text.ts";
 import { codePoint } from "../../../support/code-point.ts";
 
-test("the message is found in what each server answers", () => {
+test("the message is found in the answers of each server", () => {
   const cases: [body: string, text: string][] = [
     [`{"error":"database not found"}\n`, "database not found"],
     [`{"code":"invalid","message":"bad line"}`, "bad line"],
@@ -21,14 +21,14 @@ test("the message is found in what each server answers", () => {
   for (const [body, text] of cases) assert.equal(readServerMessage(body).text, text, body);
 });
 
-test("the head ends where words of a line may begin", () => {
+test("the head ends where text of a line may begin", () => {
   const head = (message: string): string => readServerMessage(JSON.stringify({ error: message })).head;
   assert.equal(head("unable to parse 'm,a=partial\\ write x=1': bad"), "unable to parse ");
   assert.equal(head('field "up" is of another type'), "field ");
   assert.equal(head("points beyond retention policy"), "points beyond retention policy");
 });
 
-test("the lines that InfluxDB 3 lists are read, and what is no entry is passed over", () => {
+test("the lines that InfluxDB 3 lists are read, and invalid entries are ignored", () => {
   const data = [
     { original_line: "vm a", line_number: 3, error_message: "no field" },
     { line_number: 4, error_message: "no name" },
@@ -44,7 +44,7 @@ test("the lines that InfluxDB 3 lists are read, and what is no entry is passed o
   assert.deepEqual(readServerMessage(`{"error":"partial","data":{"error_message":"x"}}`).listed, []);
 });
 
-test("as many lines count as refused as the server names in one way or another", () => {
+test("the number of rejected lines is the largest that the answer reveals", () => {
   const count = (body: string): number => countRejected(readServerMessage(body));
   assert.equal(count("partial write: points beyond retention policy dropped=17"), 17);
   assert.equal(count("partial write: unable to parse 'a': x\nunable to parse 'b': x dropped=0"), 2);
@@ -54,7 +54,7 @@ test("as many lines count as refused as the server names in one way or another",
   assert.equal(count(JSON.stringify({ error: "partial", data })), 5);
 });
 
-test("the lines are known that InfluxDB 1 quotes, and those that InfluxDB 3 lists", () => {
+test("lines that InfluxDB 1 quotes or InfluxDB 3 lists are known", () => {
   const named = (error: string): unknown => namedLines(readServerMessage(JSON.stringify({ error })));
   assert.deepEqual(
     named(
@@ -72,12 +72,12 @@ test("the lines are known that InfluxDB 1 quotes, and those that InfluxDB 3 list
   assert.deepEqual(namedLines(message), [{ line: "c", reason: "no field" }]);
 });
 
-test("a number in a refused line is not the server's count", () => {
+test("a number in a rejected line is not taken for the server's count", () => {
   const body = "partial write: unable to parse 'vm,name=dropped=4711 x=': missing field value dropped=0";
   assert.equal(countRejected(readServerMessage(body)), 1);
 });
 
-test("no answer is too strange to be read", () => {
+test("any text can be read as an answer", () => {
   fc.assert(
     fc.property(fc.oneof(fc.string({ unit: codePoint }), fc.json()), (body) => {
       const message = readServerMessage(body);

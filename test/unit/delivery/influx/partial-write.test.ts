@@ -21,25 +21,25 @@ function v1Partial(reason: string, dropped: number | string): string {
   return `{"error":"partial write: ${reason} dropped=${dropped}"}`;
 }
 
-/** InfluxDB 3's list of refused lines with these numbers. */
+/** Returns InfluxDB 3's list of rejected lines with these numbers. */
 function v3Partial(numbers: readonly (number | undefined)[], reason = "invalid column type"): string {
   const data = numbers.map((number) => ({ original_line: "m f=1", line_number: number, error_message: reason }));
   return JSON.stringify({ error: "partial write of line protocol occurred", data });
 }
 
-/** What is said of a request of so many lines. */
-const SAID_OF: readonly (readonly [what: string, lines: number, Protocol, status: number, body: string, string])[] = [
+/** Answers to a request with `lines` lines. */
+const ANSWERS: readonly (readonly [what: string, lines: number, Protocol, status: number, body: string, string])[] = [
   ["v1, all lines dropped", 1400, V1, 400, v1Partial(CONFLICT, 1400), "rejected"],
   ["v1, all lines but one dropped", 1400, V1, 400, v1Partial(CONFLICT, 1399), "partial 1399"],
   ["v1, more lines dropped than were sent", 1400, V1, 400, v1Partial(CONFLICT, 9999), "rejected"],
-  ["v1, a number of lines beyond all numbers", 1400, V1, 400, v1Partial(CONFLICT, "9".repeat(400)), "rejected"],
+  ["v1, a count too large for a number", 1400, V1, 400, v1Partial(CONFLICT, "9".repeat(400)), "rejected"],
   ["v1, one line, and a count that is too small", 1, V1, 400, v1Partial(CONFLICT, 0), "rejected"],
   ["v1, all lines quoted", 2, V1, 400, v1Partial(`unable to parse 'a': x\nunable to parse 'b': x`, 0), "rejected"],
   ["v1, all series beyond the limit", 1400, V1, 400, v1Partial(TOO_MANY_SERIES, 1400), REJECTING],
   ["v1, some series beyond the limit", 1400, V1, 400, v1Partial(TOO_MANY_SERIES, 9), "partial 9"],
   ["v1, one line, beyond the limit", 1, V1, 400, v1Partial(TOO_MANY_SERIES, 1), REJECTING],
   ["v1, all values of a tag beyond the limit", 2, V1, 400, v1Partial(TOO_MANY_VALUES, 2), REJECTING],
-  // Another line cannot be at fault for the age of these, and a search could store none of them.
+  // No other line can cause this, and a search could store none of them.
   ["v1, all lines too old", 17, V1, 400, v1Partial("points beyond retention policy", 17), "partial 17"],
   ["v1, more lines too old than were sent", 9, V1, 400, v1Partial("points beyond retention policy", 17), "partial 9"],
   ["v2, all lines dropped", 2, V2, 422, `{"message":"failure: partial write: ${CONFLICT} dropped=2"}`, "rejected"],
@@ -51,7 +51,7 @@ const SAID_OF: readonly (readonly [what: string, lines: number, Protocol, status
   ["v3, a list that is cut off", 9, V3, 400, v3Partial([1, 2, 3]).slice(0, -9), "rejected"],
   ["v3, all lines beyond the limit", 2, V3, 422, v3Partial([1, 2], TOO_MANY_TABLES), REJECTING],
   ["v3, some lines beyond the limit", 3, V3, 422, v3Partial([1, 2], TOO_MANY_TABLES), "partial 2"],
-  ["v3, no room for the database", 3, V3, 422, `{"error":"${TOO_MANY_DATABASES}"}`, REJECTING],
+  ["v3, too many databases", 3, V3, 422, `{"error":"${TOO_MANY_DATABASES}"}`, REJECTING],
   ["v3 by the API of v2", 3, V3_COMPATIBLE, 400, `{"message":"write buffer error: ${TOO_MANY_TABLES}"}`, REJECTING],
   [
     "v3 by the API of v1",
@@ -62,7 +62,7 @@ const SAID_OF: readonly (readonly [what: string, lines: number, Protocol, status
     REJECTING,
   ],
   [
-    "a limit in the words of a line",
+    "the text of a limit in a line",
     3,
     V2,
     400,
@@ -71,7 +71,7 @@ const SAID_OF: readonly (readonly [what: string, lines: number, Protocol, status
   ],
 ];
 
-for (const [what, lines, protocol, status, body, expected] of SAID_OF) {
+for (const [what, lines, protocol, status, body, expected] of ANSWERS) {
   test(`${what} of ${lines}: ${expected}`, () => {
     const outcome = classify({ status, body }, { lines, protocol, nowMs: NOW });
     const about = outcome.kind === "partial" ? [outcome.rejectedLines] : "reason" in outcome ? [outcome.reason] : [];
@@ -79,7 +79,7 @@ for (const [what, lines, protocol, status, body, expected] of SAID_OF) {
   });
 }
 
-test("a limit of the server is named, with what to do", () => {
+test("the detail names the server limit and what to do", () => {
   const body = v3Partial([1, 2], TOO_MANY_TABLES);
   assert.deepEqual(classify({ status: 422, body }, { lines: 2, protocol: V3, nowMs: NOW }), {
     kind: "misconfigured",

@@ -14,7 +14,7 @@ const V3_COMPATIBLE = { version: "v3", database: "metrics", api: "V2Compatible" 
 const TOKEN = { kind: "token", token: secret("t0ken") } as const;
 const BASIC = { kind: "basic", username: "müller", password: secret("a:b c") } as const;
 
-test("each version is written to in its own words", () => {
+test("each version has its own path and parameters", () => {
   const cases: [Protocol, string][] = [
     [V1, "/write?db=metrics&precision=ns"],
     [{ ...V1, retentionPolicy: "two weeks" }, "/write?db=metrics&rp=two%20weeks&precision=ns"],
@@ -25,7 +25,7 @@ test("each version is written to in its own words", () => {
   for (const [protocol, path] of cases) assert.equal(writePath({ protocol, url: "http://influx:8086" }), path);
 });
 
-test("the base path of the URL is kept, with or without slashes at its end", () => {
+test("the base path of the URL is kept, with or without trailing slashes", () => {
   for (const [url, base] of [
     ["https://influx", ""],
     ["https://influx/", ""],
@@ -36,7 +36,7 @@ test("the base path of the URL is kept, with or without slashes at its end", () 
     assert.equal(writePath({ protocol: V1, url }), `${base}/write?db=metrics&precision=ns`);
 });
 
-test("no name can say more than a name", () => {
+test("names are escaped in the query", () => {
   const name = "a&b=c#d?e/f é+%";
   const url = "http://influx:8086";
   const protocols: Protocol[] = [
@@ -66,7 +66,7 @@ test("each kind of credentials becomes the header that its server expects", () =
     assert.equal(authorization({ protocol, credentials }), header, protocol.version);
 });
 
-test("every form in which credentials could be sent back is known, if it can be told from ordinary text", () => {
+test("secrets include every form of the credentials that a server could send back", () => {
   assert.deepEqual(secretsOf({ credentials: { kind: "none" } }), []);
   assert.deepEqual(secretsOf({ credentials: TOKEN }), ["t0ken"]);
   assert.deepEqual(secretsOf({ credentials: BASIC }), ["bcO8bGxlcjphOmIgYw==", "a:b c"]);

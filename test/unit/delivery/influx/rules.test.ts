@@ -14,12 +14,12 @@ const ALL = [V1, V2, V3, V3_COMPATIBLE];
 
 type Protocol = AnswerContext["protocol"];
 
-/** Of a request with a hundred lines. */
+/** Returns the outcome of a request with a hundred lines. */
 function outcomeOf(protocol: Protocol, status: number, body = "", retryAfter?: string): Outcome {
   return classify({ status, body, retryAfter }, { lines: 100, protocol, nowMs: NOW });
 }
 
-/** `retry TargetUnreachable`, `partial 3`, `delivered`: an outcome without its detail. */
+/** Returns an outcome without its detail: `retry TargetUnreachable`, `partial 3`, `delivered`. */
 function brief(outcome: Outcome): string {
   if ("reason" in outcome) return `${outcome.kind} ${outcome.reason}`;
   return outcome.kind === "partial" ? `partial ${outcome.rejectedLines}` : outcome.kind;
@@ -29,7 +29,7 @@ const UNAUTHORIZED = "misconfigured TargetUnauthorized";
 const NOT_FOUND = "misconfigured TargetNotFound";
 const RETRY = "retry TargetUnreachable";
 
-test("a status without a telling body means the same for every version", () => {
+test("without a known error text a status means the same for every version", () => {
   const cases: Record<string, readonly number[]> = {
     delivered: [200, 201, 202, 204, 206],
     [UNAUTHORIZED]: [401, 403],
@@ -47,8 +47,14 @@ test("a status without a telling body means the same for every version", () => {
           assert.equal(brief(outcomeOf(protocol, status, body)), expected, `${status} ${body}`);
 });
 
-/** What servers say, measured or from their source: what for, of whom, status, body, outcome. */
-const SAID: readonly (readonly [what: string, protocol: Protocol, status: number, body: string, expected: string])[] = [
+/** Answers of servers, measured or from their source. */
+const ANSWERS: readonly (readonly [
+  what: string,
+  protocol: Protocol,
+  status: number,
+  body: string,
+  expected: string,
+])[] = [
   [
     "v1, bad lines in a batch; the count in the text is wrong",
     V1,
@@ -77,11 +83,11 @@ const SAID: readonly (readonly [what: string, protocol: Protocol, status: number
     `{"error":"partial write: max-series-per-database limit exceeded: (1000000) dropped=4"}`,
     "partial 4",
   ],
-  ["v1, a body that is no gzip", V1, 400, `{"error":"unexpected EOF"}`, "rejected"],
+  ["v1, a body that is not gzip", V1, 400, `{"error":"unexpected EOF"}`, "rejected"],
   ["v1, an unknown database", V1, 404, `{"error":"database not found: \\"metrics\\""}`, NOT_FOUND],
   ["v1, an unknown retention policy", V1, 500, `{"error":"retention policy not found: weekly"}`, NOT_FOUND],
-  ["v1, the same words in a refusal", V1, 400, `{"error":"retention policy not found: weekly"}`, "rejected"],
-  ["v1, another fault of the server", V1, 500, `{"error":"timeout"}`, RETRY],
+  ["v1, the same text with 400", V1, 400, `{"error":"retention policy not found: weekly"}`, "rejected"],
+  ["v1, another server error", V1, 500, `{"error":"timeout"}`, RETRY],
   [
     "v2, a bad line in a batch",
     V2,
@@ -90,7 +96,7 @@ const SAID: readonly (readonly [what: string, protocol: Protocol, status: number
     "rejected",
   ],
   [
-    "v2, a bad line with words of a message in it",
+    "v2, a bad line that contains the text of a message",
     V2,
     400,
     `{"code":"invalid","message":"unable to parse 'm,a=b x=\\"partial write dropped=9': unbalanced quotes"}`,
@@ -129,13 +135,13 @@ const SAID: readonly (readonly [what: string, protocol: Protocol, status: number
     "partial 2",
   ],
   [
-    "v3, the same in the words of another release",
+    "v3, the same with the text of another release",
     V3,
     400,
     `{"error":"parsing failed for write_lp endpoint","data":[{"original_line":"a b","line_number":1,"error_message":"no field"}]}`,
     "partial 1",
   ],
-  ["v3, a refusal that lists no line", V3, 400, `{"error":"parsing failed","data":[]}`, "rejected"],
+  ["v3, a rejection that lists no line", V3, 400, `{"error":"parsing failed","data":[]}`, "rejected"],
   [
     "v3 through the API of v2, where the batch is stored whole or not at all",
     V3_COMPATIBLE,
@@ -144,7 +150,7 @@ const SAID: readonly (readonly [what: string, protocol: Protocol, status: number
     "rejected",
   ],
   [
-    "v3, lines listed with a status that is no partial write",
+    "v3, lines listed with a status that is not a partial write",
     V3,
     422,
     `{"error":"too many columns","data":[{"original_line":"a b","line_number":1,"error_message":"no room"}]}`,
@@ -154,20 +160,20 @@ const SAID: readonly (readonly [what: string, protocol: Protocol, status: number
   ["v3, too large", V3, 413, `{"error":"max request size exceeded"}`, "tooLarge"],
   ["v3 in the cloud, too much at once", V3_COMPATIBLE, 429, `{"code":"too many requests"}`, RETRY],
   ["a login page in place of success", V2, 200, "<!DOCTYPE html><html><title>Sign in</title>", NOT_FOUND],
-  ["a proxy's page in place of a refusal", V2, 400, "\n<html><body>400 Bad Request</body></html>", NOT_FOUND],
+  ["a proxy's page in place of a rejection", V2, 400, "\n<html><body>400 Bad Request</body></html>", NOT_FOUND],
   ["an XML error", V1, 422, `<?xml version="1.0"?><Error/>`, NOT_FOUND],
-  ["a proxy's page that says too large", V2, 413, "<html><body>413 Request Entity Too Large</body></html>", "tooLarge"],
-  ["a proxy's page that says forbidden", V2, 403, "<html><body>403 Forbidden</body></html>", UNAUTHORIZED],
-  ["a proxy's page that says try later", V2, 502, "<html><body>502 Bad Gateway</body></html>", RETRY],
+  ["a proxy's page for 413", V2, 413, "<html><body>413 Request Entity Too Large</body></html>", "tooLarge"],
+  ["a proxy's page for 403", V2, 403, "<html><body>403 Forbidden</body></html>", UNAUTHORIZED],
+  ["a proxy's page for 502", V2, 502, "<html><body>502 Bad Gateway</body></html>", RETRY],
 ];
 
-for (const [what, protocol, status, body, expected] of SAID) {
+for (const [what, protocol, status, body, expected] of ANSWERS) {
   test(`${what}: ${expected}`, () => {
     assert.equal(brief(outcomeOf(protocol, status, body)), expected);
   });
 }
 
-test("only an answer to be repeated says when", () => {
+test("only a retry has a delay from Retry-After", () => {
   assert.deepEqual(outcomeOf(V2, 503, "busy", "7"), {
     kind: "retry",
     reason: "TargetUnreachable",
@@ -179,7 +185,7 @@ test("only an answer to be repeated says when", () => {
   for (const status of [204, 301, 400, 401, 404, 413]) assert.equal("afterMs" in outcomeOf(V2, status, "", "7"), false);
 });
 
-test("no answer at all is repeated, unless the fault is on this side", () => {
+test("a request without an answer is retried, unless the agent's own settings are at fault", () => {
   const context = { lines: 1, protocol: V2, nowMs: NOW };
   assert.deepEqual(classify({ failure: "connect ECONNREFUSED" }, context), {
     kind: "retry",
@@ -193,7 +199,7 @@ test("no answer at all is repeated, unless the fault is on this side", () => {
   });
 });
 
-test("only a plain 500 may be about the lines themselves", () => {
+test("only a plain 500 may be caused by the lines", () => {
   const isSuspect = (status: number, body = "", retryAfter?: string): boolean =>
     "maybePoison" in outcomeOf(V2, status, body, retryAfter);
   assert.equal(isSuspect(500, `{"code":"internal error","message":"unexpected EOF"}`), true);
@@ -203,7 +209,7 @@ test("only a plain 500 may be about the lines themselves", () => {
     assert.equal(isSuspect(status), false, String(status));
 });
 
-test("the lines that a server names in a partial write are known", () => {
+test("a partial write has the lines that the server names", () => {
   const named = (protocol: Protocol, body: string): unknown => {
     const outcome = outcomeOf(protocol, 400, body);
     return outcome.kind === "partial" && outcome.named;
@@ -214,13 +220,13 @@ test("the lines that a server names in a partial write are known", () => {
   assert.deepEqual(named(V1, `{"error":"partial write: points beyond retention policy dropped=17"}`), []);
 });
 
-test("a detail names the remedy of a fault in the settings", () => {
+test("the detail has the remedy for a wrong setting", () => {
   const unauthorized = outcomeOf(V2, 401, `{"message":"unauthorized access"}`);
   assert.ok("detail" in unauthorized);
   assert.match(unauthorized.detail, /^HTTP 401 unauthorized access \(check the target's credentials/);
 });
 
-test("whatever is answered, there is an outcome, with a detail of one short line and one refused line at least", () => {
+test("each answer has an outcome with a short detail on one line", () => {
   const answer: fc.Arbitrary<Answer> = fc.oneof(
     fc.record({
       status: fc.oneof(fc.constantFrom(200, 400, 401, 413, 422, 500, 503), fc.integer({ min: 100, max: 999 })),

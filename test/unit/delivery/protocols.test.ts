@@ -1,0 +1,21 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { configuredProtocol, PROTOCOLS } from "../../../src/delivery/protocols.ts";
+import { targetSettings } from "../../support/delivery.ts";
+
+test("each configured version of InfluxDB is delivered to by the same protocol", () => {
+  for (const protocol of [
+    { version: "v1", database: "metrics" },
+    { version: "v2", org: "org", bucket: "metrics" },
+    { version: "v3", database: "metrics", api: "Native" },
+  ] as const)
+    assert.equal(configuredProtocol(targetSettings({ protocol })), PROTOCOLS.influx);
+});
+
+test("two targets have the same destination if they store lines in the same place", () => {
+  const { destination } = PROTOCOLS.influx;
+  const target = targetSettings({ name: "one", timeoutMs: 1_000 });
+  assert.equal(destination(target), destination(targetSettings({ name: "other" })));
+  assert.notEqual(destination(target), destination({ ...target, url: "http://127.0.0.1:2" }));
+  assert.notEqual(destination(target), destination({ ...target, protocol: { version: "v1", database: "metrics" } }));
+});
