@@ -66,7 +66,7 @@ export class Lanes {
     return known.length === 0 ? undefined : Math.min(...known);
   }
 
-  /** Sequence number of the newest frame that is not yet acknowledged; -1 if there is none. */
+  /** Sequence number of the newest unacknowledged frame, or -1 without one. */
   get newest(): bigint {
     return this.#lanes.reduce((newest, { cursor }) => (newestOf(cursor) > newest ? newestOf(cursor) : newest), -1n);
   }

@@ -9,7 +9,7 @@ import { createAgent, proxySecrets, type ProxyEnvironment } from "./proxy.ts";
 import { redactor } from "./redaction.ts";
 import { REMEDIES } from "./remedies.ts";
 
-/** The result of one request: the server's answer, or why there is none. */
+/** The result of one request: the server's answer, or the reason why no answer arrived. */
 export type Answer =
   | { readonly status: number; readonly retryAfter?: string | undefined; readonly body: string }
   /** `local`: the agent's own settings are at fault, and nothing was sent. */
