@@ -11,7 +11,7 @@ export class Ticker {
   #due: number;
   #skipped = 0;
   /** Ends the wait for the next tick. */
-  #moved = new AbortController();
+  #wake = new AbortController();
 
   constructor(intervalMs: number, clock: Clock) {
     this.#clock = clock;
@@ -28,7 +28,7 @@ export class Ticker {
     if (intervalMs === this.#intervalMs) return;
     this.#due = Math.max(this.#due + intervalMs - this.#intervalMs, this.#clock.monotonic());
     this.#intervalMs = intervalMs;
-    this.#moved.abort();
+    this.#wake.abort();
   }
 
   /** The next tick is due at once. */
@@ -47,14 +47,14 @@ export class Ticker {
 
   async #wait(signal: AbortSignal): Promise<void> {
     const end = (): void => {
-      this.#moved.abort();
+      this.#wake.abort();
     };
     signal.addEventListener("abort", end);
     for (;;) {
       const leftMs = this.#due - this.#clock.monotonic();
       if (isAborted(signal) || leftMs <= 0) break;
-      this.#moved = new AbortController();
-      await this.#clock.sleep(leftMs, this.#moved.signal);
+      this.#wake = new AbortController();
+      await this.#clock.sleep(leftMs, this.#wake.signal);
     }
     signal.removeEventListener("abort", end);
   }

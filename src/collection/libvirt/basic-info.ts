@@ -37,10 +37,10 @@ export async function readBasicInfo(
         return { info, readMs: clock.monotonic() };
       };
       const [known, cpu] = await Promise.all([
-        unlessRefused(dated(), (error) => {
+        undefinedIfRejected(dated(), (error) => {
           if (!isGone(error)) report(error);
         }),
-        withCpu ? unlessRefused(session.domainCpuStats(domain, { deadlineMs })) : undefined,
+        withCpu ? undefinedIfRejected(session.domainCpuStats(domain, { deadlineMs })) : undefined,
       ]);
       if (known === undefined || known.info.state === DOMAIN_STATE.SHUT_OFF) return [];
       return [{ domain, ...known, cpu: cpu && cpuTimes(cpu) }];
@@ -58,7 +58,7 @@ function cpuTimes(params: TypedParameters): BasicInfo["cpu"] {
 }
 
 /** The answer, or undefined when the daemon answers that it cannot tell of this domain. */
-export async function unlessRefused<Answer>(
+export async function undefinedIfRejected<Answer>(
   call: Promise<Answer>,
   refused?: (error: LibvirtError) => void,
 ): Promise<Answer | undefined> {

@@ -7,73 +7,73 @@ import type { DomainRef, DomainStats, TypedParameters } from "../../libvirt/type
 export const STUCK_MS = 10_000;
 
 /** A call for statistics that waits in the daemon for a QEMU, on a connection of its own. */
-export interface HeldCall {
+export interface BlockedCall {
   readonly session: LibvirtClient;
   /** When it was made, on the monotonic clock. */
-  readonly askedMs: number;
+  readonly calledMs: number;
   /** UUIDs of the domains that it waits for; empty while that is not known. */
-  suspects: readonly string[];
+  blockedBy: readonly string[];
 }
 
 /** What a held call says of a domain. */
-export interface LateAnswer {
+export interface LateReply {
   readonly params: TypedParameters;
   /** Whether the call was made in the cycle. Otherwise its values are old, but for those that QEMU has given since. */
   readonly isOfCycle: boolean;
 }
 
-interface Held extends HeldCall {
+interface TrackedCall extends BlockedCall {
   readonly cycle: number;
   readonly returned: Promise<unknown>;
 }
 
-interface Answer {
-  readonly call: Held;
+interface Reply {
+  readonly call: TrackedCall;
   readonly stats: readonly DomainStats[];
 }
 
 /** The calls that QEMUs keep waiting, and what those that have returned in this cycle brought. */
-export class HeldCalls {
+export class BlockedCalls {
   readonly #clock: Clock;
-  readonly #calls = new Set<Held>();
-  #answers: Answer[] = [];
-  readonly #suspects = new Set<string>();
+  readonly #calls = new Set<TrackedCall>();
+  #replies: Reply[] = [];
+  readonly #blockers = new Set<string>();
   #cycle = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  get calls(): readonly HeldCall[] {
+  get calls(): readonly BlockedCall[] {
     return [...this.#calls];
   }
 
   /** Answers that came between two cycles are older than the values of the next. */
   startCycle(): void {
     this.#cycle++;
-    this.#answers = [];
-    this.#suspects.clear();
+    this.#replies = [];
+    this.#blockers.clear();
   }
 
   /** UUIDs of the domains that calls of this cycle wait for, or did before they returned. */
-  get suspectsOfCycle(): ReadonlySet<string> {
-    return this.#suspects;
+  get blockersOfCycle(): ReadonlySet<string> {
+    return this.#blockers;
   }
 
-  waitingFor(uuid: string): HeldCall | undefined {
-    return this.calls.find(({ suspects }) => suspects.includes(uuid));
+  blockedBy(uuid: string): BlockedCall | undefined {
+    return this.calls.find(({ blockedBy: suspects }) => suspects.includes(uuid));
   }
 
   /** Keeps a call until it returns, and closes its connection then. Resolves to how long its answer took, if one came. */
-  async hold(call: HeldCall, answer: Promise<readonly DomainStats[]>): Promise<number | undefined> {
+  async track(call: BlockedCall, answer: Promise<readonly DomainStats[]>): Promise<number | undefined> {
     const { promise: returned, resolve } = Promise.withResolvers<undefined>();
-    const held: Held = Object.assign(call, { cycle: this.#cycle, returned });
+    const held: TrackedCall = Object.assign(call, { cycle: this.#cycle, returned });
     this.#calls.add(held);
-    for (const uuid of held.suspects) this.#suspects.add(uuid);
+    for (const uuid of held.blockedBy) this.#blockers.add(uuid);
     try {
       const stats = await answer;
-      this.#answers.push({ call: held, stats });
-      return this.#clock.monotonic() - held.askedMs;
+      this.#replies.push({ call: held, stats });
+      return this.#clock.monotonic() - held.calledMs;
     } catch {
       // The connection is lost, with the daemon as a rule: the next call says so.
       return undefined;
@@ -85,14 +85,14 @@ export class HeldCalls {
   }
 
   /** The held calls whose answers may be used for a domain. */
-  callsFor({ uuid }: DomainRef): readonly HeldCall[] {
+  usableFor({ uuid }: DomainRef): readonly BlockedCall[] {
     return [...this.#calls].filter((call) => this.#isUsable(call, uuid));
   }
 
   /** What those of them that have returned in this cycle say of it. */
-  answersOf(domain: DomainRef): readonly LateAnswer[] {
+  repliesFor(domain: DomainRef): readonly LateReply[] {
     const run = domainKey(domain);
-    return this.#answers.flatMap(({ call, stats }) => {
+    return this.#replies.flatMap(({ call, stats }) => {
       if (!this.#isUsable(call, domain.uuid)) return [];
       const found = stats.find((record) => domainKey(record.domain) === run);
       return found === undefined ? [] : [{ params: found.params, isOfCycle: call.cycle === this.#cycle }];
@@ -100,8 +100,8 @@ export class HeldCalls {
   }
 
   /** Waits until one of these returns; false at the deadline, or when all of them are stuck. */
-  async oneReturns(calls: readonly HeldCall[], deadline: number): Promise<boolean> {
-    const lastHope = Math.max(...calls.map(({ askedMs }) => askedMs)) + STUCK_MS;
+  async anyReturns(calls: readonly BlockedCall[], deadline: number): Promise<boolean> {
+    const lastHope = Math.max(...calls.map(({ calledMs: askedMs }) => askedMs)) + STUCK_MS;
     const waitMs = Math.min(deadline, lastHope) - this.#clock.monotonic();
     if (!(waitMs > 0)) return false;
     const awaited = new Set(calls);
@@ -120,7 +120,7 @@ export class HeldCalls {
    * A call of this cycle has all its values from after the cycle's timestamp. Of a call of an earlier cycle that is true
    * only for QEMU's values of the domains that it waited for: this cycle's own call found it still waiting.
    */
-  #isUsable({ cycle, suspects }: Held, uuid: string): boolean {
+  #isUsable({ cycle, blockedBy: suspects }: TrackedCall, uuid: string): boolean {
     return cycle === this.#cycle || suspects.includes(uuid);
   }
 }

@@ -7,7 +7,7 @@ import type { Clock } from "../../lib/clock.ts";
  * Whether a daemon is to be asked for CPU times from its cgroups. The first such call of a new daemon can take seconds, so
  * one is made by itself and without a deadline; until it returns, the times come from elsewhere.
  */
-export class CpuStats {
+export class CpuStatsProbe {
   readonly #clock: Clock;
   #state: "new" | "tried" | "answered" | "none" = "new";
 
@@ -16,14 +16,14 @@ export class CpuStats {
   }
 
   /** Whether the calls can be made in this cycle; waits for the first answer of a daemon for `patienceMs` at most. */
-  async usable(session: LibvirtClient, domains: readonly DomainRef[], patienceMs: number): Promise<boolean> {
+  async isUsable(session: LibvirtClient, domains: readonly DomainRef[], patienceMs: number): Promise<boolean> {
     const [domain] = domains;
-    if (this.#state === "new" && domain !== undefined) await this.#try(session, domain, patienceMs);
+    if (this.#state === "new" && domain !== undefined) await this.#probe(session, domain, patienceMs);
     return this.#state === "answered";
   }
 
   /** The daemon has no cgroup to read CPU times from. */
-  unavailable(): void {
+  markUnavailable(): void {
     this.#state = "none";
   }
 
@@ -32,7 +32,7 @@ export class CpuStats {
     this.#state = "new";
   }
 
-  async #try(session: LibvirtClient, domain: DomainRef, patienceMs: number): Promise<void> {
+  async #probe(session: LibvirtClient, domain: DomainRef, patienceMs: number): Promise<void> {
     this.#state = "tried";
     const returned = new AbortController();
     const answered = session.domainCpuStats(domain, { deadlineMs: Number.POSITIVE_INFINITY }).then(

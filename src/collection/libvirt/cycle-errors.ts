@@ -4,7 +4,7 @@ import { LibvirtError } from "../../libvirt/errors.ts";
 import type { DomainRef } from "../../libvirt/types.ts";
 
 /** What libvirt may do for a moment while VMs start, and only these. */
-const OF_A_START: ReadonlySet<string> = new Set(["E_LIBVIRT_TIMEOUT", "E_LIBVIRT_CLOSED", "E_QEMU_STUCK"]);
+const STARTUP_CODES: ReadonlySet<string> = new Set(["E_LIBVIRT_TIMEOUT", "E_LIBVIRT_CLOSED", "E_QEMU_STUCK"]);
 
 /** What went wrong in a cycle, apart from what is no fault yet: a launcher or a domain is starting, or a QEMU is slow. */
 export class CycleErrors {
@@ -21,7 +21,7 @@ export class CycleErrors {
     { excuse, domain }: { readonly excuse: boolean; readonly domain?: DomainRef | undefined },
   ): void {
     const found = toReportableError(error, domain);
-    (excuse && OF_A_START.has(found.code) ? this.tolerated : this.errors).push(found);
+    (excuse && STARTUP_CODES.has(found.code) ? this.tolerated : this.errors).push(found);
   }
 }
 

@@ -27,13 +27,13 @@ export class CycleReports {
   }
 
   /** Whether the domain still ran when the statistics were asked for; true when there are none. */
-  hasRun(domain: DomainRef): boolean {
-    return this.#reply === undefined || this.#reports.has(domainKey(domain)) || this.#isPostponed(domain);
+  isRunning(domain: DomainRef): boolean {
+    return this.#reply === undefined || this.#reports.has(domainKey(domain)) || this.#wasAnsweredBefore(domain);
   }
 
   /** What can be had at once. Waits for no domain but one that only an earlier call of the cycle has asked for. */
-  async first(domain: DomainRef): Promise<DomainReport | undefined> {
-    return this.#reports.get(domainKey(domain)) ?? (this.#isPostponed(domain) ? this.completed(domain) : undefined);
+  async available(domain: DomainRef): Promise<DomainReport | undefined> {
+    return this.#reports.get(domainKey(domain)) ?? (this.#wasAnsweredBefore(domain) ? this.completed(domain) : undefined);
   }
 
   /** Waits for the QEMU's values of a domain of which `first` has none; undefined when they do not come. */
@@ -42,12 +42,12 @@ export class CycleReports {
     if ((this.#groups & STATS_GROUP.BLOCK) === 0 || report?.monitorAnswered === true) return undefined;
     // An older call completes only what this cycle's own call could have but for QEMU.
     const complete = this.#reply?.groups === this.#groups;
-    return this.#bulk.lateAnswer(domain, this.#deadline, (answer) =>
+    return this.#bulk.lateReply(domain, this.#deadline, (answer) =>
       complete || answer.isOfCycle ? completedReport(report, answer, this.#groups) : undefined,
     );
   }
 
-  #isPostponed({ uuid }: DomainRef): boolean {
-    return this.#reply?.postponed.has(uuid) === true;
+  #wasAnsweredBefore({ uuid }: DomainRef): boolean {
+    return this.#reply?.answeredBefore.has(uuid) === true;
   }
 }

@@ -19,7 +19,7 @@ export class DomainHistory {
    * The identity and the previous point of a run of a domain (libvirt's UUID and id); remembers `memory` for the next
    * cycle. The identity is a new object only when something of `named` is not what it was.
    */
-  next(domain: DomainRef, memory: MemorySample, named: VmName = domain): Pick<DomainSample, "identity" | "previous"> {
+  update(domain: DomainRef, memory: MemorySample, named: VmName = domain): Pick<DomainSample, "identity" | "previous"> {
     const run = domainKey(domain);
     let entry = this.#entries.get(run);
     if (entry === undefined) {

@@ -4,14 +4,14 @@ import { CONTROL_ERROR, CONTROL_STATE } from "../../libvirt/protocol.ts";
 import type { DomainRef } from "../../libvirt/types.ts";
 
 /** UUIDs of domains that a job holds -> for how long it has waited for one thing, in milliseconds. */
-export type Activity = ReadonlyMap<string, number>;
+export type Jobs = ReadonlyMap<string, number>;
 
 /** What goes on in these domains. DOMAIN_GET_CONTROL_INFO never waits for a QEMU. */
-export async function activityOf(
+export async function jobsOf(
   session: LibvirtClient,
   domains: readonly DomainRef[],
   deadlineMs: number,
-): Promise<Activity> {
+): Promise<Jobs> {
   const held = await Promise.all(
     domains.map(async (domain): Promise<[string, number][]> => {
       try {
@@ -30,6 +30,6 @@ export async function activityOf(
 }
 
 /** UUIDs of the domains that a call may wait for: held for so long already, or when looked at `before` as well. */
-export function suspectsOf(seen: Activity, forMs: number, before: Activity = new Map()): string[] {
+export function blockersAmong(seen: Jobs, forMs: number, before: Jobs = new Map()): string[] {
   return [...seen].flatMap(([uuid, heldMs]) => (heldMs >= forMs || before.has(uuid) ? [uuid] : []));
 }

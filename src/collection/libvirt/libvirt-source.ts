@@ -2,9 +2,9 @@ import { DeviceCache } from "../../discovery/device-cache.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { DOMAIN_FILTER, STATS_GROUP } from "../../libvirt/protocol.ts";
 import type { DomainRef, TypedParameters } from "../../libvirt/types.ts";
-import { BulkStats, late, type BulkReply } from "./bulk-stats.ts";
+import { BulkStats, cycleTimeout, type BulkReply } from "./bulk-stats.ts";
 import { CircuitBreaker } from "./circuit-breaker.ts";
-import { CpuStats } from "./cpu-stats-probe.ts";
+import { CpuStatsProbe } from "./cpu-stats-probe.ts";
 import { CycleErrors, tooManyStuck } from "./cycle-errors.ts";
 import { CycleReports } from "./cycle-reports.ts";
 import { DaemonSession } from "./daemon-session.ts";
@@ -13,7 +13,7 @@ import { DomainHistory } from "./domain-history.ts";
 import type { DomainSample } from "../domain-sample.ts";
 import type { Source, SourceCycle, SourceFactory, SourceSettings, SourceStats, UnansweredDomains } from "../source.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { LAST_CALL_MS, patienceFor } from "./time-limits.ts";
+import { LAST_CALL_MS, progressCheckMs } from "./time-limits.ts";
 import {
   cpuSample,
   deviceSamples,
@@ -56,7 +56,7 @@ export class LibvirtSource implements Source {
   readonly #devices: DeviceCache;
   readonly #history = new DomainHistory();
   readonly #responses: QemuResponses;
-  readonly #cpuStats: CpuStats;
+  readonly #cpuStats: CpuStatsProbe;
   #settings: SourceSettings;
 
   constructor({ socket, identify, transient = false }: Endpoint, settings: SourceSettings, clock: Clock) {
@@ -69,7 +69,7 @@ export class LibvirtSource implements Source {
     this.#breaker = new CircuitBreaker(clock);
     this.#devices = new DeviceCache(settings.deviceCacheTtlMs, clock);
     this.#responses = new QemuResponses(clock);
-    this.#cpuStats = new CpuStats(clock);
+    this.#cpuStats = new CpuStatsProbe(clock);
     this.#daemon = new DaemonSession(socket, clock, () => {
       // The next connection may be to another daemon, of which nothing is known.
       this.#cpuStats.reset();
@@ -83,7 +83,7 @@ export class LibvirtSource implements Source {
     return {
       versions: libvirtVersion === undefined ? [] : [libvirtVersion],
       calls,
-      blockedCalls: this.#bulk.heldWorkers,
+      blockedCalls: this.#bulk.blockedCalls,
     };
   }
 
@@ -131,9 +131,9 @@ export class LibvirtSource implements Source {
     const report = (error: unknown, excuse = false, domain?: DomainRef): void => {
       found.report(error, { excuse: excuse || this.#isStarting, domain });
     };
-    const withCpu = await this.#cpuStats.usable(session, domains, patienceFor(this.#settings.timeoutMs));
+    const withCpu = await this.#cpuStats.isUsable(session, domains, progressCheckMs(this.#settings.timeoutMs));
     const facts = await readBasicInfo(session, domains, { withCpu, deadlineMs: leftMs(), clock: this.#clock }, report);
-    if (withCpu && facts.length > 0 && facts.every(({ cpu }) => cpu === undefined)) this.#cpuStats.unavailable();
+    if (withCpu && facts.length > 0 && facts.every(({ cpu }) => cpu === undefined)) this.#cpuStats.markUnavailable();
 
     let bulk: BulkReply | undefined;
     const askedMs = this.#clock.monotonic();
@@ -154,17 +154,17 @@ export class LibvirtSource implements Source {
     let unasked = 0;
     const sampleOf = async (fact: BasicInfo): Promise<DomainSample[]> => {
       const { domain } = fact;
-      if (!reports.hasRun(domain)) return [];
-      const first = await reports.first(domain);
+      if (!reports.isRunning(domain)) return [];
+      const first = await reports.available(domain);
       const { state, reason } = domainState(fact, first?.params);
       const named = this.#identify === undefined ? domain : this.#identify(domain, state, reason);
       if (named === undefined) return [];
-      const answer = await this.#answerOf(domain, first, { reports, report, leftMs });
+      const answer = await this.#completeReport(domain, first, { reports, report, leftMs });
       if (answer === undefined) return [];
       const { stats, devices } = answer;
-      const answered = this.#hasAnswered(domain, stats);
+      const answered = this.#qemuAnswered(domain, stats);
       if (answered === undefined) unasked++;
-      else if (answered) this.#responses.answered(domain);
+      else if (answered) this.#responses.recordAnswer(domain);
       else silent.push(domain);
       const memory = memorySample(fact, stats?.params);
       return [
@@ -175,7 +175,7 @@ export class LibvirtSource implements Source {
           memory,
           nics: devices?.nics,
           disks: devices?.disks,
-          ...this.#history.next(domain, memory, named),
+          ...this.#history.update(domain, memory, named),
           ...(await this.#readings(readers, { domain, params: stats?.params, report, leftMs })),
         },
       ];
@@ -189,12 +189,12 @@ export class LibvirtSource implements Source {
         }),
       ),
     );
-    if (unasked > 0) this.#reportObstacle(bulk, report);
-    return { samples: samples.flat(), ...(await this.#explain(silent, askedMs, deadline)) };
+    if (unasked > 0) this.#reportLimit(bulk, report);
+    return { samples: samples.flat(), ...(await this.#classifyUnanswered(silent, askedMs, deadline)) };
   }
 
   /** The statistics of a domain, with those that come later than `first`, and its devices; undefined when it has ended. */
-  async #answerOf(
+  async #completeReport(
     domain: DomainRef,
     first: DomainReport | undefined,
     { reports, report, leftMs }: CycleContext,
@@ -216,21 +216,21 @@ export class LibvirtSource implements Source {
   }
 
   /** Whether its QEMU answered in this cycle; undefined when it was not asked. */
-  #hasAnswered(domain: DomainRef, stats: DomainReport | undefined): boolean | undefined {
-    return stats?.monitorAnswered ?? (this.#bulk.heldSince(domain) === undefined ? undefined : false);
+  #qemuAnswered(domain: DomainRef, stats: DomainReport | undefined): boolean | undefined {
+    return stats?.monitorAnswered ?? (this.#bulk.blockedSince(domain) === undefined ? undefined : false);
   }
 
   /** Why there are no QEMU's values of domains that do not keep a call waiting themselves. */
-  #reportObstacle(bulk: BulkReply | undefined, report: CycleContext["report"]): void {
-    if (bulk?.obstacle === "late") report(late());
-    else if (bulk?.obstacle !== undefined) report(tooManyStuck(this.#bulk.heldWorkers), bulk.obstacle === "slow");
+  #reportLimit(bulk: BulkReply | undefined, report: CycleContext["report"]): void {
+    if (bulk?.limitedBy === "late") report(cycleTimeout());
+    else if (bulk?.limitedBy !== undefined) report(tooManyStuck(this.#bulk.blockedCalls), bulk.limitedBy === "slow");
   }
 
-  #explain(silent: readonly DomainRef[], askedMs: number, deadline: number): Promise<UnansweredDomains> {
-    for (const domain of silent) this.#responses.unanswered(domain, askedMs);
-    return this.#responses.explain(
+  #classifyUnanswered(silent: readonly DomainRef[], askedMs: number, deadline: number): Promise<UnansweredDomains> {
+    for (const domain of silent) this.#responses.recordSilence(domain, askedMs);
+    return this.#responses.classify(
       silent,
-      (domain) => this.#bulk.heldSince(domain),
+      (domain) => this.#bulk.blockedSince(domain),
       async (domain) => {
         const session = await this.#daemon.session(Math.max(deadline, this.#clock.monotonic() + LAST_CALL_MS));
         return session.domainControlInfo(domain, {

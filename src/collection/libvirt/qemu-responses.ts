@@ -41,13 +41,13 @@ export class QemuResponses {
     return this.#clock.monotonic() - firstSeenMs < STARTING_MS;
   }
 
-  answered(domain: DomainRef): void {
+  recordAnswer(domain: DomainRef): void {
     const entry = this.#entries.get(domainKey(domain));
     if (entry !== undefined) entry.silentSinceMs = undefined;
   }
 
   /** A cycle that asked at `askedMs` has no answer; on the monotonic clock. */
-  unanswered(domain: DomainRef, askedMs: number): void {
+  recordSilence(domain: DomainRef, askedMs: number): void {
     const entry = this.#entries.get(domainKey(domain));
     if (entry !== undefined) entry.silentSinceMs ??= askedMs;
   }
@@ -56,7 +56,7 @@ export class QemuResponses {
    * Why each of these domains is silent. `heldSince` says since when a call of ours waits for one: not as long as it is
    * silent when QEMU has answered too late for a cycle meanwhile.
    */
-  async explain(
+  async classify(
     domains: readonly DomainRef[],
     heldSince: (domain: DomainRef) => number | undefined,
     control: (domain: DomainRef) => Promise<DomainControlInfo>,

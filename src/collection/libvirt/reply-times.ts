@@ -1,7 +1,7 @@
 import type { DomainRef } from "../../libvirt/types.ts";
 
 /** How long the statistics of one daemon take, learned from its answers; in milliseconds. */
-export class AnswerTimes {
+export class ReplyTimes {
   /** Of the last call for all domains that no domain kept waiting. */
   #allMs = 0;
   /** UUIDs of the domains that have kept a call waiting -> how long. */
@@ -25,13 +25,13 @@ export class AnswerTimes {
   }
 
   /** A call for all domains, or all but slow ones, was answered. No domain is slow that is part of a quick answer. */
-  answered(ms: number, patienceMs: number, asked: readonly DomainRef[]): void {
+  recordReply(ms: number, patienceMs: number, asked: readonly DomainRef[]): void {
     this.#allMs = ms;
     if (ms < patienceMs) for (const { uuid } of asked) this.#slow.delete(uuid);
   }
 
   /** A held call was answered that waited for these domains. */
-  heldAnswered(ms: number, patienceMs: number, suspects: readonly string[]): void {
+  recordBlockedReply(ms: number, patienceMs: number, suspects: readonly string[]): void {
     if (suspects.length === 0) this.#allMs = ms;
     for (const uuid of suspects) {
       if (ms < patienceMs) this.#slow.delete(uuid);

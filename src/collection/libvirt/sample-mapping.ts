@@ -4,7 +4,7 @@ import type { TypedParameters } from "../../libvirt/types.ts";
 import { diskIndex, diskSample, hasDiskCounters, nicIndex, nicSample, type DeviceIndex } from "./device-stats.ts";
 import type { BasicInfo } from "./basic-info.ts";
 import type { CpuSample, DomainSample, MemorySample } from "../domain-sample.ts";
-import type { LateAnswer } from "./blocked-calls.ts";
+import type { LateReply } from "./blocked-calls.ts";
 import { counter } from "./typed-values.ts";
 
 /** The bulk statistics of one domain, with its devices found. */
@@ -28,7 +28,7 @@ export function domainReport(params: TypedParameters, groups: number): DomainRep
 /** A report without QEMU's values, if there is one, with those of a held call; undefined when they do not fit. */
 export function completedReport(
   report: DomainReport | undefined,
-  { params, isOfCycle }: LateAnswer,
+  { params, isOfCycle }: LateReply,
   groups: number,
 ): DomainReport | undefined {
   const late = domainReport(params, groups);

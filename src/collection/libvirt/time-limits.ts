@@ -2,6 +2,6 @@
 export const LAST_CALL_MS = 100;
 
 /** How long a cycle of this length waits for one answer before it looks for the reason, or goes on without. */
-export function patienceFor(cycleMs: number): number {
+export function progressCheckMs(cycleMs: number): number {
   return Math.min(500, Math.max(150, cycleMs / 8));
 }

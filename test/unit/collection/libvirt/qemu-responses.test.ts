@@ -14,7 +14,7 @@ async function bench() {
   const silences = new QemuResponses(clock);
   silences.retain([WEB]);
   await clock.advance(60_000);
-  silences.unanswered(WEB, clock.monotonic());
+  silences.recordSilence(WEB, clock.monotonic());
   return { clock, silences };
 }
 
@@ -25,7 +25,7 @@ async function reason(
 ): Promise<keyof UnansweredDomains> {
   const ask = (): Promise<DomainControlInfo> =>
     control instanceof LibvirtError ? Promise.reject(control) : Promise.resolve(control);
-  const { stuck, busy } = await silences.explain([WEB], () => heldSince, ask);
+  const { stuck, busy } = await silences.classify([WEB], () => heldSince, ask);
   return stuck.length > 0 ? "stuck" : busy.length > 0 ? "busy" : "slow";
 }
 
@@ -50,8 +50,8 @@ test("silence is counted from the first question in vain since the last answer",
   const { clock, silences } = await bench();
   await clock.advance(9_999);
   assert.equal(await reason(silences, OCCUPIED), "slow");
-  silences.answered(WEB);
-  silences.unanswered(WEB, clock.monotonic());
+  silences.recordAnswer(WEB);
+  silences.recordSilence(WEB, clock.monotonic());
   await clock.advance(9_999);
   assert.equal(await reason(silences, OCCUPIED), "slow");
   await clock.advance(1);
