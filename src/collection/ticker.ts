@@ -10,7 +10,7 @@ export class Ticker {
   #intervalMs: number;
   #due: number;
   #skipped = 0;
-  /** Ends the wait for the next tick. */
+  /** Ends the wait for the next tick when the interval changes. */
   #wake = new AbortController();
 
   constructor(intervalMs: number, clock: Clock) {
@@ -23,7 +23,7 @@ export class Ticker {
     return this.#skipped;
   }
 
-  /** A new interval counts from the tick before, also while the next one is waited for. */
+  /** A new interval counts from the last tick, even during a wait. */
   set intervalMs(intervalMs: number) {
     if (intervalMs === this.#intervalMs) return;
     this.#due = Math.max(this.#due + intervalMs - this.#intervalMs, this.#clock.monotonic());
@@ -31,7 +31,7 @@ export class Ticker {
     this.#wake.abort();
   }
 
-  /** The next tick is due at once. */
+  /** Makes the next tick due at once. */
   restart(): void {
     this.#due = this.#clock.monotonic();
   }

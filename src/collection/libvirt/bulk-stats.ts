@@ -132,7 +132,7 @@ export class BulkStats {
     const { calls } = this.#blocked;
     const tooMany = calls.length > MAX_BLOCKED_CALLS;
     if (!tooMany && !calls.some(isUnexplained)) return "late";
-    if (calls.every(({ calledMs: askedMs }) => this.#clock.monotonic() - askedMs >= STUCK_MS)) return "stuck";
+    if (calls.every(({ calledMs }) => this.#clock.monotonic() - calledMs >= STUCK_MS)) return "stuck";
     return tooMany ? "slow" : "late";
   }
 
@@ -144,7 +144,7 @@ export class BulkStats {
   /** Returns the statistics, or undefined once a domain blocks the call. Checks for that after `firstWaitMs`. */
   async #callUntilBlocked(request: Attempt, firstWaitMs: number): Promise<DomainStats[] | undefined> {
     const { session, deadline, checkMs } = request;
-    const askedMs = this.#clock.monotonic();
+    const calledMs = this.#clock.monotonic();
     const call = this.#call(session, request, Number.POSITIVE_INFINITY);
     const answered = new AbortController();
     const isAnswered = (): boolean => answered.signal.aborted;
@@ -156,7 +156,7 @@ export class BulkStats {
       answered.abort();
     });
     const track = (blockedBy: readonly string[]): void => {
-      this.#track({ session, calledMs: askedMs, blockedBy }, call, checkMs);
+      this.#track({ session, calledMs, blockedBy }, call, checkMs);
     };
     let seen: Jobs = new Map();
     for (let waitMs = firstWaitMs; ; waitMs = checkMs / 2) {
@@ -192,9 +192,9 @@ export class BulkStats {
     const free = Math.max(0, MAX_BLOCKED_CALLS - this.#blocked.calls.length);
     for (const domain of slow.filter(({ uuid }) => this.#blocked.blockedBy(uuid) === undefined).slice(0, free)) {
       const session = await this.#lease.session(deadline);
-      const askedMs = this.#clock.monotonic();
+      const calledMs = this.#clock.monotonic();
       const call = this.#call(session, { only: [domain], groups }, Number.POSITIVE_INFINITY);
-      this.#track({ session, calledMs: askedMs, blockedBy: [domain.uuid] }, call, checkMs);
+      this.#track({ session, calledMs, blockedBy: [domain.uuid] }, call, checkMs);
     }
   }
 

@@ -1,11 +1,11 @@
 import type { Clock } from "../../lib/clock.ts";
 import { backoffMs } from "../../lib/backoff.ts";
 
-/** Failures that are tried again at the very next tick: a daemon that restarts is back within seconds. */
+/** Failures after which the next tick retries, because a daemon that restarts is back within seconds. */
 const IMMEDIATE_RETRIES = 3;
 const BACKOFF = { baseMs: 5_000, capMs: 60_000 };
 
-/** Keeps a dead endpoint from being asked at every tick. */
+/** Limits how often a failed daemon is tried. */
 export class CircuitBreaker {
   readonly #clock: Clock;
   readonly #random: () => number;
@@ -17,6 +17,7 @@ export class CircuitBreaker {
     this.#random = random;
   }
 
+  /** Whether the next attempt is due. */
   get allows(): boolean {
     return this.#clock.monotonic() >= this.#retryAtMs;
   }
@@ -27,7 +28,7 @@ export class CircuitBreaker {
   }
 
   failed(): void {
-    const beyond = this.#failures++ - IMMEDIATE_RETRIES;
-    if (beyond >= 0) this.#retryAtMs = this.#clock.monotonic() + backoffMs(beyond, BACKOFF, this.#random);
+    const retries = this.#failures++ - IMMEDIATE_RETRIES;
+    if (retries >= 0) this.#retryAtMs = this.#clock.monotonic() + backoffMs(retries, BACKOFF, this.#random);
   }
 }
