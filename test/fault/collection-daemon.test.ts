@@ -2,11 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { byName, SimulatedEndpoint } from "../support/simulated-endpoint.ts";
 
-/** A hung daemon is noticed by the deadlines of calls, which real time measures. */
-const SHORT = { timeoutMs: 150 };
-
 test("a daemon that answers nothing fails the cycle with one call, is tried three more times, and is left alone then", async (t) => {
-  const endpoint = await SimulatedEndpoint.start(t, { settings: SHORT });
+  const endpoint = await SimulatedEndpoint.start(t, { fakeDeadlines: true });
   const calls = (): number => [...endpoint.host.calls.values()].reduce((sum, count) => sum + count, 0);
   await endpoint.samples();
   endpoint.host.freeze();
@@ -34,7 +31,7 @@ test("a daemon that answers nothing fails the cycle with one call, is tried thre
 });
 
 test("a daemon that freezes during the bulk call costs devices and totals, not what was read before", async (t) => {
-  const endpoint = await SimulatedEndpoint.start(t, { settings: SHORT });
+  const endpoint = await SimulatedEndpoint.start(t, { fakeDeadlines: true });
   await endpoint.samples();
   endpoint.host.stuck.add("vm-001");
   const running = endpoint.cycle();

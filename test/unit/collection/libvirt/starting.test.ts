@@ -2,11 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SimulatedEndpoint } from "../../../support/simulated-endpoint.ts";
 
-/** The deadlines of calls are measured by real time. */
-const SHORT = { timeoutMs: 150 };
-
 test("a launcher that does not answer in its first minute is starting, and failed after that", async (t) => {
-  const endpoint = await SimulatedEndpoint.start(t, { transient: true, settings: SHORT });
+  const endpoint = await SimulatedEndpoint.start(t, { transient: true, fakeDeadlines: true });
   endpoint.host.freeze();
   const young = await endpoint.cycle();
   assert.equal(young.outcome, "starting");
@@ -32,7 +29,7 @@ test("a launcher that is not there yet is absent, not starting", async (t) => {
 });
 
 test("a plain daemon that never answers is a failure from the agent's start", async (t) => {
-  const endpoint = await SimulatedEndpoint.start(t, { settings: SHORT });
+  const endpoint = await SimulatedEndpoint.start(t, { fakeDeadlines: true });
   endpoint.host.freeze();
   const { outcome, errors } = await endpoint.cycle();
   assert.equal(outcome, "failed");
