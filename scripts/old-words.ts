@@ -29,7 +29,6 @@ export const OLD_WORDS: readonly OldWord[] = [
 export const NOT_YET: readonly string[] = [
   "src/agent-log.ts",
   "src/cluster",
-  "src/collection",
   "src/delivery",
   "src/node",
   "src/observability/agent-view.ts",
@@ -39,7 +38,6 @@ export const NOT_YET: readonly string[] = [
   "test/integration/reload.test.ts",
   "test/support",
   "test/unit/cluster",
-  "test/unit/collection",
   "test/unit/delivery",
   "test/unit/node",
 ];

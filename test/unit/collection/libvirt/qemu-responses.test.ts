@@ -8,7 +8,7 @@ import { FakeClock } from "../../../support/fake-clock.ts";
 
 const WEB: DomainRef = { name: "web", uuid: "u", id: 1 };
 
-/** A domain that has been known for longer than a minute and silent since then. */
+/** Returns the responses of a domain that has been known for more than a minute. */
 async function bench() {
   const clock = new FakeClock();
   const silences = new QemuResponses(clock);
@@ -40,13 +40,13 @@ for (const [what, control, expected] of [
   ["is free again", { state: 0, details: 0, stateTimeMs: 0 }, "slow"],
   ["has gone", new LibvirtError("E_LIBVIRT_REMOTE", "no domain", { libvirtCode: 42 }), "slow"],
 ] as const)
-  test(`a domain that is silent for ten seconds and ${what} is ${expected}`, async () => {
+  test(`a domain that has not answered for ten seconds and ${what} is ${expected}`, async () => {
     const { clock, silences } = await bench();
     await clock.advance(10_000);
     assert.equal(await reason(silences, control), expected);
   });
 
-test("silence is counted from the first question in vain since the last answer", async () => {
+test("the time without an answer starts at the first unanswered call", async () => {
   const { clock, silences } = await bench();
   await clock.advance(9_999);
   assert.equal(await reason(silences, OCCUPIED), "slow");
@@ -58,13 +58,13 @@ test("silence is counted from the first question in vain since the last answer",
   assert.equal(await reason(silences, OCCUPIED), "stuck");
 });
 
-test("a QEMU that answered too late for a cycle is silent only since the call that waits now", async () => {
+test("after a late answer, the time without an answer starts at the call that is blocked now", async () => {
   const { clock, silences } = await bench();
   await clock.advance(10_000);
   assert.equal(await reason(silences, OCCUPIED, clock.monotonic() - 1_000), "slow");
 });
 
-test("a domain that is started anew is young again", async () => {
+test("a restarted domain is starting again", async () => {
   const { silences } = await bench();
   assert.equal(silences.isStarting(WEB), false);
   const again = { ...WEB, id: 2 };
