@@ -12,6 +12,7 @@ import { SimulatedHost } from "../../src/simulator/simulated-host.ts";
 import { SimulatorServer } from "../../src/simulator/server.ts";
 import type { SyntheticDomain, DomainShape } from "../../src/simulator/synthetic-domain.ts";
 import { FakeClock } from "./fake-clock.ts";
+import { turns } from "./turns.ts";
 import { BALLOON, CPU_TIMES, DEVICES } from "../../src/collection/stats-needs.ts";
 
 /** Turns of the event loop after which two sockets of one process have exchanged all pending data. */
@@ -93,7 +94,7 @@ export class SimulatedEndpoint {
     await this.#server?.[Symbol.asyncDispose]();
     this.#server = undefined;
     // The source notices the end of its connection, as it would between two cycles.
-    await turns();
+    await turns(TURNS);
   }
 
   /** The number of connections to the daemon. */
@@ -130,7 +131,7 @@ export class SimulatedEndpoint {
       running.done = true;
     });
     for (;;) {
-      await turns();
+      await turns(TURNS);
       if (running.done) break;
       if (this.clock.sleeping > 0) await this.clock.advance(STEP_MS);
       else if (this.#timers !== undefined) this.#timers.tick(STEP_MS);
@@ -158,8 +159,4 @@ export class SimulatedEndpoint {
 
 export function byName(samples: readonly DomainSample[]): ReadonlyMap<string, DomainSample> {
   return new Map(samples.map((sample) => [sample.identity.name, sample]));
-}
-
-async function turns(): Promise<void> {
-  for (let turn = 0; turn < TURNS; turn++) await new Promise((resolve) => setImmediate(resolve));
 }

@@ -6,7 +6,7 @@ import type { DomainIdentity, DomainSample, MemoryPoint, MemorySample } from "..
 export type VmName = Omit<DomainIdentity, "id" | "uuid"> & { readonly uuid?: string };
 
 interface Entry {
-  named: VmName;
+  vm: VmName;
   identity: DomainIdentity;
   last: MemoryPoint | undefined;
 }
@@ -17,16 +17,16 @@ export class DomainHistory {
 
   /**
    * Returns the identity and the previous memory point of a domain, and stores `memory` for the next cycle. The identity
-   * is the same object until `named` changes. Domains are told apart by UUID and id.
+   * is the same object until `vm` changes. Domains are told apart by UUID and id.
    */
-  update(domain: DomainRef, memory: MemorySample, named: VmName = domain): Pick<DomainSample, "identity" | "previous"> {
+  update(domain: DomainRef, memory: MemorySample, vm: VmName = domain): Pick<DomainSample, "identity" | "previous"> {
     const run = domainKey(domain);
     let entry = this.#entries.get(run);
     if (entry === undefined) {
-      entry = { named, identity: identityOf(domain, named), last: undefined };
+      entry = { vm, identity: identityOf(domain, vm), last: undefined };
       this.#entries.set(run, entry);
     }
-    if (!isSame(entry.named, named)) Object.assign(entry, { named, identity: identityOf(domain, named) });
+    if (!isSame(entry.vm, vm)) Object.assign(entry, { vm, identity: identityOf(domain, vm) });
     const previous = entry.last;
     if (memory.current !== undefined) entry.last = { current: memory.current, monotonicMs: memory.monotonicMs };
     return { identity: entry.identity, previous };

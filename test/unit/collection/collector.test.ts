@@ -6,12 +6,17 @@ import { test, type TestContext } from "node:test";
 import { Collector, type CollectorSettings } from "../../../src/collection/collector.ts";
 import { libvirtSource } from "../../../src/collection/libvirt/libvirt-source.ts";
 import type { SourceFactory } from "../../../src/collection/source.ts";
-import { systemClock } from "../../../src/lib/clock.ts";
 import { PROCEDURE } from "../../../src/libvirt/protocol.ts";
 import { SimulatedHost } from "../../../src/simulator/simulated-host.ts";
 import { SimulatorServer } from "../../../src/simulator/server.ts";
 import { BALLOON, CPU_TIMES, DEVICES } from "../../../src/collection/stats-needs.ts";
 import { until } from "../../support/delivery.ts";
+import { FakeClock } from "../../support/fake-clock.ts";
+import { turns } from "../../support/turns.ts";
+
+/** Turns of the event loop after which the sockets have exchanged all pending data. */
+const TURNS = 60;
+const STEP_MS = 25;
 
 const SETTINGS: CollectorSettings = {
   timeoutMs: 5_000,
@@ -23,7 +28,9 @@ const SETTINGS: CollectorSettings = {
 /** Starts daemons a, b, c, ... with one domain each, and a collector of all of them. */
 async function node(t: TestContext, daemons: number, settings: Partial<CollectorSettings> = {}) {
   const directory = await mkdtemp(path.join(tmpdir(), "node-"));
-  const collector = new Collector({ ...SETTINGS, ...settings }, systemClock);
+  const clock = new FakeClock();
+  const collector = new Collector({ ...SETTINGS, ...settings }, clock);
+  const source = (socket: string): SourceFactory => libvirtSource({ socket }, clock);
   const hosts: SimulatedHost[] = [];
   const servers: SimulatorServer[] = [];
   const sockets: string[] = [];
@@ -44,12 +51,27 @@ async function node(t: TestContext, daemons: number, settings: Partial<Collector
   /** Runs a cycle. Returns the result of each endpoint, in the order of completion. */
   const cycle = async (): Promise<string[]> => {
     const done: string[] = [];
-    await collector.collect(({ endpoint, outcome, samples }) => {
-      done.push(`${path.basename(endpoint)} ${outcome} ${samples.length}`);
-    });
+    const running = { done: false };
+    const collected = collector
+      .collect(({ endpoint, outcome, samples }) => {
+        done.push(`${path.basename(endpoint)} ${outcome} ${samples.length}`);
+      })
+      .finally(() => {
+        running.done = true;
+      });
+    // The deadlines of calls, which are timers, and the clock pass together while all sockets are idle.
+    t.mock.timers.enable({ apis: ["setTimeout"] });
+    for (;;) {
+      await turns(TURNS);
+      if (running.done) break;
+      await clock.advance(STEP_MS);
+      t.mock.timers.tick(STEP_MS);
+    }
+    t.mock.timers.reset();
+    await collected;
     return done;
   };
-  return { collector, hosts, servers, sockets, directory, cycle };
+  return { collector, hosts, servers, sockets, directory, source, cycle };
 }
 
 test("every endpoint is collected, and each result is passed on separately", async (t) => {
@@ -91,7 +113,7 @@ test("a daemon that does not answer delays the next one only by its turn", async
 });
 
 test("removed endpoints are closed, and the others keep their connection", async (t) => {
-  const { collector, hosts, servers, sockets, directory, cycle } = await node(t, 2);
+  const { collector, hosts, servers, sockets, directory, source, cycle } = await node(t, 2);
   await cycle();
   const [, kept = ""] = sockets;
   collector.setSources([kept, path.join(directory, "new")].map(source));
@@ -103,7 +125,7 @@ test("removed endpoints are closed, and the others keep their connection", async
 });
 
 test("new settings apply to existing and to new endpoints", async (t) => {
-  const { collector, hosts, sockets, cycle } = await node(t, 2);
+  const { collector, hosts, sockets, source, cycle } = await node(t, 2);
   collector.setSources(sockets.slice(0, 1).map(source));
   await cycle();
   collector.configure({ ...SETTINGS, needs: [] });
@@ -112,7 +134,3 @@ test("new settings apply to existing and to new endpoints", async (t) => {
   const bulk = hosts.map(({ calls }) => calls.get(PROCEDURE.CONNECT_GET_ALL_DOMAIN_STATS) ?? 0);
   assert.deepEqual(bulk, [1, 0]);
 });
-
-function source(socket: string): SourceFactory {
-  return libvirtSource({ socket }, systemClock);
-}
