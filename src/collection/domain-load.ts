@@ -1,11 +1,11 @@
 import { domainKey } from "../discovery/domain-name.ts";
 import type { DomainSample } from "./domain-sample.ts";
 
-/** What a domain did between two samples, on average. A value is undefined where one of the two does not have it. */
+/** Average load of a domain between two samples. A value is undefined if one of the samples lacks it. */
 export interface DomainLoad {
-  /** 100 is one CPU of the host that has nothing else to do. */
+  /** 100 is one full CPU of the host. */
   readonly cpuPercent: number | undefined;
-  /** Of all devices together, per second. */
+  /** Sum over all devices, per second. */
   readonly diskReads: number | undefined;
   readonly diskReadBytes: number | undefined;
   readonly diskWrites: number | undefined;
@@ -16,7 +16,7 @@ export interface DomainLoad {
 
 const NANOSECONDS_PER_MS = 1e6;
 
-/** The load of each domain of `after`; those that were not in `before`, or have been started anew since, have none. */
+/** Returns the load of each domain of `after`. Domains that are not in `before`, or have restarted since, have none. */
 export function domainLoads(
   before: readonly DomainSample[],
   after: readonly DomainSample[],
@@ -55,7 +55,7 @@ function domainLoad(before: DomainSample, after: DomainSample): DomainLoad | und
   };
 }
 
-/** A device that was not there before counts from the next sample on; one that is gone does not count. */
+/** Returns how much a counter has grown, summed over the devices that are in both samples. */
 function sumOfGrowth<Device extends { readonly device: string }>(
   before: readonly Device[] | undefined,
   after: readonly Device[] | undefined,
@@ -74,7 +74,7 @@ function sumOfGrowth<Device extends { readonly device: string }>(
   return sum;
 }
 
-/** Undefined when a value is missing, or when the counter has begun anew. */
+/** Returns undefined if a value is missing or the counter was reset. */
 function growth(before: bigint | undefined, after: bigint | undefined): number | undefined {
   return before === undefined || after === undefined || after < before ? undefined : Number(after - before);
 }

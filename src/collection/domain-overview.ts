@@ -2,18 +2,18 @@ import { domainNameOf } from "../discovery/domain-name.ts";
 import { domainLoads, type DomainLoad } from "./domain-load.ts";
 import type { DomainIdentity, DomainSample } from "./domain-sample.ts";
 
-/** A domain as people want to see it. */
+/** A domain as `top` and the status page show it. */
 export interface DomainOverview {
   /** `namespace/name`, or its name on a plain host. */
   readonly label: string;
   readonly sample: DomainSample;
   /** Undefined until there are two samples. */
   readonly load: DomainLoad | undefined;
-  /** Whether its QEMU does not answer libvirt. */
+  /** Whether its QEMU is stuck. */
   readonly stuck: boolean;
 }
 
-/** The domains of an endpoint's last cycle, and of the one before; `stuck` has the names that libvirt gives them. */
+/** Returns the domains of an endpoint's last cycle. `before` is the cycle before it; `stuck` has libvirt's names. */
 export function domainOverviews({
   samples,
   before,

@@ -1,8 +1,8 @@
 import type { Counters, DISK_COUNTERS, NIC_COUNTERS } from "../contract.ts";
 
-/** What one cycle learned of one running domain. Values that libvirt did not report are undefined, never zero. */
+/** The values of one running domain in one cycle. Values that libvirt did not report are undefined, never zero. */
 export interface DomainSample {
-  /** Wall clock at which the values were asked for, in milliseconds since the epoch. */
+  /** Wall clock of the request for the values, in milliseconds since the epoch. */
   readonly timestampMs: number;
   readonly identity: DomainIdentity;
   /** virDomainState: 1 running, 3 paused, ... */
@@ -11,7 +11,7 @@ export interface DomainSample {
   readonly memory: MemorySample;
   /** In the order of the domain XML; undefined when they could not be read in this cycle. */
   readonly nics: readonly NicSample[] | undefined;
-  /** As `nics`; undefined too when QEMU's monitor was not asked because it is busy or stuck. */
+  /** As `nics`; also undefined if QEMU's monitor is busy or stuck. */
   readonly disks: readonly DiskSample[] | undefined;
   /** The sample of the same domain (endpoint, UUID and id) one cycle before. */
   readonly previous: MemoryPoint | undefined;
@@ -22,12 +22,12 @@ export interface DomainSample {
 export interface DomainIdentity {
   /** libvirt's number of this run. */
   readonly id: number;
-  /** Of the VMI; without one libvirt's. */
+  /** Of the VMI; without a VMI, of the domain. */
   readonly uuid: string;
-  /** VMI name; without a VMI the domain name. */
+  /** Name of the VMI; without a VMI, of the domain. */
   readonly name: string;
   readonly namespace?: string;
-  /** Of the VMI; they decide which targets get the domain's lines. */
+  /** Labels of the VMI. They decide which targets get the domain's lines. */
   readonly labels?: Readonly<Record<string, string>>;
   /** Tag key and value, chosen by the configuration from the VMI's labels and annotations. */
   readonly tags?: readonly (readonly [key: string, value: string])[];
@@ -53,7 +53,7 @@ export interface MemorySample {
   readonly majorFault: bigint | undefined;
   readonly minorFault: bigint | undefined;
   readonly diskCaches: bigint | undefined;
-  /** Clock of `current` for rates, in milliseconds; it never steps. */
+  /** When `current` was read, in milliseconds on the monotonic clock; for rates. */
   readonly monotonicMs: number;
 }
 

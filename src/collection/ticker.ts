@@ -10,8 +10,8 @@ export class Ticker {
   #intervalMs: number;
   #due: number;
   #skipped = 0;
-  /** Ends the wait for the next tick. */
-  #moved = new AbortController();
+  /** Ends the wait for the next tick when the interval changes. */
+  #wake = new AbortController();
 
   constructor(intervalMs: number, clock: Clock) {
     this.#clock = clock;
@@ -23,15 +23,15 @@ export class Ticker {
     return this.#skipped;
   }
 
-  /** A new interval counts from the tick before, also while the next one is waited for. */
+  /** A new interval counts from the last tick, even during a wait. */
   set intervalMs(intervalMs: number) {
     if (intervalMs === this.#intervalMs) return;
     this.#due = Math.max(this.#due + intervalMs - this.#intervalMs, this.#clock.monotonic());
     this.#intervalMs = intervalMs;
-    this.#moved.abort();
+    this.#wake.abort();
   }
 
-  /** The next tick is due at once. */
+  /** Makes the next tick due at once. */
   restart(): void {
     this.#due = this.#clock.monotonic();
   }
@@ -47,14 +47,14 @@ export class Ticker {
 
   async #wait(signal: AbortSignal): Promise<void> {
     const end = (): void => {
-      this.#moved.abort();
+      this.#wake.abort();
     };
     signal.addEventListener("abort", end);
     for (;;) {
       const leftMs = this.#due - this.#clock.monotonic();
       if (isAborted(signal) || leftMs <= 0) break;
-      this.#moved = new AbortController();
-      await this.#clock.sleep(leftMs, this.#moved.signal);
+      this.#wake = new AbortController();
+      await this.#clock.sleep(leftMs, this.#wake.signal);
     }
     signal.removeEventListener("abort", end);
   }

@@ -2,11 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { byName, SimulatedEndpoint } from "../support/simulated-endpoint.ts";
 
-/** A hung daemon is noticed by the deadlines of calls, which real time measures. */
-const SHORT = { timeoutMs: 150 };
-
-test("a daemon that answers nothing fails the cycle with one call, is tried three more times, and is left alone then", async (t) => {
-  const endpoint = await SimulatedEndpoint.start(t, { settings: SHORT });
+test("a daemon without answers fails a cycle with one call, and is skipped after three more", async (t) => {
+  const endpoint = await SimulatedEndpoint.start(t, { fakeDeadlines: true });
   const calls = (): number => [...endpoint.host.calls.values()].reduce((sum, count) => sum + count, 0);
   await endpoint.samples();
   endpoint.host.freeze();
@@ -19,9 +16,9 @@ test("a daemon that answers nothing fails the cycle with one call, is tried thre
       ["E_LIBVIRT_TIMEOUT"],
     );
     assert.equal(calls() - before, 1);
-    assert.equal(endpoint.clients, 0, "the call is given up, with its connection, before there is another");
+    assert.equal(endpoint.clients, 0, "the call and its connection end before the next call");
   }
-  // The wait is random, but soon longer than an interval.
+  // The backoff is random, but soon longer than an interval.
   for (let skipped = 0; skipped < 3;) {
     const before = calls();
     if ((await endpoint.cycle()).outcome !== "skipped") continue;
@@ -33,8 +30,8 @@ test("a daemon that answers nothing fails the cycle with one call, is tried thre
   assert.equal((await endpoint.samples()).size, 3);
 });
 
-test("a daemon that freezes during the bulk call costs devices and totals, not what was read before", async (t) => {
-  const endpoint = await SimulatedEndpoint.start(t, { settings: SHORT });
+test("a daemon that freezes during the bulk call affects only devices and totals", async (t) => {
+  const endpoint = await SimulatedEndpoint.start(t, { fakeDeadlines: true });
   await endpoint.samples();
   endpoint.host.stuck.add("vm-001");
   const running = endpoint.cycle();
@@ -46,12 +43,12 @@ test("a daemon that freezes during the bulk call costs devices and totals, not w
     errors.map(({ code }) => code),
     ["E_LIBVIRT_CLOSED"],
   );
-  assert.deepEqual(stuck, [], "which QEMU it is, only the daemon could tell");
+  assert.deepEqual(stuck, [], "only the daemon could name the QEMU");
   assert.equal(samples.length, 3);
   assert.ok(samples.every(({ cpu, nics }) => cpu.time !== undefined && nics === undefined));
 });
 
-test("a restarted daemon is back in the first cycle after, with all domains, their rates and a fresh look at the devices", async (t) => {
+test("a restarted daemon is back in the next cycle, with all domains, rates and fresh devices", async (t) => {
   const endpoint = await SimulatedEndpoint.start(t);
   await endpoint.samples();
   await endpoint.stopDaemon();
@@ -66,7 +63,7 @@ test("a restarted daemon is back in the first cycle after, with all domains, the
   assert.equal(endpoint.newCalls("DOMAIN_GET_XML_DESC"), 3);
 });
 
-test("a daemon that is restarted between two cycles costs no cycle at all", async (t) => {
+test("a daemon that restarts between two cycles causes no failed cycle", async (t) => {
   const endpoint = await SimulatedEndpoint.start(t);
   for (let restart = 0; restart < 5; restart++) {
     assert.equal((await endpoint.samples()).size, 3);
@@ -75,7 +72,7 @@ test("a daemon that is restarted between two cycles costs no cycle at all", asyn
   }
 });
 
-test("a daemon that drops the connection in mid-cycle costs this cycle, and the next one is whole", async (t) => {
+test("a connection that is lost during a cycle affects only this cycle", async (t) => {
   const endpoint = await SimulatedEndpoint.start(t);
   await endpoint.samples();
   let dropped: Promise<void> | undefined;

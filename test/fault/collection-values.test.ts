@@ -22,7 +22,7 @@ for (const [what, name, stored] of [
   ["65,536 characters", "x".repeat(65_536), "x".repeat(256)],
   ["65,536 commas", ",".repeat(65_536), ",".repeat(256)],
 ] as const) {
-  test(`a name with ${what} ends as lines that InfluxDB takes`, async (t) => {
+  test(`a name with ${what} becomes lines that InfluxDB accepts`, async (t) => {
     const endpoint = await SimulatedEndpoint.start(t, { domains: 1 });
     endpoint.host.domains.clear();
     endpoint.host.addDomain(new SyntheticDomain(1, SHAPE, { name }));
@@ -58,7 +58,7 @@ for (const [sent, stored] of [
   });
 }
 
-test("-1, libvirt's old word for unknown, is never stored", async (t) => {
+test("-1, which older libvirt sends for unknown, is never stored", async (t) => {
   const endpoint = await SimulatedEndpoint.start(t, { domains: 1 });
   endpoint.host.adjustStats = (_name, params) => {
     for (const field of ["block.0.errors", "block.1.rd.reqs", "net.0.rx.drop", "balloon.rss"]) params.set(field, -1n);
@@ -70,7 +70,7 @@ test("-1, libvirt's old word for unknown, is never stored", async (t) => {
   assert.deepEqual(encode([sample]).missing, ["vm_devices.rxdrops", "vm_devices.rd_req", "vm_totals.memrss"]);
 });
 
-test("a parameter of a wrong type is a value that is not known", async (t) => {
+test("a parameter with a wrong type is an undefined value", async (t) => {
   const endpoint = await SimulatedEndpoint.start(t, { domains: 1 });
   const wrong: readonly TypedValue[] = ["12", true, 1.5, Number.NaN, Number.POSITIVE_INFINITY];
   for (const value of wrong) {
@@ -119,7 +119,7 @@ const anyText = fc.oneof(
   fc.constantFrom("\\", "\n", " "),
 );
 
-test("whatever parameters, names and tags there are, every line is one that InfluxDB takes, and no domain is lost", async (t) => {
+test("InfluxDB accepts every line and no domain is lost, whatever the parameters, names and tags", async (t) => {
   const endpoint = await SimulatedEndpoint.start(t, { domains: 2 });
   await fc.assert(
     fc.asyncProperty(

@@ -2,11 +2,11 @@ import type { Clock } from "../../src/lib/clock.ts";
 
 const TURNS = 10;
 
-/** A clock that stands still until told otherwise; sleepers wake when `advance` passes their time. */
+/** A clock that moves only in `advance`, which wakes the sleepers that are due, and in `block`. */
 export class FakeClock implements Clock {
   #now = 1_700_000_000_000;
   #monotonic = 1_000;
-  /** Says whether something is under way that takes no time on this clock, such as compression: time waits for it. */
+  /** Returns whether work is running that takes no time on this clock, such as compression. The clock waits for it. */
   isBusy: () => boolean = () => false;
   #sleepers: { at: number; wake: () => void }[] = [];
 
@@ -39,13 +39,13 @@ export class FakeClock implements Clock {
     });
   }
 
-  /** Time passes while the process is busy: those who are due wake late, at the next `advance`. */
+  /** Lets time pass as if the process were busy: sleepers that are due wake late, at the next `advance`. */
   block(ms: number): void {
     this.#now += ms;
     this.#monotonic += ms;
   }
 
-  /** Moves both clocks and wakes the sleepers that are due, in order, letting what they start run in between. */
+  /** Moves both clocks and wakes the sleepers that are due, in order. After each, lets the work that it starts run. */
   async advance(ms: number): Promise<void> {
     const end = this.#monotonic + ms;
     await this.#settle();
@@ -63,7 +63,7 @@ export class FakeClock implements Clock {
     this.#monotonic = end;
   }
 
-  /** Lets promises and immediates that are due run. */
+  /** Runs the promises and immediates that are due. */
   #settle(): Promise<void> {
     return new Promise((resolve) => {
       let turn = 0;

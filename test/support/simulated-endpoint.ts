@@ -12,11 +12,12 @@ import { SimulatedHost } from "../../src/simulator/simulated-host.ts";
 import { SimulatorServer } from "../../src/simulator/server.ts";
 import type { SyntheticDomain, DomainShape } from "../../src/simulator/synthetic-domain.ts";
 import { FakeClock } from "./fake-clock.ts";
+import { turns } from "./turns.ts";
 import { BALLOON, CPU_TIMES, DEVICES } from "../../src/collection/stats-needs.ts";
 
-/** Turns of the event loop in which everything that two sockets of one process have to say to each other is said. */
+/** Turns of the event loop after which two sockets of one process have exchanged all pending data. */
 const TURNS = 60;
-/** Of the cycle's own clock: how far it goes on while a cycle waits for it. */
+/** By how much the clock advances while a cycle waits. */
 const STEP_MS = 25;
 
 const SETTINGS: SourceSettings = {
@@ -30,12 +31,14 @@ export interface EndpointOptions {
   readonly shape?: DomainShape;
   readonly settings?: Partial<SourceSettings>;
   readonly identify?: NonNullable<Endpoint["identify"]>;
-  /** A launcher's. */
+  /** The daemon is a launcher's. */
   readonly transient?: boolean;
   readonly intervalMs?: number;
+  /** The deadlines of calls pass by the clock of the cycle, and not in real time: for a daemon that does not answer. */
+  readonly fakeDeadlines?: boolean;
 }
 
-/** A simulated daemon on a socket of its own and the collector of this endpoint, both by one clock that stands still. */
+/** A simulated daemon on a socket of its own and its source, both with the same fake clock. */
 export class SimulatedEndpoint {
   readonly clock = new FakeClock();
   readonly host: SimulatedHost;
@@ -44,6 +47,7 @@ export class SimulatedEndpoint {
   readonly #socketPath: string;
   readonly #intervalMs: number;
   #server: SimulatorServer | undefined;
+  #timers: TestContext["mock"]["timers"] | undefined;
 
   private constructor(socketPath: string, { domains = 3, shape, settings, identify, ...options }: EndpointOptions) {
     const { transient = false, intervalMs = 5_000 } = options;
@@ -55,11 +59,15 @@ export class SimulatedEndpoint {
     this.source = new LibvirtSource(named, { ...SETTINGS, timeoutMs: 0.8 * intervalMs, ...settings }, this.clock);
   }
 
-  /** Everything is gone when the test ends. */
+  /** Starts the daemon. Everything is removed when the test ends. */
   static async start(t: TestContext, options: EndpointOptions = {}): Promise<SimulatedEndpoint> {
     const directory = await mkdtemp(path.join(tmpdir(), "endpoint-"));
     const endpoint = new SimulatedEndpoint(path.join(directory, "libvirt-sock-ro"), options);
     await endpoint.startDaemon();
+    if (options.fakeDeadlines === true) {
+      endpoint.#timers = t.mock.timers;
+      endpoint.#timers.enable({ apis: ["setTimeout"] });
+    }
     t.after(async () => {
       endpoint.source.close();
       for (const name of endpoint.host.stuck) endpoint.host.release(name);
@@ -70,7 +78,7 @@ export class SimulatedEndpoint {
     return endpoint;
   }
 
-  /** As `start`, and its domains have been known for more than a minute, so that they are not starting. */
+  /** As `start`, with domains that have been known for more than a minute, so that they are not starting. */
   static async old(t: TestContext, options: EndpointOptions = {}): Promise<SimulatedEndpoint> {
     const endpoint = await SimulatedEndpoint.start(t, options);
     await endpoint.samples();
@@ -85,11 +93,11 @@ export class SimulatedEndpoint {
   async stopDaemon(): Promise<void> {
     await this.#server?.[Symbol.asyncDispose]();
     this.#server = undefined;
-    // The collector sees the end of its connection as it would in the time between two cycles.
-    await turns();
+    // The source notices the end of its connection, as it would between two cycles.
+    await turns(TURNS);
   }
 
-  /** Connections to the daemon. */
+  /** The number of connections to the daemon. */
   get clients(): number {
     return this.#server?.clients ?? 0;
   }
@@ -105,7 +113,7 @@ export class SimulatedEndpoint {
     return domain;
   }
 
-  /** How often the collector has called a procedure since the last question. */
+  /** Returns the number of calls of a procedure since this function was last called for it. */
   newCalls(procedure: ProcedureName): number {
     const calls = this.host.calls.get(PROCEDURE[procedure]) ?? 0;
     this.host.calls.delete(PROCEDURE[procedure]);
@@ -113,8 +121,8 @@ export class SimulatedEndpoint {
   }
 
   /**
-   * Runs a cycle, and then lets the interval pass. During the cycle time goes on only while the collector sleeps and
-   * the sockets have nothing more to say, so that no slow machine makes the daemon look stuck.
+   * Runs a cycle, then lets the interval pass. During the cycle, time passes only while the source sleeps and no socket
+   * has pending data, so that the daemon does not look stuck on a slow machine.
    */
   async cycle(): Promise<SourceCycle> {
     const begun = this.clock.monotonic();
@@ -123,16 +131,17 @@ export class SimulatedEndpoint {
       running.done = true;
     });
     for (;;) {
-      await turns();
+      await turns(TURNS);
       if (running.done) break;
       if (this.clock.sleeping > 0) await this.clock.advance(STEP_MS);
+      else if (this.#timers !== undefined) this.#timers.tick(STEP_MS);
       else await new Promise((resolve) => setTimeout(resolve, 1));
     }
     await this.clock.advance(Math.max(0, begun + this.#intervalMs - this.clock.monotonic()));
     return result;
   }
 
-  /** Runs a cycle in which nothing goes wrong; its samples by the name of the domain. */
+  /** Runs a cycle without any error. Returns its samples by domain name. */
   async samples(): Promise<ReadonlyMap<string, DomainSample>> {
     const { samples, ...cycle } = await this.cycle();
     const none = { errors: [], tolerated: [], stuck: [], busy: [], slow: [] };
@@ -140,7 +149,7 @@ export class SimulatedEndpoint {
     return byName(samples);
   }
 
-  /** Runs a cycle in which nothing goes wrong; the sample of one domain. */
+  /** Runs a cycle without any error. Returns the sample of one domain. */
   async sample(name = "vm-001"): Promise<DomainSample> {
     const sample = (await this.samples()).get(name);
     assert.ok(sample !== undefined, `${name} has no sample`);
@@ -150,8 +159,4 @@ export class SimulatedEndpoint {
 
 export function byName(samples: readonly DomainSample[]): ReadonlyMap<string, DomainSample> {
   return new Map(samples.map((sample) => [sample.identity.name, sample]));
-}
-
-async function turns(): Promise<void> {
-  for (let turn = 0; turn < TURNS; turn++) await new Promise((resolve) => setImmediate(resolve));
 }

@@ -6,23 +6,23 @@ import type { DomainInfo, DomainRef, TypedParameters } from "../../libvirt/types
 import type { CpuSample } from "../domain-sample.ts";
 import { counter } from "./typed-values.ts";
 
-/** What libvirt knows of a domain without asking QEMU: cheap, and never stuck behind a stopped one. */
+/** What libvirt reports of a domain without QEMU: cheap, and never blocked by a stopped QEMU. */
 export interface BasicInfo {
   readonly domain: DomainRef;
   readonly info: DomainInfo;
-  /** When `info` came, on the monotonic clock. */
+  /** When `info` was received, on the monotonic clock. */
   readonly readMs: number;
-  /** From the domain's cgroup; undefined on a daemon that has none to read (KubeVirt's session daemons). */
+  /** From the domain's cgroup; undefined if the daemon has none to read, as in KubeVirt's launchers. */
   readonly cpu: Pick<CpuSample, "time" | "user" | "system"> | undefined;
 }
 
-/** virErrorNumber values that mean that the domain went away since it was listed. */
+/** virErrorNumber values of a domain that has ended since it was listed. */
 const GONE: readonly (number | undefined)[] = [REMOTE_ERROR.NO_DOMAIN, REMOTE_ERROR.OPERATION_INVALID];
 
 /**
- * Reads the facts of these domains. One that has ended meanwhile is left out; one that the daemon refuses to tell about
- * is left out and reported.
- * @throws LibvirtError when the connection fails.
+ * Returns the basic information of these domains. Leaves out domains that have ended. If the daemon rejects the call for a
+ * domain, leaves it out and passes the error to `report`.
+ * @throws LibvirtError if the connection fails
  */
 export async function readBasicInfo(
   session: LibvirtClient,
@@ -30,23 +30,23 @@ export async function readBasicInfo(
   { withCpu, deadlineMs, clock }: { readonly withCpu: boolean; readonly deadlineMs: number; readonly clock: Clock },
   report: (error: LibvirtError) => void,
 ): Promise<BasicInfo[]> {
-  const facts = await Promise.all(
+  const infos = await Promise.all(
     domains.map(async (domain): Promise<BasicInfo[]> => {
       const dated = async (): Promise<Pick<BasicInfo, "info" | "readMs">> => {
         const info = await session.domainInfo(domain, { deadlineMs });
         return { info, readMs: clock.monotonic() };
       };
       const [known, cpu] = await Promise.all([
-        unlessRefused(dated(), (error) => {
+        undefinedIfRejected(dated(), (error) => {
           if (!isGone(error)) report(error);
         }),
-        withCpu ? unlessRefused(session.domainCpuStats(domain, { deadlineMs })) : undefined,
+        withCpu ? undefinedIfRejected(session.domainCpuStats(domain, { deadlineMs })) : undefined,
       ]);
       if (known === undefined || known.info.state === DOMAIN_STATE.SHUT_OFF) return [];
       return [{ domain, ...known, cpu: cpu && cpuTimes(cpu) }];
     }),
   );
-  return facts.flat();
+  return infos.flat();
 }
 
 function cpuTimes(params: TypedParameters): BasicInfo["cpu"] {
@@ -57,21 +57,21 @@ function cpuTimes(params: TypedParameters): BasicInfo["cpu"] {
   };
 }
 
-/** The answer, or undefined when the daemon answers that it cannot tell of this domain. */
-export async function unlessRefused<Answer>(
+/** Resolves to the answer, or to undefined if the daemon rejects the call. Connection errors are thrown. */
+export async function undefinedIfRejected<Answer>(
   call: Promise<Answer>,
-  refused?: (error: LibvirtError) => void,
+  onRejected?: (error: LibvirtError) => void,
 ): Promise<Answer | undefined> {
   try {
     return await call;
   } catch (error) {
     if (!(error instanceof LibvirtError) || error.code !== "E_LIBVIRT_REMOTE") throw error;
-    refused?.(error);
+    onRejected?.(error);
     return undefined;
   }
 }
 
-/** Whether an error means that the domain is no longer there, or no longer runs. */
+/** Returns whether an error means that the domain no longer exists or no longer runs. */
 export function isGone(error: unknown): boolean {
   return error instanceof LibvirtError && GONE.includes(error.libvirtCode);
 }

@@ -3,111 +3,114 @@ import type { Clock } from "../../lib/clock.ts";
 import type { LibvirtClient } from "../../libvirt/client.ts";
 import type { DomainRef, DomainStats, TypedParameters } from "../../libvirt/types.ts";
 
-/** A QEMU that leaves a call unanswered for this long is stuck; until then it is slow. */
+/** A QEMU that has not answered a call for this long is stuck; before that it is slow. */
 export const STUCK_MS = 10_000;
 
-/** A call for statistics that waits in the daemon for a QEMU, on a connection of its own. */
-export interface HeldCall {
+/** A call for statistics that waits for a QEMU in the daemon, on a connection of its own. */
+export interface BlockedCall {
   readonly session: LibvirtClient;
-  /** When it was made, on the monotonic clock. */
-  readonly askedMs: number;
-  /** UUIDs of the domains that it waits for; empty while that is not known. */
-  suspects: readonly string[];
+  /** When the call was made, on the monotonic clock. */
+  readonly calledMs: number;
+  /** UUIDs of the domains that block the call; empty if unknown. */
+  blockedBy: readonly string[];
 }
 
-/** What a held call says of a domain. */
-export interface LateAnswer {
+/** The values of one domain that a blocked call returned. */
+export interface LateReply {
   readonly params: TypedParameters;
-  /** Whether the call was made in the cycle. Otherwise its values are old, but for those that QEMU has given since. */
+  /** Whether the call was made in the current cycle. If not, only the values from QEMU are current. */
   readonly isOfCycle: boolean;
 }
 
-interface Held extends HeldCall {
+interface TrackedCall extends BlockedCall {
   readonly cycle: number;
   readonly returned: Promise<unknown>;
 }
 
-interface Answer {
-  readonly call: Held;
+interface Reply {
+  readonly call: TrackedCall;
   readonly stats: readonly DomainStats[];
 }
 
-/** The calls that QEMUs keep waiting, and what those that have returned in this cycle brought. */
-export class HeldCalls {
+/** The blocked calls, and the replies of those that returned in the current cycle. */
+export class BlockedCalls {
   readonly #clock: Clock;
-  readonly #calls = new Set<Held>();
-  #answers: Answer[] = [];
-  readonly #suspects = new Set<string>();
+  readonly #calls = new Set<TrackedCall>();
+  #replies: Reply[] = [];
+  readonly #blockers = new Set<string>();
   #cycle = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  get calls(): readonly HeldCall[] {
+  get calls(): readonly BlockedCall[] {
     return [...this.#calls];
   }
 
-  /** Answers that came between two cycles are older than the values of the next. */
+  /** Drops replies that arrived before this cycle, because their values are too old for it. */
   startCycle(): void {
     this.#cycle++;
-    this.#answers = [];
-    this.#suspects.clear();
+    this.#replies = [];
+    this.#blockers.clear();
   }
 
-  /** UUIDs of the domains that calls of this cycle wait for, or did before they returned. */
-  get suspectsOfCycle(): ReadonlySet<string> {
-    return this.#suspects;
+  /** UUIDs of the domains that have blocked a call of this cycle, including calls that have returned. */
+  get blockersOfCycle(): ReadonlySet<string> {
+    return this.#blockers;
   }
 
-  waitingFor(uuid: string): HeldCall | undefined {
-    return this.calls.find(({ suspects }) => suspects.includes(uuid));
+  blockedBy(uuid: string): BlockedCall | undefined {
+    return this.calls.find(({ blockedBy }) => blockedBy.includes(uuid));
   }
 
-  /** Keeps a call until it returns, and closes its connection then. Resolves to how long its answer took, if one came. */
-  async hold(call: HeldCall, answer: Promise<readonly DomainStats[]>): Promise<number | undefined> {
+  /**
+   * Tracks a call until it returns, then closes its connection. Resolves to the time the reply took in milliseconds, or
+   * undefined if the call failed.
+   */
+  async track(call: BlockedCall, answer: Promise<readonly DomainStats[]>): Promise<number | undefined> {
     const { promise: returned, resolve } = Promise.withResolvers<undefined>();
-    const held: Held = Object.assign(call, { cycle: this.#cycle, returned });
-    this.#calls.add(held);
-    for (const uuid of held.suspects) this.#suspects.add(uuid);
+    const tracked: TrackedCall = Object.assign(call, { cycle: this.#cycle, returned });
+    this.#calls.add(tracked);
+    for (const uuid of tracked.blockedBy) this.#blockers.add(uuid);
     try {
       const stats = await answer;
-      this.#answers.push({ call: held, stats });
-      return this.#clock.monotonic() - held.askedMs;
+      this.#replies.push({ call: tracked, stats });
+      return this.#clock.monotonic() - tracked.calledMs;
     } catch {
-      // The connection is lost, with the daemon as a rule: the next call says so.
+      // The connection is lost. The next call reports why.
       return undefined;
     } finally {
-      this.#calls.delete(held);
-      held.session.close();
+      this.#calls.delete(tracked);
+      tracked.session.close();
       resolve(undefined);
     }
   }
 
-  /** The held calls whose answers may be used for a domain. */
-  callsFor({ uuid }: DomainRef): readonly HeldCall[] {
+  /** Returns the blocked calls whose replies may be used for this domain. */
+  usableFor({ uuid }: DomainRef): readonly BlockedCall[] {
     return [...this.#calls].filter((call) => this.#isUsable(call, uuid));
   }
 
-  /** What those of them that have returned in this cycle say of it. */
-  answersOf(domain: DomainRef): readonly LateAnswer[] {
+  /** Returns the usable replies of this cycle for this domain. */
+  repliesFor(domain: DomainRef): readonly LateReply[] {
     const run = domainKey(domain);
-    return this.#answers.flatMap(({ call, stats }) => {
+    return this.#replies.flatMap(({ call, stats }) => {
       if (!this.#isUsable(call, domain.uuid)) return [];
       const found = stats.find((record) => domainKey(record.domain) === run);
       return found === undefined ? [] : [{ params: found.params, isOfCycle: call.cycle === this.#cycle }];
     });
   }
 
-  /** Waits until one of these returns; false at the deadline, or when all of them are stuck. */
-  async oneReturns(calls: readonly HeldCall[], deadline: number): Promise<boolean> {
-    const lastHope = Math.max(...calls.map(({ askedMs }) => askedMs)) + STUCK_MS;
-    const waitMs = Math.min(deadline, lastHope) - this.#clock.monotonic();
+  /** Waits until one of these calls returns. Resolves to false at the deadline, or when all of them are stuck. */
+  async anyReturns(calls: readonly BlockedCall[], deadline: number): Promise<boolean> {
+    const allStuckMs = Math.max(...calls.map(({ calledMs }) => calledMs)) + STUCK_MS;
+    const waitMs = Math.min(deadline, allStuckMs) - this.#clock.monotonic();
     if (!(waitMs > 0)) return false;
-    const awaited = new Set(calls);
+    const waitedFor = new Set(calls);
     const returned = new AbortController();
     for (const call of this.#calls) {
-      if (!awaited.has(call)) continue;
+      if (!waitedFor.has(call)) continue;
       void call.returned.then(() => {
         returned.abort();
       });
@@ -117,10 +120,10 @@ export class HeldCalls {
   }
 
   /**
-   * A call of this cycle has all its values from after the cycle's timestamp. Of a call of an earlier cycle that is true
-   * only for QEMU's values of the domains that it waited for: this cycle's own call found it still waiting.
+   * All values of a call of this cycle are newer than the cycle's timestamp. For an older call this is true only of QEMU's
+   * values of the domains that block it, because it was still waiting for them in this cycle.
    */
-  #isUsable({ cycle, suspects }: Held, uuid: string): boolean {
-    return cycle === this.#cycle || suspects.includes(uuid);
+  #isUsable({ cycle, blockedBy }: TrackedCall, uuid: string): boolean {
+    return cycle === this.#cycle || blockedBy.includes(uuid);
   }
 }

@@ -3,146 +3,148 @@ import type { LibvirtClient } from "../../libvirt/client.ts";
 import { LibvirtError } from "../../libvirt/errors.ts";
 import { DOMAIN_FILTER, STATS_GROUP } from "../../libvirt/protocol.ts";
 import type { DomainRef, DomainStats } from "../../libvirt/types.ts";
-import { AnswerTimes } from "./reply-times.ts";
-import { activityOf, suspectsOf, type Activity } from "./domain-jobs.ts";
-import { HeldCalls, STUCK_MS, type HeldCall, type LateAnswer } from "./blocked-calls.ts";
-import { LAST_CALL_MS, patienceFor } from "./time-limits.ts";
+import { ReplyTimes } from "./reply-times.ts";
+import { jobsOf, blockersAmong, type Jobs } from "./domain-jobs.ts";
+import { BlockedCalls, STUCK_MS, type BlockedCall, type LateReply } from "./blocked-calls.ts";
+import { LAST_CALL_MS, progressCheckMs } from "./time-limits.ts";
 
-/** Gives the connection to ask on, opening one when there is none. */
+/** Provides the connection for the next call. */
 export interface SessionLease {
+  /** Returns the current connection, or opens one before `deadline` (monotonic clock). */
   session(deadline: number): Promise<LibvirtClient>;
-  /** The connection has a call that waits in the daemon; the next `session()` is another. */
+  /** The connection has a blocked call; the next `session()` returns a new one. */
   abandon(session: LibvirtClient): void;
 }
 
 /**
- * Workers of a shared daemon that stuck domains may hold through us. libvirtd has 20 for all its clients. While that
- * many are held, one more call is tried, so that all other domains go on with exactly this many stuck.
+ * How many calls stuck domains may block before no more are made. Each blocked call occupies one of the 20 workers that
+ * libvirtd has for all its clients. With this many blocked one more call is made, which collects the other domains.
  */
-const MAX_HELD_WORKERS = 4;
-/** Groups that libvirt answers without asking QEMU's monitor, so they cannot get stuck. */
+const MAX_BLOCKED_CALLS = 4;
+/** Groups that libvirt reports without calling QEMU's monitor, so a stopped QEMU cannot block them. */
 const SAFE_GROUPS = STATS_GROUP.STATE | STATS_GROUP.INTERFACE;
 /**
- * The bulk statistics call, made so that a slow or stuck QEMU costs the other domains nothing. libvirtd answers it domain
- * by domain and waits for a stopped QEMU without end; NOWAIT only skips a domain that some other call waits for already.
- * So a call that makes no progress is left alone, as the one that waits, and the next call, on a new connection, skips
- * that domain. DOMAIN_GET_CONTROL_INFO, which never waits, tells a slow QEMU from a slow daemon, and its name. What the
- * held call brings before the cycle's deadline is used.
+ * Makes the bulk statistics call in a way that a slow or stuck QEMU does not affect other domains. libvirtd reads the
+ * domains one by one and waits for a stopped QEMU without a limit; NOWAIT only skips a domain that another call already
+ * waits for. So a call without progress is left blocked, and the next call, on a new connection, skips the blocking
+ * domain. DOMAIN_GET_CONTROL_INFO never waits: it shows whether a QEMU or the daemon is slow, and which QEMU. A blocked
+ * call that returns before the cycle's deadline still counts.
  */
 export class BulkStats {
   readonly #lease: SessionLease;
   readonly #clock: Clock;
-  readonly #held: HeldCalls;
-  readonly #times = new AnswerTimes();
+  readonly #blocked: BlockedCalls;
+  readonly #times = new ReplyTimes();
 
   constructor(lease: SessionLease, clock: Clock) {
     this.#lease = lease;
     this.#clock = clock;
-    this.#held = new HeldCalls(clock);
+    this.#blocked = new BlockedCalls(clock);
   }
 
-  /** Calls that domains hold at this moment. */
-  get heldWorkers(): number {
-    return this.#held.calls.length;
+  /** The number of blocked calls at this moment. */
+  get blockedCalls(): number {
+    return this.#blocked.calls.length;
   }
 
-  /** When the held call that waits for this domain was made, on the monotonic clock; undefined when none does. */
-  heldSince({ uuid }: DomainRef): number | undefined {
-    return this.#held.waitingFor(uuid)?.askedMs;
+  /** When the call that this domain blocks was made, on the monotonic clock; undefined if it blocks no call. */
+  blockedSince({ uuid }: DomainRef): number | undefined {
+    return this.#blocked.blockedBy(uuid)?.calledMs;
   }
 
   /**
-   * The statistics of all active domains. `domains` are those known to run; `deadline` is on the monotonic clock.
-   * @throws LibvirtError E_LIBVIRT_TIMEOUT when the daemon makes no progress for another reason than a domain.
+   * Returns the statistics of all active domains. `domains` are the listed ones; `deadline` is on the monotonic clock.
+   * @throws LibvirtError E_LIBVIRT_TIMEOUT if the daemon makes no progress and no domain is the reason
    */
   async read(groups: number, domains: readonly DomainRef[], deadline: number): Promise<BulkReply> {
     const start = this.#clock.monotonic();
-    const patienceMs = patienceFor(deadline - start);
-    this.#held.startCycle();
-    await this.#explainLate({ domains, deadline, patienceMs });
+    const checkMs = progressCheckMs(deadline - start);
+    this.#blocked.startCycle();
+    await this.#explainBlockedCall({ domains, deadline, checkMs });
     const slow = this.#times.slowOf(domains);
     const usualMs = 1.5 * this.#times.expectedMs;
-    // A stuck domain must leave time for the calls after the first.
+    // If a domain is stuck, time must remain for the next calls.
     const longestMs = (deadline - start) / 3;
-    const asksAhead = usualMs > longestMs && slow.length > 0;
-    // To take as long as usual is no sign of a stuck domain.
-    let firstWaitMs = asksAhead ? patienceMs : Math.max(patienceMs, Math.min(usualMs, longestMs));
-    let timestampMs = asksAhead ? this.#clock.now() : undefined;
-    if (asksAhead) await this.#askAhead(slow, { groups, deadline, patienceMs });
-    while (await this.#mayAsk(deadline - 2 * patienceMs)) {
-      // A call that would be given up at once is better not made.
-      if (deadline - this.#clock.monotonic() < patienceMs) break;
+    const callsSlowFirst = usualMs > longestMs && slow.length > 0;
+    // A call that takes as long as usual is no sign of a stuck domain.
+    let firstWaitMs = callsSlowFirst ? checkMs : Math.max(checkMs, Math.min(usualMs, longestMs));
+    let timestampMs = callsSlowFirst ? this.#clock.now() : undefined;
+    if (callsSlowFirst) await this.#callSlowDomains(slow, { groups, deadline, checkMs });
+    while (await this.#mayCall(deadline - 2 * checkMs)) {
+      // There is too little time for a reply.
+      if (deadline - this.#clock.monotonic() < checkMs) break;
       const session = await this.#lease.session(deadline);
-      const postponed = await this.#answered(session, domains, deadline);
+      const answeredBefore = await this.#answeredBefore(session, domains, deadline);
       timestampMs ??= this.#clock.now();
-      const wanted = postponed.size === 0 ? undefined : domains.filter(({ uuid }) => !postponed.has(uuid));
-      if (wanted?.length === 0) return { stats: [], timestampMs, groups, postponed, obstacle: undefined };
+      const only = answeredBefore.size === 0 ? undefined : domains.filter(({ uuid }) => !answeredBefore.has(uuid));
+      if (only?.length === 0) return { stats: [], timestampMs, groups, answeredBefore, limitedBy: undefined };
       const asked = this.#clock.monotonic();
-      const stats = await this.#attempt({ session, groups, wanted, domains, deadline, patienceMs }, firstWaitMs);
-      firstWaitMs = patienceMs;
+      const stats = await this.#callUntilBlocked({ session, groups, only, domains, deadline, checkMs }, firstWaitMs);
+      firstWaitMs = checkMs;
       if (stats === undefined) continue;
-      // A domain that is waited for elsewhere was skipped.
-      const own = (wanted ?? domains).filter(({ uuid }) => this.#held.waitingFor(uuid) === undefined);
-      this.#times.answered(this.#clock.monotonic() - asked, patienceMs, own);
-      return { stats, timestampMs, groups, postponed, obstacle: undefined };
+      // The daemon skipped domains that block another call.
+      const own = (only ?? domains).filter(({ uuid }) => this.#blocked.blockedBy(uuid) === undefined);
+      this.#times.recordReply(this.#clock.monotonic() - asked, checkMs, own);
+      return { stats, timestampMs, groups, answeredBefore, limitedBy: undefined };
     }
-    const obstacle = this.#obstacle;
-    // It never waits for a QEMU, so it may be made when the time is up.
+    const limitedBy = this.#limitedBy;
+    // This call never waits for a QEMU, so it is made even after the deadline.
     const end = Math.max(deadline, this.#clock.monotonic() + LAST_CALL_MS);
     const session = await this.#lease.session(end);
     timestampMs ??= this.#clock.now();
     const safe = groups & SAFE_GROUPS;
     const stats = await this.#call(session, { groups: safe }, Math.max(1, end - this.#clock.monotonic()));
-    return { stats, timestampMs, groups: safe, postponed: new Set(), obstacle };
+    return { stats, timestampMs, groups: safe, answeredBefore: new Set(), limitedBy };
   }
 
   /**
-   * What a held call says of a domain that `read` has no QEMU's values of: the first answer until the deadline that
-   * `accept` takes; undefined when there is none.
+   * Waits for blocked calls that return values of this domain. Returns the first result of `accept` that is not
+   * undefined, or undefined at the deadline.
    */
-  async lateAnswer<Accepted>(
+  async lateReply<Accepted>(
     domain: DomainRef,
     deadline: number,
-    accept: (answer: LateAnswer) => Accepted | undefined,
+    accept: (answer: LateReply) => Accepted | undefined,
   ): Promise<Accepted | undefined> {
     for (;;) {
-      for (const answer of this.#held.answersOf(domain)) {
+      for (const answer of this.#blocked.repliesFor(domain)) {
         const accepted = accept(answer);
         if (accepted !== undefined) return accepted;
       }
-      if (!(await this.#held.oneReturns(this.#held.callsFor(domain), deadline))) return undefined;
+      if (!(await this.#blocked.anyReturns(this.#blocked.usableFor(domain), deadline))) return undefined;
     }
   }
 
   close(): void {
-    for (const { session } of this.#held.calls) session.close();
+    for (const { session } of this.#blocked.calls) session.close();
   }
 
-  /** Waits, if too many calls are held by QEMUs that are only slow. One late for an unknown reason must return first. */
-  async #mayAsk(deadline: number): Promise<boolean> {
-    const { calls } = this.#held;
+  /** Returns whether another call may be made. Waits while too many calls are blocked by QEMUs that are only slow. */
+  async #mayCall(deadline: number): Promise<boolean> {
+    const { calls } = this.#blocked;
+    // The daemon itself may be blocked: another call would be too.
     if (calls.some(isUnexplained)) return false;
-    if (calls.length <= MAX_HELD_WORKERS) return true;
-    return (await this.#held.oneReturns(calls, deadline)) && this.#mayAsk(deadline);
+    if (calls.length <= MAX_BLOCKED_CALLS) return true;
+    return (await this.#blocked.anyReturns(calls, deadline)) && this.#mayCall(deadline);
   }
 
-  get #obstacle(): BulkReply["obstacle"] {
-    const { calls } = this.#held;
-    const tooMany = calls.length > MAX_HELD_WORKERS;
+  get #limitedBy(): BulkReply["limitedBy"] {
+    const { calls } = this.#blocked;
+    const tooMany = calls.length > MAX_BLOCKED_CALLS;
     if (!tooMany && !calls.some(isUnexplained)) return "late";
-    if (calls.every(({ askedMs }) => this.#clock.monotonic() - askedMs >= STUCK_MS)) return "stuck";
+    if (calls.every(({ calledMs }) => this.#clock.monotonic() - calledMs >= STUCK_MS)) return "stuck";
     return tooMany ? "slow" : "late";
   }
 
-  #call(session: LibvirtClient, { wanted, groups }: Wanted, deadlineMs: number): Promise<DomainStats[]> {
+  #call(session: LibvirtClient, { only, groups }: Request, deadlineMs: number): Promise<DomainStats[]> {
     const flags = DOMAIN_FILTER.ACTIVE | DOMAIN_FILTER.NOWAIT;
-    return session.allDomainStats({ ...(wanted !== undefined && { domains: wanted }), groups, flags }, { deadlineMs });
+    return session.allDomainStats({ ...(only !== undefined && { domains: only }), groups, flags }, { deadlineMs });
   }
 
-  /** The statistics, or undefined when the call waits for a domain and was left alone. Looks for one after `firstWaitMs`. */
-  async #attempt(request: Attempt, firstWaitMs: number): Promise<DomainStats[] | undefined> {
-    const { session, deadline, patienceMs } = request;
-    const askedMs = this.#clock.monotonic();
+  /** Returns the statistics, or undefined once a domain blocks the call. Checks for that after `firstWaitMs`. */
+  async #callUntilBlocked(request: Attempt, firstWaitMs: number): Promise<DomainStats[] | undefined> {
+    const { session, deadline, checkMs } = request;
+    const calledMs = this.#clock.monotonic();
     const call = this.#call(session, request, Number.POSITIVE_INFINITY);
     const answered = new AbortController();
     const isAnswered = (): boolean => answered.signal.aborted;
@@ -153,15 +155,15 @@ export class BulkStats {
     void settled.then(() => {
       answered.abort();
     });
-    const hold = (suspects: readonly string[]): void => {
-      this.#hold({ session, askedMs, suspects }, call, patienceMs);
+    const track = (blockedBy: readonly string[]): void => {
+      this.#track({ session, calledMs, blockedBy }, call, checkMs);
     };
-    let seen: Activity = new Map();
-    for (let waitMs = firstWaitMs; ; waitMs = patienceMs / 2) {
+    let seen: Jobs = new Map();
+    for (let waitMs = firstWaitMs; ; waitMs = checkMs / 2) {
       const leftMs = deadline - this.#clock.monotonic();
       if (leftMs <= 0 && !isAnswered()) {
-        hold([]);
-        throw late();
+        track([]);
+        throw cycleTimeout();
       }
       await this.#clock.sleep(Math.min(waitMs, leftMs), answered.signal);
       if (isAnswered()) {
@@ -170,103 +172,103 @@ export class BulkStats {
         return outcome.stats;
       }
       const before = seen;
-      seen = await this.#activity(request);
-      const suspects = suspectsOf(seen, patienceMs / 2, before);
-      if (suspects.length > 0 && !isAnswered()) {
-        hold(suspects);
+      seen = await this.#jobs(request);
+      const blockedBy = blockersAmong(seen, checkMs / 2, before);
+      if (blockedBy.length > 0 && !isAnswered()) {
+        track(blockedBy);
         return undefined;
       }
     }
   }
 
   /**
-   * Asks for domains that are known to be slow, each by a call of its own that is held at once: one after the other, found
-   * out anew, they would take longer than the cycle.
+   * Makes one call for each domain that is known to be slow, and treats it as blocked from the start. In one call,
+   * these domains together would take longer than the cycle.
    */
-  async #askAhead(
+  async #callSlowDomains(
     slow: readonly DomainRef[],
-    { groups, deadline, patienceMs }: Pick<Attempt, "groups" | "deadline" | "patienceMs">,
+    { groups, deadline, checkMs }: Pick<Attempt, "groups" | "deadline" | "checkMs">,
   ): Promise<void> {
-    const free = Math.max(0, MAX_HELD_WORKERS - this.#held.calls.length);
-    for (const domain of slow.filter(({ uuid }) => this.#held.waitingFor(uuid) === undefined).slice(0, free)) {
+    const free = Math.max(0, MAX_BLOCKED_CALLS - this.#blocked.calls.length);
+    for (const domain of slow.filter(({ uuid }) => this.#blocked.blockedBy(uuid) === undefined).slice(0, free)) {
       const session = await this.#lease.session(deadline);
-      const askedMs = this.#clock.monotonic();
-      const call = this.#call(session, { wanted: [domain], groups }, Number.POSITIVE_INFINITY);
-      this.#hold({ session, askedMs, suspects: [domain.uuid] }, call, patienceMs);
+      const calledMs = this.#clock.monotonic();
+      const call = this.#call(session, { only: [domain], groups }, Number.POSITIVE_INFINITY);
+      this.#track({ session, calledMs, blockedBy: [domain.uuid] }, call, checkMs);
     }
   }
 
-  #hold(held: HeldCall, call: Promise<readonly DomainStats[]>, patienceMs: number): void {
-    this.#lease.abandon(held.session);
-    void this.#held.hold(held, call).then((answeredMs) => {
+  #track(blocked: BlockedCall, call: Promise<readonly DomainStats[]>, checkMs: number): void {
+    this.#lease.abandon(blocked.session);
+    void this.#blocked.track(blocked, call).then((answeredMs) => {
       if (answeredMs !== undefined && answeredMs < STUCK_MS)
-        this.#times.heldAnswered(answeredMs, patienceMs, held.suspects);
+        this.#times.recordBlockedReply(answeredMs, checkMs, blocked.blockedBy);
     });
   }
 
-  /** Tells of a call that an earlier cycle gave up for an unknown reason which domain it waits for, if it is a domain. */
-  async #explainLate(request: Pick<Attempt, "domains" | "deadline" | "patienceMs">): Promise<void> {
-    const unexplained = this.#held.calls.find(isUnexplained);
+  /** If an earlier cycle abandoned a call without knowing the reason, looks for the domain that blocks it. */
+  async #explainBlockedCall(request: Pick<Attempt, "domains" | "deadline" | "checkMs">): Promise<void> {
+    const unexplained = this.#blocked.calls.find(isUnexplained);
     if (unexplained === undefined) return;
     const session = await this.#lease.session(request.deadline);
-    unexplained.suspects = suspectsOf(await this.#activity({ session, ...request }), request.patienceMs / 2);
+    unexplained.blockedBy = blockersAmong(await this.#jobs({ session, ...request }), request.checkMs / 2);
   }
 
   /**
-   * UUIDs of the domains that calls of this cycle waited for and have the values of by now. To ask such a slow QEMU once
-   * more would mean to wait for it once more.
+   * Returns the UUIDs of the domains that blocked a call of this cycle and have answered it by now. Another call would
+   * wait for such a slow QEMU again.
    */
-  async #answered(
+  async #answeredBefore(
     session: LibvirtClient,
     domains: readonly DomainRef[],
     deadline: number,
   ): Promise<ReadonlySet<string>> {
     const deadlineMs = Math.max(1, deadline - this.#clock.monotonic());
-    const suspects = domains.filter(({ uuid }) => this.#held.suspectsOfCycle.has(uuid));
-    const busy = await activityOf(session, suspects, deadlineMs);
-    return new Set(suspects.flatMap(({ uuid }) => (busy.has(uuid) ? [] : [uuid])));
+    const blockedBy = domains.filter(({ uuid }) => this.#blocked.blockersOfCycle.has(uuid));
+    const busy = await jobsOf(session, blockedBy, deadlineMs);
+    return new Set(blockedBy.flatMap(({ uuid }) => (busy.has(uuid) ? [] : [uuid])));
   }
 
-  /** What goes on in the domains that no held call stands for. */
-  async #activity({ session, domains, deadline, patienceMs }: Omit<Attempt, keyof Wanted>): Promise<Activity> {
-    const unknown = domains.filter(({ uuid }) => this.#held.waitingFor(uuid) === undefined);
-    return activityOf(session, unknown, Math.max(patienceMs, deadline - this.#clock.monotonic()));
+  /** Returns the jobs of the domains that block no known call. */
+  async #jobs({ session, domains, deadline, checkMs }: Omit<Attempt, keyof Request>): Promise<Jobs> {
+    const unknown = domains.filter(({ uuid }) => this.#blocked.blockedBy(uuid) === undefined);
+    return jobsOf(session, unknown, Math.max(checkMs, deadline - this.#clock.monotonic()));
   }
 }
 
-function isUnexplained({ suspects }: HeldCall): boolean {
-  return suspects.length === 0;
+function isUnexplained({ blockedBy }: BlockedCall): boolean {
+  return blockedBy.length === 0;
 }
 
-/** The bulk statistics missed the deadline, for no domain's fault that is known. */
-export function late(): LibvirtError {
+/** Returns the error of bulk statistics that missed the deadline although no domain is known to block them. */
+export function cycleTimeout(): LibvirtError {
   return new LibvirtError("E_LIBVIRT_TIMEOUT", "the bulk statistics did not come within the cycle's timeout");
 }
 
 export interface BulkReply {
   readonly stats: readonly DomainStats[];
-  /** UUIDs of domains that were left out, because an earlier call of this cycle has their values: see `lateAnswer`. */
-  readonly postponed: ReadonlySet<string>;
-  /** When the cycle first asked for statistics, wall clock: no value of it is older. */
+  /** UUIDs of domains that are left out because an earlier call of this cycle has their values; see `lateReply`. */
+  readonly answeredBefore: ReadonlySet<string>;
+  /** Wall clock of the cycle's first call for statistics. No value is older. */
   readonly timestampMs: number;
-  /** The groups that were asked for. */
+  /** The requested groups. */
   readonly groups: number;
   /**
-   * Why fewer were asked for than were wanted: calls are held by too many QEMUs that are stuck, or that are only slow
-   * until now, or the daemon is late, for an unknown reason or because of slow QEMUs one after the other.
+   * Why fewer groups were requested than needed. `stuck`: too many QEMUs block calls and are stuck. `slow`: they are not
+   * stuck yet. `late`: the daemon is late for another reason, or because several QEMUs are slow.
    */
-  readonly obstacle: "stuck" | "slow" | "late" | undefined;
+  readonly limitedBy: "stuck" | "slow" | "late" | undefined;
 }
 
-interface Wanted {
-  /** Undefined for all active domains. */
-  readonly wanted?: readonly DomainRef[] | undefined;
+interface Request {
+  /** The domains to call for; undefined for all active ones. */
+  readonly only?: readonly DomainRef[] | undefined;
   readonly groups: number;
 }
 
-interface Attempt extends Wanted {
+interface Attempt extends Request {
   readonly session: LibvirtClient;
   readonly domains: readonly DomainRef[];
   readonly deadline: number;
-  readonly patienceMs: number;
+  readonly checkMs: number;
 }

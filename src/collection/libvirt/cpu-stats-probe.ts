@@ -4,46 +4,46 @@ import type { DomainRef } from "../../libvirt/types.ts";
 import type { Clock } from "../../lib/clock.ts";
 
 /**
- * Whether a daemon is to be asked for CPU times from its cgroups. The first such call of a new daemon can take seconds, so
- * one is made by itself and without a deadline; until it returns, the times come from elsewhere.
+ * Finds out whether a daemon can read CPU times from cgroups. The first such call to a new daemon can take seconds, so the
+ * probe is a single call without a deadline; until it returns, the times come from other calls.
  */
-export class CpuStats {
+export class CpuStatsProbe {
   readonly #clock: Clock;
-  #state: "new" | "tried" | "answered" | "none" = "new";
+  #state: "new" | "probing" | "ready" | "unavailable" = "new";
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** Whether the calls can be made in this cycle; waits for the first answer of a daemon for `patienceMs` at most. */
-  async usable(session: LibvirtClient, domains: readonly DomainRef[], patienceMs: number): Promise<boolean> {
+  /** Returns whether the calls can be made in this cycle. Waits up to `waitMs` for the probe. */
+  async isUsable(session: LibvirtClient, domains: readonly DomainRef[], waitMs: number): Promise<boolean> {
     const [domain] = domains;
-    if (this.#state === "new" && domain !== undefined) await this.#try(session, domain, patienceMs);
-    return this.#state === "answered";
+    if (this.#state === "new" && domain !== undefined) await this.#probe(session, domain, waitMs);
+    return this.#state === "ready";
   }
 
-  /** The daemon has no cgroup to read CPU times from. */
-  unavailable(): void {
-    this.#state = "none";
+  /** Call this if the daemon has no cgroups to read CPU times from. */
+  markUnavailable(): void {
+    this.#state = "unavailable";
   }
 
-  /** Another daemon may answer next time. */
+  /** Starts again, because the next connection may be to another daemon. */
   reset(): void {
     this.#state = "new";
   }
 
-  async #try(session: LibvirtClient, domain: DomainRef, patienceMs: number): Promise<void> {
-    this.#state = "tried";
+  async #probe(session: LibvirtClient, domain: DomainRef, waitMs: number): Promise<void> {
+    this.#state = "probing";
     const returned = new AbortController();
-    const answered = session.domainCpuStats(domain, { deadlineMs: Number.POSITIVE_INFINITY }).then(
-      () => "answered" as const,
-      // That it cannot tell of this domain is an answer, too.
-      (error: unknown) => (error instanceof LibvirtError && error.code === "E_LIBVIRT_REMOTE" ? "answered" : "new"),
+    const probed = session.domainCpuStats(domain, { deadlineMs: Number.POSITIVE_INFINITY }).then(
+      () => "ready" as const,
+      // The daemon is ready even if it cannot read this domain.
+      (error: unknown) => (error instanceof LibvirtError && error.code === "E_LIBVIRT_REMOTE" ? "ready" : "new"),
     );
-    void answered.then((state) => {
-      if (this.#state === "tried") this.#state = state;
+    void probed.then((state) => {
+      if (this.#state === "probing") this.#state = state;
       returned.abort();
     });
-    await this.#clock.sleep(patienceMs, returned.signal);
+    await this.#clock.sleep(waitMs, returned.signal);
   }
 }

@@ -3,10 +3,10 @@ import { printable } from "../../lib/display-text.ts";
 import { LibvirtError } from "../../libvirt/errors.ts";
 import type { DomainRef } from "../../libvirt/types.ts";
 
-/** What libvirt may do for a moment while VMs start, and only these. */
-const OF_A_START: ReadonlySet<string> = new Set(["E_LIBVIRT_TIMEOUT", "E_LIBVIRT_CLOSED", "E_QEMU_STUCK"]);
+/** The errors that are expected for a moment while a launcher or a domain starts. */
+const STARTUP_CODES: ReadonlySet<string> = new Set(["E_LIBVIRT_TIMEOUT", "E_LIBVIRT_CLOSED", "E_QEMU_STUCK"]);
 
-/** What went wrong in a cycle, apart from what is no fault yet: a launcher or a domain is starting, or a QEMU is slow. */
+/** Collects the errors of a cycle, and separately those that are not faults yet. */
 export class CycleErrors {
   readonly errors: (LibvirtError | TelemetryError)[] = [];
   readonly tolerated: (LibvirtError | TelemetryError)[] = [];
@@ -15,17 +15,20 @@ export class CycleErrors {
     return { errors: this.errors, tolerated: this.tolerated };
   }
 
-  /** `domain` is the one that the error is about. */
+  /**
+   * Adds an error about `domain`, or about the daemon if there is none. `tolerate`: the daemon or the domain is starting, or
+   * QEMU is only slow.
+   */
   report(
     error: unknown,
-    { excuse, domain }: { readonly excuse: boolean; readonly domain?: DomainRef | undefined },
+    { tolerate, domain }: { readonly tolerate: boolean; readonly domain?: DomainRef | undefined },
   ): void {
-    const found = toReportableError(error, domain);
-    (excuse && OF_A_START.has(found.code) ? this.tolerated : this.errors).push(found);
+    const reportable = toReportableError(error, domain);
+    (tolerate && STARTUP_CODES.has(reportable.code) ? this.tolerated : this.errors).push(reportable);
   }
 }
 
-/** No statistics that need QEMU, because calls are stuck. */
+/** Returns the error of statistics that are missing because too many calls are blocked. */
 export function tooManyStuck(calls: number): TelemetryError {
   return new TelemetryError(
     "E_QEMU_STUCK",
@@ -33,7 +36,7 @@ export function tooManyStuck(calls: number): TelemetryError {
   );
 }
 
-/** Returns an error with a code as it is, and any other, which is a bug, as an E_INTERNAL. */
+/** Returns an error that has a code unchanged; any other is a bug and becomes an E_INTERNAL. */
 function toReportableError(error: unknown, domain: DomainRef | undefined): LibvirtError | TelemetryError {
   if (error instanceof LibvirtError || error instanceof TelemetryError) return error;
   return unexpected(domain === undefined ? "collection" : `collecting ${printable(domain.name)}`, error);

@@ -4,7 +4,7 @@ import type { DomainRef } from "../../libvirt/types.ts";
 import type { BulkReply, BulkStats } from "./bulk-stats.ts";
 import { completedReport, domainReport, type DomainReport } from "./sample-mapping.ts";
 
-/** What the bulk statistics of a cycle say of each domain, and held calls that return before its deadline. */
+/** The statistics of each domain in a cycle: from the bulk call, and from blocked calls that return in time. */
 export class CycleReports {
   readonly #bulk: BulkStats;
   readonly #reply: BulkReply | undefined;
@@ -12,7 +12,7 @@ export class CycleReports {
   readonly #deadline: number;
   readonly #reports: ReadonlyMap<string, DomainReport>;
 
-  /** `groups` of STATS_GROUP are those that are wanted; the reply may have fewer. */
+  /** `groups` is the mask of the needed groups; the reply may have fewer. `deadline` is on the monotonic clock. */
   constructor(
     bulk: BulkStats,
     reply: BulkReply | undefined,
@@ -26,28 +26,30 @@ export class CycleReports {
     this.#reports = new Map(stats.map(([run, params]) => [run, domainReport(params, reply?.groups ?? 0)]));
   }
 
-  /** Whether the domain still ran when the statistics were asked for; true when there are none. */
-  hasRun(domain: DomainRef): boolean {
-    return this.#reply === undefined || this.#reports.has(domainKey(domain)) || this.#isPostponed(domain);
+  /** Returns whether the domain was running at the time of the bulk call; true without a reply. */
+  isRunning(domain: DomainRef): boolean {
+    return this.#reply === undefined || this.#reports.has(domainKey(domain)) || this.#wasAnsweredBefore(domain);
   }
 
-  /** What can be had at once. Waits for no domain but one that only an earlier call of the cycle has asked for. */
-  async first(domain: DomainRef): Promise<DomainReport | undefined> {
-    return this.#reports.get(domainKey(domain)) ?? (this.#isPostponed(domain) ? this.completed(domain) : undefined);
+  /** Returns the report of the bulk call. Waits only if an earlier call of the cycle has the values of the domain. */
+  async available(domain: DomainRef): Promise<DomainReport | undefined> {
+    return (
+      this.#reports.get(domainKey(domain)) ?? (this.#wasAnsweredBefore(domain) ? this.completed(domain) : undefined)
+    );
   }
 
-  /** Waits for the QEMU's values of a domain of which `first` has none; undefined when they do not come. */
+  /** Waits for QEMU's values if the bulk call has none. Undefined if they are not missing or do not arrive. */
   async completed(domain: DomainRef): Promise<DomainReport | undefined> {
     const report = this.#reports.get(domainKey(domain));
     if ((this.#groups & STATS_GROUP.BLOCK) === 0 || report?.monitorAnswered === true) return undefined;
-    // An older call completes only what this cycle's own call could have but for QEMU.
+    // An older call may only add values that this cycle's call also requested.
     const complete = this.#reply?.groups === this.#groups;
-    return this.#bulk.lateAnswer(domain, this.#deadline, (answer) =>
+    return this.#bulk.lateReply(domain, this.#deadline, (answer) =>
       complete || answer.isOfCycle ? completedReport(report, answer, this.#groups) : undefined,
     );
   }
 
-  #isPostponed({ uuid }: DomainRef): boolean {
-    return this.#reply?.postponed.has(uuid) === true;
+  #wasAnsweredBefore({ uuid }: DomainRef): boolean {
+    return this.#reply?.answeredBefore.has(uuid) === true;
   }
 }

@@ -2,7 +2,7 @@ import type { Clock } from "../../lib/clock.ts";
 import { LibvirtClient } from "../../libvirt/client.ts";
 import type { SessionLease } from "./bulk-stats.ts";
 
-/** The connection to one daemon that calls are made on, opened when there is none. */
+/** Holds the current connection to one daemon, and opens a new one when needed. */
 export class DaemonSession implements SessionLease {
   readonly #socket: string;
   readonly #clock: Clock;

@@ -11,7 +11,7 @@ export type DeviceIndex = ReadonlyMap<string, number>;
 class DeviceStats<Table extends Readonly<Record<string, Counter>>> {
   readonly #kind: string;
   readonly #counters: readonly (readonly [name: keyof Table, counter: Counter])[];
-  /** Full names by index of the device: made once, then only looked up. */
+  /** Field names by device index, created once per index. */
   readonly #keys: { readonly name: string; readonly counters: readonly string[] }[] = [];
 
   constructor(kind: string, table: Table) {
@@ -29,7 +29,7 @@ class DeviceStats<Table extends Readonly<Record<string, Counter>>> {
     return found;
   }
 
-  /** Adds the counters of the device at this index to `sample`; without an index libvirt did not report the device. */
+  /** Adds the counters of the device at this index to `sample`. The index is undefined if libvirt reports no such device. */
   addTo<Sample extends object>(
     sample: Sample,
     params: TypedParameters,
@@ -45,7 +45,7 @@ class DeviceStats<Table extends Readonly<Record<string, Counter>>> {
     return values as Sample & Counters<Table>;
   }
 
-  /** Whether there is any counter for one of these devices. */
+  /** Returns whether any of these devices has a counter. */
   hasCounters(params: TypedParameters, index: DeviceIndex): boolean {
     return [...index.values()].some((at) => params.has(this.#keysOf(at).counters[0] ?? ""));
   }
@@ -83,7 +83,7 @@ export function diskSample(
   return DISKS.addTo(alias === undefined ? { device } : { device, volume: alias }, params, index);
 }
 
-/** Whether QEMU's monitor answered for the block devices: without it libvirt sends their names only. */
+/** Returns whether QEMU's monitor answered for the disks. Without it libvirt sends only their names. */
 export function hasDiskCounters(params: TypedParameters, index: DeviceIndex): boolean {
   return DISKS.hasCounters(params, index);
 }

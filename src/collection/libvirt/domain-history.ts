@@ -2,37 +2,37 @@ import { domainKey, retainDomains } from "../../discovery/domain-name.ts";
 import type { DomainRef } from "../../libvirt/types.ts";
 import type { DomainIdentity, DomainSample, MemoryPoint, MemorySample } from "../domain-sample.ts";
 
-/** What a domain is to its users; see DomainIdentity. Without a `uuid` of its own the domain's is its users' too. */
+/** The identity of a VM, see DomainIdentity. Without a `uuid`, the domain's is used. */
 export type VmName = Omit<DomainIdentity, "id" | "uuid"> & { readonly uuid?: string };
 
 interface Entry {
-  named: VmName;
+  vm: VmName;
   identity: DomainIdentity;
   last: MemoryPoint | undefined;
 }
 
-/** What must outlive a cycle of a domain: its identity object and the memory point before, for rates. */
+/** State of each domain that is kept between cycles: its identity object, and its last memory point for rates. */
 export class DomainHistory {
   readonly #entries = new Map<string, Entry>();
 
   /**
-   * The identity and the previous point of a run of a domain (libvirt's UUID and id); remembers `memory` for the next
-   * cycle. The identity is a new object only when something of `named` is not what it was.
+   * Returns the identity and the previous memory point of a domain, and stores `memory` for the next cycle. The identity
+   * is the same object until `vm` changes. Domains are told apart by UUID and id.
    */
-  next(domain: DomainRef, memory: MemorySample, named: VmName = domain): Pick<DomainSample, "identity" | "previous"> {
+  update(domain: DomainRef, memory: MemorySample, vm: VmName = domain): Pick<DomainSample, "identity" | "previous"> {
     const run = domainKey(domain);
     let entry = this.#entries.get(run);
     if (entry === undefined) {
-      entry = { named, identity: identityOf(domain, named), last: undefined };
+      entry = { vm, identity: identityOf(domain, vm), last: undefined };
       this.#entries.set(run, entry);
     }
-    if (!isSame(entry.named, named)) Object.assign(entry, { named, identity: identityOf(domain, named) });
+    if (!isSame(entry.vm, vm)) Object.assign(entry, { vm, identity: identityOf(domain, vm) });
     const previous = entry.last;
     if (memory.current !== undefined) entry.last = { current: memory.current, monotonicMs: memory.monotonicMs };
     return { identity: entry.identity, previous };
   }
 
-  /** Forgets the domains that are not among these. */
+  /** Removes all other domains. */
   retain(domains: readonly DomainRef[]): void {
     retainDomains(this.#entries, domains);
   }

@@ -2,9 +2,9 @@ import { DeviceCache } from "../../discovery/device-cache.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { DOMAIN_FILTER, STATS_GROUP } from "../../libvirt/protocol.ts";
 import type { DomainRef, TypedParameters } from "../../libvirt/types.ts";
-import { BulkStats, late, type BulkReply } from "./bulk-stats.ts";
+import { BulkStats, cycleTimeout, type BulkReply } from "./bulk-stats.ts";
 import { CircuitBreaker } from "./circuit-breaker.ts";
-import { CpuStats } from "./cpu-stats-probe.ts";
+import { CpuStatsProbe } from "./cpu-stats-probe.ts";
 import { CycleErrors, tooManyStuck } from "./cycle-errors.ts";
 import { CycleReports } from "./cycle-reports.ts";
 import { DaemonSession } from "./daemon-session.ts";
@@ -13,7 +13,7 @@ import { DomainHistory } from "./domain-history.ts";
 import type { DomainSample } from "../domain-sample.ts";
 import type { Source, SourceCycle, SourceFactory, SourceSettings, SourceStats, UnansweredDomains } from "../source.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { LAST_CALL_MS, patienceFor } from "./time-limits.ts";
+import { LAST_CALL_MS, progressCheckMs } from "./time-limits.ts";
 import {
   cpuSample,
   deviceSamples,
@@ -29,7 +29,7 @@ import { QemuResponses, STARTING_MS } from "./qemu-responses.ts";
 
 interface CycleContext {
   readonly reports: CycleReports;
-  readonly report: (error: unknown, excuse?: boolean) => void;
+  readonly report: (error: unknown, tolerate?: boolean) => void;
   readonly leftMs: () => number;
 }
 
@@ -56,7 +56,7 @@ export class LibvirtSource implements Source {
   readonly #devices: DeviceCache;
   readonly #history = new DomainHistory();
   readonly #responses: QemuResponses;
-  readonly #cpuStats: CpuStats;
+  readonly #cpuStats: CpuStatsProbe;
   #settings: SourceSettings;
 
   constructor({ socket, identify, transient = false }: Endpoint, settings: SourceSettings, clock: Clock) {
@@ -69,7 +69,7 @@ export class LibvirtSource implements Source {
     this.#breaker = new CircuitBreaker(clock);
     this.#devices = new DeviceCache(settings.deviceCacheTtlMs, clock);
     this.#responses = new QemuResponses(clock);
-    this.#cpuStats = new CpuStats(clock);
+    this.#cpuStats = new CpuStatsProbe(clock);
     this.#daemon = new DaemonSession(socket, clock, () => {
       // The next connection may be to another daemon, of which nothing is known.
       this.#cpuStats.reset();
@@ -83,7 +83,7 @@ export class LibvirtSource implements Source {
     return {
       versions: libvirtVersion === undefined ? [] : [libvirtVersion],
       calls,
-      blockedCalls: this.#bulk.heldWorkers,
+      blockedCalls: this.#bulk.blockedCalls,
     };
   }
 
@@ -103,7 +103,7 @@ export class LibvirtSource implements Source {
       return { ...nothing, ...collected, ...found.lists, outcome: "collected" };
     } catch (error) {
       this.#breaker.failed();
-      found.report(error, { excuse: this.#isStarting });
+      found.report(error, { tolerate: this.#isStarting });
       if (found.errors.length === 0) return { ...nothing, ...found.lists, outcome: "starting" };
       const absent = this.#transient && found.errors.every(({ code }) => code === "E_LIBVIRT_UNREACHABLE");
       return { ...nothing, ...found.lists, outcome: absent ? "absent" : "failed" };
@@ -115,7 +115,7 @@ export class LibvirtSource implements Source {
     this.#bulk.close();
   }
 
-  /** A daemon that lives longer than its guests is not starting only because the agent is. */
+  /** Only a transient daemon can be starting: others may be old although this source is new. */
   get #isStarting(): boolean {
     return this.#transient && this.#clock.monotonic() - this.#firstSeenMs < STARTING_MS;
   }
@@ -128,73 +128,73 @@ export class LibvirtSource implements Source {
     this.#devices.retain(domains);
     this.#history.retain(domains);
     this.#responses.retain(domains);
-    const report = (error: unknown, excuse = false, domain?: DomainRef): void => {
-      found.report(error, { excuse: excuse || this.#isStarting, domain });
+    const report = (error: unknown, tolerate = false, domain?: DomainRef): void => {
+      found.report(error, { tolerate: tolerate || this.#isStarting, domain });
     };
-    const withCpu = await this.#cpuStats.usable(session, domains, patienceFor(this.#settings.timeoutMs));
-    const facts = await readBasicInfo(session, domains, { withCpu, deadlineMs: leftMs(), clock: this.#clock }, report);
-    if (withCpu && facts.length > 0 && facts.every(({ cpu }) => cpu === undefined)) this.#cpuStats.unavailable();
+    const withCpu = await this.#cpuStats.isUsable(session, domains, progressCheckMs(this.#settings.timeoutMs));
+    const infos = await readBasicInfo(session, domains, { withCpu, deadlineMs: leftMs(), clock: this.#clock }, report);
+    if (withCpu && infos.length > 0 && infos.every(({ cpu }) => cpu === undefined)) this.#cpuStats.markUnavailable();
 
     let bulk: BulkReply | undefined;
-    const askedMs = this.#clock.monotonic();
-    // The reason of a state tells the two sides of a live migration apart.
+    const calledMs = this.#clock.monotonic();
+    // The reason of a state shows which side of a live migration this domain is.
     const state = this.#identify === undefined ? 0 : STATS_GROUP.STATE;
-    const groups = state | statsGroups(this.#settings.needs, facts.every(hasCpuTimes));
+    const groups = state | statsGroups(this.#settings.needs, infos.every(hasCpuTimes));
     if (groups !== 0) {
       try {
         bulk = await this.#bulk.read(groups, domains, deadline);
       } catch (error) {
-        // The facts are true without it.
+        // The basic information is valid without statistics.
         report(error);
       }
     }
     const reports = new CycleReports(this.#bulk, bulk, { groups, deadline });
     const readers = readersOf(this.#settings.needs);
-    const silent: DomainRef[] = [];
-    let unasked = 0;
-    const sampleOf = async (fact: BasicInfo): Promise<DomainSample[]> => {
-      const { domain } = fact;
-      if (!reports.hasRun(domain)) return [];
-      const first = await reports.first(domain);
-      const { state, reason } = domainState(fact, first?.params);
-      const named = this.#identify === undefined ? domain : this.#identify(domain, state, reason);
-      if (named === undefined) return [];
-      const answer = await this.#answerOf(domain, first, { reports, report, leftMs });
+    const unanswered: DomainRef[] = [];
+    let notCalled = 0;
+    const sampleOf = async (info: BasicInfo): Promise<DomainSample[]> => {
+      const { domain } = info;
+      if (!reports.isRunning(domain)) return [];
+      const first = await reports.available(domain);
+      const { state, reason } = domainState(info, first?.params);
+      const vm = this.#identify === undefined ? domain : this.#identify(domain, state, reason);
+      if (vm === undefined) return [];
+      const answer = await this.#completeReport(domain, first, { reports, report, leftMs });
       if (answer === undefined) return [];
       const { stats, devices } = answer;
-      const answered = this.#hasAnswered(domain, stats);
-      if (answered === undefined) unasked++;
-      else if (answered) this.#responses.answered(domain);
-      else silent.push(domain);
-      const memory = memorySample(fact, stats?.params);
+      const answered = this.#qemuAnswered(domain, stats);
+      if (answered === undefined) notCalled++;
+      else if (answered) this.#responses.recordAnswer(domain);
+      else unanswered.push(domain);
+      const memory = memorySample(info, stats?.params);
       return [
         {
           timestampMs: bulk?.timestampMs ?? timestampMs,
           state,
-          cpu: cpuSample(fact, stats?.params),
+          cpu: cpuSample(info, stats?.params),
           memory,
           nics: devices?.nics,
           disks: devices?.disks,
-          ...this.#history.next(domain, memory, named),
+          ...this.#history.update(domain, memory, vm),
           ...(await this.#readings(readers, { domain, params: stats?.params, report, leftMs })),
         },
       ];
     };
-    // A fault in what one domain reports costs no other domain its sample.
+    // A failure in one domain must not affect the samples of the others.
     const samples = await Promise.all(
-      facts.map((fact) =>
-        sampleOf(fact).catch((error: unknown): DomainSample[] => {
-          report(error, false, fact.domain);
+      infos.map((info) =>
+        sampleOf(info).catch((error: unknown): DomainSample[] => {
+          report(error, false, info.domain);
           return [];
         }),
       ),
     );
-    if (unasked > 0) this.#reportObstacle(bulk, report);
-    return { samples: samples.flat(), ...(await this.#explain(silent, askedMs, deadline)) };
+    if (notCalled > 0) this.#reportLimit(bulk, report);
+    return { samples: samples.flat(), ...(await this.#classifyUnanswered(unanswered, calledMs, deadline)) };
   }
 
-  /** The statistics of a domain, with those that come later than `first`, and its devices; undefined when it has ended. */
-  async #answerOf(
+  /** Returns the domain's statistics, completed by late replies, and its devices; undefined if the domain has ended. */
+  async #completeReport(
     domain: DomainRef,
     first: DomainReport | undefined,
     { reports, report, leftMs }: CycleContext,
@@ -206,7 +206,7 @@ export class LibvirtSource implements Source {
     try {
       answer.devices = await this.#deviceSamples(domain, first, leftMs());
       const stats = await reports.completed(domain);
-      // Its devices are known already, as a rule.
+      // The devices are usually cached already.
       if (stats !== undefined) answer = { stats, devices: await this.#deviceSamples(domain, stats, leftMs()) };
     } catch (error) {
       if (isGone(error)) return undefined;
@@ -215,22 +215,26 @@ export class LibvirtSource implements Source {
     return answer;
   }
 
-  /** Whether its QEMU answered in this cycle; undefined when it was not asked. */
-  #hasAnswered(domain: DomainRef, stats: DomainReport | undefined): boolean | undefined {
-    return stats?.monitorAnswered ?? (this.#bulk.heldSince(domain) === undefined ? undefined : false);
+  /** Returns whether the domain's QEMU answered in this cycle; undefined if it was not called. */
+  #qemuAnswered(domain: DomainRef, stats: DomainReport | undefined): boolean | undefined {
+    return stats?.monitorAnswered ?? (this.#bulk.blockedSince(domain) === undefined ? undefined : false);
   }
 
-  /** Why there are no QEMU's values of domains that do not keep a call waiting themselves. */
-  #reportObstacle(bulk: BulkReply | undefined, report: CycleContext["report"]): void {
-    if (bulk?.obstacle === "late") report(late());
-    else if (bulk?.obstacle !== undefined) report(tooManyStuck(this.#bulk.heldWorkers), bulk.obstacle === "slow");
+  /** Reports why the values of QEMU are missing for domains that do not block a call themselves. */
+  #reportLimit(bulk: BulkReply | undefined, report: CycleContext["report"]): void {
+    if (bulk?.limitedBy === "late") report(cycleTimeout());
+    else if (bulk?.limitedBy !== undefined) report(tooManyStuck(this.#bulk.blockedCalls), bulk.limitedBy === "slow");
   }
 
-  #explain(silent: readonly DomainRef[], askedMs: number, deadline: number): Promise<UnansweredDomains> {
-    for (const domain of silent) this.#responses.unanswered(domain, askedMs);
-    return this.#responses.explain(
-      silent,
-      (domain) => this.#bulk.heldSince(domain),
+  #classifyUnanswered(
+    unanswered: readonly DomainRef[],
+    calledMs: number,
+    deadline: number,
+  ): Promise<UnansweredDomains> {
+    for (const domain of unanswered) this.#responses.recordSilence(domain, calledMs);
+    return this.#responses.classify(
+      unanswered,
+      (domain) => this.#bulk.blockedSince(domain),
       async (domain) => {
         const session = await this.#daemon.session(Math.max(deadline, this.#clock.monotonic() + LAST_CALL_MS));
         return session.domainControlInfo(domain, {

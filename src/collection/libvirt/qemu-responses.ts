@@ -6,18 +6,18 @@ import type { DomainControlInfo, DomainRef } from "../../libvirt/types.ts";
 import type { UnansweredDomains } from "../source.ts";
 import { STUCK_MS } from "./blocked-calls.ts";
 
-/** A launcher or a domain that was first seen less than this ago is starting: that it does not answer is no fault. */
+/** A launcher or a domain is starting for this long after it was first seen. No answer is not a fault then. */
 export const STARTING_MS = 60_000;
 
 interface Entry {
   readonly firstSeenMs: number;
-  /** When QEMU was first asked in vain since its last answer. */
+  /** The first call without an answer since QEMU's last answer, on the monotonic clock. */
   silentSinceMs: number | undefined;
 }
 
 type Reason = keyof UnansweredDomains;
 
-/** For how long the QEMU of each domain has been silent, which is a time and not a number of cycles. */
+/** Tracks how long the QEMU of each domain has not answered. Counts time, not cycles. */
 export class QemuResponses {
   readonly #clock: Clock;
   readonly #entries = new Map<string, Entry>();
@@ -26,7 +26,7 @@ export class QemuResponses {
     this.#clock = clock;
   }
 
-  /** These are the domains that run; others are forgotten. */
+  /** Takes the running domains, and removes all others. */
   retain(domains: readonly DomainRef[]): void {
     retainDomains(this.#entries, domains);
     const firstSeenMs = this.#clock.monotonic();
@@ -41,29 +41,29 @@ export class QemuResponses {
     return this.#clock.monotonic() - firstSeenMs < STARTING_MS;
   }
 
-  answered(domain: DomainRef): void {
+  recordAnswer(domain: DomainRef): void {
     const entry = this.#entries.get(domainKey(domain));
     if (entry !== undefined) entry.silentSinceMs = undefined;
   }
 
-  /** A cycle that asked at `askedMs` has no answer; on the monotonic clock. */
-  unanswered(domain: DomainRef, askedMs: number): void {
+  /** Records that a call made at `askedMs` (monotonic clock) has no answer. */
+  recordSilence(domain: DomainRef, askedMs: number): void {
     const entry = this.#entries.get(domainKey(domain));
     if (entry !== undefined) entry.silentSinceMs ??= askedMs;
   }
 
   /**
-   * Why each of these domains is silent. `heldSince` says since when a call of ours waits for one: not as long as it is
-   * silent when QEMU has answered too late for a cycle meanwhile.
+   * Returns why each of these domains has not answered. `blockedSince` returns when the call that the domain blocks was
+   * made; this is later than the first unanswered call if QEMU has answered after a cycle's deadline.
    */
-  async explain(
+  async classify(
     domains: readonly DomainRef[],
-    heldSince: (domain: DomainRef) => number | undefined,
+    blockedSince: (domain: DomainRef) => number | undefined,
     control: (domain: DomainRef) => Promise<DomainControlInfo>,
   ): Promise<UnansweredDomains> {
     const reasons = await Promise.all(
       domains.map(async (domain): Promise<Reason> => {
-        const since = heldSince(domain) ?? this.#entries.get(domainKey(domain))?.silentSinceMs;
+        const since = blockedSince(domain) ?? this.#entries.get(domainKey(domain))?.silentSinceMs;
         const lasts = since !== undefined && this.#clock.monotonic() - since >= STUCK_MS;
         return lasts && !this.isStarting(domain) ? reasonOf(control(domain)) : "slow";
       }),
@@ -74,7 +74,7 @@ export class QemuResponses {
   }
 }
 
-/** Of a domain that has been silent for long. */
+/** Returns the reason for a domain that has not answered for STUCK_MS. */
 async function reasonOf(control: Promise<DomainControlInfo>): Promise<Reason> {
   try {
     const { state, details, stateTimeMs } = await control;
@@ -82,7 +82,7 @@ async function reasonOf(control: Promise<DomainControlInfo>): Promise<Reason> {
       case CONTROL_STATE.JOB:
         return "busy";
       case CONTROL_STATE.OCCUPIED:
-        // QEMU answers one command after the other, only not in time.
+        // QEMU answers each command, but too late for the cycle.
         return stateTimeMs >= STUCK_MS ? "stuck" : "slow";
       case CONTROL_STATE.ERROR:
         return details === CONTROL_ERROR.INTERNAL ? "busy" : "stuck";
@@ -90,7 +90,7 @@ async function reasonOf(control: Promise<DomainControlInfo>): Promise<Reason> {
         return "slow";
     }
   } catch (error) {
-    // It has gone, or the daemon has its own trouble, which the cycle says.
+    // The domain is gone, or the daemon has failed, which the cycle reports.
     if (error instanceof LibvirtError) return "slow";
     throw error;
   }

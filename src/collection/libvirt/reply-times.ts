@@ -1,13 +1,13 @@
 import type { DomainRef } from "../../libvirt/types.ts";
 
-/** How long the statistics of one daemon take, learned from its answers; in milliseconds. */
-export class AnswerTimes {
-  /** Of the last call for all domains that no domain kept waiting. */
+/** How long the statistics of one daemon take, measured from its replies. In milliseconds. */
+export class ReplyTimes {
+  /** Duration of the last call that no domain blocked. */
   #allMs = 0;
-  /** UUIDs of the domains that have kept a call waiting -> how long. */
+  /** UUID of a domain that has blocked a call -> for how long. */
   readonly #slow = new Map<string, number>();
 
-  /** How long one call for all domains will take. */
+  /** The expected duration of one call for all domains. */
   get expectedMs(): number {
     return Math.max(
       this.#allMs,
@@ -15,7 +15,7 @@ export class AnswerTimes {
     );
   }
 
-  /** Those of these domains that are known to be slow, the slowest first. Others are forgotten. */
+  /** Returns the known slow domains among these, the slowest first. Forgets the domains that are not listed. */
   slowOf(domains: readonly DomainRef[]): readonly DomainRef[] {
     const slow = domains.filter(({ uuid }) => this.#slow.has(uuid));
     const uuids = new Set(slow.map(({ uuid }) => uuid));
@@ -24,17 +24,17 @@ export class AnswerTimes {
     return slow.sort((one, other) => ms(other) - ms(one));
   }
 
-  /** A call for all domains, or all but slow ones, was answered. No domain is slow that is part of a quick answer. */
-  answered(ms: number, patienceMs: number, asked: readonly DomainRef[]): void {
+  /** Records the reply to a call for these domains. If it took less than `checkMs`, none of them is slow any more. */
+  recordReply(ms: number, checkMs: number, domains: readonly DomainRef[]): void {
     this.#allMs = ms;
-    if (ms < patienceMs) for (const { uuid } of asked) this.#slow.delete(uuid);
+    if (ms < checkMs) for (const { uuid } of domains) this.#slow.delete(uuid);
   }
 
-  /** A held call was answered that waited for these domains. */
-  heldAnswered(ms: number, patienceMs: number, suspects: readonly string[]): void {
-    if (suspects.length === 0) this.#allMs = ms;
-    for (const uuid of suspects) {
-      if (ms < patienceMs) this.#slow.delete(uuid);
+  /** Records the reply to a call that these domains blocked. */
+  recordBlockedReply(ms: number, checkMs: number, blockedBy: readonly string[]): void {
+    if (blockedBy.length === 0) this.#allMs = ms;
+    for (const uuid of blockedBy) {
+      if (ms < checkMs) this.#slow.delete(uuid);
       else this.#slow.set(uuid, ms);
     }
   }

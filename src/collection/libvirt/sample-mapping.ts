@@ -4,41 +4,41 @@ import type { TypedParameters } from "../../libvirt/types.ts";
 import { diskIndex, diskSample, hasDiskCounters, nicIndex, nicSample, type DeviceIndex } from "./device-stats.ts";
 import type { BasicInfo } from "./basic-info.ts";
 import type { CpuSample, DomainSample, MemorySample } from "../domain-sample.ts";
-import type { LateAnswer } from "./blocked-calls.ts";
+import type { LateReply } from "./blocked-calls.ts";
 import { counter } from "./typed-values.ts";
 
-/** The bulk statistics of one domain, with its devices found. */
+/** The bulk statistics of one domain, with an index of its devices. */
 export interface DomainReport {
   readonly params: TypedParameters;
   readonly nics: DeviceIndex;
   readonly disks: DeviceIndex;
   /**
-   * False when libvirt skipped QEMU's monitor because it is busy: then only what libvirt itself knows is there. Undefined
-   * when no disks, and so not the monitor, were asked for.
+   * False if libvirt skipped QEMU's monitor because it is busy; then only libvirt's own values are present. Undefined if
+   * disks were not requested, which need the monitor.
    */
   readonly monitorAnswered: boolean | undefined;
 }
 
-/** `groups` of STATS_GROUP are those that were asked for. */
+/** Returns the report of one domain. `groups` is the mask of the requested groups. */
 export function domainReport(params: TypedParameters, groups: number): DomainReport {
   const disks = diskIndex(params);
   return { params, nics: nicIndex(params), disks, monitorAnswered: monitorAnswered(params, disks, groups) };
 }
 
-/** A report without QEMU's values, if there is one, with those of a held call; undefined when they do not fit. */
+/** Returns the report with QEMU's values of a blocked call added; undefined if the two do not match. */
 export function completedReport(
   report: DomainReport | undefined,
-  { params, isOfCycle }: LateAnswer,
+  { params, isOfCycle }: LateReply,
   groups: number,
 ): DomainReport | undefined {
   const late = domainReport(params, groups);
   if (late.monitorAnswered !== true) return undefined;
   if (report === undefined) return isOfCycle ? late : undefined;
-  // Values are found by the index of their disk.
+  // Values are found by disk index, so both must have the same disks.
   const { nics, disks } = report;
   if (disks.size > 0 && !isSameIndex(disks, late.disks)) return undefined;
   const usable = isOfCycle ? params : [...params].filter(([field]) => /^(balloon|block)\./.test(field));
-  // The later call has the newer values of what libvirt itself knows.
+  // The later call has the newer values of libvirt itself.
   const merged = new Map([...usable, ...report.params]);
   return { params: merged, nics, disks: late.disks, monitorAnswered: true };
 }
@@ -49,18 +49,18 @@ function isSameIndex(one: DeviceIndex, other: DeviceIndex): boolean {
 
 function monitorAnswered(params: TypedParameters, disks: DeviceIndex, groups: number): boolean | undefined {
   if ((groups & STATS_GROUP.BLOCK) === 0) return undefined;
-  // libvirt adds the resident set to the balloon statistics whenever it could ask the monitor, balloon or not.
+  // libvirt reports the resident set whenever the monitor answers, even without a balloon.
   if (params.has("balloon.rss") || hasDiskCounters(params, disks)) return true;
-  // A domain without disks has nothing else to tell by.
+  // Without disks and balloon statistics there is no sign that the monitor did not answer.
   return disks.size === 0 && (groups & STATS_GROUP.BALLOON) === 0;
 }
 
-/** Whether the daemon's cgroups told all CPU times of a domain, so that QEMU need not be asked for them. */
+/** Returns whether cgroups provided all CPU times of a domain, so that QEMU's are not needed. */
 export function hasCpuTimes({ cpu }: BasicInfo): boolean {
   return cpu?.time !== undefined && cpu.user !== undefined && cpu.system !== undefined;
 }
 
-/** The state with its reason, virDomainState; from the bulk statistics if they have both, so that the two go together. */
+/** Returns the virDomainState and its reason. Both come from the bulk statistics if it has both, so that they match. */
 export function domainState(
   { info }: BasicInfo,
   params: TypedParameters | undefined,

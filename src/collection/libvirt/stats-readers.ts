@@ -2,7 +2,7 @@ import type { LibvirtClient } from "../../libvirt/client.ts";
 import type { DomainRef, TypedParameters } from "../../libvirt/types.ts";
 import type { DomainSample } from "../domain-sample.ts";
 import type { StatsNeed, StatsReader } from "../stats-needs.ts";
-import { unlessRefused } from "./basic-info.ts";
+import { undefinedIfRejected } from "./basic-info.ts";
 
 /** Returns the groups of the bulk call that serve all these needs, a mask of STATS_GROUP. */
 export function statsGroups(needs: readonly StatsNeed[], cpuTimesKnown: boolean): number {
@@ -34,7 +34,7 @@ export async function readAll(
 ): Promise<Pick<DomainSample, "readings">> {
   const values = await Promise.all(
     readers.map(async (reader) => {
-      const answer = reader.ask && (await unlessRefused(reader.ask(session, domain, { deadlineMs })));
+      const answer = reader.ask && (await undefinedIfRejected(reader.ask(session, domain, { deadlineMs })));
       return [reader, reader.read(params, answer)] as const;
     }),
   );

@@ -1,7 +1,7 @@
-/** Time for a call that never waits for a QEMU, when the cycle's time is up. */
+/** Time for a call that never waits for a QEMU, after the cycle's deadline. In milliseconds. */
 export const LAST_CALL_MS = 100;
 
-/** How long a cycle of this length waits for one answer before it looks for the reason, or goes on without. */
-export function patienceFor(cycleMs: number): number {
+/** Returns how long a cycle of this length waits for a reply before it checks why there is none. In milliseconds. */
+export function progressCheckMs(cycleMs: number): number {
   return Math.min(500, Math.max(150, cycleMs / 8));
 }

@@ -6,12 +6,17 @@ import { test, type TestContext } from "node:test";
 import { Collector, type CollectorSettings } from "../../../src/collection/collector.ts";
 import { libvirtSource } from "../../../src/collection/libvirt/libvirt-source.ts";
 import type { SourceFactory } from "../../../src/collection/source.ts";
-import { systemClock } from "../../../src/lib/clock.ts";
 import { PROCEDURE } from "../../../src/libvirt/protocol.ts";
 import { SimulatedHost } from "../../../src/simulator/simulated-host.ts";
 import { SimulatorServer } from "../../../src/simulator/server.ts";
 import { BALLOON, CPU_TIMES, DEVICES } from "../../../src/collection/stats-needs.ts";
 import { until } from "../../support/delivery.ts";
+import { FakeClock } from "../../support/fake-clock.ts";
+import { turns } from "../../support/turns.ts";
+
+/** Turns of the event loop after which the sockets have exchanged all pending data. */
+const TURNS = 60;
+const STEP_MS = 25;
 
 const SETTINGS: CollectorSettings = {
   timeoutMs: 5_000,
@@ -20,10 +25,12 @@ const SETTINGS: CollectorSettings = {
   needs: [DEVICES, BALLOON, CPU_TIMES],
 };
 
-/** Daemons a, b, c, ... with one domain each, and a collector of all of them. */
+/** Starts daemons a, b, c, ... with one domain each, and a collector of all of them. */
 async function node(t: TestContext, daemons: number, settings: Partial<CollectorSettings> = {}) {
   const directory = await mkdtemp(path.join(tmpdir(), "node-"));
-  const collector = new Collector({ ...SETTINGS, ...settings }, systemClock);
+  const clock = new FakeClock();
+  const collector = new Collector({ ...SETTINGS, ...settings }, clock);
+  const source = (socket: string): SourceFactory => libvirtSource({ socket }, clock);
   const hosts: SimulatedHost[] = [];
   const servers: SimulatorServer[] = [];
   const sockets: string[] = [];
@@ -41,23 +48,38 @@ async function node(t: TestContext, daemons: number, settings: Partial<Collector
     await rm(directory, { recursive: true, force: true });
   });
   collector.setSources(sockets.map(source));
-  /** Runs a cycle; what came of each endpoint, in the order in which they were done. */
+  /** Runs a cycle. Returns the result of each endpoint, in the order of completion. */
   const cycle = async (): Promise<string[]> => {
     const done: string[] = [];
-    await collector.collect(({ endpoint, outcome, samples }) => {
-      done.push(`${path.basename(endpoint)} ${outcome} ${samples.length}`);
-    });
+    const running = { done: false };
+    const collected = collector
+      .collect(({ endpoint, outcome, samples }) => {
+        done.push(`${path.basename(endpoint)} ${outcome} ${samples.length}`);
+      })
+      .finally(() => {
+        running.done = true;
+      });
+    // The deadlines of calls, which are timers, and the clock pass together while all sockets are idle.
+    t.mock.timers.enable({ apis: ["setTimeout"] });
+    for (;;) {
+      await turns(TURNS);
+      if (running.done) break;
+      await clock.advance(STEP_MS);
+      t.mock.timers.tick(STEP_MS);
+    }
+    t.mock.timers.reset();
+    await collected;
     return done;
   };
-  return { collector, hosts, servers, sockets, directory, cycle };
+  return { collector, hosts, servers, sockets, directory, source, cycle };
 }
 
-test("every endpoint is collected, and each is handed on by itself", async (t) => {
+test("every endpoint is collected, and each result is passed on separately", async (t) => {
   const { cycle } = await node(t, 3);
   assert.deepEqual((await cycle()).sort(), ["a collected 1", "b collected 1", "c collected 1"]);
 });
 
-test("an exception over one endpoint's cycle comes at the end, when all others have been handed on", async (t) => {
+test("an exception in a result handler is thrown after all other results are passed on", async (t) => {
   const { collector } = await node(t, 3, { maxConcurrentEndpoints: 1 });
   const done: string[] = [];
   const collecting = collector.collect(({ endpoint }) => {
@@ -69,29 +91,29 @@ test("an exception over one endpoint's cycle comes at the end, when all others h
   assert.deepEqual(done, ["b", "c"]);
 });
 
-test("a daemon that hangs and one that is gone cost the others nothing", async (t) => {
+test("a daemon that hangs and one that is gone do not affect the others", async (t) => {
   const { hosts, servers, cycle } = await node(t, 4, { timeoutMs: 200 });
   hosts[1]?.freeze();
   await servers[2]?.[Symbol.asyncDispose]();
   const done = await cycle();
   assert.deepEqual([...done].sort(), ["a collected 1", "b failed 0", "c failed 0", "d collected 1"]);
-  assert.equal(done.at(-1), "b failed 0", "the others did not wait for it");
+  assert.equal(done.at(-1), "b failed 0", "the others do not wait for it");
 });
 
-test("no more endpoints than allowed are collected at a time", async (t) => {
+test("the number of concurrent endpoints has a limit", async (t) => {
   const { hosts, cycle } = await node(t, 3, { timeoutMs: 200, maxConcurrentEndpoints: 1 });
   hosts[0]?.freeze();
   assert.deepEqual(await cycle(), ["a failed 0", "b collected 1", "c collected 1"]);
 });
 
-test("a daemon that does not answer takes nobody's turn for longer than a moment", async (t) => {
+test("a daemon that does not answer delays the next one only by its turn", async (t) => {
   const { hosts, cycle } = await node(t, 4, { timeoutMs: 2_000, maxConcurrentEndpoints: 1 });
   hosts[0]?.freeze();
   assert.deepEqual(await cycle(), ["b collected 1", "c collected 1", "d collected 1", "a failed 0"]);
 });
 
-test("endpoints that are no longer named are closed, and those that stay keep their connection", async (t) => {
-  const { collector, hosts, servers, sockets, directory, cycle } = await node(t, 2);
+test("removed endpoints are closed, and the others keep their connection", async (t) => {
+  const { collector, hosts, servers, sockets, directory, source, cycle } = await node(t, 2);
   await cycle();
   const [, kept = ""] = sockets;
   collector.setSources([kept, path.join(directory, "new")].map(source));
@@ -102,8 +124,8 @@ test("endpoints that are no longer named are closed, and those that stay keep th
   assert.deepEqual(await cycle(), []);
 });
 
-test("new settings reach the endpoints that there are and those to come", async (t) => {
-  const { collector, hosts, sockets, cycle } = await node(t, 2);
+test("new settings apply to existing and to new endpoints", async (t) => {
+  const { collector, hosts, sockets, source, cycle } = await node(t, 2);
   collector.setSources(sockets.slice(0, 1).map(source));
   await cycle();
   collector.configure({ ...SETTINGS, needs: [] });
@@ -112,7 +134,3 @@ test("new settings reach the endpoints that there are and those to come", async 
   const bulk = hosts.map(({ calls }) => calls.get(PROCEDURE.CONNECT_GET_ALL_DOMAIN_STATS) ?? 0);
   assert.deepEqual(bulk, [1, 0]);
 });
-
-function source(socket: string): SourceFactory {
-  return libvirtSource({ socket }, systemClock);
-}

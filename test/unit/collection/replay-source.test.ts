@@ -37,7 +37,7 @@ test("samples of any source become lines of the targets", async () => {
   assert.deepEqual(bench.stored("b").sort(), ["cache vm_totals", "db vm_totals", "web vm_totals"]);
 });
 
-test("a failed source costs the other sources nothing", async () => {
+test("a failed source does not affect the others", async () => {
   const fault = new TelemetryError("E_INTERNAL", "a recorded failure");
   const collector = new Collector(SETTINGS, new FakeClock());
   collector.setSources([

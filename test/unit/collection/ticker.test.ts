@@ -5,7 +5,7 @@ import { FakeClock } from "../../support/fake-clock.ts";
 
 const { signal } = new AbortController();
 
-/** Runs `cycles` cycles that last as long as told; returns when each began, relative to the first. */
+/** Runs `cycles` cycles with the given durations. Returns the start of each, relative to the first. */
 async function run(clock: FakeClock, ticker: Ticker, durations: readonly number[]): Promise<number[]> {
   const begun: number[] = [];
   const done = (async () => {

@@ -30,7 +30,7 @@ function nameIn({ payload }: PeerCall): string {
   return payload.string(100);
 }
 
-/** The facts that a daemon with these answers gives, and the errors that were reported. */
+/** Returns the basic information from a daemon with these answers, and the reported errors. */
 async function facts(t: TestContext, handlers: Handlers, { withCpu = true, deadlineMs = 10_000 } = {}) {
   const { client, peer } = await openPeer(t, {
     DOMAIN_GET_INFO: (call) => {
@@ -52,7 +52,7 @@ function namesOf(found: readonly BasicInfo[]): string[] {
   return found.map(({ domain }) => domain.name);
 }
 
-test("every domain has its state, memory, vCPUs and CPU times, in the order of the list", async (t) => {
+test("every domain has state, memory, vCPUs and CPU times, in the order of the list", async (t) => {
   const { found, reported } = await facts(t, {});
   assert.deepEqual(namesOf(found), ["vm-1", "vm-2", "vm-3"]);
   assert.deepEqual(found[0]?.info, { state: 1, maxMemoryKiB: 2048n, memoryKiB: 1024n, vcpus: 2, cpuTimeNs: 99n });
@@ -64,7 +64,7 @@ for (const [what, code] of [
   ["does not exist any more", 42],
   ["does not run any more", 55],
 ] as const) {
-  test(`a domain that ${what} is left out without a word`, async (t) => {
+  test(`a domain that ${what} is left out without an error`, async (t) => {
     const { found, reported } = await facts(t, {
       DOMAIN_GET_INFO: (call) => {
         if (nameIn(call) === "vm-2") call.fail(code, "gone");
@@ -76,7 +76,7 @@ for (const [what, code] of [
   });
 }
 
-test("a domain that was shut off after it was listed is left out: libvirt tells of it as of a running one", async (t) => {
+test("a domain that was shut off after the list is left out, although libvirt still reports it", async (t) => {
   const { found } = await facts(t, {
     DOMAIN_GET_INFO: (call) => {
       info(call, nameIn(call) === "vm-2" ? 5 : 3);
@@ -85,7 +85,7 @@ test("a domain that was shut off after it was listed is left out: libvirt tells 
   assert.deepEqual(namesOf(found), ["vm-1", "vm-3"]);
 });
 
-test("a domain that the daemon refuses to tell about is left out and reported; the others are read", async (t) => {
+test("a domain for which the daemon rejects the call is left out and reported; the others are read", async (t) => {
   const { found, reported } = await facts(t, {
     DOMAIN_GET_INFO: (call) => {
       if (nameIn(call) === "vm-2") call.fail(38, "cannot read cputime for domain");
@@ -99,7 +99,7 @@ test("a domain that the daemon refuses to tell about is left out and reported; t
   );
 });
 
-test("CPU times that are refused are not known, and no error: daemons without cgroups always refuse them", async (t) => {
+test("rejected CPU times are undefined and no error, because daemons without cgroups reject them", async (t) => {
   const { found, reported } = await facts(t, {
     DOMAIN_GET_CPU_STATS: (call) => {
       call.fail(55, "cgroup CPUACCT controller is not mounted");
@@ -112,7 +112,7 @@ test("CPU times that are refused are not known, and no error: daemons without cg
   assert.deepEqual(reported, []);
 });
 
-test("of CPU times that are told in part, the rest is not known", async (t) => {
+test("CPU times that the daemon does not report are undefined", async (t) => {
   const { found } = await facts(t, {
     DOMAIN_GET_CPU_STATS: (call) => {
       cpuStats(call, { cpu_time: 30n, user_time: "twenty" });
@@ -121,25 +121,25 @@ test("of CPU times that are told in part, the rest is not known", async (t) => {
   assert.deepEqual(found[0]?.cpu, { time: 30n, user: undefined, system: undefined });
 });
 
-test("CPU times are asked only if they are wanted", async (t) => {
+test("CPU times are read only on request", async (t) => {
   const { peer } = await facts(t, {}, { withCpu: false });
   assert.ok(!peer.received.includes("DOMAIN_GET_CPU_STATS"));
 });
 
-test("a connection that fails fails the whole: nothing is known of any domain", async (t) => {
+test("a failed connection fails the read for all domains", async (t) => {
   const broken = facts(t, {
     DOMAIN_GET_INFO: (call) => {
       call.socket.destroy();
     },
   });
   await assert.rejects(broken, { code: "E_LIBVIRT_CLOSED" });
-  // Calls that share the connection fail with it, whichever of them was late.
+  // All calls on the connection fail with it.
   await assert.rejects(facts(t, { DOMAIN_GET_INFO: () => undefined }, { deadlineMs: 30 }), {
     message: /libvirt did not answer DOMAIN_GET_INFO within 30 ms/,
   });
 });
 
-test("memory is dated when its answer came, however long the other answers take", async (t) => {
+test("memory has the time of its own reply, however long other replies take", async (t) => {
   const clock = new FakeClock();
   const held: PeerCall[] = [];
   const { client } = await openPeer(t, {
@@ -166,7 +166,7 @@ test("memory is dated when its answer came, however long the other answers take"
   );
 });
 
-test("only libvirt's own word for it makes a domain gone", () => {
+test("only two error codes of libvirt mean that a domain is gone", () => {
   const remote = (libvirtCode: number): LibvirtError => new LibvirtError("E_LIBVIRT_REMOTE", "no", { libvirtCode });
   assert.deepEqual(
     [remote(42), remote(55), remote(38), new LibvirtError("E_LIBVIRT_CLOSED", "no"), new Error("no")].map(isGone),

@@ -9,12 +9,12 @@ function names(count: number): string[] {
 
 const TEN = names(10);
 
-/** Domains without QEMU's values, whether they are called stuck already or not yet. */
+/** Returns the domains without QEMU's values, stuck or not stuck yet. */
 function silent({ stuck, slow }: SourceCycle): string[] {
   return [...stuck, ...slow].sort();
 }
 
-/** What a cycle must hold while these domains are stuck: all of everybody else, and of these what libvirt knows. */
+/** Asserts that a cycle has libvirt's own values of these stuck domains, and all values of the others. */
 function assertOnlyStuck(cycle: SourceCycle, expected: readonly string[]): void {
   const { outcome, samples, errors } = cycle;
   assert.deepEqual({ outcome, errors, silent: silent(cycle) }, { outcome: "collected", errors: [], silent: expected });
@@ -30,7 +30,7 @@ function assertOnlyStuck(cycle: SourceCycle, expected: readonly string[]): void 
 }
 
 for (const stuck of [["vm-001"], ["vm-002", "vm-009"], ["vm-001", "vm-005", "vm-010"], TEN.slice(2, 6)]) {
-  test(`with ${stuck.length} stuck, every other domain is whole in every cycle, and all are in the one after`, async (t) => {
+  test(`with ${stuck.length} stuck, the others are complete in every cycle, and all are complete afterwards`, async (t) => {
     const endpoint = await SimulatedEndpoint.old(t, { domains: TEN.length });
     for (const name of stuck) endpoint.host.stuck.add(name);
     for (let ms = 0; ms <= 15_000; ms += 5_000) {
@@ -47,13 +47,13 @@ for (const stuck of [["vm-001"], ["vm-002", "vm-009"], ["vm-001", "vm-005", "vm-
   });
 }
 
-test("a domain that is stuck at the very first cycle costs the others nothing", async (t) => {
+test("a domain that is stuck in the first cycle does not affect the others", async (t) => {
   const endpoint = await SimulatedEndpoint.start(t, { domains: TEN.length });
   endpoint.host.stuck.add("vm-004");
   assertOnlyStuck(await endpoint.cycle(), ["vm-004"]);
 });
 
-test("however many are stuck, five calls at most are held; only the stuck are named, after ten seconds, and nobody loses what libvirt itself knows", async (t) => {
+test("at most five calls are blocked, only stuck domains are named, and libvirt's own values stay", async (t) => {
   const endpoint = await SimulatedEndpoint.old(t, { domains: TEN.length });
   for (const name of TEN.slice(0, 8)) endpoint.host.stuck.add(name);
   for (let ms = 0; ms <= 15_000; ms += 5_000) {
@@ -78,7 +78,7 @@ test("however many are stuck, five calls at most are held; only the stuck are na
   assertOnlyStuck(await endpoint.cycle(), TEN.slice(4, 8));
 });
 
-test("a held call is the only one for its domain, and the others are asked once a cycle", async (t) => {
+test("a domain blocks one call only, and the others are called once a cycle", async (t) => {
   const endpoint = await SimulatedEndpoint.start(t, { domains: TEN.length });
   endpoint.host.stuck.add("vm-003");
   await endpoint.cycle();
@@ -89,7 +89,7 @@ test("a held call is the only one for its domain, and the others are asked once 
   assert.equal(endpoint.server.heldWorkers, 1);
 });
 
-test("a daemon that is slow, but whose QEMUs answer, is left to finish", async (t) => {
+test("a slow daemon whose QEMUs answer may finish its call", async (t) => {
   const endpoint = await SimulatedEndpoint.start(t, { domains: TEN.length });
   endpoint.host.monitorMs = 240;
   for (let cycle = 0; cycle < 3; cycle++) {
@@ -99,18 +99,18 @@ test("a daemon that is slow, but whose QEMUs answer, is left to finish", async (
   }
 });
 
-test("a daemon that takes as long as it did before is not asked for stuck domains meanwhile", async (t) => {
+test("a daemon that takes as long as before is not checked for stuck domains", async (t) => {
   const endpoint = await SimulatedEndpoint.start(t, { domains: TEN.length });
   endpoint.host.monitorMs = 80;
   await endpoint.samples();
-  assert.ok(endpoint.newCalls("DOMAIN_GET_CONTROL_INFO") > 0, "nobody knows yet how long it takes");
+  assert.ok(endpoint.newCalls("DOMAIN_GET_CONTROL_INFO") > 0, "the source does not know the duration yet");
   await endpoint.samples();
   assert.equal(endpoint.newCalls("DOMAIN_GET_CONTROL_INFO"), 0);
   endpoint.host.stuck.add("vm-007");
   assertOnlyStuck(await endpoint.cycle(), ["vm-007"]);
 });
 
-test("a call that is late for no QEMU's fault is not followed by another before it returns", async (t) => {
+test("no call follows a late one that no QEMU blocks, until it returns", async (t) => {
   const endpoint = await SimulatedEndpoint.start(t, { domains: 50 });
   endpoint.host.monitorMs = 240;
   const late = await endpoint.cycle();
@@ -119,7 +119,7 @@ test("a call that is late for no QEMU's fault is not followed by another before 
     ["E_LIBVIRT_TIMEOUT"],
   );
   assert.deepEqual(silent(late), []);
-  assert.equal(late.samples.length, 50, "what libvirt knows without QEMU is there");
+  assert.equal(late.samples.length, 50, "libvirt's own values are present");
   assert.equal(late.samples[0]?.nics, undefined);
   assert.equal(endpoint.newCalls("CONNECT_GET_ALL_DOMAIN_STATS"), 1);
   const waiting = await endpoint.cycle();
@@ -128,7 +128,7 @@ test("a call that is late for no QEMU's fault is not followed by another before 
     ["E_LIBVIRT_TIMEOUT"],
   );
   assert.deepEqual(silent(waiting), []);
-  assert.equal(waiting.samples[0]?.nics?.length, 2, "interfaces are asked without QEMU");
+  assert.equal(waiting.samples[0]?.nics?.length, 2, "interfaces are read without QEMU");
   assert.equal(endpoint.server.heldWorkers, 1);
   endpoint.host.monitorMs = 0;
   await endpoint.cycle();
@@ -139,7 +139,7 @@ for (const [what, healthy] of [
   ["named, but too late for another call in its cycle", 15],
   ["too late in a cycle to be named", 16],
 ] as const) {
-  test(`a domain that gets stuck and is ${what} costs the others nothing from the next cycle on`, async (t) => {
+  test(`a domain that gets stuck and is ${what} does not affect the others from the next cycle on`, async (t) => {
     const endpoint = await SimulatedEndpoint.start(t, { domains: healthy + 1 });
     const last = names(healthy + 1).at(-1) ?? "";
     // The last domain is reached after 3.6 s, and after 3.84 s, of the cycle's 4 s.
@@ -161,7 +161,7 @@ for (const [what, healthy] of [
   });
 }
 
-test("a daemon that is restarted while a domain is stuck is asked anew", async (t) => {
+test("a daemon that restarts while a domain is stuck is called again", async (t) => {
   const endpoint = await SimulatedEndpoint.start(t, { domains: TEN.length });
   endpoint.host.stuck.add("vm-002");
   await endpoint.cycle();
@@ -172,7 +172,7 @@ test("a daemon that is restarted while a domain is stuck is asked anew", async (
   assert.equal(endpoint.source.stats.blockedCalls, 1);
 });
 
-test("a stuck domain that is destroyed is gone from the next cycle on, and its call returns", async (t) => {
+test("a stuck domain that is destroyed is gone in the next cycle, and its call returns", async (t) => {
   const endpoint = await SimulatedEndpoint.start(t, { domains: TEN.length });
   endpoint.host.stuck.add("vm-002");
   await endpoint.cycle();

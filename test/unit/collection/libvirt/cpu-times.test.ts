@@ -5,7 +5,7 @@ import type { TypedValue } from "../../../../src/libvirt/types.ts";
 import { ErrorReply } from "../../../../src/simulator/procedures.ts";
 import { SimulatedEndpoint } from "../../../support/simulated-endpoint.ts";
 
-test("a daemon without cgroups is asked for CPU times of QEMU's process, and for cgroups only once a connection", async (t) => {
+test("without cgroups, CPU times come from QEMU's process, and cgroups are tried once a connection", async (t) => {
   const endpoint = await SimulatedEndpoint.start(t);
   const times: unknown[] = [];
   const cycle = async (): Promise<[number, boolean]> => {

@@ -13,7 +13,7 @@ function params(fields: Readonly<Record<string, TypedValue>>): ReadonlyMap<strin
   return new Map(Object.entries(fields));
 }
 
-test("devices are found by name, whatever gaps their indexes have", () => {
+test("devices are found by name, also if their indexes have gaps", () => {
   const stats = params({ "net.count": 5, "net.1.name": "tap0", "net.4.name": "tap1" });
   assert.deepEqual(
     [...nicIndex(stats)],
@@ -25,7 +25,7 @@ test("devices are found by name, whatever gaps their indexes have", () => {
   assert.deepEqual([...diskIndex(stats)], []);
 });
 
-test("a count without sense is no reason to look for devices for long", () => {
+test("a wrong device count does not cause a long search", () => {
   for (const count of [-1, 2 ** 32 - 1, 2n ** 64n - 1n, "2", true, 1.5])
     assert.equal(nicIndex(params({ "net.count": count, "net.5000.name": "far" })).size, 0);
 });
@@ -69,14 +69,14 @@ test("each counter of a disk comes from its own parameter, and errors are 0 wher
   assert.equal(diskSample({ device: "vda", alias: "root" }, stats, 0).volume, "root");
 });
 
-test("a device that the statistics do not have has no value", () => {
+test("a device that is missing in the statistics has no values", () => {
   const stats = params({ "net.0.rx.bytes": 1n, "block.0.rd.bytes": 1n });
   const nic = Object.values(nicSample({ device: "tap9" }, stats, undefined));
   assert.deepEqual(nic, ["tap9", ...Array<undefined>(8).fill(undefined)]);
   assert.equal(diskSample({ device: "vdz" }, stats, undefined).readBytes, undefined);
 });
 
-test("names without counters are what libvirt sends when QEMU was not asked", () => {
+test("names without counters mean that QEMU was not called", () => {
   const names = { "block.count": 2, "block.0.name": "vda", "block.1.name": "vdb" };
   const without = params(names);
   assert.equal(hasDiskCounters(without, diskIndex(without)), false);

@@ -4,7 +4,7 @@ import type { VmName } from "../../../../src/collection/libvirt/domain-history.t
 import type { DomainRef } from "../../../../src/libvirt/types.ts";
 import { SimulatedEndpoint } from "../../../support/simulated-endpoint.ts";
 
-test("an exception over one domain costs that domain its sample, not its daemon's others, and is reported by its name", async (t) => {
+test("an exception in one domain is reported with its name and does not affect other domains", async (t) => {
   const unreadable = {
     name: "vm-002",
     get namespace(): string {

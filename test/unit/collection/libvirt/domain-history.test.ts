@@ -9,70 +9,70 @@ function memory(current: bigint | undefined, monotonicMs: number) {
   return { ...sample().memory, current, monotonicMs };
 }
 
-test("a domain has no point before its first, and then the one before", () => {
+test("a domain has no previous point at first, and then that of the cycle before", () => {
   const history = new DomainHistory();
-  assert.equal(history.next(WEB, memory(10n, 0)).previous, undefined);
-  assert.deepEqual(history.next(WEB, memory(20n, 5)).previous, { current: 10n, monotonicMs: 0 });
-  assert.deepEqual(history.next(WEB, memory(30n, 9)).previous, { current: 20n, monotonicMs: 5 });
+  assert.equal(history.update(WEB, memory(10n, 0)).previous, undefined);
+  assert.deepEqual(history.update(WEB, memory(20n, 5)).previous, { current: 10n, monotonicMs: 0 });
+  assert.deepEqual(history.update(WEB, memory(30n, 9)).previous, { current: 20n, monotonicMs: 5 });
 });
 
-test("memory that was not known is skipped: the next rate is over the longer time", () => {
+test("a cycle without a memory value is skipped: the next rate covers the longer time", () => {
   const history = new DomainHistory();
-  history.next(WEB, memory(10n, 0));
-  history.next(WEB, memory(undefined, 5));
-  assert.deepEqual(history.next(WEB, memory(30n, 9)).previous, { current: 10n, monotonicMs: 0 });
+  history.update(WEB, memory(10n, 0));
+  history.update(WEB, memory(undefined, 5));
+  assert.deepEqual(history.update(WEB, memory(30n, 9)).previous, { current: 10n, monotonicMs: 0 });
 });
 
-test("another run of the domain and another domain with its id begin anew", () => {
+test("a restarted domain and another domain with the same id have no previous point", () => {
   const history = new DomainHistory();
-  history.next(WEB, memory(10n, 0));
-  assert.equal(history.next({ ...WEB, id: 2 }, memory(20n, 5)).previous, undefined);
+  history.update(WEB, memory(10n, 0));
+  assert.equal(history.update({ ...WEB, id: 2 }, memory(20n, 5)).previous, undefined);
   const other = { ...WEB, uuid: "00000000-0000-0000-0000-000000000002" };
-  assert.equal(history.next(other, memory(20n, 5)).previous, undefined);
+  assert.equal(history.update(other, memory(20n, 5)).previous, undefined);
 });
 
-test("a domain that left the list is forgotten", () => {
+test("a domain that is no longer listed is forgotten", () => {
   const history = new DomainHistory();
-  history.next(WEB, memory(10n, 0));
+  history.update(WEB, memory(10n, 0));
   history.retain([]);
-  assert.equal(history.next(WEB, memory(20n, 5)).previous, undefined);
+  assert.equal(history.update(WEB, memory(20n, 5)).previous, undefined);
 });
 
-test("the identity is one object for as long as nothing of it changes", () => {
+test("the identity is the same object until it changes", () => {
   const history = new DomainHistory();
-  const { identity } = history.next(WEB, memory(10n, 0));
+  const { identity } = history.update(WEB, memory(10n, 0));
   assert.deepEqual(identity, { id: 1, uuid: WEB.uuid, name: "web" });
-  assert.equal(history.next({ ...WEB }, memory(20n, 5)).identity, identity);
+  assert.equal(history.update({ ...WEB }, memory(20n, 5)).identity, identity);
 });
 
-test("a renamed domain has its new name from then on, and keeps its rate", () => {
+test("a renamed domain gets its new name and keeps its rate", () => {
   const history = new DomainHistory();
-  history.next(WEB, memory(10n, 0));
-  const { identity, previous } = history.next({ ...WEB, name: "shop" }, memory(20n, 5));
+  history.update(WEB, memory(10n, 0));
+  const { identity, previous } = history.update({ ...WEB, name: "shop" }, memory(20n, 5));
   assert.equal(identity.name, "shop");
   assert.deepEqual(previous, { current: 10n, monotonicMs: 0 });
 });
 
-test("a domain that is named by others has a new identity when they name it anew, and keeps its history", () => {
+test("a domain with a new VM name has a new identity and keeps its history", () => {
   const history = new DomainHistory();
   const named = { name: "web", namespace: "shop", labels: { app: "a" }, tags: [["app", "a"]] } as const;
-  const first = history.next(WEB, memory(10n, 0), named);
+  const first = history.update(WEB, memory(10n, 0), named);
   assert.deepEqual(first.identity, { id: WEB.id, uuid: WEB.uuid, ...named });
-  assert.equal(history.next(WEB, memory(20n, 5), named).identity, first.identity);
-  const again = history.next(WEB, memory(30n, 9), { ...named, namespace: "other" });
+  assert.equal(history.update(WEB, memory(20n, 5), named).identity, first.identity);
+  const again = history.update(WEB, memory(30n, 9), { ...named, namespace: "other" });
   assert.equal(again.identity.namespace, "other");
   assert.deepEqual(again.previous, { current: 20n, monotonicMs: 5 });
 });
 
-test("the UUID that its name has is the one of its identity; its history goes by libvirt's", () => {
+test("the identity has the UUID of the VM; the history uses that of libvirt", () => {
   const history = new DomainHistory();
   const named = { name: "web", uuid: "0d3f1f6c-0f0e-5b0c-8f8e-2f4f5f0b7a11" };
-  const first = history.next(WEB, memory(10n, 0), named);
+  const first = history.update(WEB, memory(10n, 0), named);
   assert.equal(first.identity.uuid, named.uuid);
-  const { identity, previous } = history.next({ ...WEB }, memory(20n, 5), { ...named });
+  const { identity, previous } = history.update({ ...WEB }, memory(20n, 5), { ...named });
   assert.equal(identity, first.identity);
   assert.deepEqual(previous, { current: 10n, monotonicMs: 0 });
   const other = { ...WEB, uuid: "00000000-0000-0000-0000-000000000002" };
-  assert.equal(history.next(other, memory(20n, 5), named).previous, undefined);
-  assert.equal(history.next(WEB, memory(30n, 9), { name: "web" }).identity.uuid, WEB.uuid);
+  assert.equal(history.update(other, memory(20n, 5), named).previous, undefined);
+  assert.equal(history.update(WEB, memory(30n, 9), { name: "web" }).identity.uuid, WEB.uuid);
 });

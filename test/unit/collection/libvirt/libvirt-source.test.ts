@@ -12,18 +12,18 @@ function devices({ nics = [], disks = [] }: DomainSample): string[] {
   return [...nics, ...disks].map(({ device }) => device);
 }
 
-test("the XML is read again when the cache's time is over, and not before", async (t) => {
+test("the XML is read again when its cache entry expires, and not before", async (t) => {
   const endpoint = await SimulatedEndpoint.start(t, { settings: { deviceCacheTtlMs: 10_001 } });
   const reads: number[] = [];
   for (let cycle = 0; cycle < 7; cycle++) {
     await endpoint.samples();
     reads.push(endpoint.newCalls("DOMAIN_GET_XML_DESC"));
   }
-  // At 0 s, 15 s and 30 s; at 10 s the entries have one millisecond to live.
+  // The XML is read at 0 s, 15 s and 30 s; at 10 s the entries expire in one millisecond.
   assert.deepEqual(reads, [3, 0, 0, 3, 0, 0, 3]);
 });
 
-test("a shorter time to live counts for what is read after the change", async (t) => {
+test("a shorter time to live applies to what is read after the change", async (t) => {
   const endpoint = await SimulatedEndpoint.start(t, { domains: 1 });
   const settings = { timeoutMs: 4_000, deviceCacheTtlMs: 5_000, needs: [DEVICES, BALLOON, CPU_TIMES] };
   await endpoint.samples();
@@ -37,7 +37,7 @@ test("a shorter time to live counts for what is read after the change", async (t
   assert.equal(endpoint.newCalls("DOMAIN_GET_XML_DESC"), 2);
 });
 
-test("hot-plugged devices appear in the very next cycle, with their counters, and unplugged ones disappear", async (t) => {
+test("hot-plugged devices appear with counters in the next cycle, and unplugged ones disappear", async (t) => {
   const endpoint = await SimulatedEndpoint.start(t);
   assert.deepEqual(devices(await endpoint.sample()), ["vnet0", "vnet1", "vda", "vdb", "vdc"]);
   endpoint.host.addDomain(new SyntheticDomain(1, { ...endpoint.shape, nics: 3, disks: 4 }));
@@ -50,7 +50,7 @@ test("hot-plugged devices appear in the very next cycle, with their counters, an
   assert.deepEqual(devices(await endpoint.sample()), ["vnet0", "vda"]);
 });
 
-test("an id that comes to another domain within the cache's time brings none of the first one's devices or rates", async (t) => {
+test("a domain that reuses an id gets no devices or rates of the domain before", async (t) => {
   const endpoint = await SimulatedEndpoint.start(t);
   await endpoint.samples();
   assert.ok((await endpoint.sample("vm-002")).previous !== undefined);
@@ -62,7 +62,7 @@ test("an id that comes to another domain within the cache's time brings none of 
   assert.deepEqual(devices(other), ["vnet1", "vda"]);
 });
 
-test("a guest that was started again has no vm_features in its first cycle, and its new devices", async (t) => {
+test("a restarted guest has its new devices, and no vm_features in its first cycle", async (t) => {
   const endpoint = await SimulatedEndpoint.start(t);
   const before = await endpoint.sample();
   await endpoint.sample();
@@ -74,10 +74,10 @@ test("a guest that was started again has no vm_features in its first cycle, and 
   assert.ok(points([await endpoint.sample()]).some(({ measurement }) => measurement === "vm_features"));
 });
 
-test("a domain that is destroyed between the list and its XML is no error and costs nobody", async (t) => {
+test("a domain that ends between the list and its XML causes no error", async (t) => {
   const endpoint = await SimulatedEndpoint.start(t);
   const { host } = endpoint;
-  // Once when it has told its state, before the statistics; once during the statistics, before its XML.
+  // One domain ends before the statistics, after its state was read; the other before its XML is read.
   const second = endpoint.domain("vm-002");
   const info = second.info(0);
   second.info = () => {
@@ -90,7 +90,7 @@ test("a domain that is destroyed between the list and its XML is no error and co
   assert.deepEqual([...(await endpoint.samples()).keys()], ["vm-001"]);
 });
 
-test("what is known of a domain's devices goes with the domain", async (t) => {
+test("the devices of a domain are forgotten when the domain ends", async (t) => {
   const endpoint = await SimulatedEndpoint.start(t);
   const domain = endpoint.domain("vm-002");
   await endpoint.samples();
@@ -102,7 +102,7 @@ test("what is known of a domain's devices goes with the domain", async (t) => {
   assert.equal(endpoint.newCalls("DOMAIN_GET_XML_DESC"), 1);
 });
 
-test("an XML that cannot be used costs this domain its devices and nothing else", async (t) => {
+test("an unusable XML affects only the devices of its domain", async (t) => {
   const endpoint = await SimulatedEndpoint.start(t);
   endpoint.host.adjustXml = (name, xml) => (name === "vm-002" ? xml.slice(0, 100) : xml);
   const { samples, errors, stuck } = await endpoint.cycle();
@@ -118,7 +118,7 @@ test("an XML that cannot be used costs this domain its devices and nothing else"
 });
 
 for (const gaps of [1, 24]) {
-  test(`${gaps} interfaces without a device on the host before the others shift nobody's counters`, async (t) => {
+  test(`${gaps} interfaces without a host device do not shift the counters of the others`, async (t) => {
     const endpoint = await SimulatedEndpoint.start(t, {
       domains: 1,
       settings: { needs: [DEVICES] },
@@ -146,7 +146,7 @@ for (const gaps of [1, 24]) {
   });
 }
 
-test("a domain without balloon has zeros, or no fields, for what it cannot tell, and is not stuck", async (t) => {
+test("a domain without balloon has zeros or no fields for its values, and is not stuck", async (t) => {
   const endpoint = await SimulatedEndpoint.start(t);
   endpoint.host.adjustStats = (_name, params) => {
     for (const field of params.keys())
@@ -161,7 +161,7 @@ test("a domain without balloon has zeros, or no fields, for what it cannot tell,
   assert.equal(totals("Omit").get("memactual"), sample.memory.current);
 });
 
-test("a domain that has no disks is not stuck, whichever measurements are wanted", async (t) => {
+test("a domain without disks is not stuck, whichever measurements are enabled", async (t) => {
   for (const needs of [[DEVICES, BALLOON, CPU_TIMES], [DEVICES]]) {
     const settings = { needs };
     const endpoint = await SimulatedEndpoint.start(t, { settings, shape: { nics: 1, disks: 0, seed: 1 } });
@@ -176,14 +176,14 @@ test("a domain that has no disks is not stuck, whichever measurements are wanted
 });
 
 for (const needs of [[DEVICES, BALLOON, CPU_TIMES], []]) {
-  test(`a domain that is defined and does not run writes nothing (${needs.length > 0 ? "all" : "only vm_metrics"} wanted)`, async (t) => {
+  test(`a domain that does not run writes nothing (${needs.length > 0 ? "all" : "only vm_metrics"} enabled)`, async (t) => {
     const endpoint = await SimulatedEndpoint.start(t, { settings: { needs } });
     endpoint.host.inactive.add("vm-002");
     assert.deepEqual([...(await endpoint.samples()).keys()], ["vm-001", "vm-003"]);
   });
 }
 
-test("a cycle that fails leaves a gap: the rate after it is over the time that really passed", async (t) => {
+test("the rate after a failed cycle covers the time since the last good one", async (t) => {
   const endpoint = await SimulatedEndpoint.start(t);
   const before = await endpoint.sample();
   await endpoint.stopDaemon();
@@ -194,13 +194,13 @@ test("a cycle that fails leaves a gap: the rate after it is over the time that r
   assert.equal(after.memory.monotonicMs - before.memory.monotonicMs, 10_000);
 });
 
-test("a domain keeps its identity object for as long as it runs, so that its tags are escaped once", async (t) => {
+test("a domain keeps its identity object while it runs, so that its tags are escaped once", async (t) => {
   const endpoint = await SimulatedEndpoint.start(t);
   const { identity } = await endpoint.sample();
   assert.equal((await endpoint.sample()).identity, identity);
 });
 
-test("no series gets two points of one timestamp, in a cycle or in two", async (t) => {
+test("no series gets two points with the same timestamp, in one cycle or in two", async (t) => {
   const endpoint = await SimulatedEndpoint.start(t, { domains: 5 });
   endpoint.host.adjustXml = (_name, xml) => xml.replace(/<interface .*<\/interface>/, "$&$&");
   const seen = new Set<string>();
@@ -216,7 +216,7 @@ test("no series gets two points of one timestamp, in a cycle or in two", async (
   assert.ok(seen.size > 100);
 });
 
-test("only what the wanted measurements need is asked", async (t) => {
+test("only what the enabled measurements need is collected", async (t) => {
   const none = await SimulatedEndpoint.start(t, { settings: { needs: [] } });
   const { nics, disks, cpu, memory } = await none.sample();
   assert.deepEqual([nics, disks, memory.rss], [undefined, undefined, undefined]);
@@ -229,7 +229,7 @@ test("only what the wanted measurements need is asked", async (t) => {
   assert.deepEqual((await some.sample()).disks?.length, 3);
 });
 
-test("names come from who knows them, by the state and its reason; who is not named is not collected", async (t) => {
+test("the endpoint identifies domains by state and reason; others are not collected", async (t) => {
   const asked: unknown[] = [];
   const named = { name: "web", namespace: "shop" };
   const endpoint = await SimulatedEndpoint.start(t, {
@@ -252,7 +252,7 @@ test("names come from who knows them, by the state and its reason; who is not na
   assert.equal(endpoint.newCalls("DOMAIN_GET_XML_DESC"), 1, "the other's devices are not looked at");
 });
 
-test("a domain that is not what it says is left out and reported, and the others are collected", async (t) => {
+test("a domain with a false name is left out and reported, and the others are collected", async (t) => {
   const endpoint = await SimulatedEndpoint.start(t, {
     domains: 2,
     identify: (domain) => {
@@ -268,7 +268,7 @@ test("a domain that is not what it says is left out and reported, and the others
   );
 });
 
-test("the reason of a state is asked for even when no family needs the bulk statistics", async (t) => {
+test("the reason of a state is read even if no family needs the bulk statistics", async (t) => {
   const reasons: unknown[] = [];
   const endpoint = await SimulatedEndpoint.start(t, {
     domains: 1,
@@ -283,7 +283,7 @@ test("the reason of a state is asked for even when no family needs the bulk stat
   assert.equal(endpoint.newCalls("DOMAIN_GET_XML_DESC"), 0);
 });
 
-test("a domain that is not collected here is not said to be stuck: an incoming migration keeps its QEMU busy", async (t) => {
+test("a domain that is not collected here is not reported as stuck during an incoming migration", async (t) => {
   const endpoint = await SimulatedEndpoint.start(t, {
     identify: (domain) => (domain.name === "vm-002" ? undefined : domain),
   });

@@ -8,24 +8,24 @@ import { FakeClock } from "../../../support/fake-clock.ts";
 
 const WEB: DomainRef = { name: "web", uuid: "u", id: 1 };
 
-/** A domain that has been known for longer than a minute and silent since then. */
+/** Returns the responses of a domain that has been known for more than a minute. */
 async function bench() {
   const clock = new FakeClock();
-  const silences = new QemuResponses(clock);
-  silences.retain([WEB]);
+  const responses = new QemuResponses(clock);
+  responses.retain([WEB]);
   await clock.advance(60_000);
-  silences.unanswered(WEB, clock.monotonic());
-  return { clock, silences };
+  responses.recordSilence(WEB, clock.monotonic());
+  return { clock, responses };
 }
 
 async function reason(
-  silences: QemuResponses,
+  responses: QemuResponses,
   control: DomainControlInfo | LibvirtError,
-  heldSince?: number,
+  blockedSince?: number,
 ): Promise<keyof UnansweredDomains> {
   const ask = (): Promise<DomainControlInfo> =>
     control instanceof LibvirtError ? Promise.reject(control) : Promise.resolve(control);
-  const { stuck, busy } = await silences.explain([WEB], () => heldSince, ask);
+  const { stuck, busy } = await responses.classify([WEB], () => blockedSince, ask);
   return stuck.length > 0 ? "stuck" : busy.length > 0 ? "busy" : "slow";
 }
 
@@ -40,34 +40,34 @@ for (const [what, control, expected] of [
   ["is free again", { state: 0, details: 0, stateTimeMs: 0 }, "slow"],
   ["has gone", new LibvirtError("E_LIBVIRT_REMOTE", "no domain", { libvirtCode: 42 }), "slow"],
 ] as const)
-  test(`a domain that is silent for ten seconds and ${what} is ${expected}`, async () => {
-    const { clock, silences } = await bench();
+  test(`a domain that has not answered for ten seconds and ${what} is ${expected}`, async () => {
+    const { clock, responses } = await bench();
     await clock.advance(10_000);
-    assert.equal(await reason(silences, control), expected);
+    assert.equal(await reason(responses, control), expected);
   });
 
-test("silence is counted from the first question in vain since the last answer", async () => {
-  const { clock, silences } = await bench();
+test("the time without an answer starts at the first unanswered call", async () => {
+  const { clock, responses } = await bench();
   await clock.advance(9_999);
-  assert.equal(await reason(silences, OCCUPIED), "slow");
-  silences.answered(WEB);
-  silences.unanswered(WEB, clock.monotonic());
+  assert.equal(await reason(responses, OCCUPIED), "slow");
+  responses.recordAnswer(WEB);
+  responses.recordSilence(WEB, clock.monotonic());
   await clock.advance(9_999);
-  assert.equal(await reason(silences, OCCUPIED), "slow");
+  assert.equal(await reason(responses, OCCUPIED), "slow");
   await clock.advance(1);
-  assert.equal(await reason(silences, OCCUPIED), "stuck");
+  assert.equal(await reason(responses, OCCUPIED), "stuck");
 });
 
-test("a QEMU that answered too late for a cycle is silent only since the call that waits now", async () => {
-  const { clock, silences } = await bench();
+test("after a late answer, the time without an answer starts at the call that is blocked now", async () => {
+  const { clock, responses } = await bench();
   await clock.advance(10_000);
-  assert.equal(await reason(silences, OCCUPIED, clock.monotonic() - 1_000), "slow");
+  assert.equal(await reason(responses, OCCUPIED, clock.monotonic() - 1_000), "slow");
 });
 
-test("a domain that is started anew is young again", async () => {
-  const { silences } = await bench();
-  assert.equal(silences.isStarting(WEB), false);
+test("a restarted domain is starting again", async () => {
+  const { responses } = await bench();
+  assert.equal(responses.isStarting(WEB), false);
   const again = { ...WEB, id: 2 };
-  silences.retain([again]);
-  assert.equal(silences.isStarting(again), true);
+  responses.retain([again]);
+  assert.equal(responses.isStarting(again), true);
 });

@@ -42,7 +42,7 @@ for (const [what, cpu, bulk, expected] of [
   });
 }
 
-test("memory is libvirt's own; what the guest's balloon tells is not known without it", () => {
+test("memory sizes come from libvirt; balloon values are undefined without statistics", () => {
   const details = {
     rss: 1n,
     available: 2n,
@@ -86,12 +86,12 @@ for (const [what, fields, groups, answered] of [
   });
 }
 
-test("statistics that nobody asked QEMU for say nothing of whether it answers", () => {
+test("statistics without groups of QEMU do not show whether it answers", () => {
   for (const groups of [INTERFACE, STATE])
     assert.equal(domainReport(params({ "net.count": 0 }), groups).monitorAnswered, undefined);
 });
 
-test("disks are not known, rather than without values, when QEMU did not answer", () => {
+test("disks are undefined, not empty, if QEMU did not answer", () => {
   const layout = { nics: [{ device: "tap0" }], disks: [{ device: "vda" }], otherBlocks: new Set<string>() };
   const silent = domainReport(
     params({ ...NAMES_ONLY, "net.count": 1, "net.0.name": "tap0", "net.0.rx.bytes": 4n }),

@@ -5,7 +5,7 @@ import { byName, SimulatedEndpoint } from "../../../support/simulated-endpoint.t
 
 const SLOW = "vm-002";
 
-/** How often each domain had its disks in these cycles, and its memory values, which come from QEMU too. */
+/** Returns in how many of these cycles each domain has disks and memory values, which come from QEMU. */
 function whole(cycles: readonly SourceCycle[]): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const { samples } of cycles)
@@ -30,7 +30,7 @@ for (const [intervalMs, answerMs] of [
   [5_000, 1_300],
   [5_000, 3_500],
 ] as const) {
-  test(`a QEMU that needs ${answerMs} ms has its disks in every cycle of ${intervalMs} ms, as its neighbours have`, async (t) => {
+  test(`a QEMU that needs ${answerMs} ms has its disks in every cycle of ${intervalMs} ms, like the other domains`, async (t) => {
     const endpoint = await SimulatedEndpoint.start(t, { domains: 4, intervalMs });
     endpoint.host.slowMs.set(SLOW, answerMs);
     const done = await cycles(endpoint, 15);
@@ -48,7 +48,7 @@ for (const intervalMs of [1_000, 5_000])
     const endpoint = await SimulatedEndpoint.start(t, { domains: 4, intervalMs });
     endpoint.host.commandMs = 50;
     endpoint.host.slowMs.set(SLOW, 600);
-    // Together they take longer than a cycle of a second has.
+    // Together they take longer than a cycle of one second allows.
     endpoint.host.slowMs.set("vm-003", 500);
     await endpoint.cycle();
     const done = await cycles(endpoint, 10);
@@ -56,11 +56,11 @@ for (const intervalMs of [1_000, 5_000])
     for (const { slow, errors } of done) assert.deepEqual([slow, errors], [[], []]);
   });
 
-test("a QEMU that needs 600 ms teaches its endpoint to wait for it: one call a cycle, and no question for the reason", async (t) => {
+test("the source learns to wait for a QEMU of 600 ms: one call a cycle, and no check for jobs", async (t) => {
   const endpoint = await SimulatedEndpoint.start(t, { domains: 4 });
   endpoint.host.slowMs.set(SLOW, 600);
   await endpoint.samples();
-  assert.equal(endpoint.newCalls("CONNECT_GET_ALL_DOMAIN_STATS"), 2, "nobody knows yet how long it takes");
+  assert.equal(endpoint.newCalls("CONNECT_GET_ALL_DOMAIN_STATS"), 2, "the source does not know the duration yet");
   endpoint.newCalls("DOMAIN_GET_CONTROL_INFO");
   await endpoint.samples();
   await endpoint.samples();
@@ -68,7 +68,7 @@ test("a QEMU that needs 600 ms teaches its endpoint to wait for it: one call a c
   assert.equal(endpoint.newCalls("DOMAIN_GET_CONTROL_INFO"), 0);
 });
 
-test("a QEMU that needs longer than a cycle has its disks in the cycle that its answer comes in, and is never called stuck", async (t) => {
+test("a QEMU slower than a cycle has disks in the cycle of its answer, and is never stuck", async (t) => {
   const endpoint = await SimulatedEndpoint.old(t, { domains: 4, intervalMs: 1_000 });
   endpoint.host.slowMs.set(SLOW, 1_300);
   const done = await cycles(endpoint, 30);
@@ -76,10 +76,10 @@ test("a QEMU that needs longer than a cycle has its disks in the cycle that its 
   for (const { stuck, errors } of done) assert.deepEqual([stuck, errors], [[], []]);
 });
 
-test("four slow QEMUs on one daemon have their disks within a second, and their neighbours too", async (t) => {
+test("four slow QEMUs of one daemon have their disks within a second, like the other domains", async (t) => {
   const endpoint = await SimulatedEndpoint.start(t, { domains: 12, intervalMs: 1_000 });
   for (const name of ["vm-001", "vm-003", "vm-004", "vm-012"]) endpoint.host.slowMs.set(name, 600);
-  // Each is found out once, one after the other.
+  // The source learns of the slow domains one by one.
   await cycles(endpoint, 4);
   const done = await cycles(endpoint, 10);
   assert.deepEqual(new Set(Object.values(whole(done))), new Set([10]));
@@ -87,10 +87,10 @@ test("four slow QEMUs on one daemon have their disks within a second, and their 
   await cycles(endpoint, 2);
   endpoint.newCalls("CONNECT_GET_ALL_DOMAIN_STATS");
   await endpoint.samples();
-  assert.equal(endpoint.newCalls("CONNECT_GET_ALL_DOMAIN_STATS"), 1, "what was slow and is not any more is forgotten");
+  assert.equal(endpoint.newCalls("CONNECT_GET_ALL_DOMAIN_STATS"), 1, "domains that are no longer slow are forgotten");
 });
 
-test("more slow QEMUs on one daemon than calls may be held cost each other nothing", async (t) => {
+test("slow QEMUs do not affect each other, even if there are more than calls may be blocked", async (t) => {
   const endpoint = await SimulatedEndpoint.start(t, { domains: 12 });
   // They would need 4.2 s one after the other.
   for (const name of ["vm-001", "vm-003", "vm-004", "vm-006", "vm-007", "vm-009", "vm-012"])
@@ -100,11 +100,11 @@ test("more slow QEMUs on one daemon than calls may be held cost each other nothi
   for (const { errors, slow } of done) assert.deepEqual([errors, slow], [[], []]);
 });
 
-test("no counter falls and no timestamp goes back, whichever call brought the values", async (t) => {
+test("no counter and no timestamp decreases, whichever call returned the values", async (t) => {
   for (const { slow, slowMs, intervalMs } of [
     { slow: [SLOW], slowMs: 1_300, intervalMs: 1_000 },
     { slow: [SLOW], slowMs: 4_900, intervalMs: 5_000 },
-    // More than calls may be held, so a cycle may have only what libvirt itself knows.
+    // More slow domains than calls may be blocked, so a cycle may have only libvirt's own values.
     { slow: ["vm-001", SLOW, "vm-004", "vm-005", "vm-006", "vm-007"], slowMs: 1_300, intervalMs: 1_000 },
   ]) {
     const endpoint = await SimulatedEndpoint.start(t, { domains: 8, intervalMs });
@@ -129,7 +129,7 @@ test("no counter falls and no timestamp goes back, whichever call brought the va
   }
 });
 
-test("a QEMU is called stuck after ten seconds without an answer, at every interval, and not before", async (t) => {
+test("a QEMU is stuck after ten seconds without an answer, at every interval", async (t) => {
   for (const intervalMs of [1_000, 2_000, 5_000, 60_000]) {
     const endpoint = await SimulatedEndpoint.old(t, { domains: 4, intervalMs });
     endpoint.host.stuck.add(SLOW);
@@ -147,7 +147,7 @@ test("a QEMU is called stuck after ten seconds without an answer, at every inter
   }
 });
 
-test("a domain that another client's job holds is busy, not stuck, and costs the others nothing", async (t) => {
+test("a domain with a job of another client is busy, not stuck, and does not affect the others", async (t) => {
   const endpoint = await SimulatedEndpoint.old(t, { domains: 4 });
   endpoint.host.otherJobs.set(SLOW, endpoint.host.nowMs);
   for (let ms = 0; ms <= 15_000; ms += 5_000) {
@@ -161,7 +161,7 @@ test("a domain that another client's job holds is busy, not stuck, and costs the
   await endpoint.samples();
 });
 
-test("a call that waits for a domain with a job is left alone, as for one whose monitor is occupied", async (t) => {
+test("a call that waits for a domain with a job counts as blocked", async (t) => {
   const endpoint = await SimulatedEndpoint.old(t, { domains: 4 });
   endpoint.host.migrating.add(SLOW);
   endpoint.host.stuck.add(SLOW);
@@ -179,7 +179,7 @@ test("a call that waits for a domain with a job is left alone, as for one whose 
   assert.equal(endpoint.server.heldWorkers, 1);
 });
 
-test("first CPU statistics that take seconds cost neither the connection nor another value", async (t) => {
+test("first CPU statistics that take seconds affect neither the connection nor other values", async (t) => {
   const endpoint = await SimulatedEndpoint.start(t, { intervalMs: 1_000 });
   const ready = Promise.withResolvers<undefined>();
   endpoint.host.cpuStatsReady = ready.promise;
@@ -193,5 +193,5 @@ test("first CPU statistics that take seconds cost neither the connection nor ano
   ready.resolve(undefined);
   await endpoint.samples();
   await endpoint.samples();
-  assert.ok(endpoint.newCalls("DOMAIN_GET_CPU_STATS") >= 3, "it is asked again as soon as it answers");
+  assert.ok(endpoint.newCalls("DOMAIN_GET_CPU_STATS") >= 3, "CPU statistics are read once the probe has answered");
 });

@@ -2,11 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SimulatedEndpoint } from "../../../support/simulated-endpoint.ts";
 
-/** The deadlines of calls are measured by real time. */
-const SHORT = { timeoutMs: 150 };
-
-test("a launcher that does not answer in its first minute is starting, and failed after that", async (t) => {
-  const endpoint = await SimulatedEndpoint.start(t, { transient: true, settings: SHORT });
+test("a launcher that does not answer is starting for one minute, and failed after that", async (t) => {
+  const endpoint = await SimulatedEndpoint.start(t, { transient: true, fakeDeadlines: true });
   endpoint.host.freeze();
   const young = await endpoint.cycle();
   assert.equal(young.outcome, "starting");
@@ -25,14 +22,14 @@ test("a launcher that does not answer in its first minute is starting, and faile
   assert.deepEqual(old.tolerated, []);
 });
 
-test("a launcher that is not there yet is absent, not starting", async (t) => {
+test("a launcher without a socket is absent, not starting", async (t) => {
   const endpoint = await SimulatedEndpoint.start(t, { transient: true });
   await endpoint.stopDaemon();
   assert.equal((await endpoint.cycle()).outcome, "absent");
 });
 
-test("a plain daemon that never answers is a failure from the agent's start", async (t) => {
-  const endpoint = await SimulatedEndpoint.start(t, { settings: SHORT });
+test("a daemon that is not transient and does not answer has failed from the start", async (t) => {
+  const endpoint = await SimulatedEndpoint.start(t, { fakeDeadlines: true });
   endpoint.host.freeze();
   const { outcome, errors } = await endpoint.cycle();
   assert.equal(outcome, "failed");
@@ -42,7 +39,7 @@ test("a plain daemon that never answers is a failure from the agent's start", as
   );
 });
 
-test("a launcher that closes the connection in its first minute costs no error", async (t) => {
+test("a launcher that closes the connection in its first minute causes no error", async (t) => {
   const endpoint = await SimulatedEndpoint.start(t, { transient: true });
   await endpoint.samples();
   let stopped: Promise<void> | undefined;
@@ -58,7 +55,7 @@ test("a launcher that closes the connection in its first minute costs no error",
   await stopped;
 });
 
-test("a domain is not called stuck in its first minute, on a plain daemon neither", async (t) => {
+test("a domain is not stuck in its first minute, also on a daemon that is not transient", async (t) => {
   const endpoint = await SimulatedEndpoint.start(t, { intervalMs: 2_000 });
   endpoint.host.stuck.add("vm-002");
   const begun = endpoint.clock.monotonic();

@@ -5,7 +5,7 @@ import { BALLOON, CPU_TIMES, DEVICES, reading, type StatsReader } from "../../..
 import { STATS_GROUP } from "../../../../src/libvirt/protocol.ts";
 import { SimulatedEndpoint } from "../../../support/simulated-endpoint.ts";
 
-test("the bulk call asks for the union of the needs, and for CPU times only where the daemon has no cgroups", () => {
+test("the bulk call requests the union of the needs, and CPU times only without cgroups", () => {
   const { INTERFACE, BLOCK, BALLOON: balloon, CPU_TOTAL } = STATS_GROUP;
   assert.equal(statsGroups([], false), 0);
   assert.equal(statsGroups([DEVICES, BALLOON], false), INTERFACE | BLOCK | balloon);
@@ -26,7 +26,7 @@ test("a reader reads a value of its own from the bulk statistics and from a call
   assert.equal((value?.vcpus as readonly unknown[]).length, sample.cpu.count);
 });
 
-test("a call that the daemon rejects costs the sample only that call's answer", async (t) => {
+test("a rejected call of a reader leaves only that reader without an answer", async (t) => {
   const reader: StatsReader<string> = {
     groups: STATS_GROUP.VCPU,
     ask: (session, domain, options) =>
