@@ -14,6 +14,7 @@ const FAMILIES = {
   Features: { byDefault: true },
   Devices: { byDefault: true },
   Totals: { byDefault: true },
+  Vcpus: { byDefault: false },
 } satisfies Readonly<Record<string, FamilyRow>>;
 
 export type Family = keyof typeof FAMILIES;
@@ -29,7 +30,7 @@ export const DEFAULT_FAMILIES: readonly Family[] = ROWS.filter(([, row]) => row.
  */
 export const SERIES_TAGS = {
   vm: ["VMID", "name", "uuid"],
-  part: ["devtype", "device"],
+  part: ["devtype", "device", "vcpu"],
   place: ["namespace", "node"],
   origin: ["network", "volume"],
 } as const;

@@ -5,9 +5,10 @@ import { vmDevices } from "./vm-devices.ts";
 import { vmFeatures } from "./vm-features.ts";
 import { vmMetrics } from "./vm-metrics.ts";
 import { vmTotals } from "./vm-totals.ts";
+import { vmVcpus } from "./vm-vcpus.ts";
 
 /** All measurements, in the order of their lines. */
-export const MEASUREMENTS: readonly Measurement[] = [vmMetrics, vmFeatures, vmDevices, vmTotals];
+export const MEASUREMENTS: readonly Measurement[] = [vmMetrics, vmFeatures, vmDevices, vmTotals, vmVcpus];
 
 /** Returns what the measurements of these families need from libvirt, without duplicates. */
 export function needsOf(families: readonly Family[]): readonly StatsNeed[] {

@@ -59,6 +59,7 @@ before(async () => {
       targets: target1(influx1) + target2(influx2),
       // Enough time for a cycle on a busy machine: a late one would be incomplete.
       interval: "2s",
+      spec: "    families: [Metrics, Features, Devices, Totals, Vcpus]",
       sockets: [host.socket],
       secrets: { influx2: { token: `${influx2.token}\n` } },
       args: ["--cycles", "3", "--node-name", "node-1"],
@@ -140,6 +141,18 @@ for (const server of ["InfluxDB 1", "InfluxDB 2"]) {
     for (const row of rows) {
       assert.equal(Number(row["memory_rate_kb_per_sec"]), 0);
       assert.ok(Math.abs(Number(row["memory_angle_deg"])) < 1e-9);
+    }
+  });
+
+  test(`${server} has vm_vcpus as virsh shows them`, async () => {
+    const rows = await points("vm_vcpus");
+    assert.equal(rows.length, 3);
+    for (const row of rows) {
+      assert.deepEqual([row["vcpu"], row["state"]], ["0", expected.get("vcpu.0.state")]);
+      assertBetween(row["time_ns"], "vcpu.0.time");
+      assertBetween(row["wait_ns"], "vcpu.0.wait");
+      assertBetween(row["delay_ns"], "vcpu.0.delay");
+      assert.match(row["cpu"] ?? "", /^\d+$/);
     }
   });
 }

@@ -47,7 +47,7 @@ test("invalid values are faults with their path and without the value", () => {
   );
   assert.equal(read?.config, undefined);
   assert.deepEqual(read?.faults, [
-    "spec.collection.families[1]: must be `Metrics` or `Features` or `Devices` or `Totals`",
+    "spec.collection.families[1]: must be `Metrics` or `Features` or `Devices` or `Totals` or `Vcpus`",
     "spec.collection.interval: must be a string, is a number",
     "spec.targets[0].url: must be an http or https URL",
   ]);

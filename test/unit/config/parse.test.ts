@@ -151,7 +151,7 @@ const FILES: readonly (readonly [what: string, text: string, expected: readonly 
       "9: spec.deviceCache.ttl: must be a string, is a list",
       "11: spec.tags.static.a-b: the key must be a tag key: a letter, then letters, digits and underscores, 64 at most",
       "11: spec.tags.static.site: must not be empty",
-      "11: spec.tags.static: must not use a tag of the measurements or of InfluxDB: VMID, name, uuid, devtype, device, namespace, node, network, volume, time",
+      "11: spec.tags.static: must not use a tag of the measurements or of InfluxDB: VMID, name, uuid, devtype, device, vcpu, namespace, node, network, volume, time",
       "13: spec.buffer.maxAge: must be from 1m to 168h",
       "15: spec.targets[0].name: must be a DNS label: lower-case letters, digits and dashes",
       "16: spec.targets[0].url: must be an http or https URL",
