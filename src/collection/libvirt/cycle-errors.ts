@@ -16,7 +16,7 @@ export class CycleErrors {
   }
 
   /**
-   * Adds an error about `domain`, or about the daemon if it has no name. `tolerate`: the daemon or the domain is starting, or
+   * Adds an error about `domain`, or about the daemon without `domain`. `tolerate`: the daemon or the domain is starting, or
    * QEMU is only slow.
    */
   report(

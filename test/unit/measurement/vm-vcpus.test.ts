@@ -13,7 +13,7 @@ const FAMILIES = ["Vcpus"] as const;
 /** Values of each line of `vm_vcpus`, by its tag `vcpu`. */
 function lines(one: DomainSample): Record<string, string[]> {
   const written = points([one], { families: FAMILIES });
-  return Object.fromEntries(written.map(({ tags, fields }) => [tags.get("vcpu"), [...fields.keys()]]));
+  return Object.fromEntries(written.map(({ tags, fields }) => [tags.get("vcpu") ?? "", [...fields.keys()]] as const));
 }
 
 test("a vCPU has a line; a value that libvirt does not know is left out even under Zero", () => {
