@@ -71,7 +71,7 @@ export class ConfigLoop<Origin extends ConfigOrigin = ConfigOrigin> {
     this.#sleep = new InterruptibleSleep(clock);
   }
 
-  /** Where the current configuration comes from; undefined without a configuration. */
+  /** Where the current configuration comes from; undefined without one. */
   get origin(): Origin | undefined {
     return this.#origin;
   }

@@ -1,4 +1,4 @@
-import type { SourceCycle } from "../collection/source.ts";
+import type { SourceCycle, SourceError } from "../collection/source.ts";
 import { domainKey } from "../discovery/domain-name.ts";
 import type { TelemetryError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -11,7 +11,7 @@ export type Silence = "stuck" | "busy";
 export interface EndpointObserver {
   /** The daemon of a launcher that is starting or ending does not exist. */
   endpointAbsent(endpoint: string): void;
-  endpointFailed(endpoint: string, error: SourceCycle["errors"][number] | undefined): void;
+  endpointFailed(endpoint: string, error: SourceError | undefined): void;
   endpointRecovered(endpoint: string): void;
   /** A cycle that was not skipped, after the transition that it caused. */
   endpointCycle(cycle: SourceCycle): void;

@@ -1,4 +1,4 @@
-import type { SourceCycle } from "../collection/source.ts";
+import type { SourceCycle, SourceError } from "../collection/source.ts";
 import type { ConfigFault } from "../config/config-loop.ts";
 import type { EffectiveConfig } from "../config/resolve.ts";
 import type { SenderObserver } from "../delivery/sender.ts";
@@ -91,7 +91,7 @@ export class NodeLog implements NodeObserver, SenderObserver {
     this.#log.debug({ endpoint }, "the launcher is not up");
   }
 
-  endpointFailed(endpoint: string, error: SourceCycle["errors"][number] | undefined): void {
+  endpointFailed(endpoint: string, error: SourceError | undefined): void {
     this.#log.warn({ endpoint, ...(error && loggable(error)) }, `no statistics from libvirt: ${error?.message ?? ""}`);
   }
 
@@ -205,7 +205,7 @@ function staying(active: EffectiveConfig | undefined): string {
 }
 
 /** The code of an error, and the stack of an unplanned one, which is in its cause. */
-function loggable({ code, cause }: SourceCycle["errors"][number]): object {
+function loggable({ code, cause }: SourceError): object {
   return { code, ...(code === "E_INTERNAL" && { err: cause }) };
 }
 

@@ -13,7 +13,7 @@ import { until } from "../support/delivery.ts";
 import { FakeInflux } from "../support/fake-influx.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 
-/** An agent's arguments: a simulated host, one target, and a spool. */
+/** Returns the arguments of an agent with a simulated host, one target and a spool. */
 async function argumentsFor(t: TestContext, targetUrl: string): Promise<{ args: string[]; spool: string }> {
   const directory = await temporaryDirectory(t);
   const socket = path.join(directory, "libvirt-sock");
@@ -26,8 +26,8 @@ async function argumentsFor(t: TestContext, targetUrl: string): Promise<{ args: 
   return { args: ["agent", "--config", config, "--libvirt-socket", socket, "--spool-dir", spool], spool };
 }
 
-/** The lines in a spool that wait for its target. */
-async function waiting(spool: string): Promise<string[]> {
+/** Returns the lines in a spool that its target has not taken. */
+async function queued(spool: string): Promise<string[]> {
   const parts: Uint8Array[] = [];
   await exportCommand(spool, { target: "main" }, (bytes) => {
     parts.push(bytes);
@@ -45,11 +45,11 @@ test("queued lines survive the kill and the end of an agent", async (t) => {
   for (const signal of ["SIGKILL", "SIGTERM"] as const) {
     const before = influx.requests.length;
     const agent = await runningProcess(t, args, started);
-    await until("it has collected and tried to deliver", () => influx.requests.length >= before + 2);
+    await until("the agent has collected and tried to deliver", () => influx.requests.length >= before + 2);
     const ended = once(agent, "exit");
     agent.kill(signal);
     await ended;
-    for (const line of await waiting(spool)) seen.add(line);
+    for (const line of await queued(spool)) seen.add(line);
   }
   assert.ok(seen.size > 0);
   influx.fault = undefined;
@@ -60,7 +60,7 @@ test("queued lines survive the kill and the end of an agent", async (t) => {
     [...seen].filter((line) => !stored.has(line)),
     [],
   );
-  assert.deepEqual(await waiting(spool), []);
+  assert.deepEqual(await queued(spool), []);
 });
 
 test("an agent with a hanging target ends on a signal, with every line in the spool", async (t) => {
@@ -70,18 +70,18 @@ test("an agent with a hanging target ends on a signal, with every line in the sp
   const agent = await runningProcess(t, args, /"msg":"started"/);
   let log = "";
   agent.stdout?.on("data", (chunk: Buffer) => (log += chunk.toString()));
-  await until("it has tried to deliver", () => influx.requests.length > 0);
+  await until("the agent has tried to deliver", () => influx.requests.length > 0);
   const [first = []] = influx.requests.map(({ lines }) => lines);
   let before: string[] = [];
-  for (let look = 0; look < 1_000 && before.length < 3 * first.length; look++) {
-    before = await waiting(spool);
+  for (let attempt = 0; attempt < 1_000 && before.length < 3 * first.length; attempt++) {
+    before = await queued(spool);
     await systemClock.sleep(10);
   }
-  assert.ok(before.length >= 3 * first.length, "later cycles wait too");
+  assert.ok(before.length >= 3 * first.length, "the lines of later cycles are queued too");
   const ended = once(agent, "exit");
   agent.kill("SIGTERM");
   assert.deepEqual(await ended, [0, null]);
-  const after = new Set(await waiting(spool));
+  const after = new Set(await queued(spool));
   assert.deepEqual(
     [...first, ...before].filter((line) => !after.has(line)),
     [],

@@ -1,4 +1,4 @@
-// What agents and controllers tell of themselves, as somebody sees it who asks them over HTTP.
+// The status page, metrics and health of agents and controllers over HTTP.
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { mkdir, writeFile } from "node:fs/promises";
@@ -30,7 +30,7 @@ async function libvirt(t: TestContext, socket: string, host = SimulatedHost.of(3
   return host;
 }
 
-/** The arguments of an agent on a plain host with three domains, and what it reads from and delivers to. */
+/** Returns the arguments of an agent on a plain host with three domains, its target and its configuration file. */
 async function plainHost(t: TestContext) {
   const directory = await temporaryDirectory(t);
   const [socket, config] = [path.join(directory, "sock"), path.join(directory, "config.yaml")];
@@ -69,7 +69,7 @@ test("faults outside of the agent are shown, and the agent stays healthy and rea
   t.after(() => {
     host.release("vm-002");
   });
-  await until("the QEMU is waited for", async () => (await value("libvirt_held_workers")) === 1);
+  await until("a call waits for the QEMU", async () => (await value("libvirt_held_workers")) === 1);
   assert.equal(await value("stuck_domains"), 0, "it is not called stuck at once");
   await until("the target fails", async () => (await value("target_state", 'target="main",state="Failing"')) === 1);
   assert.ok(((await value("target_queue_lines", 'target="main"')) ?? 0) > 0);
@@ -90,10 +90,10 @@ test("an agent that is ending is not ready while it delivers the queued lines", 
   const agent = await serving(t, args);
   const queue = (): Promise<number | undefined> =>
     agent.metric("kubevirt_telemetry_target_queue_lines", 'target="main"');
-  await until("lines wait", async () => ((await queue()) ?? 0) > 0);
+  await until("lines are queued", async () => ((await queue()) ?? 0) > 0);
   const ended = once(agent.child, "exit");
   agent.child.kill("SIGTERM");
-  await until("it says so", async () => (await agent.get("/readyz")).body === "shutting down\n");
+  await until("it reports the shutdown", async () => (await agent.get("/readyz")).body === "shutting down\n");
   assert.deepEqual(await ended, [0, null]);
 });
 
@@ -111,7 +111,7 @@ test("a port in use ends the start with its reason and releases the spool", asyn
   assert.doesNotMatch(byHand.stdout, /serving/, "a cycle by hand serves nothing unless it is asked to");
 });
 
-/** An API server with a Node and a way to it, for an agent or a controller. */
+/** Starts an API server with a Node, for an agent or a controller. */
 async function cluster(t: TestContext) {
   const directory = await temporaryDirectory(t);
   const authority = new CertificateAuthority("kubernetes");
@@ -139,7 +139,7 @@ async function cluster(t: TestContext) {
 
 const CONFIGS = "/apis/kubevirt-telemetry.io/v1alpha1/telemetryconfigs";
 const VMIS = "/apis/kubevirt.io/v1/virtualmachineinstances";
-/** The one whose launcher is the pod `uid-1` of the node `worker-7`. */
+/** Its launcher is the pod `uid-1` of the node `worker-7`. */
 const VMI = {
   metadata: { namespace: "shop", name: "web-1", uid: "u2", labels: { "kubevirt.io/nodeName": "worker-7" } },
   status: { nodeName: "worker-7", activePods: { "uid-1": "worker-7" } },

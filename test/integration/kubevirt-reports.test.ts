@@ -189,7 +189,7 @@ describe("a minute later", { concurrency: true }, () => {
   for (const [name, type, wanted] of [
     ["denied", "LibvirtReachable", /^\/mnt\/[-0-9a-f]+\/volumes\/[^ ]*: no permission to use the socket/],
     ["stranger", "LibvirtReachable", /^EACCES: permission denied, scandir '\/mnt'/],
-    ["unresponsive", "LibvirtReachable", /^\/mnt\/[-0-9a-f]+: virt-handler has given it up/],
+    ["unresponsive", "LibvirtReachable", /^\/mnt\/[-0-9a-f]+: virt-handler marked it as unresponsive/],
     ["locked", "TargetsDelivering", /^main: /],
     ["secret", "ConfigApplied", /the key `token` of the Secret `not-named` .* the agent's Role must name it/],
     ["idle", "Ready", /no Active TelemetryConfig selects this node/],

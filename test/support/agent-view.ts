@@ -40,7 +40,7 @@ const CONFIG: EffectiveConfig = {
   ],
 };
 
-/** Two samples of a VM, five seconds apart. */
+/** Returns two samples of a VM, five seconds apart. */
 export function vm(
   namespace: string,
   name: string,
@@ -126,7 +126,7 @@ export function watchOf(resource: string, objects: number, staleMs = 21_000): Wa
   };
 }
 
-/** A healthy agent in a cluster. */
+/** Returns the view of a healthy agent in a cluster. */
 export function agentView(change: Partial<AgentView> = {}): AgentView {
   const durations = new Histogram([0.01, 0.1, 1]);
   for (const seconds of [0.009, 0.011, 0.01, 0.012]) durations.observe(seconds);
@@ -191,7 +191,7 @@ export function agentView(change: Partial<AgentView> = {}): AgentView {
   };
 }
 
-/** An agent on a node with several faults. */
+/** Returns the view of an agent with several faults. */
 export function troubledView(): AgentView {
   const uid = (last: number): string => `6b1f3c1e-0d5a-4c55-8c57-c0b2a7a1d00${last}`;
   const well = agentView();

@@ -36,7 +36,7 @@ export function configOf(families: Readonly<Record<string, readonly Family[]>>):
   };
 }
 
-/** Outputs to two targets in memory, with a fake clock. */
+/** A router to two targets in memory, with a fake clock. */
 export class RouterBench implements AsyncDisposable {
   readonly clock = new FakeClock();
   readonly log = new ObserverLog();

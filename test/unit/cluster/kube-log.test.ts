@@ -8,18 +8,18 @@ import { FakeClock } from "../../support/fake-clock.ts";
 
 function bench() {
   const clock = new FakeClock();
-  const said: string[] = [];
+  const logged: string[] = [];
   const log = pino(
     { base: null, level: "debug", formatters: { level: (level) => ({ level }) } },
     {
       write: (line) => {
         const { level, msg } = JSON.parse(line) as { level: string; msg: string };
-        said.push(`${level} ${msg}`);
+        logged.push(`${level} ${msg}`);
       },
     },
   );
   const observer = reflectorLog(log, "VMIs", clock);
-  return { clock, observer, warnings: () => said.splice(0).filter((line) => line.startsWith("warn")) };
+  return { clock, observer, warnings: () => logged.splice(0).filter((line) => line.startsWith("warn")) };
 }
 
 const answer = (status: number): KubeError => rejection({ status, headers: {}, body: "no" }, "the list");
@@ -48,7 +48,7 @@ test("a forgotten version and a cut watch are not warnings, and an outage is one
   observer.interrupted(new KubeError("E_KUBE_CLOSED", "it broke off"));
   assert.deepEqual(warnings(), []);
   for (let minute = 0; minute < 6; minute++) {
-    observer.interrupted(new KubeError("E_KUBE_UNREACHABLE", "nobody there"));
+    observer.interrupted(new KubeError("E_KUBE_UNREACHABLE", "no server"));
     await clock.advance(60_000);
   }
   assert.equal(warnings().length, 2);

@@ -16,7 +16,7 @@ const HOUR_MS = 3_600_000;
 function bench(t: TestContext, { nodeUid }: { readonly nodeUid?: string | undefined } = { nodeUid: "n1-first" }) {
   const clock = new FakeClock();
   const client = new FakeKubeClient(clock);
-  const said: string[] = [];
+  const logged: string[] = [];
   const state = { nodeUid, observation: observation() };
   const nodeOrElse =
     (other: KubeFault): KubeFault =>
@@ -34,7 +34,7 @@ function bench(t: TestContext, { nodeUid }: { readonly nodeUid?: string | undefi
       observe: () => state.observation,
       clock,
       random: () => 0.5,
-      failed: (message) => said.push(message),
+      failed: (message) => logged.push(message),
     },
     stop.signal,
   );
@@ -44,10 +44,10 @@ function bench(t: TestContext, { nodeUid }: { readonly nodeUid?: string | undefi
     await done;
   });
   const report = () => client.objects.get(REPORTS, "n1") as { metadata: object; status?: object } | undefined;
-  return { clock, client, state, said, report, nodeOrElse };
+  return { clock, client, state, logged, report, nodeOrElse };
 }
 
-/** Of the requests that make the object. */
+/** Returns the owner UIDs of the requests that create the object. */
 function owners(requests: readonly KubeRequest[]): unknown[] {
   return requests.map(
     ({ body }) => (body as { metadata: { ownerReferences: { uid: string }[] } }).metadata.ownerReferences[0]?.uid,
@@ -64,7 +64,7 @@ test("a report is owned by the Node and written within a minute of the start", a
 });
 
 test("a report that was deleted with its Node is created again, owned by the new Node", async (t) => {
-  const { clock, client, state, said, report } = bench(t);
+  const { clock, client, state, logged, report } = bench(t);
   await clock.advance(60_000);
   client.objects.delete(REPORTS, "n1");
   state.nodeUid = "n1-second";
@@ -72,28 +72,28 @@ test("a report that was deleted with its Node is created again, owned by the new
   await clock.advance(HOUR_MS);
   assert.deepEqual(owners(client.of("PATCH", "/n1")), ["n1-first", "n1-second"]);
   assert.notEqual(report()?.status, undefined);
-  assert.deepEqual(said, ["n1 not found"]);
+  assert.deepEqual(logged, ["n1 not found"]);
 });
 
 test("without a Node there is no report, and retries back off", async (t) => {
-  const { clock, client, state, said, report } = bench(t, {});
+  const { clock, client, state, logged, report } = bench(t, {});
   await clock.advance(HOUR_MS);
   assert.equal(client.of("PATCH", "/n1").length, 0);
-  assert.ok(said.length > 20 && said.length < 40, `${said.length} tries`);
-  assert.match(said[0] ?? "", /the Node n1 cannot be read: 404/);
+  assert.ok(logged.length > 20 && logged.length < 40, `${logged.length} tries`);
+  assert.match(logged[0] ?? "", /the Node n1 cannot be read: 404/);
   state.nodeUid = "n1-late";
   await clock.advance(400_000);
   assert.notEqual(report()?.status, undefined);
 });
 
 test("failed writes do not create the object again", async (t) => {
-  const { clock, client, said, report, nodeOrElse } = bench(t);
+  const { clock, client, logged, report, nodeOrElse } = bench(t);
   const answers = ["lost", failure(403, "denied by policy"), failure(500, "etcd is away"), undefined] as const;
   let asked = 0;
   client.fault = nodeOrElse(({ path }) => (path.endsWith("/status") ? answers[asked++] : undefined));
   await clock.advance(HOUR_MS);
   assert.equal(asked >= answers.length, true);
   assert.equal(client.of("PATCH", "/n1").length, 1);
-  assert.deepEqual(said, ["denied by policy"]);
+  assert.deepEqual(logged, ["denied by policy"]);
   assert.notEqual(report()?.status, undefined);
 });

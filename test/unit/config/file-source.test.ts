@@ -21,7 +21,7 @@ function every(interval: string): string {
 
 const WITH_TOKEN = configText(changed(LEAST_SPEC, ["targets", 0, "v2", "tokenSecretRef"], { name: "influx" }));
 
-/** A followed file, and the calls of its listener. */
+/** A polled file, and the calls of its listener. */
 class Followed {
   readonly clock: FakeClock;
   /** `5000` for a changed configuration with that interval; the code of an error. */
@@ -54,7 +54,7 @@ class Followed {
       },
       this.#ending.signal,
     );
-    // The configuration that was loaded, which is reported at once.
+    // Without the loaded configuration, which is reported at once.
     this.reported.length = 0;
     this.configs.length = 0;
   }

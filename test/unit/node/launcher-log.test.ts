@@ -15,7 +15,7 @@ function bench() {
   const node = { synced: true, listed: new Map([["pod-a", vmi()]]), launchers: [] as string[] };
   const inventory = { vmiOf: (podUid: string) => node.listed.get(podUid) };
   const launcherLog = new LauncherLog({ log, inventory, synced: () => node.synced, clock });
-  /** What a scan with these findings makes it say. */
+  /** Returns the log entries of a scan with these findings. */
   const scan = (denied: readonly string[] = [], unresponsive: readonly string[] = []): Record<string, unknown>[] => {
     launcherLog.scanned({
       launchers: node.launchers.map((podUid) => ({ podUid, socket: `/pods/${podUid}` })),

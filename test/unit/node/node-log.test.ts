@@ -23,9 +23,9 @@ function fixture(level = "debug") {
   const formatters = { level: (label: string) => ({ level: label }) };
   const log = new NodeLog(pino({ level, base: null, timestamp: false, formatters }, stream), clock);
   const state = new NodeState(log, clock);
-  /** What was logged since the last call, as `level message`. */
-  const said = (): string[] => entries.splice(0).map((entry) => `${String(entry["level"])} ${String(entry["msg"])}`);
-  return { clock, log, state, entries, said };
+  /** Returns the entries since the last call as `level message`. */
+  const logged = (): string[] => entries.splice(0).map((entry) => `${String(entry["level"])} ${String(entry["msg"])}`);
+  return { clock, log, state, entries, logged };
 }
 
 function cycle(change: Partial<SourceCycle> = {}): SourceCycle {
@@ -48,9 +48,9 @@ function failed(message: string): SourceCycle {
 }
 
 test("a failing endpoint is logged once, and so is its recovery", () => {
-  const { state, entries, said } = fixture();
+  const { state, entries, logged } = fixture();
   state.endpoints.recordCycle(cycle());
-  assert.deepEqual(said(), []);
+  assert.deepEqual(logged(), []);
   state.endpoints.recordCycle(failed("refused"));
   assert.deepEqual(entries, [
     {
@@ -60,14 +60,14 @@ test("a failing endpoint is logged once, and so is its recovery", () => {
       msg: "no statistics from libvirt: refused",
     },
   ]);
-  said();
+  logged();
   state.endpoints.recordCycle(failed("refused"));
   state.endpoints.recordCycle(cycle({ outcome: "skipped" }));
   state.endpoints.recordCycle(failed("late"));
-  assert.deepEqual(said(), []);
+  assert.deepEqual(logged(), []);
   state.endpoints.recordCycle(cycle());
   state.endpoints.recordCycle(cycle());
-  assert.deepEqual(said(), ["info libvirt answers again"]);
+  assert.deepEqual(logged(), ["info libvirt answers again"]);
 });
 
 test("an unplanned failure is logged with its stack, once in five minutes", () => {
@@ -86,95 +86,95 @@ test("an unplanned failure is logged with its stack, once in five minutes", () =
 });
 
 test("an endpoint that fails from the start is logged, and one that works is not", () => {
-  const { state, said } = fixture();
+  const { state, logged } = fixture();
   state.endpoints.recordCycle(cycle({ endpoint: "good" }));
   state.endpoints.recordCycle({ ...failed("refused"), endpoint: "bad" });
-  assert.deepEqual(said(), ["warn no statistics from libvirt: refused"]);
+  assert.deepEqual(logged(), ["warn no statistics from libvirt: refused"]);
 });
 
 test("the first start of a launcher is not logged as a recovery", () => {
-  const { state, said } = fixture();
+  const { state, logged } = fixture();
   state.endpoints.recordCycle(cycle({ outcome: "absent" }));
   state.endpoints.recordCycle(cycle({ outcome: "absent" }));
   state.endpoints.recordCycle(cycle());
-  assert.deepEqual(said(), ["debug the launcher is not up"]);
+  assert.deepEqual(logged(), ["debug the launcher is not up"]);
 });
 
 test("a forgotten endpoint is new when it returns", () => {
-  const { state, said } = fixture();
+  const { state, logged } = fixture();
   state.endpoints.recordCycle({ ...failed("refused"), endpoint: "gone" });
   state.endpoints.recordCycle({ ...failed("refused"), endpoint: "kept" });
-  said();
+  logged();
   state.endpoints.retain(new Set(["kept"]));
   state.endpoints.recordCycle(cycle({ endpoint: "gone" }));
-  assert.deepEqual(said(), []);
+  assert.deepEqual(logged(), []);
   state.endpoints.recordCycle(cycle({ endpoint: "kept" }));
-  assert.deepEqual(said(), ["info libvirt answers again"]);
+  assert.deepEqual(logged(), ["info libvirt answers again"]);
 });
 
 test("each error of a cycle with samples is logged once in five minutes", async () => {
-  const { clock, state, said } = fixture();
+  const { clock, state, logged } = fixture();
   const errors = ["one", "two"].map((message) => new TelemetryError("E_DOMAIN_XML", message));
   state.endpoints.recordCycle(cycle({ errors }));
   state.endpoints.recordCycle(cycle({ errors }));
-  assert.deepEqual(said(), ["warn one", "warn two"]);
+  assert.deepEqual(logged(), ["warn one", "warn two"]);
   await clock.advance(300_000);
   state.endpoints.recordCycle(cycle({ errors: errors.slice(1) }));
-  assert.deepEqual(said(), ["warn two"]);
+  assert.deepEqual(logged(), ["warn two"]);
 });
 
 test("a stuck QEMU and its recovery are logged once, and a slow QEMU is not", () => {
   const { state, entries } = fixture();
-  const said = (): unknown[] =>
+  const logged = (): unknown[] =>
     entries.splice(0).flatMap(({ level, domain }) => (typeof domain === "string" ? `${String(level)} ${domain}` : []));
   state.endpoints.recordCycle(cycle({ slow: ["web", "db", "new"] }));
-  assert.deepEqual(said(), []);
+  assert.deepEqual(logged(), []);
   state.endpoints.recordCycle(cycle({ stuck: ["web", "db"], slow: ["new"] }));
-  assert.deepEqual(said(), ["warn web", "warn db"], "and not the one that was only starting");
+  assert.deepEqual(logged(), ["warn web", "warn db"], "and not the one that was only starting");
   state.endpoints.recordCycle(cycle({ stuck: ["db"] }));
-  assert.deepEqual(said(), ["info web"]);
-  // A cycle without an answer says nothing about QEMUs.
+  assert.deepEqual(logged(), ["info web"]);
+  // A cycle without an answer does not change the state of a QEMU.
   state.endpoints.recordCycle(failed("refused"));
   state.endpoints.recordCycle(cycle({ stuck: ["db"] }));
-  assert.deepEqual(said(), []);
+  assert.deepEqual(logged(), []);
 });
 
 test("a busy domain is not logged as a QEMU that does not answer", () => {
-  const { state, said } = fixture();
+  const { state, logged } = fixture();
   state.endpoints.recordCycle(cycle({ busy: ["web"] }));
   state.endpoints.recordCycle(cycle({ busy: ["web"] }));
-  assert.deepEqual(said(), [
+  assert.deepEqual(logged(), [
     "warn the domain is busy with a job of another client: no disk values and totals for this domain",
   ]);
   state.endpoints.recordCycle(cycle({ stuck: ["web"] }));
-  assert.deepEqual(said(), ["warn QEMU does not answer libvirt: no disk values and totals for this domain"]);
+  assert.deepEqual(logged(), ["warn QEMU does not answer libvirt: no disk values and totals for this domain"]);
 });
 
 test("errors while a launcher or a VM starts are logged at debug level only", () => {
-  const { state, said } = fixture();
+  const { state, logged } = fixture();
   const tolerated = [new LibvirtError("E_LIBVIRT_TIMEOUT", "no answer")];
   state.endpoints.recordCycle(cycle({ outcome: "starting", tolerated }));
   state.endpoints.recordCycle(cycle({ tolerated, slow: ["web"] }));
-  assert.deepEqual(said(), [
+  assert.deepEqual(logged(), [
     "debug not a failure yet: no answer",
     "debug not a failure yet: no answer",
     "debug QEMU has not answered in this cycle",
   ]);
   state.endpoints.recordCycle(cycle({ outcome: "failed", errors: tolerated }));
-  assert.deepEqual(said(), ["warn no statistics from libvirt: no answer"]);
+  assert.deepEqual(logged(), ["warn no statistics from libvirt: no answer"]);
 });
 
 test("domains that appear, disappear and restart are logged at debug level", () => {
   const { state, entries } = fixture();
-  const said = (): unknown[] => entries.splice(0).map(({ level, msg, domain }) => [level, msg, domain]);
+  const logged = (): unknown[] => entries.splice(0).map(({ level, msg, domain }) => [level, msg, domain]);
   const run = (name: string, id: number) => sample({ identity: { id, uuid: `uuid of ${name}`, name } });
   state.endpoints.recordCycle(cycle({ samples: [run("web", 1), run("db", 2)] }));
-  assert.deepEqual(said(), [
+  assert.deepEqual(logged(), [
     ["debug", "domain appeared", "web"],
     ["debug", "domain appeared", "db"],
   ]);
   state.endpoints.recordCycle(cycle({ samples: [run("web", 3)] }));
-  assert.deepEqual(said(), [
+  assert.deepEqual(logged(), [
     ["debug", "domain appeared", "web"],
     ["debug", "domain gone", "web"],
     ["debug", "domain gone", "db"],
@@ -249,15 +249,15 @@ test("a failing target and its recovery are logged, and deliveries only at debug
 });
 
 test("rejected lines are logged with an example, once in five minutes for each target", async () => {
-  const { clock, log, said } = fixture();
+  const { clock, log, logged } = fixture();
   for (const target of ["a", "a", "b"]) log.rejected(target, 2, `HTTP 400: line of ${target}`);
-  assert.deepEqual(said(), [
+  assert.deepEqual(logged(), [
     "error lines rejected, they are not sent again: HTTP 400: line of a",
     "error lines rejected, they are not sent again: HTTP 400: line of b",
   ]);
   await clock.advance(300_000);
   log.rejected("a", 1, "another");
-  assert.deepEqual(said(), ["error lines rejected, they are not sent again: another"]);
+  assert.deepEqual(logged(), ["error lines rejected, they are not sent again: another"]);
 });
 
 test("new changed values are logged at most once in five minutes for each kind", async () => {
@@ -279,7 +279,7 @@ test("new changed values are logged at most once in five minutes for each kind",
 });
 
 test("a failing disk and its recovery are logged, and findings once in five minutes", async () => {
-  const { clock, log, entries, said } = fixture();
+  const { clock, log, entries, logged } = fixture();
   log.spool.failing(new TelemetryError("E_SPOOL_WRITE", "/spool does not take lines: ENOSPC"));
   assert.deepEqual(entries.splice(0), [
     {
@@ -291,7 +291,7 @@ test("a failing disk and its recovery are logged, and findings once in five minu
   log.spool.recovered();
   for (const code of ["E_SPOOL_DAMAGED", "E_SPOOL_DAMAGED", "E_SPOOL_NEWER"] as const)
     log.spool.found(new TelemetryError(code, code));
-  assert.deepEqual(said(), ["info lines are kept on disk again", "warn E_SPOOL_DAMAGED", "warn E_SPOOL_NEWER"]);
+  assert.deepEqual(logged(), ["info lines are kept on disk again", "warn E_SPOOL_DAMAGED", "warn E_SPOOL_NEWER"]);
   await clock.advance(300_000);
   log.spool.found(new TelemetryError("E_SPOOL_DAMAGED", "again"));
   log.spool.takenOver("/spool/v1", 5);

@@ -99,7 +99,7 @@ test("a renamed target gets its queued lines, with its new settings", async () =
   assert.equal(await bench.router.drain(never), true);
   assert.deepEqual([bench.stored("a"), bench.stored("b")], [["before vm_metrics"], ["after vm_metrics"]]);
   assert.equal(bench.targets.a.connections.at(-1)?.timeoutMs, 4_711);
-  // With nothing left to do it is gone.
+  // The sender of a renamed target is removed when its queue is empty.
   await bench.sample("later");
   assert.equal(bench.targets.a.closed, bench.targets.a.connections.length);
   assert.equal(bench.router.droppedLines, 0);

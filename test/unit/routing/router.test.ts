@@ -84,7 +84,7 @@ test("new lines reach every target while the backlog of one drains", async () =>
     await bench.clock.advance(1_000);
   }
   bench.down();
-  // At once, not after a backoff.
+  // Without waiting for the backoff.
   await bench.apply({}, { targets: slow });
   await bench.clock.advance(1_000);
   for (let cycle = 0; cycle < 5; cycle++) {
