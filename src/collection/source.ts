@@ -49,7 +49,7 @@ export interface UnansweredDomains {
 }
 
 /** An error with a code of docs/errors.md. */
-interface SourceError extends Error {
+export interface SourceError extends Error {
   readonly code: string;
 }
 
