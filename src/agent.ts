@@ -1,4 +1,5 @@
 import path from "node:path";
+import { PROTOCOLS } from "./delivery/protocols.ts";
 import { systemClock } from "./lib/clock.ts";
 import type { Histogram } from "./lib/histogram.ts";
 import { NodeLog } from "./node/node-log.ts";
@@ -56,7 +57,10 @@ export async function runAgent({ cycles, listen, spoolDir, ...options }: AgentOp
 }
 
 /** Opens the spool, and the router over it. */
-async function openParts({ nodeName, configFile, log }: NodeOptions, spoolDir: string | undefined): Promise<NodeParts> {
+async function openParts(
+  { nodeName, configFile, print, log }: NodeOptions,
+  spoolDir: string | undefined,
+): Promise<NodeParts> {
   const clock = systemClock;
   const nodeLog = new NodeLog(log, clock);
   const state = new NodeState(nodeLog, clock);
@@ -80,6 +84,7 @@ async function openParts({ nodeName, configFile, log }: NodeOptions, spoolDir: s
     proxies: process.env,
     spool,
     rejectedDir: spoolDir === undefined ? undefined : path.join(spoolDir, "rejected"),
+    ...(print !== undefined && { protocolOf: () => PROTOCOLS.print, stdout: print }),
   });
   return { router, state, nodeLog, clock };
 }

@@ -67,15 +67,16 @@ function commandLine(streams: StandardStreams, stop: AbortSignal, exit: (code: n
     .addOption(option("--config <file>", "TelemetryConfig file in YAML, for an agent without Kubernetes"))
     .addOption(option("--once", "run one cycle; exit 0 only if everything was collected and delivered"))
     .addOption(option("--cycles <n>", "end after n cycles").argParser(wholeNumber(1)))
+    .addOption(option("--print", "write the lines to standard output instead; needs no --config"))
     .addOption(option("--node-name <name>", "value of the tag `node`"))
     .addOption(podsDir())
     .addOption(libvirtSocket())
     .addOption(option("--spool-dir <dir>", "directory of queued lines; default: in memory"))
     .addOption(option("--secrets-dir <dir>", "directory of secrets, each in a file DIR/<secret>/<key>"))
-    .addOption(listen("off with --once or --cycles"))
+    .addOption(listen("off with --once, --cycles or --print"))
     .addOption(option("--log-level <level>", "least level to log").choices(LOG_LEVELS).default("info"))
     .action(async (options: Parameters<typeof agent>[0]) => {
-      exit(await agent(options, stop, stdout));
+      exit(await agent(options, stop, streams));
     });
 
   program

@@ -1,12 +1,14 @@
 import { runAgent } from "../agent.ts";
 import { TelemetryError } from "../errors.ts";
-import { createLogger, type LogLevel, type LogStream } from "../log.ts";
+import { createLogger, type LogLevel } from "../log.ts";
 import { DEFAULT_ADDRESS, parseListenAddress } from "../observability/listen-address.ts";
+import type { StandardStreams } from "./standard-streams.ts";
 
 interface AgentArguments {
   readonly config?: string;
   readonly once?: boolean;
   readonly cycles?: number;
+  readonly print?: boolean;
   readonly nodeName?: string;
   /** An entry may have several sockets with commas between, because an environment variable is one text. */
   readonly libvirtSocket?: readonly string[];
@@ -18,13 +20,21 @@ interface AgentArguments {
 }
 
 /** Runs the agent of a node. Resolves to the exit code. */
-export async function agent(given: AgentArguments, signal: AbortSignal, stdout: LogStream): Promise<number> {
+export async function agent(
+  given: AgentArguments,
+  signal: AbortSignal,
+  { stdout, stderr }: Pick<StandardStreams, "stdout" | "stderr">,
+): Promise<number> {
   if (given.once && given.cycles !== undefined) {
     throw new TelemetryError("E_USAGE", "--once and --cycles exclude each other: give one of them");
+  }
+  if (given.print && given.spoolDir !== undefined) {
+    throw new TelemetryError("E_USAGE", "--print delivers nothing, so it needs no --spool-dir: leave one of them out");
   }
   const cycles = given.once ? 1 : (given.cycles ?? Number.POSITIVE_INFINITY);
   return runAgent({
     configFile: given.config,
+    print: given.print ? stdout : undefined,
     cycles,
     nodeName: given.nodeName,
     podsDir: given.podsDir,
@@ -32,8 +42,9 @@ export async function agent(given: AgentArguments, signal: AbortSignal, stdout: 
     spoolDir: given.spoolDir,
     secretsDir: given.secretsDir,
     // Off for a run by hand, because an agent may already listen on the default address.
-    listen: parseListenAddress(given.listen ?? (Number.isFinite(cycles) ? "off" : DEFAULT_ADDRESS)),
-    log: await createLogger(given.logLevel, stdout),
+    listen: parseListenAddress(given.listen ?? (Number.isFinite(cycles) || given.print ? "off" : DEFAULT_ADDRESS)),
+    // Standard output has the lines then, and nothing else.
+    log: await createLogger(given.logLevel, given.print ? stderr : stdout),
     signal,
   });
 }

@@ -1,3 +1,4 @@
+import type { Writable } from "node:stream";
 import type { EffectiveTarget } from "../config/resolve.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { FramePayload } from "../spool/frame-payload.ts";
@@ -26,6 +27,8 @@ export interface TransportContext {
   readonly clock: Clock;
   /** The environment variables that name proxies. Without them no proxy is used. */
   readonly proxies?: ProxyEnvironment | undefined;
+  /** The output of this process. */
+  readonly stdout?: Writable | undefined;
 }
 
 /** The way to one target. */

@@ -1,3 +1,4 @@
+import type { Writable } from "node:stream";
 import type { ConfigListener, ConfigLoop } from "../config/config-loop.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../log.ts";
@@ -12,6 +13,8 @@ export interface NodeOptions extends EndpointPlaces {
   readonly nodeName: string | undefined;
   /** A TelemetryConfig; without it the configuration comes from the cluster. */
   readonly configFile: string | undefined;
+  /** Lines go here instead of to the targets, and without `configFile` the defaults apply. */
+  readonly print?: Writable | undefined;
   /** For `configFile`: DIR/<secret>/<key> files stand for Secrets. */
   readonly secretsDir: string | undefined;
   readonly log: Logger;

@@ -1,16 +1,23 @@
-import { ConfigLoop } from "../config/config-loop.ts";
+import { ConfigLoop, type ConfigSource } from "../config/config-loop.ts";
 import { FileConfigSource } from "../config/file-source.ts";
+import { PrintConfigSource } from "../config/print-source.ts";
 import { secretsDirectory } from "../config/secrets-dir.ts";
 import { localEndpoints } from "./endpoints.ts";
 import type { NodeMode, NodeOptions, NodeParts } from "./node-mode.ts";
 
+/** Returns the source of a configuration without a cluster; undefined if the configuration comes from the cluster. */
+export function localConfig({ configFile, secretsDir, print }: NodeOptions): ConfigSource | undefined {
+  if (print !== undefined) return new PrintConfigSource(configFile);
+  return configFile === undefined ? undefined : new FileConfigSource(configFile, secretsDirectory(secretsDir));
+}
+
 /**
- * Returns the mode without Kubernetes: the configuration is a file, and the sockets are plain ones or those of launchers.
- * @throws {TelemetryError} if the file cannot be used
+ * Returns the mode without Kubernetes: the configuration is local, and the sockets are plain ones or those of launchers.
+ * @throws {TelemetryError} if the configuration cannot be used
  */
-export async function standaloneNode(options: NodeOptions & NodeParts, configFile: string): Promise<NodeMode> {
-  const { secretsDir, clock } = options;
-  const config = new ConfigLoop(new FileConfigSource(configFile, secretsDirectory(secretsDir)), clock);
+export async function standaloneNode(options: NodeOptions & NodeParts, source: ConfigSource): Promise<NodeMode> {
+  const { clock } = options;
+  const config = new ConfigLoop(source, clock);
   await config.load();
   const reload = (): void => {
     config.reload();

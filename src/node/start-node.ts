@@ -5,7 +5,7 @@ import { VERSION } from "../version.ts";
 import type { NodeMode, NodeOptions, NodeParts } from "./node-mode.ts";
 import { nodeView } from "./node-view.ts";
 import { Pipeline } from "./pipeline.ts";
-import { standaloneNode } from "./standalone.ts";
+import { localConfig, standaloneNode } from "./standalone.ts";
 
 export interface StartedNode extends AsyncDisposable {
   readonly pipeline: Pipeline;
@@ -17,8 +17,9 @@ export interface StartedNode extends AsyncDisposable {
  * @throws {TelemetryError} if the configuration file, an option or the access to the cluster cannot be used
  */
 export async function startNode(options: NodeOptions & NodeParts): Promise<StartedNode> {
-  const { configFile, nodeName, podsDir, libvirtSockets: sockets, log, signal, nodeLog, ...parts } = options;
-  const mode = configFile === undefined ? await inCluster(options) : await standaloneNode(options, configFile);
+  const { nodeName, podsDir, libvirtSockets: sockets, log, signal, nodeLog, ...parts } = options;
+  const local = localConfig(options);
+  const mode = local === undefined ? await inCluster(options) : await standaloneNode(options, local);
   const { findEndpoints, config, namespace } = mode;
   const { router, state, clock } = parts;
   const pipeline = new Pipeline({ router, state, clock, findEndpoints });

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import { test, type TestContext } from "node:test";
+import { parseLines } from "../../scripts/demo/line-protocol-parser.ts";
 import { assertUsage, run, running } from "../support/command-line.ts";
 import { LEAST_SPEC, configText } from "../support/config.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
@@ -129,4 +130,16 @@ test("the stop signal ends agent and simulate with exit code 0", async (t) => {
     stop();
     assert.equal(await exitCode, 0, args[0]);
   }
+});
+
+test("agent --once --print writes the lines of a cycle to standard output, without a configuration", async (t) => {
+  const socket = path.join(await temporaryDirectory(t), "libvirt-sock-ro");
+  await running(t, ["simulate", "--socket", socket, "--domains", "2", "--nics", "1", "--disks", "1"], /2 domains/);
+  const args = ["agent", "--once", "--print", "--libvirt-socket", socket];
+  const { exitCode, stdout, stderr } = await run(args);
+  const measurements = parseLines(stdout).map(({ measurement }) => measurement);
+  const ofOneVm = ["vm_metrics", "vm_devices", "vm_devices", "vm_totals"];
+  assert.deepEqual([exitCode, measurements], [0, [...ofOneVm, ...ofOneVm]]);
+  assert.match(stderr, /"started"/, "the log is not among the lines");
+  await assertUsage([...args, "--spool-dir", path.dirname(socket)], /--print delivers nothing/);
 });

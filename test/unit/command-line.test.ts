@@ -8,6 +8,7 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
     "--config",
     "--once",
     "--cycles",
+    "--print",
     "--node-name",
     "--pods-dir",
     "--libvirt-socket",

@@ -1,0 +1,21 @@
+import { expandFrame } from "../spool/frame-payload.ts";
+import type { Outcome } from "./outcome.ts";
+import type { Protocol } from "./protocol.ts";
+
+/** Writes the lines to standard output, for `agent --print`. A line counts as delivered when the stream has taken it. */
+export const PRINT: Protocol = {
+  destination: () => "stdout",
+  open: (_target, { stdout = process.stdout }) => ({
+    send: ({ body }) =>
+      new Promise<Outcome>((resolve) => {
+        stdout.write(body, (error) => {
+          if (error == null) resolve({ kind: "delivered" });
+          else resolve({ kind: "retry", reason: "TargetUnreachable", detail: `standard output: ${error.message}` });
+        });
+      }),
+    close: () => undefined,
+  }),
+  body: async (frames) => Buffer.concat(await Promise.all(frames.map(expandFrame))),
+  // Standard output takes or fails, and rejects no line.
+  split: (lines) => [0, lines.length],
+};
