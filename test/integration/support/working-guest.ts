@@ -27,9 +27,13 @@ const MODULES = [
   "virtio_net",
 ];
 
-/** Documentation addresses, which no real network uses; some sandboxes use 192.0.2.0/24. */
-const HOST_ADDRESS = "198.51.100.1";
-const GUEST_ADDRESS = "198.51.100.2";
+/**
+ * Documentation addresses, which no real network uses; some sandboxes use 192.0.2.0/24. Each process has a /30 of its own:
+ * with the same one on two taps the answers for one guest leave through the tap of the other.
+ */
+const NETWORK = 4 * (process.pid % 64);
+const HOST_ADDRESS = `198.51.100.${NETWORK + 1}`;
+const GUEST_ADDRESS = `198.51.100.${NETWORK + 2}`;
 
 const INIT = `#!/bin/busybox sh
 /bin/busybox --install -s /bin
