@@ -115,6 +115,9 @@ test("a port in use ends the start with its reason and releases the spool", asyn
 async function cluster(t: TestContext) {
   const directory = await temporaryDirectory(t);
   const authority = new CertificateAuthority("kubernetes");
+  t.after(() => {
+    authority[Symbol.dispose]();
+  });
   const server = await FakeApiserver.start(authority.issue("apiserver", "IP:127.0.0.1"));
   t.after(() => server[Symbol.asyncDispose]());
   const node = { name: "worker-7", uid: "n1" };
