@@ -1,6 +1,7 @@
 import { connect, constants, type ClientHttp2Session } from "node:http2";
 import { isIP } from "node:net";
 import { connect as connectTls, type TLSSocket } from "node:tls";
+import { checkAltName } from "../lib/server-identity.ts";
 import { backoffMs } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
 import { canShareConnection, type Access, type ReadAccess } from "./access.ts";
@@ -259,6 +260,7 @@ function dialTls({ server, tls }: Access): TLSSocket {
     port: Number(server.port || 443),
     ALPNProtocols: ["h2"],
     servername,
+    checkServerIdentity: checkAltName,
   });
 }
 

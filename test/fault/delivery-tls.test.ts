@@ -68,6 +68,13 @@ suite("delivery over TLS", { skip: !available }, () => {
     assert.equal(await deliver(influx, named), undefined);
   });
 
+  test("a certificate with the name only as its common name is rejected with a remedy", async () => {
+    await using influx = await FakeInflux.start({ version: "v2", tls: authority.issueCommonName("influx.example") });
+    const named = { mode: "Verify", ca: authority.cert, serverName: "influx.example" } as const;
+    assert.match((await deliver(influx, named)) ?? "", /has no subject alternative name \(renew it with the host/);
+    assert.equal(influx.requests.length, 0);
+  });
+
   test("a server that requires a client certificate accepts the configured one", async () => {
     const tls = { ...forAddress, ca: authority.cert, requestCert: true, rejectUnauthorized: true };
     await using influx = await FakeInflux.start({ version: "v2", tls });

@@ -37,6 +37,12 @@ export class CertificateAuthority implements Disposable {
     return this.#make(file, [...authority, "-subj", `/CN=${file}`, "-addext", `subjectAltName=${altName}`]);
   }
 
+  /** Issues a certificate that has a name only as its common name. */
+  issueCommonName(name: string): KeyPair {
+    const authority = ["-CA", this.#file("ca.crt"), "-CAkey", this.#file("ca.key")];
+    return this.#make("common-name", [...authority, "-subj", `/CN=${name}`]);
+  }
+
   [Symbol.dispose](): void {
     rmSync(this.#directory, { recursive: true, force: true });
   }

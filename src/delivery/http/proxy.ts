@@ -2,6 +2,7 @@ import { Agent as HttpAgent } from "node:http";
 import { Agent as HttpsAgent, type RequestOptions } from "node:https";
 import type { Duplex } from "node:stream";
 import type { EffectiveTarget } from "../../config/resolve.ts";
+import { checkAltName } from "../../lib/server-identity.ts";
 
 /** The environment with the variables below, and `NO_PROXY`, which lists the hosts that need no proxy. */
 export type ProxyEnvironment = Readonly<Record<string, string | undefined>>;
@@ -23,6 +24,7 @@ export function createAgent({ url, tls }: Pick<EffectiveTarget, "url" | "tls">, 
     ...POOL,
     proxyEnv,
     rejectUnauthorized: tls.mode !== "Insecure",
+    checkServerIdentity: checkAltName,
     ...(tls.ca !== undefined && { ca: tls.ca }),
     ...(tls.cert !== undefined && { cert: tls.cert }),
     ...(tls.key !== undefined && { key: tls.key.reveal() }),

@@ -1,4 +1,5 @@
 import type { Remedies } from "../../lib/network-fault.ts";
+import { NO_ALT_NAME } from "../../lib/server-identity.ts";
 
 /** What the operator can do, by the error code of a failed connection. */
 export const REMEDIES: Remedies = {
@@ -11,6 +12,7 @@ export const REMEDIES: Remedies = {
   SELF_SIGNED_CERT_IN_CHAIN: "the certificate is not from a known authority: set tls.caRef",
   DEPTH_ZERO_SELF_SIGNED_CERT: "the certificate is self-signed: set tls.caRef",
   CERT_HAS_EXPIRED: "the server's certificate has expired",
+  [NO_ALT_NAME]: "renew it with the host of the target's url as subjectAltName",
   ERR_TLS_CERT_ALTNAME_INVALID: "the certificate is for another name: set tls.serverName",
   ERR_SSL_WRONG_VERSION_NUMBER: "the server does not speak TLS: check the target's url",
   ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: "the server asks for a client certificate: set tls.clientCertSecretRef",
