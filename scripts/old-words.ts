@@ -25,9 +25,6 @@ export const OLD_WORDS: readonly OldWord[] = [
   { phrase: "stands? still", examples: ["the clock stands still"], instead: "stops, is stalled" },
 ];
 
-/** Folders and files that still have old words. Rewriting a folder removes its entry; delete the list when it is empty. */
-export const NOT_YET: readonly string[] = ["test/support"];
-
 interface Found {
   /** 1-based; where the phrase begins. */
   readonly line: number;
@@ -48,9 +45,4 @@ export function oldWordsIn(text: string): Found[] {
       instead,
     }));
   }).sort((one, other) => one.line - other.line);
-}
-
-/** Returns whether the list contains this file or a folder above it. */
-export function isIn(list: readonly string[], file: string): boolean {
-  return list.some((entry) => file === entry || file.startsWith(`${entry}/`));
 }

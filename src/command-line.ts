@@ -74,7 +74,7 @@ function commandLine(streams: StandardStreams, stop: AbortSignal, exit: (code: n
     .addOption(option("--spool-dir <dir>", "directory of queued lines; default: in memory"))
     .addOption(option("--secrets-dir <dir>", "directory of secrets, each in a file DIR/<secret>/<key>"))
     .addOption(listen("off with --once, --cycles or --print"))
-    .addOption(option("--log-level <level>", "least level to log").choices(LOG_LEVELS).default("info"))
+    .addOption(option("--log-level <level>", "lowest level to log").choices(LOG_LEVELS).default("info"))
     .action(async (options: Parameters<typeof agent>[0]) => {
       exit(await agent(options, stop, streams));
     });
@@ -85,7 +85,7 @@ function commandLine(streams: StandardStreams, stop: AbortSignal, exit: (code: n
     .addOption(option("--namespace <name>", "namespace of the election's Lease; default: the namespace of the pod"))
     .addOption(option("--identity <name>", "unique name of this controller; default: the host name and a random part"))
     .addOption(listen())
-    .addOption(option("--log-level <level>", "least level to log").choices(LOG_LEVELS).default("info"))
+    .addOption(option("--log-level <level>", "lowest level to log").choices(LOG_LEVELS).default("info"))
     .action(async (options: Parameters<typeof controller>[0]) => {
       exit(await controller(options, stop, stdout));
     });

@@ -1,5 +1,5 @@
 import type { Cluster, User } from "@kubernetes/client-node/dist/config_types.js";
-// Modules of the official client by themselves: its KubeConfig class pulls in 1.3 MB of clients, see docs/adr/0009.
+// Single modules of the official client, because its KubeConfig class imports 1.3 MB of clients; see docs/adr/0009.
 import { ExecAuth } from "@kubernetes/client-node/dist/exec_auth.js";
 import { FileAuth } from "@kubernetes/client-node/dist/file_auth.js";
 import type { RequestOptions } from "node:https";
@@ -31,7 +31,7 @@ export interface Access {
 }
 
 /**
- * Reads everything again, so that the caller gets a rotated token, certificate or authority.
+ * Resolves to the access. Reads all files again, so that the caller gets a rotated token, certificate or authority.
  * @throws {KubeError} E_KUBE_CONFIG
  */
 export type ReadAccess = () => Promise<Access>;

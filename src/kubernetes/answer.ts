@@ -10,7 +10,7 @@ export interface KubeAnswer {
   readonly body: unknown;
 }
 
-/** The fields of a metav1.Status that this part reads. All are optional, because a body may be something else. */
+/** The fields of a metav1.Status that this file reads. All are optional, because a body may be something else. */
 interface StatusObject {
   readonly message?: unknown;
   readonly code?: unknown;

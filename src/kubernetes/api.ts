@@ -27,7 +27,7 @@ export interface WatchStream {
   readonly lines: AsyncIterable<unknown>;
 }
 
-/** The API server, as the rest of this part uses it. Tests have their own. */
+/** The interface to the API server: requests and watches. Tests have their own implementation. */
 export interface KubeClient {
   /**
    * Resolves to the answer, with any status.

@@ -39,7 +39,7 @@ const FLUSH_MS = 1_000;
 /**
  * As in client-go. With HTTP/2's default of 64 KiB a list waits for the server after every 64 KiB. A small window also
  * triggers a bug of Node 24: to widen the window it writes. If it writes twice after the server has reset the connection
- * and before it has read the reset, the failed write over TLS never completes, and Node does not read until it does.
+ * and before it has read the reset, the failed write over TLS never completes, and Node reads nothing before it completes.
  */
 const WINDOW_BYTES = { stream: 4 * 1024 ** 2, connection: 1024 ** 3 };
 /**

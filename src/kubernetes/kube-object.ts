@@ -1,6 +1,6 @@
 import { KubeError } from "./kube-error.ts";
 
-/** The fields of any object that this part reads. */
+/** The fields that this program needs of every object of the API. */
 export interface KubeObject {
   readonly metadata: {
     readonly name: string;

@@ -18,7 +18,7 @@ export interface LeaseOptions {
   readonly client: KubeClient;
   readonly namespace: string;
   readonly name: string;
-  /** Unique for every process: the name of the pod. */
+  /** Unique for every process. */
   readonly identity: string;
   readonly observer: LeaseObserver;
   readonly clock: Clock;
@@ -51,7 +51,7 @@ interface Observation {
 }
 
 /**
- * Lets one of several processes work at a time, by a Lease of coordination.k8s.io. It does not use the times in the object,
+ * Elects one of several processes as the leader, by a Lease of coordination.k8s.io. It does not use the times in the object,
  * so the clocks of the processes need not agree: a holder counts as gone when the object has not changed for `DURATION_MS`
  * of the local clock.
  */

@@ -224,7 +224,7 @@ export class Reflector<T> implements AsyncDisposable {
   }
 
   /** Reports an interruption and prepares the next attempt. Returns the wait before it, in milliseconds. */
-  #prepareRetry({ error, policy: pace, resume, afterMs }: Interruption): number {
+  #prepareRetry({ error, policy, resume, afterMs }: Interruption): number {
     const { observer, clock } = this.#options;
     if (this.#version !== undefined) {
       if (resume) this.#counters.reconnects++;
@@ -234,7 +234,7 @@ export class Reflector<T> implements AsyncDisposable {
     this.#interrupted = true;
     if (error.code === "E_KUBE_DENIED") observer.denied(error);
     else observer.interrupted(error);
-    const ms = retryDelayMs(pace, this.#failures++, afterMs, this.#random);
+    const ms = retryDelayMs(policy, this.#failures++, afterMs, this.#random);
     this.#retryAtMs = clock.monotonic() + ms;
     return ms;
   }

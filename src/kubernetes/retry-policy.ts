@@ -12,7 +12,7 @@ export const TRANSIENT: RetryPolicy = { baseMs: 1_000, capMs: 30_000, minMs: 0 }
 const UNSUPPORTED: RetryPolicy = { baseMs: 30_000, capMs: 240_000, minMs: 30_000 };
 /** For a missing right. The first attempts are soon, because a server that has just started has not read its rules yet. */
 const DENIED: RetryPolicy = { baseMs: 1_000, capMs: 240_000, minMs: 0 };
-/** For a list after a watch. All nodes need it at the same moment, and lists are what costs the API server. */
+/** For a list after a watch. All nodes need it at the same moment, and lists cost the API server most. */
 export const RELIST: RetryPolicy = { baseMs: 10_000, capMs: 30_000, minMs: 0 };
 
 /** Spreads nodes that got the same Retry-After at the same moment. */

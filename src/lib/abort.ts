@@ -1,4 +1,4 @@
-/** Returns whether the signal has aborted. A call, because TypeScript takes `signal.aborted` for constant after one check. */
+/** Returns whether the signal has aborted. A function, because TypeScript treats `signal.aborted` as constant after a check. */
 export function isAborted(signal: AbortSignal): boolean {
   return signal.aborted;
 }

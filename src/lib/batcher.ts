@@ -16,7 +16,7 @@ export class Batcher<T> {
     this.#process = process;
   }
 
-  /** Settles when the item's batch does, in the same way. */
+  /** Adds an item. Settles when its batch has been processed, and rejects if that failed. */
   add(item: T): Promise<undefined> {
     const done = Promise.withResolvers<undefined>();
     this.#waiting.push({ item, done });

@@ -34,7 +34,7 @@ export class Queue<T extends object> implements Iterable<T> {
     return item;
   }
 
-  /** Returns the longest run of items at the new end that all satisfy `holds`, oldest first. */
+  /** Returns the longest run of newest items that all satisfy `holds`, oldest first. */
   lastWhile(holds: (item: T) => boolean): readonly T[] {
     const found: T[] = [];
     for (let at = this.#items.length - 1; at >= this.#head; at--) {

@@ -39,8 +39,8 @@ export function agentRoutes(view: () => AgentView | undefined, ending: AbortSign
 }
 
 /**
- * Liveness: 503 when cycles stopped; without an answer the event loop is blocked. A failing libvirt daemon, target or API
- * server does not count, because a restart cannot fix it.
+ * Returns the liveness: 503 when cycles have stopped. If the event loop is blocked, there is no answer at all. A failing libvirt
+ * daemon, target or API server does not count, because a restart cannot fix it.
  */
 export function healthAnswer(view: Pick<AgentView, "cycles" | "monotonicMs"> | undefined): Answer {
   const { progressMs, patienceMs } = view?.cycles ?? {};
@@ -49,7 +49,7 @@ export function healthAnswer(view: Pick<AgentView, "cycles" | "monotonicMs"> | u
   return stalledMs > patienceMs ? plain(503, `no cycle for ${formatSpan(stalledMs)}`) : plain(200, "ok");
 }
 
-/** Readiness: 200 from the start until shutdown begins. It needs no configuration, which may arrive later. */
+/** Returns the readiness: 200 from the start until shutdown begins. It needs no configuration, which may arrive later. */
 export function readyAnswer({ started, ending }: { readonly started: boolean; readonly ending: boolean }): Answer {
   if (ending) return plain(503, "shutting down");
   return started ? plain(200, "ok") : plain(503, "starting");

@@ -58,7 +58,7 @@ export type EndpointStateName = "up" | "stuck" | "failed" | "absent";
 export interface EndpointView {
   readonly endpoint: string;
   readonly state: EndpointStateName;
-  /** Monotonic time since when the daemon answers, or does not answer. */
+  /** Monotonic time at which the daemon began to answer, or stopped. */
   readonly sinceMs: number;
   /** The domains of its last cycle, and of the one before. */
   readonly samples: readonly DomainSample[];

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { Answer } from "./http-server.ts";
 import { STYLE } from "./page-style.ts";
 
-/** A piece of a page. All text that is not our own is escaped in it. */
+/** A piece of a page. All inserted text is already escaped. */
 export class Html {
   readonly text: string;
 

@@ -39,7 +39,7 @@ export function processView(version: string, eventLoopLag: Histogram): ProcessVi
 
 function openFiles(): number | undefined {
   try {
-    // Minus the descriptor of this very read.
+    // Without the descriptor that this call itself opens.
     return readdirSync("/proc/self/fd").length - 1;
   } catch {
     return undefined;

@@ -61,9 +61,9 @@ export class SimulatorServer implements AsyncDisposable {
     socket.on("close", () => this.#clients.delete(socket));
     socket.on("error", () => socket.destroy());
     const assembler = new PacketAssembler((header, payload) => {
-      const read = PROCEDURES.get(header.procedure)?.(payload) ?? (() => Promise.reject(unknownProcedure(header)));
+      const perform = PROCEDURES.get(header.procedure)?.(payload) ?? (() => Promise.reject(unknownProcedure(header)));
       this.#host.calls.set(header.procedure, (this.#host.calls.get(header.procedure) ?? 0) + 1);
-      void this.#answer(socket, header, read);
+      void this.#answer(socket, header, perform);
     });
     socket.on("data", (chunk: Buffer) => {
       try {

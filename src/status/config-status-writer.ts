@@ -127,7 +127,7 @@ export class ConfigStatusWriter {
       const outcome = await announce(config, condition, signal);
       events.record(condition, clock.monotonic(), outcome.kind === "written");
     }
-    // Come back soon for the Events that are not due yet.
+    // The object is due again soon, for the Events that are not due yet.
     if (events.pending(conditions).length > 0) tracked.dueMs = tracked.notBeforeMs;
   }
 }

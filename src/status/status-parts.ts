@@ -1,9 +1,7 @@
+// Parts of the status schemas. They limit the size of texts, not their values, so that an older CRD in the cluster does not
+// reject the report of a newer agent.
 import * as Type from "typebox";
 
-/**
- * Parts of the status schemas. They limit the size of texts, not their values, so that an older CRD in the cluster does not
- * reject the report of a newer agent.
- */
 export const MAX_MESSAGE = 1024;
 
 const INT32_MAX = 2_147_483_647;

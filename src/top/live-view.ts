@@ -29,7 +29,7 @@ export class LiveView implements Disposable {
   #snapshot: NodeSnapshot;
   #sort: SortKey;
 
-  constructor({ sort, intervalMs: intervalMs, ...terminal }: LiveViewOptions, first: NodeSnapshot) {
+  constructor({ sort, intervalMs, ...terminal }: LiveViewOptions, first: NodeSnapshot) {
     this.#snapshot = first;
     this.#sort = sort;
     this.#intervalMs = intervalMs;

@@ -13,11 +13,11 @@ const SHAPE = { nics: 2, disks: 3, seed: 7 };
 for (const [what, name, stored] of [
   ["spaces, commas and equals signs", "a b,c=d", "a b,c=d"],
   ["quotes", `it's "me"`, `it's "me"`],
-  ["backslashes, of which some stand before what is escaped", "a\\b\\,c\\ d", "a\\b,c d"],
+  ["backslashes, some of them before an escaped character", "a\\b\\,c\\ d", "a\\b,c d"],
   ["a backslash at the end", "C:\\", "C:"],
   ["nothing but backslashes", "\\\\\\", undefined],
   ["line breaks and tabs", "a\nb\r\nc\td", "a b  c d"],
-  ["what XML escapes", "<a> & b", "<a> & b"],
+  ["characters that XML escapes", "<a> & b", "<a> & b"],
   ["other scripts and emoji", "機械-😀-é", "機械-😀-é"],
   ["65,536 characters", "x".repeat(65_536), "x".repeat(256)],
   ["65,536 commas", ",".repeat(65_536), ",".repeat(256)],
@@ -58,7 +58,7 @@ for (const [sent, stored] of [
   });
 }
 
-test("-1, which older libvirt sends for unknown, is never stored", async (t) => {
+test("-1, which older libvirt sends for an unknown value, is never stored", async (t) => {
   const endpoint = await SimulatedEndpoint.start(t, { domains: 1 });
   endpoint.host.adjustStats = (_name, params) => {
     for (const field of ["block.0.errors", "block.1.rd.reqs", "net.0.rx.drop", "balloon.rss"]) params.set(field, -1n);
@@ -119,7 +119,7 @@ const anyText = fc.oneof(
   fc.constantFrom("\\", "\n", " "),
 );
 
-test("InfluxDB accepts every line and no domain is lost, whatever the parameters, names and tags", async (t) => {
+test("InfluxDB accepts every line and no domain is lost, for any parameters, names and tags", async (t) => {
   const endpoint = await SimulatedEndpoint.start(t, { domains: 2 });
   await fc.assert(
     fc.asyncProperty(

@@ -117,7 +117,7 @@ test("a write whose answer is lost causes one Event, and the condition keeps its
   assert.deepEqual(bench.events, ["Normal Ready", "Warning TargetUnauthorized"]);
 });
 
-test("after an outage of an hour the status has what happened during it", async () => {
+test("after an outage of an hour the status shows the changes that happened during it", async () => {
   bench.lead();
   await bench.clock.advance(60_000);
   bench.client.fault = () => "lost";

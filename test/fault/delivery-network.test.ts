@@ -174,7 +174,7 @@ test("a target that hangs does not delay another target", async () => {
   const two = bench.start(targetSettings({ name: "hung", url: hung.url, protocol, timeoutMs: 60_000 }));
   for (let round = 0; round < 20; round++) {
     await bench.append(batchOf(10, round * 10));
-    await until("the healthy target has them", () => one.backlog.lines === 0);
+    await until("the healthy target has the lines", () => one.backlog.lines === 0);
   }
   assert.equal(healthy.stored.length, 200);
   assert.equal(two.backlog.lines, 200);

@@ -37,7 +37,7 @@ for (const [name, protocol] of Object.entries(PROTOCOLS)) {
   });
 }
 
-// They are rejected only because a later line is accepted: otherwise a setting may be wrong.
+// The lines are rejected only because a later line is accepted. Otherwise a setting may be wrong.
 test("a batch of only bad lines is rejected after a bounded number of requests", async () => {
   await using influx = await FakeInflux.start({ version: "v2" });
   await using bench = new DeliveryBench();
@@ -92,7 +92,7 @@ test("a long list of rejected lines is read whole, even without a JSON content t
   assert.equal(sender.state.deliveredLines, 1);
 });
 
-test("an answer without end is cut at a bound", async () => {
+test("an answer that is too long is cut at a limit", async () => {
   await using influx = await FakeInflux.start({ version: "v2" });
   await using bench = new DeliveryBench();
   influx.faults.push({

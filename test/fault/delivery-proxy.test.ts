@@ -25,7 +25,7 @@ async function begin({ bench, proxies, ...settings }: Attempt): Promise<Sender> 
   return sender;
 }
 
-test("without https a proxy is used only if plain text is allowed", async () => {
+test("for a target without https, a proxy is used only if plain text is allowed", async () => {
   await using influx = await FakeInflux.start({ version: "v2", authorization: `Token ${TOKEN}` });
   await using proxy = await HttpProxy.start();
   await using bench = new DeliveryBench();
@@ -151,7 +151,7 @@ suite("https through a proxy", { skip: skipWithoutOpenssl("https through a proxy
     assert.equal(influx.stored.length, 5);
   });
 
-  for (const fault of ["hang", "hang behind the answer"] as const) {
+  for (const fault of ["hang", "hang after the answer"] as const) {
     test(`a tunnel that does not get ready (${fault}) is closed at the deadline`, async () => {
       await using influx = await FakeInflux.start({ version: "v2", tls: pair });
       await using proxy = await HttpProxy.start();

@@ -76,7 +76,7 @@ for (const status of [400, 422]) {
     influx.fault = { kind: "status", status, body: '{"code":"invalid","message":"precision is not supported"}' };
     const sender = bench.start(targetSettings({ url: influx.url }));
     await bench.append(batchOf(300));
-    await until("it is clear that no line passes", () => sender.state.reason === "TargetRejecting");
+    await until("the agent knows that no line is accepted", () => sender.state.reason === "TargetRejecting");
     await bench.append(batchOf(300, 300));
     const before = influx.requests.length;
     await until("it was tried three times", () => influx.requests.length >= before + 3);

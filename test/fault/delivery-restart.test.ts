@@ -122,7 +122,7 @@ test("an agent that is killed while a backlog drains loses no line", async (t) =
   assert.equal(new Set([...stored, ...next.target.stored]).size, 630);
 });
 
-test("an agent that is killed loses no line that was sent before a backlog", async (t) => {
+test("an agent that is killed loses no new line that was sent ahead of the backlog", async (t) => {
   const directory = await temporaryDirectory(t);
   const copy = path.join(await temporaryDirectory(t), "copy");
   await using agent = await Agent.start(directory, SLOWLY);
@@ -133,7 +133,7 @@ test("an agent that is killed loses no line that was sent before a backlog", asy
   agent.target.answer = taken;
   agent.sender.update({ ...SLOWLY });
   const latest = goodLine(599);
-  await until("what is new goes ahead", () => agent.target.stored.includes(latest));
+  await until("new lines are sent ahead of the backlog", () => agent.target.stored.includes(latest));
   assert.ok(agent.sender.backlog.lines > 300, `${agent.sender.backlog.lines} lines queued`);
   await cp(directory, copy, { recursive: true, filter: (file) => path.basename(file) !== "lock" });
   const stored = [...agent.target.stored];

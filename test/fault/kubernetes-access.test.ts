@@ -72,7 +72,7 @@ void suite("the connection to a wrong or broken server", { skip }, () => {
 });
 
 void suite("a rejected token", { skip }, () => {
-  /** A server that accepts the token `new`. The client gets `tokens` one after the other and records them in `reads`. */
+  /** Starts a server that accepts the token `new`. The client gets `tokens` one after the other and records them in `reads`. */
   async function rotated(tokens: readonly string[], reads: string[] = []): Promise<KubeBench> {
     const bench: KubeBench = await KubeBench.start({
       readAccess: () => {
@@ -108,7 +108,7 @@ void suite("a rejected token", { skip }, () => {
     assert.equal(bench.server.totalConnections, 1);
   });
 
-  test("is an answer 401 after one retry", async () => {
+  test("results in the answer 401 after one retry", async () => {
     await using bench = await rotated(["old"]);
     assert.equal((await bench.api.request(LIST)).status, 401);
     assert.equal(bench.server.requests.length, 2);

@@ -5,7 +5,7 @@ import { skipWithoutOpenssl } from "../support/openssl.ts";
 
 const skip = skipWithoutOpenssl("the reflector");
 
-/** A synced reflector with an open watch on a server with the things `a` and `b`. */
+/** Starts a reflector, and resolves to it when it is synced and has an open watch on a server with the things `a` and `b`. */
 async function watching(bench: KubeBench, options: Parameters<KubeBench["reflect"]>[0] = {}) {
   bench.put("a");
   bench.put("b");
@@ -192,13 +192,13 @@ void suite("a reflector", { skip }, () => {
     }
   });
 
-  const REFUSALS: readonly (readonly [string, string])[] = [
+  const BAD_EVENTS: readonly (readonly [string, string])[] = [
     ["an incomplete event", '{"type":"ADDED","object":{"metadata":{"name":"x"'],
     ["an event that is not JSON", "<html>\n"],
     ["an event of an unknown type", '{"type":"NEWS","object":{"metadata":{"name":"x","resourceVersion":"2"}}}\n'],
     ["an object without a name", '{"type":"ADDED","object":{"metadata":{"resourceVersion":"2"}}}\n'],
   ];
-  for (const [what, bytes] of REFUSALS) {
+  for (const [what, bytes] of BAD_EVENTS) {
     test(`recovers from ${what}`, async () => {
       await using bench = await KubeBench.start();
       const reflector = await watching(bench);

@@ -97,7 +97,7 @@ void suite("a reflector whose requests are rejected", { skip }, () => {
     });
   }
 
-  test("without the rights reports that, and retries less and less often", async () => {
+  test("reports missing rights, and retries less and less often", async () => {
     await using bench = await KubeBench.start();
     bench.server.fault = { kind: "status", status: 403 };
     const reflector = bench.reflect();

@@ -30,7 +30,7 @@ import { vmi } from "../support/vmis.ts";
 
 const GENERATIONS = 10;
 const LAUNCHERS = 50;
-/** How the daemons end, in turns. */
+/** The ways in which daemons end, each for every third launcher. */
 const ENDINGS = ["stops", "crashes", "ends during a call"] as const;
 
 /** The parts of the node role between the pods directory and the targets. */
@@ -121,7 +121,7 @@ spec:
     return this.#clock.sleeping;
   }
 
-  /** Counts of the objects that the agent holds, as far as tests can see them. */
+  /** Returns the state that the agent keeps, as far as tests can see it. */
   state(): object {
     const view = nodeView(
       {
@@ -198,7 +198,7 @@ test("launchers that end in any way leave nothing in memory", async (t) => {
     await node.cycle();
   }
   assert.deepEqual(node.state(), before);
-  assert.ok(node.sleeping <= 3, `${node.sleeping} wait: for the next tick, and to deliver again`);
+  assert.ok(node.sleeping <= 3, `${node.sleeping} sleeps, more than those for the next tick and the next delivery`);
   assert.ok(node.remembered > GENERATIONS * LAUNCHERS);
   assert.equal(await node.held(), 0);
 });

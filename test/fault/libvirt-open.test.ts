@@ -170,7 +170,7 @@ void test("a peer that does not speak libvirt's protocol is E_LIBVIRT_PROTOCOL",
 void test("a socket without permission is E_LIBVIRT_DENIED", async (t) => {
   const peer = await startPeer(t);
   await chmod(peer.socketPath, 0o000);
-  // Root may use every socket. Another user id is set while the call connects, which it does before it returns.
+  // Root may use every socket, so root becomes another user while `open` connects. It connects before it returns.
   const root = process.getuid?.() === 0;
   if (root) process.seteuid?.(65_534);
   const opening = LibvirtClient.open(peer.socketPath, LATER);

@@ -70,7 +70,7 @@ test("faults outside of the agent are shown, and the agent stays healthy and rea
     host.release("vm-002");
   });
   await until("a call waits for the QEMU", async () => (await value("libvirt_held_workers")) === 1);
-  assert.equal(await value("stuck_domains"), 0, "it is not called stuck at once");
+  assert.equal(await value("stuck_domains"), 0, "the VM does not count as stuck at once");
   await until("the target fails", async () => (await value("target_state", 'target="main",state="Failing"')) === 1);
   assert.ok(((await value("target_queue_lines", 'target="main"')) ?? 0) > 0);
   await writeFile(config, "no configuration");
@@ -108,7 +108,7 @@ test("a port in use ends the start with its reason and releases the spool", asyn
   assert.match(stderr, /^error: E_LISTEN: cannot listen on 127\.0\.0\.1:\d+: .* --listen off$/m);
   const byHand = await run([...args, "--once"], { KUBEVIRT_TELEMETRY_LISTEN: "" });
   assert.equal(byHand.exitCode, 0, byHand.stderr);
-  assert.doesNotMatch(byHand.stdout, /serving/, "a cycle by hand serves nothing unless it is asked to");
+  assert.doesNotMatch(byHand.stdout, /serving/, "--once serves nothing without --listen");
 });
 
 /** Starts an API server with a Node, for an agent or a controller. */

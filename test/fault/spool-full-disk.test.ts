@@ -113,7 +113,7 @@ void suite("a full disk", { skip: skipWithoutMounts("spools on a full disk") }, 
   });
 });
 
-/** Fills the disk. */
+/** Writes a file until the disk is full. */
 async function fill(file: string): Promise<void> {
   await assert.rejects(writeFile(file, Buffer.alloc(16 * MIB)), { code: "ENOSPC" });
 }

@@ -194,7 +194,7 @@ test("lines for a target that is not configured are kept until a cap drops them"
     assert.deepEqual(await takeAll(bench.spool.cursor("a")), [1, 2]);
     assert.equal(bench.spool.stats.disk.orphanedLines, 1);
     bench.spool.caps = { maxBytes: 10, maxAgeMs: 1_000 };
-    await until("the cap holds", () => bench.spool.stats.losses.cap === 1);
+    await until("the cap is applied", () => bench.spool.stats.losses.cap === 1);
   }
 });
 
@@ -236,7 +236,10 @@ async function advance(clock: FakeClock, ms: number): Promise<void> {
   }
 }
 
-/** Each step lasts until the condition holds, or long enough for a takeover: a spool takes a faster clock for a hung disk. */
+/**
+ * Advances until the condition holds. Each step leaves real time for a takeover: if the clock runs faster than the disk, the
+ * spool takes the disk for hung.
+ */
 async function advanceUntil(clock: FakeClock, what: string, holds: () => boolean): Promise<void> {
   for (let steps = 0; steps < 200 && !holds(); steps++) {
     await clock.advance(5_000);

@@ -31,7 +31,7 @@ export class CertificateAuthority implements Disposable {
     return this.#own.cert;
   }
 
-  /** A key and a certificate of this authority, for a name such as `DNS:influx.example` or `IP:127.0.0.1`. */
+  /** Returns a key and a certificate of this authority, for a name such as `DNS:influx.example` or `IP:127.0.0.1`. */
   issue(file: string, altName: string): KeyPair {
     const authority = ["-CA", this.#file("ca.crt"), "-CAkey", this.#file("ca.key")];
     return this.#make(file, [...authority, "-subj", `/CN=${file}`, "-addext", `subjectAltName=${altName}`]);

@@ -34,7 +34,7 @@ export function objectsIn(yaml: string): readonly ChartObject[] {
   return Array.isArray(documents) ? documents.flatMap((one) => (one.toJS() as ChartObject | null) ?? []) : [];
 }
 
-/** Returns the only object of a kind; throws if there is none or more than one. */
+/** Returns the only object of a kind; throws unless there is exactly one. */
 export function only(objects: readonly ChartObject[], kind: string): ChartObject {
   const [found, ...more] = objects.filter((object) => object.kind === kind);
   if (found === undefined || more.length > 0) throw new Error(`there are ${found ? more.length + 1 : 0} of ${kind}`);

@@ -34,7 +34,7 @@ function environment(variables: Variables): Record<string, string | undefined> {
   return { ...Object.fromEntries(own), [`${PREFIX}LISTEN`]: "off", ...variables };
 }
 
-/** Keeps its input and passes it on by lines. Despite its type it is not a terminal, like a pipe. */
+/** A standard stream that keeps its text and calls `onLine` for each line. It is not a terminal, although its type says so. */
 class Output {
   readonly stream: WriteStream;
   text = "";

@@ -66,8 +66,8 @@ export class ObserverLog implements SenderObserver {
   }
 }
 
-/** The real clock with sleeps of at most some milliseconds; records the requested times. */
-class HastyClock implements Clock {
+/** The real clock, with sleeps of at most 5 milliseconds. Records the requested times. */
+class ShortSleepClock implements Clock {
   readonly sleeps: number[] = [];
 
   now(): number {
@@ -87,7 +87,7 @@ class HastyClock implements Clock {
 /** A spool and one sender over real HTTP. */
 export class DeliveryBench implements AsyncDisposable {
   readonly log = new ObserverLog();
-  readonly clock = new HastyClock();
+  readonly clock = new ShortSleepClock();
   readonly spool = new MemorySpool({ maxBytes: 64 << 20, maxAgeMs: 3_600_000 }, systemClock);
   readonly #senders: Sender[] = [];
 

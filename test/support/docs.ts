@@ -51,7 +51,7 @@ export function docHeadings(file: string): readonly string[] {
   return [...outsideOfCode(file).matchAll(/^#+ (.+)$/gm)].map(([, heading = ""]) => heading);
 }
 
-/** Returns GitHub's anchor of a heading, for the first of its name. */
+/** Returns the anchor that GitHub gives to a heading, if no earlier heading of the page has the same text. */
 export function anchorOf(heading: string): string {
   return heading
     .toLowerCase()

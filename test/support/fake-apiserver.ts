@@ -26,7 +26,7 @@ export type Fault =
   | { readonly kind: "reset" }
   /** Resets only the stream. */
   | { readonly kind: "resetStream" }
-  /** Answers 200 with these bytes and never ends the answer. */
+  /** Answers 200 with these bytes. `then` tells how the answer continues. */
   | { readonly kind: "bytes"; readonly bytes: string; readonly then: "end" | "hang" | "reset" | "resetStream" };
 
 export interface ReceivedRequest {
@@ -48,9 +48,9 @@ export class FakeApiserver implements AsyncDisposable {
   readonly objects = new FakeObjects();
   /** Accepted tokens; if empty, all. */
   readonly tokens = new Set<string>();
-  /** A queue of behaviours, one for each request. */
+  /** Faults of the next requests, in order. */
   readonly faults: Fault[] = [];
-  /** The behaviour when the queue is empty. */
+  /** The fault of each request that has none of `faults`. */
   fault: Fault | undefined;
   readonly requests: ReceivedRequest[] = [];
   readonly watches = new Set<OpenWatch>();
@@ -131,7 +131,7 @@ export class FakeApiserver implements AsyncDisposable {
     for (const socket of this.#sockets) socket.resetAndDestroy();
   }
 
-  /** Closes the connections in order, without HTTP/2 frames. */
+  /** Closes the connections without a reset and without HTTP/2 frames. */
   endConnections(): void {
     for (const socket of this.#sockets) socket.end();
   }
@@ -153,11 +153,11 @@ export class FakeApiserver implements AsyncDisposable {
 
   /** Resets the streams of all watches; their connections stay open. */
   resetWatches(): void {
-    // With an error: `close` alone would end the stream in order before it resets it.
+    // With an error: `close` alone would end the stream normally before it resets it.
     for (const { stream } of this.watches) stream.destroy(new Error("injected fault"));
   }
 
-  /** Ends all watches in order, as after their timeout. */
+  /** Ends all watches normally, as after their timeout. */
   endWatches(): void {
     for (const { stream } of this.watches) stream.end();
   }
@@ -194,7 +194,7 @@ export class FakeApiserver implements AsyncDisposable {
       send(stream, event);
     });
     if (typeof stop !== "function") {
-      // The real server does the same: it has begun the answer when it notices.
+      // As in the real server, the answer has already begun when the error is noticed.
       send(stream, { type: "ERROR", object: stop.body });
       stream.end();
       return;
@@ -210,7 +210,7 @@ export class FakeApiserver implements AsyncDisposable {
   #fail(fault: Fault, stream: ServerHttp2Stream): void {
     const reset = (): void => {
       const { socket } = stream.session ?? {};
-      // The socket of a session is a proxy that forbids this.
+      // The socket of a session is a proxy object that forbids a reset.
       for (const each of this.#sockets) if (each.remotePort === socket?.remotePort) each.resetAndDestroy();
     };
     if (fault.kind === "status") reply(stream, { body: failure(fault.status, "injected fault").body, ...fault });

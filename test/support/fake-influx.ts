@@ -1,5 +1,5 @@
-// A strict write endpoint of InfluxDB 1, 2 and 3 that can fail on demand. It does what the servers do: what is stored of a
-// batch with a bad line, the statuses and bodies of answers, the names of parameters.
+// A strict write endpoint of InfluxDB 1, 2 and 3 that can fail on demand. It behaves as the real servers: it stores
+// the same lines of a batch with a bad line, answers with the same statuses and bodies, and requires the same parameters.
 import assert from "node:assert/strict";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer, Server as TlsServer, type ServerOptions } from "node:https";
@@ -26,9 +26,9 @@ export type Fault =
 
 export interface FakeInfluxOptions {
   readonly version: "v1" | "v2" | "v3";
-  /** The required Authorization header. Without it, none is required. */
+  /** The required Authorization header; undefined if no header is required. */
   readonly authorization?: string;
-  /** The only database or bucket; others answer 404. */
+  /** The only database or bucket; a request for another is answered with 404. */
   readonly database?: string;
   /** Limit of a body on the wire; a larger one is answered with 413. */
   readonly maxBodyBytes?: number;

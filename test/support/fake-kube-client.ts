@@ -13,7 +13,7 @@ export class FakeKubeClient implements KubeClient {
   readonly objects = new FakeObjects();
   readonly requests: KubeRequest[] = [];
   fault: KubeFault = () => undefined;
-  /** A healthy server sends one a minute. */
+  /** Whether the server sends a bookmark every minute, as a healthy server does. */
   bookmarks = true;
   readonly #clock: Clock;
   readonly #watches = new Set<AbortController>();
@@ -53,7 +53,7 @@ export class FakeKubeClient implements KubeClient {
     return Promise.resolve({ lines: this.#lines(events, wakeUp, ended, endMs) });
   }
 
-  /** Breaks open requests and watches, as when the server is killed. */
+  /** Breaks all open watches, as when the server is killed. */
   breakWatches(): void {
     for (const broken of this.#watches) broken.abort();
     this.#watches.clear();

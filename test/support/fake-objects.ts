@@ -186,7 +186,7 @@ function keyOf({ metadata: { namespace, name } }: FakeObject): string {
   return namespace === undefined ? name : `${namespace}/${name}`;
 }
 
-/** Returns the event for a selection: an object that leaves it is a deletion. */
+/** Calls the listener with the event as its selector sees it: an object that is no longer selected is deleted. */
 function notify({ collection, selector, from, listener }: Watcher, recorded: Recorded): void {
   if (recorded.collection !== collection || recorded.version <= from) return;
   const resourceVersion = String(recorded.version);

@@ -22,8 +22,8 @@ export type FaultKind = keyof typeof FAULTS;
 export const FAULT_KINDS = Object.keys(FAULTS) as readonly FaultKind[];
 
 /**
- * Deals faults in an order that the seed decides. Like cards, each kind comes up once in every round, so that every kind
- * happens.
+ * Returns faults in a random order, which the seed decides. Each kind comes once in every round, as with a deck of cards, so
+ * that every kind happens.
  */
 export class FaultDeck {
   readonly #round: readonly (FaultKind | undefined)[];
@@ -37,7 +37,7 @@ export class FaultDeck {
     this.#round = [...kinds, ...Array.from({ length: Math.round(kinds.length * passes) }, () => undefined)];
   }
 
-  /** Returns the fault of the next request, or undefined for none. */
+  /** Returns the fault of the next request, or undefined if it has no fault. */
   draw(): FaultKind | undefined {
     if (this.#cards.length === 0) this.#cards.push(...this.#shuffled());
     return this.#cards.pop();

@@ -5,7 +5,7 @@ type Call = "open" | "writev" | "datasync";
 
 /** Opens real files that fail on demand. */
 export class FaultyDisk {
-  /** Returns the error that a call throws; undefined: the call works. */
+  /** The code of the error that a call throws; undefined: the call works. */
   readonly errors: Partial<Record<Call, string | undefined>> = {};
   /** Most bytes that one write accepts. */
   maxWriteBytes = Infinity;

@@ -46,7 +46,7 @@ interface Write {
 const HOST = "127.0.0.2";
 const [REFUSE_MS, SLOW_MS] = [1_500, 1_000];
 const TRICKLE_MS = 50;
-/** Timers may be early by that much. */
+/** A timer may fire this much too early. */
 const TOLERANCE_MS = 20;
 
 export class FaultyProxy implements AsyncDisposable {
@@ -93,7 +93,7 @@ export class FaultyProxy implements AsyncDisposable {
   }
 
   async #receive(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    this.#watch(request);
+    this.#countEarly(request);
     const fault = this.#calm ? undefined : this.#deck.draw();
     try {
       if (fault === "slow") await this.#pause(SLOW_MS * this.#random());
@@ -106,7 +106,7 @@ export class FaultyProxy implements AsyncDisposable {
     }
   }
 
-  #watch({ socket }: IncomingMessage): void {
+  #countEarly({ socket }: IncomingMessage): void {
     if (Date.now() + TOLERANCE_MS < (this.#notBefore.get(socket) ?? 0)) this.#count("early");
   }
 
@@ -215,8 +215,8 @@ export class FaultyProxy implements AsyncDisposable {
 }
 
 /**
- * The rest of a cut body could look like a valid line with a wrong value. And for a single line the server must not answer that
- * it is bad, because the agent would then have to reject it.
+ * Returns whether the body may be cut. Without gzip, the rest of it could be a valid line with a wrong value. If the body has a
+ * single line, the server would call this line bad, and the agent would have to reject it.
  */
 function mayBeGarbled({ request, text }: Write): boolean {
   return request.headers["content-encoding"] === "gzip" && text.indexOf("\n") < text.length - 1;

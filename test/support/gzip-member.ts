@@ -11,13 +11,13 @@ const HEADER_BYTES = 10;
 const TRAILER_BYTES = 8;
 
 /**
- * Reads the first gzip member of a body and no more, as InfluxDB 3.0 to 3.7 does. Throws if the header is not
- * that of a member without flags, or if CRC or length in the trailer are wrong.
+ * Reads only the first gzip member of a body, as InfluxDB 3.0 to 3.7 does. Throws if the header is invalid or has flags, or if
+ * the CRC or the length in the trailer is wrong.
  */
 export function readFirstMember(body: Uint8Array): GzipMember {
   const bytes = Buffer.from(body);
   assert.deepEqual([...bytes.subarray(0, 4)], [0x1f, 0x8b, 8, 0], "magic, deflate, no flags");
-  // With `info` it returns this; the types are wrong.
+  // With `info` the function returns this object; its declared type is wrong.
   const inflated = inflateRawSync(bytes.subarray(HEADER_BYTES), { info: true }) as unknown as {
     buffer: Buffer;
     engine: Pick<InflateRaw, "bytesWritten">;

@@ -14,7 +14,7 @@ export class HttpProxy implements AsyncDisposable {
   /** Everything that clients sent, as text. */
   seen = "";
   /** What the proxy does instead of opening a tunnel. */
-  fault: "reject" | "hang" | "hang behind the answer" | undefined;
+  fault: "reject" | "hang" | "hang after the answer" | undefined;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
 
@@ -61,12 +61,12 @@ export class HttpProxy implements AsyncDisposable {
     socket.on("close", () => this.#sockets.delete(socket));
   }
 
-  #note({ method = "", url = "", headers }: IncomingMessage): void {
+  #record({ method = "", url = "", headers }: IncomingMessage): void {
     this.requests.push({ method, target: url, headers });
   }
 
   #tunnel(request: IncomingMessage, client: Socket): void {
-    this.#note(request);
+    this.#record(request);
     if (this.fault === "reject") {
       client.end("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n");
       return;
@@ -75,7 +75,7 @@ export class HttpProxy implements AsyncDisposable {
     client.resume().on("end", () => client.destroy());
     if (this.fault === "hang") return;
     client.write("HTTP/1.1 200 Connection established\r\n\r\n");
-    if (this.fault === "hang behind the answer") return;
+    if (this.fault === "hang after the answer") return;
     const server = connect(Number(request.url?.split(":")[1]), "127.0.0.1");
     this.#keep(server);
     client.pipe(server).pipe(client);
@@ -84,7 +84,7 @@ export class HttpProxy implements AsyncDisposable {
   }
 
   #forward(request: IncomingMessage, response: ServerResponse): void {
-    this.#note(request);
+    this.#record(request);
     if (this.fault === "reject") {
       response.writeHead(407).end();
       return;

@@ -55,7 +55,7 @@ export class KubeBench implements AsyncDisposable {
     return new KubeBench(authority, await FakeApiserver.start(authority.issue("apiserver", "IP:127.0.0.1")), options);
   }
 
-  /** Access to the server as the holder of a token. */
+  /** Resolves to the access to the server with a token. */
   access(token: string, url = this.server.url): Promise<Access> {
     const caData = Buffer.from(this.#authority.cert).toString("base64");
     return createAccess({
@@ -88,7 +88,7 @@ export class KubeBench implements AsyncDisposable {
     return reflector;
   }
 
-  /** Lists the objects; time passes until the answer. */
+  /** Lists the objects. Advances the client's clock until the answer arrives. */
   async ask(): Promise<KubeAnswer> {
     let answer: KubeAnswer | undefined;
     let failure: unknown;
@@ -121,7 +121,7 @@ export class KubeBench implements AsyncDisposable {
     return this.events.filter((event) => event.split(" ")[0] === kind);
   }
 
-  /** Waits for the network, without time for the client. */
+  /** Waits in real time until the condition holds. The client's clock does not move. */
   async until(what: string, holds: () => boolean): Promise<void> {
     const giveUpAt = performance.now() + 60_000;
     while (!holds()) {

@@ -4,7 +4,7 @@ import { INFLUX, influxTransport } from "../../src/delivery/influx/influx.ts";
 import type { Protocol } from "../../src/delivery/protocol.ts";
 import { linesOf } from "./gzip-member.ts";
 
-/** A target without a network; accepts every request, unless it has another answer. */
+/** A target without a network. It accepts every request until `answer` is replaced. */
 export class MemoryTarget {
   /** The lines of each request, whatever the answer. */
   readonly requests: (readonly string[])[] = [];

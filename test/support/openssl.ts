@@ -1,6 +1,6 @@
 import { CertificateAuthority } from "./certificates.ts";
 
-/** Whether tests that need certificates are skipped, with a warning; on CI that is an error. */
+/** Returns whether tests that need certificates are skipped, and prints a warning if so. On CI it throws instead. */
 export function skipWithoutOpenssl(what: string): boolean {
   if (CertificateAuthority.available()) return false;
   if (process.env["CI"] === "true") throw new Error("openssl is missing: install it");

@@ -1,6 +1,6 @@
 import type { Source, SourceCycle, SourceFactory, SourceSettings, SourceStats } from "../../src/collection/source.ts";
 
-/** What a cycle brought; without an outcome it was collected. */
+/** The result of a cycle. Without an outcome, the cycle was collected. */
 export type RecordedCycle = Partial<Omit<SourceCycle, "endpoint">>;
 
 /** A source that returns recorded cycles, one after the other, and `absent` after the last. */

@@ -1,4 +1,4 @@
-/** A target that breaks nothing. */
+/** A target that breaks no rule. */
 const TARGET = { name: "central", url: "https://influx.example.com", v2: { org: "o", bucket: "b" } };
 
 function target(over: object): object {

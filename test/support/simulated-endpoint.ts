@@ -78,7 +78,7 @@ export class SimulatedEndpoint {
     return endpoint;
   }
 
-  /** As `start`, with domains that have been known for more than a minute, so that they are not starting. */
+  /** As `start`, with domains that have been known for a minute, so that they no longer count as starting. */
   static async old(t: TestContext, options: EndpointOptions = {}): Promise<SimulatedEndpoint> {
     const endpoint = await SimulatedEndpoint.start(t, options);
     await endpoint.samples();

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import type { TestContext } from "node:test";
 
-/** Whether tests that need a small file system are skipped, with a warning; on CI that is an error. */
+/** Returns whether tests that need a small file system are skipped, and prints a warning if so. On CI it throws instead. */
 export function skipWithoutMounts(what: string): boolean {
   if (process.platform === "linux" && process.getuid?.() === 0) return false;
   if (process.env["CI"] === "true") throw new Error("not root: file systems cannot be mounted");

@@ -89,7 +89,7 @@ const target = given({
   vmSelector: maybe(selector),
 });
 
-/** Specs that are valid in the schema and break some rules or none. */
+/** Specs that match the schema and may break some of the rules. */
 export const anySpec = given({
   collection: maybe(given({ interval: maybe(duration), timeout: maybe(duration), families: maybe(families) })),
   deviceCache: rarely(given({ ttl: maybe(duration) })),

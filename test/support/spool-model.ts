@@ -97,7 +97,7 @@ const anyOperation = fc.oneof(
 );
 type Operation = typeof anyOperation extends fc.Arbitrary<infer T> ? T : never;
 
-/** Up to 60 operations on a spool, without these. */
+/** Generates up to 60 operations on a spool. The kinds in `without` do not occur. */
 export function operations(...without: readonly Operation["do"][]): fc.Arbitrary<Operation[]> {
   const operation = anyOperation.filter((each) => !without.includes(each.do));
   return fc.array(operation, { maxLength: 60, size: "max" });
@@ -200,7 +200,7 @@ export class Comparison<S extends Spool> {
     return this.#model.waiting(name).flatMap(({ monotonicMs, payload }) => (monotonicMs >= sinceMs ? [payload] : []));
   }
 
-  /** Reads frames, and acknowledges them if `delivered`; asserts that both have the same frames, oldest first. */
+  /** Reads frames, and acknowledges them if `maxLines` is given. Asserts that both have the same frames, oldest first. */
   async #read(name: string, maxLines: number | undefined): Promise<void> {
     const cursor = this.spool.cursor(name);
     const frames = await cursor.read({ maxLines: maxLines ?? Infinity, maxRawBytes: Infinity });
