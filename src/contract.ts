@@ -37,6 +37,9 @@ export const SERIES_TAGS = {
 
 export const TAGS: readonly string[] = Object.values(SERIES_TAGS).flat();
 
+/** A tag of every line of a VM. */
+export type VmTag = (typeof SERIES_TAGS)["vm" | "place"][number];
+
 /** A tag that a measurement sets on the line of one part of a VM, such as a disk. */
 export type PartTag = (typeof SERIES_TAGS)["part" | "origin"][number];
 

@@ -1,5 +1,5 @@
 import type { DomainIdentity, DomainSample } from "../collection/domain-sample.ts";
-import { SERIES_TAGS, type Family, type PartTag } from "../contract.ts";
+import { SERIES_TAGS, type Family, type PartTag, type VmTag } from "../contract.ts";
 import { LineWriter, type LineCounters } from "./line-protocol.ts";
 import type { Measurement, PartTags, SampleLines } from "./measurement.ts";
 import { MEASUREMENTS } from "./registry.ts";
@@ -116,10 +116,19 @@ export class Encoder implements SampleLines {
   #tagsOf(identity: DomainIdentity): SeriesTags {
     const known = this.#tags.get(identity);
     if (known !== undefined) return known;
+    const { id, name, uuid, namespace } = identity;
+    const values: Readonly<Record<VmTag, string | undefined>> = {
+      VMID: String(id),
+      name,
+      uuid,
+      namespace,
+      node: this.#options.node,
+    };
     const write = (key: string, value: string | undefined): string => tag(key, value, this.#counters);
+    const writeAll = (keys: readonly VmTag[]): string => keys.map((key) => write(key, values[key])).join("");
     const tags = {
-      head: write("VMID", String(identity.id)) + write("name", identity.name) + write("uuid", identity.uuid),
-      place: write("namespace", identity.namespace) + write("node", this.#options.node),
+      head: writeAll(SERIES_TAGS.vm),
+      place: writeAll(SERIES_TAGS.place),
       rest: [...(identity.tags ?? []), ...Object.entries(this.#options.staticTags)]
         .map(([key, value]) => write(key, value))
         .join(""),

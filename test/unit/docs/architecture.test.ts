@@ -27,7 +27,7 @@ test("the files and classes that the text names exist", () => {
   const text = readFileSync(PAGE, "utf8");
   const files = readdirSync("src", { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"));
   const source = files.map((file) => readFileSync(`src/${file}`, "utf8")).join("\n");
-  const diagram = text.slice(text.indexOf("## Which object owns which"), text.indexOf("## The way of a sample"));
+  const diagram = text.slice(text.indexOf("## Which object owns which"), text.indexOf("## How a sample flows"));
   const classes = new Set(diagram.match(/\b(?:[A-Z][a-z]+){2,}\b/g));
   assert.ok(classes.size > 20);
   classes.delete("TelemetryConfigs");
