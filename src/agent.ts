@@ -35,7 +35,7 @@ export async function runAgent({ cycles, listen, spoolDir, ...options }: AgentOp
   const { log, signal } = options;
   const clock = systemClock;
   let view: ((eventLoopLag: Histogram) => AgentView) | undefined;
-  // Before all else, so that a slow start is not reported as a stall.
+  // The server starts first, so that a slow start is not reported as a stall.
   await using resources = new AsyncDisposableStack();
   if (listen !== undefined) {
     const routes = (eventLoopLag: Histogram): Routes => agentRoutes(() => view?.(eventLoopLag), signal);
@@ -89,7 +89,7 @@ async function openParts(
   return { router, state, nodeLog, clock };
 }
 
-/** Delivers the queued lines. Returns whether the exit code may be 0: every line was delivered, or the agent was ended. */
+/** Delivers the queued lines. Returns whether the exit code may be 0: every line was delivered, or a signal ended the agent. */
 async function end(
   router: Router,
   { signal, log, spoolDir }: Pick<AgentOptions, "signal" | "log" | "spoolDir">,

@@ -25,7 +25,7 @@ import { clusterSecrets } from "./secrets.ts";
 const REFRESH_MS = 300_000;
 /** Time to the next poll after a Secret was missing or the API server did not answer. */
 const RETRY_MS = 10_000;
-/** A changed object changes for thousands of nodes, and each of them reads its Secrets. */
+/** Spreads the reads of Secrets: each of thousands of nodes reads them when an object changes. */
 const SPREAD_MS = 5_000;
 
 /** The TelemetryConfig that governs this node, with the generation that was read. */

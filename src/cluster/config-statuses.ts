@@ -23,6 +23,7 @@ export interface ConfigStatusesOptions {
   readonly following?: (followed: Followed) => void;
 }
 
+/** The watches of the controller. */
 export interface Followed {
   readonly configs: Reflector<ConfigSummary>;
   readonly nodes: Reflector<NodeSummary>;

@@ -8,7 +8,7 @@ export interface ClusterOptions {
   readonly env: NodeJS.ProcessEnv;
   /** The version of this program. */
   readonly version: string;
-  /** Gets the changes of the connection; without it they are not logged. */
+  /** Logs the changes of the connection; without it they are not logged. */
   readonly log?: Logger;
   readonly clock: Clock;
 }

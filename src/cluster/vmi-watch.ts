@@ -24,7 +24,7 @@ export class VmiWatch implements AsyncDisposable {
   readonly inventory: VmiInventory;
   /** Resolves when both lists are read, or when the watch is stopped. */
   readonly synced: Promise<void>;
-  /** By the description of their objects. */
+  /** Description of the objects -> their reflector. */
   readonly reflectors: ReadonlyMap<string, Reflector<Vmi>>;
   #isSynced = false;
 

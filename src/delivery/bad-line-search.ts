@@ -15,10 +15,10 @@ export interface SearchOptions extends BatchLimits {
 export type OtherLine = () => Promise<Uint8Array | undefined>;
 
 /**
- * The possible cause of a failure that only a probe line can tell:
+ * A possible cause of a failure. Only a probe line can confirm it:
  * - lastPart: the lines of the last part cause the server error;
  * - wholeBatch: all lines were rejected because all are bad;
- * - target: the target accepts no line, because the probe line was not accepted either.
+ * - target: the target accepts no line at all.
  */
 type Suspicion = "lastPart" | "wholeBatch" | "target";
 
@@ -37,7 +37,7 @@ export class BadLineSearch {
   #suspicion: Suspicion | undefined;
   #serverError: NotDelivered | undefined;
   #treats500AsBadLines = false;
-  /** The target accepted a line after it was suspected. From then on it may reject all lines of the batch. */
+  /** The target accepted a line after it was suspected. From then on all lines of the batch may be bad. */
   #targetIsHealthy = false;
   /** A line that the target accepted. */
   #probeLine: Uint8Array | undefined;

@@ -64,7 +64,7 @@ export class Bisection {
     return this.#parts.length === 0;
   }
 
-  /** Whether the target rejected everything so far. Then it may be that it rejects every line. */
+  /** Whether the target rejected everything so far. Then it may reject every line, also good ones. */
   get everythingRejected(): boolean {
     return !this.#accepted && this.#rejected.length > 0;
   }

@@ -6,7 +6,7 @@ const TIMES_LIVE = 3;
 const LEAST_LINES_PER_SECOND = 1_000;
 
 /**
- * The pace of a backlog, so that nodes that catch up do not use the whole server. Without a limit in the settings it is three
+ * The pace of a backlog, so that nodes that catch up do not overload the server. Without a limit in the settings it is three
  * times the rate at which the lines were written, which is learned from the frames.
  */
 export class DrainPace {

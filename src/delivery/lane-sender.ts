@@ -46,7 +46,7 @@ export class LaneSender {
   readonly #connection: TargetConnection;
   readonly #bodyCache: RequestBodyCache;
   #target: EffectiveTarget;
-  /** Requests of which the target stored lines. */
+  /** Number of requests of which the target stored lines. */
   #acceptedRequests = 0;
 
   constructor(target: EffectiveTarget, lanes: Lanes, options: LaneSenderOptions & Owned) {
@@ -74,7 +74,7 @@ export class LaneSender {
     return this.#limit.lines;
   }
 
-  /** Whether retries are to be soon. */
+  /** Shortens the retry delays while a drain runs. */
   set draining(draining: boolean) {
     this.#retry.draining = draining;
   }
@@ -152,7 +152,7 @@ export class LaneSender {
     lane.lastSentMs = startedMs;
     const notDelivered = await search.step((request) => this.#send(request));
     search.durationMs += clock.monotonic() - startedMs;
-    // New settings have reset the lane: the answer is one of the old target.
+    // New settings have reset the lane: the answer is from the old target.
     if (this.#stopped() || lane.search !== search) return 0;
     if (notDelivered !== undefined) return this.#postpone(lane, search.frames, notDelivered);
     this.#separateBacklog(lane, search.frames);
@@ -195,7 +195,7 @@ export class LaneSender {
     if (stored > 0) this.#stats.delivered(stored, tookMs);
     if (rejected > 0) this.#stats.rejected(rejected, exampleOf(rejections));
     const paceMs = lane.pace.durationMs(frames, this.#target.maxDrainLinesPerSecond) - tookMs;
-    if (lane.fills(this.#limit.lines) || !this.#lanes.isPresent(lane))
+    if (lane.fills(this.#limit.lines) || !this.#lanes.hasNewLines(lane))
       this.#lanes.pace(lane, clock.monotonic() + paceMs);
     this.#separateBacklog(lane, frames);
     return 0;
@@ -204,9 +204,9 @@ export class LaneSender {
   /** If the target accepts old lines and more of them are queued, new lines get a lane of their own. */
   #separateBacklog(lane: Lane, [first]: readonly Frame[]): void {
     const sinceMs = this.#options.clock.now() - BACKLOG_AGE_MS;
-    // A newest-first lane begins with frames of that age.
+    // The first frames of a newest-first lane have that age, and are not a backlog.
     const isOld = first !== undefined && first.createdAtMs < sinceMs && lane.sinceMs < sinceMs - BACKLOG_AGE_MS;
-    if (isOld && this.#lanes.isPresent(lane) && lane.fills(this.#limit.lines)) this.#lanes.startNewLane(sinceMs);
+    if (isOld && this.#lanes.hasNewLines(lane) && lane.fills(this.#limit.lines)) this.#lanes.startNewLane(sinceMs);
   }
 
   /** If the lines may be the cause, delays only their lane; otherwise returns the delay for all lanes. */
@@ -218,7 +218,7 @@ export class LaneSender {
     const nowMs = this.#options.clock.monotonic();
     const now = { sinceMs: nowMs, acceptedRequests: this.#acceptedRequests };
     const { sinceMs, attempts, acceptedRequests } = lane.suspectBatch(frames, outcome.kind, now);
-    // If the target has accepted other lines since then, it does not fail.
+    // If the target has accepted other lines since then, it works, and only these lines are not accepted.
     if (acceptedRequests === this.#acceptedRequests) this.#stats.failed(outcome.reason, outcome.detail);
     lane.retryAtMs = nowMs + this.#retry.delayMs(attempts);
     if (outcome.kind === "retry" && nowMs - sinceMs >= POISON_MS) {

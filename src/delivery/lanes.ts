@@ -2,7 +2,7 @@ import { sumOfLosses, type Losses } from "../spool/losses.ts";
 import type { Spool, SpoolCursor } from "../spool/spool.ts";
 import { Lane, NewestFirstLane } from "./lane.ts";
 
-/** One lane for new lines, and three for the backlogs of outages that overlap with catching up. */
+/** One lane for new lines, and three for backlogs: the next outage can begin before a backlog is delivered. */
 const LANES = 4;
 
 /** Decides when lanes are due. */
@@ -13,7 +13,7 @@ export interface Schedule {
   readonly fullLines: number;
   /** The flush interval. */
   readonly intervalMs: number;
-  /** Lanes neither wait for more lines nor keep to a pace. */
+  /** A drain runs: lanes do not wait for more lines, and ignore their pace. */
   readonly draining: boolean;
 }
 
@@ -36,7 +36,7 @@ export class Lanes {
 
   constructor(target: string, spool: Pick<Spool, "cursor">) {
     this.#lanes = laneNames(target).map((name) => new Lane(name, spool.cursor(name)));
-    // After a restart the lane with the newest lines. If all are empty, the first, which has the target's own name.
+    // After a restart this is the lane with the newest lines. If all are empty, it is the first, with the target's own name.
     this.#live = this.#lanes.reduce((newest, lane) =>
       newestOf(lane.cursor) > newestOf(newest.cursor) ? lane : newest,
     );
@@ -60,8 +60,8 @@ export class Lanes {
     return this.#lanes.map(({ cursor }) => cursor.losses).reduce(sumOfLosses);
   }
 
-  /** Creation time of the oldest queued line, see SpoolCursor. */
-  get oldestBornAtMs(): number | undefined {
+  /** Time of the oldest queued line on the monotonic clock, as in SpoolCursor. */
+  get oldestMonotonicMs(): number | undefined {
     const known = this.#lanes.flatMap(({ cursor }) => cursor.oldestMonotonicMs ?? []);
     return known.length === 0 ? undefined : Math.min(...known);
   }
@@ -77,7 +77,7 @@ export class Lanes {
   }
 
   /** Whether the lane has new lines. The live lane counts as a backlog as long as a newest-first lane serves it. */
-  isPresent(lane: Lane): boolean {
+  hasNewLines(lane: Lane): boolean {
     return lane === this.#newestFirst || (lane === this.#live && lane.name !== this.#newestFirst?.name);
   }
 
@@ -92,9 +92,9 @@ export class Lanes {
     this.#live = free ?? this.#live;
   }
 
-  /** Holds back a lane until then. All backlogs share one pace. */
+  /** Delays a lane until `untilMs`. All backlogs share one pace. */
   pace(lane: Lane, untilMs: number): void {
-    const paced = this.isPresent(lane) ? [lane] : this.#lanes.filter((other) => !this.isPresent(other));
+    const paced = this.hasNewLines(lane) ? [lane] : this.#lanes.filter((other) => !this.hasNewLines(other));
     for (const each of paced) each.pacedUntilMs = untilMs;
   }
 
@@ -140,15 +140,15 @@ export class Lanes {
   #inOrder(): readonly Lane[] {
     const lanes = this.#lanes.toSorted((one, other) => (newestOf(one.cursor) < newestOf(other.cursor) ? -1 : 1));
     const newestFirst = this.#newestFirst === undefined ? [] : [this.#newestFirst];
-    const present = lanes.filter((lane) => this.isPresent(lane));
-    return [...newestFirst, ...present, ...lanes.filter((lane) => !this.isPresent(lane))];
+    const live = lanes.filter((lane) => this.hasNewLines(lane));
+    return [...newestFirst, ...live, ...lanes.filter((lane) => !this.hasNewLines(lane))];
   }
 
   #dueMs(lane: Lane, { nowMs, fullLines, intervalMs, draining }: Schedule): number {
-    // An append that began when this lane was the live one may still be running.
+    // The lane is empty now, but an append that began when it was the live lane may still be running.
     if (lane === this.#newestFirst && !lane.fills(1)) return nowMs + intervalMs;
     if (lane === this.#newestFirst || draining || lane.search !== undefined) return lane.retryAtMs;
-    const gathers = this.isPresent(lane) && !lane.fills(fullLines);
+    const gathers = this.hasNewLines(lane) && !lane.fills(fullLines);
     const gatheredMs = gathers ? lane.lastSentMs + intervalMs : Number.NEGATIVE_INFINITY;
     return Math.max(lane.retryAtMs, lane.pacedUntilMs, gatheredMs);
   }

@@ -16,6 +16,6 @@ export const PRINT: Protocol = {
     close: () => undefined,
   }),
   body: async (frames) => Buffer.concat(await Promise.all(frames.map(expandFrame))),
-  // Standard output takes or fails, and rejects no line.
+  // Standard output rejects no line, so there is no bad line to find.
   split: (lines) => [0, lines.length],
 };

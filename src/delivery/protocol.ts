@@ -12,13 +12,13 @@ import type { Outcome } from "./outcome.ts";
 export interface Protocol {
   /** Returns a text that is equal for two targets if they store lines in the same place. */
   destination(target: EffectiveTarget): string;
-  /** Returns the way to a target under these settings. New settings get a new one. */
+  /** Returns a transport to a target. A target with new settings gets a new transport. */
   open(target: EffectiveTarget, context: TransportContext): Transport;
   /** Returns the request body for these frames, at least one. Rejects if a frame is damaged. */
   body(frames: readonly FramePayload[]): Promise<Uint8Array>;
   /**
    * Returns where a rejected batch of line protocol may be cut to find its bad lines: byte offsets, from 0 to the length
-   * of `lines`. What lies between two offsets is stored or rejected together.
+   * of `lines`. The target stores or rejects the lines between two offsets together.
    */
   split(lines: Uint8Array): readonly number[];
 }
@@ -31,7 +31,7 @@ export interface TransportContext {
   readonly stdout?: Writable | undefined;
 }
 
-/** The way to one target. */
+/** Sends requests to one target. */
 export interface Transport {
   /** Sends one request and resolves to what became of its lines. Never rejects. */
   send(request: LineRequest, signal: AbortSignal): Promise<Outcome>;

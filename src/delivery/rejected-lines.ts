@@ -10,7 +10,7 @@ const OLDER = "rejected.1.jsonl";
 const MAX_FILE_BYTES = 8 << 20;
 /** Bound on the records that are queued for a slow disk. */
 const MAX_QUEUED_BYTES = 4 << 20;
-/** Delivery waits no longer for a slow disk. */
+/** How long delivery waits for a slow disk. */
 const WRITE_TIMEOUT_MS = 1_000;
 
 /** Records the lines that a target rejects for good. */

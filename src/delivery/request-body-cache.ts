@@ -5,7 +5,7 @@ import type { Protocol } from "./protocol.ts";
 type Known = Promise<Uint8Array> | WeakRef<Uint8Array>;
 
 /**
- * Makes request bodies of frames. Targets that keep up send the same frames at the same time, so they share a body: it is
+ * Makes request bodies from frames. Targets that keep up send the same frames at the same time, so they share a body: it is
  * made once, and kept as long as a request holds it.
  */
 export class RequestBodyCache {

@@ -1,7 +1,7 @@
 import type { Clock } from "../lib/clock.ts";
 import type { FailureReason } from "./outcome.ts";
 
-/** Is notified by a sender. Texts contain no credentials. */
+/** Receives the events of a sender. Texts contain no credentials. */
 export interface SenderObserver {
   delivered(target: string, lines: number, durationMs: number): void;
   /** Delivery started to fail, or fails for another reason than before. The lines stay queued. */
@@ -12,7 +12,7 @@ export interface SenderObserver {
 }
 
 export interface SenderState {
-  /** Idle: nothing is decided yet. Delivering: the target accepts or rejects lines. Failing: it does neither. */
+  /** Delivering: the target accepts or rejects lines. Failing: it does neither. Idle: not known yet. */
   readonly state: "Idle" | "Delivering" | "Failing";
   /** Milliseconds since the epoch at which the state began. */
   readonly sinceMs: number;

@@ -57,14 +57,14 @@ export class Sender {
     return this.#lanes.backlog;
   }
 
-  /** Lines that were lost before they were delivered, by reason. */
+  /** Lines that the spool dropped, by reason. */
   get losses(): Losses {
     return this.#lanes.losses;
   }
 
-  /** Creation time of the oldest queued line, on the monotonic clock. */
-  get oldestBornAtMs(): number | undefined {
-    return this.#lanes.oldestBornAtMs;
+  /** Time of the oldest queued line on the monotonic clock, as in SpoolCursor. */
+  get oldestMonotonicMs(): number | undefined {
+    return this.#lanes.oldestMonotonicMs;
   }
 
   /** Uses these settings from the next request on, and ends a backoff. No frame is lost. */
@@ -106,7 +106,7 @@ export class Sender {
         const lane = await this.#waitForLane();
         if (lane !== undefined) waitMs = await this.#laneSender.sendOnce(lane);
       } catch (thrown) {
-        // No known cause throws here. Should one exist, it must be reported instead of ending delivery silently.
+        // Nothing is known to throw here. An exception is reported, so that it does not end delivery silently.
         const detail = `internal fault: ${messageOf(thrown)}`;
         waitMs = this.#laneSender.backOff({ kind: "retry", reason: "TargetUnreachable", detail });
       }

@@ -18,7 +18,7 @@ export class TargetConnection {
     this.#options = options;
   }
 
-  /** Sends one request. Only here is the old transport closed, because here no request is in flight on it. */
+  /** Sends one request. First closes the transport of old settings: now no request is in flight on it. */
   send(target: EffectiveTarget, request: LineRequest, signal: AbortSignal): Promise<Outcome> {
     if (this.#target !== target) this.close();
     const { protocolOf = configuredProtocol } = this.#options;

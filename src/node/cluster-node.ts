@@ -26,7 +26,7 @@ type Options = NodeOptions & NodeParts;
 
 interface ClusterSettings {
   readonly client: KubeApi;
-  /** The agent's own, which contains its Secrets. */
+  /** The agent's namespace, which contains its Secrets. */
   readonly namespace: string;
   readonly nodeName: string;
   readonly podsDir: string;
@@ -112,7 +112,7 @@ class ClusterNode implements NodeMode {
     await launchers;
   }
 
-  /** Ends requests that the API server has not answered, and waits for no first list. */
+  /** Ends requests that the API server has not answered. Does not wait for the first lists. */
   async close(): Promise<void> {
     await this.#settings.client[Symbol.asyncDispose]();
     await Promise.all([this.#configs.objects.stop(), this.#vmis[Symbol.asyncDispose]()]);

@@ -7,7 +7,7 @@ import type { EndpointView } from "../observability/agent-view.ts";
 /** Why a domain has no values of QEMU: QEMU does not answer, or another client's job occupies the domain. */
 export type Silence = "stuck" | "busy";
 
-/** Gets the transitions of endpoints and their domains. */
+/** Receives the transitions of endpoints and their domains. */
 export interface EndpointObserver {
   /** The daemon of a launcher that is starting or ending does not exist. */
   endpointAbsent(endpoint: string): void;
@@ -25,8 +25,9 @@ export interface EndpointObserver {
 interface EndpointState {
   readonly outcome: SourceCycle["outcome"];
   readonly view: EndpointView;
-  /** Of the last cycle that collected: names of silent domains, and names by UUID and id. */
+  /** Name of a silent domain -> why, in the last cycle that collected. */
   readonly silences: ReadonlyMap<string, Silence>;
+  /** UUID and id of a domain -> its name, in the last cycle that collected. */
   readonly domains: ReadonlyMap<string, string>;
 }
 

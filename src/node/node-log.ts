@@ -182,7 +182,7 @@ export class NodeLog implements NodeObserver, SenderObserver {
     }
   }
 
-  /** Logs one warning for all fields that are due for one. It is a warning because a missing value may be written as 0. */
+  /** Logs one line for all fields whose warning is due. It is a warning because a missing value may be written as 0. */
   #logMissing(missing: ReadonlyMap<string, MissingValue>): void {
     const due = [...missing].filter(([field]) => this.#warnings.allows(`missing ${field}`));
     const example = due.at(-1)?.[1].example;

@@ -25,7 +25,7 @@ export interface ReportOptions {
   readonly clock: Clock;
 }
 
-/** A launcher that is starting or ending has no daemon for less than this. */
+/** How long a launcher that is starting or ending may be without a daemon. */
 const ABSENT_MS = 60_000;
 /** A loss to a cap is reported for this long. */
 const LOSS_MS = 300_000;
@@ -67,7 +67,7 @@ export class NodeReport {
 
   #configFault(): NodeObservation["configFault"] {
     const { reason, error } = this.#options.config.fault ?? {};
-    // Codes are the reasons of files, and an agent with a file writes no report.
+    // With a configuration file the reason is an error code, but then the agent writes no report.
     const isReported = reason === "InvalidConfig" || reason === "SecretNotFound";
     return isReported && error !== undefined ? { reason, message: error.message } : undefined;
   }

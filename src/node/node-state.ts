@@ -33,7 +33,7 @@ export interface NodeTotals {
   readonly droppedLines: number;
 }
 
-/** Gets the transitions of a node's state. Targets and the spool report theirs to observers of their own. */
+/** Receives the transitions of a node's state. Targets and the spool have observers of their own. */
 export interface NodeObserver extends EndpointObserver {
   /** Between two cycles another configuration became active, or none. */
   configured(before: EffectiveConfig | undefined, after: EffectiveConfig | undefined): void;

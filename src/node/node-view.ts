@@ -54,12 +54,12 @@ function libvirtView({ state: { endpoints }, pipeline }: ViewSources): LibvirtVi
 }
 
 function targetViews({ senders }: Router, monotonicMs: number): TargetView[] {
-  return senders.map(({ settings: { name, url }, state: record, backlog, losses, oldestBornAtMs }) => ({
+  return senders.map(({ settings: { name, url }, state: record, backlog, losses, oldestMonotonicMs }) => ({
     name,
     url,
     record,
     backlog,
-    oldestAgeMs: oldestBornAtMs === undefined ? undefined : monotonicMs - oldestBornAtMs,
+    oldestAgeMs: oldestMonotonicMs === undefined ? undefined : monotonicMs - oldestMonotonicMs,
     losses,
   }));
 }

@@ -29,7 +29,7 @@ const EARLY_FLUSH_MS = 500;
 /** Time between two checks for the first configuration. */
 const IDLE_MS = 200;
 
-/** The work of a node: at every tick from libvirt to the spool, with the configuration that is active at that moment. */
+/** Runs the cycles of a node: each collects from libvirt and appends lines to the spool, with the configuration then active. */
 export class Pipeline {
   readonly #options: PipelineOptions;
   readonly #ticker: Ticker;

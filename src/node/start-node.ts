@@ -13,7 +13,7 @@ export interface StartedNode extends AsyncDisposable {
 }
 
 /**
- * Starts everything but the pipeline's cycles. Ends it when it is disposed.
+ * Starts everything except the cycles of the pipeline. Disposing the result ends it.
  * @throws {TelemetryError} if the configuration file, an option or the access to the cluster cannot be used
  */
 export async function startNode(options: NodeOptions & NodeParts): Promise<StartedNode> {

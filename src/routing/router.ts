@@ -40,9 +40,9 @@ export class Router {
   readonly #retired = new Map<string, Sender>();
   #config: EffectiveConfig | undefined;
   /** Names of the targets that receive a VM -> its streams. Each family is in one stream, so a line is encoded and stored once. */
-  #audiences = new Map<string, readonly Stream[]>();
+  #streamsByTargets = new Map<string, readonly Stream[]>();
   // A domain keeps its identity object from cycle to cycle, so its streams are looked up once.
-  #audienceOf = new WeakMap<DomainIdentity, readonly Stream[]>();
+  #streamsByVm = new WeakMap<DomainIdentity, readonly Stream[]>();
 
   constructor(options: RouterOptions) {
     const { rejectedDir, clock } = options;
@@ -80,8 +80,8 @@ export class Router {
   async apply(config: EffectiveConfig): Promise<void> {
     const flushed = this.flush();
     this.#config = config;
-    this.#audiences = new Map();
-    this.#audienceOf = new WeakMap();
+    this.#streamsByTargets = new Map();
+    this.#streamsByVm = new WeakMap();
     await flushed;
     for (const sender of this.#allSenders) await this.#keepOrRemove(sender, config.targets);
     // After the removals: lines that no target needs any more must not cause the loss of others.
@@ -112,7 +112,7 @@ export class Router {
 
   /** Appends the encoded lines to the spool. Returns their number; a line for several targets counts once. */
   async flush(): Promise<number> {
-    const batches = [...this.#audiences.values()]
+    const batches = [...this.#streamsByTargets.values()]
       .flat()
       .map(({ encoder, targets }) => ({ batch: encoder.take(), targets }));
     await Promise.all(batches.map(({ batch, targets }) => this.#spool.append(batch, this.#appendCursors(targets))));
@@ -141,15 +141,15 @@ export class Router {
   }
 
   #streamsFor(identity: DomainIdentity): readonly Stream[] {
-    const known = this.#audienceOf.get(identity);
+    const known = this.#streamsByVm.get(identity);
     if (known !== undefined || this.#config === undefined) return known ?? [];
     const { namespace = "", labels = {} } = identity;
     const targets = this.#config.targets.filter(({ vms }) => matchesVm(vms, namespace, labels));
     // The name of a target contains no comma.
     const key = targets.map(({ name }) => name).join(",");
-    const streams = this.#audiences.get(key) ?? this.#streamsOf(this.#config, targets);
-    this.#audiences.set(key, streams);
-    this.#audienceOf.set(identity, streams);
+    const streams = this.#streamsByTargets.get(key) ?? this.#streamsOf(this.#config, targets);
+    this.#streamsByTargets.set(key, streams);
+    this.#streamsByVm.set(identity, streams);
     return streams;
   }
 
@@ -180,16 +180,16 @@ export class Router {
     const { name } = sender;
     if (targets.some((target) => target.name === name)) return;
     // The target is renamed, not removed, if another name has the same destination.
-    const mayInherit = (heir: EffectiveTarget): boolean => this.#retired.has(name) || !this.#senders.has(heir.name);
+    const isCandidate = (target: EffectiveTarget): boolean =>
+      this.#retired.has(name) || !this.#senders.has(target.name);
     const destination = this.#destinationOf(sender.settings);
-    const heir = targets.find((target) => mayInherit(target) && this.#destinationOf(target) === destination);
-    if (heir === undefined) return this.#remove(sender);
+    const renamed = targets.find((target) => isCandidate(target) && this.#destinationOf(target) === destination);
+    if (renamed === undefined) return this.#remove(sender);
     this.#senders.delete(name);
     this.#retired.set(name, sender);
-    sender.update({ ...heir, name });
+    sender.update({ ...renamed, name });
   }
 
-  /** Returns a text that is equal for two targets that store lines in the same place. */
   #destinationOf(target: EffectiveTarget): string {
     const { protocolOf = configuredProtocol } = this.#options;
     return protocolOf(target).destination(target);

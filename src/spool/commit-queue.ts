@@ -107,7 +107,7 @@ export class CommitQueue {
       monitor.writeFailed(error);
     }
     this.#unsaved = this.#unsaved.filter(({ location }) => location === undefined);
-    // Without an await in between: otherwise a consumer could read a frame from disk and get it a second time here.
+    // No await between `setLocation` and this: a consumer could read a frame from disk and get it here a second time.
     this.#publish();
   }
 

@@ -20,7 +20,7 @@ import {
 
 const MAX_SEGMENT_BYTES = 8 << 20;
 const MIN_SEGMENT_BYTES = 256 << 10;
-/** A cap drops whole segments, so at most this fraction of the cap at once. */
+/** A cap drops whole segments. With this number of them, a drop costs a sixteenth of the cap. */
 const SEGMENTS_PER_CAP = 16;
 const DISK_FULL = new Set(["ENOSPC", "EDQUOT"]);
 

@@ -55,7 +55,7 @@ export class DurableSpool implements Spool {
   readonly #takeover: Takeover;
   readonly #recent: RecentFrames;
   readonly #cursors = new Map<string, TargetCursor>();
-  /** The targets of the configuration. Other cursors are of targets that an earlier process had. */
+  /** The targets of the configuration. Other cursors belong to targets of an earlier process. */
   readonly #configured = new Set<string>();
   readonly #losses = new LossCount();
   readonly #host: CursorHost;
@@ -95,7 +95,7 @@ export class DurableSpool implements Spool {
     this.#host = this.#cursorHost();
   }
 
-  /** Opens the spool with the lines that its directory has. Never rejects: with a damaged directory or disk there is a spool. */
+  /** Opens the spool with the lines in its directory. Never rejects: with a failing disk the spool keeps lines in memory. */
   static async open(options: DurableSpoolOptions): Promise<DurableSpool> {
     const spool = new DurableSpool(options);
     await spool.#disk.run(() => spool.#recover());
@@ -142,7 +142,7 @@ export class DurableSpool implements Spool {
     this.#advanced();
   }
 
-  /** Writes what is unsaved and the positions, and releases the directory for another process. Does not wait for a hung disk. */
+  /** Writes unsaved frames and the positions, and unlocks the directory. Does not wait for a disk that hangs. */
   async close(): Promise<void> {
     this.#stop.abort();
     const waiting = new AbortController();

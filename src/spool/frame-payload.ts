@@ -6,7 +6,7 @@ import type { Frame, LineBatch } from "./spool.ts";
 const compress = promisify(gzip);
 const decompress = promisify(gunzip);
 
-/** Level 6 takes twice the CPU of level 1 for an eighth fewer bytes. */
+/** Level 6 takes twice the CPU of level 1 and saves an eighth of the bytes. */
 const GZIP_LEVEL = 1;
 const NEWLINE = 10;
 /** Magic, deflate, no flags. Such a header is ten bytes long. */
@@ -35,8 +35,8 @@ export async function expandFrame({ payload, rawBytes }: FramePayload): Promise<
 }
 
 /**
- * Resolves to the lines of at least one frame as one gzip member. One, because InfluxDB 3.0 to 3.7 reads only the first member
- * of a body and answers 204. A single frame is returned as it is stored. Several are compressed again, off the main thread,
+ * Resolves to the lines of the frames, at least one, as a single gzip member: of several members InfluxDB 3.0 to 3.7 reads only
+ * the first, and answers 204. A single frame is returned as it is stored. Several are compressed again, off the main thread,
  * with one of them expanded at a time. Rejects if one of several frames is damaged.
  */
 export async function joinFrames(frames: readonly FramePayload[]): Promise<Uint8Array> {

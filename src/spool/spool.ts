@@ -28,7 +28,7 @@ import type { Losses } from "./losses.ts";
  */
 
 /**
- * The buffer between measurement and delivery. Nothing is sent before it is in the spool. A line leaves the spool when every
+ * The buffer between collection and delivery. Nothing is sent before it is in the spool. A line leaves the spool when every
  * target that it is for has acknowledged it, or when a cap drops it; such losses are counted.
  */
 export interface Spool {
@@ -113,11 +113,11 @@ export interface SpoolStats {
   /** Frames in the spool. On disk this includes consumed frames in a file with frames that are still needed. */
   readonly frames: number;
   readonly bytes: number;
-  /** Since the start, as are the losses. */
+  /** Counted since the start, like the losses. */
   readonly appendedLines: number;
   /** A line counts once for each target that needed it. */
   readonly droppedLines: number;
   readonly losses: Losses;
-  /** Only of a durable spool. */
+  /** Undefined for a spool in memory. */
   readonly disk?: DiskStats;
 }

@@ -14,7 +14,7 @@ export interface CursorHost {
   readonly log: CursorLog | undefined;
   /** Drops what is over the age cap. */
   expire(): void;
-  /** No cursor needs this frame any more. */
+  /** Called when no cursor needs this frame any more. */
   unused(buffered: BufferedFrame): void;
   /** Counts dropped lines. */
   lost(reason: DropReason, lines: number): void;
@@ -28,6 +28,7 @@ export interface CursorLog {
   readonly disk: TaskQueue;
   /** A cursor advanced: its position must be saved, and segments may be consumed. */
   advanced(): void;
+  /** Counts damage at this offset, or of the whole file at -1. */
   damaged(segment: Segment, offset: number): void;
 }
 
@@ -51,7 +52,7 @@ export class TargetCursor implements SpoolCursor, FrameConsumer {
   #backlog = NOTHING;
   #next: bigint;
   #newest: bigint | undefined;
-  /** Where to read on: no frame before this is needed. Undefined: at the start of the first segment. */
+  /** Where the next read from disk starts. Undefined: at the start of the first segment. */
   #location: FrameLocation | undefined;
   /** The frames that the last read took from disk. */
   #lastRead: readonly DiskFrame[] = [];
@@ -167,7 +168,7 @@ export class TargetCursor implements SpoolCursor, FrameConsumer {
     this.#drop(totals, reason);
   }
 
-  /** Counts lines as lost that were for this target but never in its backlog: those of a takeover. */
+  /** Counts lines of this target as lost. A takeover calls this for lines that were never in the backlog. */
   countLost(lines: number, reason: DropReason): void {
     this.#losses.add(reason, lines);
     this.#host.lost(reason, lines);
@@ -202,7 +203,7 @@ export class TargetCursor implements SpoolCursor, FrameConsumer {
 
   async #readSegment(log: CursorLog, segment: Segment, batch: ReadBatch): Promise<void> {
     const [from, before] = [this.#next, this.#recent.first?.frame.sequence];
-    // Before the read: frames that are appended during it are in memory, not among those that it returns.
+    // Counted before the read: frames that are appended during the read are in memory, and it does not return them.
     const expected = minus(segment.pendingFor(this.name), this.#inMemoryOf(segment));
     if (expected.frames <= 0) return;
     const offset = this.#location?.segment === segment ? this.#location.offset : 0;

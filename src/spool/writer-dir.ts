@@ -27,7 +27,7 @@ export function primaryDir(root: string): string {
   return path.join(root, PRIMARY);
 }
 
-/** Returns the name of a directory that no other agent uses. */
+/** Returns the path of a directory that no other agent uses. */
 export function newExtraDir(root: string): string {
   return path.join(root, `${PRIMARY}-${randomBytes(4).toString("hex")}`);
 }

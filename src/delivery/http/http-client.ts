@@ -91,7 +91,7 @@ class KeepAliveClient implements HttpClient {
     if (signal.aborted) abort();
     try {
       let answer = await this.#attempt(body, controller.signal);
-      // A server may close an idle connection just when it is used again: that is no failure of the server.
+      // A server may close an idle connection just when it is used again. This is not a failure of the server.
       if (answer.staleConnection === true) answer = await this.#attempt(body, controller.signal);
       // Aborting a request does not close a connection that is still being made.
       if (controller.signal.aborted) this.#agent.destroy();
@@ -132,7 +132,7 @@ class KeepAliveClient implements HttpClient {
         const staleConnection = request.reusedSocket && CLOSED_BY_SERVER.includes(code);
         resolve({ failure: this.#redact(text), staleConnection });
       });
-      // Node reports an aborted request only when it has a connection, and a proxy's tunnel may never get ready.
+      // Node reports an aborted request only when it has a connection, and a proxy's tunnel may never be ready.
       signal.addEventListener("abort", () => {
         resolve({ failure: "aborted" });
       });

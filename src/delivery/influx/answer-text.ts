@@ -65,7 +65,7 @@ function headOf(text: string): string {
 }
 
 function parseObject(body: string): Record<string, unknown> | undefined {
-  // The body after a successful write is empty. An exception would cost more than the rest of the answer.
+  // The body after a successful write is empty. Parsing it would throw, which costs more than the rest of this function.
   if (body === "") return undefined;
   try {
     const value: unknown = JSON.parse(body);

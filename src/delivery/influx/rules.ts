@@ -22,7 +22,7 @@ interface Case extends AnswerContext {
 
 const MAX_DETAIL = 200;
 
-/** The lines are too old for the database, now and later. No other line can be the cause. */
+/** The rejected lines are too old for the database, now and later. The other lines are stored. */
 const TOO_OLD = /beyond retention|points? outside retention/i;
 /** Error texts of InfluxDB 1, 2 and 3 after which the other lines, if any, are stored. */
 const STORED_IN_PART = /partial write|field type conflict/i;
@@ -62,7 +62,7 @@ const RULES: readonly Rule[] = [
   [(answer) => badLines(answer) && storedInPart(answer), partial],
   [(answer) => badLines(answer) && answer.message.limit !== undefined, limited],
   [badLines, ({ detail }) => ({ kind: "rejected", detail })],
-  // InfluxDB 2 answers so to a body that it cannot unzip. With Retry-After it is an overload, or another server.
+  // InfluxDB 2 gives this answer to a body that it cannot unzip. With Retry-After it is an overload, or another server.
   [
     ({ status, retryAfter }) => status === 500 && retryAfter === undefined,
     (answer) => ({ ...retry(answer), maybePoison: true }),
@@ -81,7 +81,7 @@ export function classify(answer: Answer, context: AnswerContext): Outcome {
   const detail = cut(`HTTP ${answer.status} ${message.text}${message.text.includes(example) ? "" : `: ${example}`}`);
   const known = { ...context, ...answer, message, detail };
   const [, make] = RULES.find(([applies]) => applies(known)) ?? [];
-  // No InfluxDB answers so, perhaps a proxy does. The lines may be good.
+  // No InfluxDB gives this answer, but a proxy may. The lines may be good.
   return (make ?? misconfigured("TargetRejecting", "not an answer of InfluxDB: check the target's url"))(known);
 }
 
@@ -102,7 +102,7 @@ function storedInPart(answer: Case): boolean {
 
 function isPartialWrite({ status, message, protocol }: Case): boolean {
   if (STORED_IN_PART.test(message.head)) return true;
-  // Requests to the native API of InfluxDB 3 ask for partial writes. Its versions call them by different names.
+  // Requests to the native API of InfluxDB 3 ask for partial writes. Its versions use different texts for them.
   const partialByRequest = protocol.version === "v3" && protocol.api === "Native";
   return partialByRequest && status === 400 && message.listed.length > 0;
 }

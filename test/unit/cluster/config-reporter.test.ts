@@ -52,7 +52,7 @@ const NAMES: readonly [type: string, status: Condition["status"], reason: string
 ];
 
 for (const [type, status, reason, expected] of NAMES)
-  test(`${type} ${status} for the reason ${reason} is told as ${expected}`, () => {
+  test(`${type} ${status} with reason ${reason} is reported as ${expected}`, () => {
     const made = event(type, status, reason);
     assert.equal(`${String(made["type"])} ${String(made["reason"])}`, expected);
   });

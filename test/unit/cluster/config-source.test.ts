@@ -181,7 +181,7 @@ test("Secrets are read again every five minutes, and soon after a target rejecte
     loop.recheckSecrets();
     await clock.advance(1_000);
   }
-  assert.ok(reads - before <= 2, "a target that goes on refusing does not flood the API server");
+  assert.ok(reads - before <= 2, "a target that keeps rejecting them does not flood the API server");
 });
 
 test("a replaced object of the same name is another object", async () => {

@@ -33,13 +33,13 @@ test("a key of a Secret or ConfigMap is read without its final newline", async (
 });
 
 for (const [what, answer, code, says] of [
-  ["a Secret that is not there", { status: 404, body: { message: "secrets not found" } }, "E_SECRET_NOT_FOUND", /404/],
+  ["a missing Secret", { status: 404, body: { message: "secrets not found" } }, "E_SECRET_NOT_FOUND", /404/],
   ["a Secret that the Role does not name", { status: 403, body: {} }, "E_SECRET_NOT_FOUND", /Role must name it/],
-  ["a key that is not there", { status: 200, body: { data: { other: "eA==" } } }, "E_SECRET_NOT_FOUND", /`token`/],
-  ["an answer that is no Secret", { status: 200, body: "?" }, "E_SECRET_NOT_FOUND", /does not exist/],
+  ["a missing key", { status: 200, body: { data: { other: "eA==" } } }, "E_SECRET_NOT_FOUND", /`token`/],
+  ["an answer that is not a Secret", { status: 200, body: "?" }, "E_SECRET_NOT_FOUND", /does not exist/],
   ["a server that is busy", { status: 503, body: "" }, "E_KUBE_REFUSED", /503/],
 ] as const) {
-  test(`${what} is an error with its place, and no value in it`, async () => {
+  test(`${what} is an error that names the Secret and contains no value`, async () => {
     await assert.rejects(
       secrets(answer).read("Secret", "influx", "token"),
       (error: { code: string; message: string }) => {

@@ -200,7 +200,7 @@ test("a part that causes a server error is split down to one line, which is reje
   const lines = numbered(200);
   // More bad lines than the bound on splits allows to find.
   const poison = new Set(lines.filter((_, index) => index % 4 === 0));
-  const fault = { kind: "retry", reason: "TargetUnreachable", detail: "HTTP 500", suspect: true } as const;
+  const fault = { kind: "retry", reason: "TargetUnreachable", detail: "HTTP 500", maybePoison: true } as const;
   const server = new Server((part) => (part.some((line) => poison.has(line)) ? fault : undefined));
   const bisection = await search(lines);
   while (!bisection.done) {

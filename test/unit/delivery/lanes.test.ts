@@ -40,7 +40,7 @@ async function setUpNewestFirst(): Promise<Bench & { readonly newestFirst: Lane 
   }
   lanes.startNewLane(clock.now() - 1_000);
   const newestFirst = lanes.next(SCHEDULE)?.lane;
-  assert.ok(newestFirst !== undefined && lanes.isPresent(newestFirst));
+  assert.ok(newestFirst !== undefined && lanes.hasNewLines(newestFirst));
   return { ...bench, newestFirst };
 }
 
@@ -155,19 +155,19 @@ test("filled() resolves when an empty lane gets lines, or when the signal aborts
   const { lanes, append } = setUp();
   await append(1);
   lanes.startNewLane(NOTHING_FIRST);
-  const given = new AbortController();
+  const abort = new AbortController();
   const ended: string[] = [];
   const filled = lanes.filled(new AbortController().signal).then(() => ended.push("filled"));
-  const givenUp = lanes.filled(given.signal).then(() => ended.push("given up"));
+  const aborted = lanes.filled(abort.signal).then(() => ended.push("aborted"));
   await turns(2);
   assert.deepEqual(ended, []);
-  given.abort();
-  await givenUp;
+  abort.abort();
+  await aborted;
   await turns(2);
-  assert.deepEqual(ended, ["given up"]);
+  assert.deepEqual(ended, ["aborted"]);
   await append(1);
   await filled;
-  assert.deepEqual(ended, ["given up", "filled"]);
+  assert.deepEqual(ended, ["aborted", "filled"]);
 });
 
 test("when the target accepts lines, a search that waited for that continues at once", async () => {
@@ -239,7 +239,7 @@ test("the newest-first lane ends with its backlog, even during a search", async 
   await newestFirst.startSearch(await newestFirst.read(ALL), { ...SEARCH, maxLines: 1 });
   spool.cursor("main").acknowledge(2n);
   assert.deepEqual(next(lanes), [undefined, undefined]);
-  assert.equal(lanes.isPresent(newestFirst), false);
+  assert.equal(lanes.hasNewLines(newestFirst), false);
   lanes.live.lastSentMs = SCHEDULE.nowMs;
   await append(1);
   assert.deepEqual(next(lanes), [lanes.live.name, SCHEDULE.intervalMs]);

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { configuredProtocol, PROTOCOLS } from "../../../src/delivery/protocols.ts";
 import { targetSettings } from "../../support/delivery.ts";
 
-test("each configured version of InfluxDB is delivered to by the same protocol", () => {
+test("every version of InfluxDB has the same protocol", () => {
   for (const protocol of [
     { version: "v1", database: "metrics" },
     { version: "v2", org: "org", bucket: "metrics" },

@@ -117,12 +117,12 @@ test("lines written just before a slow target recovers do not wait for the backl
 
 test("lines of an append that began before the new lane do not wait for the backlog", async () => {
   await using bench = new SenderBench({ flush: FLUSH, maxDrainLinesPerSecond: 100 });
-  const { appendCursor: intake } = bench.sender;
+  const { appendCursor: before } = bench.sender;
   await outage(bench, 120);
   await live(bench, 5);
-  assert.notEqual(bench.sender.appendCursor, intake);
+  assert.notEqual(bench.sender.appendCursor, before);
   const batch = batchOf(RATE, 9_000_000);
-  await bench.spool.append(batch, [intake]);
+  await bench.spool.append(batch, [before]);
   await bench.clock.advance(FLUSH.intervalMs);
   assert.equal(missing(bench, Buffer.from(batch.bytes).toString().trimEnd().split("\n")), 0);
 });

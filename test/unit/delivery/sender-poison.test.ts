@@ -177,11 +177,11 @@ test("a batch of bad lines is rejected when a later line is accepted, without a 
 });
 
 for (const [when, count, answers] of [
-  ["it is searched", 64, 50],
-  ["nothing passed", 64, 120],
-  ["the last part of it is on its way", 2, 2],
+  ["during a search", 64, 50],
+  ["after it rejected every line", 64, 120],
+  ["while the last part is in flight", 2, 2],
 ] as const) {
-  test(`answers of the old server do not count for a new one: ${when}`, async () => {
+  test(`answers of the old server do not count for a new one, ${when}`, async () => {
     await using bench = withLimits(1_000);
     let good: string | undefined;
     bench.target.answer = async (sent) => {

@@ -39,7 +39,7 @@ test("the last cycle that was not skipped decides the state", () => {
   assert.deepEqual(states.views[0]?.busy, ["vm"]);
 });
 
-test("sinceMs is the time since when the daemon answers, or does not answer", async () => {
+test("sinceMs is when the daemon began to answer, or stopped to", async () => {
   const { clock, states } = fixture();
   const since = (): number | undefined => states.views[0]?.sinceMs;
   const begun = clock.monotonic();
@@ -69,7 +69,7 @@ test("errors are counted by code, but not those of an absent launcher", () => {
   assert.deepEqual(Object.fromEntries(states.errors), { E_LIBVIRT_UNREACHABLE: 1, E_DOMAIN_XML: 2 });
 });
 
-test("the fault of the search lasts until the endpoints are found", () => {
+test("a failure to find the endpoints is a fault until they are found", () => {
   const { states } = fixture();
   const fault = new TelemetryError("E_PODS_DIR", "cannot be read");
   states.recordCycle(cycle());

@@ -280,12 +280,12 @@ test("new changed values are logged at most once in five minutes for each kind",
 
 test("a failing disk and its recovery are logged, and findings once in five minutes", async () => {
   const { clock, log, entries, logged } = fixture();
-  log.spool.failing(new TelemetryError("E_SPOOL_WRITE", "/spool does not take lines: ENOSPC"));
+  log.spool.failing(new TelemetryError("E_SPOOL_WRITE", "cannot write to /spool: ENOSPC"));
   assert.deepEqual(entries.splice(0), [
     {
       level: "error",
       code: "E_SPOOL_WRITE",
-      msg: "lines are kept in memory only: /spool does not take lines: ENOSPC",
+      msg: "lines are kept in memory only: cannot write to /spool: ENOSPC",
     },
   ]);
   log.spool.recovered();

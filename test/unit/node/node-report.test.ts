@@ -11,7 +11,7 @@ import { vmi } from "../../support/vmis.ts";
 function bench() {
   const clock = new FakeClock();
   const endpoints = new EndpointStates(clock);
-  const passed = { denied: [] as string[], unresponsive: [] as string[] };
+  const pods = { denied: [] as string[], unresponsive: [] as string[] };
   const state = { error: undefined as unknown, droppedLines: 0 };
   const report = new NodeReport({
     agent: { version: "1", podUID: "agent", startedMs: 0 },
@@ -31,7 +31,7 @@ function bench() {
         return state.error;
       },
       launchers: ["here", "elsewhere"].map((podUid) => ({ podUid, socket: `/pods/${podUid}` })),
-      podsInState: (why) => passed[why],
+      podsInState: (podState) => pods[podState],
     },
     config: { origin: undefined, fault: undefined },
     selectedBy: () => [],
@@ -51,7 +51,7 @@ function bench() {
   };
   const failures = (): readonly unknown[] =>
     report.observe().libvirt.failures.map(({ where, denied, message }) => [where, denied, message]);
-  return { clock, passed, state, report, cycle, failures };
+  return { clock, pods, state, report, cycle, failures };
 }
 
 const absent: Partial<SourceCycle> = {
@@ -76,14 +76,14 @@ test("a launcher that is starting is not a failure", () => {
 });
 
 test("an unresponsive launcher is a failure, if its VMI runs here", () => {
-  const { passed, failures } = bench();
-  passed.unresponsive = ["here", "elsewhere", "ended"];
+  const { pods, failures } = bench();
+  pods.unresponsive = ["here", "elsewhere", "ended"];
   assert.deepEqual(failures(), [["/pods/here", false, "virt-handler marked it as unresponsive"]]);
 });
 
 test("denied access is distinguished from a missing answer", () => {
-  const { passed, cycle, failures } = bench();
-  passed.denied = ["elsewhere"];
+  const { pods, cycle, failures } = bench();
+  pods.denied = ["elsewhere"];
   cycle("/pods/here", { errors: [new LibvirtError("E_LIBVIRT_DENIED", "no permission")] });
   cycle("/pods/elsewhere", { outcome: "collected", stuck: ["prod_web"], busy: ["prod_db"], slow: ["prod_new"] });
   assert.deepEqual(failures(), [
@@ -95,14 +95,14 @@ test("denied access is distinguished from a missing answer", () => {
 });
 
 test("a pod of no VMI that the agent cannot read is not a failure", () => {
-  const { passed, failures } = bench();
-  passed.denied = ["other"];
+  const { pods, failures } = bench();
+  pods.denied = ["other"];
   assert.deepEqual(failures(), []);
 });
 
 test("a pods directory that cannot be read is the only failure", () => {
-  const { state, passed, failures } = bench();
-  passed.denied = ["other"];
+  const { state, pods, failures } = bench();
+  pods.denied = ["other"];
   state.error = Object.assign(new Error("EACCES: permission denied"), { code: "EACCES" });
   assert.deepEqual(failures(), [["/pods", true, "EACCES: permission denied"]]);
   state.error = Object.assign(new Error("ENOENT: no such file"), { code: "ENOENT" });

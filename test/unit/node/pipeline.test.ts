@@ -90,7 +90,7 @@ test("a limited number of cycles ends by itself, and its lines are queued", asyn
   // Two domains: metrics, NIC, disk and totals each, and features in the second cycle.
   assert.equal(router.senders[0]?.backlog.lines, 8 + 10);
   assert.equal(log.filter((msg) => msg === "cycle").length, 2);
-  assert.deepEqual(state.endpoints.views, [], "nothing is held of a pipeline that has ended");
+  assert.deepEqual(state.endpoints.views, [], "a pipeline that has ended keeps no endpoints");
   assert.ok(log.includes("domain appeared"), socket);
 });
 
@@ -151,7 +151,7 @@ test("an exception while a domain is encoded fails the cycle and loses only this
   assert.equal(router.senders[0]?.backlog.lines, 4 + 5);
   assert.deepEqual(state.endpoints.errors, new Map([["E_INTERNAL", 2]]));
   assert.equal(state.cycles.incomplete, 2);
-  assert.equal(log.filter((msg) => msg.includes("vm-001")).length, 1, "it is logged at the first time only");
+  assert.equal(log.filter((msg) => msg.includes("vm-001")).length, 1, "it is logged only once");
 });
 
 test("an exception while lines are handed to the buffer fails the cycle, and the next one works", async (t) => {

@@ -48,7 +48,7 @@ test("samples that were routed before a reload go to their old targets", async (
   assert.match(bench.targets.a.stored.join(), /vm_totals,.*,node=node-1,site=north /);
 });
 
-test("a remaining target is sent to with its new settings", async () => {
+test("a target that remains gets its lines with its new settings", async () => {
   await using bench = new RouterBench();
   bench.down("a");
   await bench.apply({ a: FAMILIES });
@@ -63,7 +63,7 @@ test("a remaining target is sent to with its new settings", async () => {
   );
 });
 
-test("a removed target is not sent to, and its lines leave the spool", async () => {
+test("a removed target gets no more requests, and its lines leave the spool", async () => {
   await using bench = new RouterBench();
   bench.down("a");
   await bench.apply({ a: FAMILIES, b: FAMILIES });

@@ -58,7 +58,7 @@ test("the oldest line and the losses of a target are those of all its lanes", as
   lanes.startNewLane(clock.now());
   await clock.advance(1_000);
   await appendNumber(spool, 2, [lanes.live.name]);
-  assert.equal(lanes.oldestBornAtMs, appendedAtMs);
+  assert.equal(lanes.oldestMonotonicMs, appendedAtMs);
   spool.caps = { maxBytes: 0, maxAgeMs: 1_000_000 };
-  assert.deepEqual([lanes.oldestBornAtMs, lanes.losses], [undefined, { cap: 2, age: 0, disk: 0, corrupt: 0 }]);
+  assert.deepEqual([lanes.oldestMonotonicMs, lanes.losses], [undefined, { cap: 2, age: 0, disk: 0, corrupt: 0 }]);
 });

@@ -29,9 +29,9 @@ test("a target needs its frames from its cursor on, or all of them without a cur
       ["b", 4n],
     ]),
   );
-  const { segments, consumed: passed, newest, nextSequence: head } = await recover(directory, monotonicTimeOn(clock));
+  const { segments, consumed, newest, nextSequence } = await recover(directory, monotonicTimeOn(clock));
   assert.deepEqual(
-    segments.map(({ pending: waiting }) => [...waiting].map(([target, { frames, lines }]) => [target, frames, lines])),
+    segments.map(({ pending }) => [...pending].map(([target, { frames, lines }]) => [target, frames, lines])),
     [
       [
         ["a", 1, 3],
@@ -40,7 +40,7 @@ test("a target needs its frames from its cursor on, or all of them without a cur
     ],
   );
   assert.deepEqual(
-    passed.map(({ first }) => first),
+    consumed.map(({ first }) => first),
     [3n],
   );
   assert.deepEqual(
@@ -50,7 +50,7 @@ test("a target needs its frames from its cursor on, or all of them without a cur
       ["new", 2n],
     ],
   );
-  assert.equal(head, 4n);
+  assert.equal(nextSequence, 4n);
 });
 
 test("sequence numbers continue after the cursors, even without the frames before them", async (t) => {
@@ -65,7 +65,7 @@ test("a frame that was written twice counts once", async (t) => {
   await segment(directory, 1n, [frame(1n, ["a"]), frame(2n, ["a"])]);
   const { segments } = await recover(directory, monotonicTimeOn(clock));
   assert.deepEqual(
-    segments.map(({ frames, pending: waiting }) => [frames, waiting.get("a")?.frames]),
+    segments.map(({ frames, pending }) => [frames, pending.get("a")?.frames]),
     [
       [2, 2],
       [1, 1],
@@ -99,6 +99,6 @@ test("a segment of a newer version is not read", async (t) => {
   const directory = await temporaryDirectory(t);
   await segment(directory, 0n, [frame(0n, ["a"])]);
   await writeFile(segmentPath(directory, 1n), Buffer.concat([encodePreamble(2), frame(1n, ["a"])]));
-  const { segments, consumed: passed, unsupportedFiles: leftAlone } = await recover(directory, monotonicTimeOn(clock));
-  assert.deepEqual([segments.length, passed.length, leftAlone], [1, 0, [segmentPath(directory, 1n)]]);
+  const { segments, consumed, unsupportedFiles } = await recover(directory, monotonicTimeOn(clock));
+  assert.deepEqual([segments.length, consumed.length, unsupportedFiles], [1, 0, [segmentPath(directory, 1n)]]);
 });

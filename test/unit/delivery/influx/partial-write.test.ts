@@ -39,7 +39,7 @@ const ANSWERS: readonly (readonly [what: string, lines: number, Protocol, status
   ["v1, some series beyond the limit", 1400, V1, 400, v1Partial(TOO_MANY_SERIES, 9), "partial 9"],
   ["v1, one line, beyond the limit", 1, V1, 400, v1Partial(TOO_MANY_SERIES, 1), REJECTING],
   ["v1, all values of a tag beyond the limit", 2, V1, 400, v1Partial(TOO_MANY_VALUES, 2), REJECTING],
-  // No other line can cause this, and a search could store none of them.
+  // Age is the only cause, and a search could store none of these lines.
   ["v1, all lines too old", 17, V1, 400, v1Partial("points beyond retention policy", 17), "partial 17"],
   ["v1, more lines too old than were sent", 9, V1, 400, v1Partial("points beyond retention policy", 17), "partial 9"],
   ["v2, all lines dropped", 2, V2, 422, `{"message":"failure: partial write: ${CONFLICT} dropped=2"}`, "rejected"],
@@ -72,7 +72,7 @@ const ANSWERS: readonly (readonly [what: string, lines: number, Protocol, status
 ];
 
 for (const [what, lines, protocol, status, body, expected] of ANSWERS) {
-  test(`${what} of ${lines}: ${expected}`, () => {
+  test(`${what} (${lines} in the request): ${expected}`, () => {
     const outcome = classify({ status, body }, { lines, protocol, nowMs: NOW });
     const about = outcome.kind === "partial" ? [outcome.rejectedLines] : "reason" in outcome ? [outcome.reason] : [];
     assert.equal([outcome.kind, ...about].join(" "), expected);

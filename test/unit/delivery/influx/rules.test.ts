@@ -47,7 +47,7 @@ test("without a known error text a status means the same for every version", () 
           assert.equal(brief(outcomeOf(protocol, status, body)), expected, `${status} ${body}`);
 });
 
-/** Answers of servers, measured or from their source. */
+/** Answers of servers: recorded, or from their source code. */
 const ANSWERS: readonly (readonly [
   what: string,
   protocol: Protocol,
