@@ -1,8 +1,7 @@
 import { readClusterObject } from "../config/cluster-object.ts";
 import type { KubeClient } from "../kubernetes/api.ts";
-import { recordOf } from "../kubernetes/kube-object.ts";
+import { recordOf, resourcePath } from "../kubernetes/kube-object.ts";
 import { Reflector, type ReflectorOptions } from "../kubernetes/reflector.ts";
-import { resourcePath } from "../kubernetes/kube-object.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../log.ts";
 import type { ConfigSummary } from "../status/aggregate.ts";

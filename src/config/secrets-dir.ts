@@ -1,6 +1,7 @@
 import { open } from "node:fs/promises";
 import path from "node:path";
 import { TelemetryError } from "../errors.ts";
+import { errorCode } from "../lib/error-code.ts";
 
 /** A source of the contents of Secrets and ConfigMaps. */
 export interface SecretSource {
@@ -33,7 +34,7 @@ export function secretsDirectory(directory: string | undefined): SecretSource {
       try {
         return (await readBounded(file)).replace(/\r?\n$/, "");
       } catch (error) {
-        const why = (error as NodeJS.ErrnoException).code ?? "too large";
+        const why = errorCode(error) ?? "too large";
         throw new TelemetryError("E_SECRET_NOT_FOUND", `${wanted} cannot be read from ${file} (${why})`, {
           cause: error,
         });

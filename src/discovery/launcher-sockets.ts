@@ -4,6 +4,7 @@ import path from "node:path";
 import { isAborted } from "../lib/abort.ts";
 import type { Clock } from "../lib/clock.ts";
 import { LIMIT } from "../libvirt/protocol.ts";
+import { isDenied } from "../lib/error-code.ts";
 
 /** The libvirt daemon of one virt-launcher pod. */
 export interface Launcher {
@@ -139,7 +140,7 @@ async function entries(directory: string): Promise<readonly string[] | "denied" 
   try {
     return await readdir(directory);
   } catch (error) {
-    return ["EACCES", "EPERM"].includes((error as NodeJS.ErrnoException).code ?? "") ? "denied" : undefined;
+    return isDenied(error) ? "denied" : undefined;
   }
 }
 

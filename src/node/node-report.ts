@@ -10,6 +10,7 @@ import type { LibvirtFailure, NodeObservation } from "../status/node-report.ts";
 import { answers } from "./endpoint-states.ts";
 import type { NodeState } from "./node-state.ts";
 import type { Pipeline } from "./pipeline.ts";
+import { isDenied } from "../lib/error-code.ts";
 
 export interface ReportOptions {
   readonly agent: NodeObservation["agent"];
@@ -124,8 +125,4 @@ export class NodeReport {
     if (clock.monotonic() - this.#lostAtMs > LOSS_MS) return undefined;
     return { reason: "BufferFull", message: `${dropped} lines were dropped since the agent started` };
   }
-}
-
-function isDenied(error: unknown): boolean {
-  return ["EACCES", "EPERM"].includes((error as NodeJS.ErrnoException).code ?? "");
 }

@@ -1,4 +1,5 @@
 import { messageOf, TelemetryError } from "../errors.ts";
+import { errorCode } from "../lib/error-code.ts";
 
 /** Receives what an operator should know about a durable spool. */
 export interface SpoolObserver {
@@ -116,8 +117,4 @@ export class DiskMonitor {
   takenOver(directory: string, lines: number): void {
     this.#observer?.takenOver(directory, lines);
   }
-}
-
-export function errorCode(error: unknown): string | undefined {
-  return error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
 }

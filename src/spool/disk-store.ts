@@ -1,7 +1,8 @@
 import { statfs } from "node:fs/promises";
 import type { Clock } from "../lib/clock.ts";
 import type { BufferedFrame, FrameLocation } from "./buffered-frame.ts";
-import { errorCode, type DiskMonitor } from "./disk-monitor.ts";
+import { errorCode } from "../lib/error-code.ts";
+import type { DiskMonitor } from "./disk-monitor.ts";
 import type { LockOwner } from "./lock.ts";
 import type { DropReason } from "./losses.ts";
 import { monotonicTimeOn, recover, type Recovered } from "./recovery.ts";

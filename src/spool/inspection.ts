@@ -1,6 +1,6 @@
 import { open } from "node:fs/promises";
 import { TelemetryError, messageOf } from "../errors.ts";
-import { errorCode } from "./disk-monitor.ts";
+import { errorCode } from "../lib/error-code.ts";
 import { FORMAT_VERSION, type FrameHeader } from "./frame-format.ts";
 import { isAlive, readLock, thisProcess } from "./lock.ts";
 import { SegmentReader } from "./segment-reader.ts";

@@ -1,6 +1,7 @@
 import { readFileSync, readlinkSync } from "node:fs";
 import { readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import path from "node:path";
+import { errorCode } from "../lib/error-code.ts";
 
 const LOCK = "lock";
 /** Longer than any process needs to replace a stale lock. */
@@ -55,7 +56,7 @@ export async function readLock(directory: string): Promise<LockState | undefined
     const text = await readFile(file, "utf8");
     return { lockedBy: parseOwner(text), heartbeatMs: mtimeMs, inode: ino };
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    if (errorCode(error) === "ENOENT") return undefined;
     throw error;
   }
 }
@@ -98,7 +99,7 @@ async function create(file: string, self: LockOwner): Promise<boolean> {
   try {
     await writeFile(file, "", { flag: "wx", mode: 0o600 });
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    if (errorCode(error) === "EEXIST") return false;
     throw error;
   }
   // On a full disk the file stays empty. That is a valid lock: its heartbeat shows that its owner runs.

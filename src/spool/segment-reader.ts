@@ -11,6 +11,7 @@ import {
 } from "./frame-format.ts";
 import type { ReadBatch } from "./read-batch.ts";
 import type { Frame } from "./spool.ts";
+import { errorCode } from "../lib/error-code.ts";
 
 /** Enough for many small frames, and little to read for the header of a large frame. */
 const WINDOW_BYTES = 16 * 1024;
@@ -86,7 +87,7 @@ export async function readFrames(
       frames.push({ frame, end: item.end });
     }
   } catch (error) {
-    if (!UNREADABLE.has((error as NodeJS.ErrnoException).code ?? "")) throw error;
+    if (!UNREADABLE.has(errorCode(error) ?? "")) throw error;
     damage.push(-1);
   }
   return { frames, damage, complete: true };
