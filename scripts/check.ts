@@ -7,6 +7,7 @@ const CHECKS: readonly (readonly [name: string, command: string, ...args: string
   ["lint", "npx", "eslint", "--max-warnings", "0", "."],
   ["format", "npx", "prettier", "--check", "--log-level", "warn", "."],
   ["dead code", "npx", "knip"],
+  ["unused members", "node", "scripts/unused-members.ts"],
   ["generated files", "node", "scripts/generate.ts", "--check"],
   ["words", "node", "scripts/words.ts"],
 ];

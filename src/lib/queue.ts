@@ -15,10 +15,6 @@ export class Queue<T extends object> implements Iterable<T> {
     return this.#items[this.#head];
   }
 
-  get last(): T | undefined {
-    return this.#items.at(-1);
-  }
-
   push(item: T): void {
     this.#items.push(item);
   }
