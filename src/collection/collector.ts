@@ -9,12 +9,12 @@ export interface CollectorSettings extends SourceSettings {
 /** How long a source can delay the next one. A healthy source with one domain takes a few milliseconds. */
 const TURN_MS = 500;
 
-/** Collects all sources of the node. A slow source delays the others by its turn at most. */
+/** Collects all sources of the node. A slow source delays the next one by TURN_MS at most. */
 export class Collector {
   readonly #clock: Clock;
   readonly #sources = new Map<string, Source>();
   #settings: CollectorSettings;
-  /** Calls of the sources that are closed. */
+  /** Calls of closed sources. */
   #closedCalls = 0;
 
   constructor(settings: CollectorSettings, clock: Clock) {
@@ -69,7 +69,7 @@ export class Collector {
           .finally(() => {
             done.abort();
           });
-        // A source without an answer costs no CPU, so the next one may start meanwhile.
+        // A source that waits for its daemon uses no CPU, so the next one may start.
         all.push(collected);
         await this.#clock.sleep(TURN_MS, done.signal);
       }

@@ -13,7 +13,10 @@ export interface DomainOverview {
   readonly stuck: boolean;
 }
 
-/** Returns the domains of an endpoint's last cycle. `before` is the cycle before it; `stuck` has libvirt's names. */
+/**
+ * Returns the domains of an endpoint's last cycle. `before` has the samples of the cycle before it, and `stuck` the names
+ * that libvirt has for the stuck domains.
+ */
 export function domainOverviews({
   samples,
   before,

@@ -13,7 +13,7 @@ export interface DomainSample {
   readonly nics: readonly NicSample[] | undefined;
   /** As `nics`; also undefined if QEMU's monitor is busy or stuck. */
   readonly disks: readonly DiskSample[] | undefined;
-  /** The sample of the same domain (endpoint, UUID and id) one cycle before. */
+  /** The last known memory of the same domain (endpoint, UUID and id) before this cycle. */
   readonly previous: MemoryPoint | undefined;
   /** StatsReader -> its value, for optional measurements; see `reading()`. Absent when no such measurement is on. */
   readonly readings?: ReadonlyMap<object, unknown>;

@@ -150,7 +150,7 @@ function checkString(schema: Schema, value: string, path: Path, report: (finding
   const length = Array.from(value).length;
   if (schema.minLength !== undefined && length < schema.minLength) report({ path, message: "must not be empty" });
   else if (schema.maxLength !== undefined && length > schema.maxLength) {
-    report({ path, message: `must have ${schema.maxLength} characters at most, has ${length}` });
+    report({ path, message: `must have at most ${schema.maxLength} characters, has ${length}` });
   } else if (schema.pattern !== undefined && !new RegExp(schema.pattern).test(value)) {
     report({ path, message: `must be ${PATTERN_HELP.get(schema.pattern) ?? `of the form ${schema.pattern}`}` });
   }
@@ -165,9 +165,9 @@ function checkRange(
   if ((minimum === undefined || value >= minimum) && (maximum === undefined || value <= maximum)) return;
   const bounds =
     minimum === undefined
-      ? `${maximum} at most`
+      ? `at most ${maximum}`
       : maximum === undefined
-        ? `${minimum} at least`
+        ? `at least ${minimum}`
         : `${minimum} to ${maximum}`;
   report(what === "" ? `must be ${bounds}, is ${value}` : `must have ${bounds} ${what}, has ${value}`);
 }

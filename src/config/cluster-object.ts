@@ -9,7 +9,7 @@ export interface ClusterConfig extends Candidate {
   readonly generation: number;
   /** Undefined if this version cannot read the object; `faults` then says why. */
   readonly config: TelemetryConfig | undefined;
-  /** Such as `spec.targets[0].url: must be an http or https URL`; without values of the object. */
+  /** `path: message` of each fault, without values of the object. */
   readonly faults: readonly string[];
 }
 
@@ -41,8 +41,8 @@ type Metadata = Readonly<Record<"name" | "uid" | "generation" | "creationTimesta
 
 /**
  * Returns the fields that select nodes; an unreadable field counts as not given. So an object that this version cannot
- * read still governs its nodes: they keep the last good configuration and report the fault. If it did not count, an
- * upgrade of the objects before the agents would move the nodes to another object.
+ * read still governs its nodes: they keep the last good configuration and report the fault. Without
+ * this rule, an upgrade of the objects before the agents would move the nodes to another object.
  */
 function selectionOf(spec: unknown, findings: readonly Finding[]): Omit<Candidate, "name" | "createdMs"> {
   const { state, priority, nodeSelector } = (spec ?? {}) as Partial<Record<keyof Candidate, unknown>>;

@@ -82,7 +82,7 @@ export class ConfigLoop<Origin extends ConfigOrigin = ConfigOrigin> {
   }
 
   /**
-   * Reads the first configuration ahead of `run`.
+   * Reads the first configuration before `run`.
    * @throws {TelemetryError} if it cannot be used
    */
   async load(): Promise<void> {
@@ -92,18 +92,18 @@ export class ConfigLoop<Origin extends ConfigOrigin = ConfigOrigin> {
     this.#loaded = reading;
   }
 
-  /** Polls soon: the source may have changed. */
+  /** Polls soon, because the source may have changed. */
   wake(): void {
     this.#sleep.interrupt();
   }
 
-  /** Polls soon, and reports a fault again that is already known. */
+  /** Polls soon, and reports a known fault again. */
   reload(): void {
     this.#reportedFault = "";
     this.wake();
   }
 
-  /** Polls soon, but not more often than every 10 seconds: a target rejected credentials that may have been replaced. */
+  /** Polls soon, but at most every 10 seconds. For a target that rejected its credentials, which may have been replaced. */
   recheckSecrets(): void {
     if (this.#clock.monotonic() - this.#polledMs >= RECHECK_MS) this.wake();
   }

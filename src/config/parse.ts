@@ -33,7 +33,7 @@ export interface ParseOptions {
   readonly cluster?: boolean;
 }
 
-/** Returns the TelemetryConfig in a text, or all its faults. It is for standalone use without `cluster`. Never throws. */
+/** Returns the TelemetryConfig in a text, or all its faults. Without `cluster` it is for standalone use. Never throws. */
 export function parseConfig(text: string, { cluster = false }: ParseOptions = {}): ParseResult {
   if (text.length > MAX_CHARACTERS) {
     return { faults: [{ line: 1, path: "", message: `has ${text.length} characters, more than ${MAX_CHARACTERS}` }] };

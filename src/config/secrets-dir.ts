@@ -15,7 +15,7 @@ export interface SecretSource {
 /** Larger than any token, certificate chain or bundle of authorities. */
 const MAX_BYTES = 1024 * 1024;
 
-/** Reads the keys of Secrets and ConfigMaps from files DIR/<name>/<key>, the layout of a mount into a pod. */
+/** Returns a source that reads the files DIR/<name>/<key>, the layout of Secrets and ConfigMaps mounted into a pod. */
 export function secretsDirectory(directory: string | undefined): SecretSource {
   return {
     async read(kind, name, key) {

@@ -19,8 +19,9 @@ export interface Selection<Config extends Candidate> {
 }
 
 /**
- * Returns the object that governs a node: of the Active ones that select it the highest priority, then the oldest, then
- * the first by name. It depends only on its arguments, so all agents and the controller agree without communicating.
+ * Returns the object that governs a node: of the Active objects that select it, the one with the highest priority, then
+ * the oldest, then the first by name. It depends only on its arguments, so all agents and the controller agree without
+ * communicating.
  */
 export function selectConfig<Config extends Candidate>(configs: Iterable<Config>, labels: Labels): Selection<Config> {
   const [governing, ...overridden] = [...configs]

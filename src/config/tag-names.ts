@@ -14,5 +14,5 @@ export function tagOf({ key, tag }: TagSource): string {
   return tag ?? key.replace(/[^A-Za-z0-9_]/g, "_");
 }
 
-/** `tagOf(s)` in CEL, which cannot replace by a pattern. These three are all such characters that the schema allows. */
+/** `tagOf(s)` in CEL, which cannot replace by a pattern. A key has no characters to replace except these three. */
 export const TAG_OF_CEL = "(has(s.tag) ? s.tag : s.key.replace('.', '_').replace('-', '_').replace('/', '_'))";

@@ -20,7 +20,7 @@ export function splitDomainName(domain: string): ObjectName | undefined {
   return at > 0 && name !== "" && !name.includes("_") ? { namespace, name } : undefined;
 }
 
-/** Returns the key of one run of a domain. A restarted guest gets another id, and libvirt may give an id to another UUID. */
+/** Returns the key of one run of a domain. A restarted guest gets another id, and another domain may reuse an id. */
 export function domainKey({ uuid, id }: DomainRef): string {
   return `${uuid}/${id}`;
 }

@@ -56,8 +56,8 @@ export class VmiInventory {
   /**
    * Returns the VM of a domain. Returns undefined if the domain must not be collected: no VMI lists the pod, the
    * configuration excludes the VMI, or the guest is on another node. `state` and `reason` are virDomainState and its reason.
-   * During a live migration a VMI has a domain on two nodes. The running one counts; a paused one counts only on the VMI's
-   * own node.
+   * During a live migration a VMI has a domain on two nodes. The running one is collected; a paused one is collected only
+   * on the node of the VMI.
    * @throws {TelemetryError} E_DOMAIN_FOREIGN if the domain does not have the name of the pod's VMI
    */
   identify(podUid: string, domain: DomainRef, state: number, reason: number | undefined): NamedDomain | undefined {

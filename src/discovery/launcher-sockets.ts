@@ -13,7 +13,7 @@ export interface Launcher {
 }
 
 const EMPTY_DIRS = "volumes/kubernetes.io~empty-dir";
-/** The first one that exists is used. Only privileged daemons have read-only ones. Before 0.59 KubeVirt runs libvirtd. */
+/** In order of preference. Only privileged daemons have read-only sockets. KubeVirt before 0.59 runs libvirtd. */
 const SOCKETS = ["virtqemud-sock-ro", "virtqemud-sock", "libvirt-sock-ro", "libvirt-sock"];
 /** virt-handler creates this file next to a launcher's command socket when the launcher does not respond. */
 const UNRESPONSIVE = "sockets/launcher-unresponsive";
@@ -77,7 +77,7 @@ export class LauncherSockets {
       if (!this.#pods.has(podUid))
         this.#pods.set(podUid, { firstSeenMs: now, nextScanMs: now, socket: undefined, state: "none" });
     }
-    const due = [...this.#pods].filter(([, { nextScanMs: nextLookMs }]) => nextLookMs <= now);
+    const due = [...this.#pods].filter(([, { nextScanMs }]) => nextScanMs <= now);
     await Promise.all(due.map(([podUid, pod]) => this.#inspect(podUid, pod, now)));
   }
 
@@ -111,7 +111,7 @@ export class LauncherSockets {
     const sockets = SOCKETS.filter((name) => found !== "denied" && found?.includes(name) === true).map((name) =>
       path.join(runtime, name),
     );
-    // The longer name of the read-only socket may be too long where the other one fits.
+    // The path of the read-only socket may be too long although that of the other socket is not.
     pod.socket = sockets.find((socket) => Buffer.byteLength(socket) <= LIMIT.SOCKET_PATH) ?? sockets[0];
     if (found === "denied") pod.state = "denied";
     else if (pod.socket === undefined) pod.state = "none";

@@ -12,8 +12,8 @@ export interface NamedDomain extends ObjectName {
 }
 
 /**
- * Returns the VM that a domain names itself. A launcher can choose any name, also that of another VM, so this is only for
- * standalone use, where every launcher is trusted. In a cluster `VmiInventory` identifies the domains.
+ * Returns the VM according to the domain's own name. A launcher can choose any name, even that of another VM, so this is
+ * only for standalone use, where every launcher is trusted. In a cluster `VmiInventory` identifies the domains.
  */
 export function claimedName({ name: domain }: DomainRef): NamedDomain {
   return { ...(splitDomainName(domain) ?? { namespace: "", name: domain }), labels: {}, tags: [] };

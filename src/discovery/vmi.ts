@@ -1,4 +1,4 @@
-/** The fields of a VirtualMachineInstance (kubevirt.io/v1) that the agent keeps; a whole object can have some 100 KB. */
+/** The fields of a VirtualMachineInstance (kubevirt.io/v1) that the agent keeps; a whole object can have 100 KB. */
 export interface Vmi {
   readonly namespace: string;
   readonly name: string;

@@ -15,7 +15,7 @@ export interface EncoderOptions {
   readonly staticTags: Readonly<Record<string, string>>;
 }
 
-/** Is called with every missing value: its field, such as `vm_totals.memusable`, and the domain. */
+/** Called for every missing value with its field, such as `vm_totals.memusable`, and the domain. */
 export type MissingListener = (field: string, domain: DomainIdentity) => void;
 
 /** The escaped tags of a domain. Tags of a part of the VM are written before and after `place`. */

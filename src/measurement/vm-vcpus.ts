@@ -2,7 +2,7 @@ import { reading } from "../collection/stats-needs.ts";
 import { VCPUS } from "../collection/libvirt/vcpus.ts";
 import type { Measurement } from "./measurement.ts";
 
-/** A value that is missing is left out, whatever `onMissing` says: a zero would read as "no steal time". */
+/** Missing values are left out even with `onMissing: Zero`, because a zero would mean "no steal time". */
 export const vmVcpus: Measurement = {
   name: "vm_vcpus",
   family: "Vcpus",

@@ -6,7 +6,7 @@ import type { DomainInfo, DomainRef, TypedParameters } from "../../libvirt/types
 import type { CpuSample } from "../domain-sample.ts";
 import { counter } from "./typed-values.ts";
 
-/** What libvirt reports of a domain without QEMU: cheap, and never blocked by a stopped QEMU. */
+/** The values of a domain that libvirt has without asking QEMU. Cheap to read, and never blocked by a stopped QEMU. */
 export interface BasicInfo {
   readonly domain: DomainRef;
   readonly info: DomainInfo;

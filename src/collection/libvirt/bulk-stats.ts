@@ -12,23 +12,24 @@ import { LAST_CALL_MS, progressCheckMs } from "./time-limits.ts";
 export interface SessionLease {
   /** Returns the current connection, or opens one before `deadline` (monotonic clock). */
   session(deadline: number): Promise<LibvirtClient>;
-  /** The connection has a blocked call; the next `session()` returns a new one. */
+  /** Gives up a connection that has a blocked call. The next `session()` returns a new one. */
   abandon(session: LibvirtClient): void;
 }
 
 /**
- * How many calls stuck domains may block before no more are made. Each blocked call occupies one of the 20 workers that
- * libvirtd has for all its clients. With this many blocked one more call is made, which collects the other domains.
+ * With more blocked calls than this, no other call for QEMU's values is made, so one more than this can be blocked. Each
+ * blocked call occupies one of the 20 workers that libvirtd has for all its clients.
  */
 const MAX_BLOCKED_CALLS = 4;
 /** Groups that libvirt reports without calling QEMU's monitor, so a stopped QEMU cannot block them. */
 const SAFE_GROUPS = STATS_GROUP.STATE | STATS_GROUP.INTERFACE;
+
 /**
- * Makes the bulk statistics call in a way that a slow or stuck QEMU does not affect other domains. libvirtd reads the
+ * Makes the bulk statistics call so that a slow or stuck QEMU does not affect other domains. libvirtd reads the
  * domains one by one and waits for a stopped QEMU without a limit; NOWAIT only skips a domain that another call already
  * waits for. So a call without progress is left blocked, and the next call, on a new connection, skips the blocking
- * domain. DOMAIN_GET_CONTROL_INFO never waits: it shows whether a QEMU or the daemon is slow, and which QEMU. A blocked
- * call that returns before the cycle's deadline still counts.
+ * domain. DOMAIN_GET_CONTROL_INFO never waits: it shows whether a QEMU or the daemon is slow, and which QEMU. The
+ * values of a blocked call that returns before the cycle's deadline are still used.
  */
 export class BulkStats {
   readonly #lease: SessionLease;
@@ -66,12 +67,12 @@ export class BulkStats {
     // If a domain is stuck, time must remain for the next calls.
     const longestMs = (deadline - start) / 3;
     const callsSlowFirst = usualMs > longestMs && slow.length > 0;
-    // A call that takes as long as usual is no sign of a stuck domain.
+    // A call that takes as long as usual does not mean that a domain is stuck.
     let firstWaitMs = callsSlowFirst ? checkMs : Math.max(checkMs, Math.min(usualMs, longestMs));
     let timestampMs = callsSlowFirst ? this.#clock.now() : undefined;
     if (callsSlowFirst) await this.#callSlowDomains(slow, { groups, deadline, checkMs });
     while (await this.#mayCall(deadline - 2 * checkMs)) {
-      // There is too little time for a reply.
+      // The time left is too short for a reply.
       if (deadline - this.#clock.monotonic() < checkMs) break;
       const session = await this.#lease.session(deadline);
       const answeredBefore = await this.#answeredBefore(session, domains, deadline);
@@ -141,7 +142,7 @@ export class BulkStats {
     return session.allDomainStats({ ...(only !== undefined && { domains: only }), groups, flags }, { deadlineMs });
   }
 
-  /** Returns the statistics, or undefined once a domain blocks the call. Checks for that after `firstWaitMs`. */
+  /** Returns the statistics, or undefined once a domain blocks the call. The first check for this is after `firstWaitMs`. */
   async #callUntilBlocked(request: Attempt, firstWaitMs: number): Promise<DomainStats[] | undefined> {
     const { session, deadline, checkMs } = request;
     const calledMs = this.#clock.monotonic();
@@ -215,8 +216,8 @@ export class BulkStats {
   }
 
   /**
-   * Returns the UUIDs of the domains that blocked a call of this cycle and have answered it by now. Another call would
-   * wait for such a slow QEMU again.
+   * Returns the UUIDs of the domains that blocked a call of this cycle and have answered it since. They are left out of
+   * the next call, because it would wait for these slow QEMUs again.
    */
   async #answeredBefore(
     session: LibvirtClient,
@@ -242,7 +243,7 @@ function isUnexplained({ blockedBy }: BlockedCall): boolean {
 
 /** Returns the error of bulk statistics that missed the deadline although no domain is known to block them. */
 export function cycleTimeout(): LibvirtError {
-  return new LibvirtError("E_LIBVIRT_TIMEOUT", "the bulk statistics did not come within the cycle's timeout");
+  return new LibvirtError("E_LIBVIRT_TIMEOUT", "the bulk statistics did not arrive within the cycle's timeout");
 }
 
 export interface BulkReply {

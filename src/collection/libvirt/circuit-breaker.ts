@@ -5,7 +5,7 @@ import { backoffMs } from "../../lib/backoff.ts";
 const IMMEDIATE_RETRIES = 3;
 const BACKOFF = { baseMs: 5_000, capMs: 60_000 };
 
-/** Limits how often a failed daemon is tried. */
+/** Limits how often the agent calls a daemon that has failed. */
 export class CircuitBreaker {
   readonly #clock: Clock;
   readonly #random: () => number;

@@ -5,7 +5,7 @@ import type { Clock } from "../../lib/clock.ts";
 
 /**
  * Finds out whether a daemon can read CPU times from cgroups. The first such call to a new daemon can take seconds, so the
- * probe is a single call without a deadline; until it returns, the times come from other calls.
+ * probe is a single call without a deadline; until it returns, the CPU times come from other calls.
  */
 export class CpuStatsProbe {
   readonly #clock: Clock;
@@ -27,7 +27,7 @@ export class CpuStatsProbe {
     this.#state = "unavailable";
   }
 
-  /** Starts again, because the next connection may be to another daemon. */
+  /** Probes again in the next cycle, because the next connection may be to another daemon. */
   reset(): void {
     this.#state = "new";
   }

@@ -16,8 +16,8 @@ export class CycleErrors {
   }
 
   /**
-   * Adds an error about `domain`, or about the daemon without `domain`. `tolerate`: the daemon or the domain is starting, or
-   * QEMU is only slow.
+   * Adds an error about `domain`, or about the daemon if `domain` is not given. `tolerate`: the daemon or the domain is
+   * starting, or QEMU is only slow, so the error is not a fault yet.
    */
   report(
     error: unknown,
@@ -32,7 +32,7 @@ export class CycleErrors {
 export function tooManyStuck(calls: number): TelemetryError {
   return new TelemetryError(
     "E_QEMU_STUCK",
-    `libvirt has not answered ${calls} of the calls for statistics; no disk values and totals for any of its domains until one returns`,
+    `libvirt has not answered ${calls} calls for statistics: no disk values and totals for any of its domains until one returns`,
   );
 }
 

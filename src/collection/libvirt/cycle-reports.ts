@@ -38,7 +38,10 @@ export class CycleReports {
     );
   }
 
-  /** Waits for QEMU's values if the bulk call has none. Undefined if they are not missing or do not arrive. */
+  /**
+   * Returns the report with QEMU's values from a late reply. Undefined if the bulk call has them, or if no reply arrives
+   * in time.
+   */
   async completed(domain: DomainRef): Promise<DomainReport | undefined> {
     const report = this.#reports.get(domainKey(domain));
     if ((this.#groups & STATS_GROUP.BLOCK) === 0 || report?.monitorAnswered === true) return undefined;

@@ -2,7 +2,7 @@ import { domainKey, retainDomains } from "../../discovery/domain-name.ts";
 import type { DomainRef } from "../../libvirt/types.ts";
 import type { DomainIdentity, DomainSample, MemoryPoint, MemorySample } from "../domain-sample.ts";
 
-/** The identity of a VM, see DomainIdentity. Without a `uuid`, the domain's is used. */
+/** The identity of a VM, see DomainIdentity. If `uuid` is not given, that of the domain is used. */
 export type VmName = Omit<DomainIdentity, "id" | "uuid"> & { readonly uuid?: string };
 
 interface Entry {
@@ -17,7 +17,7 @@ export class DomainHistory {
 
   /**
    * Returns the identity and the previous memory point of a domain, and stores `memory` for the next cycle. The identity
-   * is the same object until `vm` changes. Domains are told apart by UUID and id.
+   * is the same object until `vm` changes. A domain is identified by UUID and id.
    */
   update(domain: DomainRef, memory: MemorySample, vm: VmName = domain): Pick<DomainSample, "identity" | "previous"> {
     const run = domainKey(domain);

@@ -25,7 +25,7 @@ export async function jobsOf(session: LibvirtClient, domains: readonly DomainRef
   return new Map(jobs.flat());
 }
 
-/** Returns the UUIDs of the domains that may block a call: their job runs for `forMs`, or ran at the check `before` too. */
+/** Returns the UUIDs of the domains that may block a call: their job has run for `forMs`, or is in `before` too. */
 export function blockersAmong(seen: Jobs, forMs: number, before: Jobs = new Map()): string[] {
   return [...seen].flatMap(([uuid, jobMs]) => (jobMs >= forMs || before.has(uuid) ? [uuid] : []));
 }

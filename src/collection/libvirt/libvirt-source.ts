@@ -71,7 +71,7 @@ export class LibvirtSource implements Source {
     this.#responses = new QemuResponses(clock);
     this.#cpuStats = new CpuStatsProbe(clock);
     this.#daemon = new DaemonSession(socket, clock, () => {
-      // The next connection may be to another daemon, of which nothing is known.
+      // The next connection may be to another daemon, so what is known about this one is not valid for it.
       this.#cpuStats.reset();
       this.#devices.clear();
     });
@@ -92,7 +92,6 @@ export class LibvirtSource implements Source {
     this.#devices.ttlMs = settings.deviceCacheTtlMs;
   }
 
-  /** Runs one cycle. Never rejects; calls must not overlap. */
   async collect(): Promise<SourceCycle> {
     const nothing = { endpoint: this.id, samples: [], stuck: [], busy: [], slow: [] };
     const found = new CycleErrors();
@@ -137,7 +136,7 @@ export class LibvirtSource implements Source {
 
     let bulk: BulkReply | undefined;
     const calledMs = this.#clock.monotonic();
-    // The reason of a state shows which side of a live migration this domain is.
+    // The reason of a state shows whether this domain is the source or the target of a live migration.
     const state = this.#identify === undefined ? 0 : STATS_GROUP.STATE;
     const groups = state | statsGroups(this.#settings.needs, infos.every(hasCpuTimes));
     if (groups !== 0) {

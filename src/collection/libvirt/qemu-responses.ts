@@ -26,7 +26,7 @@ export class QemuResponses {
     this.#clock = clock;
   }
 
-  /** Takes the running domains, and removes all others. */
+  /** Starts to track new domains of this list, and removes all that are not in it. */
   retain(domains: readonly DomainRef[]): void {
     retainDomains(this.#entries, domains);
     const firstSeenMs = this.#clock.monotonic();
@@ -54,7 +54,7 @@ export class QemuResponses {
 
   /**
    * Returns why each of these domains has not answered. `blockedSince` returns when the call that the domain blocks was
-   * made; this is later than the first unanswered call if QEMU has answered after a cycle's deadline.
+   * made. It is preferred to the first unanswered call, which QEMU may have answered after the deadline of its cycle.
    */
   async classify(
     domains: readonly DomainRef[],
@@ -82,7 +82,7 @@ async function reasonOf(control: Promise<DomainControlInfo>): Promise<Reason> {
       case CONTROL_STATE.JOB:
         return "busy";
       case CONTROL_STATE.OCCUPIED:
-        // QEMU answers each command, but too late for the cycle.
+        // If the command is recent, QEMU answers, but too late for the cycle.
         return stateTimeMs >= STUCK_MS ? "stuck" : "slow";
       case CONTROL_STATE.ERROR:
         return details === CONTROL_ERROR.INTERNAL ? "busy" : "stuck";

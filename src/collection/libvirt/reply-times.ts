@@ -15,7 +15,7 @@ export class ReplyTimes {
     );
   }
 
-  /** Returns the known slow domains among these, the slowest first. Forgets the domains that are not listed. */
+  /** Returns the known slow domains among these, the slowest first. Removes the domains that are not listed. */
   slowOf(domains: readonly DomainRef[]): readonly DomainRef[] {
     const slow = domains.filter(({ uuid }) => this.#slow.has(uuid));
     const uuids = new Set(slow.map(({ uuid }) => uuid));

@@ -25,7 +25,7 @@ export function domainReport(params: TypedParameters, groups: number): DomainRep
   return { params, nics: nicIndex(params), disks, monitorAnswered: monitorAnswered(params, disks, groups) };
 }
 
-/** Returns the report with QEMU's values of a blocked call added; undefined if the two do not match. */
+/** Returns the report completed with QEMU's values from a blocked call; undefined if the two do not match. */
 export function completedReport(
   report: DomainReport | undefined,
   { params, isOfCycle }: LateReply,
@@ -38,7 +38,7 @@ export function completedReport(
   const { nics, disks } = report;
   if (disks.size > 0 && !isSameIndex(disks, late.disks)) return undefined;
   const usable = isOfCycle ? params : [...params].filter(([field]) => /^(balloon|block)\./.test(field));
-  // The later call has the newer values of libvirt itself.
+  // `report` is from the later call, so its own values are newer.
   const merged = new Map([...usable, ...report.params]);
   return { params: merged, nics, disks: late.disks, monitorAnswered: true };
 }

@@ -5,13 +5,16 @@ import { counter } from "./typed-values.ts";
 
 /** One online vCPU. Times are cumulative, in nanoseconds. */
 export interface VcpuSample extends VcpuInfo {
-  /** Waited for a disk or for memory; undefined when QEMU did not answer, or the host has no such number. */
+  /** Time that the vCPU waited for a disk or for memory; undefined if QEMU did not answer, or the host does not count it. */
   readonly waitNs: bigint | undefined;
-  /** Ready to run, but the host ran something else: what the guest sees as steal time. */
+  /** Time that the vCPU was ready to run, but the host ran something else: the guest's steal time. */
   readonly delayNs: bigint | undefined;
 }
 
-/** The online vCPUs, in the order of their numbers. `domstats` has no host CPU, and needs QEMU for state and time. */
+/**
+ * The online vCPUs, in the order of their numbers. They need a call of their own, because the bulk statistics lack the
+ * host CPU, and need QEMU for state and time.
+ */
 export const VCPUS: StatsReader<readonly VcpuSample[], readonly VcpuInfo[]> = {
   groups: STATS_GROUP.VCPU,
   ask: (session, domain, options) => session.domainVcpus(domain, options),

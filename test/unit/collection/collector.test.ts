@@ -59,7 +59,7 @@ async function node(t: TestContext, daemons: number, settings: Partial<Collector
       .finally(() => {
         running.done = true;
       });
-    // The deadlines of calls, which are timers, and the clock pass together while all sockets are idle.
+    // The deadlines of calls are timers: they and the clock advance together, only while all sockets are idle.
     t.mock.timers.enable({ apis: ["setTimeout"] });
     for (;;) {
       await turns(TURNS);
@@ -106,7 +106,7 @@ test("the number of concurrent endpoints has a limit", async (t) => {
   assert.deepEqual(await cycle(), ["a failed 0", "b collected 1", "c collected 1"]);
 });
 
-test("a daemon that does not answer delays the next one only by its turn", async (t) => {
+test("a daemon that does not answer delays the next one by its turn at most", async (t) => {
   const { hosts, cycle } = await node(t, 4, { timeoutMs: 2_000, maxConcurrentEndpoints: 1 });
   hosts[0]?.freeze();
   assert.deepEqual(await cycle(), ["b collected 1", "c collected 1", "d collected 1", "a failed 0"]);

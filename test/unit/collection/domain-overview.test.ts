@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { domainOverviews } from "../../../src/collection/domain-overview.ts";
 import { sample } from "../../support/samples.ts";
 
-test("a domain is called by its namespace and name, and found by libvirt's name among the stuck ones", () => {
+test("a domain's label has namespace and name, and libvirt's name tells whether it is stuck", () => {
   const { identity } = sample();
   const vm = sample({ identity: { ...identity, namespace: "shop", name: "web" } });
   const plain = sample({ identity: { ...identity, id: 2, namespace: "", name: "web" } });

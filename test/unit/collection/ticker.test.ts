@@ -44,7 +44,7 @@ test("a new interval counts from the last tick", async () => {
   assert.equal(clock.monotonic() - before, 1_000);
 });
 
-test("a longer interval moves a tick that is already waited for", async () => {
+test("a longer interval delays the next tick even during the wait for it", async () => {
   const clock = new FakeClock();
   const ticker = new Ticker(1_000, clock);
   await ticker.next(signal);

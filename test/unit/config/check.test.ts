@@ -22,24 +22,24 @@ const PERSON: Schema = {
 
 const CASES: readonly (readonly [what: string, schema: Schema, value: unknown, expected: readonly string[]])[] = [
   ["a list for an object", PERSON, [], ["at: must be an object, is a list"]],
-  ["nothing for an object", PERSON, null, ["at: must be an object, is empty"]],
+  ["null for an object", PERSON, null, ["at: must be an object, is empty"]],
   ["a text for a list", { type: "array" }, "a,b", ["at: must be a list, is a string"]],
   ["a number for a text", TEXT, 5, ["at: must be a string, is a number"]],
-  ["a switch for a text", TEXT, true, ["at: must be a string, is a boolean"]],
+  ["a boolean for a text", TEXT, true, ["at: must be a string, is a boolean"]],
   ["a text for a number", NUMBER, "5", ["at: must be a whole number, is a string"]],
   ["a fraction", NUMBER, 1.5, ["at: must be a whole number, is a number"]],
-  ["no number", NUMBER, NaN, ["at: must be a whole number, is a number"]],
+  ["NaN", NUMBER, NaN, ["at: must be a whole number, is a number"]],
   ["a number that is not exact", NUMBER, 2 ** 53, ["at: must be a whole number, is a number"]],
   ["an object for a number", NUMBER, {}, ["at: must be a whole number, is an object"]],
-  ["too small a number", { ...NUMBER, minimum: 1, maximum: 3 }, 0, ["at: must be 1 to 3, is 0"]],
-  ["too large a number", { ...NUMBER, minimum: 1, maximum: 3 }, 4, ["at: must be 1 to 3, is 4"]],
+  ["a number that is too small", { ...NUMBER, minimum: 1, maximum: 3 }, 0, ["at: must be 1 to 3, is 0"]],
+  ["a number that is too large", { ...NUMBER, minimum: 1, maximum: 3 }, 4, ["at: must be 1 to 3, is 4"]],
   ["a number at its bounds", { ...NUMBER, minimum: 3, maximum: 3 }, 3, []],
-  ["a number below its only bound", { ...NUMBER, minimum: 1 }, 0, ["at: must be 1 at least, is 0"]],
-  ["a number above its only bound", { ...NUMBER, maximum: 1 }, 2, ["at: must be 1 at most, is 2"]],
+  ["a number below its only bound", { ...NUMBER, minimum: 1 }, 0, ["at: must be at least 1, is 0"]],
+  ["a number above its only bound", { ...NUMBER, maximum: 1 }, 2, ["at: must be at most 1, is 2"]],
   ["a missing field", PERSON, {}, ["at.name: is missing"]],
   ["a field without a value", PERSON, { name: null }, ["at.name: must be a string, is empty"]],
   ["a list that is too short", { type: "array", minItems: 1, maxItems: 2 }, [], ["at: must have 1 to 2 items, has 0"]],
-  ["a list that is too long", { type: "array", maxItems: 1 }, [1, 2], ["at: must have 1 at most items, has 2"]],
+  ["a list that is too long", { type: "array", maxItems: 1 }, [1, 2], ["at: must have at most 1 items, has 2"]],
   ["an item of the wrong type", { type: "array", items: TEXT }, ["a", 1], ["at[1]: must be a string, is a number"]],
   ["an item twice in a list", { type: "array", items: TEXT }, ["a", "a"], []],
   [
@@ -58,7 +58,7 @@ const CASES: readonly (readonly [what: string, schema: Schema, value: unknown, e
     "more entries than a map may have",
     { type: "object", additionalProperties: TEXT, maxProperties: 1 },
     { a: "1", b: "2" },
-    ["at: must have 1 at most entries, has 2"],
+    ["at: must have at most 1 entries, has 2"],
   ],
   [
     "an entry of the wrong type",
@@ -72,9 +72,9 @@ const CASES: readonly (readonly [what: string, schema: Schema, value: unknown, e
     { A: "1" },
     ["at.A: the key must be ^[a-z]+$"],
   ],
-  ["one word of two", { ...TEXT, enum: ["Zero", "Omit"] }, "zero", ["at: must be `Zero` or `Omit`"]],
+  ["a value in the wrong case", { ...TEXT, enum: ["Zero", "Omit"] }, "zero", ["at: must be `Zero` or `Omit`"]],
   ["an empty text", { ...TEXT, minLength: 1 }, "", ["at: must not be empty"]],
-  ["a text that is too long", { ...TEXT, maxLength: 2 }, "abc", ["at: must have 2 characters at most, has 3"]],
+  ["a text that is too long", { ...TEXT, maxLength: 2 }, "abc", ["at: must have at most 2 characters, has 3"]],
   ["characters of two units each", { ...TEXT, maxLength: 2 }, "😀😀", []],
   ["a text of another form", { ...TEXT, pattern: "^[a-z]$" }, "1", ["at: must be of the form ^[a-z]$"]],
 ];
@@ -88,7 +88,7 @@ for (const [what, schema, value, expected] of CASES) {
 test("one check finds every fault", () => {
   assert.deepEqual(findings(PERSON, { nickname: 1, age: -1, x: 0 }), [
     "at.nickname: must be a string, is a number",
-    "at.age: must be 0 at least, is -1",
+    "at.age: must be at least 0, is -1",
     "at.x: is not a known field; known are name, nickname, age",
     "at.name: is missing",
   ]);

@@ -54,7 +54,7 @@ class Followed {
       },
       this.#ending.signal,
     );
-    // Without the loaded configuration, which is reported at once.
+    // Removes the loaded configuration, which is reported at once.
     this.reported.length = 0;
     this.configs.length = 0;
   }
@@ -239,20 +239,20 @@ test("reload polls at once, and reports a known fault again", async (t) => {
 
 test("a reload during a poll causes another poll", async (t) => {
   const held = Promise.withResolvers<undefined>();
-  const looking = Promise.withResolvers<undefined>();
+  const polling = Promise.withResolvers<undefined>();
   let reads = 0;
   const followed = await Followed.start(t, WITH_TOKEN, (directory) => ({
     async read(kind, name, key) {
       const text = await directory.read(kind, name, key);
       if (++reads === 2) {
-        looking.resolve(undefined);
+        polling.resolve(undefined);
         await held.promise;
       }
       return text;
     },
   }));
   await followed.clock.advance(POLL_MS);
-  await looking.promise;
+  await polling.promise;
   await followed.rotate("second");
   followed.loop.reload();
   held.resolve(undefined);

@@ -129,7 +129,7 @@ const FILES: readonly (readonly [what: string, text: string, expected: readonly 
     ],
   ],
   [
-    "many faults, in the order of lines",
+    "a file with many, in the order of lines",
     file(`  priority: 1001
   state: Paused
   collection: 5s

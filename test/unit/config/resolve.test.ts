@@ -8,8 +8,8 @@ import type { SecretSource } from "../../../src/config/secrets-dir.ts";
 import { TelemetryError } from "../../../src/errors.ts";
 import { CLUSTER_SPEC, FULL_SPEC, LEAST_SPEC, changed, configText } from "../../support/config.ts";
 
-/** A source with every key; each value names its key. */
-function sayingSource(): SecretSource & { readonly asked: string[] } {
+/** Returns a source that has every key, and whose values name their key. */
+function echoSource(): SecretSource & { readonly asked: string[] } {
   const asked: string[] = [];
   return {
     asked,
@@ -20,7 +20,7 @@ function sayingSource(): SecretSource & { readonly asked: string[] } {
   };
 }
 
-async function resolved(spec: unknown, secrets: SecretSource = sayingSource()): Promise<EffectiveConfig> {
+async function resolved(spec: unknown, secrets: SecretSource = echoSource()): Promise<EffectiveConfig> {
   const { config, faults } = parseConfig(configText(spec), { cluster: true });
   assert.ok(config, JSON.stringify(faults));
   return resolveConfig(config, secrets);
@@ -104,7 +104,7 @@ test("every field is resolved", async () => {
 });
 
 test("only the secrets that targets name are read", async () => {
-  const secrets = sayingSource();
+  const secrets = echoSource();
   const { targets } = await resolved(FULL_SPEC, secrets);
   const revealed = targets.flatMap(({ credentials, tls: { key } }) => {
     const secret =
@@ -136,7 +136,7 @@ test("only the secrets that targets name are read", async () => {
       "Secret two api-token",
     ].sort(),
   );
-  const none = sayingSource();
+  const none = echoSource();
   await resolved(LEAST_SPEC, none);
   assert.deepEqual(none.asked, []);
 });
@@ -162,7 +162,7 @@ test("a target has its families in the order of collection", async () => {
   assert.deepEqual((await resolved(spec)).targets[0]?.families, ["Metrics", "Totals"]);
 });
 
-test("a label without a tag is named by its key", async () => {
+test("a label without a tag gets its tag from its key", async () => {
   const { vmLabels } = await resolved({ ...LEAST_SPEC, tags: { vmLabels: [{ key: "example.com/app-tier" }] } });
   assert.deepEqual(vmLabels, [{ key: "example.com/app-tier", tag: "example_com_app_tier" }]);
 });

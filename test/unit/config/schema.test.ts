@@ -14,7 +14,7 @@ function fullWith(path: Path, value: unknown): unknown {
   return changed(CLUSTER_SPEC, path, value);
 }
 
-const UNRESTRAINED = {
+const TARGET_DEFAULTS = {
   flush: { interval: "1s", maxLines: 5_000, maxKiB: 2_048 },
   timeout: "10s",
   maxDrainLinesPerSecond: 0,
@@ -60,16 +60,16 @@ test("a missing field gets its documented default", () => {
         url,
         v1: { database: "d", credentialsSecretRef: { name: "s", usernameKey: "username", passwordKey: "password" } },
         tls: { mode: "Verify", caRef: { configMap: { name: "ca", key: "ca.crt" } } },
-        ...UNRESTRAINED,
+        ...TARGET_DEFAULTS,
       },
       {
         name: "two",
         url,
         v2: { org: "o", bucket: "b", tokenSecretRef: { name: "s", key: "token" } },
         tls: { mode: "Verify", caRef: { secret: { name: "ca", key: "ca.crt" } } },
-        ...UNRESTRAINED,
+        ...TARGET_DEFAULTS,
       },
-      { name: "three", url, v3: { database: "d", api: "Native" }, tls: { mode: "Verify" }, ...UNRESTRAINED },
+      { name: "three", url, v3: { database: "d", api: "Native" }, tls: { mode: "Verify" }, ...TARGET_DEFAULTS },
     ],
   });
 });

@@ -16,7 +16,7 @@ const RENDERINGS: Readonly<Record<string, () => string>> = {
   "in JSON": () => JSON.stringify([secret, holder]),
   inspected: () => inspect(secret),
   "inspected deeply with hidden fields": () => inspect(holder, { depth: null, showHidden: true, getters: true }),
-  "inspected without its own way": () => inspect(holder, { depth: null, showHidden: true, customInspect: false }),
+  "inspected without its own method": () => inspect(holder, { depth: null, showHidden: true, customInspect: false }),
   "in a format string": () => format("%s %o %O %j %d", secret, secret, holder, holder, secret),
   "in an error and its cause": () => inspect(new Error(format(secret), { cause: holder })),
   "by its properties": () => inspect(Object.getOwnPropertyDescriptors(secret)) + Object.entries(secret).join(),

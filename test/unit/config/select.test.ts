@@ -35,20 +35,20 @@ test("the Active object with the highest precedence governs, in every order of i
       const { governing, overridden } = selectConfig(configs, labels);
       assert.deepEqual(selectConfig(shuffled, labels), { governing, overridden });
 
-      const running = configs.filter(
+      const selecting = configs.filter(
         ({ state, nodeSelector }) =>
           state === "Active" &&
           (nodeSelector.matchLabels === undefined || labels.pool === nodeSelector.matchLabels.pool),
       );
-      assert.equal(governing === undefined, running.length === 0);
+      assert.equal(governing === undefined, selecting.length === 0);
       if (governing === undefined) return;
-      assert.ok(running.every((other) => other === governing || beats(governing, other)));
+      assert.ok(selecting.every((other) => other === governing || beats(governing, other)));
       assert.deepEqual(
         new Set([governing, ...overridden]),
-        new Set(running),
-        "every running object governs or is overridden",
+        new Set(selecting),
+        "every object that selects the node governs or is overridden",
       );
-      assert.equal(overridden.length, running.length - 1);
+      assert.equal(overridden.length, selecting.length - 1);
     }),
   );
 });

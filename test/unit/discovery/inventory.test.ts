@@ -119,8 +119,8 @@ test("a VMI that the configuration excludes is not identified", () => {
   assert.deepEqual(seen, [["shop", {}]]);
 });
 
-/** The two nodes of a live migration, with the content of their watches and the state of their domains. */
 test("during a live migration one node collects the VMI, or none while neither runs it", () => {
+  // `source` and `target` are the states of the domains on node-1 and node-2; undefined before or after the domain exists.
   const steps: readonly {
     readonly what: string;
     readonly nodeName: string;

@@ -96,7 +96,7 @@ test("tags that line protocol cannot represent are changed and counted once per 
   assert.equal(counters.sanitizedTags, 1);
 });
 
-test("each state has the predecessor's word, and unknown states are `no state`", () => {
+test("each state has the predecessor's name, and unknown states are `no state`", () => {
   const states = [0, 1, 2, 3, 4, 5, 6, 7, 99, undefined].map((state) => {
     const { text } = encode([sample({ state })], { families: ["Metrics"] });
     return /state="([^"]*)"/.exec(text)?.[1];
@@ -115,7 +115,7 @@ test("each state has the predecessor's word, and unknown states are `no state`",
   ]);
 });
 
-test("a sample that cannot be written has no line, and the next one has all", () => {
+test("a sample that fails has no lines, and the samples before and after it have all", () => {
   const encoder = new Encoder(ALL, newLineCounters(), () => undefined);
   const broken = sample();
   Object.defineProperty(broken, "disks", {

@@ -10,13 +10,13 @@ import { SimulatedEndpoint } from "../../support/simulated-endpoint.ts";
 
 const FAMILIES = ["Vcpus"] as const;
 
-/** Values of each line of `vm_vcpus`, by its tag `vcpu`. */
+/** Returns the names of the fields of each line of `vm_vcpus`, by its tag `vcpu`. */
 function lines(one: DomainSample): Record<string, string[]> {
   const written = points([one], { families: FAMILIES });
   return Object.fromEntries(written.map(({ tags, fields }) => [tags.get("vcpu") ?? "", [...fields.keys()]] as const));
 }
 
-test("a vCPU has a line; a value that libvirt does not know is left out even under Zero", () => {
+test("each vCPU has a line, and values that libvirt does not know are left out even with Zero", () => {
   const vcpus = [
     { number: 0, state: 1, cpuTimeNs: 5_000_000_000n, cpu: 3, waitNs: 40_000_000n, delayNs: 300_000_000n },
     { number: 2, state: 2, cpuTimeNs: 4_000_000_000n, cpu: -1, waitNs: undefined, delayNs: undefined },
@@ -47,7 +47,7 @@ test("the vCPUs of a simulated VM are read in two calls, without those that are 
   assert.equal(endpoint.newCalls("DOMAIN_GET_VCPUS"), 2);
 });
 
-test("a family that is off makes no call for vCPUs", async (t) => {
+test("without the family Vcpus there is no call for vCPUs", async (t) => {
   const endpoint = await SimulatedEndpoint.start(t, { domains: 1 });
   await endpoint.sample();
   assert.equal(endpoint.newCalls("DOMAIN_GET_VCPUS"), 0);

@@ -31,7 +31,7 @@ function nameIn({ payload }: PeerCall): string {
 }
 
 /** Returns the basic information from a daemon with these answers, and the reported errors. */
-async function facts(t: TestContext, handlers: Handlers, { withCpu = true, deadlineMs = 10_000 } = {}) {
+async function basicInfo(t: TestContext, handlers: Handlers, { withCpu = true, deadlineMs = 10_000 } = {}) {
   const { client, peer } = await openPeer(t, {
     DOMAIN_GET_INFO: (call) => {
       info(call);
@@ -53,7 +53,7 @@ function namesOf(found: readonly BasicInfo[]): string[] {
 }
 
 test("every domain has state, memory, vCPUs and CPU times, in the order of the list", async (t) => {
-  const { found, reported } = await facts(t, {});
+  const { found, reported } = await basicInfo(t, {});
   assert.deepEqual(namesOf(found), ["vm-1", "vm-2", "vm-3"]);
   assert.deepEqual(found[0]?.info, { state: 1, maxMemoryKiB: 2048n, memoryKiB: 1024n, vcpus: 2, cpuTimeNs: 99n });
   assert.deepEqual(found[0].cpu, { time: 30n, user: 20n, system: 10n });
@@ -65,7 +65,7 @@ for (const [what, code] of [
   ["does not run any more", 55],
 ] as const) {
   test(`a domain that ${what} is left out without an error`, async (t) => {
-    const { found, reported } = await facts(t, {
+    const { found, reported } = await basicInfo(t, {
       DOMAIN_GET_INFO: (call) => {
         if (nameIn(call) === "vm-2") call.fail(code, "gone");
         else info(call);
@@ -77,7 +77,7 @@ for (const [what, code] of [
 }
 
 test("a domain that was shut off after the list is left out, although libvirt still reports it", async (t) => {
-  const { found } = await facts(t, {
+  const { found } = await basicInfo(t, {
     DOMAIN_GET_INFO: (call) => {
       info(call, nameIn(call) === "vm-2" ? 5 : 3);
     },
@@ -86,7 +86,7 @@ test("a domain that was shut off after the list is left out, although libvirt st
 });
 
 test("a domain for which the daemon rejects the call is left out and reported; the others are read", async (t) => {
-  const { found, reported } = await facts(t, {
+  const { found, reported } = await basicInfo(t, {
     DOMAIN_GET_INFO: (call) => {
       if (nameIn(call) === "vm-2") call.fail(38, "cannot read cputime for domain");
       else info(call);
@@ -100,7 +100,7 @@ test("a domain for which the daemon rejects the call is left out and reported; t
 });
 
 test("rejected CPU times are undefined and no error, because daemons without cgroups reject them", async (t) => {
-  const { found, reported } = await facts(t, {
+  const { found, reported } = await basicInfo(t, {
     DOMAIN_GET_CPU_STATS: (call) => {
       call.fail(55, "cgroup CPUACCT controller is not mounted");
     },
@@ -113,7 +113,7 @@ test("rejected CPU times are undefined and no error, because daemons without cgr
 });
 
 test("CPU times that the daemon does not report are undefined", async (t) => {
-  const { found } = await facts(t, {
+  const { found } = await basicInfo(t, {
     DOMAIN_GET_CPU_STATS: (call) => {
       cpuStats(call, { cpu_time: 30n, user_time: "twenty" });
     },
@@ -122,19 +122,19 @@ test("CPU times that the daemon does not report are undefined", async (t) => {
 });
 
 test("CPU times are read only on request", async (t) => {
-  const { peer } = await facts(t, {}, { withCpu: false });
+  const { peer } = await basicInfo(t, {}, { withCpu: false });
   assert.ok(!peer.received.includes("DOMAIN_GET_CPU_STATS"));
 });
 
 test("a failed connection fails the read for all domains", async (t) => {
-  const broken = facts(t, {
+  const broken = basicInfo(t, {
     DOMAIN_GET_INFO: (call) => {
       call.socket.destroy();
     },
   });
   await assert.rejects(broken, { code: "E_LIBVIRT_CLOSED" });
   // All calls on the connection fail with it.
-  await assert.rejects(facts(t, { DOMAIN_GET_INFO: () => undefined }, { deadlineMs: 30 }), {
+  await assert.rejects(basicInfo(t, { DOMAIN_GET_INFO: () => undefined }, { deadlineMs: 30 }), {
     message: /libvirt did not answer DOMAIN_GET_INFO within 30 ms/,
   });
 });
@@ -154,7 +154,7 @@ test("memory has the time of its own reply, however long other replies take", as
     domain === undefined ? [] : [domain],
     { withCpu: true, deadlineMs: 10_000, clock },
     () => {
-      assert.fail("nothing is refused");
+      assert.fail("nothing is rejected");
     },
   );
   const before = clock.monotonic();

@@ -30,13 +30,13 @@ function assertOnlyStuck(cycle: SourceCycle, expected: readonly string[]): void 
 }
 
 for (const stuck of [["vm-001"], ["vm-002", "vm-009"], ["vm-001", "vm-005", "vm-010"], TEN.slice(2, 6)]) {
-  test(`with ${stuck.length} stuck, the others are complete in every cycle, and all are complete afterwards`, async (t) => {
+  test(`with ${stuck.length} stuck domains, the others are complete in every cycle, and all are afterwards`, async (t) => {
     const endpoint = await SimulatedEndpoint.old(t, { domains: TEN.length });
     for (const name of stuck) endpoint.host.stuck.add(name);
     for (let ms = 0; ms <= 15_000; ms += 5_000) {
       const cycle = await endpoint.cycle();
       assertOnlyStuck(cycle, stuck);
-      assert.deepEqual(cycle.stuck, ms < 10_000 ? [] : stuck, `called stuck after ${ms} ms`);
+      assert.deepEqual(cycle.stuck, ms < 10_000 ? [] : stuck, `stuck after ${ms} ms`);
       assert.equal(endpoint.source.stats.blockedCalls, stuck.length);
       assert.equal(endpoint.server.heldWorkers, stuck.length);
     }
@@ -60,7 +60,7 @@ test("at most five calls are blocked, only stuck domains are named, and libvirt'
     const cycle = await endpoint.cycle();
     const { outcome, samples, stuck, errors } = cycle;
     assert.equal(outcome, "collected");
-    assert.deepEqual(silent(cycle), TEN.slice(0, 5), "the sixth has not been asked, and the others are not stuck");
+    assert.deepEqual(silent(cycle), TEN.slice(0, 5), "no call reaches the sixth, and the last two are not stuck");
     assert.deepEqual(stuck, ms < 10_000 ? [] : TEN.slice(0, 5));
     assert.deepEqual(
       errors.map(({ code }) => code),
@@ -110,7 +110,7 @@ test("a daemon that takes as long as before is not checked for stuck domains", a
   assertOnlyStuck(await endpoint.cycle(), ["vm-007"]);
 });
 
-test("no call follows a late one that no QEMU blocks, until it returns", async (t) => {
+test("after a late call that no QEMU blocks, no other call is made until it returns", async (t) => {
   const endpoint = await SimulatedEndpoint.start(t, { domains: 50 });
   endpoint.host.monitorMs = 240;
   const late = await endpoint.cycle();
@@ -136,10 +136,10 @@ test("no call follows a late one that no QEMU blocks, until it returns", async (
 });
 
 for (const [what, healthy] of [
-  ["named, but too late for another call in its cycle", 15],
-  ["too late in a cycle to be named", 16],
+  ["found too late for another call in its cycle", 15],
+  ["not found in its first cycle", 16],
 ] as const) {
-  test(`a domain that gets stuck and is ${what} does not affect the others from the next cycle on`, async (t) => {
+  test(`a stuck domain that is ${what} does not affect the others from the next cycle on`, async (t) => {
     const endpoint = await SimulatedEndpoint.start(t, { domains: healthy + 1 });
     const last = names(healthy + 1).at(-1) ?? "";
     // The last domain is reached after 3.6 s, and after 3.84 s, of the cycle's 4 s.

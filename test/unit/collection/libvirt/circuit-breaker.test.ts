@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { CircuitBreaker } from "../../../../src/collection/libvirt/circuit-breaker.ts";
 import { FakeClock } from "../../../support/fake-clock.ts";
 
-test("the first failures cost no tick, then the wait grows to a minute, and a success ends it", async () => {
+test("the first failures are retried at the next tick, then the wait grows to a minute; a success resets it", async () => {
   const clock = new FakeClock();
   const breaker = new CircuitBreaker(clock, () => 0.999);
   for (let failure = 0; failure < 3; failure++) {

@@ -5,7 +5,7 @@ import type { TypedValue } from "../../../../src/libvirt/types.ts";
 import { ErrorReply } from "../../../../src/simulator/procedures.ts";
 import { SimulatedEndpoint } from "../../../support/simulated-endpoint.ts";
 
-test("without cgroups, CPU times come from QEMU's process, and cgroups are tried once a connection", async (t) => {
+test("without cgroups, CPU times come from QEMU's process, and cgroups are tried once per connection", async (t) => {
   const endpoint = await SimulatedEndpoint.start(t);
   const times: unknown[] = [];
   const cycle = async (): Promise<[number, boolean]> => {
@@ -30,20 +30,20 @@ test("without cgroups, CPU times come from QEMU's process, and cgroups are tried
 });
 
 for (const [what, cpuStats] of [
-  ["refuses", () => assertRefused()],
-  ["tells in part", () => new Map<string, TypedValue>([["cpu_time", 1_000n]])],
+  ["rejects", rejectCpuStats],
+  ["reports in part", () => new Map<string, TypedValue>([["cpu_time", 1_000n]])],
 ] as const) {
-  test(`CPU times that a cgroup ${what} for one domain come from the bulk statistics, never as a zero`, async (t) => {
+  test(`CPU times that libvirt ${what} for one domain come from the bulk statistics, never as a zero`, async (t) => {
     const endpoint = await SimulatedEndpoint.start(t);
     endpoint.domain("vm-002").cpuStats = cpuStats;
     for (let cycle = 0; cycle < 2; cycle++) {
       const { cpu } = await endpoint.sample("vm-002");
       assert.ok((cpu.user ?? 0n) > 0n && (cpu.system ?? 0n) > 0n);
-      assert.equal(endpoint.newCalls("DOMAIN_GET_CPU_STATS"), cycle === 0 ? 4 : 3, "cgroups are still asked");
+      assert.equal(endpoint.newCalls("DOMAIN_GET_CPU_STATS"), cycle === 0 ? 4 : 3, "cgroups are still tried");
     }
   });
 }
 
-function assertRefused(): never {
+function rejectCpuStats(): never {
   throw new ErrorReply(REMOTE_ERROR.OPERATION_INVALID, "cgroup CPUACCT controller is not mounted");
 }

@@ -23,7 +23,7 @@ test("the XML is read again when its cache entry expires, and not before", async
   assert.deepEqual(reads, [3, 0, 0, 3, 0, 0, 3]);
 });
 
-test("a shorter time to live applies to what is read after the change", async (t) => {
+test("a shorter time to live applies to entries that are read after the change", async (t) => {
   const endpoint = await SimulatedEndpoint.start(t, { domains: 1 });
   const settings = { timeoutMs: 4_000, deviceCacheTtlMs: 5_000, needs: [DEVICES, BALLOON, CPU_TIMES] };
   await endpoint.samples();
@@ -50,7 +50,7 @@ test("hot-plugged devices appear with counters in the next cycle, and unplugged 
   assert.deepEqual(devices(await endpoint.sample()), ["vnet0", "vda"]);
 });
 
-test("a domain that reuses an id gets no devices or rates of the domain before", async (t) => {
+test("a domain that reuses an id gets no devices or rates of the previous domain", async (t) => {
   const endpoint = await SimulatedEndpoint.start(t);
   await endpoint.samples();
   assert.ok((await endpoint.sample("vm-002")).previous !== undefined);
@@ -249,10 +249,10 @@ test("the endpoint identifies domains by state and reason; others are not collec
     samples.map(({ identity }) => [identity.namespace, identity.name, identity.id]),
     [["shop", "web", 1]],
   );
-  assert.equal(endpoint.newCalls("DOMAIN_GET_XML_DESC"), 1, "the other's devices are not looked at");
+  assert.equal(endpoint.newCalls("DOMAIN_GET_XML_DESC"), 1, "the XML of the other is not read");
 });
 
-test("a domain with a false name is left out and reported, and the others are collected", async (t) => {
+test("a domain that must not be collected is left out and reported, and the others are collected", async (t) => {
   const endpoint = await SimulatedEndpoint.start(t, {
     domains: 2,
     identify: (domain) => {

@@ -33,12 +33,12 @@ const OCCUPIED: DomainControlInfo = { state: 2, details: 0, stateTimeMs: 10_000 
 
 for (const [what, control, expected] of [
   ["has a command that QEMU has not answered for ten seconds", OCCUPIED, "stuck"],
-  ["has a command of just now, because QEMU answers one after the other", { ...OCCUPIED, stateTimeMs: 900 }, "slow"],
+  ["has a recent command, because QEMU answers each one slowly", { ...OCCUPIED, stateTimeMs: 900 }, "slow"],
   ["has a job while it migrates", { state: 1, details: 0, stateTimeMs: 300_000 }, "busy"],
   ["has a job that does not talk to QEMU at the moment", { state: 3, details: 3, stateTimeMs: 0 }, "busy"],
   ["has lost its monitor", { state: 3, details: 2, stateTimeMs: 0 }, "stuck"],
   ["is free again", { state: 0, details: 0, stateTimeMs: 0 }, "slow"],
-  ["has gone", new LibvirtError("E_LIBVIRT_REMOTE", "no domain", { libvirtCode: 42 }), "slow"],
+  ["is gone", new LibvirtError("E_LIBVIRT_REMOTE", "no domain", { libvirtCode: 42 }), "slow"],
 ] as const)
   test(`a domain that has not answered for ten seconds and ${what} is ${expected}`, async () => {
     const { clock, responses } = await bench();

@@ -16,7 +16,7 @@ const { BALLOON, BLOCK, INTERFACE, STATE } = STATS_GROUP;
 const DEVICES = INTERFACE | BLOCK;
 const ALL = DEVICES | BALLOON;
 
-const FACTS: BasicInfo = {
+const BASIC_INFO: BasicInfo = {
   domain: { name: "web", uuid: "6b6f8c52-3f5e-4e2a-9a53-0c4f9c1f7a01", id: 1 },
   info: { state: 1, maxMemoryKiB: 2048n, memoryKiB: 1024n, vcpus: 2, cpuTimeNs: 99n },
   readMs: 5_000,
@@ -30,15 +30,15 @@ function params(fields: Readonly<Record<string, TypedValue>>): ReadonlyMap<strin
 const BULK_CPU = params({ "cpu.time": 3n, "cpu.user": 2n, "cpu.system": 1n });
 
 for (const [what, cpu, bulk, expected] of [
-  ["the domain's cgroup first", FACTS.cpu, BULK_CPU, [30n, 20n, 10n]],
+  ["the domain's cgroup first", BASIC_INFO.cpu, BULK_CPU, [30n, 20n, 10n]],
   ["the bulk statistics without cgroup", undefined, BULK_CPU, [3n, 2n, 1n]],
   ["both, field by field", { time: 30n, user: undefined, system: undefined }, BULK_CPU, [30n, 2n, 1n]],
-  ["the process, as far as that goes, without both", undefined, undefined, [99n, undefined, undefined]],
+  ["the basic information without both, which has only the total", undefined, undefined, [99n, undefined, undefined]],
 ] as const) {
   test(`CPU times come from ${what}`, () => {
-    const { time, user, system, count } = cpuSample({ ...FACTS, cpu }, bulk);
+    const { time, user, system, count } = cpuSample({ ...BASIC_INFO, cpu }, bulk);
     assert.deepEqual([time, user, system, count], [...expected, 2]);
-    assert.equal(hasCpuTimes({ ...FACTS, cpu }), cpu === FACTS.cpu);
+    assert.equal(hasCpuTimes({ ...BASIC_INFO, cpu }), cpu === BASIC_INFO.cpu);
   });
 }
 
@@ -55,7 +55,7 @@ test("memory sizes come from libvirt; balloon values are undefined without stati
   };
   const balloon = params(Object.fromEntries(Object.entries(details).map(([key, value]) => [`balloon.${key}`, value])));
   const own = { maximum: 2048n, current: 1024n, monotonicMs: 5_000 };
-  assert.deepEqual(memorySample(FACTS, balloon), {
+  assert.deepEqual(memorySample(BASIC_INFO, balloon), {
     ...own,
     rss: 1n,
     available: 2n,
@@ -66,7 +66,7 @@ test("memory sizes come from libvirt; balloon values are undefined without stati
     minorFault: 7n,
     diskCaches: 8n,
   });
-  const { maximum, current, monotonicMs, ...unknown } = memorySample(FACTS, undefined);
+  const { maximum, current, monotonicMs, ...unknown } = memorySample(BASIC_INFO, undefined);
   assert.deepEqual({ maximum, current, monotonicMs }, own);
   assert.ok(Object.values(unknown).every((value) => value === undefined));
 });
@@ -77,8 +77,8 @@ for (const [what, fields, groups, answered] of [
   ["counters of a disk", { ...NAMES_ONLY, "block.0.rd.reqs": 0n }, ALL, true],
   ["the resident set of a domain without disks", { "block.count": 0, "balloon.rss": 1n }, ALL, true],
   ["names only", NAMES_ONLY, ALL, false],
-  ["names only, and the balloon was not asked", NAMES_ONLY, DEVICES, false],
-  ["no disks, and the balloon was not asked", { "block.count": 0 }, DEVICES, true],
+  ["names only, and no request for the balloon", NAMES_ONLY, DEVICES, false],
+  ["no disks, and no request for the balloon", { "block.count": 0 }, DEVICES, true],
   ["no disks and no resident set", { "block.count": 0, "balloon.current": 1n }, ALL, false],
 ] as const) {
   test(`statistics with ${what} mean that QEMU ${answered ? "answered" : "did not answer"}`, () => {

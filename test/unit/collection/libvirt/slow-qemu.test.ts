@@ -5,7 +5,7 @@ import { byName, SimulatedEndpoint } from "../../../support/simulated-endpoint.t
 
 const SLOW = "vm-002";
 
-/** Returns in how many of these cycles each domain has disks and memory values, which come from QEMU. */
+/** Returns for each domain the number of cycles with disks and memory values, which come from QEMU. */
 function whole(cycles: readonly SourceCycle[]): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const { samples } of cycles)
@@ -44,7 +44,7 @@ for (const [intervalMs, answerMs] of [
 }
 
 for (const intervalMs of [1_000, 5_000])
-  test(`a QEMU that is slow by many short commands has its disks from the second cycle of ${intervalMs} ms on`, async (t) => {
+  test(`a QEMU that is slow by many commands has its disks from the second cycle of ${intervalMs} ms on`, async (t) => {
     const endpoint = await SimulatedEndpoint.start(t, { domains: 4, intervalMs });
     endpoint.host.commandMs = 50;
     endpoint.host.slowMs.set(SLOW, 600);
@@ -56,7 +56,7 @@ for (const intervalMs of [1_000, 5_000])
     for (const { slow, errors } of done) assert.deepEqual([slow, errors], [[], []]);
   });
 
-test("the source learns to wait for a QEMU of 600 ms: one call a cycle, and no check for jobs", async (t) => {
+test("the source learns to wait for a QEMU of 600 ms: one call per cycle, and no check for jobs", async (t) => {
   const endpoint = await SimulatedEndpoint.start(t, { domains: 4 });
   endpoint.host.slowMs.set(SLOW, 600);
   await endpoint.samples();
@@ -90,7 +90,7 @@ test("four slow QEMUs of one daemon have their disks within a second, like the o
   assert.equal(endpoint.newCalls("CONNECT_GET_ALL_DOMAIN_STATS"), 1, "domains that are no longer slow are forgotten");
 });
 
-test("slow QEMUs do not affect each other, even if there are more than calls may be blocked", async (t) => {
+test("slow QEMUs do not affect each other, even if there are more of them than calls that may be blocked", async (t) => {
   const endpoint = await SimulatedEndpoint.start(t, { domains: 12 });
   // They would need 4.2 s one after the other.
   for (const name of ["vm-001", "vm-003", "vm-004", "vm-006", "vm-007", "vm-009", "vm-012"])
@@ -179,7 +179,7 @@ test("a call that waits for a domain with a job counts as blocked", async (t) =>
   assert.equal(endpoint.server.heldWorkers, 1);
 });
 
-test("first CPU statistics that take seconds affect neither the connection nor other values", async (t) => {
+test("a first call for CPU statistics that takes seconds affects neither connection nor other values", async (t) => {
   const endpoint = await SimulatedEndpoint.start(t, { intervalMs: 1_000 });
   const ready = Promise.withResolvers<undefined>();
   endpoint.host.cpuStatsReady = ready.promise;
