@@ -8,7 +8,7 @@ const ALLOWED: Readonly<Record<string, string>> = {
   "Secret.toJSON": "JSON.stringify calls it",
   "LibvirtClient.onLifecycle": "events of VMs will use it",
   "XdrReader.fixedOpaque": "the counterpart of what the writer needs",
-  "SimulatorServer.heldWorkers": "tests watch the simulator",
+  "SimulatorServer.blockedCalls": "tests watch the simulator",
   "SimulatorServer.clients": "tests watch the simulator",
   "SimulatedHost.release": "tests control the simulator",
   "SimulatedHost.freeze": "tests control the simulator",

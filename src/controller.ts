@@ -1,4 +1,4 @@
-import { runStatusController, type Followed } from "./cluster/config-statuses.ts";
+import { runStatusController, type WatchedObjects } from "./cluster/config-statuses.ts";
 import { connectToCluster } from "./cluster/connect.ts";
 import { LeaderElection } from "./kubernetes/lease.ts";
 import { systemClock, type Clock } from "./lib/clock.ts";
@@ -65,7 +65,7 @@ export async function runController({
       },
     },
   });
-  let watched: Followed | undefined;
+  let watched: WatchedObjects | undefined;
   await using resources = new AsyncDisposableStack();
   if (listen !== undefined) {
     const routes = (eventLoopLag: Histogram): Routes =>
@@ -73,11 +73,11 @@ export async function runController({
     resources.use(await StatusServer.start({ address: listen, routes, clock, log }));
   }
   log.info({ version: VERSION, identity, namespace }, "started");
-  const following = (all: Followed): void => {
-    watched = all;
+  const onWatching = (objects: WatchedObjects): void => {
+    watched = objects;
   };
   await election.run(async (leading) => {
-    await runStatusController({ client, instance: identity, log, clock, following }, leading);
+    await runStatusController({ client, instance: identity, log, clock, onWatching }, leading);
     watched = undefined;
   }, signal);
   log.info("stopped");
@@ -92,7 +92,7 @@ function controllerView({
 }: {
   readonly identity: string;
   /** Undefined while another controller is the leader. */
-  readonly watched: Followed | undefined;
+  readonly watched: WatchedObjects | undefined;
   readonly eventLoopLag: Histogram;
   readonly clock: Clock;
 }): ControllerView {

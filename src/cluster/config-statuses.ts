@@ -19,11 +19,11 @@ export interface ConfigStatusesOptions {
   readonly clock: Clock;
   readonly random?: () => number;
   /** Called with the watches when they are started. */
-  readonly following?: (followed: Followed) => void;
+  readonly onWatching?: (watched: WatchedObjects) => void;
 }
 
 /** The watches of the controller. */
-export interface Followed {
+export interface WatchedObjects {
   readonly configs: Reflector<ConfigSummary>;
   readonly nodes: Reflector<NodeSummary>;
 }
@@ -66,7 +66,7 @@ export async function runStatusController(options: ConfigStatusesOptions, signal
   });
   configs.start();
   nodes.start();
-  options.following?.({ configs, nodes });
+  options.onWatching?.({ configs, nodes });
   await writer.run(signal);
 }
 

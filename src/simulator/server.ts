@@ -42,7 +42,7 @@ export class SimulatorServer implements AsyncDisposable {
   }
 
   /** Number of bulk calls that wait for a stuck domain; each blocks a worker of a real daemon. */
-  get heldWorkers(): number {
+  get blockedCalls(): number {
     return this.#jobs.since.size;
   }
 

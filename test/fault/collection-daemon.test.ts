@@ -35,7 +35,7 @@ test("a daemon that freezes during the bulk call affects only devices and totals
   await endpoint.samples();
   endpoint.host.stuck.add("vm-001");
   const running = endpoint.cycle();
-  while (endpoint.server.heldWorkers === 0) await new Promise((resolve) => setImmediate(resolve));
+  while (endpoint.server.blockedCalls === 0) await new Promise((resolve) => setImmediate(resolve));
   endpoint.host.freeze();
   const { outcome, samples, errors, stuck } = await running;
   assert.equal(outcome, "collected");

@@ -38,7 +38,7 @@ for (const stuck of [["vm-001"], ["vm-002", "vm-009"], ["vm-001", "vm-005", "vm-
       assertOnlyStuck(cycle, stuck);
       assert.deepEqual(cycle.stuck, ms < 10_000 ? [] : stuck, `stuck after ${ms} ms`);
       assert.equal(endpoint.source.stats.blockedCalls, stuck.length);
-      assert.equal(endpoint.server.heldWorkers, stuck.length);
+      assert.equal(endpoint.server.blockedCalls, stuck.length);
     }
     for (const name of stuck) endpoint.host.release(name);
     assertOnlyStuck(await endpoint.cycle(), []);
@@ -71,7 +71,7 @@ test("at most five calls are blocked, only stuck domains are named, and libvirt'
       assert.deepEqual([nics?.length, disks], [2, undefined]);
       assert.ok(cpu.time !== undefined);
     }
-    assert.equal(endpoint.server.heldWorkers, 5);
+    assert.equal(endpoint.server.blockedCalls, 5);
   }
   for (const name of TEN.slice(0, 4)) endpoint.host.release(name);
   await endpoint.cycle();
@@ -86,7 +86,7 @@ test("a domain blocks one call only, and the others are called once a cycle", as
   await endpoint.cycle();
   await endpoint.cycle();
   assert.equal(endpoint.newCalls("CONNECT_GET_ALL_DOMAIN_STATS"), 2);
-  assert.equal(endpoint.server.heldWorkers, 1);
+  assert.equal(endpoint.server.blockedCalls, 1);
 });
 
 test("a slow daemon whose QEMUs answer may finish its call", async (t) => {
@@ -129,7 +129,7 @@ test("after a late call that no QEMU blocks, no other call is made until it retu
   );
   assert.deepEqual(silent(waiting), []);
   assert.equal(waiting.samples[0]?.nics?.length, 2, "interfaces are read without QEMU");
-  assert.equal(endpoint.server.heldWorkers, 1);
+  assert.equal(endpoint.server.blockedCalls, 1);
   endpoint.host.monitorMs = 0;
   await endpoint.cycle();
   assert.equal((await endpoint.samples()).get("vm-050")?.disks?.length, 3);
@@ -156,7 +156,7 @@ for (const [what, healthy] of [
       assert.deepEqual({ silent: silent(asked), errors }, { silent: [last], errors: [] });
       for (const { identity, disks } of samples)
         assert.equal(disks?.length, identity.name === last ? undefined : 3, identity.name);
-      assert.equal(endpoint.server.heldWorkers, 1);
+      assert.equal(endpoint.server.blockedCalls, 1);
     }
   });
 }

@@ -176,7 +176,7 @@ test("a call that waits for a domain with a job counts as blocked", async (t) =>
       [[], [SLOW], [], []],
     ],
   );
-  assert.equal(endpoint.server.heldWorkers, 1);
+  assert.equal(endpoint.server.blockedCalls, 1);
 });
 
 test("a first call for CPU statistics that takes seconds affects neither connection nor other values", async (t) => {
