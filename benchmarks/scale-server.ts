@@ -60,11 +60,13 @@ export class CountingServer implements KubeClient {
     this.#away = false;
   }
 
-  request({ method = "GET", path, body }: KubeRequest): Promise<KubeAnswer> {
+  request({ method = "GET", path, body, reader }: KubeRequest): Promise<KubeAnswer> {
     if (this.#away) return Promise.reject(new KubeError("E_KUBE_UNREACHABLE", "nothing listens there"));
     const isList = /(telemetryconfigs|virtualmachineinstances)$/.test(path);
     this.#count(method === "PATCH" ? "write" : isList ? "list" : "get");
-    return Promise.resolve({ status: 200, headers: {}, body: method === "PATCH" ? body : this.#answer(path) });
+    const answer = method === "PATCH" ? body : this.#answer(path);
+    reader?.push(Buffer.from(JSON.stringify(answer)));
+    return Promise.resolve({ status: 200, headers: {}, body: reader === undefined ? answer : reader.end() });
   }
 
   watch({ path, query = {}, signal }: WatchRequest): Promise<WatchStream> {

@@ -132,6 +132,7 @@ async function agent({ server: client, clock, random, name, signal }: SimulatedA
     config: loop.origin,
     selectedBy: source.selectedBy,
     configFault: undefined,
+    namesFault: undefined,
     libvirt: { versions: ["9.0.0"], endpoints: 10, domains: 10, failures: [] },
     targets: [],
     bufferFault: undefined,

@@ -26,8 +26,10 @@ export function reflectorLog(log: Logger, what: string, clock: Clock): Reflector
     log.debug({ code, what }, message);
   };
   return {
-    listed: ({ objects, missed }) => {
-      log.debug({ what, objects, missed }, "listed");
+    listed: ({ objects, missed, tooLarge, peakBytes }) => {
+      log.debug({ what, objects, missed, tooLarge, peakBytes }, "listed");
+      if (tooLarge > 0 && warnings.allows("too large"))
+        log.warn({ what, tooLarge }, "objects over 4 MiB in a list: they are left out, the others are used");
     },
     denied: (error) => {
       deniedSinceMs ??= clock.monotonic();

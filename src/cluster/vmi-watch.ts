@@ -2,6 +2,7 @@ import { VmiInventory, type NamingRules } from "../discovery/inventory.ts";
 import { projectVmi, type Vmi } from "../discovery/vmi.ts";
 import type { KubeClient } from "../kubernetes/api.ts";
 import { Reflector } from "../kubernetes/reflector.ts";
+import type { StoreFault } from "../kubernetes/store-fault.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../log.ts";
 import { VMIS } from "./kinds.ts";
@@ -60,6 +61,12 @@ export class VmiWatch implements AsyncDisposable {
   /** Whether both lists have been read once. It stays true during a later outage of the API server. */
   get isSynced(): boolean {
     return this.#isSynced;
+  }
+
+  /** Why VMIs may be missing; undefined if both lists are complete and up to date. */
+  get fault(): StoreFault | undefined {
+    for (const { fault } of this.reflectors.values()) if (fault !== undefined) return fault;
+    return undefined;
   }
 
   start(): void {

@@ -1,5 +1,6 @@
 import type { OutgoingHttpHeaders } from "node:http2";
 import type { KubeAnswer } from "./answer.ts";
+import { MAX_OBJECT_BYTES, parseJson, WholeBody, type BodyReader } from "./body-reader.ts";
 import { ApiServerConnection, type ConnectionOptions, type Session } from "./connection.ts";
 import { Deadline } from "./deadline.ts";
 import { chunksOf, sendRequest, UNPROCESSED, type StreamedAnswer, LineSplitter } from "./http2-request.ts";
@@ -15,6 +16,8 @@ export interface KubeRequest {
   readonly signal?: AbortSignal;
   /** Limit for the whole request, from the connection to the end of the answer. */
   readonly deadlineMs?: number;
+  /** Reads the body of an answer with the status 200, for one answer only. Without it a body has one object at most. */
+  readonly reader?: BodyReader;
 }
 
 export interface WatchRequest extends Pick<KubeRequest, "path" | "query" | "signal"> {
@@ -48,10 +51,6 @@ export interface KubeApiOptions extends ConnectionOptions {
 const REQUEST_MS = 30_000;
 /** An API server answers a watch immediately, even without events. */
 const WATCH_OPEN_MS = 30_000;
-/** A page of 500 ordinary objects has a tenth of this. */
-const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
-/** The default limit of etcd for an object is 1.5 MiB. */
-const MAX_LINE_BYTES = 8 * 1024 * 1024;
 
 /** A client of the API server over one HTTP/2 connection. Answers with any status are values; errors mean no answer. */
 export class KubeApi implements KubeClient, AsyncDisposable {
@@ -67,7 +66,7 @@ export class KubeApi implements KubeClient, AsyncDisposable {
     const limitMs = request.deadlineMs ?? REQUEST_MS;
     using deadline = new Deadline(limitMs, this.#options.clock, request.signal);
     return await withDeadline(deadline, limitMs, request.path, async () =>
-      readAnswer(await this.#send(request, deadline.signal)),
+      readAnswer(await this.#send(request, deadline.signal), request.reader),
     );
   }
 
@@ -157,19 +156,12 @@ async function withDeadline<Result>(
   return Promise.race([ended, work()]);
 }
 
-async function readAnswer({ status, headers, stream }: StreamedAnswer): Promise<KubeAnswer> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of chunksOf(stream)) {
-    length += chunk.length;
-    if (length > MAX_ANSWER_BYTES)
-      throw new KubeError("E_KUBE_PROTOCOL", `an answer has more than ${MAX_ANSWER_BYTES} bytes`);
-    chunks.push(chunk);
-  }
-  const text = Buffer.concat(chunks).toString("utf8");
+async function readAnswer({ status, headers, stream }: StreamedAnswer, reader?: BodyReader): Promise<KubeAnswer> {
   // Errors of filters in front of the API are plain text.
   const isJson = headers["content-type"]?.startsWith("application/json") === true;
-  return { status, headers, body: isJson ? parseJson(text) : text };
+  const body = status === 200 && isJson && reader !== undefined ? reader : new WholeBody(isJson);
+  for await (const chunk of chunksOf(stream)) body.push(chunk);
+  return { status, headers, body: body.end() };
 }
 
 async function* readLines(
@@ -178,7 +170,7 @@ async function* readLines(
   lifetimeMs: number,
   path: string,
 ): AsyncGenerator<unknown, void, undefined> {
-  const splitter = new LineSplitter(MAX_LINE_BYTES);
+  const splitter = new LineSplitter(MAX_OBJECT_BYTES);
   try {
     for await (const chunk of chunksOf(stream)) for (const line of splitter.push(chunk)) yield parseJson(line);
   } catch (error) {
@@ -188,13 +180,4 @@ async function* readLines(
     lifetime[Symbol.dispose]();
   }
   if (splitter.unfinished > 0) throw new KubeError("E_KUBE_CLOSED", `the watch of ${path} broke off inside a line`);
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // The parser's message quotes the text, which may be a Secret.
-    throw new KubeError("E_KUBE_PROTOCOL", "the API server sent a text that is not JSON");
-  }
 }

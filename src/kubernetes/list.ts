@@ -1,5 +1,6 @@
 import type { KubeAnswer } from "./answer.ts";
 import type { KubeClient } from "./api.ts";
+import { ItemSplitter } from "./item-splitter.ts";
 import { KubeError } from "./kube-error.ts";
 import { asKubeObject, keyOf, metadataOf, recordOf } from "./kube-object.ts";
 import type { ListedObject } from "./object-store.ts";
@@ -28,6 +29,10 @@ export interface Listing<T> {
   /** A watch can start at this version. */
   readonly version: string;
   readonly objects: ReadonlyMap<string, ListedObject<T>>;
+  /** Objects that are left out because they are too large. */
+  readonly tooLarge: number;
+  /** The most bytes of an answer that were in memory at one time. */
+  readonly peakBytes: number;
 }
 
 const PAGE = 500;
@@ -35,27 +40,37 @@ const PAGE = 500;
 const PAGE_MS = 60_000;
 
 /**
- * Resolves to all objects of a kind, or to the answer if the status of a page is not 200. One page is in memory at a time;
- * only the projections are kept.
+ * Resolves to all objects of a kind, or to the answer if the status of a page is not 200. The text of one object is in memory
+ * at a time; only the projections are kept.
  * @throws {KubeError}
  */
 export async function list<T>(request: ListRequest<T>): Promise<Listing<T> | KubeAnswer> {
   const { client, path, signal } = request;
   const objects = new Map<string, ListedObject<T>>();
+  let tooLarge = 0;
+  let peakBytes = 0;
+  const listener = {
+    item: (item: unknown): void => {
+      const meta = asKubeObject(item);
+      const object = request.project(item);
+      if (object !== undefined) objects.set(keyOf(meta), { version: meta.metadata.resourceVersion, object });
+    },
+    tooLarge: (): void => {
+      tooLarge++;
+    },
+  };
   let page = firstPage(request.freshness);
   for (;;) {
-    const answer = await client.request({ path, query: { ...request.query, ...page }, signal, deadlineMs: PAGE_MS });
+    const reader = new ItemSplitter(listener);
+    const query = { ...request.query, ...page };
+    const answer = await client.request({ path, query, signal, deadlineMs: PAGE_MS, reader });
     if (answer.status !== 200) return answer;
+    peakBytes = Math.max(peakBytes, reader.peakBytes);
     const { items } = recordOf(answer.body);
     const { resourceVersion, continue: next } = metadataOf(answer.body);
     if (!Array.isArray(items) || typeof resourceVersion !== "string")
       throw new KubeError("E_KUBE_PROTOCOL", `the answer to ${path} is not a list`);
-    for (const item of items) {
-      const object = request.project(item);
-      const meta = asKubeObject(item);
-      if (object !== undefined) objects.set(keyOf(meta), { version: meta.metadata.resourceVersion, object });
-    }
-    if (typeof next !== "string" || next === "") return { version: resourceVersion, objects };
+    if (typeof next !== "string" || next === "") return { version: resourceVersion, objects, tooLarge, peakBytes };
     page = { limit: PAGE, continue: next };
   }
 }

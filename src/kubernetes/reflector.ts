@@ -5,14 +5,25 @@ import { toKubeError, KubeError } from "./kube-error.ts";
 import { asKubeObject, keyOf, metadataOf, recordOf } from "./kube-object.ts";
 import { list, type Freshness } from "./list.ts";
 import { ObjectStore, type Change } from "./object-store.ts";
+import { storeFault, type StoreFault } from "./store-fault.ts";
 import { recoveryFor, TRANSIENT, RELIST, retryDelayMs, type RetryPolicy } from "./retry-policy.ts";
 
 export type { Change } from "./object-store.ts";
 
+export interface ListedEvent {
+  readonly objects: number;
+  /** Objects that had changed without an event. */
+  readonly missed: number;
+  /** Objects that are left out because they are too large. */
+  readonly tooLarge: number;
+  /** The most bytes of an answer that were in memory at one time. */
+  readonly peakBytes: number;
+}
+
 /** The events of a reflector, for the log. */
 export interface ReflectorObserver {
-  /** A list has succeeded: the first one, or one after a watch failed. `missed` objects had changed without an event. */
-  listed(event: { readonly objects: number; readonly missed: number }): void;
+  /** A list has succeeded: the first one, or one after a watch failed. */
+  listed(event: ListedEvent): void;
   /** The server rejects the identity or its rights. Called for every rejection. */
   denied(error: KubeError): void;
   /** A list or a watch failed. The reflector retries; the store keeps its content. */
@@ -81,7 +92,9 @@ export class Reflector<T> implements AsyncDisposable {
   #version: string | undefined;
   #freshness: Freshness;
   #failures = 0;
-  #interrupted = false;
+  /** Why the last attempt failed; undefined after a list, an event or a bookmark. */
+  #interruption: KubeError | undefined;
+  #tooLarge = 0;
   #currentAtMs = Number.NEGATIVE_INFINITY;
   #retryAtMs = Number.NEGATIVE_INFINITY;
 
@@ -107,6 +120,11 @@ export class Reflector<T> implements AsyncDisposable {
    */
   get staleMs(): number {
     return this.#options.clock.monotonic() - this.#currentAtMs;
+  }
+
+  /** Why the store may not have all objects; undefined if it has. */
+  get fault(): StoreFault | undefined {
+    return storeFault({ error: this.#interruption, staleMs: this.staleMs, tooLarge: this.#tooLarge });
   }
 
   get counters(): ReflectorCounters {
@@ -156,9 +174,11 @@ export class Reflector<T> implements AsyncDisposable {
     const missed = first ? 0 : changes.length;
     this.#counters.missedFoundByRelist += missed;
     this.#version = listing.version;
+    this.#tooLarge = listing.tooLarge;
     this.#confirmCurrent();
     for (const change of changes) this.#notify(change);
-    observer.listed({ objects: this.#store.objects.size, missed });
+    const { tooLarge, peakBytes } = listing;
+    observer.listed({ objects: this.#store.objects.size, missed, tooLarge, peakBytes });
     this.#synced.resolve(true);
     return undefined;
   }
@@ -206,6 +226,9 @@ export class Reflector<T> implements AsyncDisposable {
     const change = this.#store.put(keyOf(meta), version, type === "DELETED" ? undefined : this.#project(object));
     this.#version = version;
     this.#counters.events++;
+    // Only an object that the list left out can be modified without being in the store: it has become smaller.
+    if (type === "MODIFIED" && change?.before === undefined && change?.after !== undefined)
+      this.#tooLarge = Math.max(0, this.#tooLarge - 1);
     if (change !== undefined) this.#notify(change);
     return undefined;
   }
@@ -231,7 +254,7 @@ export class Reflector<T> implements AsyncDisposable {
       else this.#requireList(this.#version);
     }
     if (clock.monotonic() - this.#retryAtMs > STABLE_MS) this.#failures = 0;
-    this.#interrupted = true;
+    this.#interruption = error;
     if (error.code === "E_KUBE_DENIED") observer.denied(error);
     else observer.interrupted(error);
     const ms = retryDelayMs(policy, this.#failures++, afterMs, this.#random);
@@ -248,8 +271,8 @@ export class Reflector<T> implements AsyncDisposable {
   /** Records that the store is up to date: the server has sent a list, an event or a bookmark. */
   #confirmCurrent(): void {
     this.#currentAtMs = this.#options.clock.monotonic();
-    if (!this.#interrupted) return;
-    this.#interrupted = false;
+    if (this.#interruption === undefined) return;
+    this.#interruption = undefined;
     this.#options.observer.resumed();
   }
 

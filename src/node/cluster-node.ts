@@ -151,6 +151,7 @@ class ClusterNode implements NodeMode {
       pipeline,
       router,
       inventory: this.#vmis.inventory,
+      vmis: this.#vmis,
       launchers: this.#launchers,
       config,
       selectedBy: () => source.selectedBy,

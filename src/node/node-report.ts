@@ -1,4 +1,5 @@
 import type { GoverningConfig } from "../cluster/config-source.ts";
+import type { VmiWatch } from "../cluster/vmi-watch.ts";
 import type { ConfigLoop } from "../config/config-loop.ts";
 import type { LauncherSockets } from "../discovery/launcher-sockets.ts";
 import type { VmiInventory } from "../discovery/inventory.ts";
@@ -20,6 +21,7 @@ export interface ReportOptions {
   readonly pipeline: Pick<Pipeline, "stats">;
   readonly router: Pick<Router, "senders" | "droppedLines">;
   readonly inventory: Pick<VmiInventory, "vmiOf">;
+  readonly vmis: Pick<VmiWatch, "fault">;
   readonly launchers: Pick<LauncherSockets, "error" | "launchers" | "podsInState">;
   readonly config: Pick<ConfigLoop<GoverningConfig>, "origin" | "fault">;
   readonly selectedBy: () => readonly string[];
@@ -42,13 +44,14 @@ export class NodeReport {
   }
 
   observe(): NodeObservation {
-    const { agent, config, selectedBy, state, pipeline, router } = this.#options;
+    const { agent, config, selectedBy, state, pipeline, router, vmis } = this.#options;
     const reachable = state.endpoints.views.filter(({ error }) => error?.code !== "E_LIBVIRT_UNREACHABLE");
     return {
       agent,
       config: config.origin,
       selectedBy: selectedBy(),
       configFault: this.#configFault(),
+      namesFault: vmis.fault,
       libvirt: {
         versions: pipeline.stats.versions,
         endpoints: reachable.length,

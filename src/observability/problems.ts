@@ -18,7 +18,9 @@ export function problemsOf(view: AgentView): readonly string[] {
     }),
     ...targets.flatMap((target) => [...failing(target), ...dropped(target)]),
     ...(unsavedLines > 0 ? [`${unsavedLines} lines could not be written to disk: they are in memory only`] : []),
-    ...watches.flatMap(({ resource, staleMs }) => {
+    ...watches.flatMap(({ resource, staleMs, fault }) => {
+      if (fault !== undefined && fault.reason !== "Unreachable")
+        return [`${resource}: ${fault.reason}: ${fault.message}`];
       // The agent cannot be without an answer for longer than it runs.
       if (Math.min(staleMs, view.nowMs - view.process.startedMs) < STALE_MS) return [];
       const since = Number.isFinite(staleMs) ? `for ${formatSpan(staleMs)}` : "yet";

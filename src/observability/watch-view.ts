@@ -1,4 +1,5 @@
 import type { Reflector, ReflectorCounters } from "../kubernetes/reflector.ts";
+import type { StoreFault } from "../kubernetes/store-fault.ts";
 import { formatSpan } from "../lib/quantity.ts";
 import type { Metric, MetricGroup, Reading } from "./metric.ts";
 import { tableSection, type Column, type Html } from "./page.ts";
@@ -11,13 +12,15 @@ export interface WatchView {
   /** Milliseconds since the API server last confirmed that no change is missing; Infinity before the first list. */
   readonly staleMs: number;
   readonly counters: ReflectorCounters;
+  /** Why objects may be missing. */
+  readonly fault: StoreFault | undefined;
 }
 
 export function watchView(
   resource: string,
-  { objects, staleMs, counters }: Pick<Reflector<unknown>, "objects" | "staleMs" | "counters">,
+  { objects, staleMs, counters, fault }: Pick<Reflector<unknown>, "objects" | "staleMs" | "counters" | "fault">,
 ): WatchView {
-  return { resource, objects: objects.size, staleMs, counters };
+  return { resource, objects: objects.size, staleMs, counters, fault };
 }
 
 const COLUMNS: readonly Column<WatchView>[] = [
@@ -33,6 +36,7 @@ const COLUMNS: readonly Column<WatchView>[] = [
   { title: "reconnects", kind: "number", cell: ({ counters }) => counters.reconnects },
   { title: "Changes", kind: "number", cell: ({ counters }) => counters.events },
   { title: "missed", kind: "number", cell: ({ counters }) => counters.missedFoundByRelist },
+  { title: "Fault", cell: ({ fault }) => (fault === undefined ? "" : `${fault.reason}: ${fault.message}`) },
 ];
 
 /** Returns the page's section about watches; empty without Kubernetes. */

@@ -14,6 +14,9 @@ export interface NodeObservation {
   readonly selectedBy: readonly string[];
   /** Why the governing configuration is not in use. */
   readonly configFault: { readonly reason: "InvalidConfig" | "SecretNotFound"; readonly message: string } | undefined;
+  /** Why the agent may not know all VMs of the node. */
+  readonly namesFault:
+    { readonly reason: "Forbidden" | "TooLarge" | "Unreachable"; readonly message: string } | undefined;
   readonly libvirt: {
     readonly versions: readonly string[];
     /** Daemons with a socket, including those that fail. */
@@ -52,11 +55,14 @@ export function nodeReport(
   const { agent, config, selectedBy, libvirt, targets } = observation;
   const parts: Finding[] = [
     finding("ConfigApplied", configApplied(observation)),
+    finding("NamesKnown", namesKnown(observation)),
     finding("LibvirtReachable", libvirtReachable(observation)),
     finding("TargetsDelivering", targetsDelivering(observation)),
     finding("BufferHealthy", bufferHealthy(observation)),
   ];
-  const conditions: Condition[] = toConditions([ready(parts), ...parts], before?.conditions, nowMs);
+  // One VM without a name does not stop the others.
+  const required = parts.filter(({ type }) => type !== "NamesKnown");
+  const conditions: Condition[] = toConditions([ready(required), ...parts], before?.conditions, nowMs);
   return {
     ...(config !== undefined && { config }),
     selectedBy: selectedBy.slice(0, MAX_SELECTED_BY),
@@ -126,7 +132,13 @@ function bufferHealthy({ bufferFault }: NodeObservation): Verdict {
     : ["False", bufferFault.reason, bufferFault.message];
 }
 
-/** Returns the Ready condition: False, with its reason, if another condition is False. */
+function namesKnown({ namesFault }: NodeObservation): Verdict {
+  return namesFault === undefined
+    ? ["True", "Known", "the virtual machines of the node are known"]
+    : ["False", namesFault.reason, namesFault.message];
+}
+
+/** Returns the Ready condition: False, with its reason, if one of the parts is False. */
 function ready(parts: readonly Finding[]): Finding {
   const bad = parts.find(({ status }) => status === "False");
   if (bad !== undefined) return { ...bad, type: "Ready", message: `${bad.type}: ${bad.message}` };

@@ -61,7 +61,7 @@ export const NODE_TELEMETRY_STATUS = Type.Object({
   targets: keyedList("name", target, { description: "State of delivery to each target.", maxItems: 8 }),
   targetSummary: boundedText("Targets that do not fail, of all targets: `2/2`. For the print column.", 16),
   conditions: conditionList(
-    "Ready: no other condition is False. ConfigApplied: the governing configuration is in use. LibvirtReachable: every libvirt daemon answers. TargetsDelivering: every target accepts lines. BufferHealthy: no lines are dropped.",
+    "Ready: no other condition is False, except NamesKnown. ConfigApplied: the governing configuration is in use. NamesKnown: the list of virtual machines is complete and up to date; Ready does not depend on it. LibvirtReachable: every libvirt daemon answers. TargetsDelivering: every target accepts lines. BufferHealthy: no lines are dropped.",
   ),
 });
 
@@ -85,6 +85,13 @@ export const NODE_REASONS = {
   TargetUnreachable: "The target is not reachable, does not answer, or is overloaded. Lines are queued.",
   TargetRejecting:
     "The target rejects every line, is at a limit of its own, or its answer is not one of InfluxDB. Lines are queued.",
+  Known: "The agent knows the virtual machines of the node.",
+  Forbidden:
+    "The API server rejects the list of VirtualMachineInstances: the agent's identity (401) or its rights (403). VMs that are not known yet are not collected.",
+  TooLarge:
+    "A VirtualMachineInstance has more than 4 MiB as JSON and is left out: it is not collected. The others are.",
+  Unreachable:
+    "The API server does not answer the list of VirtualMachineInstances, or has not confirmed it for minutes. Known VMs are collected, with their last known labels.",
   BufferFull: "Lines were dropped because the buffer reached its size or age limit.",
   DiskFull: "The buffer's volume has no space.",
 } as const;

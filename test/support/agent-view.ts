@@ -123,6 +123,7 @@ export function watchOf(resource: string, objects: number, staleMs = 21_000): Wa
     objects,
     staleMs,
     counters: { lists: 1, watches: 214, reconnects: 2, events: 341, missedFoundByRelist: 0 },
+    fault: undefined,
   };
 }
 

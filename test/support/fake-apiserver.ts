@@ -9,6 +9,7 @@ import {
   type ServerHttp2Stream,
 } from "node:http2";
 import type { AddressInfo, Socket } from "node:net";
+import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import type { KeyPair } from "./certificates.ts";
 import { failure, FakeObjects, type FakeAnswer, type FakeObject } from "./fake-objects.ts";
@@ -26,6 +27,8 @@ export type Fault =
   | { readonly kind: "reset" }
   /** Resets only the stream. */
   | { readonly kind: "resetStream" }
+  /** Answers 200 with a text that is made while the client reads it. */
+  | { readonly kind: "stream"; readonly parts: Iterable<string> }
   /** Answers 200 with these bytes. `then` tells how the answer continues. */
   | { readonly kind: "bytes"; readonly bytes: string; readonly then: "end" | "hang" | "reset" | "resetStream" };
 
@@ -216,7 +219,10 @@ export class FakeApiserver implements AsyncDisposable {
     if (fault.kind === "status") reply(stream, { body: failure(fault.status, "injected fault").body, ...fault });
     else if (fault.kind === "reset") reset();
     else if (fault.kind === "resetStream") stream.destroy(new Error("injected fault"));
-    else if (fault.kind === "bytes") {
+    else if (fault.kind === "stream") {
+      stream.respond({ ":status": 200, "content-type": "application/json" });
+      Readable.from(fault.parts).pipe(stream);
+    } else if (fault.kind === "bytes") {
       stream.respond({ ":status": 200, "content-type": "application/json" });
       stream.write(fault.bytes, () => {
         if (fault.then === "end") stream.end();

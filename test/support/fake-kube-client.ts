@@ -30,7 +30,10 @@ export class FakeKubeClient implements KubeClient {
     if (fault === "lost" || fault === "hang") throw new KubeError("E_KUBE_UNREACHABLE", "no server");
     const { status, body, headers = {} } = fault ?? this.#answer(request);
     // Copied, as over a network: client and server share no object.
-    return { status, headers, body: structuredClone(body) };
+    const { reader } = request;
+    if (status !== 200 || reader === undefined) return { status, headers, body: structuredClone(body) };
+    reader.push(Buffer.from(JSON.stringify(body)));
+    return { status, headers, body: reader.end() };
   }
 
   watch({ path, query = {}, signal }: WatchRequest): Promise<WatchStream | KubeAnswer> {

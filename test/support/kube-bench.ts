@@ -28,6 +28,8 @@ export class KubeBench implements AsyncDisposable {
   readonly clock = new FakeClock();
   /** All calls of the observers, each as a text. */
   readonly events: string[] = [];
+  /** The most bytes of a list that a reflector held at one time. */
+  peakBytes = 0;
   readonly server: FakeApiserver;
   readonly api: KubeApi;
   readonly #authority: CertificateAuthority;
@@ -75,7 +77,10 @@ export class KubeBench implements AsyncDisposable {
       clock: this.clock,
       random: this.#random,
       observer: {
-        listed: ({ objects, missed }) => this.events.push(`listed ${objects}, missed ${missed}`),
+        listed: ({ objects, missed, tooLarge, peakBytes }) => {
+          this.events.push(`listed ${objects}, missed ${missed}${tooLarge > 0 ? `, too large ${tooLarge}` : ""}`);
+          this.peakBytes = Math.max(this.peakBytes, peakBytes);
+        },
         denied: ({ message }) => this.events.push(`denied ${message}`),
         interrupted: ({ code, message }) => this.events.push(`interrupted ${code} ${message}`),
         resumed: () => this.events.push("resumed"),

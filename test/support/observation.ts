@@ -7,6 +7,7 @@ export function observation(change: Partial<NodeObservation> = {}): NodeObservat
     config: { name: "default", uid: "u1", observedGeneration: 3 },
     selectedBy: ["default"],
     configFault: undefined,
+    namesFault: undefined,
     libvirt: { versions: ["9.0.0"], endpoints: 2, domains: 2, failures: [] },
     targets: [
       { name: "main", state: "Delivering", sinceMs: Date.UTC(2026, 0, 1), reason: undefined, detail: undefined },

@@ -42,6 +42,19 @@ test("a denial is a warning after the server has had time to read its rules", as
   assert.deepEqual(warnings(), []);
 });
 
+test("objects that are too large are one warning every five minutes", async () => {
+  const { clock, observer, warnings } = bench();
+  const listed = { objects: 3, missed: 0, tooLarge: 0, peakBytes: 2_000 };
+  observer.listed(listed);
+  assert.deepEqual(warnings(), []);
+  observer.listed({ ...listed, tooLarge: 1 });
+  observer.listed({ ...listed, tooLarge: 1 });
+  assert.deepEqual(warnings(), ["warn objects over 4 MiB in a list: they are left out, the others are used"]);
+  await clock.advance(300_000);
+  observer.listed({ ...listed, tooLarge: 1 });
+  assert.equal(warnings().length, 1);
+});
+
 test("a forgotten version and a cut watch are not warnings, and an outage is one every five minutes", async () => {
   const { clock, observer, warnings } = bench();
   observer.interrupted(answer(410));

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { SourceCycle } from "../../../src/collection/source.ts";
+import type { StoreFault } from "../../../src/kubernetes/store-fault.ts";
 import { LibvirtError } from "../../../src/libvirt/errors.ts";
 import { EndpointStates } from "../../../src/node/endpoint-states.ts";
 import { NodeReport } from "../../../src/node/node-report.ts";
@@ -12,7 +13,7 @@ function bench() {
   const clock = new FakeClock();
   const endpoints = new EndpointStates(clock);
   const pods = { denied: [] as string[], unresponsive: [] as string[] };
-  const state = { error: undefined as unknown, droppedLines: 0 };
+  const state = { error: undefined as unknown, droppedLines: 0, namesFault: undefined as StoreFault | undefined };
   const report = new NodeReport({
     agent: { version: "1", podUID: "agent", startedMs: 0 },
     nodeName: "n1",
@@ -26,6 +27,11 @@ function bench() {
       },
     },
     inventory: { vmiOf: (podUid) => ({ here: vmi({ nodeName: "n1" }), elsewhere: vmi({ nodeName: "n2" }) })[podUid] },
+    vmis: {
+      get fault() {
+        return state.namesFault;
+      },
+    },
     launchers: {
       get error() {
         return state.error;
@@ -58,6 +64,13 @@ const absent: Partial<SourceCycle> = {
   outcome: "absent",
   errors: [new LibvirtError("E_LIBVIRT_UNREACHABLE", "no listener")],
 };
+
+test("a fault of the list of VMIs is in the report", () => {
+  const { state, report } = bench();
+  assert.equal(report.observe().namesFault, undefined);
+  state.namesFault = { reason: "TooLarge", message: "1 object is left out" };
+  assert.deepEqual(report.observe().namesFault, state.namesFault);
+});
 
 test("a launcher without a daemon is a failure after a minute, if its VMI runs here", async () => {
   const { clock, cycle, failures, report } = bench();

@@ -42,6 +42,13 @@ test("lines that could not be written to disk are a problem", () => {
   ]);
 });
 
+test("a rejected or incomplete list is a problem", () => {
+  const fault = { reason: "TooLarge", message: "1 object is left out: larger than 4 MiB as JSON" } as const;
+  assert.deepEqual(problemsOf(agentView({ watches: [{ ...watchOf("VMIs", 3), fault }] })), [
+    "VMIs: TooLarge: 1 object is left out: larger than 4 MiB as JSON",
+  ]);
+});
+
 test("a silent API server is a problem, also before its first answer", () => {
   const watches = [watchOf("A", 1, 60_000), watchOf("B", 1, 185_000), watchOf("C", 0, Infinity)];
   const { process, nowMs } = agentView();

@@ -30,13 +30,14 @@ test("the report of a healthy node", () => {
     conditions: [
       ["Ready", "the node's virtual machines are collected and delivered"],
       ["ConfigApplied", "generation 3 of default is in use"],
+      ["NamesKnown", "the virtual machines of the node are known"],
       ["LibvirtReachable", "every libvirt daemon of the node answers"],
       ["TargetsDelivering", "every target accepts lines"],
       ["BufferHealthy", "no lines are dropped"],
     ].map(([type, message]) => ({
       type,
       status: "True",
-      reason: "AsExpected",
+      reason: type === "NamesKnown" ? "Known" : "AsExpected",
       message,
       lastTransitionTime: "2026-01-01T12:00:00Z",
     })),
@@ -65,6 +66,21 @@ const cases: readonly [what: string, change: Partial<NodeObservation>, expected:
     "a missing Secret",
     { configFault: { reason: "SecretNotFound", message: "no Secret influx" } },
     { Ready: "False SecretNotFound", ConfigApplied: "False SecretNotFound" },
+  ],
+  [
+    "a rejected list of VMIs, which does not change Ready",
+    { namesFault: { reason: "Forbidden", message: "the API server rejects the list: 403" } },
+    { Ready: "True AsExpected", NamesKnown: "False Forbidden" },
+  ],
+  [
+    "a VMI that is too large, which does not change Ready",
+    { namesFault: { reason: "TooLarge", message: "1 object is left out" } },
+    { Ready: "True AsExpected", NamesKnown: "False TooLarge" },
+  ],
+  [
+    "a list of VMIs without an answer, which does not change Ready",
+    { namesFault: { reason: "Unreachable", message: "no answer" } },
+    { Ready: "True AsExpected", NamesKnown: "False Unreachable" },
   ],
   [
     "a libvirt daemon without an answer",
