@@ -10,7 +10,7 @@ import { recoveryFor, TRANSIENT, RELIST, retryDelayMs, type RetryPolicy } from "
 
 export type { Change } from "./object-store.ts";
 
-export interface ListedEvent {
+interface ListedEvent {
   readonly objects: number;
   /** Objects that had changed without an event. */
   readonly missed: number;
