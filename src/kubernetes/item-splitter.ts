@@ -73,11 +73,8 @@ export class ItemSplitter implements BodyReader {
    * at the end of the items.
    */
   #advance(byte: number): "array" | "comma" | "end" | undefined {
-    if (this.#inString) {
-      if (this.#escaped) this.#escaped = false;
-      else if (byte === BACKSLASH) this.#escaped = true;
-      else if (byte === QUOTE) this.#inString = false;
-    } else if (byte === QUOTE) this.#inString = true;
+    if (this.#inString) this.#advanceInString(byte);
+    else if (byte === QUOTE) this.#inString = true;
     else if (byte === OPEN_OBJECT || byte === OPEN_ARRAY) {
       this.#depth++;
       if (byte === OPEN_ARRAY && this.#depth === ITEMS_DEPTH && !this.#inItems) return "array";
@@ -86,6 +83,12 @@ export class ItemSplitter implements BodyReader {
       if (this.#inItems && this.#depth < ITEMS_DEPTH) return "end";
     } else if (byte === COMMA && this.#inItems && this.#depth === ITEMS_DEPTH) return "comma";
     return undefined;
+  }
+
+  #advanceInString(byte: number): void {
+    if (this.#escaped) this.#escaped = false;
+    else if (byte === BACKSLASH) this.#escaped = true;
+    else if (byte === QUOTE) this.#inString = false;
   }
 
   #hold(part: Buffer): void {

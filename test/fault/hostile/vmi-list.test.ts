@@ -52,6 +52,10 @@ function conditionsFor(namesFault: ReturnType<typeof reflectVmis>["fault"]): rea
     .map(({ type, status, reason }) => `${type} ${status} ${reason}`);
 }
 
+function messageOf({ fault }: Pick<VmiWatch, "fault">): string {
+  return fault?.message ?? "";
+}
+
 void suite("lists of VMIs", { skip }, () => {
   test("of 2,000 VMIs of 300 KB in one answer hold the text of one VMI at a time", async () => {
     await using bench = await KubeBench.start();
@@ -114,10 +118,10 @@ void suite("lists of VMIs", { skip }, () => {
     const log = pino({ level: "silent" });
     const { api: client, clock } = bench;
     await using watch = new VmiWatch({ client, nodeName: "n1", rules: namingRules(ALL_VMS, "n1"), log, clock });
-    assert.equal(watch.fault?.reason, "Unreachable");
+    assert.deepEqual(watch.fault, { reason: "Unreachable", message: "the API server has not answered the list yet" });
     watch.start();
     await bench.until("it is denied", () => watch.fault?.reason === "Forbidden");
-    assert.match(watch.fault?.message ?? "", /^the API server rejects the list of .*: 403 injected fault$/);
+    assert.match(messageOf(watch), /^the API server rejects the list of .*: 403 injected fault$/);
     assert.deepEqual(conditionsFor(watch.fault), ["Ready True AsExpected", "NamesKnown False Forbidden"]);
     bench.server.fault = undefined;
     await bench.passUntil("both lists are read", () => watch.isSynced);
