@@ -1,6 +1,7 @@
 import type { ConfigLoop } from "../config/config-loop.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Histogram } from "../lib/histogram.ts";
+import type { Progress } from "../observability/agent-routes.ts";
 import type { AgentView, ConfigView, LibvirtView, TargetView } from "../observability/agent-view.ts";
 import { processView } from "../observability/process-view.ts";
 import type { WatchView } from "../observability/watch-view.ts";
@@ -39,11 +40,7 @@ export function nodeView(sources: ViewSources, eventLoopLag: Histogram): AgentVi
 }
 
 /** Returns the part of the state that health reads. Its cost does not depend on the number of VMs. */
-export function nodeProgress({
-  state,
-  pipeline,
-  clock,
-}: Pick<ViewSources, "state" | "pipeline" | "clock">): Pick<AgentView, "cycles" | "monotonicMs"> {
+export function nodeProgress({ state, pipeline, clock }: Pick<ViewSources, "state" | "pipeline" | "clock">): Progress {
   return { cycles: state.cycles.view(pipeline.skippedTicks, pipeline.intervalMs), monotonicMs: clock.monotonic() };
 }
 
