@@ -5,9 +5,8 @@ import type { Histogram } from "./lib/histogram.ts";
 import { NodeLog } from "./node/node-log.ts";
 import type { NodeOptions, NodeParts } from "./node/node-mode.ts";
 import { NodeState } from "./node/node-state.ts";
-import { startNode } from "./node/start-node.ts";
+import { startNode, type StartedNode } from "./node/start-node.ts";
 import { agentRoutes } from "./observability/agent-routes.ts";
-import type { AgentView } from "./observability/agent-view.ts";
 import type { Routes } from "./observability/http-server.ts";
 import type { ListenAddress } from "./observability/listen-address.ts";
 import { StatusServer } from "./observability/status-server.ts";
@@ -19,6 +18,8 @@ export interface AgentOptions extends NodeOptions {
   readonly cycles: number;
   /** Where metrics, health and the status page are served; undefined to serve nothing. */
   readonly listen: ListenAddress | undefined;
+  /** Names that clients may use for that address, in lower case. */
+  readonly allowedHosts: ReadonlySet<string>;
   /** The directory of the spool; undefined for a spool in memory. */
   readonly spoolDir: string | undefined;
 }
@@ -31,22 +32,28 @@ const FINAL_DRAIN_MS = 30_000;
 const FREE_SHARE = { cluster: 0.12, host: 0.02 };
 
 /** Runs an agent. Resolves to the exit code. */
-export async function runAgent({ cycles, listen, spoolDir, ...options }: AgentOptions): Promise<number> {
+export async function runAgent({ cycles, listen, allowedHosts, spoolDir, ...options }: AgentOptions): Promise<number> {
   const { log, signal } = options;
   const clock = systemClock;
-  let view: ((eventLoopLag: Histogram) => AgentView) | undefined;
+  let started: StartedNode | undefined;
   // The server starts first, so that a slow start is not reported as a stall.
   await using resources = new AsyncDisposableStack();
   if (listen !== undefined) {
-    const routes = (eventLoopLag: Histogram): Routes => agentRoutes(() => view?.(eventLoopLag), signal);
-    resources.use(await StatusServer.start({ address: listen, routes, clock, log }));
+    const routes = (eventLoopLag: Histogram): Routes =>
+      agentRoutes({
+        view: () => started?.view(eventLoopLag),
+        progress: () => started?.progress(),
+        ending: signal,
+        clock,
+      });
+    resources.use(await StatusServer.start({ address: listen, allowedHosts, routes, clock, log }));
   }
   const parts = await openParts(options, spoolDir);
   const { router } = parts;
   let complete: boolean;
   try {
     await using node = await startNode({ ...options, ...parts });
-    view = (eventLoopLag) => node.view(eventLoopLag);
+    started = node;
     complete = await node.pipeline.run(cycles, signal);
   } catch (error) {
     await router.stop();

@@ -74,6 +74,7 @@ function commandLine(streams: StandardStreams, stop: AbortSignal, exit: (code: n
     .addOption(option("--spool-dir <dir>", "directory of queued lines; default: in memory"))
     .addOption(option("--secrets-dir <dir>", "directory of secrets, each in a file DIR/<secret>/<key>"))
     .addOption(listen("off with --once, --cycles or --print"))
+    .addOption(allowedHost())
     .addOption(option("--log-level <level>", "lowest level to log").choices(LOG_LEVELS).default("info"))
     .action(async (options: Parameters<typeof agent>[0]) => {
       exit(await agent(options, stop, streams));
@@ -85,6 +86,7 @@ function commandLine(streams: StandardStreams, stop: AbortSignal, exit: (code: n
     .addOption(option("--namespace <name>", "namespace of the election's Lease; default: the namespace of the pod"))
     .addOption(option("--identity <name>", "unique name of this controller; default: the host name and a random part"))
     .addOption(listen())
+    .addOption(allowedHost())
     .addOption(option("--log-level <level>", "lowest level to log").choices(LOG_LEVELS).default("info"))
     .action(async (options: Parameters<typeof controller>[0]) => {
       exit(await controller(options, stop, stdout));
@@ -190,6 +192,11 @@ function libvirtSocket(): Option {
 function listen(exception?: string): Option {
   const fallback = `default: ${DEFAULT_ADDRESS}${exception === undefined ? "" : `, ${exception}`}`;
   return option("--listen <host:port>", `address of metrics, health and the status page, or off; ${fallback}`);
+}
+
+function allowedHost(): Option {
+  const always = "IP addresses and localhost are always allowed";
+  return option("--allowed-host <name...>", `host name in URLs of that address, repeatable or with commas; ${always}`);
 }
 
 /** Returns an option that is also the environment variable KUBEVIRT_TELEMETRY_<NAME>. An empty variable is ignored. */

@@ -22,6 +22,8 @@ export interface ControllerOptions {
   readonly env: NodeJS.ProcessEnv;
   /** Address of metrics, health and the status page. If undefined, they are not served. */
   readonly listen: ListenAddress | undefined;
+  /** Names that clients may use for that address, in lower case. */
+  readonly allowedHosts: ReadonlySet<string>;
   readonly log: Logger;
   readonly signal: AbortSignal;
 }
@@ -36,6 +38,7 @@ export async function runController({
   identity,
   env,
   listen,
+  allowedHosts,
   log,
   signal,
   ...given
@@ -69,8 +72,8 @@ export async function runController({
   await using resources = new AsyncDisposableStack();
   if (listen !== undefined) {
     const routes = (eventLoopLag: Histogram): Routes =>
-      controllerRoutes(() => controllerView({ identity, watched, eventLoopLag, clock }), signal);
-    resources.use(await StatusServer.start({ address: listen, routes, clock, log }));
+      controllerRoutes(() => controllerView({ identity, watched, eventLoopLag, clock }), signal, clock);
+    resources.use(await StatusServer.start({ address: listen, allowedHosts, routes, clock, log }));
   }
   log.info({ version: VERSION, identity, namespace }, "started");
   const onWatching = (objects: WatchedObjects): void => {

@@ -20,6 +20,10 @@ Agents and controllers expose metrics about themselves to Prometheus; the statis
 | \`/healthz\` | 200 while cycles progress. Does not depend on libvirt, a target or the API server                 |
 | \`/readyz\`  | 200 from the start until the process begins to shut down. Needs no configuration                  |
 
+The status page and the metrics are at most one second older than the request. The page shows 200 VMs; \`/?page=2\` shows the next.
+Use an IP address or \`localhost\` in the URL. Any other host name gets 421, unless \`--allowed-host\` names it: for example if
+Prometheus scrapes a host by its name. It can be given several times, or as \`KUBEVIRT_TELEMETRY_ALLOWED_HOST\` with commas.
+
 Only GET and HEAD are answered. There is no authentication, and no secret is shown. To hide the names of VMs from other hosts use
 \`--listen 127.0.0.1:9090\`; in a cluster use the chart's NetworkPolicy. Alert rules are in [alerts.yaml](alerts.yaml), and
 [the runbook](runbook.md) says what to do about each alert.

@@ -1,6 +1,7 @@
 import { runAgent } from "../agent.ts";
 import { TelemetryError } from "../errors.ts";
 import { createLogger, type LogLevel } from "../log.ts";
+import { parseAllowedHosts } from "../observability/allowed-hosts.ts";
 import { DEFAULT_ADDRESS, parseListenAddress } from "../observability/listen-address.ts";
 import type { StandardStreams } from "./standard-streams.ts";
 
@@ -16,6 +17,7 @@ interface AgentArguments {
   readonly spoolDir?: string;
   readonly secretsDir?: string;
   readonly listen?: string;
+  readonly allowedHost?: readonly string[];
   readonly logLevel: LogLevel;
 }
 
@@ -43,6 +45,7 @@ export async function agent(
     secretsDir: given.secretsDir,
     // Off for a run by hand, because an agent may already listen on the default address.
     listen: parseListenAddress(given.listen ?? (Number.isFinite(cycles) || given.print ? "off" : DEFAULT_ADDRESS)),
+    allowedHosts: parseAllowedHosts(given.allowedHost ?? []),
     // Standard output has the lines then, and nothing else.
     log: await createLogger(given.logLevel, given.print ? stderr : stdout),
     signal,

@@ -2,12 +2,14 @@ import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { runController } from "../controller.ts";
 import { createLogger, type LogLevel, type LogStream } from "../log.ts";
+import { parseAllowedHosts } from "../observability/allowed-hosts.ts";
 import { DEFAULT_ADDRESS, parseListenAddress } from "../observability/listen-address.ts";
 
 interface ControllerArguments {
   readonly namespace?: string;
   readonly identity?: string;
   readonly listen?: string;
+  readonly allowedHost?: readonly string[];
   readonly logLevel: LogLevel;
 }
 
@@ -20,6 +22,7 @@ export async function controller(given: ControllerArguments, signal: AbortSignal
     identity: given.identity ?? `${hostname()}_${randomUUID()}`,
     env: process.env,
     listen: parseListenAddress(given.listen ?? DEFAULT_ADDRESS),
+    allowedHosts: parseAllowedHosts(given.allowedHost ?? []),
     log: await createLogger(given.logLevel, stdout),
     signal,
   });

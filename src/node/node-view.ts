@@ -1,6 +1,7 @@
 import type { ConfigLoop } from "../config/config-loop.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Histogram } from "../lib/histogram.ts";
+import type { Progress } from "../observability/agent-routes.ts";
 import type { AgentView, ConfigView, LibvirtView, TargetView } from "../observability/agent-view.ts";
 import { processView } from "../observability/process-view.ts";
 import type { WatchView } from "../observability/watch-view.ts";
@@ -22,14 +23,13 @@ export interface ViewSources {
 
 /** Returns the agent's state at this moment. */
 export function nodeView(sources: ViewSources, eventLoopLag: Histogram): AgentView {
-  const { nodeName, state, pipeline, router, watches, clock } = sources;
+  const { nodeName, router, watches, clock } = sources;
   return {
+    ...nodeProgress(sources),
     process: processView(VERSION, eventLoopLag),
     node: nodeName,
     nowMs: clock.now(),
-    monotonicMs: clock.monotonic(),
     config: configView(sources),
-    cycles: state.cycles.view(pipeline.skippedTicks, pipeline.intervalMs),
     libvirt: libvirtView(sources),
     lines: router.counters,
     targets: targetViews(router, clock.monotonic()),
@@ -37,6 +37,11 @@ export function nodeView(sources: ViewSources, eventLoopLag: Histogram): AgentVi
     rejected: router.rejectedStats,
     watches: watches(),
   };
+}
+
+/** Returns the part of the state that health reads. Its cost does not depend on the number of VMs. */
+export function nodeProgress({ state, pipeline, clock }: Pick<ViewSources, "state" | "pipeline" | "clock">): Progress {
+  return { cycles: state.cycles.view(pipeline.skippedTicks, pipeline.intervalMs), monotonicMs: clock.monotonic() };
 }
 
 function configView({ state, config: { origin, fault } }: ViewSources): ConfigView {

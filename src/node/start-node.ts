@@ -1,15 +1,17 @@
 import type { ConfigListener } from "../config/config-loop.ts";
 import type { Histogram } from "../lib/histogram.ts";
+import type { Progress } from "../observability/agent-routes.ts";
 import type { AgentView } from "../observability/agent-view.ts";
 import { VERSION } from "../version.ts";
 import type { NodeMode, NodeOptions, NodeParts } from "./node-mode.ts";
-import { nodeView } from "./node-view.ts";
+import { nodeProgress, nodeView } from "./node-view.ts";
 import { Pipeline } from "./pipeline.ts";
 import { localConfig, standaloneNode } from "./standalone.ts";
 
 export interface StartedNode extends AsyncDisposable {
   readonly pipeline: Pipeline;
   view(eventLoopLag: Histogram): AgentView;
+  progress(): Progress;
 }
 
 /**
@@ -41,6 +43,7 @@ export async function startNode(options: NodeOptions & NodeParts): Promise<Start
   return {
     pipeline,
     view: (eventLoopLag) => nodeView(sources, eventLoopLag),
+    progress: () => nodeProgress(sources),
     async [Symbol.asyncDispose]() {
       ended.abort();
       await mode.close?.();

@@ -1,11 +1,13 @@
+import type { Clock } from "../lib/clock.ts";
 import { formatSpan } from "../lib/quantity.ts";
 import type { AgentView } from "./agent-view.ts";
 import { COLLECTION_METRICS, CONFIG_METRICS, LINE_METRICS } from "./collection-metrics.ts";
 import { SPOOL_METRICS, TARGET_METRICS } from "./delivery-metrics.ts";
 import { plain, type Answer, type Routes } from "./http-server.ts";
 import { formatMetrics, METRICS_CONTENT_TYPE, type MetricGroup } from "./metric.ts";
+import { oncePerSecond } from "./once-per-second.ts";
 import { PROCESS_METRICS } from "./process-view.ts";
-import { statusPage } from "./status-page.ts";
+import { statusPages } from "./status-page.ts";
 import { WATCH_METRICS } from "./watch-view.ts";
 
 /** Every metric of an agent; docs/metrics.md is generated from it. */
@@ -19,33 +21,54 @@ export const AGENT_METRICS: readonly MetricGroup<AgentView>[] = [
   PROCESS_METRICS,
 ];
 
-/** Returns the pages of an agent. `view` returns undefined until the agent has started. */
-export function agentRoutes(view: () => AgentView | undefined, ending: AbortSignal): Routes {
-  const onceStarted =
-    (answer: (view: AgentView, query: URLSearchParams) => Answer) =>
-    (query: URLSearchParams): Answer => {
-      const current = view();
-      return current === undefined ? plain(503, "starting") : answer(current, query);
-    };
+export interface AgentSources {
+  /** Makes a snapshot, which may be costly. Returns undefined until the agent has started. */
+  readonly view: () => AgentView | undefined;
+  /** What health needs, without the cost of a snapshot. Returns undefined until the agent has started. */
+  readonly progress: () => Progress | undefined;
+  readonly ending: AbortSignal;
+  readonly clock: Clock;
+}
+
+export type Progress = Pick<AgentView, "cycles" | "monotonicMs">;
+
+/** Returns the pages of an agent. Its page and metrics are at most a second old; health and readiness are current. */
+export function agentRoutes({ view, progress, ending, clock }: AgentSources): Routes {
+  const page = sharedOnceStarted(clock, view, statusPages);
+  const metrics = sharedOnceStarted(clock, view, (current): (() => Answer) => {
+    const answer = { type: METRICS_CONTENT_TYPE, body: formatMetrics(AGENT_METRICS, current) };
+    return () => answer;
+  });
   return {
-    "/": onceStarted(statusPage),
-    "/metrics": onceStarted((current) => ({
-      type: METRICS_CONTENT_TYPE,
-      body: formatMetrics(AGENT_METRICS, current),
-    })),
-    "/healthz": () => healthAnswer(view()),
-    "/readyz": () => readyAnswer({ started: view() !== undefined, ending: ending.aborted }),
+    "/": page,
+    "/metrics": metrics,
+    "/healthz": () => healthAnswer(progress()),
+    "/readyz": () => readyAnswer({ started: progress() !== undefined, ending: ending.aborted }),
   };
+}
+
+type Route = Routes[string];
+
+function sharedOnceStarted(
+  clock: Clock,
+  view: () => AgentView | undefined,
+  routeOf: (view: AgentView) => Route,
+): Route {
+  const route = oncePerSecond(clock, (): Route => {
+    const current = view();
+    return current === undefined ? () => plain(503, "starting") : routeOf(current);
+  });
+  return (query) => route()(query);
 }
 
 /**
  * Returns the liveness: 503 when cycles have stopped. If the event loop is blocked, there is no answer at all. A failing libvirt
  * daemon, target or API server does not count, because a restart cannot fix it.
  */
-export function healthAnswer(view: Pick<AgentView, "cycles" | "monotonicMs"> | undefined): Answer {
-  const { progressMs, patienceMs } = view?.cycles ?? {};
-  if (view === undefined || progressMs === undefined || patienceMs === undefined) return plain(200, "ok, starting");
-  const stalledMs = view.monotonicMs - progressMs;
+export function healthAnswer(progress: Progress | undefined): Answer {
+  const { progressMs, patienceMs } = progress?.cycles ?? {};
+  if (progress === undefined || progressMs === undefined || patienceMs === undefined) return plain(200, "ok, starting");
+  const stalledMs = progress.monotonicMs - progressMs;
   return stalledMs > patienceMs ? plain(503, `no cycle for ${formatSpan(stalledMs)}`) : plain(200, "ok");
 }
 

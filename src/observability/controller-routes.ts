@@ -1,9 +1,21 @@
+import type { Clock } from "../lib/clock.ts";
 import { formatSpan } from "../lib/quantity.ts";
 import { readyAnswer } from "./agent-routes.ts";
 import type { ControlledConfig, ControllerView } from "./controller-view.ts";
 import { plain, type Answer, type Routes } from "./http-server.ts";
 import { formatMetrics, METRICS_CONTENT_TYPE, type MetricGroup, type Reading } from "./metric.ts";
-import { chip, html, pageAnswer, tableSection, type Column, type Html } from "./page.ts";
+import { oncePerSecond } from "./once-per-second.ts";
+import {
+  chip,
+  html,
+  pageAnswer,
+  pageQuery,
+  sharedAnswers,
+  tableSection,
+  type Column,
+  type Html,
+  type PageQuery,
+} from "./page.ts";
 import { PROCESS_METRICS } from "./process-view.ts";
 import { WATCH_METRICS, watchSection } from "./watch-view.ts";
 
@@ -36,11 +48,19 @@ export const CONTROLLER_METRICS: readonly MetricGroup<ControllerView>[] = [
   PROCESS_METRICS,
 ];
 
-/** Returns the pages of a controller. */
-export function controllerRoutes(view: () => ControllerView, ending: AbortSignal): Routes {
+/** Returns the pages of a controller. Its page and metrics are at most a second old. */
+export function controllerRoutes(view: () => ControllerView, ending: AbortSignal, clock: Clock): Routes {
+  const page = oncePerSecond(clock, () => {
+    const current = view();
+    return sharedAnswers((query) => controllerPage(current, query));
+  });
+  const metrics = oncePerSecond(clock, (): Answer => ({
+    type: METRICS_CONTENT_TYPE,
+    body: formatMetrics(CONTROLLER_METRICS, view()),
+  }));
   return {
-    "/": (query) => controllerPage(view(), query),
-    "/metrics": () => ({ type: METRICS_CONTENT_TYPE, body: formatMetrics(CONTROLLER_METRICS, view()) }),
+    "/": (query) => page()(pageQuery(query)),
+    "/metrics": metrics,
     // A controller has no cycles that could stop: an answer is enough.
     "/healthz": () => plain(200, "ok"),
     "/readyz": () => readyAnswer({ started: true, ending: ending.aborted }),
@@ -71,7 +91,7 @@ function readiness({ status, suspended }: ControlledConfig): Html {
 
 function controllerPage(
   { process, nowMs, identity, leading, configs, watches }: ControllerView,
-  query: URLSearchParams,
+  query: PageQuery,
 ): Answer {
   const empty = leading
     ? "No TelemetryConfig exists."

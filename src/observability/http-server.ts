@@ -1,8 +1,11 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { isIPv6, type AddressInfo, type Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { messageOf, TelemetryError } from "../errors.ts";
-import type { ListenAddress } from "./listen-address.ts";
 import { ownValue } from "../lib/own-value.ts";
+import { isAllowedHost } from "./allowed-hosts.ts";
+import type { ListenAddress } from "./listen-address.ts";
+import { RequestGate } from "./request-gate.ts";
 
 export interface Answer {
   readonly status?: number;
@@ -11,12 +14,14 @@ export interface Answer {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** The pages by path. Each function makes its answer when a request arrives. */
+/** The pages by path. Each function is called for every request, so what is costly must be shared between requests. */
 export type Routes = Readonly<Record<string, (query: URLSearchParams) => Answer>>;
 
 export interface HttpServerOptions {
   readonly address: ListenAddress;
   readonly routes: Routes;
+  /** Names that clients may use for this server, in lower case, besides IP addresses and `localhost`. */
+  readonly allowedHosts?: ReadonlySet<string>;
   /** Called when a route throws; the client gets a 500 without details. */
   readonly onError: (error: unknown) => void;
   readonly limits?: Limits;
@@ -33,6 +38,12 @@ export interface Limits {
 
 const LIMITS: Limits = { connections: 64, headersMs: 5_000, idleMs: 15_000 };
 const MAX_HEADER_BYTES = 8 * 1024;
+/** Connections that the system holds until they are accepted. Above it, it ignores new ones, and their clients try again. */
+const BACKLOG = 128;
+const NO_NAMES: ReadonlySet<string> = new Set();
+
+const MISDIRECTED =
+  "this server answers only to IP addresses, localhost and the names of --allowed-host: use an IP address, or add the name";
 
 const HEADERS = {
   "cache-control": "no-store",
@@ -42,7 +53,7 @@ const HEADERS = {
 
 /**
  * Serves a few read-only pages without authentication, so any client in the network may connect. Request bodies are never
- * read; the number of connections and the time per client are bounded.
+ * read; a connection has one request at a time; the number of connections and the time per client are bounded.
  */
 export class HttpServer implements AsyncDisposable {
   readonly #server: Server;
@@ -69,8 +80,12 @@ export class HttpServer implements AsyncDisposable {
       },
     );
     this.#server.setTimeout(idleMs);
+    // Node's own listener, which parses what it is given, gets the gate in place of the socket.
+    const [parse] = this.#server.listeners("connection");
+    this.#server.removeAllListeners("connection");
     this.#server.on("connection", (socket) => {
       this.#accept(socket);
+      parse?.call(this.#server, new RequestGate(socket));
     });
   }
 
@@ -81,7 +96,7 @@ export class HttpServer implements AsyncDisposable {
     try {
       await new Promise<void>((resolve, reject) => {
         server.#server.once("error", reject);
-        server.#server.listen({ port, ...(host !== undefined && { host }) }, () => {
+        server.#server.listen({ port, backlog: BACKLOG, ...(host !== undefined && { host }) }, () => {
           server.#server.off("error", reject);
           resolve();
         });
@@ -120,6 +135,10 @@ export class HttpServer implements AsyncDisposable {
   }
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
+    const connection: Duplex = request.socket;
+    response.once("finish", () => {
+      if (connection instanceof RequestGate) connection.next();
+    });
     const { status = 200, type, body, headers } = this.#route(request);
     response.writeHead(status, {
       ...HEADERS,
@@ -135,6 +154,7 @@ export class HttpServer implements AsyncDisposable {
   #route(request: IncomingMessage): Answer {
     if (request.method !== "GET" && request.method !== "HEAD")
       return { ...plain(405, "only GET and HEAD"), headers: { allow: "GET, HEAD" } };
+    if (!isAllowedHost(request.headers.host, this.#options.allowedHosts ?? NO_NAMES)) return plain(421, MISDIRECTED);
     const [path = "", query = ""] = (request.url ?? "").split("?", 2);
     const { routes, onError } = this.#options;
     const route = ownValue(routes, path);

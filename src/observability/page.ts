@@ -11,9 +11,13 @@ export class Html {
   }
 }
 
+/** Longer than the name of any VM, in characters. A launcher that was taken over can send texts of megabytes. */
+const MAX_TEXT = 500;
+const MAX_LONG_TEXT = 100_000;
+
 export type Content = string | number | Html | readonly Html[] | undefined;
 
-/** Returns a piece of a page. Inserted contents are escaped unless they are Html; undefined inserts nothing. */
+/** Returns a piece of a page. Inserted texts are cut and escaped unless they are Html; undefined inserts nothing. */
 export function html(strings: TemplateStringsArray, ...contents: readonly Content[]): Html {
   return new Html(strings.reduce((text, string, index) => text + textOf(contents[index - 1]) + string));
 }
@@ -22,7 +26,17 @@ function textOf(content: Content): string {
   if (content === undefined) return "";
   if (content instanceof Html) return content.text;
   if (typeof content === "object") return content.map(({ text }) => text).join("");
-  return escapeHtml(String(content));
+  return escapeHtml(cut(String(content), MAX_TEXT));
+}
+
+/** Returns a text that may be longer than others, such as a configuration. */
+export function longText(text: string): Html {
+  return new Html(escapeHtml(cut(text, MAX_LONG_TEXT)));
+}
+
+function cut(text: string, length: number): string {
+  // Not between the halves of a character outside the basic plane.
+  return text.length <= length ? text : `${text.slice(0, length).replace(/[\uD800-\uDBFF]$/, "")}…`;
 }
 
 function escapeHtml(text: string): string {
@@ -46,13 +60,44 @@ export interface PageContent {
   readonly body: readonly Html[];
 }
 
+export interface PageQuery {
+  /** Of the table of VMs, from 1. */
+  readonly page: number;
+  readonly refreshOff: boolean;
+}
+
+/** Returns the query of a request, with a page from 1 to `pages`. */
+export function pageQuery(query: URLSearchParams, pages = 1): PageQuery {
+  const text = query.get("page") ?? "";
+  const page = /^[0-9]{1,6}$/.test(text) ? Number(text) : 1;
+  return { page: Math.min(Math.max(page, 1), pages), refreshOff: query.get("refresh") === "off" };
+}
+
+/** Returns the path with this query. */
+export function pageLink({ page, refreshOff }: PageQuery): string {
+  const parts = [...(page === 1 ? [] : [`page=${page}`]), ...(refreshOff ? ["refresh=off"] : [])];
+  return parts.length === 0 ? "/" : `/?${parts.join("&")}`;
+}
+
+/** Returns a function that calls `make` once for each query that differs, and then returns the same answer again. */
+export function sharedAnswers(make: (query: PageQuery) => Answer): (query: PageQuery) => Answer {
+  const answers = new Map<string, Answer>();
+  return (query) => {
+    const link = pageLink(query);
+    const answer = answers.get(link) ?? make(query);
+    answers.set(link, answer);
+    return answer;
+  };
+}
+
 /** Returns a page that refreshes itself every few seconds; `?refresh=off` disables that. */
-export function pageAnswer({ title, verdict, subtitle, body }: PageContent, query: URLSearchParams): Answer {
-  const refreshOff = query.get("refresh") === "off";
+export function pageAnswer({ title, verdict, subtitle, body }: PageContent, query: PageQuery): Answer {
+  const { refreshOff } = query;
+  const other = pageLink({ ...query, refreshOff: !refreshOff });
   const refresh = refreshOff ? undefined : html`<meta http-equiv="refresh" content="${REFRESH_S}" />`;
   const control = refreshOff
-    ? html`Auto-refresh is off. <a href="/">Turn on</a>.`
-    : html`Auto-refresh every ${REFRESH_S} seconds. <a href="/?refresh=off">Turn off</a>.`;
+    ? html`Auto-refresh is off. <a href="${other}">Turn on</a>.`
+    : html`Auto-refresh every ${REFRESH_S} seconds. <a href="${other}">Turn off</a>.`;
   const page = html`<!doctype html>
     <html lang="en">
       <head>

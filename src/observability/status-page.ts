@@ -4,36 +4,54 @@ import { stateName } from "../collection/domain-sample.ts";
 import { formatBytes, formatSpan } from "../lib/quantity.ts";
 import type { AgentView, EndpointStateName, EndpointView, TargetView } from "./agent-view.ts";
 import type { Answer } from "./http-server.ts";
-import { chip, html, pageAnswer, tableSection, type Column, type Html, type Tone } from "./page.ts";
+import {
+  chip,
+  html,
+  longText,
+  pageAnswer,
+  pageLink,
+  pageQuery,
+  sharedAnswers,
+  tableSection,
+  type Column,
+  type Html,
+  type PageQuery,
+  type Tone,
+} from "./page.ts";
 import { errorText, problemsOf, unansweredDomains } from "./problems.ts";
 import { publicConfig } from "./public-config.ts";
 import { watchSection } from "./watch-view.ts";
 
-/** The limit of rows of the table of VMs; a browser shows that many at once. */
-const MAX_DOMAINS = 500;
+/** Rows of a table on one page. */
+const PAGE_ROWS = 200;
+const MAX_PROBLEMS = 50;
 const UNKNOWN = "–";
 
 /** Returns the current state of the node as a page. */
 export function statusPage(view: AgentView, query: URLSearchParams): Answer {
+  return statusPages(view)(query);
+}
+
+/**
+ * Returns the pages of one snapshot by query. Each is made when it is first asked for, and what they share is made once. So the
+ * cost of all pages grows with the number of VMs, and not with the number of readers.
+ */
+export function statusPages(view: AgentView): (query: URLSearchParams) => Answer {
   const problems = problemsOf(view);
   const { version, startedMs } = view.process;
-  return pageAnswer(
-    {
-      title: view.node ?? "kubevirt-telemetry",
-      verdict: verdict(view, problems.length),
-      subtitle: html`kubevirt-telemetry ${version}, up ${formatSpan(view.nowMs - startedMs)}`,
-      body: [
-        problemSection(problems),
-        facts(view),
-        targetSection(view),
-        domainSection(view),
-        endpointSection(view),
-        ...watchSection(view.watches),
-        configSection(view),
-      ],
-    },
-    query,
+  const rows = view.libvirt.endpoints.flatMap(domainOverviews).sort((a, b) => (a.label < b.label ? -1 : 1));
+  const pages = Math.max(1, Math.ceil(rows.length / PAGE_ROWS));
+  const before = [problemSection(problems), facts(view), targetSection(view)];
+  const after = [endpointSection(view), ...watchSection(view.watches), configSection(view)];
+  const content = {
+    title: view.node ?? "kubevirt-telemetry",
+    verdict: verdict(view, problems.length),
+    subtitle: html`kubevirt-telemetry ${version}, up ${formatSpan(view.nowMs - startedMs)}`,
+  };
+  const answer = sharedAnswers((query) =>
+    pageAnswer({ ...content, body: [...before, domainSection(rows, query, pages), ...after] }, query),
   );
+  return (query) => answer(pageQuery(query, pages));
 }
 
 function verdict({ config }: AgentView, problems: number): Html {
@@ -44,7 +62,9 @@ function verdict({ config }: AgentView, problems: number): Html {
 
 function problemSection(problems: readonly string[]): Html {
   if (problems.length === 0) return html``;
-  const items = problems.map((problem) => html`<li>${problem}</li> `);
+  const shown = problems.slice(0, MAX_PROBLEMS);
+  const hidden = problems.length - shown.length;
+  const items = [...shown, ...(hidden > 0 ? [`and ${hidden} more`] : [])].map((text) => html`<li>${text}</li> `);
   return html`<section class="alarm" aria-labelledby="problems">
     <h2 id="problems">Problems</h2>
     <ul>
@@ -121,8 +141,7 @@ function queued({ backlog: { lines, bytes }, oldestAgeMs }: TargetView): Html {
   return html`${number(lines)}${more}`;
 }
 
-function domainSection({ libvirt }: AgentView): Html {
-  const rows = libvirt.endpoints.flatMap(domainOverviews).sort((a, b) => (a.label < b.label ? -1 : 1));
+function domainSection(rows: readonly DomainOverview[], query: PageQuery, pages: number): Html {
   const perSecond = (title: string, value: (load: DomainLoad) => number | undefined): Column<DomainOverview> => ({
     title,
     kind: "number",
@@ -140,9 +159,31 @@ function domainSection({ libvirt }: AgentView): Html {
     perSecond("Net in", ({ netReceivedBytes }) => netReceivedBytes),
     perSecond("Net out", ({ netSentBytes }) => netSentBytes),
   ];
-  const more =
-    rows.length > MAX_DOMAINS ? html`<p class="soft">The first ${MAX_DOMAINS} of ${rows.length} VMs.</p>` : undefined;
-  return html`${tableSection("VMs", rows.slice(0, MAX_DOMAINS), columns, "No VM was found.")}${more}`;
+  const first = (query.page - 1) * PAGE_ROWS;
+  const shown = rows.slice(first, first + PAGE_ROWS);
+  const range = html`VMs ${first + 1} to ${first + shown.length} of ${rows.length}.`;
+  const more = pages > 1 ? html`<p class="soft">${range} ${pageLinks(query, pages)}</p>` : undefined;
+  return html`${tableSection("VMs", shown, columns, "No VM was found.")}${more}`;
+}
+
+/** Returns links to the first, the previous, the next and the last page; without those that lead nowhere. */
+function pageLinks(query: PageQuery, pages: number): readonly Html[] {
+  const { page } = query;
+  const links: readonly (readonly [string, number])[] = [
+    ...(page > 1
+      ? ([
+          ["First", 1],
+          ["Previous", page - 1],
+        ] as const)
+      : []),
+    ...(page < pages
+      ? ([
+          ["Next", page + 1],
+          ["Last", pages],
+        ] as const)
+      : []),
+  ];
+  return links.map(([text, to]) => html`<a href="${pageLink({ ...query, page: to })}">${text}</a> `);
 }
 
 function stateChip({ sample: { state }, stuck }: DomainOverview): Html {
@@ -168,7 +209,13 @@ function endpointSection({ libvirt, monotonicMs }: AgentView): Html {
     { title: "VMs", kind: "number", cell: ({ samples }) => samples.length },
     { title: "Error", kind: "text", cell: endpointError },
   ];
-  return tableSection("Libvirt daemons", libvirt.endpoints, columns, "No libvirt daemon was found.");
+  const { endpoints } = libvirt;
+  if (endpoints.length <= PAGE_ROWS)
+    return tableSection("Libvirt daemons", endpoints, columns, "No libvirt daemon was found.");
+  const shown = [...endpoints].sort((a, b) => Number(a.state === "up") - Number(b.state === "up")).slice(0, PAGE_ROWS);
+  const note = `${shown.length} of ${endpoints.length} libvirt daemons. Those that are not up come first.`;
+  return html`${tableSection("Libvirt daemons", shown, columns, "")}
+    <p class="soft">${note}</p>`;
 }
 
 function endpointError(view: EndpointView): string {
@@ -187,7 +234,7 @@ function configSection({ config }: AgentView): Html {
   return html`<section aria-labelledby="configuration">
     <h2 id="configuration">Configuration</h2>
     <p class="soft">Active, from ${origin}. Secrets are not shown.</p>
-    <pre>${publicConfig(active)}</pre>
+    <pre>${longText(publicConfig(active))}</pre>
   </section>`;
 }
 

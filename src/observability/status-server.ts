@@ -1,5 +1,7 @@
+import { messageOf } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Histogram } from "../lib/histogram.ts";
+import { RateLimit, WARNING_PERIOD_MS } from "../lib/rate-limit.ts";
 import type { Logger } from "../log.ts";
 import { HttpServer, type Routes } from "./http-server.ts";
 import type { ListenAddress } from "./listen-address.ts";
@@ -7,6 +9,7 @@ import { EventLoopLag } from "./process-view.ts";
 
 export interface StatusServerOptions {
   readonly address: ListenAddress;
+  readonly allowedHosts: ReadonlySet<string>;
   readonly routes: (eventLoopLag: Histogram) => Routes;
   readonly clock: Clock;
   readonly log: Logger;
@@ -24,12 +27,16 @@ export class StatusServer implements AsyncDisposable {
   }
 
   /** @throws {TelemetryError} E_LISTEN */
-  static async start({ address, routes, clock, log }: StatusServerOptions): Promise<StatusServer> {
+  static async start({ address, allowedHosts, routes, clock, log }: StatusServerOptions): Promise<StatusServer> {
     const lag = new EventLoopLag();
+    // Readers must not be able to flood the log.
+    const warnings = new RateLimit(WARNING_PERIOD_MS, clock);
     const server = await HttpServer.listen({
       address,
+      allowedHosts,
       routes: routes(lag.histogram),
       onError: (error) => {
+        if (!warnings.allows(messageOf(error))) return;
         log.error({ err: error, code: "E_INTERNAL" }, "serving metrics, health or the status page failed");
       },
     });

@@ -155,6 +155,13 @@ test("agents and controllers listen on the port of their probes", () => {
   }
 });
 
+test("allowed hosts are one environment variable of the agents, and none by default", () => {
+  const variable = (name: string) =>
+    podSpecOf(only(objects(name), "DaemonSet")).containers[0]?.env?.find((one) => one.name.endsWith("_ALLOWED_HOST"));
+  assert.equal(variable("default"), undefined);
+  assert.equal(variable("everything")?.value, "agent.example.com,metrics.telemetry.svc");
+});
+
 test("prepare-spool makes the agent's user the owner; an emptyDir needs no init container", () => {
   const step = (name: string): unknown => podSpecOf(only(objects(name), "DaemonSet")).initContainers?.[0]?.args;
   assert.deepEqual(step("default"), ["prepare-spool", "/spool", "107:0"]);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { CHART } from "../../scripts/helm.ts";
+import { systemClock } from "../../src/lib/clock.ts";
 import { controllerRoutes } from "../../src/observability/controller-routes.ts";
 import { HttpServer } from "../../src/observability/http-server.ts";
 import { controllerView } from "../support/controller-view.ts";
@@ -37,7 +38,7 @@ before(async () => {
   const controller = resources.use(
     await HttpServer.listen({
       address: { host: "127.0.0.1", port: 0 },
-      routes: controllerRoutes(controllerView, new AbortController().signal),
+      routes: controllerRoutes(controllerView, new AbortController().signal, systemClock),
       onError: (error) => {
         throw error;
       },

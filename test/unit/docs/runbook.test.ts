@@ -37,7 +37,7 @@ test("the metrics in its commands exist", () => {
   const names = [...AGENT_METRICS, ...CONTROLLER_METRICS].flatMap(({ metrics }) =>
     metrics.flatMap(({ name, type }) => (type === "histogram" ? [`${name}_sum`, `${name}_count`] : [name])),
   );
-  const patterns = [...PAGE.matchAll(/\/proxy\/metrics" \|\n +grep -E '([^']+)'/g)].map(([, pattern = ""]) => pattern);
+  const patterns = [...PAGE.matchAll(/:9090\/metrics \|\n +grep -E '([^']+)'/g)].map(([, pattern = ""]) => pattern);
   assert.notEqual(patterns.length, 0);
   for (const wanted of patterns.flatMap((pattern) => pattern.split("|")))
     assert.ok(names.includes(`kubevirt_telemetry_${wanted}`), wanted);

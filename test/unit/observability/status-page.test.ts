@@ -138,10 +138,65 @@ test("assistive technology can read the page", () => {
   assert.equal(body.match(/class="scroll"/g)?.length, body.match(/tabindex="0"/g)?.length);
 });
 
-test("the page of a node with many VMs shows the first 500 and a note", () => {
-  const vms = Array.from({ length: 600 }, (_, index) => vm("many", `vm-${String(index).padStart(3, "0")}`, index));
+function manyVms(count: number): AgentView {
+  const vms = Array.from({ length: count }, (_, index) => vm("many", `vm-${String(index).padStart(3, "0")}`, index));
   const { libvirt } = agentView();
-  const shown = texts(page(agentView({ libvirt: { ...libvirt, endpoints: [launcher("x", vms)] } })));
-  assert.equal(shown.filter((text) => text.startsWith("many/vm-")).length, 500);
-  assert.ok(shown.includes("The first 500 of 600 VMs."));
+  return agentView({ libvirt: { ...libvirt, endpoints: [launcher("x", vms)] } });
+}
+
+test("the VMs of a node are on pages of 200, with links that keep the other settings", () => {
+  const view = manyVms(450);
+  const names = (query: string) => texts(page(view, query)).filter((text) => text.startsWith("many/vm-"));
+  assert.deepEqual([names("").length, names("page=2").length, names("page=3").length], [200, 200, 50]);
+  assert.equal(names("page=2")[0], "many/vm-200");
+  assert.ok(texts(page(view, "page=2")).includes("VMs 201 to 400 of 450."));
+  const html = page(view, "page=2&refresh=off");
+  const links = [...html.matchAll(/<a href="(\/[^"]*)">(First|Previous|Next|Last|Turn on)</g)].map(([, to, name]) => [
+    name,
+    to,
+  ]);
+  assert.deepEqual(links, [
+    ["First", "/?refresh=off"],
+    ["Previous", "/?refresh=off"],
+    ["Next", "/?page=3&#38;refresh=off"],
+    ["Last", "/?page=3&#38;refresh=off"],
+    ["Turn on", "/?page=2"],
+  ]);
+});
+
+test("a page that does not exist is the nearest one, and 200 VMs have no links", () => {
+  const view = manyVms(450);
+  for (const [query, number] of [
+    ["page=0", 1],
+    ["page=-1", 1],
+    ["page=x", 1],
+    ["page=999999", 3],
+    ["page=1e9", 1],
+  ] as const)
+    assert.equal(page(view, query), page(view, `page=${number}`), query);
+  assert.doesNotMatch(page(manyVms(200)), />Next</);
+});
+
+test("names and errors of any length are cut, and a character is not cut in half", () => {
+  const long = "<".repeat(3_000_000);
+  const { libvirt } = agentView();
+  const error = { code: "E_LIBVIRT_ERROR", message: long };
+  const vms = [vm(long, long, 1), vm("", `${"a".repeat(499)}\u{1F600}`, 2)];
+  const endpoints = [launcher("x", vms, { state: "failed", stuck: [long], error })];
+  const body = page(agentView({ node: long, libvirt: { ...libvirt, endpoints } }));
+  assert.ok(body.length < 50_000, String(body.length));
+  assert.ok(body.includes(`${"&#60;".repeat(500)}…`));
+  assert.ok(body.isWellFormed());
+});
+
+test("of many problems and daemons the page shows a part, those that failed first", () => {
+  const { libvirt } = agentView();
+  const endpoints = Array.from({ length: 300 }, (_, index) =>
+    launcher(String(index), [], index < 240 ? {} : { state: "failed", error: { code: "E_X", message: "x" } }),
+  );
+  const shown = texts(page(agentView({ libvirt: { ...libvirt, endpoints } })));
+  assert.ok(shown.includes("60 problems"));
+  assert.ok(shown.includes("and 10 more"));
+  assert.ok(shown.includes("200 of 300 libvirt daemons. Those that are not up come first."));
+  assert.equal(shown.filter((text) => text === "failed").length, 60);
 });
