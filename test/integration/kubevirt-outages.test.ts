@@ -120,7 +120,10 @@ test("an expired token costs no cycle, and a new one needs no restart", async ()
   try {
     const isWarning = ({ level, code }: LogEntry): boolean => level === "warn" && code === "E_KUBE_DENIED";
     const { msg } = await agent.logged(isWarning, "that it is not let in", begun.log);
-    assert.match(msg, /the API server rejects the (list|watch) of .*: 401 Unauthorized; the last known state stays active/);
+    assert.match(
+      msg,
+      /the API server rejects the (list|watch) of .*: 401 Unauthorized; the last known state stays active/,
+    );
     await agent.run(2);
   } finally {
     await agent.renewToken();
