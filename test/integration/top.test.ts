@@ -90,7 +90,7 @@ test("the screen reports a lost daemon, and its domains return with it", async (
   await top.shows(() => top.screen[1]?.startsWith("! ") === true, "what is wrong");
   assert.match(top.screen[1] ?? "", /^! \S+: E_LIBVIRT_TIMEOUT: /);
   host.thaw();
-  await top.shows(() => top.screen[0]?.startsWith("20 domains") === true, "the domains");
+  await top.shows(() => top.screen[0]?.startsWith("20 VMs") === true, "the domains");
   top.press("q");
   await top.end();
 });
