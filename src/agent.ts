@@ -28,8 +28,8 @@ export interface AgentOptions extends NodeOptions {
 const SHUTDOWN_DRAIN_MS = 5_000;
 /** The time to deliver queued lines after the last of a limited number of cycles. A target may need a retry. */
 const FINAL_DRAIN_MS = 30_000;
-/** The share of a file system that the spool leaves free. In a cluster the kubelet begins to evict pods at a tenth. */
-const FREE_SHARE = { cluster: 0.12, host: 0.02 };
+/** The share of a file system that the spool of a plain host leaves free. The default is for a node of a cluster. */
+const HOST_FREE_SHARE = 0.02;
 
 /** Runs an agent. Resolves to the exit code. */
 export async function runAgent({ cycles, listen, allowedHosts, spoolDir, ...options }: AgentOptions): Promise<number> {
@@ -79,7 +79,7 @@ async function openParts(
           clock,
           observer: nodeLog.spool,
           owner: process.env["KUBEVIRT_TELEMETRY_POD_UID"],
-          minFreeShare: configFile === undefined ? FREE_SHARE.cluster : FREE_SHARE.host,
+          minFreeShare: configFile === undefined ? undefined : HOST_FREE_SHARE,
         });
   const router = new Router({
     node: nodeName,

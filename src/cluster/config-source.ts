@@ -105,7 +105,7 @@ export interface ConfigWatch {
   readonly loop: ConfigLoop<GoverningConfig>;
 }
 
-/** Returns a watch whose loop polls after each change of an object. Neither is started. */
+/** Returns the watch of the TelemetryConfigs, and the loop that polls after each change. The caller starts both. */
 export function watchConfigs(options: ConfigWatchOptions): ConfigWatch {
   const { client, node, namespace, log, clock, random = Math.random } = options;
   const objects = new Reflector({

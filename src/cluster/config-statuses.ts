@@ -2,6 +2,7 @@ import { readClusterObject } from "../config/cluster-object.ts";
 import type { KubeClient } from "../kubernetes/api.ts";
 import { recordOf, resourcePath } from "../kubernetes/kube-object.ts";
 import { Reflector, type ReflectorOptions } from "../kubernetes/reflector.ts";
+import { STALE_MS } from "../kubernetes/store-fault.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../log.ts";
 import type { ConfigSummary } from "../status/aggregate.ts";
@@ -28,12 +29,6 @@ export interface WatchedObjects {
   readonly nodes: Reflector<NodeSummary>;
 }
 
-/**
- * A healthy API server sends a bookmark every minute. Without one for this long the watches of this controller are stale,
- * and silent nodes are not reported as stale. The first bookmark after an outage ends this.
- */
-const BLIND_MS = 180_000;
-
 /** Watches all TelemetryConfigs and NodeTelemetries, and keeps the status of the TelemetryConfigs up to date, until the signal aborts. */
 export async function runStatusController(options: ConfigStatusesOptions, signal: AbortSignal): Promise<void> {
   const { log, clock } = options;
@@ -56,7 +51,8 @@ export async function runStatusController(options: ConfigStatusesOptions, signal
     ...options,
     configs: () => configs.objects.values(),
     reports: () => nodes.objects.values(),
-    current: () => Math.max(configs.staleMs, nodes.staleMs) < BLIND_MS,
+    // While the watches are stale, silent nodes are not reported as stale. The first bookmark after an outage ends this.
+    current: () => Math.max(configs.staleMs, nodes.staleMs) < STALE_MS,
     write: (config, status, stop) => reporter.write(config, status, stop),
     announce: (config, condition, stop) => reporter.announce(config, condition, stop),
     faulted: ({ name }, error) => {

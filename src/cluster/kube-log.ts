@@ -1,3 +1,4 @@
+import { MAX_OBJECT_BYTES } from "../kubernetes/body-reader.ts";
 import type { KubeError } from "../kubernetes/kube-error.ts";
 import type { ReflectorObserver } from "../kubernetes/reflector.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -29,7 +30,10 @@ export function reflectorLog(log: Logger, what: string, clock: Clock): Reflector
     listed: ({ objects, missed, tooLarge, peakBytes }) => {
       log.debug({ what, objects, missed, tooLarge, peakBytes }, "listed");
       if (tooLarge > 0 && warnings.allows("too large"))
-        log.warn({ what, tooLarge }, "objects over 4 MiB in a list: they are left out, the others are used");
+        log.warn(
+          { what, tooLarge },
+          `objects over ${MAX_OBJECT_BYTES / 2 ** 20} MiB in a list: they are left out, the others are used`,
+        );
     },
     denied: (error) => {
       deniedSinceMs ??= clock.monotonic();

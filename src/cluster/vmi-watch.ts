@@ -17,7 +17,7 @@ export interface VmiWatchOptions {
   readonly random?: () => number;
 }
 
-/** Labels of a VMI whose value is a node: the current one, and the target of a live migration. */
+/** Labels of a VMI with the name of a node: where it runs, and where a live migration moves it. */
 const NODE_LABELS = ["kubevirt.io/nodeName", "kubevirt.io/migrationTargetNodeName"];
 
 /** Watches the VMIs on this node, and those that are migrating to it. */

@@ -1,5 +1,12 @@
 import { messageOf } from "../errors.ts";
-import { compressLines, expandFrame, type BatchLimits } from "../spool/frame-payload.ts";
+import {
+  compressLines,
+  expandFrame,
+  lineOffsets,
+  partsWithin,
+  type BatchLimits,
+  type Part,
+} from "../spool/frame-payload.ts";
 import type { Frame } from "../spool/spool.ts";
 import { isNotDelivered, type Outcome } from "./outcome.ts";
 import type { LineRequest, Protocol } from "./protocol.ts";
@@ -10,13 +17,6 @@ import { rejectionsOf, type Rejection } from "./rejection.ts";
  * up as a whole. Parts that were not rejected are still sent, so a good line is lost only beside a bad one.
  */
 const MAX_SPLITS = 32;
-const NEWLINE = 10;
-
-/** Pieces of the batch from number `from` up to, but not including, `to`. */
-interface Part {
-  readonly from: number;
-  readonly to: number;
-}
 
 export type Send = (request: LineRequest) => Promise<Outcome>;
 
@@ -94,8 +94,7 @@ export class Bisection {
 
   /** Returns the piece at `fraction` (0..1) of the batch, which must not be empty. */
   pieceAt(fraction: number): Uint8Array {
-    const pieces = this.#offsets.length - 1;
-    const from = Math.min(pieces - 1, Math.floor(fraction * pieces));
+    const from = indexAt(fraction, this.#offsets.length - 1);
     return this.#bytes({ from, to: from + 1 });
   }
 
@@ -174,25 +173,11 @@ export async function requestOf(lines: Uint8Array, protocol: Protocol): Promise<
   return { body: await protocol.body([frame]), lines: countLines(lines) };
 }
 
-/** Returns the number of lines. The last one may be without a newline. */
 function countLines(bytes: Uint8Array): number {
-  let lines = 0;
-  for (let end = 0; end < bytes.length; lines++) {
-    const newline = bytes.indexOf(NEWLINE, end);
-    end = newline < 0 ? bytes.length : newline + 1;
-  }
-  return lines;
+  return lineOffsets(bytes).length - 1;
 }
 
-/** Returns all pieces in parts within these limits. A piece that is larger is a part of its own. */
-function partsWithin({ maxLines, maxBytes }: BatchLimits, offsets: readonly number[]): readonly Part[] {
-  const parts: Part[] = [];
-  const pieces = offsets.length - 1;
-  for (let from = 0, to = 1; from < pieces; to++) {
-    const bytes = (offsets[to + 1] ?? Infinity) - (offsets[from] ?? 0);
-    if (to < pieces && to - from < maxLines && bytes <= maxBytes) continue;
-    parts.push({ from, to });
-    from = to;
-  }
-  return parts;
+/** Returns the index at `fraction` (0..1) of a list. */
+export function indexAt(fraction: number, length: number): number {
+  return Math.min(length - 1, Math.floor(fraction * length));
 }

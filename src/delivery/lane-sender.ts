@@ -1,4 +1,5 @@
 import type { EffectiveTarget } from "../config/resolve.ts";
+import { isAborted } from "../lib/abort.ts";
 import type { Frame } from "../spool/spool.ts";
 import type { BadLineSearch } from "./bad-line-search.ts";
 import { BatchLimit } from "./batch-limit.ts";
@@ -18,10 +19,10 @@ import { TargetConnection, type ConnectionOptions } from "./target-connection.ts
 const POISON_MS = 300_000;
 /** Older lines are a backlog, if they fill a request. */
 const BACKLOG_AGE_MS = 10_000;
-/** Delay before a lane is read again whose frames cannot be read. */
+/** Delay before the next read of a lane with unreadable frames. */
 const UNREADABLE_MS = 1_000;
 
-export interface LaneSenderOptions extends ConnectionOptions {
+export interface SenderOptions extends ConnectionOptions {
   readonly observer: SenderObserver;
   readonly random?: () => number;
   /** Shared by senders of the same spool. */
@@ -38,7 +39,7 @@ interface Owned {
 /** Sends the next request of a lane, and does what its outcome requires. */
 export class LaneSender {
   readonly #lanes: Lanes;
-  readonly #options: LaneSenderOptions & Owned;
+  readonly #options: SenderOptions & Owned;
   readonly #random: () => number;
   readonly #limit: BatchLimit;
   readonly #retry: RetryPolicy;
@@ -49,7 +50,7 @@ export class LaneSender {
   /** Number of requests of which the target stored lines. */
   #acceptedRequests = 0;
 
-  constructor(target: EffectiveTarget, lanes: Lanes, options: LaneSenderOptions & Owned) {
+  constructor(target: EffectiveTarget, lanes: Lanes, options: SenderOptions & Owned) {
     this.#target = target;
     this.#lanes = lanes;
     this.#options = options;
@@ -110,9 +111,9 @@ export class LaneSender {
     // If a frame is damaged there is no body. The search finds the frame and sends the others.
     const body = await this.#bodyCache.bodyOf(frames, this.#protocol).catch(() => undefined);
     if (body === undefined) return this.#startSearch(lane, frames, limits.maxLines);
-    if (this.#stopped()) return 0;
+    if (isAborted(this.#options.signal)) return 0;
     const outcome = await this.#send({ body, lines });
-    if (this.#stopped()) return 0;
+    if (isAborted(this.#options.signal)) return 0;
     const tookMs = clock.monotonic() - startedMs;
     switch (outcome.kind) {
       case "delivered":
@@ -130,7 +131,7 @@ export class LaneSender {
 
   /** Counts a failure of the target. Returns the delay before the next request, in milliseconds. */
   backOff({ reason, detail, afterMs }: NotDelivered): number {
-    if (this.#stopped()) return 0;
+    if (isAborted(this.#options.signal)) return 0;
     this.#stats.failed(reason, detail);
     return this.#retry.failed(afterMs);
   }
@@ -153,7 +154,7 @@ export class LaneSender {
     const notDelivered = await search.step((request) => this.#send(request));
     search.durationMs += clock.monotonic() - startedMs;
     // New settings have reset the lane: the answer is from the old target.
-    if (this.#stopped() || lane.search !== search) return 0;
+    if (isAborted(this.#options.signal) || lane.search !== search) return 0;
     if (notDelivered !== undefined) return this.#postpone(lane, search.frames, notDelivered);
     this.#separateBacklog(lane, search.frames);
     if (!search.done) return 0;
@@ -167,7 +168,7 @@ export class LaneSender {
     const outcome = await this.#connection.send(this.#target, request, this.#options.signal);
     if (outcome.kind === "tooLarge") this.#limit.shrinkBelow(lines);
     if (outcome.kind === "delivered") this.#limit.grow();
-    if (isNotDelivered(outcome) || this.#stopped()) return outcome;
+    if (isNotDelivered(outcome) || isAborted(this.#options.signal)) return outcome;
     this.#retry.reset();
     if (outcome.kind === "delivered" || outcome.kind === "partial") {
       this.#acceptedRequests++;
@@ -226,9 +227,5 @@ export class LaneSender {
       lane.search?.treat500AsBadLines();
     }
     return 0;
-  }
-
-  #stopped(): boolean {
-    return this.#options.signal.aborted;
   }
 }

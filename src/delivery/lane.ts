@@ -2,6 +2,7 @@ import { expandFrame } from "../spool/frame-payload.ts";
 import { ReadBatch } from "../spool/read-batch.ts";
 import type { Frame, ReadLimits, SpoolCursor } from "../spool/spool.ts";
 import { BadLineSearch, type SearchOptions } from "./bad-line-search.ts";
+import { indexAt } from "./bisection.ts";
 import { DrainPace } from "./drain-pace.ts";
 import type { NotDelivered } from "./outcome.ts";
 
@@ -165,11 +166,6 @@ export function linesOf(frames: readonly Frame[]): number {
 /** Returns the size of the frames before compression, in bytes. */
 export function rawBytesOf(frames: readonly Frame[]): number {
   return frames.reduce((sum, { rawBytes }) => sum + rawBytes, 0);
-}
-
-/** Returns the index at `fraction` (0..1) of a list. */
-function indexAt(fraction: number, length: number): number {
-  return Math.min(length - 1, Math.floor(fraction * length));
 }
 
 /** Returns the longest prefix whose items satisfy `holds`. */

@@ -1,16 +1,14 @@
 import type { EffectiveTarget } from "../config/resolve.ts";
 import { messageOf } from "../errors.ts";
+import { isAborted } from "../lib/abort.ts";
 import { InterruptibleSleep } from "../lib/interruptible-sleep.ts";
 import { Notifier } from "../lib/notifier.ts";
 import type { Losses } from "../spool/losses.ts";
 import type { SpoolCursor } from "../spool/spool.ts";
-import { LaneSender, type LaneSenderOptions } from "./lane-sender.ts";
+import { LaneSender, type SenderOptions } from "./lane-sender.ts";
 import type { Lane } from "./lane.ts";
 import type { Lanes } from "./lanes.ts";
 import type { SenderState } from "./sender-stats.ts";
-
-export type SenderOptions = LaneSenderOptions;
-export type { SenderObserver } from "./sender-stats.ts";
 
 /**
  * Delivers the frames of one target, one request at a time, until it is stopped. The frames of a lane are sent in order, and
@@ -84,7 +82,7 @@ export class Sender {
     this.#laneSender.draining = ++this.#drains > 0;
     this.#lanes.retryNow();
     this.#sleep.interrupt();
-    await this.#progress.until(() => !this.#lanes.hasUpTo(goal) || this.#stopped(), signal);
+    await this.#progress.until(() => !this.#lanes.hasUpTo(goal) || isAborted(this.#stop.signal), signal);
     this.#laneSender.draining = --this.#drains > 0;
     return !this.#lanes.hasUpTo(goal) && this.#lanes.droppedLines === dropped;
   }
@@ -99,7 +97,7 @@ export class Sender {
   }
 
   async #run(): Promise<void> {
-    while (!this.#stopped()) {
+    while (!isAborted(this.#stop.signal)) {
       this.#progress.notify();
       let waitMs = 0;
       try {
@@ -110,7 +108,7 @@ export class Sender {
         const detail = `internal fault: ${messageOf(thrown)}`;
         waitMs = this.#laneSender.backOff({ kind: "retry", reason: "TargetUnreachable", detail });
       }
-      if (!this.#stopped()) await this.#sleep.sleep(waitMs);
+      if (!isAborted(this.#stop.signal)) await this.#sleep.sleep(waitMs);
     }
   }
 
@@ -128,9 +126,5 @@ export class Sender {
     await this.#sleep.sleep(next?.inMs ?? Infinity);
     waiting.abort();
     return undefined;
-  }
-
-  #stopped(): boolean {
-    return this.#stop.signal.aborted;
   }
 }

@@ -1,7 +1,7 @@
 import { constants, type ClientHttp2Session, type ClientHttp2Stream, type OutgoingHttpHeaders } from "node:http2";
 import { KubeError, toKubeError } from "./kube-error.ts";
 
-/** An answer whose head has arrived; the body is still in the stream. */
+/** An answer. Its head has arrived, and its body is still in the stream. */
 export interface StreamedAnswer {
   readonly status: number;
   /** Names in lower case. */

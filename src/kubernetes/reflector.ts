@@ -1,3 +1,4 @@
+import { isAborted } from "../lib/abort.ts";
 import type { Clock } from "../lib/clock.ts";
 import { answerFromStatus, isVersionTooLarge, rejection, retryAfterMs, type KubeAnswer } from "./answer.ts";
 import type { KubeClient } from "./api.ts";
@@ -147,14 +148,14 @@ export class Reflector<T> implements AsyncDisposable {
   }
 
   async #run(): Promise<void> {
-    while (!this.#stopped()) {
+    while (!isAborted(this.#stop.signal)) {
       let interruption: Interruption | undefined;
       try {
         interruption = this.#version === undefined ? await this.#list() : await this.#watch(this.#version);
       } catch (thrown) {
         interruption = this.#failed(thrown);
       }
-      if (interruption === undefined || this.#stopped()) continue;
+      if (interruption === undefined || isAborted(this.#stop.signal)) continue;
       await this.#options.clock.sleep(this.#prepareRetry(interruption), this.#stop.signal);
     }
   }
@@ -164,7 +165,7 @@ export class Reflector<T> implements AsyncDisposable {
     this.#counters.lists++;
     const project = (object: unknown): T | undefined => this.#project(object);
     const listing = await list({ client, path, query, freshness: this.#freshness, project, signal: this.#stop.signal });
-    if (this.#stopped()) return undefined;
+    if (isAborted(this.#stop.signal)) return undefined;
     if ("status" in listing) {
       if (isVersionTooLarge(listing)) this.#freshness = "newest";
       return this.#rejected(listing, "list");
@@ -194,7 +195,7 @@ export class Reflector<T> implements AsyncDisposable {
     if ("status" in stream) return this.#rejected(stream, "watch");
     let lines = 0;
     for await (const line of stream.lines) {
-      if (this.#stopped()) return undefined;
+      if (isAborted(this.#stop.signal)) return undefined;
       const failure = this.#applyEvent(line);
       if (failure !== undefined) return this.#rejected(failure, "watch");
       lines++;
@@ -276,10 +277,6 @@ export class Reflector<T> implements AsyncDisposable {
     this.#options.observer.resumed();
   }
 
-  #stopped(): boolean {
-    return this.#stop.signal.aborted;
-  }
-
   #project(object: unknown): T | undefined {
     try {
       return this.#options.project(object);
@@ -290,7 +287,7 @@ export class Reflector<T> implements AsyncDisposable {
   }
 
   #notify(change: Change<T>): void {
-    if (this.#stopped()) return;
+    if (isAborted(this.#stop.signal)) return;
     try {
       this.#options.onChange?.(change);
     } catch (error) {

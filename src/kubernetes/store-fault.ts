@@ -18,8 +18,8 @@ interface StoreState {
   readonly tooLarge: number;
 }
 
-/** Three times the minute in which a healthy API server sends a bookmark. */
-const STALE_MS = 180_000;
+/** A store is stale after three times the minute in which a healthy API server sends a bookmark. */
+export const STALE_MS = 180_000;
 
 /** Returns the most important fault of a store. A watch that only has to be opened again is no fault. */
 export function storeFault({ error, staleMs, tooLarge }: StoreState): StoreFault | undefined {

@@ -1,7 +1,7 @@
 import type { SourceCycle, SourceError } from "../collection/source.ts";
 import type { ConfigFault } from "../config/config-loop.ts";
 import type { EffectiveConfig } from "../config/resolve.ts";
-import type { SenderObserver } from "../delivery/sender.ts";
+import type { SenderObserver } from "../delivery/sender-stats.ts";
 import type { TelemetryError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import { RateLimit, WARNING_PERIOD_MS } from "../lib/rate-limit.ts";

@@ -1,8 +1,6 @@
+import { STALE_MS } from "../kubernetes/store-fault.ts";
 import { formatSpan } from "../lib/quantity.ts";
 import type { AgentView, EndpointView, TargetView } from "./agent-view.ts";
-
-/** Three times the minute in which a healthy API server sends a bookmark. */
-const STALE_MS = 180_000;
 
 /** Returns the current problems of this node, one sentence each. */
 export function problemsOf(view: AgentView): readonly string[] {

@@ -33,7 +33,7 @@ export interface DurableSpoolOptions {
   /** The UID of the pod: shows that a lock was left by an earlier container of the same pod. */
   readonly owner?: string | undefined;
   /** The share of the file system, from 0 to 1, that the spool leaves free. */
-  readonly minFreeShare?: number;
+  readonly minFreeShare?: number | undefined;
   /** Compressed bytes of the newest frames that stay in memory too. */
   readonly memoryBytes?: number;
   readonly maxSegmentBytes?: number;

@@ -68,26 +68,45 @@ function isOneMember({ payload, rawBytes }: FramePayload): boolean {
   );
 }
 
-/** Splits a batch into parts of at most `maxLines` and `maxBytes`. A line above `maxBytes` is a part of its own. */
+/** Splits a batch into parts of at most `maxLines` and `maxBytes`. A longer line is a part of its own. */
 export function splitBatch(batch: LineBatch, limits = FRAME_LIMITS): readonly LineBatch[] {
-  const { maxLines, maxBytes } = limits;
-  if (batch.lines <= maxLines && batch.bytes.length <= maxBytes) return [batch];
-  const parts: LineBatch[] = [];
-  let start = 0;
-  let lines = 0;
-  let end = 0;
-  const close = (): void => {
-    if (lines > 0) parts.push({ lines, bytes: batch.bytes.subarray(start, end) });
-    start = end;
-    lines = 0;
-  };
-  while (end < batch.bytes.length) {
-    const newline = batch.bytes.indexOf(NEWLINE, end);
-    const next = newline < 0 ? batch.bytes.length : newline + 1;
-    if (lines === maxLines || next - start > maxBytes) close();
-    end = next;
-    lines++;
+  const { lines, bytes } = batch;
+  if (lines <= limits.maxLines && bytes.length <= limits.maxBytes) return [batch];
+  const offsets = lineOffsets(bytes);
+  return partsWithin(limits, offsets).map(({ from, to }) => ({
+    lines: to - from,
+    bytes: bytes.subarray(offsets[from], offsets[to]),
+  }));
+}
+
+/** Returns where each line begins, and where the last one ends. The last line may be without a newline. */
+export function lineOffsets(lines: Uint8Array): readonly number[] {
+  const offsets = [0];
+  for (let end = 0; end < lines.length; offsets.push(end)) {
+    const newline = lines.indexOf(NEWLINE, end);
+    end = newline < 0 ? lines.length : newline + 1;
   }
-  close();
+  return offsets;
+}
+
+/** Pieces of a text from number `from` up to, but not including, `to`. */
+export interface Part {
+  readonly from: number;
+  readonly to: number;
+}
+
+/**
+ * Returns all pieces in parts within these limits. `offsets` are where each piece begins, and where the last one ends. A piece
+ * that is larger is a part of its own.
+ */
+export function partsWithin({ maxLines, maxBytes }: BatchLimits, offsets: readonly number[]): readonly Part[] {
+  const parts: Part[] = [];
+  const pieces = offsets.length - 1;
+  for (let from = 0, to = 1; from < pieces; to++) {
+    const bytes = (offsets[to + 1] ?? Infinity) - (offsets[from] ?? 0);
+    if (to < pieces && to - from < maxLines && bytes <= maxBytes) continue;
+    parts.push({ from, to });
+    from = to;
+  }
   return parts;
 }

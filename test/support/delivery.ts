@@ -3,7 +3,9 @@ import { systemClock, type Clock } from "../../src/lib/clock.ts";
 import type { LineBatch } from "../../src/spool/spool.ts";
 import { MemorySpool } from "../../src/spool/memory-spool.ts";
 import { Lanes } from "../../src/delivery/lanes.ts";
-import { Sender, type SenderObserver, type SenderOptions } from "../../src/delivery/sender.ts";
+import type { SenderOptions } from "../../src/delivery/lane-sender.ts";
+import { Sender } from "../../src/delivery/sender.ts";
+import type { SenderObserver } from "../../src/delivery/sender-stats.ts";
 import type { EffectiveTarget } from "../../src/config/resolve.ts";
 import { Secret } from "../../src/config/secret.ts";
 

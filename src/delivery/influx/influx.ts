@@ -1,12 +1,10 @@
 import type { EffectiveTarget } from "../../config/resolve.ts";
 import type { Clock } from "../../lib/clock.ts";
-import { joinFrames } from "../../spool/frame-payload.ts";
+import { joinFrames, lineOffsets } from "../../spool/frame-payload.ts";
 import { openHttp, type HttpClient } from "../http/http-client.ts";
 import type { Protocol, Transport } from "../protocol.ts";
 import { secretsOf, writeHeaders, writePath } from "./request.ts";
 import { classify } from "./rules.ts";
-
-const NEWLINE = 10;
 
 /** InfluxDB 1, 2 and 3: a request is line protocol as one gzip member. */
 export const INFLUX: Protocol = {
@@ -42,14 +40,4 @@ export function influxTransport(
       http.close();
     },
   };
-}
-
-/** Returns where each line begins, and where the last one ends. */
-function lineOffsets(lines: Uint8Array): readonly number[] {
-  const offsets = [0];
-  for (let end = 0; end < lines.length; offsets.push(end)) {
-    const newline = lines.indexOf(NEWLINE, end);
-    end = newline < 0 ? lines.length : newline + 1;
-  }
-  return offsets;
 }
