@@ -1,7 +1,7 @@
 import type { ConfigReading, ConfigSource } from "./config-loop.ts";
-import { readConfigFile } from "./file-source.ts";
+import { FileConfigSource } from "./file-source.ts";
 import { parseConfig } from "./parse.ts";
-import { resolveConfig, type EffectiveConfig } from "./resolve.ts";
+import { resolveConfig } from "./resolve.ts";
 import type { TelemetryConfig } from "./schema.ts";
 import type { SecretSource } from "./secrets-dir.ts";
 
@@ -19,24 +19,21 @@ const NO_SECRETS: SecretSource = { read: () => Promise.resolve("unused") };
 /** The configuration of `agent --print`: that of a file, or the defaults, with standard output as its only target. */
 export class PrintConfigSource implements ConfigSource {
   readonly spreadMs = 0;
-  readonly #file: string | undefined;
+  readonly #file: FileConfigSource | undefined;
 
   constructor(file: string | undefined) {
-    this.#file = file;
+    this.#file = file === undefined ? undefined : new FileConfigSource(file, NO_SECRETS);
   }
 
-  /** @throws {TelemetryError} as `readConfigFile` */
+  /** Faults are those of FileConfigSource. */
   async read(): Promise<ConfigReading> {
-    const { targets, ...defaults } = await resolveConfig(defaultConfig(), NO_SECRETS);
-    const { families, ...config }: Omit<EffectiveConfig, "targets"> =
-      this.#file === undefined ? defaults : await resolveConfig(await readConfigFile(this.#file), NO_SECRETS);
-    const printed = targets.map((target) => ({ ...target, families }));
-    return {
-      kind: "config",
-      config: { ...config, families, targets: printed },
-      origin: { name: this.#file ?? "defaults" },
-      pollMs: Infinity,
-    };
+    const config = await resolveConfig(defaultConfig(), NO_SECRETS);
+    const reading = await this.#file?.read();
+    if (reading === undefined) return { kind: "config", config, origin: { name: "defaults" }, pollMs: Infinity };
+    if (reading.kind !== "config") return reading;
+    const { families } = reading.config;
+    const targets = config.targets.map((target) => ({ ...target, families }));
+    return { ...reading, config: { ...reading.config, targets } };
   }
 }
 

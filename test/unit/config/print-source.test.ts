@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import { test } from "node:test";
+import { ConfigLoop } from "../../../src/config/config-loop.ts";
 import { PrintConfigSource } from "../../../src/config/print-source.ts";
-import { configText } from "../../support/config.ts";
+import { configText, LEAST_SPEC } from "../../support/config.ts";
+import { FakeClock } from "../../support/fake-clock.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
 
 async function read(file?: string) {
@@ -35,7 +37,16 @@ test("a file's targets are replaced, its other settings stay, and none of its Se
   );
 });
 
+test("a file that becomes invalid while the agent runs is a fault, and ends nothing", async (t) => {
+  const file = path.join(await temporaryDirectory(t), "config.yaml");
+  await writeFile(file, configText(LEAST_SPEC));
+  const source = new PrintConfigSource(file);
+  assert.equal((await source.read()).kind, "config");
+  await writeFile(file, "spec: [");
+  assert.equal((await source.read()).kind, "faulty");
+});
+
 test("an invalid file is an error with its faults", async () => {
   const source = new PrintConfigSource("test/golden/validate/many-faults.yaml");
-  await assert.rejects(source.read(), { code: "E_CONFIG_INVALID" });
+  await assert.rejects(new ConfigLoop(source, new FakeClock()).load(), { code: "E_CONFIG_INVALID" });
 });
