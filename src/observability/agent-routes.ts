@@ -4,9 +4,9 @@ import type { AgentView } from "./agent-view.ts";
 import { COLLECTION_METRICS, CONFIG_METRICS, LINE_METRICS } from "./collection-metrics.ts";
 import { SPOOL_METRICS, TARGET_METRICS } from "./delivery-metrics.ts";
 import { plain, type Answer, type Routes } from "./http-server.ts";
-import { formatMetrics, METRICS_CONTENT_TYPE, type MetricGroup } from "./metric.ts";
-import { oncePerSecond } from "./once-per-second.ts";
+import type { MetricGroup } from "./metric.ts";
 import { PROCESS_METRICS } from "./process-view.ts";
+import { metricsRoute, sharedRoute } from "./shared-route.ts";
 import { statusPages } from "./status-page.ts";
 import { WATCH_METRICS } from "./watch-view.ts";
 
@@ -34,31 +34,12 @@ export type Progress = Pick<AgentView, "cycles" | "monotonicMs">;
 
 /** Returns the pages of an agent. Its page and metrics are at most a second old; health and readiness are current. */
 export function agentRoutes({ view, progress, ending, clock }: AgentSources): Routes {
-  const page = sharedOnceStarted(clock, view, statusPages);
-  const metrics = sharedOnceStarted(clock, view, (current): (() => Answer) => {
-    const answer = { type: METRICS_CONTENT_TYPE, body: formatMetrics(AGENT_METRICS, current) };
-    return () => answer;
-  });
   return {
-    "/": page,
-    "/metrics": metrics,
+    "/": sharedRoute(clock, view, statusPages),
+    "/metrics": sharedRoute(clock, view, metricsRoute(AGENT_METRICS)),
     "/healthz": () => healthAnswer(progress()),
     "/readyz": () => readyAnswer({ started: progress() !== undefined, ending: ending.aborted }),
   };
-}
-
-type Route = Routes[string];
-
-function sharedOnceStarted(
-  clock: Clock,
-  view: () => AgentView | undefined,
-  routeOf: (view: AgentView) => Route,
-): Route {
-  const route = oncePerSecond(clock, (): Route => {
-    const current = view();
-    return current === undefined ? () => plain(503, "starting") : routeOf(current);
-  });
-  return (query) => route()(query);
 }
 
 /**

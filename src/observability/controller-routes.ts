@@ -3,8 +3,7 @@ import { formatSpan } from "../lib/quantity.ts";
 import { readyAnswer } from "./agent-routes.ts";
 import type { ControlledConfig, ControllerView } from "./controller-view.ts";
 import { plain, type Answer, type Routes } from "./http-server.ts";
-import { formatMetrics, METRICS_CONTENT_TYPE, type MetricGroup, type Reading } from "./metric.ts";
-import { oncePerSecond } from "./once-per-second.ts";
+import type { MetricGroup, Reading } from "./metric.ts";
 import {
   chip,
   html,
@@ -17,6 +16,7 @@ import {
   type PageQuery,
 } from "./page.ts";
 import { PROCESS_METRICS } from "./process-view.ts";
+import { metricsRoute, sharedRoute } from "./shared-route.ts";
 import { WATCH_METRICS, watchSection } from "./watch-view.ts";
 
 const CLUSTER_METRICS: MetricGroup<ControllerView> = {
@@ -50,17 +50,12 @@ export const CONTROLLER_METRICS: readonly MetricGroup<ControllerView>[] = [
 
 /** Returns the pages of a controller. Its page and metrics are at most a second old. */
 export function controllerRoutes(view: () => ControllerView, ending: AbortSignal, clock: Clock): Routes {
-  const page = oncePerSecond(clock, () => {
-    const current = view();
-    return sharedAnswers((query) => controllerPage(current, query));
-  });
-  const metrics = oncePerSecond(clock, (): Answer => ({
-    type: METRICS_CONTENT_TYPE,
-    body: formatMetrics(CONTROLLER_METRICS, view()),
-  }));
   return {
-    "/": (query) => page()(pageQuery(query)),
-    "/metrics": metrics,
+    "/": sharedRoute(clock, view, (current) => {
+      const answer = sharedAnswers((query) => controllerPage(current, query));
+      return (query) => answer(pageQuery(query));
+    }),
+    "/metrics": sharedRoute(clock, view, metricsRoute(CONTROLLER_METRICS)),
     // A controller has no cycles that could stop: an answer is enough.
     "/healthz": () => plain(200, "ok"),
     "/readyz": () => readyAnswer({ started: true, ending: ending.aborted }),
