@@ -14,6 +14,9 @@ const UNIT = ["test/*.test.ts", "test/unit/**/*.test.ts", "test/fault/**/*.test.
  */
 const INTEGRATION = ["test/chart/**/*.test.ts", "test/integration/**/*.test.ts"];
 
+/** Far more than any run takes. It ends a run that hangs, so that the others still run and the log is read. */
+const RUN_TIMEOUT_MS = 900_000;
+
 const wanted = process.argv.slice(2);
 const files = wanted.filter((argument) => argument.endsWith(".ts"));
 const all = wanted.length === 0;
@@ -31,7 +34,7 @@ function run(title: string, files: readonly string[], { concurrency = 1, env = p
   if (files.length === 0) return true;
   console.log(`# ${title}: ${files.length} ${files.length === 1 ? "file" : "files"}`);
   const options = ["--test", `--test-concurrency=${concurrency}`, "--test-reporter=spec"];
-  return spawnSync("node", [...options, ...files], { stdio: "inherit", env }).status === 0;
+  return spawnSync("node", [...options, ...files], { stdio: "inherit", env, timeout: RUN_TIMEOUT_MS }).status === 0;
 }
 
 /**

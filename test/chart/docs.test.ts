@@ -5,10 +5,11 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { docBlocks, docTables } from "../support/docs.ts";
 import { chartObjects, only, podSpecOf, VALUES_FILES, type ChartObject, type PodSpec } from "../support/chart.ts";
+import { atEnd } from "../support/at-end.ts";
 
 test("the values in the install page change the objects of the chart", async (t) => {
   const directory = await mkdtemp(path.join(tmpdir(), "values-"));
-  t.after(() => rm(directory, { recursive: true, force: true }));
+  atEnd(t, () => rm(directory, { recursive: true, force: true }));
   const file = path.join(directory, "values.yaml");
   const examples = docBlocks("docs/install.md").filter(({ language }) => language === "yaml");
   assert.ok(examples.length > 0);

@@ -12,13 +12,14 @@ import { configText } from "../support/config.ts";
 import { until } from "../support/delivery.ts";
 import { FakeInflux } from "../support/fake-influx.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { atEnd } from "../support/at-end.ts";
 
 /** Returns the arguments of an agent with a simulated host, one target and a spool. */
 async function argumentsFor(t: TestContext, targetUrl: string): Promise<{ args: string[]; spool: string }> {
   const directory = await temporaryDirectory(t);
   const socket = path.join(directory, "libvirt-sock");
   const server = await SimulatorServer.start(socket, SimulatedHost.of(3, { nics: 1, disks: 1, seed: 1 }));
-  t.after(() => server[Symbol.asyncDispose]());
+  atEnd(t, () => server[Symbol.asyncDispose]());
   const config = path.join(directory, "config.yaml");
   const targets = [{ name: "main", url: targetUrl, tls: { mode: "Plaintext" }, v1: { database: "d" } }];
   await writeFile(config, configText({ collection: { interval: "1s" }, targets }));

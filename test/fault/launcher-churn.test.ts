@@ -27,6 +27,7 @@ import { FakeClock } from "../support/fake-clock.ts";
 import { SimulatedLauncher } from "../support/simulated-launcher.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { vmi } from "../support/vmis.ts";
+import { atEnd } from "../support/at-end.ts";
 
 const GENERATIONS = 10;
 const LAUNCHERS = 50;
@@ -176,7 +177,7 @@ spec:
 test("launchers that end in any way leave nothing in memory", async (t) => {
   const node = new ChurnedNode(await temporaryDirectory(t));
   await node.start();
-  t.after(() => node.stop());
+  atEnd(t, () => node.stop());
   const before = node.state();
   for (let generation = 0; generation < GENERATIONS; generation++) {
     const lives = Array.from({ length: LAUNCHERS }, (_, index) => `${generation}-${index}`);

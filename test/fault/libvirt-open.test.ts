@@ -7,6 +7,7 @@ import { test, type TestContext } from "node:test";
 import { LibvirtClient } from "../../src/libvirt/client.ts";
 import { LibvirtError, type LibvirtErrorCode } from "../../src/libvirt/errors.ts";
 import { openPeer, startPeer, type PeerCall } from "../support/libvirt-peer.ts";
+import { atEnd } from "../support/at-end.ts";
 
 const SOON = { deadlineMs: 50 };
 const LATER = { deadlineMs: 10_000 };
@@ -22,7 +23,7 @@ function failsWith(code: LibvirtErrorCode, message = /./): (error: unknown) => b
 
 async function directory(t: TestContext): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), "lv-"));
-  t.after(() => rm(path, { recursive: true, force: true }));
+  atEnd(t, () => rm(path, { recursive: true, force: true }));
   return path;
 }
 
@@ -163,7 +164,7 @@ void test("a peer that does not speak libvirt's protocol is E_LIBVIRT_PROTOCOL",
     socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
   });
   await new Promise<void>((resolve) => server.listen(path, resolve));
-  t.after(() => new Promise((resolve) => server.close(resolve)));
+  atEnd(t, () => new Promise((resolve) => server.close(resolve)));
   await assert.rejects(LibvirtClient.open(path, LATER), failsWith("E_LIBVIRT_PROTOCOL", /Is this a libvirt socket/));
 });
 

@@ -16,6 +16,7 @@ import { FakeApiserver } from "../support/fake-apiserver.ts";
 import { FakeInflux } from "../support/fake-influx.ts";
 import { serving } from "../support/pages.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { atEnd } from "../support/at-end.ts";
 
 function specFor(url: string): object {
   const targets = [
@@ -26,7 +27,7 @@ function specFor(url: string): object {
 
 async function libvirt(t: TestContext, socket: string, host = SimulatedHost.of(3, { nics: 1, disks: 1, seed: 1 })) {
   const server = await SimulatorServer.start(socket, host);
-  t.after(() => server[Symbol.asyncDispose]());
+  atEnd(t, () => server[Symbol.asyncDispose]());
   return host;
 }
 
@@ -36,7 +37,7 @@ async function plainHost(t: TestContext) {
   const [socket, config] = [path.join(directory, "sock"), path.join(directory, "config.yaml")];
   const host = await libvirt(t, socket);
   const influx = await FakeInflux.start({ version: "v1" });
-  t.after(() => influx[Symbol.asyncDispose]());
+  atEnd(t, () => influx[Symbol.asyncDispose]());
   await writeFile(config, configText(specFor(influx.url)));
   const spool = path.join(directory, "spool");
   const args = ["agent", "--config", config, "--libvirt-socket", socket, "--spool-dir", spool, "--node-name", "host-1"];
@@ -66,7 +67,7 @@ test("faults outside of the agent are shown, and the agent stays healthy and rea
   const value = (name: string, labels?: string) => agent.metric(`kubevirt_telemetry_${name}`, labels);
   influx.fault = { kind: "status", status: 503 };
   host.stuck.add("vm-002");
-  t.after(() => {
+  atEnd(t, () => {
     host.release("vm-002");
   });
   await until("a call waits for the QEMU", async () => (await value("libvirt_held_workers")) === 1);
@@ -100,7 +101,7 @@ test("an agent that is ending is not ready while it delivers the queued lines", 
 test("a port in use ends the start with its reason and releases the spool", async (t) => {
   const { args } = await plainHost(t);
   const taken = createServer().listen(0, "127.0.0.1");
-  t.after(() => taken.close());
+  atEnd(t, () => taken.close());
   await once(taken, "listening");
   const { port } = taken.address() as AddressInfo;
   const { exitCode, stderr } = await run([...args, "--listen", `127.0.0.1:${port}`]);
@@ -115,11 +116,11 @@ test("a port in use ends the start with its reason and releases the spool", asyn
 async function cluster(t: TestContext) {
   const directory = await temporaryDirectory(t);
   const authority = new CertificateAuthority("kubernetes");
-  t.after(() => {
+  atEnd(t, () => {
     authority[Symbol.dispose]();
   });
   const server = await FakeApiserver.start(authority.issue("apiserver", "IP:127.0.0.1"));
-  t.after(() => server[Symbol.asyncDispose]());
+  atEnd(t, () => server[Symbol.asyncDispose]());
   const node = { name: "worker-7", uid: "n1" };
   server.objects.put("/api/v1/nodes", { metadata: node });
   const caData = Buffer.from(authority.cert).toString("base64");

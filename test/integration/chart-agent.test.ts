@@ -14,6 +14,7 @@ import { freePort, until } from "./support/process.ts";
 import { RecordingSink } from "./support/recording-sink.ts";
 import { Helm, list } from "./support/release.ts";
 import { VMI_CRD } from "./support/vmi-crd.ts";
+import { atEnd } from "../support/at-end.ts";
 
 // The whole product without a kubelet: the image, the chart, a launcher with a guest, a target.
 
@@ -43,7 +44,7 @@ after(() => resources.disposeAsync());
 /** The values of the chart for this machine. */
 async function valuesFile(t: TestContext, launchers: string, url: string, port: number) {
   const directory = await mkdtemp(path.join(tmpdir(), "values-"));
-  t.after(() => rm(directory, { recursive: true, force: true }));
+  atEnd(t, () => rm(directory, { recursive: true, force: true }));
   const spool = path.join(directory, "spool");
   const target = { name: "sink", url, tls: { mode: "Plaintext" }, v1: { database: "telemetry" } };
   const values = {
@@ -67,7 +68,7 @@ for (const [launchers, owner] of [
     const port = await freePort();
     const { file, spool } = await valuesFile(t, launchers, sink.url, port);
     await helm.call("install", CHART, "--values", file);
-    t.after(async () => {
+    atEnd(t, async () => {
       await helm.call("uninstall");
       await helm[Symbol.asyncDispose]();
       await cluster.kubectl("delete", "telemetryconfigs", "--all");

@@ -12,6 +12,7 @@ import type { ApiObject } from "./support/kube-api.ts";
 import { until } from "./support/process.ts";
 import { ReadyNodes } from "./support/ready-nodes.ts";
 import { Helm, list, wantedPods } from "./support/release.ts";
+import { atEnd } from "../support/at-end.ts";
 
 const GROUP = "kubevirt-telemetry.io";
 const CONFIGS = `/apis/${GROUP}/v1alpha1/telemetryconfigs`;
@@ -37,7 +38,7 @@ async function namespaceFor(t: TestContext, name: string, podSecurity = "privile
   });
   const helm = await Helm.in(cluster, name);
   const runner = new JobRunner(cluster, name);
-  t.after(async () => {
+  atEnd(t, async () => {
     await helm.call("uninstall", "--ignore-not-found");
     await runner[Symbol.asyncDispose]();
     await helm[Symbol.asyncDispose]();
@@ -130,7 +131,7 @@ async function written(): Promise<string[]> {
 /** The chart of an earlier version, whose CRD allowed only smaller priorities. */
 async function earlierChart(t: TestContext): Promise<string> {
   const chart = await mkdtemp(path.join(tmpdir(), "chart-"));
-  t.after(() => rm(chart, { recursive: true, force: true }));
+  atEnd(t, () => rm(chart, { recursive: true, force: true }));
   await cp(CHART, chart, { recursive: true });
   for (const [file, from, to] of [
     ["templates/crd-telemetryconfigs.yaml", /maximum: 1000$/m, "maximum: 10"],
@@ -199,7 +200,7 @@ test("the chart never changes the TelemetryConfig that it created", async (t) =>
 });
 
 test("kubectl needs only the manifests", async (t) => {
-  t.after(() =>
+  atEnd(t, () =>
     cluster.kubectl("delete", "--filename", "manifests/install.yaml", "--ignore-not-found", "--wait=false"),
   );
   await cluster.apply(await readFile("manifests/install.yaml", "utf8"));

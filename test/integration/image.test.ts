@@ -8,6 +8,7 @@ import { SimulatedHost } from "../../src/simulator/simulated-host.ts";
 import { SimulatorServer } from "../../src/simulator/server.ts";
 import { Image } from "./support/image.ts";
 import { RecordingSink } from "./support/recording-sink.ts";
+import { atEnd } from "../support/at-end.ts";
 
 const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { version: string };
 const LAUNCHER = { uid: 107, gid: 0 };
@@ -22,7 +23,7 @@ after(() => resources.disposeAsync());
 
 async function directory(t: TestContext, { uid, gid } = LAUNCHER): Promise<string> {
   const made = await mkdtemp(path.join(tmpdir(), "mount-"));
-  t.after(() => rm(made, { recursive: true, force: true }));
+  atEnd(t, () => rm(made, { recursive: true, force: true }));
   await chown(made, uid, gid);
   return made;
 }
@@ -54,7 +55,7 @@ test("the image runs a cycle as the launchers' user, read-only and without capab
   await using sink = await RecordingSink.start();
   const socket = path.join(pods, "libvirt-sock");
   const host = await SimulatorServer.start(socket, SimulatedHost.of(3, { nics: 1, disks: 1, seed: 1 }));
-  t.after(() => host[Symbol.asyncDispose]());
+  atEnd(t, () => host[Symbol.asyncDispose]());
   await chown(socket, LAUNCHER.uid, LAUNCHER.gid);
   await chmod(socket, 0o700);
   await writeFile(

@@ -9,6 +9,7 @@ import { DOMAIN_FILTER, PROCEDURE, REMOTE_ERROR } from "../../src/libvirt/protoc
 import type { DomainRef } from "../../src/libvirt/types.ts";
 import { writeDomain } from "../../src/libvirt/wire-types.ts";
 import { Launcher } from "./support/launcher.ts";
+import { atEnd } from "../support/at-end.ts";
 
 const SOON = { deadlineMs: 20_000 };
 /** virDomainDestroy, which the agent's client cannot call. */
@@ -16,7 +17,7 @@ const DESTROY = { DOMAIN_DESTROY: 12 };
 
 test("a launcher's daemon denies the agent's connections the end of a guest", async (t) => {
   const podsDir = await mkdtemp(path.join(tmpdir(), "pods-"));
-  t.after(() => rm(podsDir, { recursive: true, force: true }));
+  atEnd(t, () => rm(podsDir, { recursive: true, force: true }));
   // Like the kubelet's directories: owned by root, readable for its group.
   await chmod(podsDir, 0o750);
   await using launcher = await Launcher.start({ podsDir });

@@ -12,6 +12,7 @@ import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { RunningAgent, target1 } from "./support/agent.ts";
 import { Chromium } from "./support/chromium.ts";
 import { until } from "./support/process.ts";
+import { atEnd } from "../support/at-end.ts";
 
 const SIZE = { width: 1280, height: 1180 };
 const HEADINGS = ["worker-7", "Problems", "Targets", "VMs", "Libvirt daemons", "Kubernetes", "Configuration"];
@@ -31,14 +32,14 @@ async function troubled(t: TestContext): Promise<{ readonly url: string; readonl
       throw error;
     },
   });
-  t.after(() => server[Symbol.asyncDispose]());
+  atEnd(t, () => server[Symbol.asyncDispose]());
   return { url: `http://${server.address}/`, asked: () => asked };
 }
 
 test("a browser without scripts shows the VMs of a running agent without errors", async (t) => {
   const socket = path.join(await temporaryDirectory(t), "sock");
   const libvirt = await SimulatorServer.start(socket, SimulatedHost.of(3, { nics: 1, disks: 1, seed: 1 }));
-  t.after(() => libvirt[Symbol.asyncDispose]());
+  atEnd(t, () => libvirt[Symbol.asyncDispose]());
   await using agent = await RunningAgent.start({
     sockets: [socket],
     targets: target1({ url: "http://127.0.0.1:9", database: "d" }),

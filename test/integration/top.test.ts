@@ -5,6 +5,7 @@ import { SimulatorServer } from "../../src/simulator/server.ts";
 import { SimulatedHost } from "../../src/simulator/simulated-host.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { Terminal } from "./support/terminal.ts";
+import { atEnd } from "../support/at-end.ts";
 
 const SIZE = { columns: 100, rows: 12 };
 const DOMAINS = 20;
@@ -19,7 +20,7 @@ async function bench(
   const server = await SimulatorServer.start(socket, host);
   const command = ["node", "src/main.ts", "top", "--libvirt-socket", socket, "--interval", "300ms", ...args];
   const top = new Terminal(command, SIZE);
-  t.after(async () => {
+  atEnd(t, async () => {
     await top[Symbol.asyncDispose]();
     for (const name of host.stuck) host.release(name);
     await server[Symbol.asyncDispose]();
@@ -97,7 +98,7 @@ test("the screen reports a lost daemon, and its domains return with it", async (
 
 test("a missing socket at the start is an error on the ordinary terminal", async (t) => {
   const top = new Terminal(["node", "src/main.ts", "top", "--pods-dir", "/nonexistent"], SIZE);
-  t.after(() => top[Symbol.asyncDispose]());
+  atEnd(t, () => top[Symbol.asyncDispose]());
   assert.deepEqual(await top.end(), { exit: "1", mode: "canonical" });
   assert.match(top.output, /^error: E_PODS_DIR: /);
   assert.ok(!top.output.includes("\x1b"));

@@ -6,6 +6,7 @@ import { PassThrough, Writable } from "node:stream";
 import type { TestContext } from "node:test";
 import type { ReadStream, WriteStream } from "node:tty";
 import { runCommandLine } from "../../src/command-line.ts";
+import { atEnd } from "./at-end.ts";
 
 const MAIN = path.join(import.meta.dirname, "../../src/main.ts");
 const PREFIX = "KUBEVIRT_TELEMETRY_";
@@ -102,7 +103,7 @@ export async function running(
   const { stdout, stderr, stop, exitCode } = start(args, variables, (line) => {
     if (pattern.test(line)) matched.resolve(undefined);
   });
-  t.after(async () => {
+  atEnd(t, async () => {
     stop.abort();
     await exitCode;
   });
@@ -129,7 +130,7 @@ export async function runningProcess(
     env: environment(variables),
     stdio: ["ignore", "pipe", "inherit"],
   });
-  t.after(() => child.kill("SIGKILL"));
+  atEnd(t, () => child.kill("SIGKILL"));
   await new Promise<void>((resolve, reject) => {
     child.once("exit", (code) => {
       reject(new Error(`ended with ${code}`));

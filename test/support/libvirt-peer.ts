@@ -8,6 +8,7 @@ import { encodePacket, PacketAssembler } from "../../src/libvirt/packet.ts";
 import { MESSAGE_TYPE, PROCEDURE, PROGRAM, STATUS, type ProcedureName } from "../../src/libvirt/protocol.ts";
 import { writeRemoteError } from "../../src/libvirt/wire-types.ts";
 import type { XdrReader, XdrWriter } from "../../src/libvirt/xdr.ts";
+import { atEnd } from "./at-end.ts";
 
 type Write = (writer: XdrWriter) => void;
 
@@ -86,7 +87,7 @@ export async function startPeer(
   });
   const socketPath = join(directory, "libvirt-sock-ro");
   await new Promise<void>((resolve) => server.listen(socketPath, resolve));
-  t.after(async () => {
+  atEnd(t, async () => {
     for (const socket of sockets) socket.destroy();
     await new Promise((resolve) => server.close(resolve));
     await rm(directory, { recursive: true, force: true });
@@ -101,7 +102,7 @@ export async function openPeer(
 ): Promise<{ client: LibvirtClient; peer: Peer }> {
   const peer = await startPeer(t, handlers);
   const client = await LibvirtClient.open(peer.socketPath, { deadlineMs: 10_000 });
-  t.after(() => {
+  atEnd(t, () => {
     client.close();
   });
   return { client, peer };

@@ -14,6 +14,7 @@ import type { SyntheticDomain, DomainShape } from "../../src/simulator/synthetic
 import { FakeClock } from "./fake-clock.ts";
 import { turns } from "./turns.ts";
 import { BALLOON, CPU_TIMES, DEVICES } from "../../src/collection/stats-needs.ts";
+import { atEnd } from "./at-end.ts";
 
 /** Turns of the event loop after which two sockets of one process have exchanged all pending data. */
 const TURNS = 60;
@@ -68,7 +69,7 @@ export class SimulatedEndpoint {
       endpoint.#timers = t.mock.timers;
       endpoint.#timers.enable({ apis: ["setTimeout"] });
     }
-    t.after(async () => {
+    atEnd(t, async () => {
       endpoint.source.close();
       for (const name of endpoint.host.stuck) endpoint.host.release(name);
       endpoint.host.thaw();

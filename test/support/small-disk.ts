@@ -3,6 +3,7 @@ import { mkdtemp, rmdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import type { TestContext } from "node:test";
+import { atEnd } from "./at-end.ts";
 
 /** Returns whether tests that need a small file system are skipped, and prints a warning if so. On CI it throws instead. */
 export function skipWithoutMounts(what: string): boolean {
@@ -16,7 +17,7 @@ export function skipWithoutMounts(what: string): boolean {
 export async function smallDisk(t: TestContext, bytes: number): Promise<string> {
   const directory = await mkdtemp(path.join(tmpdir(), "telemetry-disk-"));
   execFileSync("mount", ["-t", "tmpfs", "-o", `size=${bytes}`, "tmpfs", directory]);
-  t.after(async () => {
+  atEnd(t, async () => {
     // Lazily, so that a file that a failed test has left open does not keep the mount.
     execFileSync("umount", ["--lazy", directory]);
     await rmdir(directory);

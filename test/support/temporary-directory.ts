@@ -2,6 +2,7 @@ import { access, constants, mkdtemp, rm, statfs } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import type { TestContext } from "node:test";
+import { atEnd } from "./at-end.ts";
 
 /** A directory of Linux whose files are in memory. */
 const MEMORY = "/dev/shm";
@@ -33,6 +34,6 @@ async function hasMemoryFiles(): Promise<boolean> {
 
 async function directoryIn(t: TestContext, parent: string): Promise<string> {
   const directory = await mkdtemp(path.join(parent, "telemetry-"));
-  t.after(() => rm(directory, { recursive: true, force: true }));
+  atEnd(t, () => rm(directory, { recursive: true, force: true }));
   return directory;
 }

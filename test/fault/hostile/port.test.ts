@@ -9,6 +9,7 @@ import type { AgentView } from "../../../src/observability/agent-view.ts";
 import { HttpServer, type Routes } from "../../../src/observability/http-server.ts";
 import { agentView, launcher, vm } from "../../support/agent-view.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
+import { atEnd } from "../../support/at-end.ts";
 
 const REQUEST = "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
 
@@ -20,12 +21,12 @@ async function serve(t: TestContext, routes: Routes, allowedHosts: ReadonlySet<s
     allowedHosts,
     onError: (error) => faults.push(error),
   });
-  t.after(() => server[Symbol.asyncDispose]());
+  atEnd(t, () => server[Symbol.asyncDispose]());
   const port = Number(server.address.split(":").at(-1));
   const open = (): Socket => {
     const socket = connect(port, "127.0.0.1");
     socket.on("error", () => undefined);
-    t.after(() => socket.destroy());
+    atEnd(t, () => socket.destroy());
     return socket;
   };
   return { url: `http://${server.address}`, faults, open };

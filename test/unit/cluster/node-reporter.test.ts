@@ -8,6 +8,7 @@ import { FakeClock } from "../../support/fake-clock.ts";
 import { FakeKubeClient, type KubeFault } from "../../support/fake-kube-client.ts";
 import { failure } from "../../support/fake-objects.ts";
 import { observation } from "../../support/observation.ts";
+import { atEnd } from "../../support/at-end.ts";
 
 const REPORTS = "/apis/kubevirt-telemetry.io/v1alpha1/nodetelemetries";
 const HOUR_MS = 3_600_000;
@@ -38,7 +39,7 @@ function bench(t: TestContext, { nodeUid }: { readonly nodeUid?: string | undefi
     },
     stop.signal,
   );
-  t.after(async () => {
+  atEnd(t, async () => {
     stop.abort();
     await clock.advance(0);
     await done;

@@ -13,6 +13,7 @@ import { BALLOON, CPU_TIMES, DEVICES } from "../../../src/collection/stats-needs
 import { until } from "../../support/delivery.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 import { turns } from "../../support/turns.ts";
+import { atEnd } from "../../support/at-end.ts";
 
 /** Turns of the event loop after which the sockets have exchanged all pending data. */
 const TURNS = 60;
@@ -41,7 +42,7 @@ async function node(t: TestContext, daemons: number, settings: Partial<Collector
     sockets.push(socket);
     servers.push(await SimulatorServer.start(socket, host));
   }
-  t.after(async () => {
+  atEnd(t, async () => {
     collector.close();
     for (const host of hosts) host.thaw();
     for (const server of servers) await server[Symbol.asyncDispose]();

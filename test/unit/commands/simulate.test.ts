@@ -7,6 +7,7 @@ import { test, type TestContext } from "node:test";
 import { simulate } from "../../../src/commands/simulate.ts";
 import { LibvirtClient } from "../../../src/libvirt/client.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
+import { atEnd } from "../../support/at-end.ts";
 
 const SHAPE = { domains: 3, nics: 1, disks: 2, seed: 1 };
 
@@ -19,7 +20,7 @@ async function start(t: TestContext, socket: string) {
   const ending = new AbortController();
   const printed = Promise.withResolvers<string>();
   const exited = simulate({ socket, ...SHAPE }, ending.signal, printed.resolve);
-  t.after(() => {
+  atEnd(t, () => {
     ending.abort();
     return exited.catch(() => undefined);
   });

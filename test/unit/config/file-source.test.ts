@@ -12,6 +12,7 @@ import type { TelemetryError } from "../../../src/errors.ts";
 import { LEAST_SPEC, changed, configText } from "../../support/config.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
+import { atEnd } from "../../support/at-end.ts";
 
 const POLL_MS = 5_000;
 
@@ -73,7 +74,7 @@ class Followed {
     const loop = new ConfigLoop(new FileConfigSource(path.join(dir, "config.yaml"), secrets), clock);
     await loop.load();
     const followed = new Followed(dir, loop, clock);
-    t.after(() => followed.end());
+    atEnd(t, () => followed.end());
     return followed;
   }
 

@@ -5,13 +5,14 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { test, type TestContext } from "node:test";
 import { findLibvirtSocket, STANDARD_SOCKETS } from "../../../src/discovery/libvirt-sockets.ts";
+import { atEnd } from "../../support/at-end.ts";
 
 async function directory(
   t: TestContext,
 ): Promise<{ at: (name: string) => string; listen: (name: string) => Promise<void> }> {
   const dir = await mkdtemp(path.join(tmpdir(), "sockets-"));
   const servers: Server[] = [];
-  t.after(async () => {
+  atEnd(t, async () => {
     for (const server of servers) await new Promise((resolve) => server.close(resolve));
     await rm(dir, { recursive: true, force: true });
   });

@@ -18,6 +18,7 @@ import { SimulatedHost } from "../../../src/simulator/simulated-host.ts";
 import { SimulatorServer } from "../../../src/simulator/server.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
+import { atEnd } from "../../support/at-end.ts";
 
 async function config(spec = ""): Promise<EffectiveConfig> {
   const { config: parsed, faults } = parseConfig(`apiVersion: kubevirt-telemetry.io/v1alpha1
@@ -64,7 +65,7 @@ async function bench(t: TestContext, spool?: Spool) {
         ? Promise.reject(endpoints.sockets)
         : Promise.resolve(endpoints.sockets.map((one) => ({ socket: one, ...endpoints.naming }))),
   });
-  t.after(async () => {
+  atEnd(t, async () => {
     await router.stop();
     await server[Symbol.asyncDispose]();
   });

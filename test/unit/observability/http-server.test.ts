@@ -4,6 +4,7 @@ import { connect, type Socket } from "node:net";
 import { text } from "node:stream/consumers";
 import { test, type TestContext } from "node:test";
 import { HttpServer, type HttpServerOptions, type Routes } from "../../../src/observability/http-server.ts";
+import { atEnd } from "../../support/at-end.ts";
 
 const ROUTES: Routes = {
   "/": (query) => ({ type: "text/plain", body: `hello ${query.get("name") ?? "you"}` }),
@@ -20,7 +21,7 @@ async function serve(t: TestContext, change: Partial<HttpServerOptions> = {}) {
     onError: (error) => faults.push(error),
     ...change,
   });
-  t.after(() => server[Symbol.asyncDispose]());
+  atEnd(t, () => server[Symbol.asyncDispose]());
   return { server, faults, url: `http://${server.address}` };
 }
 
@@ -33,7 +34,7 @@ function raw(
   const port = Number(address.split(":").at(-1));
   const socket = connect(port, "127.0.0.1");
   socket.on("error", () => undefined);
-  t.after(() => socket.destroy());
+  atEnd(t, () => socket.destroy());
   socket.write(sent);
   return { socket, ended: text(socket).catch(() => "") };
 }

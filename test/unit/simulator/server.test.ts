@@ -11,6 +11,7 @@ import { SimulatedHost } from "../../../src/simulator/simulated-host.ts";
 import { SimulatorServer } from "../../../src/simulator/server.ts";
 import { until } from "../../support/delivery.ts";
 import { turns } from "../../support/turns.ts";
+import { atEnd } from "../../support/at-end.ts";
 
 const SOON = { deadlineMs: 10_000 };
 const { ACTIVE, INACTIVE, NOWAIT } = DOMAIN_FILTER;
@@ -18,7 +19,7 @@ const GROUPS = STATS_GROUP.INTERFACE | STATS_GROUP.BLOCK;
 
 async function temporary(t: TestContext): Promise<string> {
   const directory = await mkdtemp(path.join(tmpdir(), "simulator-"));
-  t.after(() => rm(directory, { recursive: true, force: true }));
+  atEnd(t, () => rm(directory, { recursive: true, force: true }));
   return path.join(directory, "libvirt-sock");
 }
 
@@ -26,9 +27,9 @@ async function served(t: TestContext, domains = 3) {
   const socket = await temporary(t);
   const host = SimulatedHost.of(domains, { nics: 1, disks: 1, seed: 1 });
   const server = await SimulatorServer.start(socket, host);
-  t.after(() => server[Symbol.asyncDispose]());
+  atEnd(t, () => server[Symbol.asyncDispose]());
   const client = await LibvirtClient.open(socket, SOON);
-  t.after(() => {
+  atEnd(t, () => {
     client.close();
   });
   return { socket, host, server, client };
@@ -194,7 +195,7 @@ test("a socket without a server is replaced, and one with a server is not", asyn
   await link(killed.socketPath, socket);
   await killed[Symbol.asyncDispose]();
   const server = await SimulatorServer.start(socket, host);
-  t.after(() => server[Symbol.asyncDispose]());
+  atEnd(t, () => server[Symbol.asyncDispose]());
   await assert.rejects(SimulatorServer.start(socket, host), /in use/);
   using client = await LibvirtClient.open(socket, SOON);
   assert.equal((await client.listDomains(ACTIVE, SOON)).length, 1);
@@ -213,6 +214,6 @@ test("a too long path and a used socket are errors", async (t) => {
   const taken = await temporary(t);
   const other = createServer();
   await new Promise<void>((resolve) => other.listen(taken, resolve));
-  t.after(() => new Promise((resolve) => other.close(resolve)));
+  atEnd(t, () => new Promise((resolve) => other.close(resolve)));
   await assert.rejects(SimulatorServer.start(taken, host), /in use/);
 });

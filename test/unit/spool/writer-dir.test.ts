@@ -13,11 +13,12 @@ import {
   writeCursors,
 } from "../../../src/spool/writer-dir.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
+import { atEnd } from "../../support/at-end.ts";
 
 for (const directory of ["s", "s/v1", "./s/v1", "a/b/v1"])
   test(`the relative directory ${directory} is created and locked`, async (t) => {
     const before = process.cwd();
-    t.after(() => {
+    atEnd(t, () => {
       process.chdir(before);
     });
     process.chdir(await temporaryDirectory(t));
