@@ -1,3 +1,5 @@
+import type { RejectionReason } from "./budget.ts";
+
 /** Every code of this program's own errors. `docs/errors.md` has a section for each, with what the operator should do. */
 export const ERROR_CODES = [
   "E_USAGE",
@@ -9,6 +11,7 @@ export const ERROR_CODES = [
   "E_DOMAIN_XML",
   "E_QEMU_STUCK",
   "E_DOMAIN_FOREIGN",
+  "E_LAUNCHER_BUDGET",
   "E_LISTEN",
   "E_INTERNAL",
   "E_SIMULATOR",
@@ -37,6 +40,17 @@ export class TelemetryError extends Error {
   constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
+  }
+}
+
+/** A launcher exceeds its budget. */
+export class BudgetError extends TelemetryError {
+  override readonly name = "BudgetError";
+  readonly rejection: RejectionReason;
+
+  constructor(rejection: RejectionReason, message: string, options?: ErrorOptions) {
+    super("E_LAUNCHER_BUDGET", message, options);
+    this.rejection = rejection;
   }
 }
 

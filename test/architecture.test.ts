@@ -9,7 +9,8 @@ import { test } from "node:test";
  */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   lib: [],
-  errors: [],
+  budget: [],
+  errors: ["budget"],
   contract: [],
   version: [],
   log: [],
@@ -18,9 +19,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // Generic: contains no kind and no configuration of this agent.
   kubernetes: ["errors", "lib"],
   config: ["contract", "errors", "lib"],
-  discovery: ["errors", "lib", "libvirt"],
-  collection: ["contract", "discovery", "errors", "lib", "libvirt"],
-  measurement: ["collection", "contract"],
+  discovery: ["budget", "errors", "lib", "libvirt"],
+  collection: ["budget", "contract", "discovery", "errors", "lib", "libvirt"],
+  measurement: ["budget", "collection", "contract"],
   spool: ["errors", "lib"],
   delivery: ["config", "errors", "lib", "spool"],
   status: ["lib"],
@@ -28,8 +29,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // Connects Kubernetes to the stages.
   cluster: ["config", "discovery", "errors", "kubernetes", "lib", "log", "status"],
   // Composition roots, and the parts that only they use.
-  routing: ["collection", "config", "delivery", "errors", "lib", "measurement", "spool"],
+  routing: ["budget", "collection", "config", "delivery", "errors", "lib", "measurement", "spool"],
   node: [
+    "budget",
     "cluster",
     "collection",
     "config",
@@ -48,6 +50,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   // Pages, metrics and health of agents and controllers.
   observability: [
+    "budget",
     "collection",
     "config",
     "delivery",

@@ -1,3 +1,4 @@
+import type { RejectionReason } from "../budget.ts";
 import type { DomainSample } from "./domain-sample.ts";
 import type { StatsNeed } from "./stats-needs.ts";
 
@@ -51,6 +52,8 @@ export interface UnansweredDomains {
 /** An error with a code of docs/errors.md. */
 export interface SourceError extends Error {
   readonly code: string;
+  /** Set if the source exceeds its budget. */
+  readonly rejection?: RejectionReason;
 }
 
 /** The result of one cycle of one source. */

@@ -1,3 +1,4 @@
+import { LAUNCHER_BUDGET } from "../budget.ts";
 import type { Endpoint } from "../collection/libvirt/endpoint.ts";
 import type { EffectiveConfig } from "../config/resolve.ts";
 import { matchesVm, type VmFilter } from "../config/selectors.ts";
@@ -33,6 +34,7 @@ export function vmiEndpoints(launchers: readonly Launcher[], inventory: VmiInven
     .map(({ podUid, socket }) => ({
       socket,
       transient: true,
+      budget: LAUNCHER_BUDGET,
       identify: (domain, state, reason) => inventory.identify(podUid, domain, state, reason),
     }));
 }
@@ -67,6 +69,7 @@ export function trustedEndpoints(launchers: readonly Launcher[], vms: () => VmFi
   return launchers.map(({ socket }) => ({
     socket,
     transient: true,
+    budget: LAUNCHER_BUDGET,
     identify: (domain, state, reason) => {
       const named = claimedName(domain);
       const isHere = presenceOf(state, reason) !== "no";

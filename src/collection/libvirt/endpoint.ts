@@ -1,3 +1,4 @@
+import type { LauncherBudget } from "../../budget.ts";
 import type { DomainRef } from "../../libvirt/types.ts";
 import type { VmName } from "./domain-history.ts";
 
@@ -13,4 +14,6 @@ export interface Endpoint {
   readonly identify?: (domain: DomainRef, state: number, reason: number | undefined) => VmName | undefined;
   /** The daemon starts and stops with its guest, so a socket without a listener is not a failure. */
   readonly transient?: boolean;
+  /** What the daemon may cost. Without it only the bounds of libvirt's protocol apply, as for a host's own daemon. */
+  readonly budget?: LauncherBudget;
 }

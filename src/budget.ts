@@ -1,0 +1,60 @@
+/**
+ * What one launcher may cost. A launcher is a pod of a tenant: whatever it sends is a stranger's. The largest VM that was
+ * measured has 250 disks and 20 NICs; it sends 3,705 parameters and 109 kB of XML. Each number is the need of that VM times
+ * a margin, and small enough that a few launchers at their limits do no harm. This file imports nothing.
+ */
+export interface LauncherBudget {
+  /** Domains that run at the same time. KubeVirt starts one in each launcher. */
+  readonly domains: number;
+  /** Bytes of one packet. The largest VM needs 170 kB. */
+  readonly packetBytes: number;
+  /** Typed parameters of one reply. */
+  readonly parameters: number;
+  /** Packets that answer no call, such as pings and events, in a minute. A daemon pings every 5 seconds. */
+  readonly unaskedPackets: number;
+  /** Characters of a domain's XML. */
+  readonly xmlLength: number;
+  /** Devices of a domain: NICs and disks. */
+  readonly devices: number;
+  /** Lines of one cycle. The largest VM has 273, and one for each vCPU. */
+  readonly lines: number;
+  /** Series that are new, in an hour. A series is new when a VM starts, and when a device is added. */
+  readonly newSeries: number;
+  /** Runs of the domain that are new, in an hour: each has another id. KubeVirt starts a new launcher for each run. */
+  readonly runs: number;
+}
+
+export const LAUNCHER_BUDGET: LauncherBudget = {
+  domains: 1,
+  packetBytes: 1 << 20,
+  parameters: 16_384,
+  unaskedPackets: 600,
+  xmlLength: 512 << 10,
+  devices: 1_024,
+  lines: 2_048,
+  newSeries: 4_096,
+  runs: 6,
+};
+
+/** Why a launcher is cut off, or some of its lines are left out: the values of the metric's label `reason`. */
+export const REJECTION_REASONS = [
+  "Domains",
+  "PacketBytes",
+  "Parameters",
+  "UnaskedPackets",
+  /** The process may not keep more received bytes, and this launcher has most of them. */
+  "Memory",
+  "XmlWork",
+  "Devices",
+  /** A name is longer than Kubernetes or the kernel allows. */
+  "NameLength",
+  "Lines",
+  "NewSeries",
+  "Runs",
+  /** The spool is nearly full, and this launcher has more than its share. */
+  "SpoolShare",
+  /** The socket's path is not a socket but, for example, a link. */
+  "SocketType",
+] as const;
+
+export type RejectionReason = (typeof REJECTION_REASONS)[number];
