@@ -6,6 +6,7 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { readConfigFile } from "../src/config/file-source.ts";
 import { resolveConfig } from "../src/config/resolve.ts";
+import { TargetAccessReader } from "../src/config/target-access.ts";
 import { secretsDirectory } from "../src/config/secrets-dir.ts";
 import { systemClock, type Clock } from "../src/lib/clock.ts";
 import { Router } from "../src/routing/router.ts";
@@ -42,8 +43,8 @@ const router = new Router({
   onMissing: ignore,
   spool: await DurableSpool.open({ directory: path.join(directory, "spool"), clock, minFreeShare: 0 }),
 });
-const secrets = secretsDirectory(path.join(directory, "secrets"));
-await router.apply(await resolveConfig(await readConfigFile(path.join(directory, "config.yaml")), secrets));
+const access = new TargetAccessReader(secretsDirectory(path.join(directory, "secrets")));
+await router.apply(await resolveConfig(await readConfigFile(path.join(directory, "config.yaml")), access));
 
 const seconds = Math.ceil(Number(backlogLines) / LINES_PER_SECOND);
 // The frames have the times of an outage, because the sender derives the live rate from them.

@@ -138,7 +138,7 @@ async function agent({ server: client, clock, random, name, signal }: SimulatedA
     bufferFault: undefined,
   });
   const failed = (): void => undefined;
-  const listener = { changed: failed, rejected: failed, unavailable: failed };
+  const listener = { changed: failed, rejected: failed, incomplete: failed, unavailable: failed };
   await Promise.all([loop.run(listener, signal), reportNode({ client, node, observe, clock, random, failed }, signal)]);
 }
 

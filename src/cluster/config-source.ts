@@ -1,13 +1,8 @@
 import { readClusterObject, type ClusterConfig } from "../config/cluster-object.ts";
-import {
-  ConfigLoop,
-  type ConfigFault,
-  type ConfigOrigin,
-  type ConfigReading,
-  type ConfigSource,
-} from "../config/config-loop.ts";
-import { resolveConfig } from "../config/resolve.ts";
+import { ConfigLoop, type ConfigOrigin, type ConfigReading, type ConfigSource } from "../config/config-loop.ts";
+import { accessError, resolveConfig } from "../config/resolve.ts";
 import type { SecretSource } from "../config/secrets-dir.ts";
+import { TargetAccessReader } from "../config/target-access.ts";
 import { selectConfig } from "../config/select.ts";
 import type { Labels } from "../config/selectors.ts";
 import { TelemetryError } from "../errors.ts";
@@ -42,10 +37,12 @@ export interface ClusterConfigSourceOptions {
 export class ClusterConfigSource implements ConfigSource<GoverningConfig> {
   readonly spreadMs = SPREAD_MS;
   readonly #options: ClusterConfigSourceOptions;
+  readonly #access: TargetAccessReader;
   #selectedBy: readonly string[] = [];
 
   constructor(options: ClusterConfigSourceOptions) {
     this.#options = options;
+    this.#access = new TargetAccessReader(options.secrets);
   }
 
   /** Names of the Active objects that select the node, the governing one first. */
@@ -58,14 +55,12 @@ export class ClusterConfigSource implements ConfigSource<GoverningConfig> {
       return await this.#read();
     } catch (error) {
       if (!(error instanceof TelemetryError)) throw error;
-      return error.code === "E_SECRET_NOT_FOUND"
-        ? faulty({ reason: "SecretNotFound", error }, RETRY_MS)
-        : { kind: "unavailable", error, pollMs: RETRY_MS };
+      return { kind: "unavailable", error, pollMs: RETRY_MS };
     }
   }
 
   async #read(): Promise<ConfigReading<GoverningConfig>> {
-    const { configs, labels, secrets } = this.#options;
+    const { configs, labels } = this.#options;
     const needsLabels = [...configs.values()].some(({ nodeSelector }) => Object.keys(nodeSelector).length > 0);
     const { governing, overridden } = selectConfig(configs.values(), needsLabels ? await labels() : {});
     this.#selectedBy = governing === undefined ? [] : [governing.name, ...overridden.map(({ name }) => name)];
@@ -73,19 +68,18 @@ export class ClusterConfigSource implements ConfigSource<GoverningConfig> {
     const { name, uid, generation, config, faults } = governing;
     if (config === undefined) {
       const error = new TelemetryError("E_CONFIG_INVALID", `${name}: ${faults.join("; ")}`);
-      return faulty({ reason: "InvalidConfig", error }, REFRESH_MS);
+      return { kind: "faulty", fault: { reason: "InvalidConfig", error }, pollMs: REFRESH_MS };
     }
+    const effective = await resolveConfig(config, this.#access);
+    const error = accessError(effective);
     return {
       kind: "config",
-      config: await resolveConfig(config, secrets),
+      config: effective,
       origin: { name, uid, observedGeneration: generation },
-      pollMs: REFRESH_MS,
+      fault: error && { reason: "SecretNotFound", error },
+      pollMs: error === undefined ? REFRESH_MS : RETRY_MS,
     };
   }
-}
-
-function faulty(fault: ConfigFault, pollMs: number): ConfigReading<GoverningConfig> {
-  return { kind: "faulty", fault, pollMs };
 }
 
 export interface ConfigWatchOptions {

@@ -24,7 +24,13 @@ export type ConfigReading<Origin extends ConfigOrigin = ConfigOrigin> = {
   /** Milliseconds until the next poll; Infinity if only `wake` causes one. */
   readonly pollMs: number;
 } & (
-  | { readonly kind: "config"; readonly config: EffectiveConfig; readonly origin: Origin }
+  | {
+      readonly kind: "config";
+      readonly config: EffectiveConfig;
+      readonly origin: Origin;
+      /** A target lacks a Secret. The configuration is used without that target. */
+      readonly fault: ConfigFault | undefined;
+    }
   /** No configuration applies to this node. */
   | { readonly kind: "none" }
   | { readonly kind: "faulty"; readonly fault: ConfigFault }
@@ -43,6 +49,8 @@ export interface ConfigListener<Origin extends ConfigOrigin = ConfigOrigin> {
   changed(config: EffectiveConfig | undefined, origin: Origin | undefined): void;
   /** The configuration cannot be used, and the previous one stays active. Called once for each fault. */
   rejected(fault: ConfigFault): void;
+  /** The configuration is used, and a target lacks a Secret. Called once for each fault, after `changed`. */
+  incomplete(fault: ConfigFault): void;
   /** The source does not answer, and the previous configuration stays active. Called after each failed poll. */
   unavailable(error: TelemetryError): void;
 }
@@ -76,7 +84,7 @@ export class ConfigLoop<Origin extends ConfigOrigin = ConfigOrigin> {
     return this.#origin;
   }
 
-  /** Why the last configuration that was read is not the current one. */
+  /** Why the last configuration that was read is not the current one, or what one of its targets lacks. */
   get fault(): ConfigFault | undefined {
     return this.#fault;
   }
@@ -134,12 +142,18 @@ export class ConfigLoop<Origin extends ConfigOrigin = ConfigOrigin> {
     switch (reading.kind) {
       case "config":
         this.#accept(reading.config, reading.origin, listener);
+        this.#report(reading.fault, (fault) => {
+          listener.incomplete(fault);
+        });
         break;
       case "none":
         this.#accept(undefined, undefined, listener);
+        this.#report(undefined);
         break;
       case "faulty":
-        this.#reject(reading.fault, listener);
+        this.#report(reading.fault, (fault) => {
+          listener.rejected(fault);
+        });
         break;
       case "unavailable":
         listener.unavailable(reading.error);
@@ -147,8 +161,6 @@ export class ConfigLoop<Origin extends ConfigOrigin = ConfigOrigin> {
   }
 
   #accept(config: EffectiveConfig | undefined, origin: Origin | undefined, listener: ConfigListener<Origin>): void {
-    this.#fault = undefined;
-    this.#reportedFault = "";
     this.#origin = origin;
     const next = config === undefined ? "none" : `${origin?.uid ?? ""} ${fingerprint(config)}`;
     if (next === this.#current) return;
@@ -156,11 +168,11 @@ export class ConfigLoop<Origin extends ConfigOrigin = ConfigOrigin> {
     listener.changed(config, origin);
   }
 
-  #reject(fault: ConfigFault, listener: ConfigListener<Origin>): void {
+  #report(fault: ConfigFault | undefined, report?: (fault: ConfigFault) => void): void {
     this.#fault = fault;
-    const { message } = fault.error;
+    const message = fault?.error.message ?? "";
     if (message === this.#reportedFault) return;
     this.#reportedFault = message;
-    listener.rejected(fault);
+    if (fault !== undefined) report?.(fault);
   }
 }

@@ -2,9 +2,10 @@ import { readFile } from "node:fs/promises";
 import { TelemetryError, messageOf } from "../errors.ts";
 import type { ConfigReading, ConfigSource } from "./config-loop.ts";
 import { parseConfig, type Fault, type ParseOptions } from "./parse.ts";
-import { resolveConfig } from "./resolve.ts";
+import { accessError, resolveConfig } from "./resolve.ts";
 import type { TelemetryConfig } from "./schema.ts";
 import type { SecretSource } from "./secrets-dir.ts";
+import { TargetAccessReader } from "./target-access.ts";
 
 /** Time between two polls of the file and the secrets. Reading a few small files is simpler and safer than a file watch. */
 const POLL_MS = 5_000;
@@ -42,23 +43,25 @@ export class FileConfigSource implements ConfigSource {
   /** Each agent reads its own file, so the polls of many agents cost a server nothing. */
   readonly spreadMs = 0;
   readonly #file: string;
-  readonly #secrets: SecretSource;
+  readonly #access: TargetAccessReader;
   /** Cached: parsing and checking takes as long as writing the lines of a cycle, and the file rarely changes. */
   #checked: { readonly text: string; readonly config: TelemetryConfig } | undefined;
 
   constructor(file: string, secrets: SecretSource) {
     this.#file = file;
-    this.#secrets = secrets;
+    this.#access = new TargetAccessReader(secrets);
   }
 
-  /** Faults have the codes of `readConfigFile`, or E_SECRET_NOT_FOUND. */
+  /** Faults have the codes of `readConfigFile`, or of a Secret. */
   async read(): Promise<ConfigReading> {
     const name = this.#file;
     try {
       const text = await readText(name);
       if (this.#checked?.text !== text) this.#checked = { text, config: checked(name, text) };
-      const config = await resolveConfig(this.#checked.config, this.#secrets);
-      return { kind: "config", config, origin: { name }, pollMs: POLL_MS };
+      const config = await resolveConfig(this.#checked.config, this.#access);
+      const error = accessError(config);
+      const fault = error && { reason: error.code, error };
+      return { kind: "config", config, origin: { name }, fault, pollMs: POLL_MS };
     } catch (error) {
       if (!(error instanceof TelemetryError)) throw error;
       return { kind: "faulty", fault: { reason: error.code, error }, pollMs: POLL_MS };

@@ -4,6 +4,7 @@ import { parseConfig } from "./parse.ts";
 import { resolveConfig } from "./resolve.ts";
 import type { TelemetryConfig } from "./schema.ts";
 import type { SecretSource } from "./secrets-dir.ts";
+import { TargetAccessReader } from "./target-access.ts";
 
 /** All defaults, and the target that stands for standard output: nothing is sent to its URL. */
 const DEFAULTS = `
@@ -27,9 +28,10 @@ export class PrintConfigSource implements ConfigSource {
 
   /** Faults are those of FileConfigSource. */
   async read(): Promise<ConfigReading> {
-    const config = await resolveConfig(defaultConfig(), NO_SECRETS);
+    const config = await resolveConfig(defaultConfig(), new TargetAccessReader(NO_SECRETS));
     const reading = await this.#file?.read();
-    if (reading === undefined) return { kind: "config", config, origin: { name: "defaults" }, pollMs: Infinity };
+    if (reading === undefined)
+      return { kind: "config", config, origin: { name: "defaults" }, fault: undefined, pollMs: Infinity };
     if (reading.kind !== "config") return reading;
     const { families } = reading.config;
     const targets = config.targets.map((target) => ({ ...target, families }));

@@ -4,8 +4,8 @@ import { parseDuration } from "../lib/duration.ts";
 import { defaultTimeoutMs } from "./defaults.ts";
 import type { TargetSpec, TelemetryConfig } from "./schema.ts";
 import { Secret } from "./secret.ts";
-import type { SecretSource } from "./secrets-dir.ts";
 import type { VmFilter } from "./selectors.ts";
+import type { TargetAccess, TargetAccessReader } from "./target-access.ts";
 import { tagOf, type TagSource } from "./tag-names.ts";
 
 /** A configuration in the agent's units, with defaults and secrets filled in. */
@@ -28,24 +28,13 @@ export interface EffectiveConfig {
   readonly targets: readonly EffectiveTarget[];
 }
 
-export interface EffectiveTarget {
+export interface EffectiveTarget extends TargetAccess {
   readonly name: string;
   readonly url: string;
   readonly protocol:
     | { readonly version: "v1"; readonly database: string; readonly retentionPolicy?: string }
     | { readonly version: "v2"; readonly org: string; readonly bucket: string }
     | { readonly version: "v3"; readonly database: string; readonly api: "Native" | "V2Compatible" };
-  readonly credentials:
-    | { readonly kind: "none" }
-    | { readonly kind: "token"; readonly token: Secret }
-    | { readonly kind: "basic"; readonly username: string; readonly password: Secret };
-  readonly tls: {
-    readonly mode: "Verify" | "Plaintext" | "Insecure";
-    readonly ca?: string;
-    readonly cert?: string;
-    readonly key?: Secret;
-    readonly serverName?: string;
-  };
   readonly flush: { readonly intervalMs: number; readonly maxLines: number; readonly maxBytes: number };
   readonly timeoutMs: number;
   readonly maxDrainLinesPerSecond: number;
@@ -55,13 +44,11 @@ export interface EffectiveTarget {
   readonly vms: VmFilter;
 }
 
-/**
- * Returns the effective configuration of a checked one.
- * @throws {TelemetryError} E_SECRET_NOT_FOUND
- */
-export async function resolveConfig({ spec }: TelemetryConfig, secrets: SecretSource): Promise<EffectiveConfig> {
+/** Returns the effective configuration of a checked one. A target whose Secret cannot be read has a `fault`. */
+export async function resolveConfig({ spec }: TelemetryConfig, reader: TargetAccessReader): Promise<EffectiveConfig> {
   const { collection, deviceCache, tags, buffer } = spec;
   const intervalMs = milliseconds(collection.interval);
+  const accesses = await reader.read(spec.targets);
   return {
     state: spec.state,
     intervalMs,
@@ -76,22 +63,26 @@ export async function resolveConfig({ spec }: TelemetryConfig, secrets: SecretSo
     vmAnnotations: tags.vmAnnotations.map(named),
     measurementPrefix: spec.measurementPrefix,
     buffer: { maxBytes: buffer.maxMiB * 1024 * 1024, maxAgeMs: milliseconds(buffer.maxAge) },
-    targets: await Promise.all(spec.targets.map((target) => resolveTarget(target, collection.families, secrets))),
+    targets: accesses.flatMap((access, index) => {
+      const target = spec.targets[index];
+      return target === undefined ? [] : resolveTarget(target, collection.families, access);
+    }),
   };
 }
 
-async function resolveTarget(
-  target: TargetSpec,
-  collected: readonly Family[],
-  secrets: SecretSource,
-): Promise<EffectiveTarget> {
+/** Returns why a Secret of the configuration cannot be used; undefined if each target has what it needs. */
+export function accessError({ targets }: EffectiveConfig): TelemetryError | undefined {
+  const fault = targets.find((target) => target.fault !== undefined)?.fault;
+  return fault && new TelemetryError(fault.code, fault.message);
+}
+
+function resolveTarget(target: TargetSpec, collected: readonly Family[], access: TargetAccess): EffectiveTarget {
   const { name, url, flush, families = collected } = target;
   return {
     name,
     url,
     protocol: protocolOf(target),
-    credentials: await credentialsOf(target, secrets),
-    tls: await tlsOf(target, secrets),
+    ...access,
     flush: { intervalMs: milliseconds(flush.interval), maxLines: flush.maxLines, maxBytes: flush.maxKiB * 1024 },
     timeoutMs: milliseconds(target.timeout),
     maxDrainLinesPerSecond: target.maxDrainLinesPerSecond,
@@ -118,57 +109,21 @@ function protocolOf({ v1, v2, v3 }: TargetSpec): EffectiveTarget["protocol"] {
   throw new Error("a target without a protocol passed the check");
 }
 
-async function credentialsOf(
-  { v1, v2, v3 }: TargetSpec,
-  secrets: SecretSource,
-): Promise<EffectiveTarget["credentials"]> {
-  const basic = v1?.credentialsSecretRef;
-  if (basic !== undefined) {
-    const username = await secrets.read("Secret", basic.name, basic.usernameKey);
-    return {
-      kind: "basic",
-      username,
-      password: new Secret(await secrets.read("Secret", basic.name, basic.passwordKey)),
-    };
-  }
-  const token = v2?.tokenSecretRef ?? v3?.tokenSecretRef;
-  if (token === undefined) return { kind: "none" };
-  const value = await secrets.read("Secret", token.name, token.key);
-  // An empty token often comes from an unset variable. The server's answer would not say that it is empty.
-  if (value === "")
-    throw new TelemetryError("E_SECRET_NOT_FOUND", `the key \`${token.key}\` of the Secret \`${token.name}\` is empty`);
-  return { kind: "token", token: new Secret(value) };
-}
-
-async function tlsOf({ tls }: TargetSpec, secrets: SecretSource): Promise<EffectiveTarget["tls"]> {
-  const { mode, caRef, clientCertSecretRef: client, serverName } = tls;
-  const { configMap, secret } = caRef ?? {};
-  const ca =
-    configMap !== undefined
-      ? await secrets.read("ConfigMap", configMap.name, configMap.key)
-      : secret !== undefined && (await secrets.read("Secret", secret.name, secret.key));
-  return {
-    mode,
-    ...(ca !== false && { ca }),
-    ...(client !== undefined && {
-      cert: await secrets.read("Secret", client.name, "tls.crt"),
-      key: new Secret(await secrets.read("Secret", client.name, "tls.key")),
-    }),
-    ...(serverName !== undefined && { serverName }),
-  };
-}
-
 function milliseconds(duration: string): number {
   const ms = parseDuration(duration);
   if (ms === undefined) throw new Error("a malformed duration passed the check");
   return ms;
 }
 
-/** Returns a text that is equal for equal configurations. It contains their secrets, so keep it in memory only. */
+/**
+ * Returns a text that is equal for configurations that do the same. It contains their secrets, so keep it in memory only.
+ */
 export function fingerprint(config: EffectiveConfig): string {
   return JSON.stringify(config, function (this: Record<string, unknown>, key, value: unknown) {
     // `value` is already the result of toJSON, which hides secrets.
     const original = this[key];
+    // A fault changes nothing as long as the values of an earlier read are used.
+    if (key === "fault" && (this as Partial<TargetAccess>).credentials?.kind !== "missing") return undefined;
     return original instanceof Secret ? original.reveal() : value;
   });
 }

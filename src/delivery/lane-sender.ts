@@ -60,6 +60,7 @@ export class LaneSender {
     this.#stats = new SenderStats(() => this.#target.name, options.observer, options.clock);
     this.#connection = new TargetConnection(options);
     this.#bodyCache = options.bodyCache ?? new RequestBodyCache();
+    this.#reportMissing();
   }
 
   get target(): EffectiveTarget {
@@ -85,6 +86,7 @@ export class LaneSender {
     this.#target = target;
     this.#limit.reset(target.flush.maxLines);
     this.#retry.reset();
+    this.#reportMissing();
   }
 
   close(): void {
@@ -94,6 +96,7 @@ export class LaneSender {
   /** Sends one request of a lane. Resolves to the delay before the next request of any lane, in milliseconds. */
   async sendOnce(lane: Lane): Promise<number> {
     const { clock } = this.#options;
+    if (this.#target.credentials.kind === "missing") return Infinity;
     if (lane.search !== undefined) return this.#continueSearch(lane, lane.search);
     const limits = { maxLines: this.#limit.lines, maxRawBytes: this.#target.flush.maxBytes };
     const frames = await lane.read(limits);
@@ -134,6 +137,12 @@ export class LaneSender {
     if (isAborted(this.#options.signal)) return 0;
     this.#stats.failed(reason, detail);
     return this.#retry.failed(afterMs);
+  }
+
+  /** A target without its Secret fails from the start, not from its first line. */
+  #reportMissing(): void {
+    const { credentials, fault } = this.#target;
+    if (credentials.kind === "missing" && fault !== undefined) this.#stats.failed(fault.reason, fault.message);
   }
 
   get #protocol(): Protocol {

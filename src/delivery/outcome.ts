@@ -6,7 +6,8 @@ export interface NamedLine {
 }
 
 /** Why delivery to a target fails. These are condition reasons of NodeTelemetry. */
-export type FailureReason = "TargetUnreachable" | "TargetUnauthorized" | "TargetNotFound" | "TargetRejecting";
+export type FailureReason =
+  "TargetUnreachable" | "TargetUnauthorized" | "TargetNotFound" | "TargetRejecting" | "SecretNotFound";
 
 /** What became of the lines of one request. */
 export type Outcome =

@@ -79,6 +79,8 @@ export class Sender {
   async drain(signal: AbortSignal): Promise<boolean> {
     const goal = this.#lanes.newest;
     const dropped = this.#lanes.droppedLines;
+    // Without its Secret the target cannot take a line, however long this waits.
+    if (this.settings.credentials.kind === "missing") return !this.#lanes.hasUpTo(goal);
     this.#laneSender.draining = ++this.#drains > 0;
     this.#lanes.retryNow();
     this.#sleep.interrupt();

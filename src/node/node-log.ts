@@ -79,6 +79,13 @@ export class NodeLog implements NodeObserver, SenderObserver {
     );
   }
 
+  configIncomplete({ reason, error: { code, message } }: ConfigFault): void {
+    this.#log.error(
+      reason === code ? { code } : { code, reason },
+      `a target cannot be used as configured, the others are: ${message}`,
+    );
+  }
+
   configUnavailable({ code, message }: TelemetryError, active: EffectiveConfig | undefined): void {
     this.#warn({ code }, `configuration not read, ${staying(active)}: ${message}`);
   }

@@ -33,6 +33,9 @@ export async function startNode(options: NodeOptions & NodeParts): Promise<Start
     rejected: (fault) => {
       nodeLog.configRejected(fault, state.config);
     },
+    incomplete: (fault) => {
+      nodeLog.configIncomplete(fault);
+    },
     unavailable: (error) => {
       nodeLog.configUnavailable(error, state.config);
     },

@@ -75,12 +75,12 @@ export const NODE_REASONS = {
   InvalidConfig:
     "This agent's version cannot read the TelemetryConfig that governs the node. The last good configuration stays in use. The message has every fault.",
   SecretNotFound:
-    "A Secret, a ConfigMap or a key in one does not exist, or the agent's Role does not name it. The last good configuration stays in use.",
+    "A Secret, a ConfigMap or a key in one does not exist, or the agent's Role does not name it. Its target keeps the values that were read before; without any, its lines are queued. Other targets are not affected.",
   SocketDenied: "The agent may not open a libvirt socket, because of its user, its capabilities or SELinux.",
   EndpointTimeout: "A libvirt daemon does not answer in time. Its VMs are missing; other VMs are collected.",
   NoDomains: "No virtual machine runs on the node.",
   TargetUnauthorized:
-    "The target rejects the token or the password. The agent reads them again, so a new one needs no restart.",
+    "The target rejects the token or the password, or the token has a character that no header can hold. The agent reads them again, so a new one needs no restart.",
   TargetNotFound: "The target has no such database, bucket or organization, or the URL is not that of its API.",
   TargetUnreachable: "The target is not reachable, does not answer, or is overloaded. Lines are queued.",
   TargetRejecting:

@@ -8,6 +8,7 @@ import { runInNewContext } from "node:vm";
 import { pino } from "pino";
 import { parseConfig } from "../../src/config/parse.ts";
 import { resolveConfig } from "../../src/config/resolve.ts";
+import { TargetAccessReader } from "../../src/config/target-access.ts";
 import { secretsDirectory } from "../../src/config/secrets-dir.ts";
 import { domainNameOf } from "../../src/discovery/domain-name.ts";
 import { VmiInventory } from "../../src/discovery/inventory.ts";
@@ -76,7 +77,7 @@ metadata: { name: test }
 spec:
   targets: [{ name: main, url: "http://127.0.0.1:1", tls: { mode: Plaintext }, v1: { database: d } }]`);
     assert.equal(faults, undefined);
-    this.#pipeline.configure(await resolveConfig(config, secretsDirectory(undefined)));
+    this.#pipeline.configure(await resolveConfig(config, new TargetAccessReader(secretsDirectory(undefined))));
     this.#running = this.#pipeline.run(Number.POSITIVE_INFINITY, this.#stop.signal);
     await this.cycle();
   }

@@ -176,17 +176,19 @@ test("an unreadable object leaves the previous configuration active", async () =
   assert.equal(missed(points()), 0);
 });
 
-test("a forbidden Secret leaves the previous configuration active", async () => {
+test("a target with a forbidden Secret gets nothing, and the other target gets everything", async () => {
   const v2 = { org: "o", bucket: "b", tokenSecretRef: { name: "not-named" } };
-  await configure("secret", { targets: [{ name: "sink", url: sink.url, tls: { mode: "Plaintext" }, v2 }] });
-  const { msg } = await logged((entry) => entry["reason"] === "SecretNotFound", "what is missing");
+  const locked = { name: "locked", url: sink.url, tls: { mode: "Plaintext" }, v2 };
+  await configure("secret", { targets: [locked, target(other, "other")] });
+  const { msg } = await logged((entry) => entry["target"] === "locked", "what is missing");
   assert.match(
     msg,
-    /^configuration rejected, the previous one stays active: the key `token` of the Secret `not-named` in the namespace /,
+    /^delivery failing, lines are buffered: the key `token` of the Secret `not-named` in the namespace /,
   );
+  await until(() => Promise.resolve(otherPoints().find(isOf("secret"))), "a point of the other target");
   await agent.run(2);
   assert.deepEqual(points().filter(isOf("secret")), []);
-  assert.equal(missed(points()), 0);
+  assert.equal(missed([...points(), ...otherPoints()]), 0);
 });
 
 test("without a previous configuration a missing Secret is reported as such", async () => {
@@ -195,7 +197,7 @@ test("without a previous configuration a missing Secret is reported as such", as
   const v2 = { org: "o", bucket: "b", tokenSecretRef: { name: "influxdb" } };
   await configure("first", { targets: [{ name: "sink", url: sink.url, tls: { mode: "Plaintext" }, v2 }] });
   const { msg } = await logged((entry) => entry["reason"] === "SecretNotFound", "what is missing");
-  assert.match(msg, /^configuration rejected, nothing is collected: the key `token` of the Secret `influxdb` /);
+  assert.match(msg, /^delivery failing, lines are buffered: the key `token` of the Secret `influxdb` /);
 });
 
 function msOf({ timestamp }: Point): number {

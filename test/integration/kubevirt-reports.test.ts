@@ -31,7 +31,7 @@ const NODES: Readonly<Record<string, NodeCase>> = {
   denied: { identity: "root without capabilities", vm: true, columns: "False default 0 1/1 SocketDenied" },
   stranger: { identity: "stranger", columns: "False default 0 1/1 SocketDenied" },
   locked: { pool: "locked", vm: true, columns: "False locked 1 0/1 TargetUnauthorized" },
-  secret: { pool: "secret", columns: "False <none> 0 0/0 SecretNotFound" },
+  secret: { pool: "secret", columns: "False secret 0 0/1 SecretNotFound" },
 };
 /** Nodes whose reports change. */
 const CHANGING: Readonly<Record<string, NodeCase>> = {

@@ -36,6 +36,7 @@ export function writeHeaders(target: Authorized): Readonly<Record<string, string
 export function authorization({ protocol, credentials }: Authorized): string | undefined {
   switch (credentials.kind) {
     case "none":
+    case "missing":
       return undefined;
     case "token":
       return `${protocol.version === "v3" && protocol.api === "Native" ? "Bearer" : "Token"} ${credentials.token.reveal()}`;
@@ -48,6 +49,7 @@ export function authorization({ protocol, credentials }: Authorized): string | u
 export function secretsOf({ credentials }: Pick<EffectiveTarget, "credentials">): readonly string[] {
   switch (credentials.kind) {
     case "none":
+    case "missing":
       return [];
     case "token":
       return [credentials.token.reveal()];

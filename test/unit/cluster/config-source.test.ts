@@ -76,6 +76,7 @@ const listener: ConfigListener = {
     events.push(config === undefined ? "none" : `${origin?.name ?? ""} ${config.intervalMs} ${secret}`);
   },
   rejected: ({ reason, error: { message } }) => events.push(`${reason}: ${message}`),
+  incomplete: ({ reason, error: { message } }) => events.push(`incomplete ${reason}: ${message}`),
   unavailable: ({ code }) => events.push(code),
 };
 
@@ -145,16 +146,45 @@ test("an invalid object is reported once, and the previous configuration stays a
   assert.equal(events.length, 2, "the configuration is what it was");
 });
 
-test("a missing Secret is reported once, and used when it exists", async () => {
+test("a target waits for its missing Secret, which is reported once", async () => {
   token = new TelemetryError("E_SECRET_NOT_FOUND", "the key `token` of the Secret `s` is not there");
   await start(object("default"));
   await clock.advance(60_000);
-  assert.deepEqual(events, ["SecretNotFound: the key `token` of the Secret `s` is not there"]);
+  assert.deepEqual(events, [
+    "default 5000 ",
+    "incomplete SecretNotFound: the key `token` of the Secret `s` is not there",
+  ]);
   assert.ok(reads > 3);
   token = "second";
   await clock.advance(20_000);
   assert.equal(events.at(-1), "default 5000 second");
   assert.equal(loop.fault, undefined);
+});
+
+test("a target keeps the value of a Secret that is deleted, and the fault is reported", async () => {
+  await start(object("default"));
+  token = new TelemetryError("E_SECRET_NOT_FOUND", "the Secret `s` is gone");
+  await clock.advance(320_000);
+  assert.deepEqual(events, ["default 5000 first", "incomplete SecretNotFound: the Secret `s` is gone"]);
+  assert.equal(loop.fault?.reason, "SecretNotFound");
+});
+
+test("a target gets no value that was read for another URL", async () => {
+  await start(object("default"));
+  token = new TelemetryError("E_SECRET_NOT_FOUND", "the Secret `s` is gone");
+  const target = {
+    name: "t",
+    url: "https://elsewhere.example.com",
+    v2: { org: "o", bucket: "b", tokenSecretRef: { name: "s" } },
+  };
+  await change(object("default", { generation: 2, spec: { targets: [target] } }));
+  assert.equal(events[1], "default 5000 ");
+});
+
+test("a target without its Secret waits at a start at which the API server does not answer", async () => {
+  token = new KubeError("E_KUBE_UNREACHABLE", "nothing listens there");
+  await start(object("default"));
+  assert.deepEqual(events, ["default 5000 ", "incomplete SecretNotFound: nothing listens there"]);
 });
 
 test("an API server that does not answer changes nothing", async () => {

@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { parseConfig } from "../../../src/config/parse.ts";
 import { resolveConfig, type EffectiveConfig } from "../../../src/config/resolve.ts";
 import { Secret } from "../../../src/config/secret.ts";
+import { TargetAccessReader } from "../../../src/config/target-access.ts";
 import type { SecretSource } from "../../../src/config/secrets-dir.ts";
 import { TelemetryError } from "../../../src/errors.ts";
 import { CLUSTER_SPEC, FULL_SPEC, LEAST_SPEC, changed, configText } from "../../support/config.ts";
@@ -15,7 +16,7 @@ function echoSource(): SecretSource & { readonly asked: string[] } {
     asked,
     read(kind, name, key) {
       asked.push(`${kind} ${name} ${key}`);
-      return Promise.resolve(`<${kind} ${name} ${key}>`);
+      return Promise.resolve(`<${kind}.${name}.${key}>`);
     },
   };
 }
@@ -23,7 +24,7 @@ function echoSource(): SecretSource & { readonly asked: string[] } {
 async function resolved(spec: unknown, secrets: SecretSource = echoSource()): Promise<EffectiveConfig> {
   const { config, faults } = parseConfig(configText(spec), { cluster: true });
   assert.ok(config, JSON.stringify(faults));
-  return resolveConfig(config, secrets);
+  return resolveConfig(config, new TargetAccessReader(secrets));
 }
 
 const EVERYTHING = { namespaces: {}, vmSelector: {} };
@@ -83,12 +84,12 @@ test("every field is resolved", async () => {
     name: "one",
     url: "https://one.example.com:8086/influx",
     protocol: { version: "v1", database: "telemetry", retentionPolicy: "week" },
-    credentials: { kind: "basic", username: "<Secret one user>", password: new Secret("<Secret one pass>") },
+    credentials: { kind: "basic", username: "<Secret.one.user>", password: new Secret("<Secret.one.pass>") },
     tls: {
       mode: "Insecure",
-      ca: "<ConfigMap authority root.pem>",
-      cert: "<Secret client tls.crt>",
-      key: new Secret("<Secret client tls.key>"),
+      ca: "<ConfigMap.authority.root.pem>",
+      cert: "<Secret.client.tls.crt>",
+      key: new Secret("<Secret.client.tls.key>"),
       serverName: "influx.internal",
     },
     flush: { intervalMs: 2_000, maxLines: 100, maxBytes: 64 * 1024 },
@@ -100,7 +101,7 @@ test("every field is resolved", async () => {
   assert.deepEqual(two?.protocol, { version: "v2", org: "o", bucket: "b" });
   assert.deepEqual(two.tls, { mode: "Plaintext" });
   assert.deepEqual(three?.protocol, { version: "v3", database: "d", api: "V2Compatible" });
-  assert.deepEqual(three.tls, { mode: "Verify", ca: "<Secret authority root.pem>" });
+  assert.deepEqual(three.tls, { mode: "Verify", ca: "<Secret.authority.root.pem>" });
 });
 
 test("only the secrets that targets name are read", async () => {
@@ -116,11 +117,11 @@ test("only the secrets that targets name are read", async () => {
     return [secret?.reveal(), key?.reveal()];
   });
   assert.deepEqual(revealed, [
-    "<Secret one pass>",
-    "<Secret client tls.key>",
-    "<Secret two api-token>",
+    "<Secret.one.pass>",
+    "<Secret.client.tls.key>",
+    "<Secret.two.api-token>",
     undefined,
-    "<Secret three t>",
+    "<Secret.three.t>",
     undefined,
   ]);
   assert.deepEqual(
@@ -167,27 +168,54 @@ test("a label without a tag gets its tag from its key", async () => {
   assert.deepEqual(vmLabels, [{ key: "example.com/app-tier", tag: "example_com_app_tier" }]);
 });
 
-test("a missing secret is an error of the whole configuration", async () => {
+/** Returns the fault and the kind of credentials of each target. */
+async function accesses(secrets: SecretSource): Promise<readonly unknown[]> {
+  const { targets } = await resolved(FULL_SPEC, secrets);
+  return targets.map(({ credentials, fault }) => [credentials.kind, fault?.reason, fault?.message]);
+}
+
+test("a target without its Secret does not affect the others", async () => {
   const error = new TelemetryError("E_SECRET_NOT_FOUND", "the key `t` is not there");
   const secrets: SecretSource = {
     read: (_kind, name) => (name === "three" ? Promise.reject(error) : Promise.resolve("a")),
   };
-  await assert.rejects(resolved(FULL_SPEC, secrets), error);
+  assert.deepEqual(await accesses(secrets), [
+    ["basic", undefined, undefined],
+    ["token", undefined, undefined],
+    ["missing", "SecretNotFound", "the key `t` is not there"],
+  ]);
 });
 
-test("an empty token is an error like a missing one", async () => {
-  const secrets: SecretSource = { read: (_kind, name) => Promise.resolve(name === "two" ? "" : "a") };
-  await assert.rejects(resolved(FULL_SPEC, secrets), {
-    code: "E_SECRET_NOT_FOUND",
-    message: "the key `api-token` of the Secret `two` is empty",
-  });
+test("an empty token is missing", async () => {
+  const secrets: SecretSource = { read: (_kind, name) => Promise.resolve(name === "two" ? " \n" : "a") };
+  const [, two] = await accesses(secrets);
+  assert.deepEqual(two, ["missing", "SecretNotFound", "the key `api-token` of the Secret `two` is empty"]);
 });
+
+test("a byte order mark and blanks around a credential are removed", async () => {
+  const secrets: SecretSource = { read: () => Promise.resolve("\uFEFF tok\u00A0\r\n\n") };
+  const { targets } = await resolved(FULL_SPEC, secrets);
+  const [one, two] = targets.map(({ credentials }) => credentials);
+  assert.equal(one?.kind === "basic" && `${one.username} ${one.password.reveal()}`, "tok tok");
+  assert.equal(two?.kind === "token" && two.token.reveal(), "tok");
+});
+
+for (const token of ["a b", "a\nb", "a\u0000", "t\u00f6ken", "\u{1f511}"]) {
+  test(`the token ${JSON.stringify(token)} is a fault of its target that does not show it`, async () => {
+    const secrets: SecretSource = { read: (_kind, name) => Promise.resolve(name === "two" ? token : "a") };
+    const { targets } = await resolved(FULL_SPEC, secrets);
+    const { credentials, fault } = targets[1] ?? {};
+    assert.deepEqual([credentials?.kind, fault?.reason], ["missing", "TargetUnauthorized"]);
+    assert.match(fault?.message ?? "", /^the key `api-token` of the Secret `two` is not a token: character \d of \d /);
+    assert.ok(fault?.message.includes(token) === false);
+  });
+}
 
 test("a printed configuration shows no tokens, passwords or keys", async () => {
   const config = await resolved(FULL_SPEC);
   for (const text of [JSON.stringify(config), inspect(config, { depth: null, showHidden: true })]) {
-    for (const secret of ["<Secret one pass>", "<Secret client tls.key>", "<Secret two api-token>", "<Secret three t>"])
+    for (const secret of ["<Secret.one.pass>", "<Secret.client.tls.key>", "<Secret.two.api-token>", "<Secret.three.t>"])
       assert.equal(text.includes(secret), false, secret);
-    assert.ok(text.includes("<Secret one user>"), "other values are shown");
+    assert.ok(text.includes("<Secret.one.user>"), "other values are shown");
   }
 });

@@ -6,6 +6,7 @@ import { pino } from "pino";
 import type { Endpoint } from "../../../src/collection/libvirt/endpoint.ts";
 import { parseConfig } from "../../../src/config/parse.ts";
 import { resolveConfig, type EffectiveConfig } from "../../../src/config/resolve.ts";
+import { TargetAccessReader } from "../../../src/config/target-access.ts";
 import { secretsDirectory } from "../../../src/config/secrets-dir.ts";
 import { TelemetryError } from "../../../src/errors.ts";
 import { NodeLog } from "../../../src/node/node-log.ts";
@@ -29,7 +30,7 @@ spec:
   targets: [{ name: main, url: "http://127.0.0.1:1", tls: { mode: Plaintext }, v1: { database: d } }]
 ${spec}`);
   assert.deepEqual(faults, undefined);
-  return resolveConfig(parsed, secretsDirectory(undefined));
+  return resolveConfig(parsed, new TargetAccessReader(secretsDirectory(undefined)));
 }
 
 interface Found {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { resolveConfig } from "../../../src/config/resolve.ts";
+import { TargetAccessReader } from "../../../src/config/target-access.ts";
 import { parseConfig } from "../../../src/config/parse.ts";
 import type { AgentView } from "../../../src/observability/agent-view.ts";
 import { statusPage } from "../../../src/observability/status-page.ts";
@@ -98,12 +99,15 @@ test("no secret of a configuration is on the page", async () => {
   const { config } = parseConfig(configText(CLUSTER_SPEC), { cluster: true });
   assert.ok(config !== undefined);
   const secrets: string[] = [];
-  const active = await resolveConfig(config, {
-    read: (kind, name, key) => {
-      secrets.push(`${kind}-${name}-${key}-content`);
-      return Promise.resolve(`${kind}-${name}-${key}-content`);
-    },
-  });
+  const active = await resolveConfig(
+    config,
+    new TargetAccessReader({
+      read: (kind, name, key) => {
+        secrets.push(`${kind}-${name}-${key}-content`);
+        return Promise.resolve(`${kind}-${name}-${key}-content`);
+      },
+    }),
+  );
   const html = page(agentView({ config: { ...agentView().config, active } }));
   assert.ok(secrets.length > 5);
   for (const content of secrets) assert.ok(!html.includes(content), content);

@@ -1,0 +1,119 @@
+import { TelemetryError } from "../errors.ts";
+import type { TargetSpec } from "./schema.ts";
+import { Secret } from "./secret.ts";
+import type { SecretSource } from "./secrets-dir.ts";
+
+/** The values of Secrets and ConfigMaps that a target needs. */
+export interface TargetAccess {
+  readonly credentials:
+    | { readonly kind: "none" }
+    | { readonly kind: "token"; readonly token: Secret }
+    | { readonly kind: "basic"; readonly username: string; readonly password: Secret }
+    /** A value cannot be read: nothing is sent, and the lines wait. `fault` says why. */
+    | { readonly kind: "missing" };
+  readonly tls: {
+    readonly mode: "Verify" | "Plaintext" | "Insecure";
+    readonly ca?: string;
+    readonly cert?: string;
+    readonly key?: Secret;
+    readonly serverName?: string;
+  };
+  /** Why a value cannot be read. Values of an earlier read are used as long as there are any. */
+  readonly fault?: AccessFault;
+}
+
+interface AccessFault {
+  readonly reason: "SecretNotFound" | "TargetUnauthorized";
+  readonly code: TelemetryError["code"];
+  readonly message: string;
+}
+
+/** The codes of an error that is the fault of one target. Any other comes from the source of all Secrets. */
+const OF_ONE_TARGET: ReadonlySet<string> = new Set(["E_SECRET_NOT_FOUND", "E_SECRET_INVALID"]);
+
+/** Reads the Secrets and ConfigMaps of targets. A target without its Secret does not affect the others. */
+export class TargetAccessReader {
+  readonly #secrets: SecretSource;
+  /** What was read before, by the part of a target that decides what its values are sent to. */
+  readonly #known = new Map<string, TargetAccess>();
+
+  constructor(secrets: SecretSource) {
+    this.#secrets = secrets;
+  }
+
+  /** Resolves to the access of these targets, in their order. Rejects if the source fails and earlier values are known. */
+  async read(targets: readonly TargetSpec[]): Promise<readonly TargetAccess[]> {
+    const all = await Promise.all(targets.map(async (target) => [keyOf(target), await this.#read(target)] as const));
+    this.#known.clear();
+    for (const [key, access] of all) if (access.credentials.kind !== "missing") this.#known.set(key, access);
+    return all.map(([, access]) => access);
+  }
+
+  async #read(target: TargetSpec): Promise<TargetAccess> {
+    const known = this.#known.get(keyOf(target));
+    try {
+      return { credentials: await credentialsOf(target, this.#secrets), tls: await tlsOf(target, this.#secrets) };
+    } catch (error) {
+      if (!(error instanceof TelemetryError)) throw error;
+      const { code, message } = error;
+      if (known !== undefined && !OF_ONE_TARGET.has(code)) throw error;
+      const reason = code === "E_SECRET_INVALID" ? "TargetUnauthorized" : "SecretNotFound";
+      const withoutValues = { credentials: { kind: "missing" }, tls: { mode: target.tls.mode } } as const;
+      return { ...(known ?? withoutValues), fault: { reason, code, message } };
+    }
+  }
+}
+
+function keyOf({ url, v1, v2, v3, tls }: TargetSpec): string {
+  return JSON.stringify([url, v1, v2, v3, tls]);
+}
+
+async function credentialsOf({ v1, v2, v3 }: TargetSpec, secrets: SecretSource): Promise<TargetAccess["credentials"]> {
+  const basic = v1?.credentialsSecretRef;
+  if (basic !== undefined) {
+    const username = await readCredential(secrets, { name: basic.name, key: basic.usernameKey });
+    const password = await readCredential(secrets, { name: basic.name, key: basic.passwordKey });
+    return { kind: "basic", username, password: new Secret(password) };
+  }
+  const token = v2?.tokenSecretRef ?? v3?.tokenSecretRef;
+  if (token === undefined) return { kind: "none" };
+  const value = await readCredential(secrets, token);
+  const wanted = `the key \`${token.key}\` of the Secret \`${token.name}\``;
+  // An empty token often comes from an unset variable. The server's answer would not say that it is empty.
+  if (value === "") throw new TelemetryError("E_SECRET_NOT_FOUND", `${wanted} is empty`);
+  if (!TOKEN.test(value)) {
+    const where = `character ${value.search(NOT_IN_TOKEN) + 1} of ${value.length}`;
+    throw new TelemetryError("E_SECRET_INVALID", `${wanted} is not a token: ${where} cannot be in a header`);
+  }
+  return { kind: "token", token: new Secret(value) };
+}
+
+/** The characters that a token can have: those of ASCII that are printed, without blanks. */
+const TOKEN = /^[!-~]+$/;
+const NOT_IN_TOKEN = /[^!-~]/;
+
+/** Returns a credential without the byte order mark and the blanks that editors and shells add around it. */
+async function readCredential(
+  secrets: SecretSource,
+  { name, key }: { readonly name: string; readonly key: string },
+): Promise<string> {
+  return (await secrets.read("Secret", name, key)).trim();
+}
+
+async function tlsOf({ tls }: TargetSpec, secrets: SecretSource): Promise<TargetAccess["tls"]> {
+  const { mode, caRef, clientCertSecretRef: client, serverName } = tls;
+  const { configMap, secret } = caRef ?? {};
+  const ca =
+    configMap !== undefined
+      ? await secrets.read("ConfigMap", configMap.name, configMap.key)
+      : secret !== undefined && (await secrets.read("Secret", secret.name, secret.key));
+  return {
+    mode,
+    ...(ca !== false && { ca }),
+    ...(client !== undefined && {
+      cert: await secrets.read("Secret", client.name, "tls.crt"),
+      key: new Secret(await secrets.read("Secret", client.name, "tls.key")),
+    }),
+    ...(serverName !== undefined && { serverName }),
+  };
+}
