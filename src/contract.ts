@@ -76,3 +76,15 @@ export const DISK_COUNTERS = {
 
 /** Counter name -> value; undefined if libvirt did not report it. */
 export type Counters<Table> = { readonly [Name in keyof Table]: bigint | undefined };
+
+/** Every field of every measurement. InfluxDB 3 rejects each line of a table in which a tag has the name of a field. */
+export const FIELDS: readonly string[] = [
+  ...["state", "cpu_count", "memory_max_kb", "memory_used_kb", "cputime_ns"],
+  ...["memory_rate_kb_per_sec", "memory_angle_deg"],
+  ...[NIC_COUNTERS, DISK_COUNTERS].flatMap((table) => Object.values(table).map(({ field }) => field)),
+  ...Object.values(NIC_COUNTERS).map(({ field }) => `net_${field}`),
+  ...Object.values(DISK_COUNTERS).map(({ field }) => `disk_${field}`),
+  ...["memactual", "memrss", "memavailable", "memusable", "memswap_in", "memswap_out"],
+  ...["memmajor_fault", "memminor_fault", "memdisk_cache", "timeusr", "timesys", "cpus", "cputime"],
+  ...["time_ns", "cpu", "wait_ns", "delay_ns"],
+];

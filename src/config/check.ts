@@ -1,4 +1,4 @@
-import { PATTERN_HELP } from "./schema-parts.ts";
+import { PATTERN_HELP, PATTERN_HINT } from "./schema-parts.ts";
 import { ownValue } from "../lib/own-value.ts";
 
 /** A JSON schema, limited to what a structural CRD schema allows and this project uses. */
@@ -50,7 +50,7 @@ export function formatPath(path: Path): string {
 /** Returns the value with the schema's defaults filled in. Reports every fault, without the values of strings. */
 export function check(schema: Schema, value: unknown, path: Path, report: (finding: Finding) => void): unknown {
   if (!isOfType(schema.type, value)) {
-    report({ path, message: `must be ${article(schema.type)}, is ${kindOf(value)}` });
+    report({ path, message: wrongType(schema, value) });
     return value;
   }
   switch (schema.type) {
@@ -86,7 +86,11 @@ function checkObject(
       checkKey(schema, key, at, report);
       checked.push([key, check(additionalProperties, item, at, report)]);
     } else if (additionalProperties !== true)
-      report({ path: at, message: unknownField(key, Object.keys(properties)), unknownField: true });
+      report({
+        path: at,
+        message: `is not a known field${fieldHint(key, Object.keys(properties))}`,
+        unknownField: true,
+      });
   }
   checkRange("entries", Object.keys(value).length, [undefined, schema.maxProperties], (message) => {
     report({ path, message });
@@ -144,7 +148,10 @@ function repeated(schema: Schema, items: readonly unknown[]): Path[] {
 function checkString(schema: Schema, value: string, path: Path, report: (finding: Finding) => void): void {
   if (schema.enum !== undefined) {
     if (!schema.enum.includes(value))
-      report({ path, message: `must be ${schema.enum.map((one) => `\`${one}\``).join(" or ")}` });
+      report({
+        path,
+        message: `must be ${schema.enum.map((one) => `\`${one}\``).join(" or ")}${schema.enum.length > 2 ? meant(value, schema.enum) : ""}`,
+      });
     return;
   }
   const length = Array.from(value).length;
@@ -152,7 +159,8 @@ function checkString(schema: Schema, value: string, path: Path, report: (finding
   else if (schema.maxLength !== undefined && length > schema.maxLength) {
     report({ path, message: `must have at most ${schema.maxLength} characters, has ${length}` });
   } else if (schema.pattern !== undefined && !new RegExp(schema.pattern).test(value)) {
-    report({ path, message: `must be ${PATTERN_HELP.get(schema.pattern) ?? `of the form ${schema.pattern}`}` });
+    const form = PATTERN_HELP.get(schema.pattern) ?? `of the form ${schema.pattern}`;
+    report({ path, message: `must be ${form}${patternHint(schema, value)}` });
   }
 }
 
@@ -195,14 +203,43 @@ function kindOf(value: unknown): string {
   return typeof value === "number" ? "a number" : typeof value === "object" ? "an object" : `a ${typeof value}`;
 }
 
-function unknownField(key: string, known: readonly string[]): string {
-  const nearest = known.map((name) => ({ name, distance: editDistance(key.toLowerCase(), name.toLowerCase()) }));
+function wrongType(schema: Schema, value: unknown): string {
+  const { type, pattern = "" } = schema;
+  const hint = PATTERN_HINT.get(pattern)?.(value);
+  if (hint !== undefined) return `must be ${PATTERN_HELP.get(pattern) ?? ""}: ${hint}`;
+  return `must be ${article(type)}, is ${kindOf(value)}${typeHint(schema, value)}`;
+}
+
+function typeHint({ type, required = [], properties = {} }: Schema, value: unknown): string {
+  if (typeof value !== "string") return "";
+  if (type === "integer") return /^[0-9]+ *[a-z]+$/i.test(value) ? ": write the number without the unit" : "";
+  const [field, ...others] = required.filter((name) => ownValue(properties, name)?.default === undefined);
+  return field === undefined || others.length > 0 ? "" : `: write {${field}: ...}`;
+}
+
+function patternHint({ pattern = "" }: Schema, value: unknown): string {
+  const hint = PATTERN_HINT.get(pattern)?.(value);
+  return hint === undefined ? "" : `: ${hint}`;
+}
+
+/** A field for the value of a credential, which the schema does not have. */
+const CREDENTIAL = /token|password|credential|^user/i;
+
+function fieldHint(key: string, known: readonly string[]): string {
+  const secretRef = known.find((name) => name.endsWith("SecretRef"));
+  if (CREDENTIAL.test(key) && !key.endsWith("Ref") && secretRef !== undefined)
+    return `: put the value into a Secret, not into the configuration, and name the Secret in \`${secretRef}\``;
+  const hint = meant(key, known);
+  return known.length === 0 || hint !== "" ? hint : `; known are ${known.join(", ")}`;
+}
+
+/** Returns `; did you mean ...?` if one of the known names is similar. */
+function meant(name: string, known: readonly string[]): string {
+  const nearest = known.map((one) => ({ one, distance: editDistance(name.toLowerCase(), one.toLowerCase()) }));
   const [best] = nearest.sort((a, b) => a.distance - b.distance);
-  const hint =
-    best !== undefined && best.distance <= Math.max(2, best.name.length / 3) ? `; did you mean \`${best.name}\`?` : "";
-  return known.length === 0
-    ? "is not a known field"
-    : `is not a known field${hint || `; known are ${known.join(", ")}`}`;
+  return best !== undefined && best.distance <= Math.max(2, best.one.length / 3)
+    ? `; did you mean \`${best.one}\`?`
+    : "";
 }
 
 /** Returns the Levenshtein distance of two names; only their first 64 characters count. */

@@ -56,7 +56,8 @@ export async function resolveConfig({ spec }: TelemetryConfig, reader: TargetAcc
     families: collection.families,
     onMissing: collection.onMissing,
     maxConcurrentEndpoints: collection.maxConcurrentEndpoints,
-    deviceCacheTtlMs: milliseconds(deviceCache.ttl),
+    // The default is shorter than the longest intervals, and a shorter time than one cycle has no effect.
+    deviceCacheTtlMs: Math.max(milliseconds(deviceCache.ttl), intervalMs),
     vms: vmsOf(spec),
     staticTags: tags.static,
     vmLabels: tags.vmLabels.map(named),

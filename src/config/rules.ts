@@ -2,7 +2,7 @@ import { parseDuration } from "../lib/duration.ts";
 import type { Finding, Path } from "./check.ts";
 import { TAG_KEY } from "./schema-parts.ts";
 import type { LabelSelector, TargetSpec, TelemetrySpec } from "./schema.ts";
-import { RESERVED_TAGS, TAG_OF_CEL, tagOf } from "./tag-names.ts";
+import { FIELD_NAMES, RESERVED_TAGS, TAG_OF_CEL, tagOf } from "./tag-names.ts";
 
 /**
  * A rule over more than one field, in CEL for the CRD and in TypeScript for files. `self` in the CEL text is the argument
@@ -27,14 +27,17 @@ function within(text: string | undefined, minimumMs: number, maximumMs: number):
   return ms === undefined || (ms >= minimumMs && ms <= maximumMs);
 }
 
-/** Returns whether a < b (or a <= b with `orEqual`) as durations. True if one is malformed. */
-function shorter(a: string | undefined, b: string, { orEqual = false } = {}): boolean {
+/** Returns whether a < b as durations. True if one is malformed. */
+function shorter(a: string | undefined, b: string): boolean {
   const [left, right] = [a === undefined ? undefined : parseDuration(a), parseDuration(b)];
-  return left === undefined || right === undefined || left < right || (orEqual && left === right);
+  return left === undefined || right === undefined || left < right;
 }
 
-const RESERVED_CEL = `['${RESERVED_TAGS.join("', '")}']`;
-const RESERVED_MESSAGE = `must not use a tag of the measurements or of InfluxDB: ${RESERVED_TAGS.join(", ")}`;
+/** Names that no tag may have -> the message for one that has it. */
+const TAKEN_NAMES: readonly (readonly [names: readonly string[], message: string])[] = [
+  [RESERVED_TAGS, `must not use a tag of the measurements or of InfluxDB: ${RESERVED_TAGS.join(", ")}`],
+  [FIELD_NAMES, "must not use the name of a field, such as state or errors: InfluxDB 3 rejects lines with such a tag"],
+];
 
 /** The shape of a URL, in the regular expressions that Go and JavaScript share. Other rules limit its parts. */
 const URL_SHAPE = String.raw`^https?://([^/?#@\\]*@)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9]([-A-Za-z0-9._]*[A-Za-z0-9])?)(:[0-9]{1,5})?([/?#]([!-$&-~]|%[0-9A-Fa-f]{2})*)?$`;
@@ -54,14 +57,24 @@ function selectorRule<Subject>(at: Path, selectorOf: (subject: Subject) => Label
   };
 }
 
-function tagSourceRule(field: "vmLabels" | "vmAnnotations"): Rule<TelemetrySpec> {
-  return {
-    path: ["tags", field],
-    message: RESERVED_MESSAGE,
-    cel: `self.tags.${field}.all(s, !(${TAG_OF_CEL} in ${RESERVED_CEL}))`,
-    holds: ({ tags }) => !tags[field].some((source) => RESERVED_TAGS.includes(tagOf(source))),
-  };
-}
+/** The rules that no tag has a name that is taken. */
+const TAG_NAME_RULES: readonly Rule<TelemetrySpec>[] = TAKEN_NAMES.flatMap(([names, message]) => {
+  const cel = `['${names.join("', '")}']`;
+  return [
+    {
+      path: ["tags", "static"],
+      message,
+      cel: `self.tags.static.all(k, !(k in ${cel}))`,
+      holds: ({ tags }: TelemetrySpec) => !Object.keys(tags.static).some((key) => names.includes(key)),
+    },
+    ...(["vmLabels", "vmAnnotations"] as const).map((field) => ({
+      path: ["tags", field],
+      message,
+      cel: `self.tags.${field}.all(s, !(${TAG_OF_CEL} in ${cel}))`,
+      holds: ({ tags }: TelemetrySpec) => !tags[field].some((source) => names.includes(tagOf(source))),
+    })),
+  ];
+});
 
 export const SPEC_RULES: readonly Rule<TelemetrySpec>[] = [
   {
@@ -85,17 +98,11 @@ export const SPEC_RULES: readonly Rule<TelemetrySpec>[] = [
   },
   {
     path: ["deviceCache", "ttl"],
-    message: "must not be shorter than collection.interval, and 24h at most",
-    cel: "duration(self.deviceCache.ttl) >= duration(self.collection.interval) && duration(self.deviceCache.ttl) <= duration('24h')",
-    holds: ({ deviceCache, collection }) =>
-      shorter(collection.interval, deviceCache.ttl, { orEqual: true }) && within(deviceCache.ttl, 0, 24 * HOUR_MS),
+    message: "must be from 1s to 24h",
+    cel: "duration(self.deviceCache.ttl) >= duration('1s') && duration(self.deviceCache.ttl) <= duration('24h')",
+    holds: ({ deviceCache }) => within(deviceCache.ttl, 1_000, 24 * HOUR_MS),
   },
-  {
-    path: ["tags", "static"],
-    message: RESERVED_MESSAGE,
-    cel: `self.tags.static.all(k, !(k in ${RESERVED_CEL}))`,
-    holds: ({ tags }) => !Object.keys(tags.static).some((key) => RESERVED_TAGS.includes(key)),
-  },
+  ...TAG_NAME_RULES,
   {
     path: ["tags", "static"],
     message: "must have keys of one letter, then letters, digits and underscores, 64 at most",
@@ -103,8 +110,6 @@ export const SPEC_RULES: readonly Rule<TelemetrySpec>[] = [
     holds: ({ tags }) => Object.keys(tags.static).every((key) => new RegExp(TAG_KEY).test(key)),
     bySchema: true,
   },
-  tagSourceRule("vmLabels"),
-  tagSourceRule("vmAnnotations"),
   {
     path: ["tags"],
     message: "must not use one tag twice: static, vmLabels and vmAnnotations need different tags",
@@ -134,7 +139,7 @@ export const SPEC_RULES: readonly Rule<TelemetrySpec>[] = [
 export const TARGET_RULES: readonly Rule<TargetSpec>[] = [
   {
     path: ["url"],
-    message: "must be an http or https URL",
+    message: "must be an http or https URL, such as https://influxdb.example.com:8086",
     cel: `self.url.matches(r'${URL_SHAPE}')`,
     // URL.canParse rejects addresses that the shape allows but that are not valid, such as port 70000.
     holds: ({ url }) => url.match(URL_SHAPE) !== null && URL.canParse(url),

@@ -6,6 +6,8 @@ import { choice, keyedList, list, set } from "../lib/schema-types.ts";
 
 /** Pattern -> the required form in words, for error messages. */
 export const PATTERN_HELP = new Map<string, string>();
+/** Pattern -> a function that returns a correction for a value that the pattern rejects, if there is a likely one. */
+export const PATTERN_HINT = new Map<string, (value: unknown) => string | undefined>();
 
 function described(pattern: string, help: string): string {
   PATTERN_HELP.set(pattern, help);
@@ -13,6 +15,13 @@ function described(pattern: string, help: string): string {
 }
 
 const DURATION = described(DURATION_PATTERN, "a duration such as 5s, 500ms or 1h30m");
+PATTERN_HINT.set(DURATION, (value) => {
+  const [, digits, unit] = /^([0-9]{1,4})(d?)$/.exec(String(value)) ?? [];
+  if (digits === undefined) return undefined;
+  return unit === "d"
+    ? `there is no unit for days, write ${Number(digits) * 24}h`
+    : `the unit is missing, write ${digits}s`;
+});
 export const DNS_LABEL = described(
   "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
   "a DNS label: lower-case letters, digits and dashes",

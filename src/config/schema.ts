@@ -161,7 +161,7 @@ export const SPEC_SCHEMA = Type.Object({
   deviceCache: Type.Object(
     {
       ttl: duration({
-        description: "How long the devices of a domain are cached.",
+        description: "How long the devices of a domain are cached; at least one collection.interval.",
         default: formatDuration(DEFAULT_DEVICE_CACHE_MS),
       }),
     },

@@ -48,8 +48,8 @@ test("invalid values are faults with their path and without the value", () => {
   assert.equal(read?.config, undefined);
   assert.deepEqual(read?.faults, [
     "spec.collection.families[1]: must be `Metrics` or `Features` or `Devices` or `Totals` or `Vcpus`",
-    "spec.collection.interval: must be a string, is a number",
-    "spec.targets[0].url: must be an http or https URL",
+    "spec.collection.interval: must be a duration such as 5s, 500ms or 1h30m: the unit is missing, write 5s",
+    "spec.targets[0].url: must be an http or https URL, such as https://influxdb.example.com:8086",
   ]);
 });
 
