@@ -81,7 +81,8 @@ export type Counters<Table> = { readonly [Name in keyof Table]: bigint | undefin
 export const FIELDS: readonly string[] = [
   ...["state", "cpu_count", "memory_max_kb", "memory_used_kb", "cputime_ns"],
   ...["memory_rate_kb_per_sec", "memory_angle_deg"],
-  ...[NIC_COUNTERS, DISK_COUNTERS].flatMap((table) => Object.values(table).map(({ field }) => field)),
+  ...Object.values(NIC_COUNTERS).map(({ field }) => field),
+  ...Object.values(DISK_COUNTERS).map(({ field }) => field),
   ...Object.values(NIC_COUNTERS).map(({ field }) => `net_${field}`),
   ...Object.values(DISK_COUNTERS).map(({ field }) => `disk_${field}`),
   ...["memactual", "memrss", "memavailable", "memusable", "memswap_in", "memswap_out"],
