@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { finish } from "../../src/libvirt/decode-queue.ts";
 import { LibvirtError } from "../../src/libvirt/errors.ts";
 import { encodePacket, PacketAssembler } from "../../src/libvirt/packet.ts";
 import { MESSAGE_TYPE, PROGRAM, STATUS } from "../../src/libvirt/protocol.ts";
@@ -77,7 +78,7 @@ const REPLIES: readonly Reply[] = [
     writer.uint(domains.length);
   }),
   reply(
-    (payload) => readDomainStats(payload, parameters),
+    (payload) => finish(readDomainStats(payload, parameters)),
     (writer) => {
       writer.array([1, 2, 3], () => {
         writeDomain(writer, DOMAIN);
