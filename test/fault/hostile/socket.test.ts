@@ -20,7 +20,7 @@ const FILES: Readonly<Record<string, (file: string, socket: string) => unknown>>
   "a symbolic link": (file, socket) => symlink(socket, file),
   "a directory": (file) => mkdir(file),
   "a file": (file) => writeFile(file, "HTTP/1.1 200 OK"),
-  "a named pipe": (file) => execFileSync("mkfifo", [file]),
+  "a named pipe": (file) => execFileSync("sh", ["-c", `mkfifo "${file}"`]),
 };
 
 for (const [what, create] of Object.entries(FILES)) {
