@@ -1,3 +1,4 @@
+import { finish } from "../src/libvirt/decode-queue.ts";
 import { readDomainStats } from "../src/libvirt/replies.ts";
 import { TypedParameterDecoder } from "../src/libvirt/typed-parameters.ts";
 import type { DomainStats } from "../src/libvirt/types.ts";
@@ -69,7 +70,7 @@ function steps(count: number): readonly Step[] {
   const domains = syntheticDomains(count, SHAPE);
   const reply = replyOf(domains);
   const parameters = new TypedParameterDecoder();
-  const decode = (): DomainStats[] => readDomainStats(new XdrReader(reply), parameters);
+  const decode = (): DomainStats[] => finish(readDomainStats(new XdrReader(reply), parameters));
   const map = mapperOf(domains);
   const stats = decode();
   const samples = map(stats);

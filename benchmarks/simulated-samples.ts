@@ -3,6 +3,7 @@ import type { DomainSample } from "../src/collection/domain-sample.ts";
 import { cpuSample, deviceSamples, domainReport, memorySample } from "../src/collection/libvirt/sample-mapping.ts";
 import { parseDomainXml } from "../src/discovery/domain-layout.ts";
 import { STATS_GROUP } from "../src/libvirt/protocol.ts";
+import { finish } from "../src/libvirt/decode-queue.ts";
 import { readDomainStats } from "../src/libvirt/replies.ts";
 import { TypedParameterDecoder, writeTypedParameters } from "../src/libvirt/typed-parameters.ts";
 import type { DomainStats } from "../src/libvirt/types.ts";
@@ -18,7 +19,7 @@ const UPTIME_S = 3_600;
 /** Returns the samples of one cycle of `count` domains. */
 export function simulatedSamples(count: number, shape: Devices): readonly DomainSample[] {
   const domains = syntheticDomains(count, shape);
-  return mapperOf(domains)(readDomainStats(new XdrReader(replyOf(domains)), new TypedParameterDecoder()));
+  return mapperOf(domains)(finish(readDomainStats(new XdrReader(replyOf(domains)), new TypedParameterDecoder())));
 }
 
 export function syntheticDomains(count: number, { nics, disks }: Devices): readonly SyntheticDomain[] {

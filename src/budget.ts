@@ -36,6 +36,12 @@ export const LAUNCHER_BUDGET: LauncherBudget = {
   runs: 6,
 };
 
+/**
+ * Bytes that all launchers together may have sent and that are not decoded yet. An honest reply arrives complete, so that the
+ * largest VMs of a node need some MiB for moments; the agent's memory limit leaves room for far more.
+ */
+export const RECEIVED_BYTES = 32 << 20;
+
 /** Why a launcher is cut off, or some of its lines are left out: the values of the metric's label `reason`. */
 export const REJECTION_REASONS = [
   "Domains",

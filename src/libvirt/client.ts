@@ -1,5 +1,7 @@
 import { LibvirtConnection } from "./connection.ts";
 import { LibvirtError } from "./errors.ts";
+import type { PeerLimits } from "./limits.ts";
+import { trustedPeer, type Peer } from "./peer.ts";
 import {
   AUTH,
   CONNECT_READ_ONLY,
@@ -40,6 +42,8 @@ const CPU_STATS_PARAMETERS = 16;
 export interface OpenOptions extends CallOptions {
   /** Is called before each call to the daemon, including those that `open` makes. */
   readonly onCall?: () => void;
+  /** What the daemon may send. Without it the limits are those of the protocol. */
+  readonly peer?: Peer;
 }
 
 /** A read-only client of one libvirt daemon. */
@@ -48,11 +52,16 @@ export class LibvirtClient implements Disposable {
   readonly uri: string;
   readonly libvirtVersion: string;
   readonly #connection: LibvirtConnection;
+  readonly #limits: PeerLimits;
   // One decoder per daemon, so that the unusual names of one daemon do not fill the table of the others.
   readonly #parameters = new TypedParameterDecoder();
 
-  private constructor(connection: LibvirtConnection, about: { uri: string; libvirtVersion: string }) {
+  private constructor(
+    connection: LibvirtConnection,
+    about: { readonly uri: string; readonly libvirtVersion: string; readonly limits: PeerLimits },
+  ) {
     this.#connection = connection;
+    this.#limits = about.limits;
     this.uri = about.uri;
     this.libvirtVersion = about.libvirtVersion;
   }
@@ -61,10 +70,13 @@ export class LibvirtClient implements Disposable {
    * Returns a client that has connected, authenticated and opened the hypervisor read-only, all within the deadline.
    * @throws {LibvirtError}
    */
-  static async open(socketPath: string, { deadlineMs, onCall }: OpenOptions): Promise<LibvirtClient> {
+  static async open(
+    socketPath: string,
+    { deadlineMs, onCall, peer = trustedPeer() }: OpenOptions,
+  ): Promise<LibvirtClient> {
     const end = performance.now() + deadlineMs;
     const remainingMs = (): number => Math.max(1, end - performance.now());
-    const connection = await LibvirtConnection.connect(socketPath, deadlineMs);
+    const connection = await LibvirtConnection.connect(socketPath, deadlineMs, peer);
     if (onCall !== undefined) connection.onCall = onCall;
     try {
       await authenticate(connection, remainingMs);
@@ -74,7 +86,7 @@ export class LibvirtClient implements Disposable {
         read: readVersion,
         deadlineMs: remainingMs(),
       });
-      return new LibvirtClient(connection, { uri, libvirtVersion });
+      return new LibvirtClient(connection, { uri, libvirtVersion, limits: peer.limits });
     } catch (error) {
       connection.destroy();
       throw error;
@@ -110,7 +122,7 @@ export class LibvirtClient implements Disposable {
         });
         writer.uint(groups).uint(flags);
       },
-      read: (reader) => readDomainStats(reader, this.#parameters),
+      read: (reader, inTurns) => inTurns(readDomainStats(reader, this.#parameters, this.#limits)),
       deadlineMs,
     });
   }
@@ -120,7 +132,7 @@ export class LibvirtClient implements Disposable {
     return this.#connection.call({
       procedure: "CONNECT_LIST_ALL_DOMAINS",
       write: (writer) => writer.int(1).uint(flags),
-      read: readDomains,
+      read: (reader) => readDomains(reader, this.#limits),
       deadlineMs,
     });
   }
@@ -140,7 +152,7 @@ export class LibvirtClient implements Disposable {
   domainCpuStats(domain: DomainRef, options: CallOptions): Promise<TypedParameters> {
     return this.#ofDomain("DOMAIN_GET_CPU_STATS", domain, options, {
       arguments: (writer) => writer.uint(CPU_STATS_PARAMETERS).int(-1).uint(1).uint(0),
-      read: (reader) => readCpuStats(reader, this.#parameters),
+      read: (reader) => readCpuStats(reader, this.#parameters, this.#limits),
     });
   }
 

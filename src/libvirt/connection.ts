@@ -1,8 +1,13 @@
-import { createConnection, type Socket } from "node:net";
+import type { Socket } from "node:net";
+import { setDeadline } from "./deadline.ts";
+import type { Steps } from "./decode-queue.ts";
 import { LibvirtError } from "./errors.ts";
+import { openSocket } from "./open-socket.ts";
 import { encodePacket, PacketAssembler, type PacketHeader } from "./packet.ts";
-import { EVENT, KEEPALIVE, LIMIT, MESSAGE_TYPE, PROCEDURE, PROGRAM, STATUS, type ProcedureName } from "./protocol.ts";
+import { trustedPeer, type Peer } from "./peer.ts";
+import { EVENT, KEEPALIVE, MESSAGE_TYPE, PROCEDURE, PROGRAM, STATUS, type ProcedureName } from "./protocol.ts";
 import { readLifecycleEvent } from "./replies.ts";
+import { KeptBytes } from "./receive-memory.ts";
 import { readRemoteError } from "./wire-types.ts";
 import type { LifecycleEvent } from "./types.ts";
 import type { XdrReader, XdrWriter } from "./xdr.ts";
@@ -11,6 +16,8 @@ import type { XdrReader, XdrWriter } from "./xdr.ts";
 const MAX_OUTSTANDING = 4;
 /** Time that a daemon has to answer CONNECT_CLOSE. */
 const CLOSE_TIMEOUT_MS = 500;
+/** A read of fewer bytes that completes no packet counts like an unasked packet. Daemons write whole packets. */
+const PIECE_BYTES = 1_024;
 
 /** Receive buffer of all sockets, so that no read allocates. Its bytes are processed before the next read. */
 const RECEIVED = Buffer.allocUnsafeSlow(64 * 1024);
@@ -18,8 +25,14 @@ const RECEIVED = Buffer.allocUnsafeSlow(64 * 1024);
 export interface Call<Result> {
   readonly procedure: ProcedureName;
   readonly write?: (writer: XdrWriter) => void;
-  /** Decodes the reply. The reader is valid only during this call. */
-  readonly read: (reader: XdrReader) => Result;
+  /**
+   * Decodes the reply. The reader is valid only during this call, except for steps that are passed to `inTurns`: they
+   * may go on in later turns of the event loop.
+   */
+  readonly read: (
+    reader: XdrReader,
+    inTurns: <Decoded>(steps: Steps<Decoded>) => Decoded | Promise<Decoded>,
+  ) => Result | Promise<Result>;
   /** Milliseconds from now; Infinity for no deadline. */
   readonly deadlineMs: number;
 }
@@ -38,21 +51,41 @@ interface PendingCall {
  */
 export class LibvirtConnection {
   readonly #socket: Socket;
-  readonly #assembler = new PacketAssembler((header, payload) => {
-    this.#received(header, payload);
-  });
+  readonly #peer: Peer;
+  readonly #assembler: PacketAssembler;
+  readonly #kept: KeptBytes;
   readonly #outstanding = new Map<number, PendingCall>();
   readonly #queued = new Set<PendingCall>();
   readonly #whenClosed = Promise.withResolvers<LibvirtError | undefined>();
   #serial = 0;
   #closing = false;
   #ended = false;
+  /** The limit that the daemon exceeded, which is also the error of later calls. */
+  #exceeded: LibvirtError | undefined;
   onLifecycle: (event: LifecycleEvent) => void = () => undefined;
   /** Is called before each call to the daemon. */
   onCall: () => void = () => undefined;
 
-  private constructor(socket: Socket) {
+  private constructor(socket: Socket, peer: Peer) {
     this.#socket = socket;
+    this.#peer = peer;
+    this.#kept = new KeptBytes(peer.memory, {
+      peer,
+      end: (error) => {
+        this.#end(error);
+      },
+    });
+    const onPacket = (header: PacketHeader, payload: XdrReader): void => {
+      this.#received(header, payload);
+    };
+    const onResize = (bytes: number): void => {
+      this.#kept.setIncomplete(bytes);
+    };
+    const { packetBytes } = peer.limits;
+    this.#assembler = new PacketAssembler(
+      onPacket,
+      peer.memory === undefined ? { packetBytes } : { packetBytes, onResize },
+    );
     socket.on("error", (error) => {
       this.#end(
         new LibvirtError("E_LIBVIRT_CLOSED", `the connection to libvirt failed: ${error.message}`, { cause: error }),
@@ -64,45 +97,16 @@ export class LibvirtConnection {
   }
 
   /** @throws {LibvirtError} */
-  static connect(path: string, deadlineMs: number): Promise<LibvirtConnection> {
-    const length = Buffer.byteLength(path);
-    if (length === 0 || length > LIMIT.SOCKET_PATH) {
-      const why = `the path has ${length} bytes; the system allows 1 to ${LIMIT.SOCKET_PATH} for a socket`;
-      return Promise.reject(new LibvirtError("E_LIBVIRT_PATH", `${path}: ${why}`));
-    }
-    if (path.includes("\0")) {
-      return Promise.reject(
-        new LibvirtError("E_LIBVIRT_PATH", `${JSON.stringify(path)}: a path cannot hold a zero byte`),
-      );
-    }
-    return new Promise((resolve, reject) => {
-      let connection: LibvirtConnection | undefined;
-      const socket = createConnection({
-        // As an option: Node takes a bare string of digits for a TCP port.
-        path,
-        onread: {
-          buffer: RECEIVED,
-          callback: (bytes) => {
-            if (connection !== undefined) connection.#push(RECEIVED.subarray(0, bytes));
-            return true;
-          },
-        },
-      });
-      const timer = setDeadline(deadlineMs, () => {
-        socket.destroy();
-        reject(new LibvirtError("E_LIBVIRT_TIMEOUT", `${path}: no connection within ${Math.round(deadlineMs)} ms`));
-      });
-      const failed = (error: NodeJS.ErrnoException): void => {
-        clearTimeout(timer);
-        reject(connectError(path, error));
-      };
-      socket.once("error", failed);
-      socket.once("connect", () => {
-        clearTimeout(timer);
-        socket.off("error", failed);
-        connection = new LibvirtConnection(socket);
-        resolve(connection);
-      });
+  static connect(path: string, deadlineMs: number, peer = trustedPeer()): Promise<LibvirtConnection> {
+    let connection: LibvirtConnection | undefined;
+    return openSocket(path, {
+      deadlineMs,
+      mustBeSocket: peer.mustBeSocket,
+      buffer: RECEIVED,
+      onBytes: (bytes) => {
+        if (connection !== undefined) connection.#push(RECEIVED.subarray(0, bytes));
+      },
+      onConnect: (socket) => (connection = new LibvirtConnection(socket, peer)),
     });
   }
 
@@ -118,7 +122,8 @@ export class LibvirtConnection {
   /** @throws {LibvirtError} */
   call<Result>(call: Call<Result>): Promise<Result> {
     if (!this.isOpen) {
-      return Promise.reject(new LibvirtError("E_LIBVIRT_CLOSED", "the connection to libvirt is closed"));
+      const closed = new LibvirtError("E_LIBVIRT_CLOSED", "the connection to libvirt is closed");
+      return Promise.reject(this.#exceeded ?? closed);
     }
     return this.#enqueue(call);
   }
@@ -186,16 +191,23 @@ export class LibvirtConnection {
   }
 
   #push(chunk: Buffer): void {
+    if (this.#ended) return;
     try {
-      if (!this.#ended) this.#assembler.push(chunk);
+      if (!this.#assembler.push(chunk) && chunk.length < PIECE_BYTES) this.#peer.unasked.record(chunk.length);
     } catch (error) {
-      this.#end(
-        error instanceof LibvirtError ? error : new LibvirtError("E_LIBVIRT_PROTOCOL", String(error), { cause: error }),
-      );
+      this.#fail(error);
     }
   }
 
+  #fail(error: unknown): void {
+    this.#end(
+      error instanceof LibvirtError ? error : new LibvirtError("E_LIBVIRT_PROTOCOL", String(error), { cause: error }),
+    );
+  }
+
   #received(header: PacketHeader, payload: XdrReader): void {
+    if (header.program !== PROGRAM.REMOTE || header.type !== MESSAGE_TYPE.REPLY)
+      this.#peer.unasked.record(payload.remaining);
     if (header.program === PROGRAM.KEEPALIVE) {
       // If the daemon does not read, unsent pongs must not pile up in memory.
       if (header.procedure === KEEPALIVE.PING && !this.#socket.writableNeedDrain)
@@ -215,9 +227,43 @@ export class LibvirtConnection {
     if (procedure !== PROCEDURE[call.procedure])
       throw payload.fault(`the reply to ${call.procedure} is for procedure ${procedure}`);
     if (status !== STATUS.OK && status !== STATUS.ERROR) throw payload.fault(`a reply has the status ${status}`);
+    if (pending.answered) throw payload.fault(`the call ${serial} has two replies`);
     // An exception of the decoder ends the connection, and #end rejects this call with all others.
-    const result = status === STATUS.OK ? call.read(payload) : readRemoteError(payload, call.procedure);
-    if (status === STATUS.OK) payload.expectEnd();
+    if (status === STATUS.ERROR) {
+      this.#finished(serial, readRemoteError(payload, call.procedure));
+      return;
+    }
+    const result = call.read(payload, (steps) =>
+      this.#peer.queue.run(steps, () => {
+        this.#detach(payload);
+      }),
+    );
+    if (result instanceof Promise) {
+      pending.answered = true;
+      const { length } = payload.buffer;
+      result
+        .then((later) => {
+          this.#kept.addDetached(-length);
+          payload.expectEnd();
+          this.#finished(serial, later);
+        })
+        .catch((error: unknown) => {
+          this.#fail(error);
+        });
+    } else {
+      payload.expectEnd();
+      this.#finished(serial, result);
+    }
+  }
+
+  #detach(payload: XdrReader): void {
+    this.#kept.addDetached(payload.remaining);
+    payload.detach();
+  }
+
+  #finished(serial: number, result: unknown): void {
+    const pending = this.#outstanding.get(serial);
+    if (pending === undefined) return;
     this.#outstanding.delete(serial);
     clearTimeout(pending.timer);
     pending.answered = true;
@@ -234,6 +280,8 @@ export class LibvirtConnection {
     if (this.#ended) return;
     const reason = this.#closing ? undefined : cause;
     this.#ended = true;
+    if (reason?.code === "E_LIBVIRT_LIMIT") this.#exceeded = reason;
+    this.#kept.release();
     this.#socket.destroy();
     const error = reason ?? new LibvirtError("E_LIBVIRT_CLOSED", "the connection to libvirt was closed by this client");
     for (const pending of [...this.#outstanding.values(), ...this.#queued]) {
@@ -243,36 +291,5 @@ export class LibvirtConnection {
     this.#outstanding.clear();
     this.#queued.clear();
     this.#whenClosed.resolve(reason);
-  }
-}
-
-/** Longest delay of a timer. Node fires a longer one at once. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
-
-function setDeadline(ms: number, missed: () => void): NodeJS.Timeout | undefined {
-  return ms > MAX_TIMER_MS ? undefined : setTimeout(missed, ms);
-}
-
-function connectError(path: string, error: NodeJS.ErrnoException): LibvirtError {
-  switch (error.code) {
-    case "EACCES":
-    case "EPERM":
-      return new LibvirtError("E_LIBVIRT_DENIED", `${path}: no permission to use the socket (${error.code})`, {
-        cause: error,
-      });
-    case "ENOENT":
-      return new LibvirtError("E_LIBVIRT_UNREACHABLE", `${path}: no such socket; is the daemon running?`, {
-        cause: error,
-      });
-    case "ECONNREFUSED":
-      return new LibvirtError(
-        "E_LIBVIRT_UNREACHABLE",
-        `${path}: no process listens on the socket; the daemon has ended`,
-        {
-          cause: error,
-        },
-      );
-    default:
-      return new LibvirtError("E_LIBVIRT_UNREACHABLE", `${path}: ${error.message}`, { cause: error });
   }
 }

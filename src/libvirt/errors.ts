@@ -12,10 +12,16 @@ export type LibvirtErrorCode =
   /** The socket does not exist, or no process listens on it. */
   | "E_LIBVIRT_UNREACHABLE"
   /** The socket's path is empty, too long or has a zero byte. */
-  | "E_LIBVIRT_PATH";
+  | "E_LIBVIRT_PATH"
+  /** The daemon, or its socket, exceeds the limits that the caller has set for it; `limit` says which. */
+  | "E_LIBVIRT_LIMIT";
+
+/** The limits of a daemon. `Memory` is the one that all daemons share, `SocketType` that the path must be a socket itself. */
+export type PeerLimit = "Domains" | "PacketBytes" | "Parameters" | "UnaskedPackets" | "Memory" | "SocketType";
 
 interface LibvirtErrorOptions extends ErrorOptions {
   readonly libvirtCode?: number;
+  readonly limit?: PeerLimit;
 }
 
 /** Every error of this client. */
@@ -24,10 +30,18 @@ export class LibvirtError extends Error {
   readonly code: LibvirtErrorCode;
   /** virErrorNumber in the daemon's reply, such as those of REMOTE_ERROR. */
   readonly libvirtCode: number | undefined;
+  /** The exceeded limit; set if and only if the code is E_LIBVIRT_LIMIT. */
+  readonly limit: PeerLimit | undefined;
 
   constructor(code: LibvirtErrorCode, message: string, options: LibvirtErrorOptions = {}) {
     super(message, options);
     this.code = code;
     this.libvirtCode = options.libvirtCode;
+    this.limit = options.limit;
   }
+}
+
+/** Returns the error of a daemon that exceeds a limit. */
+export function overLimit(limit: PeerLimit, message: string): LibvirtError {
+  return new LibvirtError("E_LIBVIRT_LIMIT", message, { limit });
 }

@@ -1,5 +1,8 @@
+import type { Steps } from "./decode-queue.ts";
+import { overLimit } from "./errors.ts";
+import { PROTOCOL_LIMITS, type PeerLimits } from "./limits.ts";
 import { LIMIT } from "./protocol.ts";
-import type { TypedParameterDecoder } from "./typed-parameters.ts";
+import { readParameterCount, type TypedParameterDecoder } from "./typed-parameters.ts";
 import type {
   DomainControlInfo,
   DomainInfo,
@@ -7,12 +10,17 @@ import type {
   DomainStats,
   LifecycleEvent,
   TypedParameters,
+  TypedValue,
   VcpuInfo,
 } from "./types.ts";
 import { DOMAIN_MIN_BYTES, readDomain } from "./wire-types.ts";
 import type { XdrReader } from "./xdr.ts";
 
-// One reader for each payload that a daemon sends. All throw LibvirtError E_LIBVIRT_PROTOCOL.
+// One reader for each payload that a daemon sends. All throw LibvirtError E_LIBVIRT_PROTOCOL, and those that are given
+// limits E_LIBVIRT_LIMIT.
+
+/** Parameters that are decoded in one step; they take less than a millisecond. */
+const STEP_PARAMETERS = 256;
 
 /** AUTH_LIST: values of AUTH. */
 export function readAuthTypes(reader: XdrReader): number[] {
@@ -26,18 +34,39 @@ export function readVersion(reader: XdrReader): string {
 }
 
 /** CONNECT_LIST_ALL_DOMAINS. */
-export function readDomains(reader: XdrReader): DomainRef[] {
-  const domains = reader.array(LIMIT.DOMAINS, DOMAIN_MIN_BYTES, () => readDomain(reader));
+export function readDomains(reader: XdrReader, limits: PeerLimits = PROTOCOL_LIMITS): DomainRef[] {
+  const domains: DomainRef[] = [];
+  for (let left = readDomainCount(reader, DOMAIN_MIN_BYTES, limits); left > 0; left--) domains.push(readDomain(reader));
   reader.uint(); // repeats the number of domains
   return domains;
 }
 
-/** CONNECT_GET_ALL_DOMAIN_STATS. */
-export function readDomainStats(reader: XdrReader, parameters: TypedParameterDecoder): DomainStats[] {
-  return reader.array(LIMIT.DOMAINS, DOMAIN_MIN_BYTES + 4, () => ({
-    domain: readDomain(reader),
-    params: parameters.read(reader),
-  }));
+/** CONNECT_GET_ALL_DOMAIN_STATS: the only reply that can take long. */
+export function* readDomainStats(
+  reader: XdrReader,
+  parameters: TypedParameterDecoder,
+  limits: PeerLimits = PROTOCOL_LIMITS,
+): Steps<DomainStats[]> {
+  const stats: DomainStats[] = [];
+  let allowed = limits.parameters;
+  for (let domains = readDomainCount(reader, DOMAIN_MIN_BYTES + 4, limits); domains > 0; domains--) {
+    const domain = readDomain(reader);
+    const params = new Map<string, TypedValue>();
+    const count = readParameterCount(reader, allowed);
+    allowed -= count;
+    for (let left = count; left > 0; left -= STEP_PARAMETERS) {
+      parameters.readInto(params, reader, Math.min(left, STEP_PARAMETERS));
+      yield;
+    }
+    stats.push({ domain, params });
+  }
+  return stats;
+}
+
+function readDomainCount(reader: XdrReader, minimumSize: number, { domains }: PeerLimits): number {
+  const count = reader.arrayLength(LIMIT.DOMAINS, minimumSize);
+  if (count > domains) throw overLimit("Domains", `libvirt sends a reply with more than ${domains} domains`);
+  return count;
 }
 
 /** DOMAIN_GET_XML_DESC. */
@@ -57,8 +86,12 @@ export function readDomainInfo(reader: XdrReader): DomainInfo {
 }
 
 /** DOMAIN_GET_CPU_STATS. */
-export function readCpuStats(reader: XdrReader, parameters: TypedParameterDecoder): TypedParameters {
-  const params = parameters.read(reader);
+export function readCpuStats(
+  reader: XdrReader,
+  parameters: TypedParameterDecoder,
+  { parameters: maximum }: PeerLimits = PROTOCOL_LIMITS,
+): TypedParameters {
+  const params = parameters.read(reader, maximum);
   reader.int(); // the number that libvirt could return
   return params;
 }

@@ -1,3 +1,4 @@
+import { overLimit } from "./errors.ts";
 import { LIMIT, PARAMETER_TYPE } from "./protocol.ts";
 import type { TypedParameters, TypedValue } from "./types.ts";
 import type { XdrReader, XdrWriter } from "./xdr.ts";
@@ -19,13 +20,18 @@ interface KnownName {
 export class TypedParameterDecoder {
   readonly #names: (KnownName | undefined)[] = new Array<KnownName | undefined>(NAME_SLOTS);
 
-  read(reader: XdrReader): TypedParameters {
+  read(reader: XdrReader, maximum?: number): TypedParameters {
     const params = new Map<string, TypedValue>();
-    reader.array(LIMIT.PARAMETERS, PARAMETER_MIN_BYTES, () => {
+    this.readInto(params, reader, readParameterCount(reader, maximum));
+    return params;
+  }
+
+  /** Reads `count` parameters. A caller that reads many can do other work after each part. */
+  readInto(params: Map<string, TypedValue>, reader: XdrReader, count: number): void {
+    for (let index = 0; index < count; index++) {
       const name = this.#name(reader);
       params.set(name, readValue(reader));
-    });
-    return params;
+    }
   }
 
   #name(reader: XdrReader): string {
@@ -41,6 +47,16 @@ export class TypedParameterDecoder {
     this.#names[slot] = { bytes, text };
     return text;
   }
+}
+
+/**
+ * Returns the number of parameters that follow.
+ * @throws {LibvirtError} E_LIBVIRT_LIMIT if there are more than `maximum`
+ */
+export function readParameterCount(reader: XdrReader, maximum = Number.POSITIVE_INFINITY): number {
+  const count = reader.arrayLength(LIMIT.PARAMETERS, PARAMETER_MIN_BYTES);
+  if (count > maximum) throw overLimit("Parameters", "libvirt sends a reply with more typed parameters than allowed");
+  return count;
 }
 
 function sameBytes(bytes: Buffer, buffer: Buffer, start: number, end: number): boolean {

@@ -24,16 +24,26 @@ function formatUuid(buffer: Buffer, at: number): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }
 
-/** Longest error text of a daemon that is kept, because it is written to log lines. */
-const MAX_MESSAGE_CHARACTERS = 1_000;
+/** Most bytes of an error text of a daemon that are kept, because it is written to log lines. */
+const MAX_MESSAGE_BYTES = 1_000;
+/** Characters that end a log line, control a terminal or change the direction of text. */
+const CONTROL = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 
 /** Returns the error of an error reply (remote_error). The fields after the message are not read. */
 export function readRemoteError(reader: XdrReader, procedure: string): LibvirtError {
   const libvirtCode = reader.int();
   reader.int(); // the part of libvirt that reports it
-  const text = reader.optional(() => reader.string(LIMIT.STRING)) ?? `error ${libvirtCode} without a text`;
-  const message = text.length > MAX_MESSAGE_CHARACTERS ? `${text.slice(0, MAX_MESSAGE_CHARACTERS)}...` : text;
+  const message = reader.optional(() => readMessage(reader)) ?? `error ${libvirtCode} without a text`;
   return new LibvirtError("E_LIBVIRT_REMOTE", `libvirt rejected ${procedure}: ${message}`, { libvirtCode });
+}
+
+/** Returns a text for people: cut before it is decoded, so that nothing keeps the rest, and without control characters. */
+function readMessage(reader: XdrReader): string {
+  const { start, end } = reader.span(LIMIT.STRING);
+  const isCut = end - start > MAX_MESSAGE_BYTES;
+  const text = reader.buffer.toString("utf8", start, isCut ? start + MAX_MESSAGE_BYTES : end).replace(CONTROL, "?");
+  // The cut may be within a character.
+  return isCut ? `${text.replace(/\ufffd+$/, "")}...` : text;
 }
 
 /** VIR_ERR_ERROR. */

@@ -114,16 +114,21 @@ export class XdrWriter {
  * @throws {LibvirtError} E_LIBVIRT_PROTOCOL, from every method
  */
 export class XdrReader {
-  readonly buffer: Buffer;
-  readonly #start: number;
+  #buffer: Buffer;
+  #start: number;
   #at: number;
-  readonly #end: number;
+  #end: number;
 
   constructor(buffer: Buffer, start = 0, end = buffer.length) {
-    this.buffer = buffer;
+    this.#buffer = buffer;
     this.#start = start;
     this.#at = start;
     this.#end = end;
+  }
+
+  /** The bytes that offsets of `span` and `skip` refer to. `detach` replaces it. */
+  get buffer(): Buffer {
+    return this.#buffer;
   }
 
   get remaining(): number {
@@ -131,23 +136,23 @@ export class XdrReader {
   }
 
   int(): number {
-    return this.buffer.readInt32BE(this.skip(4));
+    return this.#buffer.readInt32BE(this.skip(4));
   }
 
   uint(): number {
-    return this.buffer.readUInt32BE(this.skip(4));
+    return this.#buffer.readUInt32BE(this.skip(4));
   }
 
   hyper(): bigint {
-    return this.buffer.readBigInt64BE(this.skip(8));
+    return this.#buffer.readBigInt64BE(this.skip(8));
   }
 
   uhyper(): bigint {
-    return this.buffer.readBigUInt64BE(this.skip(8));
+    return this.#buffer.readBigUInt64BE(this.skip(8));
   }
 
   double(): number {
-    return this.buffer.readDoubleBE(this.skip(8));
+    return this.#buffer.readDoubleBE(this.skip(8));
   }
 
   bool(): boolean {
@@ -158,7 +163,7 @@ export class XdrReader {
 
   fixedOpaque(length: number): Buffer {
     const at = this.skip(padded(length));
-    return this.buffer.subarray(at, at + length);
+    return this.#buffer.subarray(at, at + length);
   }
 
   /** Reads the length of a string or opaque and skips its bytes. Returns where they begin and end. */
@@ -171,21 +176,35 @@ export class XdrReader {
 
   string(maximum: number): string {
     const { start, end } = this.span(maximum);
-    return this.buffer.toString("utf8", start, end);
+    return this.#buffer.toString("utf8", start, end);
   }
 
   optional<Value>(read: () => Value): Value | undefined {
     return this.bool() ? read() : undefined;
   }
 
-  /** Reads an array. `minimumSize`, the least bytes of an item, lets it reject at once a count that cannot fit. */
-  array<Item>(maximum: number, minimumSize: number, read: () => Item): Item[] {
+  /** Reads the length of an array. `minimumSize`, the least bytes of an item, lets it reject a length that cannot fit. */
+  arrayLength(maximum: number, minimumSize: number): number {
     const length = this.uint();
     if (length > maximum) throw this.fault(`an array has ${length} items, more than ${maximum}`);
     if (length * minimumSize > this.remaining) throw this.fault(`an array of ${length} items does not fit`);
+    return length;
+  }
+
+  array<Item>(maximum: number, minimumSize: number, read: () => Item): Item[] {
+    const length = this.arrayLength(maximum, minimumSize);
     const items: Item[] = [];
     for (let index = 0; index < length; index++) items.push(read());
     return items;
+  }
+
+  /** Copies the unread bytes, so that they can be read after the buffer has other content. */
+  detach(): void {
+    const read = this.#at - this.#start;
+    this.#buffer = Buffer.from(this.#buffer.subarray(this.#at, this.#end));
+    this.#start = -read;
+    this.#at = 0;
+    this.#end = this.#buffer.length;
   }
 
   /** Throws unless all bytes are read. */

@@ -1,6 +1,6 @@
 import { Collector, type CollectorSettings } from "../collection/collector.ts";
 import type { Endpoint } from "../collection/libvirt/endpoint.ts";
-import { libvirtSource } from "../collection/libvirt/libvirt-source.ts";
+import { libvirtSources } from "../collection/libvirt/libvirt-source.ts";
 import type { SourceCycle, SourceStats } from "../collection/source.ts";
 import { Ticker } from "../collection/ticker.ts";
 import type { EffectiveConfig } from "../config/resolve.ts";
@@ -33,11 +33,13 @@ const IDLE_MS = 200;
 export class Pipeline {
   readonly #options: PipelineOptions;
   readonly #ticker: Ticker;
+  readonly #sourceOf: ReturnType<typeof libvirtSources>;
   #collector: Collector | undefined;
   #next: { readonly config: EffectiveConfig | undefined } | undefined;
 
   constructor(options: PipelineOptions) {
     this.#options = options;
+    this.#sourceOf = libvirtSources(options.clock);
     this.#ticker = new Ticker(IDLE_MS, options.clock);
   }
 
@@ -158,10 +160,10 @@ export class Pipeline {
   }
 
   async #findEndpoints(config: EffectiveConfig, collector: Collector): Promise<boolean> {
-    const { state, findEndpoints, clock } = this.#options;
+    const { state, findEndpoints } = this.#options;
     try {
       const endpoints = await findEndpoints(config);
-      collector.setSources(endpoints.map((endpoint) => libvirtSource(endpoint, clock)));
+      collector.setSources(endpoints.map(this.#sourceOf));
       state.endpoints.retain(new Set(endpoints.map(({ socket }) => socket)));
       return true;
     } catch (error) {

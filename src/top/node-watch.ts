@@ -1,6 +1,6 @@
 import { Collector } from "../collection/collector.ts";
 import { domainOverviews, type DomainOverview } from "../collection/domain-overview.ts";
-import { libvirtSource } from "../collection/libvirt/libvirt-source.ts";
+import { libvirtSources } from "../collection/libvirt/libvirt-source.ts";
 import { BALLOON, DEVICES } from "../collection/stats-needs.ts";
 import { DEFAULT_CONCURRENT_ENDPOINTS, DEFAULT_DEVICE_CACHE_MS, defaultTimeoutMs } from "../config/defaults.ts";
 import { TelemetryError } from "../errors.ts";
@@ -19,13 +19,13 @@ export interface NodeSnapshot {
 /** Collects the domains of this node, without an agent or an API server. */
 export class NodeWatch implements Disposable {
   readonly #collector: Collector;
-  readonly #clock: Clock;
+  readonly #sourceOf: ReturnType<typeof libvirtSources>;
   readonly #states: EndpointStates;
   readonly #find: ReturnType<typeof localEndpoints>;
 
   constructor(locations: EndpointPlaces, intervalMs: number, clock: Clock) {
     this.#find = localEndpoints(locations, clock);
-    this.#clock = clock;
+    this.#sourceOf = libvirtSources(clock);
     this.#states = new EndpointStates(clock);
     this.#collector = new Collector(
       {
@@ -44,7 +44,7 @@ export class NodeWatch implements Disposable {
    */
   async collect(): Promise<NodeSnapshot> {
     const endpoints = await this.#find(ALL_VMS);
-    this.#collector.setSources(endpoints.map((endpoint) => libvirtSource(endpoint, this.#clock)));
+    this.#collector.setSources(endpoints.map(this.#sourceOf));
     this.#states.retain(new Set(endpoints.map(({ socket }) => socket)));
     await this.#collector.collect((cycle) => {
       this.#states.recordCycle(cycle);

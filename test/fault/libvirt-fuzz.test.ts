@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test, type TestContext } from "node:test";
+import { LAUNCHER_BUDGET } from "../../src/budget.ts";
+import { finish } from "../../src/libvirt/decode-queue.ts";
 import { LibvirtError } from "../../src/libvirt/errors.ts";
+import { PROTOCOL_LIMITS, type PeerLimits } from "../../src/libvirt/limits.ts";
 import { encodePacket, PacketAssembler } from "../../src/libvirt/packet.ts";
 import { MESSAGE_TYPE, PROGRAM, STATUS } from "../../src/libvirt/protocol.ts";
 import {
@@ -18,6 +21,7 @@ import { TypedParameterDecoder, writeTypedParameters } from "../../src/libvirt/t
 import type { TypedValue } from "../../src/libvirt/types.ts";
 import { readRemoteError, writeDomain, writeRemoteError } from "../../src/libvirt/wire-types.ts";
 import type { XdrReader, XdrWriter } from "../../src/libvirt/xdr.ts";
+import { assertCheap } from "../support/cpu-time.ts";
 
 const PACKETS = 250_000;
 const SEED = Number(process.env["FUZZ_SEED"] ?? 20_261_124);
@@ -45,7 +49,7 @@ const WORDS = [
 
 interface Reply {
   readonly packet: Buffer;
-  readonly read: (payload: XdrReader) => unknown;
+  readonly read: (payload: XdrReader, limits?: PeerLimits) => unknown;
 }
 
 const parameters = new TypedParameterDecoder();
@@ -77,7 +81,7 @@ const REPLIES: readonly Reply[] = [
     writer.uint(domains.length);
   }),
   reply(
-    (payload) => readDomainStats(payload, parameters),
+    (payload, limits) => finish(readDomainStats(payload, parameters, limits)),
     (writer) => {
       writer.array([1, 2, 3], () => {
         writeDomain(writer, DOMAIN);
@@ -88,7 +92,7 @@ const REPLIES: readonly Reply[] = [
   reply(readXml, (writer) => writer.string(`<domain>${"<disk/>".repeat(50)}</domain>`)),
   reply(readDomainInfo, (writer) => writer.uint(1).uhyper(4096n).uhyper(2048n).uint(4).uhyper(77n)),
   reply(
-    (payload) => readCpuStats(payload, parameters),
+    (payload, limits) => readCpuStats(payload, parameters, limits),
     (writer) => {
       writeTypedParameters(writer, PARAMS);
       writer.int(3);
@@ -168,7 +172,12 @@ function withTrueLength(packet: Buffer): Buffer {
   return packet;
 }
 
-void test(`${PACKETS} mutated packets are replies or protocol errors, in bounded memory`, (t) => {
+/** Calls `decode` with mutants of the replies, and asserts that each is a reply or an error with one of these codes. */
+function fuzz(
+  t: TestContext,
+  codes: readonly string[],
+  decode: (mutant: Buffer, read: Reply["read"], count: number) => boolean,
+): void {
   t.diagnostic(`FUZZ_SEED=${SEED}`);
   const below = generator(SEED);
   const before = process.memoryUsage();
@@ -180,15 +189,10 @@ void test(`${PACKETS} mutated packets are replies or protocol errors, in bounded
     if (below(4) === 0)
       mutant = pick(MUTATIONS, below)(mutant.length < 4 ? Buffer.from(packet) : Buffer.from(mutant), below);
     if (below(8) !== 0) mutant = withTrueLength(mutant);
-    const assembler = new PacketAssembler((_header, payload) => {
-      read(payload);
-      payload.expectEnd();
-      answers++;
-    });
     try {
-      assembler.push(mutant);
+      if (decode(mutant, read, count)) answers++;
     } catch (error) {
-      if (!(error instanceof LibvirtError && error.code === "E_LIBVIRT_PROTOCOL")) {
+      if (!(error instanceof LibvirtError && codes.includes(error.code))) {
         assert.fail(
           `packet ${count}, ${mutant.toString("hex")}: ${error instanceof Error ? String(error.stack) : String(error)}`,
         );
@@ -198,9 +202,44 @@ void test(`${PACKETS} mutated packets are replies or protocol errors, in bounded
     if (count % 10_000 === 0) assertBounded(before, count);
   }
   assertBounded(before, PACKETS);
-  t.diagnostic(`${answers} replies, ${faults} protocol errors, the others are incomplete`);
+  t.diagnostic(`${answers} replies, ${faults} errors, the others are incomplete`);
   assert.ok(faults > PACKETS / 5, "too few mutants reach the decoders");
   assert.ok(answers > PACKETS / 50, "too few mutants pass the decoders");
+}
+
+/** Returns whether the bytes are a reply. */
+function decodes(bytes: Buffer, read: Reply["read"], limits: PeerLimits = PROTOCOL_LIMITS): boolean {
+  let answers = 0;
+  const assembler = new PacketAssembler((_header, payload) => {
+    read(payload, limits);
+    payload.expectEnd();
+    answers++;
+  }, limits);
+  assembler.push(bytes);
+  return answers > 0;
+}
+
+void test(`${PACKETS} mutated packets are replies or protocol errors, in bounded memory`, (t) => {
+  fuzz(t, ["E_LIBVIRT_PROTOCOL"], (mutant, read) => decodes(mutant, read));
+});
+
+void test(`${PACKETS} mutated packets of a launcher are decoded or rejected, each in 50 ms of CPU`, (t) => {
+  fuzz(t, ["E_LIBVIRT_PROTOCOL", "E_LIBVIRT_LIMIT"], (mutant, read, count) => {
+    let isReply = false;
+    let fault: unknown;
+    assertCheap(
+      () => {
+        try {
+          isReply = decodes(mutant, read, LAUNCHER_BUDGET);
+        } catch (error) {
+          fault = error;
+        }
+      },
+      () => `packet ${count}, ${mutant.toString("hex")}`,
+    );
+    if (fault instanceof Error) throw fault;
+    return isReply;
+  });
 });
 
 function assertBounded(before: NodeJS.MemoryUsage, count: number): void {

@@ -3,7 +3,7 @@ import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
-import { LibvirtClient } from "../../src/libvirt/client.ts";
+import { LibvirtClient, type OpenOptions } from "../../src/libvirt/client.ts";
 import { encodePacket, PacketAssembler } from "../../src/libvirt/packet.ts";
 import { MESSAGE_TYPE, PROCEDURE, PROGRAM, STATUS, type ProcedureName } from "../../src/libvirt/protocol.ts";
 import { writeRemoteError } from "../../src/libvirt/wire-types.ts";
@@ -95,13 +95,17 @@ export async function startPeer(
   return { socketPath, received, sockets };
 }
 
-/** Opens a client of a peer; it is closed when the test ends. */
+/** Opens a client of a peer; it is closed when the test ends. `limits` are those of the peer. */
 export async function openPeer(
   t: TestContext,
   handlers: Handlers = {},
+  limits?: OpenOptions["peer"],
 ): Promise<{ client: LibvirtClient; peer: Peer }> {
   const peer = await startPeer(t, handlers);
-  const client = await LibvirtClient.open(peer.socketPath, { deadlineMs: 10_000 });
+  const client = await LibvirtClient.open(peer.socketPath, {
+    deadlineMs: 10_000,
+    ...(limits !== undefined && { peer: limits }),
+  });
   atEnd(t, () => {
     client.close();
   });

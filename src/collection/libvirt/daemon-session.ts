@@ -1,18 +1,31 @@
 import type { Clock } from "../../lib/clock.ts";
 import { LibvirtClient } from "../../libvirt/client.ts";
+import type { LibvirtError } from "../../libvirt/errors.ts";
+import { limitedPeer, trustedPeer, type Peer, type SharedLimits } from "../../libvirt/peer.ts";
 import type { SessionLease } from "./bulk-stats.ts";
+import type { Endpoint } from "./endpoint.ts";
+
+interface SessionOptions {
+  /** What all launchers share. */
+  readonly shared: SharedLimits;
+  readonly clock: Clock;
+  /** Is called when a connection ends that this side did not close. */
+  readonly onLost: () => void;
+}
 
 /** Holds the current connection to one daemon, and opens a new one when needed. */
 export class DaemonSession implements SessionLease {
   readonly #socket: string;
+  readonly #peer: Peer;
   readonly #clock: Clock;
   readonly #onLost: () => void;
   #calls = 0;
   #current: LibvirtClient | undefined;
+  #limitError: LibvirtError | undefined;
 
-  /** `onLost` is called when a connection ends that this side did not close. */
-  constructor(socket: string, clock: Clock, onLost: () => void) {
+  constructor({ socket, budget }: Pick<Endpoint, "socket" | "budget">, { shared, clock, onLost }: SessionOptions) {
     this.#socket = socket;
+    this.#peer = budget === undefined ? trustedPeer() : limitedPeer(budget, shared, () => clock.monotonic());
     this.#clock = clock;
     this.#onLost = onLost;
   }
@@ -27,19 +40,33 @@ export class DaemonSession implements SessionLease {
     return this.#current?.libvirtVersion;
   }
 
+  /** @throws {LibvirtError} E_LIBVIRT_LIMIT until `takeLimitError`, if the daemon has exceeded its budget */
   async session(deadline: number): Promise<LibvirtClient> {
+    if (this.#limitError !== undefined) throw this.#limitError;
     if (this.#current?.isOpen === true) return this.#current;
     const session = await LibvirtClient.open(this.#socket, {
       deadlineMs: Math.max(1, deadline - this.#clock.monotonic()),
       onCall: () => {
         this.#calls++;
       },
+      peer: this.#peer,
     });
     this.#current = session;
     void session.closed.then((error) => {
+      if (error?.code === "E_LIBVIRT_LIMIT") this.#limitError = error;
       if (error !== undefined) this.#onLost();
     });
     return session;
+  }
+
+  /**
+   * Returns the error of a connection that ended because the daemon exceeds its budget, once. The cycle must end with this
+   * error: the connection may have been idle, or may have had a blocked call, so that no call of the cycle failed with it.
+   */
+  takeLimitError(): LibvirtError | undefined {
+    const error = this.#limitError;
+    this.#limitError = undefined;
+    return error;
   }
 
   abandon(session: LibvirtClient): void {

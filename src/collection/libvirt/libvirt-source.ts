@@ -1,5 +1,7 @@
+import { RECEIVED_BYTES } from "../../budget.ts";
 import { DeviceCache } from "../../discovery/device-cache.ts";
 import type { Clock } from "../../lib/clock.ts";
+import { SharedLimits } from "../../libvirt/peer.ts";
 import { DOMAIN_FILTER, STATS_GROUP } from "../../libvirt/protocol.ts";
 import type { DomainRef, TypedParameters } from "../../libvirt/types.ts";
 import { BulkStats, cycleTimeout, type BulkReply } from "./bulk-stats.ts";
@@ -38,9 +40,16 @@ interface ReadingContext extends Omit<CycleContext, "reports"> {
   readonly params: TypedParameters | undefined;
 }
 
-/** Returns the factory of the source that collects from this endpoint. Its id is the path of the socket. */
-export function libvirtSource(endpoint: Endpoint, clock: Clock): SourceFactory {
-  return { id: endpoint.socket, create: (settings) => new LibvirtSource(endpoint, settings, clock) };
+/**
+ * Returns a function that makes the factory of the source of an endpoint. The id of a source is the path of its socket. All
+ * sources of these factories share the memory for received bytes, so a process makes its sources with one function.
+ */
+export function libvirtSources(clock: Clock): (endpoint: Endpoint) => SourceFactory {
+  const shared = new SharedLimits(RECEIVED_BYTES);
+  return (endpoint) => ({
+    id: endpoint.socket,
+    create: (settings) => new LibvirtSource(endpoint, settings, clock, shared),
+  });
 }
 
 /** Collects the domains of one libvirt daemon, over connections of its own. */
@@ -59,7 +68,13 @@ export class LibvirtSource implements Source {
   readonly #cpuStats: CpuStatsProbe;
   #settings: SourceSettings;
 
-  constructor({ socket, identify, transient = false }: Endpoint, settings: SourceSettings, clock: Clock) {
+  constructor(
+    endpoint: Endpoint,
+    settings: SourceSettings,
+    clock: Clock,
+    shared: SharedLimits = new SharedLimits(RECEIVED_BYTES),
+  ) {
+    const { socket, identify, transient = false } = endpoint;
     this.id = socket;
     this.#identify = identify;
     this.#transient = transient;
@@ -70,11 +85,12 @@ export class LibvirtSource implements Source {
     this.#devices = new DeviceCache(settings.deviceCacheTtlMs, clock);
     this.#responses = new QemuResponses(clock);
     this.#cpuStats = new CpuStatsProbe(clock);
-    this.#daemon = new DaemonSession(socket, clock, () => {
+    const onLost = (): void => {
       // The next connection may be to another daemon, so what is known about this one is not valid for it.
       this.#cpuStats.reset();
       this.#devices.clear();
-    });
+    };
+    this.#daemon = new DaemonSession(endpoint, { shared, clock, onLost });
     this.#bulk = new BulkStats(this.#daemon, clock);
   }
 
@@ -98,11 +114,13 @@ export class LibvirtSource implements Source {
     if (!this.#breaker.allows) return { ...nothing, ...found.lists, outcome: "skipped" };
     try {
       const collected = await this.#cycle(this.#clock.monotonic() + this.#settings.timeoutMs, found);
+      const limitError = this.#daemon.takeLimitError();
+      if (limitError !== undefined) throw limitError;
       this.#breaker.succeeded();
       return { ...nothing, ...collected, ...found.lists, outcome: "collected" };
     } catch (error) {
       this.#breaker.failed();
-      found.report(error, { tolerate: this.#isStarting });
+      found.report(this.#daemon.takeLimitError() ?? error, { tolerate: this.#isStarting });
       if (found.errors.length === 0) return { ...nothing, ...found.lists, outcome: "starting" };
       const absent = this.#transient && found.errors.every(({ code }) => code === "E_LIBVIRT_UNREACHABLE");
       return { ...nothing, ...found.lists, outcome: absent ? "absent" : "failed" };

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { chownSync, mkdtempSync, rmSync } from "node:fs";
-import { chown, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { chown, link, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { diskXml, domainXml, nicXml } from "./guest-xml.ts";
@@ -91,6 +91,12 @@ export class Launcher implements AsyncDisposable {
       env: { ...process.env, DIR: this.#dir, CACHE: cacheDirectory(), G_DEBUG: "" },
     });
     await until(() => this.virsh("capabilities"), "the launcher's daemon to answer");
+    const { socketName = "virtqemud-sock" } = this.#options;
+    if (socketName === "libvirt-sock") return;
+    // A second name of the same socket: the agent rejects a symbolic link.
+    const runtime = this.#volume("libvirt-runtime");
+    await rm(path.join(runtime, socketName), { force: true });
+    await link(path.join(runtime, "libvirt-sock"), path.join(runtime, socketName));
   }
 
   /** Starts the guest under its name in KubeVirt, with a volume `rootdisk`, a network `default` and a cloud-init drive. */
@@ -169,8 +175,6 @@ export class Launcher implements AsyncDisposable {
     for (const directory of [runtime, this.#dir, `${this.#dir}/config`, `${this.#dir}/config/libvirt`])
       await chown(directory, LAUNCHER_UID, 0);
     await symlink(runtime, path.join(this.#dir, "libvirt"));
-    const { socketName = "virtqemud-sock" } = this.#options;
-    if (socketName !== "libvirt-sock") await symlink("libvirt-sock", path.join(runtime, socketName));
     const passwd = await readFile("/etc/passwd", "utf8");
     const files = {
       passwd: `${passwd}launcher:x:${LAUNCHER_UID}:0::${this.#dir}:/bin/false\n`,

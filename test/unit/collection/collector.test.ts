@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { test, type TestContext } from "node:test";
 import { Collector, type CollectorSettings } from "../../../src/collection/collector.ts";
-import { libvirtSource } from "../../../src/collection/libvirt/libvirt-source.ts";
+import { libvirtSources } from "../../../src/collection/libvirt/libvirt-source.ts";
 import type { SourceFactory } from "../../../src/collection/source.ts";
 import { PROCEDURE } from "../../../src/libvirt/protocol.ts";
 import { SimulatedHost } from "../../../src/simulator/simulated-host.ts";
@@ -30,8 +30,9 @@ const SETTINGS: CollectorSettings = {
 async function node(t: TestContext, daemons: number, settings: Partial<CollectorSettings> = {}) {
   const directory = await mkdtemp(path.join(tmpdir(), "node-"));
   const clock = new FakeClock();
+  const sourceOf = libvirtSources(clock);
   const collector = new Collector({ ...SETTINGS, ...settings }, clock);
-  const source = (socket: string): SourceFactory => libvirtSource({ socket }, clock);
+  const source = (socket: string): SourceFactory => sourceOf({ socket });
   const hosts: SimulatedHost[] = [];
   const servers: SimulatorServer[] = [];
   const sockets: string[] = [];

@@ -48,3 +48,12 @@ void test("an error without a text has a message, and a long text is cut", () =>
   assert.match(readRemoteError(new XdrReader(silent), "CONNECT_OPEN").message, /error 38 without a text/);
   assert.ok(remoteError("x".repeat(1_000_000)).message.length < 1_100);
 });
+
+void test("an error text has no characters that end a line or control a terminal", () => {
+  const { message } = remoteError("no\nlevel=error\r\u001b[2J\u202e\u2028\u0000");
+  assert.equal(message, "libvirt rejected DOMAIN_GET_XML_DESC: no?level=error??[2J???");
+});
+
+void test("a text that is cut within a character has no trace of the character", () => {
+  assert.match(remoteError(`${"x".repeat(998)}\u4e2d\u4e2d`).message, /x\.\.\.$/);
+});

@@ -1,0 +1,151 @@
+import { constants, type Stats } from "node:fs";
+import { open, type FileHandle } from "node:fs/promises";
+import { createConnection, type Socket } from "node:net";
+import { LibvirtError, overLimit } from "./errors.ts";
+import { LIMIT } from "./protocol.ts";
+import { setDeadline } from "./deadline.ts";
+
+/** O_PATH of Linux, which Node does not name: opens what the path names, without reading it or connecting to it. */
+const O_PATH = 0o10000000;
+/** Linux's PATH_MAX without the terminating zero. */
+const MAX_PATH_BYTES = 4_095;
+
+interface SocketOptions<Connection> {
+  readonly deadlineMs: number;
+  /** Takes over the connected socket, before any event of it. */
+  readonly onConnect: (socket: Socket) => Connection;
+  /** Is called with the number of bytes that were read into `buffer`. */
+  readonly onBytes: (bytes: number) => void;
+  readonly buffer: Buffer;
+  /** Rejects a path whose last component is a link, a directory, ... */
+  readonly mustBeSocket: boolean;
+  /** Where /proc is mounted. */
+  readonly proc?: string;
+}
+
+/**
+ * Connects to the socket with this path. Returns the result of `onConnect`.
+ * @throws {LibvirtError}
+ */
+export function openSocket<Connection>(path: string, options: SocketOptions<Connection>): Promise<Connection> {
+  const { deadlineMs, mustBeSocket, proc = "/proc" } = options;
+  const fault = pathFault(path, mustBeSocket ? MAX_PATH_BYTES : LIMIT.SOCKET_PATH);
+  if (fault !== undefined) return Promise.reject(fault);
+  const late = new AbortController();
+  return new Promise((resolve, reject) => {
+    const timer = setDeadline(deadlineMs, () => {
+      late.abort();
+      reject(new LibvirtError("E_LIBVIRT_TIMEOUT", `${path}: no connection within ${Math.round(deadlineMs)} ms`));
+    });
+    const opening = mustBeSocket ? connectHeld(path, proc, options, late.signal) : connect(path, options, late.signal);
+    opening
+      .finally(() => {
+        clearTimeout(timer);
+      })
+      .then(resolve, (error: unknown) => {
+        reject(connectError(path, error));
+      });
+  });
+}
+
+function connect<Connection>(
+  path: string,
+  { buffer, onBytes, onConnect }: SocketOptions<Connection>,
+  late: AbortSignal,
+): Promise<Connection> {
+  return new Promise((resolve, reject) => {
+    const callback = (bytes: number): boolean => {
+      onBytes(bytes);
+      return true;
+    };
+    // As an option: Node takes a bare string of digits for a TCP port.
+    const socket = createConnection({ path, onread: { buffer, callback }, signal: late });
+    socket.once("error", reject);
+    socket.once("connect", () => {
+      socket.off("error", reject);
+      resolve(onConnect(socket));
+    });
+  });
+}
+
+/** Connects to the socket that the path names now, also if the path is changed at the same time. */
+async function connectHeld<Connection>(
+  path: string,
+  proc: string,
+  options: SocketOptions<Connection>,
+  late: AbortSignal,
+): Promise<Connection> {
+  await using held = await holdSocket(path);
+  try {
+    return await connect(`${proc}/self/fd/${held.fd}`, options, late);
+  } catch (error) {
+    if (errorCode(error) !== "ENOENT") throw error;
+    const message = `${path}: ${proc} is not mounted, and sockets of launchers are opened through it`;
+    throw new LibvirtError("E_LIBVIRT_UNREACHABLE", message, { cause: error });
+  }
+}
+
+function pathFault(path: string, maxBytes: number): LibvirtError | undefined {
+  const length = Buffer.byteLength(path);
+  if (length === 0 || length > maxBytes) {
+    const why = `the path has ${length} bytes; the system allows 1 to ${maxBytes} for a socket`;
+    return new LibvirtError("E_LIBVIRT_PATH", `${path}: ${why}`);
+  }
+  if (!path.includes("\0")) return undefined;
+  return new LibvirtError("E_LIBVIRT_PATH", `${JSON.stringify(path)}: a path cannot hold a zero byte`);
+}
+
+/** Returns a descriptor of the socket with this path. */
+async function holdSocket(path: string): Promise<FileHandle> {
+  const held = await open(path, O_PATH | constants.O_NOFOLLOW);
+  try {
+    const stats = await held.stat();
+    if (stats.isSocket()) return held;
+    const isA = KINDS.find(([test]) => test(stats))?.[1] ?? "a special file";
+    throw overLimit("SocketType", `${path}: the path of a launcher's socket is ${isA}, not a socket`);
+  } catch (error) {
+    await held.close();
+    throw error;
+  }
+}
+
+const KINDS: readonly (readonly [(stats: Stats) => boolean, string])[] = [
+  [(stats) => stats.isSymbolicLink(), "a symbolic link"],
+  [(stats) => stats.isDirectory(), "a directory"],
+  [(stats) => stats.isFile(), "a file"],
+  [(stats) => stats.isFIFO(), "a named pipe"],
+];
+
+function errorCode(error: unknown): unknown {
+  return error instanceof Error && "code" in error ? error.code : undefined;
+}
+
+function connectError(path: string, error: unknown): LibvirtError {
+  if (error instanceof LibvirtError) return error;
+  const code = errorCode(error);
+  switch (code) {
+    case "EACCES":
+    case "EPERM":
+      return new LibvirtError("E_LIBVIRT_DENIED", `${path}: no permission to use the socket (${code})`, {
+        cause: error,
+      });
+    case "ENOENT":
+      return new LibvirtError("E_LIBVIRT_UNREACHABLE", `${path}: no such socket; is the daemon running?`, {
+        cause: error,
+      });
+    case "ECONNREFUSED":
+      return new LibvirtError(
+        "E_LIBVIRT_UNREACHABLE",
+        `${path}: no process listens on the socket; the daemon has ended`,
+        {
+          cause: error,
+        },
+      );
+    default:
+      return new LibvirtError(
+        "E_LIBVIRT_UNREACHABLE",
+        `${path}: ${error instanceof Error ? error.message : String(error)}`,
+        { cause: error },
+      );
+  }
+}
