@@ -4,7 +4,7 @@ import { LibvirtClient } from "../src/libvirt/client.ts";
 import { DOMAIN_FILTER, STATS_GROUP } from "../src/libvirt/protocol.ts";
 import { newLineCounters } from "../src/measurement/line-protocol.ts";
 import { Encoder } from "../src/measurement/encoder.ts";
-import { compressLines } from "../src/spool/frame-payload.ts";
+import { compressLines } from "../src/spool/gzip-member.ts";
 import { ALL_FAMILIES } from "./codec.ts";
 import type { BenchNode } from "./node.ts";
 import { interleave, median } from "./rounds.ts";

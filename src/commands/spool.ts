@@ -1,4 +1,4 @@
-import { expandFrame } from "../spool/frame-payload.ts";
+import { expandFrame } from "../spool/gzip-member.ts";
 import {
   inspectSpool,
   neededBy,

@@ -1,4 +1,4 @@
-import type { BatchLimits } from "../spool/frame-payload.ts";
+import type { BatchLimits } from "../spool/batch-parts.ts";
 import type { Frame } from "../spool/spool.ts";
 import { Bisection, requestOf, type Send } from "./bisection.ts";
 import { isNotDelivered, type NotDelivered, type Outcome } from "./outcome.ts";

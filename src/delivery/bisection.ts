@@ -1,12 +1,6 @@
 import { messageOf } from "../errors.ts";
-import {
-  compressLines,
-  expandFrame,
-  lineOffsets,
-  partsWithin,
-  type BatchLimits,
-  type Part,
-} from "../spool/frame-payload.ts";
+import { lineOffsets, partsWithin, type BatchLimits, type Part } from "../spool/batch-parts.ts";
+import { compressLines, expandFrame } from "../spool/gzip-member.ts";
 import type { Frame } from "../spool/spool.ts";
 import { isNotDelivered, type Outcome } from "./outcome.ts";
 import type { LineRequest, Protocol } from "./protocol.ts";

@@ -1,4 +1,4 @@
-import { expandFrame } from "../spool/frame-payload.ts";
+import { expandFrame } from "../spool/gzip-member.ts";
 import { ReadBatch } from "../spool/read-batch.ts";
 import type { Frame, ReadLimits, SpoolCursor } from "../spool/spool.ts";
 import { BadLineSearch, type SearchOptions } from "./bad-line-search.ts";

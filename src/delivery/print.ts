@@ -1,4 +1,4 @@
-import { expandFrame } from "../spool/frame-payload.ts";
+import { expandFrame } from "../spool/gzip-member.ts";
 import type { Outcome } from "./outcome.ts";
 import type { Protocol } from "./protocol.ts";
 

@@ -1,7 +1,7 @@
 import type { Writable } from "node:stream";
 import type { EffectiveTarget } from "../config/resolve.ts";
 import type { Clock } from "../lib/clock.ts";
-import type { FramePayload } from "../spool/frame-payload.ts";
+import type { FramePayload } from "../spool/gzip-member.ts";
 import type { ProxyEnvironment } from "./http/proxy.ts";
 import type { Outcome } from "./outcome.ts";
 

@@ -1,7 +1,8 @@
 import type { Clock } from "../lib/clock.ts";
 import { TaskQueue } from "../lib/task-queue.ts";
 import type { BufferedFrame } from "./buffered-frame.ts";
-import { compressLines, splitBatch } from "./frame-payload.ts";
+import { splitBatch } from "./batch-parts.ts";
+import { compressLines } from "./gzip-member.ts";
 import { LossCount } from "./losses.ts";
 import type { LineBatch, Spool, SpoolCaps, SpoolCursor, SpoolStats } from "./spool.ts";
 import { TargetCursor, type CursorHost } from "./target-cursor.ts";

@@ -3,7 +3,7 @@ import path from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
 import { systemClock } from "../../src/lib/clock.ts";
-import { expandFrame } from "../../src/spool/frame-payload.ts";
+import { expandFrame } from "../../src/spool/gzip-member.ts";
 import type { SpoolCursor } from "../../src/spool/spool.ts";
 import { appendNumber, HUGE, SpoolBench } from "../support/spool-bench.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";

@@ -4,7 +4,7 @@ import { rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { suite, test } from "node:test";
 import type { DurableSpool } from "../../src/spool/durable-spool.ts";
-import { expandFrame } from "../../src/spool/frame-payload.ts";
+import { expandFrame } from "../../src/spool/gzip-member.ts";
 import type { SpoolCursor } from "../../src/spool/spool.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { until } from "../support/delivery.ts";

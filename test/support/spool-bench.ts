@@ -3,7 +3,7 @@ import path from "node:path";
 import { systemClock } from "../../src/lib/clock.ts";
 import type { SpoolObserver } from "../../src/spool/disk-monitor.ts";
 import { DurableSpool, type DurableSpoolOptions } from "../../src/spool/durable-spool.ts";
-import { expandFrame } from "../../src/spool/frame-payload.ts";
+import { expandFrame } from "../../src/spool/gzip-member.ts";
 import type { ReadLimits, Spool, SpoolCursor } from "../../src/spool/spool.ts";
 
 export const HUGE = { maxBytes: 1 << 30, maxAgeMs: 3_600_000_000 };

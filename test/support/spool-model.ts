@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { compressLines } from "../../src/spool/frame-payload.ts";
+import { compressLines } from "../../src/spool/gzip-member.ts";
 import type { Frame, LineBatch, Spool, SpoolCaps } from "../../src/spool/spool.ts";
 import { batchOf } from "./delivery.ts";
 import { FakeClock } from "./fake-clock.ts";

@@ -1,6 +1,7 @@
 import type { EffectiveTarget } from "../../config/resolve.ts";
 import type { Clock } from "../../lib/clock.ts";
-import { joinFrames, lineOffsets } from "../../spool/frame-payload.ts";
+import { lineOffsets } from "../../spool/batch-parts.ts";
+import { joinFrames } from "../../spool/gzip-member.ts";
 import { openHttp, type HttpClient } from "../http/http-client.ts";
 import type { Protocol, Transport } from "../protocol.ts";
 import { secretsOf, writeHeaders, writePath } from "./request.ts";

@@ -6,7 +6,7 @@ import { INFLUX } from "../../../src/delivery/influx/influx.ts";
 import { isNotDelivered, type Outcome } from "../../../src/delivery/outcome.ts";
 import type { LineRequest } from "../../../src/delivery/protocol.ts";
 import { countLines, exampleOf } from "../../../src/delivery/rejection.ts";
-import { compressLines } from "../../../src/spool/frame-payload.ts";
+import { compressLines } from "../../../src/spool/gzip-member.ts";
 import type { Frame, LineBatch } from "../../../src/spool/spool.ts";
 import { batchFrom, goodLine } from "../../support/delivery.ts";
 import { linesOf } from "../../support/gzip-member.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Writable } from "node:stream";
 import { test } from "node:test";
 import { PRINT } from "../../../src/delivery/print.ts";
-import { compressLines } from "../../../src/spool/frame-payload.ts";
+import { compressLines } from "../../../src/spool/gzip-member.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 import { targetSettings } from "../../support/delivery.ts";
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { INFLUX } from "../../../src/delivery/influx/influx.ts";
 import { RequestBodyCache } from "../../../src/delivery/request-body-cache.ts";
-import { compressLines } from "../../../src/spool/frame-payload.ts";
+import { compressLines } from "../../../src/spool/gzip-member.ts";
 import type { Frame } from "../../../src/spool/spool.ts";
 import { linesOf } from "../../support/gzip-member.ts";
 

@@ -4,7 +4,7 @@ import { readdirSync, rmSync } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import path from "node:path";
 import { test } from "node:test";
-import { expandFrame } from "../../../src/spool/frame-payload.ts";
+import { expandFrame } from "../../../src/spool/gzip-member.ts";
 import { batchOf, until } from "../../support/delivery.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 import { ALL, appendNumber, HUGE, MAIN, numbersOf, SpoolBench, takeAll } from "../../support/spool-bench.ts";

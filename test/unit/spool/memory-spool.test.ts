@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { expandFrame } from "../../../src/spool/frame-payload.ts";
+import { expandFrame } from "../../../src/spool/gzip-member.ts";
 import { MemorySpool } from "../../../src/spool/memory-spool.ts";
 import type { SpoolCursor } from "../../../src/spool/spool.ts";
 import { batchFrom, batchOf } from "../../support/delivery.ts";

@@ -1,66 +1,19 @@
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import { test } from "node:test";
-import { crc32 } from "node:zlib";
+import { crc32, gzipSync } from "node:zlib";
 import fc from "fast-check";
-import { compressLines, expandFrame, joinFrames, splitBatch } from "../../../src/spool/frame-payload.ts";
+import { compressLines, expandFrame, joinFrames } from "../../../src/spool/gzip-member.ts";
 import type { Frame } from "../../../src/spool/spool.ts";
-import { batchFrom, batchOf } from "../../support/delivery.ts";
+import { batchOf } from "../../support/delivery.ts";
 import { readFirstMember } from "../../support/gzip-member.ts";
+
+const HEADER = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 4, 255]);
 
 async function frameOf(bytes: Uint8Array, change: Partial<Frame> = {}): Promise<Frame> {
   const payload = await compressLines(bytes);
   return { sequence: 0n, lines: 1, rawBytes: bytes.length, createdAtMs: 0, payload, ...change };
 }
-
-const line = fc.string({ unit: "grapheme", maxLength: 40 }).map((text) => text.replaceAll("\n", " "));
-
-test("the parts of a batch have its bytes and lines, and each is whole lines within the limits", () => {
-  const limits = fc.record({ maxLines: fc.integer({ min: 1, max: 8 }), maxBytes: fc.integer({ min: 1, max: 100 }) });
-  fc.assert(
-    fc.property(fc.array(line, { maxLength: 40 }), limits, (lines, { maxLines, maxBytes }) => {
-      const batch = batchFrom(lines);
-      const parts = splitBatch(batch, { maxLines, maxBytes });
-      assert.deepEqual(Buffer.concat(parts.map(({ bytes }) => bytes)), batch.bytes);
-      for (const part of parts) {
-        const text = Buffer.from(part.bytes).toString();
-        assert.equal(text.split("\n").length - 1, part.lines);
-        assert.ok(text === "" || text.endsWith("\n"));
-        assert.ok(part.lines <= maxLines);
-        assert.ok(part.bytes.length <= maxBytes || part.lines === 1);
-      }
-      assert.equal(
-        parts.reduce((sum, part) => sum + part.lines, 0),
-        lines.length,
-      );
-    }),
-  );
-});
-
-test("each part is as large as the limits allow", () => {
-  const ten = batchFrom(Array.from({ length: 10 }, () => "123456789"));
-  const sizes = (limits: Parameters<typeof splitBatch>[1]): number[] =>
-    splitBatch(ten, limits).map(({ lines }) => lines);
-  assert.deepEqual(sizes({ maxLines: 4, maxBytes: 1_000 }), [4, 4, 2]);
-  assert.deepEqual(sizes({ maxLines: 100, maxBytes: 30 }), [3, 3, 3, 1]);
-  assert.deepEqual(sizes({ maxLines: 100, maxBytes: 5 }), Array<number>(10).fill(1));
-});
-
-test("a last line without a newline is not lost", () => {
-  const parts = splitBatch({ lines: 2, bytes: Buffer.from("one\ntwo") }, { maxLines: 1, maxBytes: 100 });
-  assert.deepEqual(
-    parts.map(({ bytes }) => Buffer.from(bytes).toString()),
-    ["one\n", "two"],
-  );
-});
-
-test("a batch within the limits of a frame is not split", () => {
-  const batch = batchOf(1_000);
-  assert.deepEqual(splitBatch(batch), [batch]);
-  assert.deepEqual(
-    splitBatch(batchOf(1_001)).map(({ lines }) => lines),
-    [1_000, 1],
-  );
-});
 
 test("an expanded frame equals the compressed lines", async () => {
   await fc.assert(
@@ -77,8 +30,8 @@ for (const counts of [[3], [3, 2], [1_000, 1_000, 1_000, 7]]) {
     const frames = await Promise.all(batches.map(({ bytes }) => frameOf(bytes)));
     const body = Buffer.from(await joinFrames(frames));
     const expected = batchOf(first).bytes;
-    // Magic, deflate, no flags, no time, fastest; the tenth byte is the operating system.
-    assert.deepEqual([...body.subarray(0, 9)], [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 4]);
+    // Magic, deflate, no flags, no time, fastest, an unknown operating system.
+    assert.deepEqual(body.subarray(0, 10), HEADER);
     assert.equal(body.readUInt32LE(body.length - 8), crc32(expected));
     assert.equal(body.readUInt32LE(body.length - 4), expected.length);
     const { contents, behind } = readFirstMember(body);
@@ -89,6 +42,41 @@ for (const counts of [[3], [3, 2], [1_000, 1_000, 1_000, 7]]) {
 test("a single frame is sent as it is stored", async () => {
   const frame = await frameOf(batchOf(10).bytes);
   assert.equal(await joinFrames([frame]), frame.payload);
+});
+
+test("10,000 random groups of frames are each one member with the right header, CRC and length", async () => {
+  const random = randomBytes(1 << 16);
+  const contents = Array.from({ length: 300 }, (_, n) =>
+    n % 3 === 0 ? random.subarray(n * 7, n * 7 + n * 9) : batchOf(n, n * 1_000).bytes,
+  );
+  const pool = await Promise.all(contents.map((bytes) => frameOf(bytes)));
+  const group = fc.array(fc.nat({ max: pool.length - 1 }), { minLength: 1, maxLength: 6 });
+  await fc.assert(
+    fc.asyncProperty(group, async (indices) => {
+      const body = Buffer.from(await joinFrames(indices.flatMap((index) => pool[index] ?? [])));
+      const expected = Buffer.concat(indices.map((index) => contents[index] ?? Buffer.alloc(0)));
+      assert.ok(body.subarray(0, 10).equals(HEADER));
+      assert.equal(body.readUInt32LE(body.length - 8), crc32(expected));
+      assert.equal(body.readUInt32LE(body.length - 4), expected.length);
+      const { contents: read, behind } = readFirstMember(body);
+      assert.ok(read.equals(expected));
+      assert.equal(behind, 0);
+    }),
+    { numRuns: 10_000 },
+  );
+});
+
+test("frames of an earlier version are joined with others", async () => {
+  const old = await frameOf(batchOf(3).bytes, { payload: gzipSync(batchOf(3).bytes) });
+  const young = await frameOf(batchOf(4, 3).bytes);
+  for (const frames of [[old], [old, young], [young, old, old]]) {
+    const { contents, behind } = readFirstMember(await joinFrames(frames));
+    assert.equal(
+      contents.length,
+      frames.reduce((sum, { rawBytes }) => sum + rawBytes, 0),
+    );
+    assert.equal(behind, 0);
+  }
 });
 
 test("a single frame of several members, or with another header, is compressed again", async () => {
