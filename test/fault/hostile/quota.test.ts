@@ -123,10 +123,11 @@ class Node {
     const now = this.clock.now();
     const router = this.#router;
     assert.ok(router !== undefined);
-    const drained = router.drain(new AbortController().signal);
-    let isDone = false;
-    void drained.finally(() => (isDone = true));
-    while (!isDone) {
+    const drain = { done: false };
+    void router.drain(new AbortController().signal).finally(() => {
+      drain.done = true;
+    });
+    while (!drain.done) {
       await this.clock.advance(1_000);
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
