@@ -18,7 +18,7 @@ export interface LauncherBudget {
   readonly devices: number;
   /** Lines of one cycle. The largest VM has 273, and one for each vCPU. */
   readonly lines: number;
-  /** Series that are new, in an hour. A series is new when a VM starts, and when a device is added. */
+  /** Different series in an hour. A device that comes and goes is one. All lines of a cycle must fit. */
   readonly newSeries: number;
   /** Runs of the domain that are new, in an hour: each has another id. KubeVirt starts a new launcher for each run. */
   readonly runs: number;

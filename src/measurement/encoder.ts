@@ -3,6 +3,7 @@ import { SERIES_TAGS, type Family, type PartTag, type VmTag } from "../contract.
 import { LineWriter, type LineCounters } from "./line-protocol.ts";
 import type { Measurement, PartTags, SampleLines } from "./measurement.ts";
 import { MEASUREMENTS } from "./registry.ts";
+import { isSeriesOf, type LineQuota, type Series } from "./series.ts";
 import { escapeMeasurement, tag } from "./tags.ts";
 
 export interface EncoderOptions {
@@ -25,6 +26,20 @@ interface SeriesTags {
   readonly rest: string;
 }
 
+/** The sample that is being encoded, and what is kept about its VM. */
+interface Encoding {
+  readonly sample: DomainSample;
+  readonly tags: SeriesTags;
+  /** The series of the lines of the last sample, in their order. */
+  readonly series: Series[];
+  /** Undefined if the endpoint has no budget. */
+  readonly quota: LineQuota | undefined;
+  /** Number of lines so far, with those that are left out. */
+  begun: number;
+  /** Whether the line that is being written is not left out. */
+  admitted: boolean;
+}
+
 /** Encodes samples as line protocol. One encoder serves all targets with the same families and tags. */
 export class Encoder implements SampleLines {
   readonly #options: EncoderOptions;
@@ -32,9 +47,9 @@ export class Encoder implements SampleLines {
   readonly #onMissing: MissingListener;
   readonly #writer: LineWriter;
   readonly #measurements: readonly (Measurement & { readonly escaped: string })[];
-  // A domain keeps its identity object in all cycles, so its tags are escaped once.
-  readonly #tags = new WeakMap<DomainIdentity, SeriesTags>();
-  #sample: DomainSample | undefined;
+  // A domain keeps its identity object in all cycles, so its tags are escaped once, and those of its parts until they change.
+  readonly #known = new WeakMap<DomainIdentity, Pick<Encoding, "tags" | "series">>();
+  #encoding: Encoding | undefined;
   #current = { name: "", escaped: "" };
 
   constructor(options: EncoderOptions, counters: LineCounters, onMissing: MissingListener) {
@@ -48,10 +63,14 @@ export class Encoder implements SampleLines {
     }));
   }
 
-  /** Writes all lines of one sample. If it throws, it has written none. */
-  encode(sample: DomainSample): void {
+  /**
+   * Writes the lines of one sample that `quota` admits, which are all lines without a quota. If it throws, it has written
+   * none.
+   */
+  encode(sample: DomainSample, quota?: LineQuota): void {
     const start = this.#writer.position;
-    this.#sample = sample;
+    const encoding = { sample, ...this.#knownOf(sample.identity), quota, begun: 0, admitted: true };
+    this.#encoding = encoding;
     try {
       for (const measurement of this.#measurements) {
         this.#current = measurement;
@@ -61,8 +80,10 @@ export class Encoder implements SampleLines {
       this.#writer.rewind(start);
       throw error;
     } finally {
-      this.#sample = undefined;
+      this.#encoding = undefined;
+      encoding.series.length = encoding.begun;
     }
+    quota?.addBytes(this.#writer.position.bytes - start.bytes);
   }
 
   /** Returns the lines since the last call. */
@@ -71,11 +92,19 @@ export class Encoder implements SampleLines {
   }
 
   begin(part?: PartTags): void {
-    const { head, place, rest } = this.#tagsOf(this.#currentSample().identity);
-    let series = this.#current.escaped + head;
-    if (part === undefined) series += place;
-    else series += this.#partTags(SERIES_TAGS.part, part) + place + this.#partTags(SERIES_TAGS.origin, part);
-    this.#writer.begin(series + rest);
+    const encoding = this.#currentEncoding();
+    const { series, quota } = encoding;
+    const index = encoding.begun++;
+    let line = series[index];
+    if (line === undefined || !isSeriesOf(line, this.#current, part))
+      series[index] = line = {
+        measurement: this.#current,
+        part,
+        text: this.#seriesText(encoding.tags, part),
+        countedIn: undefined,
+      };
+    encoding.admitted = quota === undefined || quota.admits(line);
+    this.#writer.begin(line.text);
   }
 
   integer(key: string, value: bigint | number | undefined): void {
@@ -83,7 +112,7 @@ export class Encoder implements SampleLines {
       this.#writer.integer(key, value);
       return;
     }
-    this.#onMissing(`${this.#current.name}.${key}`, this.#currentSample().identity);
+    this.#onMissing(`${this.#current.name}.${key}`, this.#currentEncoding().sample.identity);
     if (this.#options.onMissing === "Zero") this.#writer.integer(key, 0);
   }
 
@@ -96,7 +125,14 @@ export class Encoder implements SampleLines {
   }
 
   end(): void {
-    this.#writer.end(this.#currentSample().timestampMs);
+    const { sample, admitted } = this.#currentEncoding();
+    if (admitted) this.#writer.end(sample.timestampMs);
+  }
+
+  #seriesText({ head, place, rest }: SeriesTags, part: PartTags | undefined): string {
+    const series = this.#current.escaped + head;
+    if (part === undefined) return series + place + rest;
+    return series + this.#partTags(SERIES_TAGS.part, part) + place + this.#partTags(SERIES_TAGS.origin, part) + rest;
   }
 
   #partTags(keys: readonly PartTag[], part: PartTags): string {
@@ -108,14 +144,21 @@ export class Encoder implements SampleLines {
     return tags;
   }
 
-  #currentSample(): DomainSample {
-    if (this.#sample === undefined) throw new Error("a measurement writes only during encode()");
-    return this.#sample;
+  #currentEncoding(): Encoding {
+    if (this.#encoding === undefined) throw new Error("a measurement writes only during encode()");
+    return this.#encoding;
+  }
+
+  #knownOf(identity: DomainIdentity): Pick<Encoding, "tags" | "series"> {
+    let known = this.#known.get(identity);
+    if (known === undefined) {
+      known = { tags: this.#tagsOf(identity), series: [] };
+      this.#known.set(identity, known);
+    }
+    return known;
   }
 
   #tagsOf(identity: DomainIdentity): SeriesTags {
-    const known = this.#tags.get(identity);
-    if (known !== undefined) return known;
     const { id, name, uuid, namespace } = identity;
     const values: Readonly<Record<VmTag, string | undefined>> = {
       VMID: String(id),
@@ -126,14 +169,12 @@ export class Encoder implements SampleLines {
     };
     const write = (key: string, value: string | undefined): string => tag(key, value, this.#counters);
     const writeAll = (keys: readonly VmTag[]): string => keys.map((key) => write(key, values[key])).join("");
-    const tags = {
+    return {
       head: writeAll(SERIES_TAGS.vm),
       place: writeAll(SERIES_TAGS.place),
       rest: [...(identity.tags ?? []), ...Object.entries(this.#options.staticTags)]
         .map(([key, value]) => write(key, value))
         .join(""),
     };
-    this.#tags.set(identity, tags);
-    return tags;
   }
 }

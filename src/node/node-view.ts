@@ -32,6 +32,7 @@ export function nodeView(sources: ViewSources, eventLoopLag: Histogram): AgentVi
     config: configView(sources),
     libvirt: libvirtView(sources),
     lines: router.counters,
+    leftOutLines: router.quotas.leftOutLines,
     targets: targetViews(router, clock.monotonic()),
     spool: router.spoolStats,
     rejected: router.rejectedStats,

@@ -109,6 +109,7 @@ export class Pipeline {
 
   #stopCollecting(): void {
     this.#collector?.close();
+    this.#options.router.quotas.retain([]);
     this.#options.state.endpoints.retain(new Set());
   }
 
@@ -136,8 +137,10 @@ export class Pipeline {
     const flushing = this.#flushEarly(flush, collected.signal);
     await guarded("a cycle", () =>
       collector.collect(({ errors, ...rest }) => {
-        const failures = rest.samples.flatMap((sample) => router.route(sample));
-        const cycle = { ...rest, errors: [...errors, ...failures] };
+        const { quotas } = router;
+        const quota = quotas.of(rest.endpoint);
+        const failures = rest.samples.flatMap((sample) => router.route(sample, quota));
+        const cycle = { ...rest, errors: [...errors, ...failures, ...quotas.endCycle(rest.endpoint)] };
         domains += cycle.samples.length;
         complete &&= isComplete(cycle);
         state.endpoints.recordCycle(cycle);
@@ -160,10 +163,11 @@ export class Pipeline {
   }
 
   async #findEndpoints(config: EffectiveConfig, collector: Collector): Promise<boolean> {
-    const { state, findEndpoints } = this.#options;
+    const { state, router, findEndpoints } = this.#options;
     try {
       const endpoints = await findEndpoints(config);
       collector.setSources(endpoints.map(this.#sourceOf));
+      router.quotas.retain(endpoints);
       state.endpoints.retain(new Set(endpoints.map(({ socket }) => socket)));
       return true;
     } catch (error) {

@@ -20,6 +20,8 @@ export interface AgentView {
   readonly cycles: CycleView;
   readonly libvirt: LibvirtView;
   readonly lines: LineCounters;
+  /** Lines since the start that were left out because their launcher exceeds its budget. */
+  readonly leftOutLines: number;
   readonly targets: readonly TargetView[];
   readonly spool: SpoolStats;
   /** Undefined if rejected lines are not kept. */

@@ -117,6 +117,12 @@ export const LINE_METRICS: MetricGroup<AgentView> = {
       read: ({ spool }) => spool.appendedLines,
     },
     {
+      name: "kubevirt_telemetry_lines_left_out_total",
+      type: "counter",
+      help: "Lines left out because their launcher exceeds its budget",
+      read: ({ leftOutLines }) => leftOutLines,
+    },
+    {
       name: "kubevirt_telemetry_values_clamped_total",
       type: "counter",
       help: "Integers outside the 64-bit range, set to its limit",

@@ -11,8 +11,10 @@ import { unexpected, type TelemetryError } from "../errors.ts";
 import { printable } from "../lib/display-text.ts";
 import { newLineCounters } from "../measurement/line-protocol.ts";
 import { Encoder, type MissingListener } from "../measurement/encoder.ts";
+import type { LineQuota } from "../measurement/series.ts";
 import { MemorySpool } from "../spool/memory-spool.ts";
 import type { Spool, SpoolStats } from "../spool/spool.ts";
+import { Quotas } from "./quotas.ts";
 
 /** The lines of some families for one set of targets. */
 interface Stream {
@@ -33,6 +35,8 @@ export interface RouterOptions extends SenderOptions {
 /** Routes samples by VM and family to encoders, and the encoded lines through the spool to the senders of the targets. */
 export class Router {
   readonly counters = newLineCounters();
+  /** What the launchers may write. */
+  readonly quotas: Quotas;
   readonly #options: RouterOptions;
   readonly #rejected: RejectedLines | undefined;
   readonly #spool: Spool;
@@ -47,6 +51,7 @@ export class Router {
 
   constructor(options: RouterOptions) {
     const { rejectedDir, clock } = options;
+    this.quotas = new Quotas(clock);
     this.#rejected = rejectedDir === undefined ? undefined : new RejectedLines({ directory: rejectedDir, clock });
     this.#options = { ...options, rejectedLines: this.#rejected, bodyCache: new RequestBodyCache() };
     this.#spool = options.spool ?? new MemorySpool({ maxBytes: 0, maxAgeMs: 0 }, options.clock);
@@ -87,14 +92,15 @@ export class Router {
     for (const sender of this.#allSenders) await this.#keepOrRemove(sender, config.targets);
     // After the removals: lines that no target needs any more must not cause the loss of others.
     this.#spool.caps = config.buffer;
+    this.quotas.configure(config.buffer.maxBytes);
     for (const target of config.targets) this.#applyTarget(target);
   }
 
   /**
-   * Encodes a sample for all targets that receive it. Returns the unplanned failures. A failure loses all lines of this
-   * sample in one encoder, and no others.
+   * Encodes the lines of a sample that `quota` admits for all targets that receive it. Returns the unplanned failures. A
+   * failure loses all lines of this sample in one encoder, and no others.
    */
-  route(sample: DomainSample): readonly TelemetryError[] {
+  route(sample: DomainSample, quota?: LineQuota): readonly TelemetryError[] {
     const failures: TelemetryError[] = [];
     const guarded = <Result>(act: () => Result): Result | undefined => {
       try {
@@ -106,7 +112,7 @@ export class Router {
     };
     for (const { encoder } of guarded(() => this.#streamsFor(sample.identity)) ?? [])
       guarded(() => {
-        encoder.encode(sample);
+        encoder.encode(sample, quota);
       });
     return failures;
   }
@@ -116,7 +122,9 @@ export class Router {
     const batches = [...this.#streamsByTargets.values()]
       .flat()
       .map(({ encoder, targets }) => ({ batch: encoder.take(), targets }));
+    const written = this.quotas.takeWritten(batches.reduce((sum, { batch }) => sum + batch.bytes.length, 0));
     await Promise.all(batches.map(({ batch, targets }) => this.#spool.append(batch, this.#appendCursors(targets))));
+    this.quotas.updateShares(written, this.#spool.stats);
     for (const sender of this.#retired.values()) if (sender.backlog.frames === 0) await this.#remove(sender);
     return batches.reduce((sum, { batch }) => sum + batch.lines, 0);
   }

@@ -63,6 +63,7 @@ export class DurableSpool implements Spool {
   readonly #stop = new AbortController();
   #caps: SpoolCaps;
   #appendedLines = 0;
+  #appendedBytes = 0;
   #isCleanupScheduled = false;
   #isSaveScheduled = false;
   #maintenance = Promise.resolve();
@@ -117,6 +118,7 @@ export class DurableSpool implements Spool {
       frames: segments.reduce((sum, { frames }) => sum + frames, 0) + unsaved.length,
       bytes,
       appendedLines: this.#appendedLines,
+      appendedBytes: this.#appendedBytes,
       droppedLines: this.#losses.lines,
       losses: this.#losses.byReason,
       disk: {
@@ -183,7 +185,9 @@ export class DurableSpool implements Spool {
       const names = new Set([...(targets ?? this.#configured)].filter((name) => this.#configured.has(name)));
       // Lines without a target are not compressed.
       if (names.size === 0) continue;
-      const frame = { lines, rawBytes: bytes.length, createdAtMs, payload: await compressLines(bytes) };
+      const payload = await compressLines(bytes);
+      this.#appendedBytes += payload.length;
+      const frame = { lines, rawBytes: bytes.length, createdAtMs, payload };
       pending.push({ frame, monotonicMs, consumers: new Set([...names].map((name) => this.#cursor(name))) });
     }
     return pending;

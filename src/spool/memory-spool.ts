@@ -21,6 +21,7 @@ export class MemorySpool implements Spool {
   #nextSequence = 0n;
   #bytes = 0;
   #appendedLines = 0;
+  #appendedBytes = 0;
 
   constructor(caps: SpoolCaps, clock: Clock) {
     this.#caps = caps;
@@ -50,6 +51,7 @@ export class MemorySpool implements Spool {
       frames: this.#frames.size,
       bytes: this.#bytes,
       appendedLines: this.#appendedLines,
+      appendedBytes: this.#appendedBytes,
       droppedLines: this.#losses.lines,
       losses: this.#losses.byReason,
     };
@@ -95,6 +97,7 @@ export class MemorySpool implements Spool {
     const consumers = [...buffered.consumers];
     this.#frames.add(buffered);
     this.#bytes += buffered.frame.payload.length;
+    this.#appendedBytes += buffered.frame.payload.length;
     for (const consumer of consumers) consumer.push(buffered);
     this.#enforceCaps();
     for (const consumer of consumers) consumer.wake();

@@ -115,6 +115,8 @@ export interface SpoolStats {
   readonly bytes: number;
   /** Counted since the start, like the losses. */
   readonly appendedLines: number;
+  /** Compressed bytes that were appended since the start. */
+  readonly appendedBytes: number;
   /** A line counts once for each target that needed it. */
   readonly droppedLines: number;
   readonly losses: Losses;

@@ -166,11 +166,13 @@ export function agentView(change: Partial<AgentView> = {}): AgentView {
       errors: new Map([["E_LIBVIRT_CLOSED", 2]]),
     },
     lines: { clampedIntegers: 0, omittedFloats: 0, sanitizedTags: 0 },
+    leftOutLines: 0,
     targets: [targetView("central")],
     spool: {
       frames: 3,
       bytes: 21_000,
       appendedLines: 1_488_000,
+      appendedBytes: 109_000_000,
       droppedLines: 0,
       losses: { cap: 0, age: 0, disk: 0, corrupt: 0 },
       disk: {

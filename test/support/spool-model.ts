@@ -22,6 +22,7 @@ class SpoolModel {
   /** Target -> lines dropped by a cap. */
   readonly #droppedBy = new Map<string, number>();
   #appended = 0;
+  #appendedBytes = 0;
   #dropped = 0;
   caps: SpoolCaps;
 
@@ -32,7 +33,13 @@ class SpoolModel {
 
   get stats(): Omit<Spool["stats"], "losses"> {
     const bytes = bytesOf(this.#frames);
-    return { frames: this.#frames.length, bytes, appendedLines: this.#appended, droppedLines: this.#dropped };
+    return {
+      frames: this.#frames.length,
+      bytes,
+      appendedLines: this.#appended,
+      appendedBytes: this.#appendedBytes,
+      droppedLines: this.#dropped,
+    };
   }
 
   add(name: string): void {
@@ -48,7 +55,9 @@ class SpoolModel {
     const consumers = new Set(targets.filter((name) => this.#droppedBy.has(name)));
     this.#appended += lines;
     if (consumers.size === 0 || lines === 0) return;
-    this.#frames.push({ lines, payload: await compressLines(bytes), monotonicMs: this.#clock.monotonic(), consumers });
+    const payload = await compressLines(bytes);
+    this.#appendedBytes += payload.length;
+    this.#frames.push({ lines, payload, monotonicMs: this.#clock.monotonic(), consumers });
     this.enforceCaps();
   }
 
