@@ -1,0 +1,144 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { freePort, until } from "../../test/integration/support/process.ts";
+import type { Attack } from "./attack.ts";
+import { Child } from "./child.ts";
+import { Cluster } from "./cluster.ts";
+import { LimitedAgent } from "./limited-agent.ts";
+import { honestVms, hostileVms, INTERVAL_MS } from "./plan.ts";
+import { longestHealth, longestLag, readLag } from "./port-probe.ts";
+import { endOf, SampleLedger, windowOf, type HostileFigures, type SampleFigures } from "./sample-ledger.ts";
+import { Target } from "./target.ts";
+
+export interface RunSettings {
+  /** The checkout whose bundle runs. */
+  readonly checkout: string;
+  /** Undefined for a run without attackers. */
+  readonly attack: Attack | undefined;
+  readonly attackers: number;
+  readonly warmUpS: number;
+  readonly seconds: number;
+}
+
+/** What was measured in one run. A value that could not be measured is undefined. */
+export interface RunFigures {
+  readonly samples: SampleFigures;
+  readonly hostile: HostileFigures;
+  /** Seconds from the start of the attack to the end of the agent, and how it ended. */
+  readonly death: { readonly afterS: number; readonly how: string } | undefined;
+  readonly peakMiB: number | undefined;
+  /** Infinity: an answer of /healthz did not come in time or was not 200. */
+  readonly healthMs: number | undefined;
+  /** In seconds, a bound of the agent's histogram. */
+  readonly lag: string | undefined;
+  /** CPU time of the agent, in milliseconds for each second. */
+  readonly cpuMsPerS: number | undefined;
+  /** Lines of the agent's log in the minute that has most. */
+  readonly logLines: number;
+  readonly seconds: number;
+  readonly inCgroup: boolean;
+}
+
+/** The time that lines of the last cycle have to arrive, and those that were queued while the target was away. */
+const ARRIVAL_MS = 6_000;
+const BACKLOG_MS = 30_000;
+const CHECK_MS = 250;
+
+/** Runs an agent with 20 honest launchers, and with attackers after a while without them. Disposes everything. */
+export async function measure(settings: RunSettings): Promise<RunFigures> {
+  await using resources = new AsyncDisposableStack();
+  const directory = await mkdtemp(path.join(tmpdir(), "h-"));
+  resources.defer(() => rm(directory, { recursive: true, force: true, maxRetries: 5 }));
+  // Short, because the path of a socket has at most 107 bytes.
+  const podsDir = path.join(directory, "p");
+  const ledger = new SampleLedger();
+  const target = resources.use(
+    await Target.start((lines) => {
+      ledger.take(lines);
+    }),
+  );
+  const cluster = await Cluster.start({ directory, targetUrl: target.url }, resources);
+  for (const vm of honestVms()) cluster.createVmi(vm);
+  resources.use(await Child.start("benchmarks/hostile/honest-process.ts", [podsDir]));
+  const port = await freePort();
+  const agent = resources.use(
+    await LimitedAgent.start({ checkout: settings.checkout, directory, podsDir, port }),
+  );
+  await until(() => Promise.resolve(ledger.complete || undefined), "a sample of each honest VM");
+  await setTimeout(settings.warmUpS * 1_000);
+  // The resources are disposed when this function returns.
+  return await attackAgent(settings, { agent, cluster, ledger, podsDir, port, target });
+}
+
+interface Stage {
+  readonly agent: LimitedAgent;
+  readonly cluster: Cluster;
+  readonly ledger: SampleLedger;
+  readonly podsDir: string;
+  readonly port: number;
+  readonly target: Target;
+}
+
+async function attackAgent(settings: RunSettings, stage: Stage): Promise<RunFigures> {
+  const { attack, attackers, seconds } = settings;
+  const { agent, cluster, ledger, port, target } = stage;
+  await using resources = new AsyncDisposableStack();
+  const lagBefore = await readLag(port);
+  const tickMs = ledger.latestMs;
+  const isStranger = attack !== undefined && "behave" in attack && attack.stranger === true;
+  if (attack !== undefined && "behave" in attack && !isStranger) for (const vm of hostileVms(attackers)) cluster.createVmi(vm);
+  agent.resetPeak();
+  if (attack !== undefined) {
+    const args = [attack.name, String(attackers), stage.podsDir, String(port)];
+    resources.use(await Child.start("benchmarks/hostile/hostile-process.ts", args));
+  }
+  target.away = attack !== undefined && "behave" in attack && attack.targetAway === true;
+  const window = windowOf((seconds * 1_000) / INTERVAL_MS, Date.now(), tickMs);
+  const [begunMs, cpuBefore] = [performance.now(), agent.cpuMs];
+  const stop = new AbortController();
+  const health = longestHealth(port, stop.signal);
+  await waitFor(() => agent.death !== undefined, endOf(window) - window.fromMs);
+  const passedMs = performance.now() - begunMs;
+  stop.abort();
+  const cpuMs = agent.cpuMs - cpuBefore;
+  const lagAfter = await readLag(port);
+  const waitMs = target.away ? BACKLOG_MS : ARRIVAL_MS;
+  target.away = false;
+  await waitFor(() => agent.death !== undefined || isComplete(ledger.samples(window)), waitMs);
+  const { death, peakMiB } = agent;
+  if (process.env["HDEBUG"]) console.log(agent.log.map(({ text }) => text.slice(0, 300)).join("\n"), cluster.report);
+  return {
+    samples: ledger.samples(window),
+    hostile: ledger.hostile,
+    death: death && { afterS: (death.atMs - begunMs) / 1_000, how: death.how },
+    peakMiB: Number.isNaN(peakMiB) ? undefined : peakMiB,
+    healthMs: death === undefined ? await health : undefined,
+    lag: lagBefore && lagAfter && longestLag(lagBefore, lagAfter),
+    cpuMsPerS: death === undefined ? cpuMs / (passedMs / 1_000) : undefined,
+    logLines: mostInAMinute(agent.log.map(({ atMs }) => atMs).filter((atMs) => atMs >= begunMs)),
+    seconds,
+    inCgroup: agent.inCgroup,
+  };
+}
+
+function isComplete({ due, taken }: SampleFigures): boolean {
+  return taken === due;
+}
+
+async function waitFor(holds: () => boolean, atMostMs: number): Promise<void> {
+  const end = performance.now() + atMostMs;
+  while (!holds() && performance.now() < end) await setTimeout(CHECK_MS);
+}
+
+/** Returns how many of the ascending times are within the minute that has most of them. */
+function mostInAMinute(times: readonly number[]): number {
+  let most = 0;
+  let first = 0;
+  for (const [index, time] of times.entries()) {
+    while (time - (times[first] ?? time) > 60_000) first++;
+    most = Math.max(most, index - first + 1);
+  }
+  return most;
+}

@@ -1,0 +1,46 @@
+import { LAUNCHER_BUDGET } from "../../src/budget.ts";
+import type { RunFigures } from "./measure.ts";
+import { INTERVAL_MS } from "./plan.ts";
+
+export const MAX_RISE_MIB = 16;
+export const MAX_HEALTH_MS = 1_000;
+export const MAX_CPU_TIMES = 2;
+export const MAX_LOG_LINES = 60;
+
+/** Returns by how much the memory of a run is above that of the run without attackers, in MiB. */
+export function riseOf(run: RunFigures, quiet: RunFigures): number | undefined {
+  return run.peakMiB === undefined || quiet.peakMiB === undefined ? undefined : run.peakMiB - quiet.peakMiB;
+}
+
+/** Returns the CPU time of a run, divided by that of the run without attackers. */
+export function cpuTimes(run: RunFigures, quiet: RunFigures): number | undefined {
+  return run.cpuMsPerS === undefined || quiet.cpuMsPerS === undefined ? undefined : run.cpuMsPerS / quiet.cpuMsPerS;
+}
+
+/** Returns the promises that a run breaks, each as a sentence. `quiet` is the run without attackers. */
+export function brokenPromises(run: RunFigures, quiet: RunFigures, attackers: number): readonly string[] {
+  const { samples, hostile, death, healthMs, logLines } = run;
+  const cycles = run.seconds / (INTERVAL_MS / 1_000) + 1;
+  const lines = LAUNCHER_BUDGET.lines * cycles * attackers;
+  const series = LAUNCHER_BUDGET.newSeries * attackers;
+  const [rise, cpu] = [riseOf(run, quiet), cpuTimes(run, quiet)];
+  return [
+    ...(death === undefined ? [] : [`the agent ended after ${death.afterS.toFixed(0)} s (${death.how})`]),
+    ...(samples.taken === samples.due
+      ? []
+      : [`${samples.due - samples.taken} of ${samples.due} samples of honest VMs are missing or late`]),
+    ...(hostile.forged === 0 ? [] : [`${hostile.forged} lines have the name or the UUID of another VM`]),
+    ...above("the memory of the agent rises by", rise, MAX_RISE_MIB, "MiB"),
+    ...(death === undefined ? above("the longest answer of /healthz takes", healthMs, MAX_HEALTH_MS, "ms") : []),
+    ...above("the CPU time of the agent is", cpu, MAX_CPU_TIMES, "times that without attackers"),
+    ...above("the attackers have", hostile.lines, lines, "lines"),
+    ...above("the attackers have", hostile.series, series, "series"),
+    ...above("the log has", logLines, MAX_LOG_LINES, "lines in a minute"),
+  ];
+}
+
+function above(what: string, value: number | undefined, limit: number, unit: string): readonly string[] {
+  if (value === undefined || value <= limit) return [];
+  const measured = Number.isFinite(value) ? value.toFixed(Number.isInteger(value) ? 0 : 1) : "too many";
+  return [`${what} ${measured} ${unit}, more than ${limit}`];
+}
