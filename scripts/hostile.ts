@@ -65,5 +65,8 @@ function attacksOf(only: string | undefined): readonly Attack[] {
 function versionOf(name: Version["name"], checkout: string): Version {
   if (name === "before" && spawnSync("node", ["scripts/build.ts"], { cwd: checkout, stdio: "inherit" }).status !== 0)
     fail(`the bundle of ${checkout} cannot be built`);
-  return { name, commit: execFileSync("git", ["rev-parse", "--short", "HEAD"], { cwd: checkout, encoding: "utf8" }).trim() };
+  return {
+    name,
+    commit: execFileSync("git", ["rev-parse", "--short", "HEAD"], { cwd: checkout, encoding: "utf8" }).trim(),
+  };
 }

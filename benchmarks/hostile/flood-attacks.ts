@@ -1,4 +1,4 @@
-import type { Socket } from "node:net";
+import { Socket } from "node:net";
 import { encodePacket } from "../../src/libvirt/packet.ts";
 import { EVENT, KEEPALIVE, MESSAGE_TYPE, PROGRAM, STATUS } from "../../src/libvirt/protocol.ts";
 import { writeDomain } from "../../src/libvirt/wire-types.ts";
@@ -43,7 +43,12 @@ export const FLOOD_ATTACKS: readonly LauncherAttack[] = [
       },
     }),
   },
-  { name: "silence", row: "-", what: "connections are accepted, and no call is answered", behave: () => ({ answer: () => true }) },
+  {
+    name: "silence",
+    row: "-",
+    what: "connections are accepted, and no call is answered",
+    behave: () => ({ answer: () => true }),
+  },
   {
     name: "slow-bytes",
     row: "-",
@@ -83,7 +88,7 @@ function flood(make: (uuid: string, name: string) => Buffer): LauncherAttack["be
 
 /** Makes the socket send what is written to it byte by byte. */
 function slowDown(socket: Socket): void {
-  const write = socket.write.bind(socket) as (chunk: Buffer) => boolean;
+  const write = (byte: number): boolean => Socket.prototype.write.call(socket, Buffer.from([byte]));
   const queue: number[] = [];
   socket.write = (chunk: Uint8Array | string): boolean => {
     queue.push(...Buffer.from(chunk as Uint8Array));
@@ -91,7 +96,7 @@ function slowDown(socket: Socket): void {
   };
   const timer = setInterval(() => {
     const byte = queue.shift();
-    if (byte !== undefined) write(Buffer.from([byte]));
+    if (byte !== undefined) write(byte);
   }, 100);
   socket.on("close", () => {
     clearInterval(timer);

@@ -51,7 +51,9 @@ export class LimitedAgent implements AsyncDisposable {
     this.#child = child;
     this.#limit = limit;
     child.once("exit", (code, signal) => {
-      const why = this.#over ? `over ${LIMIT_MIB} MiB` : (signal ?? `exit code ${code ?? 0}`);
+      // The kernel ends only processes that are over the limit.
+      const outOfMemory = this.#over || (this.inCgroup && signal === "SIGKILL");
+      const why = outOfMemory ? "out of memory" : (signal ?? `exit code ${code ?? 0}`);
       this.death = { atMs: performance.now(), how: why };
     });
     for (const stream of [child.stdout, child.stderr])

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { freePort, until } from "../../test/integration/support/process.ts";
-import type { Attack } from "./attack.ts";
+import type { Attack, LauncherAttack } from "./attack.ts";
 import { Child } from "./child.ts";
 import { Cluster } from "./cluster.ts";
 import { LimitedAgent } from "./limited-agent.ts";
@@ -11,6 +11,7 @@ import { honestVms, hostileVms, INTERVAL_MS } from "./plan.ts";
 import { longestHealth, longestLag, readLag } from "./port-probe.ts";
 import { endOf, SampleLedger, windowOf, type HostileFigures, type SampleFigures } from "./sample-ledger.ts";
 import { Target } from "./target.ts";
+import { isUnprintable } from "./unprintable.ts";
 
 export interface RunSettings {
   /** The checkout whose bundle runs. */
@@ -37,6 +38,8 @@ export interface RunFigures {
   readonly cpuMsPerS: number | undefined;
   /** Lines of the agent's log in the minute that has most. */
   readonly logLines: number;
+  /** Log lines and reports with a character that a terminal obeys. */
+  readonly unprintable: number;
   readonly seconds: number;
   readonly inCgroup: boolean;
 }
@@ -63,9 +66,7 @@ export async function measure(settings: RunSettings): Promise<RunFigures> {
   for (const vm of honestVms()) cluster.createVmi(vm);
   resources.use(await Child.start("benchmarks/hostile/honest-process.ts", [podsDir]));
   const port = await freePort();
-  const agent = resources.use(
-    await LimitedAgent.start({ checkout: settings.checkout, directory, podsDir, port }),
-  );
+  const agent = resources.use(await LimitedAgent.start({ checkout: settings.checkout, directory, podsDir, port }));
   await until(() => Promise.resolve(ledger.complete || undefined), "a sample of each honest VM");
   await setTimeout(settings.warmUpS * 1_000);
   // The resources are disposed when this function returns.
@@ -82,45 +83,55 @@ interface Stage {
 }
 
 async function attackAgent(settings: RunSettings, stage: Stage): Promise<RunFigures> {
-  const { attack, attackers, seconds } = settings;
-  const { agent, cluster, ledger, port, target } = stage;
+  const { seconds } = settings;
+  const { agent, ledger, port, target } = stage;
   await using resources = new AsyncDisposableStack();
   const lagBefore = await readLag(port);
   const tickMs = ledger.latestMs;
-  const isStranger = attack !== undefined && "behave" in attack && attack.stranger === true;
-  if (attack !== undefined && "behave" in attack && !isStranger) for (const vm of hostileVms(attackers)) cluster.createVmi(vm);
   agent.resetPeak();
-  if (attack !== undefined) {
-    const args = [attack.name, String(attackers), stage.podsDir, String(port)];
-    resources.use(await Child.start("benchmarks/hostile/hostile-process.ts", args));
-  }
-  target.away = attack !== undefined && "behave" in attack && attack.targetAway === true;
+  await startAttack(settings, stage, resources);
   const window = windowOf((seconds * 1_000) / INTERVAL_MS, Date.now(), tickMs);
   const [begunMs, cpuBefore] = [performance.now(), agent.cpuMs];
   const stop = new AbortController();
-  const health = longestHealth(port, stop.signal);
+  const longest = longestHealth(port, stop.signal);
   await waitFor(() => agent.death !== undefined, endOf(window) - window.fromMs);
-  const passedMs = performance.now() - begunMs;
+  const cpuMsPerS = (agent.cpuMs - cpuBefore) / ((performance.now() - begunMs) / 1_000);
   stop.abort();
-  const cpuMs = agent.cpuMs - cpuBefore;
+  const healthMs = await longest;
   const lagAfter = await readLag(port);
   const waitMs = target.away ? BACKLOG_MS : ARRIVAL_MS;
   target.away = false;
   await waitFor(() => agent.death !== undefined || isComplete(ledger.samples(window)), waitMs);
-  const { death, peakMiB } = agent;
-  if (process.env["HDEBUG"]) console.log(agent.log.map(({ text }) => text.slice(0, 300)).join("\n"), cluster.report);
+  const { death, peakMiB, inCgroup } = agent;
+  const log = agent.log.filter(({ atMs }) => atMs >= begunMs);
   return {
     samples: ledger.samples(window),
     hostile: ledger.hostile,
     death: death && { afterS: (death.atMs - begunMs) / 1_000, how: death.how },
     peakMiB: Number.isNaN(peakMiB) ? undefined : peakMiB,
-    healthMs: death === undefined ? await health : undefined,
+    // An agent that ends does not answer, which is not a slow answer.
+    healthMs: death === undefined ? healthMs : undefined,
     lag: lagBefore && lagAfter && longestLag(lagBefore, lagAfter),
-    cpuMsPerS: death === undefined ? cpuMs / (passedMs / 1_000) : undefined,
-    logLines: mostInAMinute(agent.log.map(({ atMs }) => atMs).filter((atMs) => atMs >= begunMs)),
+    cpuMsPerS: death === undefined ? cpuMsPerS : undefined,
+    logLines: mostInAMinute(log.map(({ atMs }) => atMs)),
+    unprintable: log.filter(({ text }) => isUnprintable(text)).length + (isUnprintable(stage.cluster.report) ? 1 : 0),
     seconds,
-    inCgroup: agent.inCgroup,
+    inCgroup,
   };
+}
+
+/** Creates the attackers' VMIs, and resolves when their process is ready. */
+async function startAttack(
+  { attack, attackers }: RunSettings,
+  { cluster, podsDir, port, target }: Stage,
+  resources: AsyncDisposableStack,
+): Promise<void> {
+  if (attack === undefined) return;
+  const { stranger = false, targetAway = false }: Partial<LauncherAttack> = "behave" in attack ? attack : {};
+  if ("behave" in attack && !stranger) for (const vm of hostileVms(attackers)) cluster.createVmi(vm);
+  const args = [attack.name, String(attackers), podsDir, String(port)];
+  resources.use(await Child.start("benchmarks/hostile/hostile-process.ts", args));
+  target.away = targetAway;
 }
 
 function isComplete({ due, taken }: SampleFigures): boolean {

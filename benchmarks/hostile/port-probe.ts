@@ -1,5 +1,6 @@
 import { request } from "node:http";
 import { setTimeout } from "node:timers/promises";
+import { isAborted } from "../../src/lib/abort.ts";
 
 const PATIENCE_MS = 10_000;
 const PERIOD_MS = 250;
@@ -8,10 +9,10 @@ const LAG = "kubevirt_telemetry_event_loop_lag_seconds_bucket";
 /** The longest answer of /healthz in milliseconds. Infinity: an answer did not come in time or was not 200. */
 export async function longestHealth(port: number, signal: AbortSignal): Promise<number> {
   let longest = 0;
-  while (!signal.aborted) {
+  while (!isAborted(signal)) {
     const begun = performance.now();
     const { status } = await get(port, "/healthz", signal);
-    if (signal.aborted && status === undefined) break;
+    if (isAborted(signal) && status === undefined) break;
     longest = Math.max(longest, status === 200 ? performance.now() - begun : Number.POSITIVE_INFINITY);
     await setTimeout(PERIOD_MS, undefined, { signal }).catch(() => undefined);
   }

@@ -35,6 +35,7 @@ export function brokenPromises(run: RunFigures, quiet: RunFigures, attackers: nu
     ...above("the CPU time of the agent is", cpu, MAX_CPU_TIMES, "times that without attackers"),
     ...above("the attackers have", hostile.lines, lines, "lines"),
     ...above("the attackers have", hostile.series, series, "series"),
+    ...above("in log and report there are", run.unprintable, 0, "texts with control characters"),
     ...above("the log has", logLines, MAX_LOG_LINES, "lines in a minute"),
   ];
 }

@@ -1,5 +1,13 @@
 import { encodePacket } from "../../src/libvirt/packet.ts";
-import { CONTROL_STATE, LIMIT, MESSAGE_TYPE, PARAMETER_TYPE, PROCEDURE, PROGRAM, STATUS } from "../../src/libvirt/protocol.ts";
+import {
+  CONTROL_STATE,
+  LIMIT,
+  MESSAGE_TYPE,
+  PARAMETER_TYPE,
+  PROCEDURE,
+  PROGRAM,
+  STATUS,
+} from "../../src/libvirt/protocol.ts";
 import { writeDomain } from "../../src/libvirt/wire-types.ts";
 import type { XdrWriter } from "../../src/libvirt/xdr.ts";
 import type { LauncherAttack, Pod, ReceivedCall } from "./attack.ts";

@@ -4,7 +4,15 @@ import type { Attack } from "./attack.ts";
 import { LIMIT_MIB } from "./limited-agent.ts";
 import type { RunFigures } from "./measure.ts";
 import { HONEST, INTERVAL_MS } from "./plan.ts";
-import { brokenPromises, cpuTimes, MAX_CPU_TIMES, MAX_HEALTH_MS, MAX_LOG_LINES, MAX_RISE_MIB, riseOf } from "./promises.ts";
+import {
+  brokenPromises,
+  cpuTimes,
+  MAX_CPU_TIMES,
+  MAX_HEALTH_MS,
+  MAX_LOG_LINES,
+  MAX_RISE_MIB,
+  riseOf,
+} from "./promises.ts";
 
 /** The runs of one checkout. */
 export interface Version {
@@ -60,7 +68,7 @@ ${versions.map(({ name, commit }) => `- ${name}: commit ${commit}`).join("\n")}
 
 The promises: every sample of an honest VM is taken, at most one interval late. The agent's memory rises by at most ${MAX_RISE_MIB} MiB,
 /healthz answers within ${MAX_HEALTH_MS / 1_000} s, and the CPU time is at most ${MAX_CPU_TIMES} times that of the run without attackers. The lines and series of
-hostile VMs are within [their budget](../src/budget.ts), and the log has at most ${MAX_LOG_LINES} lines in a minute. A broken one is bold.
+hostile VMs are within [their budget](../src/budget.ts), and the log has at most ${MAX_LOG_LINES} lines in a minute and, like the report, no control characters. A broken one is bold.
 
 ${table(HEAD, [
   ...versions.map((version) => quietRow(version, quiet.get(version))),
@@ -104,7 +112,8 @@ function cells(run: RunFigures, quiet: RunFigures, attackers: number): Row {
   const [rise, cpu] = [riseOf(run, quiet), cpuTimes(run, quiet)];
   const dead = death === undefined ? "" : `, dead after ${fixed(death.afterS, 0)} s (${death.how})`;
   const forged = hostile.forged === 0 ? "" : `, ${hostile.forged} forged`;
-  const memory = peakMiB === undefined ? "-" : `${fixed(peakMiB, 0)} MiB${rise === undefined ? "" : ` (${signed(rise)})`}`;
+  const memory =
+    peakMiB === undefined ? "-" : `${fixed(peakMiB, 0)} MiB${rise === undefined ? "" : ` (${signed(rise)})`}`;
   return [
     mark(`${samples.taken} of ${samples.due}${dead}`, death === undefined ? "samples" : "ended"),
     death === undefined ? `${fixed(samples.worstGapMs / 1_000)} s` : "-",
@@ -113,7 +122,7 @@ function cells(run: RunFigures, quiet: RunFigures, attackers: number): Row {
     lag === undefined ? "-" : lag === "+Inf" ? "over 5 s" : `up to ${Number(lag) * 1_000} ms`,
     mark(cpu === undefined ? "-" : `${fixed(cpu)} x`, "CPU"),
     mark(`${hostile.lines} / ${hostile.series}${forged}`, hostile.forged > 0 ? "UUID" : "attackers have"),
-    mark(String(logLines), "log"),
+    mark(`${logLines}${run.unprintable === 0 ? "" : `, ${run.unprintable} unprintable`}`, "log"),
   ];
 }
 
