@@ -48,6 +48,8 @@ export interface LauncherAttack {
   readonly what: string;
   /** Whether no VMI lists the pod. */
   readonly stranger?: boolean;
+  /** Whether no connection reaches the attacker itself. */
+  readonly unreached?: boolean;
   /** Whether the target rejects all requests meanwhile. */
   readonly targetAway?: boolean;
   readonly behave: (pod: Pod) => Behaviour;
@@ -58,8 +60,8 @@ export interface PortAttack {
   readonly name: string;
   readonly row: string;
   readonly what: string;
-  /** Opens the connections of one attacker, and uses them until the process ends. */
-  readonly flood: (port: number) => void;
+  /** Opens the connections of one attacker, and uses them until the process ends. Calls `connected` for each of them. */
+  readonly flood: (port: number, connected: () => void) => void;
 }
 
 /** A kind of attack by pods without a socket. */

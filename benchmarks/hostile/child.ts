@@ -4,10 +4,15 @@ import { end } from "../../test/integration/support/process.ts";
 
 /** A process of this benchmark. */
 export class Child implements AsyncDisposable {
+  /** The number that it has sent last. */
+  count = 0;
   readonly #child: ChildProcess;
 
   private constructor(child: ChildProcess) {
     this.#child = child;
+    child.on("message", (message) => {
+      if (typeof message === "number") this.count = message;
+    });
   }
 
   /** Starts a module, and resolves when it says that it is ready. */

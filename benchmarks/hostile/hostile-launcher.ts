@@ -8,8 +8,15 @@ import { PROCEDURES } from "../../src/simulator/procedures.ts";
 import type { SimulatedHost } from "../../src/simulator/simulated-host.ts";
 import type { Behaviour, ReceivedCall } from "./attack.ts";
 
-/** Serves a libvirt socket with the behaviour of an attack, until the process ends. */
-export async function serveHostile(socketPath: string, host: SimulatedHost, behaviour: Behaviour): Promise<void> {
+interface Launcher {
+  readonly socketPath: string;
+  readonly host: SimulatedHost;
+  readonly behaviour: Behaviour;
+  readonly connected: () => void;
+}
+
+/** Serves a libvirt socket with the behaviour of an attack, until the process ends. Calls `connected` for each connection. */
+export async function serveHostile({ socketPath, host, behaviour, connected }: Launcher): Promise<void> {
   if (behaviour.linkTo !== undefined) {
     symlinkSync(behaviour.linkTo, socketPath);
     return;
@@ -19,6 +26,7 @@ export async function serveHostile(socketPath: string, host: SimulatedHost, beha
     new Promise((resolve, reject) => {
       rmSync(socketPath, { force: true });
       const server = createServer((socket) => {
+        connected();
         sockets.add(socket);
         socket.on("close", () => sockets.delete(socket));
         serve(socket, host, behaviour);

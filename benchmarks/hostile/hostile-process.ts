@@ -10,14 +10,19 @@ const [name = "", count = "", podsDir = "", port = ""] = process.argv.slice(2);
 process.once("disconnect", () => process.exit());
 const attack = ATTACKS.find((each) => each.name === name);
 if (attack === undefined) throw new Error(`there is no attack ${name}`);
+let connections = 0;
+const connected = (): void => {
+  connections++;
+};
 await start(attack, Number(count));
 process.send?.("ready");
+setInterval(() => process.send?.(connections), 500);
 
 async function start(attack: Attack, attackers: number): Promise<void> {
   if ("behave" in attack) await startLaunchers(attack, attackers);
   else
     for (let attacker = 0; attacker < attackers; attacker++) {
-      if ("flood" in attack) attack.flood(Number(port));
+      if ("flood" in attack) attack.flood(Number(port), connected);
       else await attack.fill(podsDir, attacker);
     }
 }
@@ -31,7 +36,7 @@ async function startLaunchers({ behave }: LauncherAttack, attackers: number): Pr
   // All behaviours are ready before the first pod appears.
   for (const { vm, socket, host, behaviour } of launchers) {
     await mkdir(runtimeDirectory(podsDir, vm), { recursive: true });
-    await serveHostile(socket, host, behaviour);
+    await serveHostile({ socketPath: socket, host, behaviour, connected });
   }
 }
 

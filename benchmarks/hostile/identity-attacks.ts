@@ -36,6 +36,7 @@ export const IDENTITY_ATTACKS: readonly LauncherAttack[] = [
     name: "linked-socket",
     row: "-",
     what: "the socket is a link to the socket of another tenant's launcher",
+    unreached: true,
     behave: ({ victim }) => ({ linkTo: victim.socket }),
   },
 ];

@@ -41,6 +41,8 @@ export interface RunFigures {
   /** Log lines and reports with a character that a terminal obeys. */
   readonly unprintable: number;
   readonly seconds: number;
+  /** Connections between the agent and the attackers. */
+  readonly connections: number | undefined;
   readonly inCgroup: boolean;
 }
 
@@ -50,8 +52,17 @@ const BACKLOG_MS = 30_000;
 const CHECK_MS = 250;
 
 /** Runs an agent with 20 honest launchers, and with attackers after a while without them. Disposes everything. */
-export async function measure(settings: RunSettings): Promise<RunFigures> {
-  await using resources = new AsyncDisposableStack();
+export async function measure(settings: RunSettings, owner: AsyncDisposableStack): Promise<RunFigures> {
+  // The owner disposes it, too, if the whole benchmark is interrupted.
+  const resources = owner.use(new AsyncDisposableStack());
+  try {
+    return await run(settings, resources);
+  } finally {
+    await resources.disposeAsync();
+  }
+}
+
+async function run(settings: RunSettings, resources: AsyncDisposableStack): Promise<RunFigures> {
   const directory = await mkdtemp(path.join(tmpdir(), "h-"));
   resources.defer(() => rm(directory, { recursive: true, force: true, maxRetries: 5 }));
   // Short, because the path of a socket has at most 107 bytes.
@@ -69,8 +80,7 @@ export async function measure(settings: RunSettings): Promise<RunFigures> {
   const agent = resources.use(await LimitedAgent.start({ checkout: settings.checkout, directory, podsDir, port }));
   await until(() => Promise.resolve(ledger.complete || undefined), "a sample of each honest VM");
   await setTimeout(settings.warmUpS * 1_000);
-  // The resources are disposed when this function returns.
-  return await attackAgent(settings, { agent, cluster, ledger, podsDir, port, target });
+  return attackAgent(settings, { agent, cluster, ledger, podsDir, port, target }, resources);
 }
 
 interface Stage {
@@ -82,14 +92,13 @@ interface Stage {
   readonly target: Target;
 }
 
-async function attackAgent(settings: RunSettings, stage: Stage): Promise<RunFigures> {
+async function attackAgent(settings: RunSettings, stage: Stage, resources: AsyncDisposableStack): Promise<RunFigures> {
   const { seconds } = settings;
   const { agent, ledger, port, target } = stage;
-  await using resources = new AsyncDisposableStack();
   const lagBefore = await readLag(port);
   const tickMs = ledger.latestMs;
   agent.resetPeak();
-  await startAttack(settings, stage, resources);
+  const attackers = await startAttack(settings, stage, resources);
   const window = windowOf((seconds * 1_000) / INTERVAL_MS, Date.now(), tickMs);
   const [begunMs, cpuBefore] = [performance.now(), agent.cpuMs];
   const stop = new AbortController();
@@ -116,22 +125,24 @@ async function attackAgent(settings: RunSettings, stage: Stage): Promise<RunFigu
     logLines: mostInAMinute(log.map(({ atMs }) => atMs)),
     unprintable: log.filter(({ text }) => isUnprintable(text)).length + (isUnprintable(stage.cluster.report) ? 1 : 0),
     seconds,
+    connections: attackers?.count,
     inCgroup,
   };
 }
 
-/** Creates the attackers' VMIs, and resolves when their process is ready. */
+/** Creates the attackers' VMIs, and resolves to their process when it is ready. */
 async function startAttack(
   { attack, attackers }: RunSettings,
   { cluster, podsDir, port, target }: Stage,
   resources: AsyncDisposableStack,
-): Promise<void> {
-  if (attack === undefined) return;
+): Promise<Child | undefined> {
+  if (attack === undefined) return undefined;
   const { stranger = false, targetAway = false }: Partial<LauncherAttack> = "behave" in attack ? attack : {};
   if ("behave" in attack && !stranger) for (const vm of hostileVms(attackers)) cluster.createVmi(vm);
   const args = [attack.name, String(attackers), podsDir, String(port)];
-  resources.use(await Child.start("benchmarks/hostile/hostile-process.ts", args));
+  const child = resources.use(await Child.start("benchmarks/hostile/hostile-process.ts", args));
   target.away = targetAway;
+  return child;
 }
 
 function isComplete({ due, taken }: SampleFigures): boolean {

@@ -10,8 +10,8 @@ export const PORT_ATTACKS: readonly PortAttack[] = [
     name: "pipelined-pages",
     row: "F12",
     what: "8 connections with 1,700 pipelined requests of the page in each second",
-    flood: (port) => {
-      connections(port, 8, (socket) => {
+    flood: (port, connected) => {
+      connections({ port, count: 8, connected }, (socket) => {
         const batch = get("/").repeat(REQUESTS);
         const timer = setInterval(() => {
           if (!socket.writableNeedDrain) socket.write(batch);
@@ -28,24 +28,24 @@ export const PORT_ATTACKS: readonly PortAttack[] = [
     name: "keep-alive-pages",
     row: "F12",
     what: "32 clients that ask for the page again as soon as they have it",
-    flood: (port) => {
-      connections(port, 32, askAgain("/"));
+    flood: (port, connected) => {
+      connections({ port, count: 32, connected }, askAgain("/"));
     },
   },
   {
     name: "keep-alive-metrics",
     row: "F12",
     what: "32 clients that ask for the metrics again as soon as they have them",
-    flood: (port) => {
-      connections(port, 32, askAgain("/metrics"));
+    flood: (port, connected) => {
+      connections({ port, count: 32, connected }, askAgain("/metrics"));
     },
   },
   {
     name: "slow-readers",
     row: "F12",
     what: "100 connections that ask for the page 20 times and read nothing",
-    flood: (port) => {
-      connections(port, 100, (socket) => {
+    flood: (port, connected) => {
+      connections({ port, count: 100, connected }, (socket) => {
         socket.pause();
         socket.write(get("/").repeat(20));
       });
@@ -55,8 +55,8 @@ export const PORT_ATTACKS: readonly PortAttack[] = [
     name: "slow-requests",
     row: "F12",
     what: "200 connections that send a byte of a request in each second",
-    flood: (port) => {
-      connections(port, 200, (socket) => {
+    flood: (port, connected) => {
+      connections({ port, count: 200, connected }, (socket) => {
         const text = `${get("/").slice(0, -2)}X: `;
         let sent = 0;
         const timer = setInterval(() => socket.write(text[sent++] ?? "x"), PERIOD_MS);
@@ -71,8 +71,8 @@ export const PORT_ATTACKS: readonly PortAttack[] = [
     name: "idle-connections",
     row: "F12",
     what: "1,000 connections without a request",
-    flood: (port) => {
-      connections(port, 1_000, (socket) => {
+    flood: (port, connected) => {
+      connections({ port, count: 1_000, connected }, (socket) => {
         socket.resume();
       });
     },
@@ -81,21 +81,28 @@ export const PORT_ATTACKS: readonly PortAttack[] = [
     name: "connection-flood",
     row: "F12",
     what: "50 clients that open a connection, close it and open the next one without a pause",
-    flood: (port) => {
-      connections(port, 50, (socket) => {
+    flood: (port, connected) => {
+      connections({ port, count: 50, connected }, (socket) => {
         socket.destroy();
       });
     },
   },
 ];
 
+interface Clients {
+  readonly port: number;
+  readonly count: number;
+  readonly connected: () => void;
+}
+
 /** Keeps a number of connections open; `use` is called for each new one. */
-function connections(port: number, count: number, use: (socket: Socket) => void): void {
+function connections({ port, count, connected }: Clients, use: (socket: Socket) => void): void {
   const open = (): void => {
     const socket = createConnection({ host: "127.0.0.1", port });
     let refused = false;
     socket.on("error", () => (refused = true));
     socket.once("connect", () => {
+      connected();
       use(socket);
     });
     // Not in a busy loop, if nothing listens.

@@ -1,4 +1,5 @@
 import { LAUNCHER_BUDGET } from "../../src/budget.ts";
+import type { Attack } from "./attack.ts";
 import type { RunFigures } from "./measure.ts";
 import { INTERVAL_MS } from "./plan.ts";
 
@@ -17,8 +18,18 @@ export function cpuTimes(run: RunFigures, quiet: RunFigures): number | undefined
   return run.cpuMsPerS === undefined || quiet.cpuMsPerS === undefined ? undefined : run.cpuMsPerS / quiet.cpuMsPerS;
 }
 
+/** Who attacks in a run. */
+export interface Attackers {
+  readonly attack: Attack | undefined;
+  readonly attackers: number;
+}
+
 /** Returns the promises that a run breaks, each as a sentence. `quiet` is the run without attackers. */
-export function brokenPromises(run: RunFigures, quiet: RunFigures, attackers: number): readonly string[] {
+export function brokenPromises(
+  run: RunFigures,
+  quiet: RunFigures,
+  { attack, attackers }: Attackers,
+): readonly string[] {
   const { samples, hostile, death, healthMs, logLines } = run;
   const cycles = run.seconds / (INTERVAL_MS / 1_000) + 1;
   const lines = LAUNCHER_BUDGET.lines * cycles * attackers;
@@ -36,8 +47,17 @@ export function brokenPromises(run: RunFigures, quiet: RunFigures, attackers: nu
     ...above("the attackers have", hostile.lines, lines, "lines"),
     ...above("the attackers have", hostile.series, series, "series"),
     ...above("in log and report there are", run.unprintable, 0, "texts with control characters"),
+    ...missedContact(run, attack),
     ...above("the log has", logLines, MAX_LOG_LINES, "lines in a minute"),
   ];
+}
+
+/** A run in which the attackers did not meet the agent shows nothing. The agent must not open the socket of a stranger. */
+function missedContact({ connections }: RunFigures, attack: Attack | undefined): readonly string[] {
+  if (attack === undefined || "fill" in attack || ("behave" in attack && attack.unreached === true)) return [];
+  if ("behave" in attack && attack.stranger === true)
+    return connections === 0 ? [] : ["the agent opens the socket of a pod that no VMI lists"];
+  return connections === 0 ? ["the agent and the attackers have no connection, so this shows nothing"] : [];
 }
 
 function above(what: string, value: number | undefined, limit: number, unit: string): readonly string[] {

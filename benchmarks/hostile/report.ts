@@ -12,6 +12,7 @@ import {
   MAX_LOG_LINES,
   MAX_RISE_MIB,
   riseOf,
+  type Attackers,
 } from "./promises.ts";
 
 /** The runs of one checkout. */
@@ -92,19 +93,24 @@ export function brokenNow({ quiet, runs }: HostileFigures): readonly string[] {
   return runs.flatMap(({ attack, attackers, version, figures }) => {
     const without = quiet.get(version);
     if (version.name !== "now" || without === undefined) return [];
-    return brokenPromises(figures, without, attackers).map((sentence) => `${attack.name}, ${attackers}: ${sentence}`);
+    return brokenPromises(figures, without, { attack, attackers }).map(
+      (sentence) => `${attack.name}, ${attackers}: ${sentence}`,
+    );
   });
 }
 
 function quietRow({ name }: Version, figures: RunFigures | undefined): Row {
-  return figures === undefined ? [] : ["without attackers", 0, name, ...cells(figures, figures, 0)];
+  return figures === undefined
+    ? []
+    : ["without attackers", 0, name, ...cells(figures, figures, { attack: undefined, attackers: 0 })];
 }
 
-function runRow({ attack, attackers, version, figures }: MeasuredRun, quiet: RunFigures | undefined): Row {
-  return quiet === undefined ? [] : [attack.name, attackers, version.name, ...cells(figures, quiet, attackers)];
+function runRow({ version, figures, ...attackers }: MeasuredRun, quiet: RunFigures | undefined): Row {
+  if (quiet === undefined) return [];
+  return [attackers.attack.name, attackers.attackers, version.name, ...cells(figures, quiet, attackers)];
 }
 
-function cells(run: RunFigures, quiet: RunFigures, attackers: number): Row {
+function cells(run: RunFigures, quiet: RunFigures, attackers: Attackers): Row {
   const broken = brokenPromises(run, quiet, attackers);
   const mark = (text: string, about: string): string =>
     broken.some((sentence) => sentence.includes(about)) ? `**${text}**` : text;
