@@ -50,7 +50,7 @@ export const FORGED_DEVICE = "forged0";
 const NAME = /,name=([^, ]+)/;
 const UUID = /,uuid=([^, ]+)/;
 /** A cycle reads the clock a moment before or after its tick. */
-const EARLY_MS = INTERVAL_MS / 4;
+const NEAR_MS = INTERVAL_MS / 4;
 
 /** Sorts the lines that a target stores into those of honest VMs and all others. */
 export class SampleLedger {
@@ -112,18 +112,22 @@ export class SampleLedger {
   }
 }
 
-/** Returns how many ticks have a sample of their own, at most one interval late. Both lists are ascending. */
+/**
+ * Returns how many ticks have a sample of their own, at most one interval late. A sample near a tick is not a late one of the
+ * tick before, or one that is missing would not show. Both lists are ascending.
+ */
 function takenTicks(ticks: readonly number[], times: readonly number[]): number {
-  let taken = 0;
-  let next = 0;
-  for (const tick of ticks) {
-    while (next < times.length && (times[next] ?? 0) < tick - EARLY_MS) next++;
-    const time = times[next];
-    if (time === undefined || time > tick + INTERVAL_MS) continue;
-    taken++;
-    next++;
-  }
-  return taken;
+  const unused = new Set(times);
+  const take = (time: number | undefined): boolean => time !== undefined && unused.delete(time);
+  const missing = ticks.filter((tick) => !take(nearest(times, tick)));
+  const late = missing.filter((tick) => take([...unused].find((time) => time > tick && time <= tick + INTERVAL_MS)));
+  return ticks.length - missing.length + late.length;
+}
+
+/** Returns the time that is nearest to a tick; undefined if none is near. */
+function nearest(times: readonly number[], tick: number): number | undefined {
+  const near = times.filter((time) => Math.abs(time - tick) <= NEAR_MS);
+  return near.sort((a, b) => Math.abs(a - tick) - Math.abs(b - tick))[0];
 }
 
 /** Returns the longest time without a sample between two moments, counted from the last sample before the first moment. */
