@@ -4,7 +4,7 @@ import path from "node:path";
 
 export const NODE = "node-1";
 export const HONEST = { count: 20, namespace: "tenant-b" } as const;
-export const HOSTILE_NAMESPACE = "tenant-a";
+const HOSTILE_NAMESPACE = "tenant-a";
 export const INTERVAL_MS = 2_000;
 
 /** A VM and its virt-launcher pod. The pod's UID is short, because the path of a socket has at most 107 bytes. */

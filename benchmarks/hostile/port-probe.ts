@@ -4,6 +4,7 @@ import { isAborted } from "../../src/lib/abort.ts";
 
 const PATIENCE_MS = 10_000;
 const PERIOD_MS = 250;
+const READ_MS = 5_000;
 const LAG = "kubevirt_telemetry_event_loop_lag_seconds_bucket";
 
 /** The longest answer of /healthz in milliseconds. Infinity: an answer did not come in time or was not 200. */
@@ -17,6 +18,14 @@ export async function longestHealth(port: number, signal: AbortSignal): Promise<
     await setTimeout(PERIOD_MS, undefined, { signal }).catch(() => undefined);
   }
   return longest;
+}
+
+/** Reads the status page and the metrics every few seconds, as an administrator and Prometheus do. */
+export async function readPages(port: number, signal: AbortSignal): Promise<void> {
+  while (!isAborted(signal)) {
+    for (const path of ["/", "/metrics"]) await get(port, path, signal);
+    await setTimeout(READ_MS, undefined, { signal }).catch(() => undefined);
+  }
 }
 
 /** Upper bound of a delay of the event loop, in seconds -> how often a delay was at most that long. */

@@ -61,8 +61,8 @@ export function hostileReport({ quiet, runs, seconds }: HostileFigures, about: C
 
 This measures what launchers and clients of the status port can do to an agent that is in their way. Every run starts an agent with
 ${HONEST.count} honest launchers, an interval of ${INTERVAL_MS / 1_000} s and a limit of ${LIMIT_MIB} MiB of memory${inCgroup ? " in a cgroup" : ", which this benchmark watches because it could not make a cgroup"}. Then the attackers come, for ${seconds} s.
-Every hostile launcher has a VM of its own, unless the attack says otherwise. The target, the API server and the libvirt daemons
-are fakes on the same machine.
+Every hostile launcher has a VM of its own, unless the attack says otherwise. Meanwhile a reader asks
+for the status page and the metrics every 5 s. The target, the API server and the libvirt daemons are fakes on the same machine.
 
 ${circumstances(about, "hostile").replace("npm run bench -- hostile", "npm run hostile")}
 ${versions.map(({ name, commit }) => `- ${name}: commit ${commit}`).join("\n")}
