@@ -106,6 +106,7 @@ async function attackAgent(settings: RunSettings, stage: Stage, resources: Async
   const reading = readPages(port, stop.signal);
   await waitFor(() => agent.death !== undefined, endOf(window) - window.fromMs);
   const cpuMsPerS = (agent.cpuMs - cpuBefore) / ((performance.now() - begunMs) / 1_000);
+  await attackers?.[Symbol.asyncDispose]();
   stop.abort();
   const [healthMs] = await Promise.all([longest, reading]);
   const lagAfter = await readLag(port);
