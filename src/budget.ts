@@ -16,6 +16,10 @@ export interface LauncherBudget {
   readonly xmlLength: number;
   /** Devices of a domain: NICs and disks. */
   readonly devices: number;
+  /** Characters of a domain's name: a namespace of 63, `_`, and the name of a VMI of 253. */
+  readonly domainNameLength: number;
+  /** Characters of a device's target or alias. KubeVirt's alias has the name of a volume or network, of 253 at most. */
+  readonly deviceNameLength: number;
   /** Lines of one cycle. The largest VM has 273, and one for each vCPU. */
   readonly lines: number;
   /** Series that are new, in an hour. A series is new when a VM starts, and when a device is added. */
@@ -31,6 +35,8 @@ export const LAUNCHER_BUDGET: LauncherBudget = {
   unaskedPackets: 600,
   xmlLength: 512 << 10,
   devices: 1_024,
+  domainNameLength: 317,
+  deviceNameLength: 256,
   lines: 2_048,
   newSeries: 4_096,
   runs: 6,

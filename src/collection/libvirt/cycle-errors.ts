@@ -1,4 +1,4 @@
-import { TelemetryError, unexpected } from "../../errors.ts";
+import { BudgetError, TelemetryError, unexpected } from "../../errors.ts";
 import { printable } from "../../lib/display-text.ts";
 import { LibvirtError } from "../../libvirt/errors.ts";
 import type { DomainRef } from "../../libvirt/types.ts";
@@ -8,8 +8,19 @@ const STARTUP_CODES: ReadonlySet<string> = new Set(["E_LIBVIRT_TIMEOUT", "E_LIBV
 
 /** Collects the errors of a cycle, and separately those that are not faults yet. */
 export class CycleErrors {
+  readonly #vm: string | undefined;
   readonly errors: (LibvirtError | TelemetryError)[] = [];
   readonly tolerated: (LibvirtError | TelemetryError)[] = [];
+
+  /** `vm` is the VM of the launcher, if it is known. */
+  constructor(vm?: string) {
+    this.#vm = vm;
+  }
+
+  /** Whether the launcher exceeds its budget. */
+  get hasRejection(): boolean {
+    return this.errors.some((error) => error instanceof BudgetError);
+  }
 
   get lists(): Pick<CycleErrors, "errors" | "tolerated"> {
     return { errors: this.errors, tolerated: this.tolerated };
@@ -23,8 +34,14 @@ export class CycleErrors {
     error: unknown,
     { tolerate, domain }: { readonly tolerate: boolean; readonly domain?: DomainRef | undefined },
   ): void {
-    const reportable = toReportableError(error, domain);
+    const reportable = error instanceof BudgetError ? this.#rejection(error) : toReportableError(error, domain);
     (tolerate && STARTUP_CODES.has(reportable.code) ? this.tolerated : this.errors).push(reportable);
+  }
+
+  /** The message has only texts of the agent: a launcher could make each one different to flood the log. */
+  #rejection({ rejection, message, cause }: BudgetError): BudgetError {
+    const launcher = this.#vm === undefined ? "the launcher" : `the launcher of ${this.#vm}`;
+    return new BudgetError(rejection, `${launcher} exceeds its budget: ${message}`, { cause });
   }
 }
 

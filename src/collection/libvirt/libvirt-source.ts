@@ -4,6 +4,7 @@ import type { Clock } from "../../lib/clock.ts";
 import { SharedLimits } from "../../libvirt/peer.ts";
 import { DOMAIN_FILTER, STATS_GROUP } from "../../libvirt/protocol.ts";
 import type { DomainRef, TypedParameters } from "../../libvirt/types.ts";
+import { BudgetChecks } from "./budget-checks.ts";
 import { BulkStats, cycleTimeout, type BulkReply } from "./bulk-stats.ts";
 import { CircuitBreaker } from "./circuit-breaker.ts";
 import { CpuStatsProbe } from "./cpu-stats-probe.ts";
@@ -63,6 +64,8 @@ export class LibvirtSource implements Source {
   readonly #daemon: DaemonSession;
   readonly #bulk: BulkStats;
   readonly #devices: DeviceCache;
+  readonly #vm: string | undefined;
+  readonly #checks: BudgetChecks | undefined;
   readonly #history = new DomainHistory();
   readonly #responses: QemuResponses;
   readonly #cpuStats: CpuStatsProbe;
@@ -74,7 +77,7 @@ export class LibvirtSource implements Source {
     clock: Clock,
     shared: SharedLimits = new SharedLimits(RECEIVED_BYTES),
   ) {
-    const { socket, identify, transient = false } = endpoint;
+    const { socket, identify, transient = false, budget, vm } = endpoint;
     this.id = socket;
     this.#identify = identify;
     this.#transient = transient;
@@ -82,13 +85,15 @@ export class LibvirtSource implements Source {
     this.#settings = settings;
     this.#clock = clock;
     this.#breaker = new CircuitBreaker(clock);
-    this.#devices = new DeviceCache(settings.deviceCacheTtlMs, clock);
+    this.#devices = new DeviceCache(settings.deviceCacheTtlMs, clock, budget);
+    this.#vm = vm;
+    this.#checks = budget && new BudgetChecks(budget, clock);
     this.#responses = new QemuResponses(clock);
     this.#cpuStats = new CpuStatsProbe(clock);
     const onLost = (): void => {
       // The next connection may be to another daemon, so what is known about this one is not valid for it.
       this.#cpuStats.reset();
-      this.#devices.clear();
+      this.#devices.invalidate();
     };
     this.#daemon = new DaemonSession(endpoint, { shared, clock, onLost });
     this.#bulk = new BulkStats(this.#daemon, clock);
@@ -110,17 +115,19 @@ export class LibvirtSource implements Source {
 
   async collect(): Promise<SourceCycle> {
     const nothing = { endpoint: this.id, samples: [], stuck: [], busy: [], slow: [] };
-    const found = new CycleErrors();
+    const found = new CycleErrors(this.#vm);
     if (!this.#breaker.allows) return { ...nothing, ...found.lists, outcome: "skipped" };
     try {
       const collected = await this.#cycle(this.#clock.monotonic() + this.#settings.timeoutMs, found);
       const limitError = this.#daemon.takeLimitError();
       if (limitError !== undefined) throw limitError;
+      if (found.hasRejection) return { ...nothing, ...this.#cutOff(found) };
       this.#breaker.succeeded();
       return { ...nothing, ...collected, ...found.lists, outcome: "collected" };
     } catch (error) {
-      this.#breaker.failed();
       found.report(this.#daemon.takeLimitError() ?? error, { tolerate: this.#isStarting });
+      if (found.hasRejection) return { ...nothing, ...this.#cutOff(found) };
+      this.#breaker.failed();
       if (found.errors.length === 0) return { ...nothing, ...found.lists, outcome: "starting" };
       const absent = this.#transient && found.errors.every(({ code }) => code === "E_LIBVIRT_UNREACHABLE");
       return { ...nothing, ...found.lists, outcome: absent ? "absent" : "failed" };
@@ -130,6 +137,13 @@ export class LibvirtSource implements Source {
   close(): void {
     this.#daemon.close();
     this.#bulk.close();
+  }
+
+  /** Leaves out everything from a launcher that exceeds its budget, and closes its connections until the next attempt. */
+  #cutOff({ lists }: CycleErrors): Pick<SourceCycle, "outcome" | "errors" | "tolerated"> {
+    this.#breaker.rejected();
+    this.close();
+    return { ...lists, outcome: "failed" };
   }
 
   /** Only a transient daemon can be starting: others may be old although this source is new. */
@@ -142,6 +156,7 @@ export class LibvirtSource implements Source {
     const leftMs = (): number => Math.max(1, deadline - this.#clock.monotonic());
     const timestampMs = this.#clock.now();
     const domains = await session.listDomains(DOMAIN_FILTER.ACTIVE, { deadlineMs: leftMs() });
+    this.#checks?.checkDomains(domains);
     this.#devices.retain(domains);
     this.#history.retain(domains);
     this.#responses.retain(domains);
@@ -165,7 +180,7 @@ export class LibvirtSource implements Source {
         report(error);
       }
     }
-    const reports = new CycleReports(this.#bulk, bulk, { groups, deadline });
+    const reports = new CycleReports(this.#bulk, bulk, { groups, deadline, checks: this.#checks });
     const readers = readersOf(this.#settings.needs);
     const unanswered: DomainRef[] = [];
     let notCalled = 0;
@@ -284,7 +299,9 @@ export class LibvirtSource implements Source {
     if (readers.length === 0) return {};
     try {
       const session = await this.#daemon.session(this.#clock.monotonic() + leftMs());
-      return await readAll(readers, { session, domain, params, deadlineMs: leftMs() });
+      const values = await readAll(readers, { session, domain, params, deadlineMs: leftMs() });
+      this.#checks?.checkReadings(values.readings);
+      return values;
     } catch (error) {
       report(error, this.#responses.isStarting(domain));
       return {};
