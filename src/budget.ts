@@ -12,9 +12,9 @@ export interface LauncherBudget {
   readonly parameters: number;
   /** Packets that answer no call, such as pings and events, in a minute. A daemon pings every 5 seconds. */
   readonly unaskedPackets: number;
-  /** Characters of a domain's XML. */
+  /** Characters of a domain's XML. Any text of this length is read, or rejected, in 15 ms. */
   readonly xmlLength: number;
-  /** Devices of a domain: NICs and disks. */
+  /** Devices of a domain: NICs and disks, in its XML and in its statistics. Also its vCPUs, of which KVM allows fewer. */
   readonly devices: number;
   /** Characters of a domain's name: a namespace of 63, `_`, and the name of a VMI of 253. */
   readonly domainNameLength: number;
@@ -24,7 +24,7 @@ export interface LauncherBudget {
   readonly lines: number;
   /** Series that are new, in an hour. A series is new when a VM starts, and when a device is added. */
   readonly newSeries: number;
-  /** Runs of the domain that are new, in an hour: each has another id. KubeVirt starts a new launcher for each run. */
+  /** Runs of the domain that are new, in an hour: another id, or one that comes back. KubeVirt starts a new launcher for each. */
   readonly runs: number;
 }
 

@@ -134,7 +134,7 @@ function decoded(text: string): string {
   return text.replace(/&#?[0-9a-z]{1,8};/gi, (reference) => ENTITIES.get(reference) ?? character(reference));
 }
 
-/** Returns the character of a reference such as `&#65;` or `&#x41;`, or the reference itself if there is none. */
+/** Returns the character of a reference such as `&#65;` or `&#x41;`, or the reference itself if it has no character. */
 function character(reference: string): string {
   const code = /^&#(?:x[0-9a-f]+|[0-9]+);$/i.test(reference) ? Number(`0${reference.slice(2, -1)}`) : Number.NaN;
   return code <= 0x10ffff ? String.fromCodePoint(code) : reference;

@@ -61,7 +61,7 @@ export const NODE_TELEMETRY_STATUS = Type.Object({
   targets: keyedList("name", target, { description: "State of delivery to each target.", maxItems: 8 }),
   targetSummary: boundedText("Targets that do not fail, of all targets: `2/2`. For the print column.", 16),
   conditions: conditionList(
-    "Ready: no other condition is False, except NamesKnown. ConfigApplied: the governing configuration is in use. NamesKnown: the list of virtual machines is complete and up to date; Ready does not depend on it. LibvirtReachable: every libvirt daemon answers. TargetsDelivering: every target accepts lines. BufferHealthy: no lines are dropped.",
+    "Ready: no other condition is False, except NamesKnown. ConfigApplied: the governing configuration is in use. NamesKnown: the list of virtual machines is complete and up to date; Ready does not depend on it. LibvirtReachable: every libvirt daemon answers; a launcher that misbehaves is named there, but does not make it False. TargetsDelivering: every target accepts lines. BufferHealthy: no lines are dropped.",
   ),
 });
 

@@ -1,3 +1,4 @@
+import { REJECTION_REASONS, type RejectionReason } from "../../budget.ts";
 import { BudgetError, TelemetryError, unexpected } from "../../errors.ts";
 import { printable } from "../../lib/display-text.ts";
 import { LibvirtError } from "../../libvirt/errors.ts";
@@ -17,9 +18,9 @@ export class CycleErrors {
     this.#vm = vm;
   }
 
-  /** Whether the launcher exceeds its budget. */
-  get hasRejection(): boolean {
-    return this.errors.some((error) => error instanceof BudgetError);
+  /** Why the launcher exceeds its budget; undefined if it does not. */
+  get rejection(): BudgetError | undefined {
+    return this.errors.find((error) => error instanceof BudgetError);
   }
 
   get lists(): Pick<CycleErrors, "errors" | "tolerated"> {
@@ -34,14 +35,15 @@ export class CycleErrors {
     error: unknown,
     { tolerate, domain }: { readonly tolerate: boolean; readonly domain?: DomainRef | undefined },
   ): void {
-    const reportable = error instanceof BudgetError ? this.#rejection(error) : toReportableError(error, domain);
+    const exceeded = exceededLimit(error);
+    const reportable = exceeded === undefined ? toReportableError(error, domain) : this.#budgetError(exceeded);
     (tolerate && STARTUP_CODES.has(reportable.code) ? this.tolerated : this.errors).push(reportable);
   }
 
   /** The message has only texts of the agent: a launcher could make each one different to flood the log. */
-  #rejection({ rejection, message, cause }: BudgetError): BudgetError {
+  #budgetError({ reason, message }: ExceededLimit): BudgetError {
     const launcher = this.#vm === undefined ? "the launcher" : `the launcher of ${this.#vm}`;
-    return new BudgetError(rejection, `${launcher} exceeds its budget: ${message}`, { cause });
+    return new BudgetError(reason, `${launcher} exceeds its budget: ${message}`);
   }
 }
 
@@ -51,6 +53,19 @@ export function tooManyStuck(calls: number): TelemetryError {
     "E_QEMU_STUCK",
     `libvirt has not answered ${calls} calls for statistics: no disk values and totals for any of its domains until one returns`,
   );
+}
+
+interface ExceededLimit {
+  readonly reason: RejectionReason;
+  readonly message: string;
+}
+
+/** Returns the limit that an error is about: one of this folder, or of the client, which names it in `limit`. */
+function exceededLimit(error: unknown): ExceededLimit | undefined {
+  if (error instanceof BudgetError) return { reason: error.rejection, message: error.message };
+  if (!(error instanceof LibvirtError)) return undefined;
+  const reason = REJECTION_REASONS.find((known) => "limit" in error && error.limit === known);
+  return reason && { reason, message: error.message };
 }
 
 /** Returns an error that has a code unchanged; any other is a bug and becomes an E_INTERNAL. */

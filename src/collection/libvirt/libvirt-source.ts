@@ -1,5 +1,6 @@
 import { RECEIVED_BYTES } from "../../budget.ts";
 import { DeviceCache } from "../../discovery/device-cache.ts";
+import type { BudgetError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { SharedLimits } from "../../libvirt/peer.ts";
 import { DOMAIN_FILTER, STATS_GROUP } from "../../libvirt/protocol.ts";
@@ -121,12 +122,12 @@ export class LibvirtSource implements Source {
       const collected = await this.#cycle(this.#clock.monotonic() + this.#settings.timeoutMs, found);
       const limitError = this.#daemon.takeLimitError();
       if (limitError !== undefined) throw limitError;
-      if (found.hasRejection) return { ...nothing, ...this.#cutOff(found) };
+      if (found.rejection !== undefined) return { ...nothing, ...this.#cutOff(found.rejection) };
       this.#breaker.succeeded();
       return { ...nothing, ...collected, ...found.lists, outcome: "collected" };
     } catch (error) {
       found.report(this.#daemon.takeLimitError() ?? error, { tolerate: this.#isStarting });
-      if (found.hasRejection) return { ...nothing, ...this.#cutOff(found) };
+      if (found.rejection !== undefined) return { ...nothing, ...this.#cutOff(found.rejection) };
       this.#breaker.failed();
       if (found.errors.length === 0) return { ...nothing, ...found.lists, outcome: "starting" };
       const absent = this.#transient && found.errors.every(({ code }) => code === "E_LIBVIRT_UNREACHABLE");
@@ -140,10 +141,10 @@ export class LibvirtSource implements Source {
   }
 
   /** Leaves out everything from a launcher that exceeds its budget, and closes its connections until the next attempt. */
-  #cutOff({ lists }: CycleErrors): Pick<SourceCycle, "outcome" | "errors" | "tolerated"> {
+  #cutOff(error: BudgetError): Pick<SourceCycle, "outcome" | "errors" | "tolerated"> {
     this.#breaker.rejected();
     this.close();
-    return { ...lists, outcome: "failed" };
+    return { outcome: "failed", errors: [error], tolerated: [] };
   }
 
   /** Only a transient daemon can be starting: others may be old although this source is new. */
