@@ -3,7 +3,7 @@ import { domainKey } from "../../discovery/domain-name.ts";
 import { BudgetError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { DomainRef, DomainStats } from "../../libvirt/types.ts";
-import type { DomainReport } from "./sample-mapping.ts";
+import type { DeviceIndex } from "./device-stats.ts";
 
 const HOUR_MS = 3_600_000;
 
@@ -40,7 +40,7 @@ export class BudgetChecks {
   }
 
   /** Checks the devices in the statistics of a domain. */
-  checkReport({ nics, disks }: Pick<DomainReport, "nics" | "disks">): void {
+  checkReport(nics: DeviceIndex, disks: DeviceIndex): void {
     const { deviceNameLength } = this.#budget;
     this.#checkDevices(nics.size + disks.size);
     for (const index of [nics, disks])

@@ -27,7 +27,7 @@ export interface DomainReport {
 export function domainReport(params: TypedParameters, groups: number, checks?: BudgetChecks): DomainReport {
   const nics = nicIndex(params);
   const disks = diskIndex(params);
-  checks?.checkReport({ nics, disks });
+  checks?.checkReport(nics, disks);
   return { params, nics, disks, monitorAnswered: monitorAnswered(params, disks, groups) };
 }
 

@@ -31,6 +31,11 @@ export class SimulatedNode implements AsyncDisposable {
     return node;
   }
 
+  /** The names of the domains. */
+  get vms(): readonly string[] {
+    return [...this.#domains.keys()];
+  }
+
   /** Returns the growth of a domain's counters per second, summed up. */
   rate(domain: string, ...counters: readonly string[]): number {
     const [early, late] = [3_600, 13_600].map((seconds) =>
