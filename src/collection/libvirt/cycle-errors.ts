@@ -1,5 +1,5 @@
-import { REJECTION_REASONS, type RejectionReason } from "../../budget.ts";
-import { BudgetError, TelemetryError, unexpected } from "../../errors.ts";
+import type { RejectionReason } from "../../budget.ts";
+import { BudgetError, TelemetryError, messageOf, unexpected } from "../../errors.ts";
 import { printable } from "../../lib/display-text.ts";
 import { LibvirtError } from "../../libvirt/errors.ts";
 import type { DomainRef } from "../../libvirt/types.ts";
@@ -63,9 +63,8 @@ interface ExceededLimit {
 /** Returns the limit that an error is about: one of this folder, or of the client, which names it in `limit`. */
 function exceededLimit(error: unknown): ExceededLimit | undefined {
   if (error instanceof BudgetError) return { reason: error.rejection, message: error.message };
-  if (!(error instanceof LibvirtError)) return undefined;
-  const reason = REJECTION_REASONS.find((known) => "limit" in error && error.limit === known);
-  return reason && { reason, message: error.message };
+  const limit = error instanceof LibvirtError ? error.limit : undefined;
+  return limit && { reason: limit, message: messageOf(error) };
 }
 
 /** Returns an error that has a code unchanged; any other is a bug and becomes an E_INTERNAL. */

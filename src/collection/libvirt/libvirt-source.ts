@@ -15,7 +15,7 @@ import { DaemonSession } from "./daemon-session.ts";
 import { readBasicInfo, isGone, type BasicInfo } from "./basic-info.ts";
 import { DomainHistory } from "./domain-history.ts";
 import type { DomainSample } from "../domain-sample.ts";
-import type { Source, SourceCycle, SourceFactory, SourceSettings, SourceStats, UnansweredDomains } from "../source.ts";
+import type { Source, SourceCycle, SourceSettings, SourceStats, UnansweredDomains } from "../source.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { LAST_CALL_MS, progressCheckMs } from "./time-limits.ts";
 import {
@@ -40,18 +40,6 @@ interface CycleContext {
 interface ReadingContext extends Omit<CycleContext, "reports"> {
   readonly domain: DomainRef;
   readonly params: TypedParameters | undefined;
-}
-
-/**
- * Returns a function that makes the factory of the source of an endpoint. The id of a source is the path of its socket. All
- * sources of these factories share the memory for received bytes, so a process makes its sources with one function.
- */
-export function libvirtSources(clock: Clock): (endpoint: Endpoint) => SourceFactory {
-  const shared = new SharedLimits(RECEIVED_BYTES);
-  return (endpoint) => ({
-    id: endpoint.socket,
-    create: (settings) => new LibvirtSource(endpoint, settings, clock, shared),
-  });
 }
 
 /** Collects the domains of one libvirt daemon, over connections of its own. */

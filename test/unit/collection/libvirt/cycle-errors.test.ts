@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CycleErrors } from "../../../../src/collection/libvirt/cycle-errors.ts";
 import { BudgetError } from "../../../../src/errors.ts";
-import { LibvirtError } from "../../../../src/libvirt/errors.ts";
+import { LibvirtError, overLimit } from "../../../../src/libvirt/errors.ts";
 
 function rejectionOf(error: unknown, vm?: string): unknown {
   const found = new CycleErrors(vm);
@@ -21,7 +21,7 @@ test("an exceeded limit is a rejection that names the VM, also while the launche
 });
 
 test("an exceeded limit of the client is a rejection with the same reason", () => {
-  const error = Object.assign(new LibvirtError("E_LIBVIRT_PROTOCOL", "too many packets"), { limit: "UnaskedPackets" });
+  const error = overLimit("UnaskedPackets", "too many packets");
   assert.deepEqual(rejectionOf(error, "shop/web"), [
     "UnaskedPackets",
     "the launcher of shop/web exceeds its budget: too many packets",
