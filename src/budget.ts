@@ -12,15 +12,19 @@ export interface LauncherBudget {
   readonly parameters: number;
   /** Packets that answer no call, such as pings and events, in a minute. A daemon pings every 5 seconds. */
   readonly unaskedPackets: number;
-  /** Characters of a domain's XML. */
+  /** Characters of a domain's XML. Any text of this length is read, or rejected, in 15 ms. */
   readonly xmlLength: number;
-  /** Devices of a domain: NICs and disks. */
+  /** Devices of a domain: NICs and disks, in its XML and in its statistics. Also its vCPUs, of which KVM allows fewer. */
   readonly devices: number;
+  /** Characters of a domain's name: a namespace of 63, `_`, and the name of a VMI of 253. */
+  readonly domainNameLength: number;
+  /** Characters of a device's target or alias. KubeVirt's alias has the name of a volume or network, of 253 at most. */
+  readonly deviceNameLength: number;
   /** Lines of one cycle. The largest VM has 273, and one for each vCPU. */
   readonly lines: number;
   /** Different series in an hour. A device that comes and goes is one. All lines of a cycle must fit. */
   readonly newSeries: number;
-  /** Runs of the domain that are new, in an hour: each has another id. KubeVirt starts a new launcher for each run. */
+  /** Runs of the domain that are new, in an hour: another id, or one that comes back. KubeVirt starts a new launcher for each. */
   readonly runs: number;
 }
 
@@ -31,6 +35,8 @@ export const LAUNCHER_BUDGET: LauncherBudget = {
   unaskedPackets: 600,
   xmlLength: 512 << 10,
   devices: 1_024,
+  domainNameLength: 317,
+  deviceNameLength: 256,
   lines: 2_048,
   newSeries: 4_096,
   runs: 6,

@@ -56,6 +56,11 @@ export interface SourceError extends Error {
   readonly rejection?: RejectionReason;
 }
 
+/** Returns whether an error means that a launcher does what KubeVirt's never do. The message names the VM, if it is known. */
+export function isMisbehavior({ code, rejection }: Pick<SourceError, "code" | "rejection">): boolean {
+  return rejection !== undefined || code === "E_DOMAIN_FOREIGN";
+}
+
 /** The result of one cycle of one source. */
 export interface SourceCycle extends UnansweredDomains {
   /** The source's id. */

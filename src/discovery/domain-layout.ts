@@ -1,6 +1,6 @@
-import { XMLParser } from "fast-xml-parser";
-import { TelemetryError, messageOf } from "../errors.ts";
-import { ownValue } from "../lib/own-value.ts";
+import type { LauncherBudget } from "../budget.ts";
+import { BudgetError, TelemetryError, messageOf } from "../errors.ts";
+import { attributeOf, scanXml, type XmlVisitor } from "./xml-scanner.ts";
 
 /** The devices of a domain that the agent reports, in the order of its XML. */
 export interface DomainLayout {
@@ -17,100 +17,130 @@ export interface LayoutDevice {
   readonly alias?: string;
 }
 
-/** Far more than a domain with hundreds of devices needs. */
+/** For a daemon without a budget. Far more than a domain with hundreds of devices needs. */
 const MAX_XML_LENGTH = 1024 * 1024;
+/** For a daemon without a budget, too. The kernel allows 31 characters. */
+const MAX_NAME_LENGTH = 1024;
 /** Values of the attribute `device` that the agent reports; a missing attribute means `disk`. */
 const REPORTED_DISKS = new Set(["disk", "lun"]);
 
-const RESERVED_NAMES = new Set(["__proto__", "constructor", "prototype"]);
-
-// The parser does not expand entities: `decode` does, and a document type is an error.
-const parser = new XMLParser({
-  ignoreAttributes: false,
-  attributeNamePrefix: "@",
-  parseTagValue: false,
-  parseAttributeValue: false,
-  processEntities: false,
-  // The parser rejects elements with these names, but any application may put them into <metadata>.
-  transformTagName: (name) => (RESERVED_NAMES.has(name) ? `_${name}` : name),
-  isArray: (name) => name === "interface" || name === "disk",
-});
+type Limits = Pick<LauncherBudget, "xmlLength" | "devices" | "deviceNameLength">;
 
 /**
- * Returns the devices in a domain's XML.
+ * Returns the devices in a domain's XML. The time is proportional to the length of the text, whatever is in it.
  * @throws {TelemetryError} E_DOMAIN_XML if the text is not a domain's XML, has a document type, or is larger than 1 MiB
+ * @throws {BudgetError} if the text or the number of devices exceeds `limits`, or a name does
  */
-export function parseDomainXml(xml: string): DomainLayout {
+export function parseDomainXml(xml: string, limits?: Limits): DomainLayout {
+  if (limits !== undefined && xml.length > limits.xmlLength)
+    throw new BudgetError("XmlWork", `XML of more than ${limits.xmlLength} characters`);
   if (xml.length > MAX_XML_LENGTH) throw invalid(`it has ${xml.length} characters, more than ${MAX_XML_LENGTH}`);
-  if (/<!DOCTYPE/i.test(xml)) throw invalid("it has a document type declaration");
-  // The parser accepts a truncated document.
-  if (!/<\/domain>\s*$/.test(xml)) throw invalid("it does not end with </domain>");
-  let document: unknown;
+  const devices = new DeviceElements(limits);
   try {
-    document = parser.parse(xml);
+    scanXml(xml, devices);
   } catch (error) {
+    if (error instanceof BudgetError) throw error;
     throw invalid(messageOf(error));
   }
-  const domain = child(document, "domain");
-  if (domain === undefined) throw invalid("it has no <domain>");
-  const devices = child(domain, "devices");
-  const disks = children(devices, "disk");
-  return {
-    nics: layoutDevices(children(devices, "interface")),
-    disks: layoutDevices(disks.filter(isReportedDisk)),
-    otherBlocks: new Set(
-      disks.filter((disk) => !isReportedDisk(disk)).flatMap((disk) => attribute(child(disk, "target"), "dev") ?? []),
-    ),
-  };
+  if (!devices.isDomain) throw invalid("it has no <domain>");
+  return devices.layout;
+}
+
+interface DeviceElement {
+  readonly isNic: boolean;
+  readonly isReported: boolean;
+  device?: string | undefined;
+  alias?: string | undefined;
+}
+
+/** Collects the devices from the elements of a domain's XML: `<domain><devices><disk><target dev='vda'/>`. */
+class DeviceElements implements XmlVisitor {
+  readonly #limits: Limits | undefined;
+  /** By target: two devices with the same target would be one series, and count twice in the totals. The first counts. */
+  readonly #nics = new Map<string, LayoutDevice>();
+  readonly #disks = new Map<string, LayoutDevice>();
+  readonly #otherBlocks = new Set<string>();
+  /** The element at depth 2 is `<devices>`. */
+  #inDevices = false;
+  /** The `<disk>` or `<interface>` that is open. */
+  #open: DeviceElement | undefined;
+  #count = 0;
+  isDomain = false;
+
+  constructor(limits: Limits | undefined) {
+    this.#limits = limits;
+  }
+
+  get layout(): DomainLayout {
+    return { nics: [...this.#nics.values()], disks: [...this.#disks.values()], otherBlocks: this.#otherBlocks };
+  }
+
+  opened(name: string, depth: number, attributes: string): void {
+    if (depth === 1) this.isDomain = name === "domain";
+    else if (depth === 2) this.#inDevices = this.isDomain && name === "devices";
+    else if (depth === 3 && this.#inDevices) this.#openDevice(name, attributes);
+    else if (depth === 4 && this.#open !== undefined) {
+      if (name === "target") this.#open.device ??= this.#nameIn(attributes, "dev");
+      else if (name === "alias") this.#open.alias ??= this.#nameIn(attributes, "name");
+    }
+  }
+
+  closed(depth: number): void {
+    if (depth !== 3 || this.#open === undefined) return;
+    const { isNic, isReported, device, alias } = this.#open;
+    this.#open = undefined;
+    // The host has no statistics for a device without a target.
+    if (device === undefined || device === "") return;
+    const devices = isNic ? this.#nics : this.#disks;
+    if (!isReported) this.#otherBlocks.add(device);
+    else if (!devices.has(device))
+      devices.set(device, alias?.startsWith("ua-") ? { device, alias: alias.slice(3) } : { device });
+  }
+
+  #openDevice(name: string, attributes: string): void {
+    const isNic = name === "interface";
+    if (!isNic && name !== "disk") return;
+    if (this.#limits !== undefined && ++this.#count > this.#limits.devices)
+      throw new BudgetError("Devices", `more than ${this.#limits.devices} devices in the XML`);
+    this.#open = { isNic, isReported: isNic || REPORTED_DISKS.has(attributeOf(attributes, "device") ?? "disk") };
+  }
+
+  #nameIn(attributes: string, attribute: string): string | undefined {
+    const value = attributeOf(attributes, attribute);
+    if (value === undefined) return undefined;
+    const { deviceNameLength: limit } = this.#limits ?? {};
+    if (limit !== undefined && value.length > limit)
+      throw new BudgetError("NameLength", `a device name of more than ${limit} characters`);
+    if (value.length > MAX_NAME_LENGTH)
+      throw new SyntaxError(`a device name has more than ${MAX_NAME_LENGTH} characters`);
+    return copied(decoded(value));
+  }
 }
 
 function invalid(why: string): TelemetryError {
   return new TelemetryError("E_DOMAIN_XML", `libvirt's XML of the domain cannot be used: ${why}`);
 }
 
-function isReportedDisk(disk: unknown): boolean {
-  return REPORTED_DISKS.has(attribute(disk, "device") ?? "disk");
+const ENTITIES: ReadonlyMap<string, string> = new Map([
+  ["&lt;", "<"],
+  ["&gt;", ">"],
+  ["&amp;", "&"],
+  ["&quot;", '"'],
+  ["&apos;", "'"],
+]);
+
+/** Returns a text with its references to characters replaced. Others are kept as they are. */
+function decoded(text: string): string {
+  return text.replace(/&#?[0-9a-z]{1,8};/gi, (reference) => ENTITIES.get(reference) ?? character(reference));
 }
 
-/** Returns each target once. Two devices with the same name would be one series, and count twice in the totals. */
-function layoutDevices(elements: readonly unknown[]): readonly LayoutDevice[] {
-  const byTarget = new Map<string, LayoutDevice>();
-  for (const found of elements.flatMap(layoutDevice))
-    if (!byTarget.has(found.device)) byTarget.set(found.device, found);
-  return [...byTarget.values()];
+/** Returns the character of a reference such as `&#65;` or `&#x41;`, or the reference itself if it has no character. */
+function character(reference: string): string {
+  const code = /^&#(?:x[0-9a-f]+|[0-9]+);$/i.test(reference) ? Number(`0${reference.slice(2, -1)}`) : Number.NaN;
+  return code <= 0x10ffff ? String.fromCodePoint(code) : reference;
 }
 
-/** Returns the device in a list; empty for a device without a target, because the host has no statistics for it. */
-function layoutDevice(element: unknown): LayoutDevice[] {
-  const device = attribute(child(element, "target"), "dev");
-  if (device === undefined || device === "") return [];
-  const alias = attribute(child(element, "alias"), "name");
-  return [alias?.startsWith("ua-") ? { device, alias: alias.slice(3) } : { device }];
-}
-
-function child(parent: unknown, name: string): unknown {
-  return typeof parent === "object" && parent !== null ? (parent as Record<string, unknown>)[name] : undefined;
-}
-
-function children(parent: unknown, name: string): readonly unknown[] {
-  const value = child(parent, name);
-  return Array.isArray(value) ? value : [];
-}
-
-function attribute(element: unknown, name: string): string | undefined {
-  const value = child(element, `@${name}`);
-  return typeof value === "string" ? decode(value) : undefined;
-}
-
-const ENTITIES: Readonly<Record<string, string>> = { lt: "<", gt: ">", amp: "&", quot: '"', apos: "'" };
-
-function decode(text: string): string {
-  return text.replace(
-    /&(?:#x([0-9a-f]{1,6})|#([0-9]{1,7})|([a-z]+));/gi,
-    (whole, hex?: string, dec?: string, name?: string) => {
-      if (name !== undefined) return ownValue(ENTITIES, name) ?? whole;
-      const code = hex === undefined ? Number(dec) : Number.parseInt(hex, 16);
-      return code <= 0x10ffff ? String.fromCodePoint(code) : whole;
-    },
-  );
+/** Returns a text that does not keep the whole XML in memory, as a part of a string does. */
+function copied(text: string): string {
+  return Buffer.from(text, "utf16le").toString("utf16le");
 }

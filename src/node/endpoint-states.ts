@@ -1,4 +1,5 @@
-import type { SourceCycle, SourceError } from "../collection/source.ts";
+import { REJECTION_REASONS, type RejectionReason } from "../budget.ts";
+import { isMisbehavior, type SourceCycle, type SourceError } from "../collection/source.ts";
 import { domainKey } from "../discovery/domain-name.ts";
 import type { TelemetryError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -39,6 +40,7 @@ export class EndpointStates {
   readonly #observer: EndpointObserver | undefined;
   readonly #states = new Map<string, EndpointState>();
   readonly #errors = new Map<string, number>();
+  readonly #rejections = new Map<RejectionReason, number>(REJECTION_REASONS.map((reason) => [reason, 0]));
   #fault: TelemetryError | undefined;
 
   constructor(clock: Clock, observer?: EndpointObserver) {
@@ -60,6 +62,11 @@ export class EndpointStates {
     return this.#errors;
   }
 
+  /** How often an endpoint exceeded its budget since the start, for every reason. */
+  get rejections(): ReadonlyMap<RejectionReason, number> {
+    return this.#rejections;
+  }
+
   /** Why the endpoints of the node are unknown. */
   get fault(): TelemetryError | undefined {
     return this.#fault;
@@ -70,7 +77,7 @@ export class EndpointStates {
     if (outcome === "skipped") return;
     const before = this.#states.get(endpoint);
     // A launcher that is starting or ending has no daemon; this is not a failure.
-    if (outcome !== "absent") for (const { code } of cycle.errors) this.countError(code);
+    if (outcome !== "absent") for (const error of cycle.errors) this.#count(error);
     const collected = outcome === "collected";
     const state: EndpointState = {
       outcome,
@@ -104,6 +111,11 @@ export class EndpointStates {
     this.#errors.set(code, (this.#errors.get(code) ?? 0) + 1);
   }
 
+  #count({ code, rejection }: SourceError): void {
+    this.countError(code);
+    if (rejection !== undefined) this.#rejections.set(rejection, (this.#rejections.get(rejection) ?? 0) + 1);
+  }
+
   #viewOf(cycle: SourceCycle, before: EndpointView | undefined): EndpointView {
     const { endpoint, samples, stuck, busy, errors } = cycle;
     const state = stateOf(cycle);
@@ -116,7 +128,7 @@ export class EndpointStates {
       before: before?.samples ?? [],
       stuck,
       busy,
-      error: errors[0],
+      error: errors.find(isMisbehavior) ?? errors[0],
     };
   }
 }

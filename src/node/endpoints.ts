@@ -29,14 +29,19 @@ export interface EndpointPlaces {
  * is collected in the first cycle after its VMI is known.
  */
 export function vmiEndpoints(launchers: readonly Launcher[], inventory: VmiInventory): readonly Endpoint[] {
-  return launchers
-    .filter(({ podUid }) => inventory.vmiOf(podUid) !== undefined)
-    .map(({ podUid, socket }) => ({
-      socket,
-      transient: true,
-      budget: LAUNCHER_BUDGET,
-      identify: (domain, state, reason) => inventory.identify(podUid, domain, state, reason),
-    }));
+  return launchers.flatMap(({ podUid, socket }): Endpoint[] => {
+    const vmi = inventory.vmiOf(podUid);
+    if (vmi === undefined) return [];
+    return [
+      {
+        socket,
+        transient: true,
+        budget: LAUNCHER_BUDGET,
+        vm: `${vmi.namespace}/${vmi.name}`,
+        identify: (domain, state, reason) => inventory.identify(podUid, domain, state, reason),
+      },
+    ];
+  });
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { GoverningConfig } from "../cluster/config-source.ts";
 import type { VmiWatch } from "../cluster/vmi-watch.ts";
+import { isMisbehavior } from "../collection/source.ts";
 import type { ConfigLoop } from "../config/config-loop.ts";
 import type { LauncherSockets } from "../discovery/launcher-sockets.ts";
 import type { VmiInventory } from "../discovery/inventory.ts";
@@ -57,6 +58,9 @@ export class NodeReport {
         endpoints: reachable.length,
         domains: state.endpoints.domains,
         failures: this.#failures(),
+        misbehavior: state.endpoints.views.flatMap(({ error }) =>
+          error !== undefined && isMisbehavior(error) ? [error.message] : [],
+        ),
       },
       targets: router.senders.map(({ name, state: { state, sinceMs, reason, detail } }) => ({
         name,
@@ -105,6 +109,7 @@ export class NodeReport {
         ...stuck.map((domain) => `the QEMU of ${domain} does not answer`),
         ...busy.map((domain) => `${domain} is busy with a job of another client`),
       ].map((message) => ({ where, denied: false, message }));
+    if (error !== undefined && isMisbehavior(error)) return [];
     if (state === "absent" && podUid !== undefined && !this.#isMissed(podUid, sinceMs)) return [];
     return [{ where, denied: error?.code === "E_LIBVIRT_DENIED", message: error?.message ?? "no answer" }];
   }

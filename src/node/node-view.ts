@@ -55,8 +55,8 @@ function configView({ state, config: { origin, fault } }: ViewSources): ConfigVi
 }
 
 function libvirtView({ state: { endpoints }, pipeline }: ViewSources): LibvirtView {
-  const { views, fault, errors } = endpoints;
-  return { endpoints: views, fault, errors, ...pipeline.stats };
+  const { views, fault, errors, rejections } = endpoints;
+  return { endpoints: views, fault, errors, rejections, ...pipeline.stats };
 }
 
 function targetViews({ senders }: Router, monotonicMs: number): TargetView[] {

@@ -1,6 +1,6 @@
 import { Collector, type CollectorSettings } from "../collection/collector.ts";
 import type { Endpoint } from "../collection/libvirt/endpoint.ts";
-import { libvirtSources } from "../collection/libvirt/libvirt-source.ts";
+import { libvirtSources } from "../collection/libvirt/libvirt-sources.ts";
 import type { SourceCycle, SourceStats } from "../collection/source.ts";
 import { Ticker } from "../collection/ticker.ts";
 import type { EffectiveConfig } from "../config/resolve.ts";

@@ -1,4 +1,6 @@
+import type { RejectionReason } from "../budget.ts";
 import type { DomainSample } from "../collection/domain-sample.ts";
+import type { SourceError } from "../collection/source.ts";
 import type { EffectiveConfig } from "../config/resolve.ts";
 import type { RejectedStats } from "../delivery/rejected-lines.ts";
 import type { SenderState } from "../delivery/sender-stats.ts";
@@ -69,7 +71,8 @@ export interface EndpointView {
   readonly stuck: readonly string[];
   /** Names of domains that a job of another client has occupied for at least 10 seconds. */
   readonly busy: readonly string[];
-  readonly error: { readonly code: string; readonly message: string } | undefined;
+  /** Of the last cycle. That of a launcher that misbehaves comes before others. */
+  readonly error: Pick<SourceError, "code" | "message" | "rejection"> | undefined;
 }
 
 export interface LibvirtView {
@@ -82,6 +85,8 @@ export interface LibvirtView {
   /** Calls, and errors by code, since the start. */
   readonly calls: number;
   readonly errors: ReadonlyMap<string, number>;
+  /** How often a launcher exceeded its budget since the start, for every reason. */
+  readonly rejections: ReadonlyMap<RejectionReason, number>;
 }
 
 export interface TargetView {

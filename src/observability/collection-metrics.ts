@@ -104,6 +104,13 @@ export const COLLECTION_METRICS: MetricGroup<AgentView> = {
       labels: ["code"],
       read: ({ libvirt }) => [...libvirt.errors].map(([code, count]) => [count, code]),
     },
+    {
+      name: "kubevirt_telemetry_endpoint_rejections_total",
+      type: "counter",
+      help: "Times that a launcher exceeded its budget, by reason; docs/errors.md explains E_LAUNCHER_BUDGET",
+      labels: ["reason"],
+      read: ({ libvirt }) => [...libvirt.rejections].map(([reason, count]) => [count, reason]),
+    },
   ],
 };
 

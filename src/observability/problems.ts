@@ -1,3 +1,4 @@
+import { isMisbehavior } from "../collection/source.ts";
 import { STALE_MS } from "../kubernetes/store-fault.ts";
 import { formatSpan } from "../lib/quantity.ts";
 import type { AgentView, EndpointView, TargetView } from "./agent-view.ts";
@@ -11,8 +12,12 @@ export function problemsOf(view: AgentView): readonly string[] {
     ...(libvirt.fault === undefined ? [] : [errorText(libvirt.fault)]),
     ...libvirt.endpoints.flatMap((view) => {
       const { endpoint, state, error } = view;
-      if (state === "failed") return [`${endpoint}: ${errorText(error)}`];
-      return unansweredDomains(view).map((sentence) => `${endpoint}: ${sentence}`);
+      const isProblem = state === "failed" || (error !== undefined && isMisbehavior(error));
+      const sentences = [
+        ...(isProblem ? [errorText(error)] : []),
+        ...(state === "failed" ? [] : unansweredDomains(view)),
+      ];
+      return sentences.map((sentence) => `${endpoint}: ${sentence}`);
     }),
     ...targets.flatMap((target) => [...failing(target), ...dropped(target)]),
     ...(unsavedLines > 0 ? [`${unsavedLines} lines could not be written to disk: they are in memory only`] : []),

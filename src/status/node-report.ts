@@ -23,6 +23,8 @@ export interface NodeObservation {
     readonly endpoints: number;
     readonly domains: number;
     readonly failures: readonly LibvirtFailure[];
+    /** What launchers do that KubeVirt's never do, one sentence each, with the VM. No fault of the node. */
+    readonly misbehavior: readonly string[];
   };
   readonly targets: readonly {
     readonly name: string;
@@ -99,14 +101,21 @@ function configApplied({ config, configFault }: NodeObservation): Verdict {
   return ["True", FINE, `generation ${config.observedGeneration} of ${config.name} is in use`];
 }
 
-function libvirtReachable({ config, libvirt: { endpoints, domains, failures } }: NodeObservation): Verdict {
+function libvirtReachable({ config, libvirt }: NodeObservation): Verdict {
+  const { endpoints, domains, failures, misbehavior } = libvirt;
+  const more = (sentences: readonly unknown[]): string =>
+    sentences.length > 1 ? `, and ${sentences.length - 1} more` : "";
+  const [misbehaving] = misbehavior;
+  const also = misbehaving === undefined ? [] : [`${misbehaving}${more(misbehavior)}`];
   const denied = failures.find((failure) => failure.denied);
-  if (denied !== undefined) return ["False", "SocketDenied", withPlace(denied)];
+  if (denied !== undefined) return ["False", "SocketDenied", [withPlace(denied), ...also].join("; ")];
   const [first] = failures;
   if (first !== undefined) {
-    const more = failures.length > 1 ? `, and ${failures.length - 1} more of ${endpoints}` : "";
-    return ["False", "EndpointTimeout", `${withPlace(first)}${more}`];
+    const others = failures.length > 1 ? `${more(failures)} of ${endpoints}` : "";
+    return ["False", "EndpointTimeout", [`${withPlace(first)}${others}`, ...also].join("; ")];
   }
+  // One VM is not collected, or in part. A tenant must not be able to make the node look faulty.
+  if (misbehaving !== undefined) return ["True", "LauncherMisbehaving", also.join("; ")];
   if (config === undefined) return ["Unknown", "NoConfig", "libvirt is not read without a configuration"];
   if (domains === 0) return ["True", "NoDomains", "no virtual machine runs on this node"];
   return ["True", FINE, "every libvirt daemon of the node answers"];

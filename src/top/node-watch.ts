@@ -1,6 +1,6 @@
 import { Collector } from "../collection/collector.ts";
 import { domainOverviews, type DomainOverview } from "../collection/domain-overview.ts";
-import { libvirtSources } from "../collection/libvirt/libvirt-source.ts";
+import { libvirtSources } from "../collection/libvirt/libvirt-sources.ts";
 import { BALLOON, DEVICES } from "../collection/stats-needs.ts";
 import { DEFAULT_CONCURRENT_ENDPOINTS, DEFAULT_DEVICE_CACHE_MS, defaultTimeoutMs } from "../config/defaults.ts";
 import { TelemetryError } from "../errors.ts";

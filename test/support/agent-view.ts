@@ -1,3 +1,4 @@
+import { REJECTION_REASONS } from "../../src/budget.ts";
 import { LibvirtError } from "../../src/libvirt/errors.ts";
 import { Histogram } from "../../src/lib/histogram.ts";
 import type { DomainSample } from "../../src/collection/domain-sample.ts";
@@ -164,6 +165,7 @@ export function agentView(change: Partial<AgentView> = {}): AgentView {
       blockedCalls: 0,
       calls: 74_412,
       errors: new Map([["E_LIBVIRT_CLOSED", 2]]),
+      rejections: new Map(REJECTION_REASONS.map((reason) => [reason, 0])),
     },
     lines: { clampedIntegers: 0, omittedFloats: 0, sanitizedTags: 0 },
     leftOutLines: 0,

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import type { TestContext } from "node:test";
+import type { LauncherBudget } from "../../src/budget.ts";
 import type { DomainSample } from "../../src/collection/domain-sample.ts";
 import { LibvirtSource } from "../../src/collection/libvirt/libvirt-source.ts";
 import type { Endpoint } from "../../src/collection/libvirt/endpoint.ts";
@@ -34,6 +35,8 @@ export interface EndpointOptions {
   readonly identify?: NonNullable<Endpoint["identify"]>;
   /** The daemon is a launcher's. */
   readonly transient?: boolean;
+  /** Of the launcher of shop/web. */
+  readonly budget?: LauncherBudget;
   readonly intervalMs?: number;
   /** The deadlines of calls pass by the clock of the cycle, and not in real time: for a daemon that does not answer. */
   readonly fakeDeadlines?: boolean;
@@ -51,12 +54,17 @@ export class SimulatedEndpoint {
   #timers: TestContext["mock"]["timers"] | undefined;
 
   private constructor(socketPath: string, { domains = 3, shape, settings, identify, ...options }: EndpointOptions) {
-    const { transient = false, intervalMs = 5_000 } = options;
+    const { transient = false, intervalMs = 5_000, budget } = options;
     this.#intervalMs = intervalMs;
     this.shape = shape ?? { nics: 2, disks: 3, seed: 7 };
     this.#socketPath = socketPath;
     this.host = SimulatedHost.of(domains, this.shape, this.clock);
-    const named = { socket: socketPath, transient, ...(identify !== undefined && { identify }) };
+    const named: Endpoint = {
+      socket: socketPath,
+      transient,
+      ...(identify !== undefined && { identify }),
+      ...(budget !== undefined && { budget, vm: "shop/web" }),
+    };
     this.source = new LibvirtSource(named, { ...SETTINGS, timeoutMs: 0.8 * intervalMs, ...settings }, this.clock);
   }
 

@@ -51,8 +51,12 @@ export class BlockedCalls {
   /** Drops replies that arrived before this cycle, because their values are too old for it. */
   startCycle(): void {
     this.#cycle++;
-    this.#replies = [];
+    this.dropReplies();
     this.#blockers.clear();
+  }
+
+  dropReplies(): void {
+    this.#replies = [];
   }
 
   /** UUIDs of the domains that have blocked a call of this cycle, including calls that have returned. */

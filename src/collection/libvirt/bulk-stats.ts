@@ -117,6 +117,7 @@ export class BulkStats {
   }
 
   close(): void {
+    this.#blocked.dropReplies();
     for (const { session } of this.#blocked.calls) session.close();
   }
 

@@ -1,4 +1,5 @@
-import { TelemetryError, unexpected } from "../../errors.ts";
+import type { RejectionReason } from "../../budget.ts";
+import { BudgetError, TelemetryError, messageOf, unexpected } from "../../errors.ts";
 import { printable } from "../../lib/display-text.ts";
 import { LibvirtError } from "../../libvirt/errors.ts";
 import type { DomainRef } from "../../libvirt/types.ts";
@@ -8,8 +9,19 @@ const STARTUP_CODES: ReadonlySet<string> = new Set(["E_LIBVIRT_TIMEOUT", "E_LIBV
 
 /** Collects the errors of a cycle, and separately those that are not faults yet. */
 export class CycleErrors {
+  readonly #vm: string | undefined;
   readonly errors: (LibvirtError | TelemetryError)[] = [];
   readonly tolerated: (LibvirtError | TelemetryError)[] = [];
+
+  /** `vm` is the VM of the launcher, if it is known. */
+  constructor(vm?: string) {
+    this.#vm = vm;
+  }
+
+  /** Why the launcher exceeds its budget; undefined if it does not. */
+  get rejection(): BudgetError | undefined {
+    return this.errors.find((error) => error instanceof BudgetError);
+  }
 
   get lists(): Pick<CycleErrors, "errors" | "tolerated"> {
     return { errors: this.errors, tolerated: this.tolerated };
@@ -23,8 +35,15 @@ export class CycleErrors {
     error: unknown,
     { tolerate, domain }: { readonly tolerate: boolean; readonly domain?: DomainRef | undefined },
   ): void {
-    const reportable = toReportableError(error, domain);
+    const exceeded = exceededLimit(error);
+    const reportable = exceeded === undefined ? toReportableError(error, domain) : this.#budgetError(exceeded);
     (tolerate && STARTUP_CODES.has(reportable.code) ? this.tolerated : this.errors).push(reportable);
+  }
+
+  /** The message has only texts of the agent: a launcher could make each one different to flood the log. */
+  #budgetError({ reason, message }: ExceededLimit): BudgetError {
+    const launcher = this.#vm === undefined ? "the launcher" : `the launcher of ${this.#vm}`;
+    return new BudgetError(reason, `${launcher} exceeds its budget: ${message}`);
   }
 }
 
@@ -34,6 +53,18 @@ export function tooManyStuck(calls: number): TelemetryError {
     "E_QEMU_STUCK",
     `libvirt has not answered ${calls} calls for statistics: no disk values and totals for any of its domains until one returns`,
   );
+}
+
+interface ExceededLimit {
+  readonly reason: RejectionReason;
+  readonly message: string;
+}
+
+/** Returns the limit that an error is about: one of this folder, or of the client, which names it in `limit`. */
+function exceededLimit(error: unknown): ExceededLimit | undefined {
+  if (error instanceof BudgetError) return { reason: error.rejection, message: error.message };
+  const limit = error instanceof LibvirtError ? error.limit : undefined;
+  return limit && { reason: limit, message: messageOf(error) };
 }
 
 /** Returns an error that has a code unchanged; any other is a bug and becomes an E_INTERNAL. */

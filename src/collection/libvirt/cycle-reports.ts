@@ -1,6 +1,7 @@
 import { domainKey } from "../../discovery/domain-name.ts";
 import { STATS_GROUP } from "../../libvirt/protocol.ts";
 import type { DomainRef } from "../../libvirt/types.ts";
+import type { BudgetChecks } from "./budget-checks.ts";
 import type { BulkReply, BulkStats } from "./bulk-stats.ts";
 import { completedReport, domainReport, type DomainReport } from "./sample-mapping.ts";
 
@@ -10,20 +11,32 @@ export class CycleReports {
   readonly #reply: BulkReply | undefined;
   readonly #groups: number;
   readonly #deadline: number;
+  readonly #checks: BudgetChecks | undefined;
   readonly #reports: ReadonlyMap<string, DomainReport>;
 
-  /** `groups` is the mask of the needed groups; the reply may have fewer. `deadline` is on the monotonic clock. */
+  /**
+   * `groups` is the mask of the needed groups; the reply may have fewer. `deadline` is on the monotonic clock.
+   * @throws {BudgetError} if the reply exceeds the budget
+   */
   constructor(
     bulk: BulkStats,
     reply: BulkReply | undefined,
-    { groups, deadline }: { readonly groups: number; readonly deadline: number },
+    {
+      groups,
+      deadline,
+      checks,
+    }: { readonly groups: number; readonly deadline: number; readonly checks: BudgetChecks | undefined },
   ) {
     this.#bulk = bulk;
     this.#reply = reply;
     this.#groups = groups;
     this.#deadline = deadline;
-    const stats = (reply?.stats ?? []).map(({ domain, params }) => [domainKey(domain), params] as const);
-    this.#reports = new Map(stats.map(([run, params]) => [run, domainReport(params, reply?.groups ?? 0)]));
+    this.#checks = checks;
+    const { stats = [] } = reply ?? {};
+    checks?.checkStats(stats);
+    this.#reports = new Map(
+      stats.map(({ domain, params }) => [domainKey(domain), domainReport(params, reply?.groups ?? 0, checks)]),
+    );
   }
 
   /** Returns whether the domain was running at the time of the bulk call; true without a reply. */
@@ -41,6 +54,7 @@ export class CycleReports {
   /**
    * Returns the report with QEMU's values from a late reply. Undefined if the bulk call has them, or if no reply arrives
    * in time.
+   * @throws {BudgetError} if the reply exceeds the budget
    */
   async completed(domain: DomainRef): Promise<DomainReport | undefined> {
     const report = this.#reports.get(domainKey(domain));
@@ -48,7 +62,7 @@ export class CycleReports {
     // An older call may only add values that this cycle's call also requested.
     const complete = this.#reply?.groups === this.#groups;
     return this.#bulk.lateReply(domain, this.#deadline, (answer) =>
-      complete || answer.isOfCycle ? completedReport(report, answer, this.#groups) : undefined,
+      complete || answer.isOfCycle ? completedReport(report, answer, this.#groups, this.#checks) : undefined,
     );
   }
 

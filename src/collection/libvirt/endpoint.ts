@@ -16,4 +16,6 @@ export interface Endpoint {
   readonly transient?: boolean;
   /** What the daemon may cost. Without it only the bounds of libvirt's protocol apply, as for a host's own daemon. */
   readonly budget?: LauncherBudget;
+  /** The VM of the launcher, `namespace/name`, for messages. */
+  readonly vm?: string;
 }

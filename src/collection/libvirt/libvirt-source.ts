@@ -1,9 +1,11 @@
 import { RECEIVED_BYTES } from "../../budget.ts";
 import { DeviceCache } from "../../discovery/device-cache.ts";
+import type { BudgetError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { SharedLimits } from "../../libvirt/peer.ts";
 import { DOMAIN_FILTER, STATS_GROUP } from "../../libvirt/protocol.ts";
 import type { DomainRef, TypedParameters } from "../../libvirt/types.ts";
+import { BudgetChecks } from "./budget-checks.ts";
 import { BulkStats, cycleTimeout, type BulkReply } from "./bulk-stats.ts";
 import { CircuitBreaker } from "./circuit-breaker.ts";
 import { CpuStatsProbe } from "./cpu-stats-probe.ts";
@@ -13,7 +15,7 @@ import { DaemonSession } from "./daemon-session.ts";
 import { readBasicInfo, isGone, type BasicInfo } from "./basic-info.ts";
 import { DomainHistory } from "./domain-history.ts";
 import type { DomainSample } from "../domain-sample.ts";
-import type { Source, SourceCycle, SourceFactory, SourceSettings, SourceStats, UnansweredDomains } from "../source.ts";
+import type { Source, SourceCycle, SourceSettings, SourceStats, UnansweredDomains } from "../source.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { LAST_CALL_MS, progressCheckMs } from "./time-limits.ts";
 import {
@@ -40,18 +42,6 @@ interface ReadingContext extends Omit<CycleContext, "reports"> {
   readonly params: TypedParameters | undefined;
 }
 
-/**
- * Returns a function that makes the factory of the source of an endpoint. The id of a source is the path of its socket. All
- * sources of these factories share the memory for received bytes, so a process makes its sources with one function.
- */
-export function libvirtSources(clock: Clock): (endpoint: Endpoint) => SourceFactory {
-  const shared = new SharedLimits(RECEIVED_BYTES);
-  return (endpoint) => ({
-    id: endpoint.socket,
-    create: (settings) => new LibvirtSource(endpoint, settings, clock, shared),
-  });
-}
-
 /** Collects the domains of one libvirt daemon, over connections of its own. */
 export class LibvirtSource implements Source {
   readonly id: string;
@@ -63,6 +53,8 @@ export class LibvirtSource implements Source {
   readonly #daemon: DaemonSession;
   readonly #bulk: BulkStats;
   readonly #devices: DeviceCache;
+  readonly #vm: string | undefined;
+  readonly #checks: BudgetChecks | undefined;
   readonly #history = new DomainHistory();
   readonly #responses: QemuResponses;
   readonly #cpuStats: CpuStatsProbe;
@@ -74,7 +66,7 @@ export class LibvirtSource implements Source {
     clock: Clock,
     shared: SharedLimits = new SharedLimits(RECEIVED_BYTES),
   ) {
-    const { socket, identify, transient = false } = endpoint;
+    const { socket, identify, transient = false, budget, vm } = endpoint;
     this.id = socket;
     this.#identify = identify;
     this.#transient = transient;
@@ -82,13 +74,15 @@ export class LibvirtSource implements Source {
     this.#settings = settings;
     this.#clock = clock;
     this.#breaker = new CircuitBreaker(clock);
-    this.#devices = new DeviceCache(settings.deviceCacheTtlMs, clock);
+    this.#devices = new DeviceCache(settings.deviceCacheTtlMs, clock, budget);
+    this.#vm = vm;
+    this.#checks = budget && new BudgetChecks(budget, clock);
     this.#responses = new QemuResponses(clock);
     this.#cpuStats = new CpuStatsProbe(clock);
     const onLost = (): void => {
       // The next connection may be to another daemon, so what is known about this one is not valid for it.
       this.#cpuStats.reset();
-      this.#devices.clear();
+      this.#devices.invalidate();
     };
     this.#daemon = new DaemonSession(endpoint, { shared, clock, onLost });
     this.#bulk = new BulkStats(this.#daemon, clock);
@@ -110,17 +104,19 @@ export class LibvirtSource implements Source {
 
   async collect(): Promise<SourceCycle> {
     const nothing = { endpoint: this.id, samples: [], stuck: [], busy: [], slow: [] };
-    const found = new CycleErrors();
+    const found = new CycleErrors(this.#vm);
     if (!this.#breaker.allows) return { ...nothing, ...found.lists, outcome: "skipped" };
     try {
       const collected = await this.#cycle(this.#clock.monotonic() + this.#settings.timeoutMs, found);
       const limitError = this.#daemon.takeLimitError();
       if (limitError !== undefined) throw limitError;
+      if (found.rejection !== undefined) return { ...nothing, ...this.#cutOff(found.rejection) };
       this.#breaker.succeeded();
       return { ...nothing, ...collected, ...found.lists, outcome: "collected" };
     } catch (error) {
-      this.#breaker.failed();
       found.report(this.#daemon.takeLimitError() ?? error, { tolerate: this.#isStarting });
+      if (found.rejection !== undefined) return { ...nothing, ...this.#cutOff(found.rejection) };
+      this.#breaker.failed();
       if (found.errors.length === 0) return { ...nothing, ...found.lists, outcome: "starting" };
       const absent = this.#transient && found.errors.every(({ code }) => code === "E_LIBVIRT_UNREACHABLE");
       return { ...nothing, ...found.lists, outcome: absent ? "absent" : "failed" };
@@ -130,6 +126,13 @@ export class LibvirtSource implements Source {
   close(): void {
     this.#daemon.close();
     this.#bulk.close();
+  }
+
+  /** Leaves out everything from a launcher that exceeds its budget, and closes its connections until the next attempt. */
+  #cutOff(error: BudgetError): Pick<SourceCycle, "outcome" | "errors" | "tolerated"> {
+    this.#breaker.rejected();
+    this.close();
+    return { outcome: "failed", errors: [error], tolerated: [] };
   }
 
   /** Only a transient daemon can be starting: others may be old although this source is new. */
@@ -142,6 +145,7 @@ export class LibvirtSource implements Source {
     const leftMs = (): number => Math.max(1, deadline - this.#clock.monotonic());
     const timestampMs = this.#clock.now();
     const domains = await session.listDomains(DOMAIN_FILTER.ACTIVE, { deadlineMs: leftMs() });
+    this.#checks?.checkDomains(domains);
     this.#devices.retain(domains);
     this.#history.retain(domains);
     this.#responses.retain(domains);
@@ -165,7 +169,7 @@ export class LibvirtSource implements Source {
         report(error);
       }
     }
-    const reports = new CycleReports(this.#bulk, bulk, { groups, deadline });
+    const reports = new CycleReports(this.#bulk, bulk, { groups, deadline, checks: this.#checks });
     const readers = readersOf(this.#settings.needs);
     const unanswered: DomainRef[] = [];
     let notCalled = 0;
@@ -284,7 +288,9 @@ export class LibvirtSource implements Source {
     if (readers.length === 0) return {};
     try {
       const session = await this.#daemon.session(this.#clock.monotonic() + leftMs());
-      return await readAll(readers, { session, domain, params, deadlineMs: leftMs() });
+      const values = await readAll(readers, { session, domain, params, deadlineMs: leftMs() });
+      this.#checks?.checkReadings(values.readings);
+      return values;
     } catch (error) {
       report(error, this.#responses.isStarting(domain));
       return {};

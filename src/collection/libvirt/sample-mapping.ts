@@ -2,6 +2,7 @@ import type { DomainLayout } from "../../discovery/domain-layout.ts";
 import { STATS_GROUP } from "../../libvirt/protocol.ts";
 import type { TypedParameters } from "../../libvirt/types.ts";
 import { diskIndex, diskSample, hasDiskCounters, nicIndex, nicSample, type DeviceIndex } from "./device-stats.ts";
+import type { BudgetChecks } from "./budget-checks.ts";
 import type { BasicInfo } from "./basic-info.ts";
 import type { CpuSample, DomainSample, MemorySample } from "../domain-sample.ts";
 import type { LateReply } from "./blocked-calls.ts";
@@ -19,10 +20,15 @@ export interface DomainReport {
   readonly monitorAnswered: boolean | undefined;
 }
 
-/** Returns the report of one domain. `groups` is the mask of the requested groups. */
-export function domainReport(params: TypedParameters, groups: number): DomainReport {
+/**
+ * Returns the report of one domain. `groups` is the mask of the requested groups.
+ * @throws {BudgetError} of `checks`
+ */
+export function domainReport(params: TypedParameters, groups: number, checks?: BudgetChecks): DomainReport {
+  const nics = nicIndex(params);
   const disks = diskIndex(params);
-  return { params, nics: nicIndex(params), disks, monitorAnswered: monitorAnswered(params, disks, groups) };
+  checks?.checkReport(nics, disks);
+  return { params, nics, disks, monitorAnswered: monitorAnswered(params, disks, groups) };
 }
 
 /** Returns the report completed with QEMU's values from a blocked call; undefined if the two do not match. */
@@ -30,8 +36,9 @@ export function completedReport(
   report: DomainReport | undefined,
   { params, isOfCycle }: LateReply,
   groups: number,
+  checks?: BudgetChecks,
 ): DomainReport | undefined {
-  const late = domainReport(params, groups);
+  const late = domainReport(params, groups, checks);
   if (late.monitorAnswered !== true) return undefined;
   if (report === undefined) return isOfCycle ? late : undefined;
   // Values are found by disk index, so both must have the same disks.

@@ -9,20 +9,16 @@ const ALL_GROUPS = 0xffff_ffff;
 const SHAPE = { nics: 2, disks: 2, seed: 7 };
 
 /**
- * The kubelet's pods directory of a node, with a simulated libvirt daemon whose domains have virt-launcher's names and devices.
+ * The kubelet's pods directory of a node, with a simulated launcher for each domain. They have virt-launcher's names and devices.
  * An agent without a cluster takes the names from these, so its lines have the same tags as in a cluster.
  */
 export class SimulatedNode implements AsyncDisposable {
   readonly podsDir: string;
-  readonly host = new SimulatedHost();
-  #server: SimulatorServer | undefined;
+  readonly #domains = new Map<string, SyntheticDomain>();
+  readonly #launchers = new AsyncDisposableStack();
 
   private constructor(podsDir: string) {
     this.podsDir = podsDir;
-    this.host.adjustXml = (_, xml) =>
-      xml
-        .replace(/<target dev='(vd\w)'[^>]*\/>(?=<\/disk>)/g, "$&<alias name='ua-volume-$1'/>")
-        .replace(/<target dev='(vnet\d+)'\/>/g, "$&<alias name='ua-network-$1'/>");
   }
 
   /** `domains`: `<namespace>_<name>` -> a seed. */
@@ -31,11 +27,13 @@ export class SimulatedNode implements AsyncDisposable {
     const podsDir = await mkdtemp(path.join(tmpdir(), "pods-"));
     const node = new SimulatedNode(podsDir);
     for (const [name, number] of Object.entries(domains))
-      node.host.addDomain(new SyntheticDomain(number, SHAPE, { name, id: number }));
-    const runtime = path.join(podsDir, "pod", "volumes/kubernetes.io~empty-dir/libvirt-runtime");
-    await mkdir(runtime, { recursive: true });
-    node.#server = await SimulatorServer.start(path.join(runtime, "virtqemud-sock"), node.host);
+      await node.#startLauncher(new SyntheticDomain(number, SHAPE, { name, id: number }));
     return node;
+  }
+
+  /** The names of the domains. */
+  get vms(): readonly string[] {
+    return [...this.#domains.keys()];
   }
 
   /** Returns the growth of a domain's counters per second, summed up. */
@@ -52,11 +50,25 @@ export class SimulatedNode implements AsyncDisposable {
 
   /** Returns one of libvirt's statistics of a domain after a running time. */
   value(domain: string, param: string, seconds = 0): number {
-    return Number(this.host.domains.get(domain)?.stats(ALL_GROUPS, seconds, true).get(param) ?? Number.NaN);
+    return Number(this.#domains.get(domain)?.stats(ALL_GROUPS, seconds, true).get(param) ?? Number.NaN);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#server?.[Symbol.asyncDispose]();
+    await this.#launchers.disposeAsync();
     await rm(this.podsDir, { recursive: true, force: true });
+  }
+
+  async #startLauncher(domain: SyntheticDomain): Promise<void> {
+    const host = new SimulatedHost();
+    host.addDomain(domain);
+    host.adjustXml = (_, xml) =>
+      xml
+        .replace(/<target dev='(vd\w)'[^>]*\/>(?=<\/disk>)/g, "$&<alias name='ua-volume-$1'/>")
+        .replace(/<target dev='(vnet\d+)'\/>/g, "$&<alias name='ua-network-$1'/>");
+    const pod = `pod-${domain.ref.id}`;
+    const runtime = path.join(this.podsDir, pod, "volumes/kubernetes.io~empty-dir/libvirt-runtime");
+    await mkdir(runtime, { recursive: true });
+    this.#launchers.use(await SimulatorServer.start(path.join(runtime, "virtqemud-sock"), host));
+    this.#domains.set(domain.ref.name, domain);
   }
 }

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { test, type TestContext } from "node:test";
 import { Collector, type CollectorSettings } from "../../../src/collection/collector.ts";
-import { libvirtSources } from "../../../src/collection/libvirt/libvirt-source.ts";
+import { libvirtSources } from "../../../src/collection/libvirt/libvirt-sources.ts";
 import type { SourceFactory } from "../../../src/collection/source.ts";
 import { PROCEDURE } from "../../../src/libvirt/protocol.ts";
 import { SimulatedHost } from "../../../src/simulator/simulated-host.ts";

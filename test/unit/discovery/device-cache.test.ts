@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { LAUNCHER_BUDGET } from "../../../src/budget.ts";
 import { DeviceCache } from "../../../src/discovery/device-cache.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 
@@ -12,13 +13,14 @@ function xml(...disks: string[]): string {
 
 function fixture() {
   const clock = new FakeClock();
-  const cache = new DeviceCache(TTL_MS, clock);
+  const cache = new DeviceCache(TTL_MS, clock, LAUNCHER_BUDGET);
   let current = xml("vda");
   let reads = 0;
   return {
     clock,
     cache,
     hostHas: (...disks: string[]) => (current = xml(...disks)),
+    hostSends: (text: string) => (current = text),
     reads: () => reads,
     /** Resolves to the disks in the cache. `reported` are the block devices in the statistics. */
     async disks(reported: readonly string[], domain = DOMAIN): Promise<string[]> {
@@ -96,4 +98,41 @@ test("an unreadable XML does not replace the cached entry", async () => {
   const failing = (): Promise<string> => Promise.reject(new Error("gone"));
   await assert.rejects(cache.layout(DOMAIN, { nics: undefined, blocks: new Set(["vda", "vdb"]) }, failing), /gone/);
   assert.deepEqual(await disks(["vda"]), ["vda"]);
+});
+
+test("XML that cannot be used is read once until its time to live ends", async () => {
+  const { clock, disks, hostSends, hostHas, reads } = fixture();
+  hostSends("<domain><devices>");
+  for (let cycle = 0; cycle < 5; cycle++) await assert.rejects(disks(["vda", `vd${cycle}`]), { code: "E_DOMAIN_XML" });
+  assert.equal(reads(), 1);
+  hostHas("vda");
+  await clock.advance(TTL_MS);
+  assert.deepEqual(await disks(["vda"]), ["vda"]);
+});
+
+test("XML over the budget is read again at the next attempt, so a launcher recovers with it", async () => {
+  const { disks, hostSends, hostHas } = fixture();
+  hostSends(" ".repeat(LAUNCHER_BUDGET.xmlLength + 1));
+  await assert.rejects(disks(["vda"]), { rejection: "XmlWork" });
+  hostHas("vda");
+  assert.deepEqual(await disks(["vda"]), ["vda"]);
+});
+
+test("a layout that differs from the statistics in every cycle is read twice a minute", async () => {
+  const { clock, disks, reads } = fixture();
+  for (let cycle = 0; cycle < 360; cycle++) {
+    await disks([`vd${cycle}`]);
+    await clock.advance(5_000);
+  }
+  // 1,800 s: 6 entries that expire, a burst of 10, and one read in 30 s.
+  assert.ok(reads() <= 6 + 10 + 60, `${reads()} reads`);
+});
+
+test("a daemon that ends every connection does not get more reads by that", async () => {
+  const { cache, disks, reads } = fixture();
+  for (let cycle = 0; cycle < 100; cycle++) {
+    await disks(["vda"]);
+    cache.invalidate();
+  }
+  assert.equal(reads(), 1 + 10);
 });

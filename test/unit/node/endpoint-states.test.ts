@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { REJECTION_REASONS } from "../../../src/budget.ts";
 import type { SourceCycle } from "../../../src/collection/source.ts";
-import { TelemetryError } from "../../../src/errors.ts";
+import { BudgetError, TelemetryError } from "../../../src/errors.ts";
 import { LibvirtError } from "../../../src/libvirt/errors.ts";
 import { EndpointStates } from "../../../src/node/endpoint-states.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
@@ -67,6 +68,26 @@ test("errors are counted by code, but not those of an absent launcher", () => {
   const bad = new TelemetryError("E_DOMAIN_XML", "is no XML");
   states.recordCycle(cycle({ errors: [bad, bad] }));
   assert.deepEqual(Object.fromEntries(states.errors), { E_LIBVIRT_UNREACHABLE: 1, E_DOMAIN_XML: 2 });
+});
+
+test("rejections are counted by reason, and every reason is present from the start", () => {
+  const { states } = fixture();
+  assert.deepEqual([...states.rejections.keys()], REJECTION_REASONS);
+  states.recordCycle(cycle({ outcome: "failed", errors: [new BudgetError("Domains", "more than 1 running domain")] }));
+  states.recordCycle(cycle({ errors: [new BudgetError("Lines", "more"), new BudgetError("Lines", "more")] }));
+  states.recordCycle(cycle({ outcome: "skipped" }));
+  const counted = [...states.rejections].filter(([, count]) => count > 0);
+  assert.deepEqual(counted, [
+    ["Domains", 1],
+    ["Lines", 2],
+  ]);
+  assert.equal(states.errors.get("E_LAUNCHER_BUDGET"), 3);
+});
+
+test("the error of a launcher that misbehaves comes before others", () => {
+  const { states } = fixture();
+  states.recordCycle(cycle({ errors: [REFUSED, new BudgetError("Runs", "more than 6 runs"), REFUSED] }));
+  assert.equal(states.views[0]?.error?.rejection, "Runs");
 });
 
 test("a failure to find the endpoints is a fault until they are found", () => {

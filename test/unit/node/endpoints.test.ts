@@ -19,11 +19,11 @@ const LAUNCHERS = ["pod-1", "pod-9"].map((podUid) => ({ podUid, socket: `/pods/$
 test("in a cluster the socket of a pod is an endpoint while a VMI lists the pod", () => {
   const vmis = new Map<string, Vmi>();
   const inventory = new VmiInventory([vmis], namingRules(ALL_VMS, "node-1"));
-  const found = () => vmiEndpoints(LAUNCHERS, inventory).map(({ socket, transient }) => [socket, transient]);
+  const found = () => vmiEndpoints(LAUNCHERS, inventory).map(({ socket, transient, vm }) => [socket, transient, vm]);
   assert.deepEqual(found(), []);
   vmis.set("shop/web", vmi());
   inventory.invalidate();
-  assert.deepEqual(found(), [["/pods/pod-1", true]]);
+  assert.deepEqual(found(), [["/pods/pod-1", true, "shop/web"]]);
   vmis.clear();
   inventory.invalidate();
   assert.deepEqual(found(), []);

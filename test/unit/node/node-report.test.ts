@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { SourceCycle } from "../../../src/collection/source.ts";
+import { BudgetError, TelemetryError } from "../../../src/errors.ts";
 import type { StoreFault } from "../../../src/kubernetes/store-fault.ts";
 import { LibvirtError } from "../../../src/libvirt/errors.ts";
 import { EndpointStates } from "../../../src/node/endpoint-states.ts";
@@ -105,6 +106,21 @@ test("denied access is distinguished from a missing answer", () => {
     ["/pods/elsewhere", false, "the QEMU of prod_web does not answer"],
     ["/pods/elsewhere", false, "prod_db is busy with a job of another client"],
   ]);
+});
+
+test("a launcher that misbehaves is no failure of libvirt, and is named", () => {
+  const { cycle, failures, report } = bench();
+  cycle("/pods/here", { errors: [new BudgetError("Domains", "the launcher of shop/web exceeds its budget")] });
+  const foreign = new TelemetryError("E_DOMAIN_FOREIGN", "the launcher of shop/db has a domain with another name");
+  cycle("/pods/elsewhere", { outcome: "collected", errors: [foreign] });
+  assert.deepEqual(failures(), []);
+  assert.deepEqual(report.observe().libvirt.misbehavior, [
+    "the launcher of shop/web exceeds its budget",
+    "the launcher of shop/db has a domain with another name",
+  ]);
+  cycle("/pods/here", { outcome: "collected" });
+  cycle("/pods/elsewhere", { errors: [new LibvirtError("E_LIBVIRT_TIMEOUT", "no answer")] });
+  assert.deepEqual([failures().length, report.observe().libvirt.misbehavior], [1, []]);
 });
 
 test("a pod of no VMI that the agent cannot read is not a failure", () => {

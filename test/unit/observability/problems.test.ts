@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { TelemetryError } from "../../../src/errors.ts";
 import { problemsOf } from "../../../src/observability/problems.ts";
-import { agentView, targetView, troubledView, watchOf } from "../../support/agent-view.ts";
+import { agentView, launcher, targetView, troubledView, watchOf } from "../../support/agent-view.ts";
 
 test("a healthy agent has no problems", () => {
   assert.deepEqual(problemsOf(agentView()), []);
@@ -57,4 +57,17 @@ test("a silent API server is a problem, also before its first answer", () => {
     "B: no answer from the API server for 3m 5s: the last known state stays active",
     "C: no answer from the API server yet: the last known state stays active",
   ]);
+});
+
+test("a launcher that misbehaves is a problem with its VM and its socket, also while it is collected", () => {
+  const { libvirt } = agentView();
+  const message = "the launcher of shop/web exceeds its budget: more than 1 running domain";
+  const error = { code: "E_LAUNCHER_BUDGET", message, rejection: "Domains" as const };
+  const socket = launcher("pod", []).endpoint;
+  for (const state of ["failed", "up"] as const) {
+    const endpoints = [launcher("pod", [], { state, error })];
+    assert.deepEqual(problemsOf(agentView({ libvirt: { ...libvirt, endpoints } })), [
+      `${socket}: E_LAUNCHER_BUDGET: ${message}`,
+    ]);
+  }
 });

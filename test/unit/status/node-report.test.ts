@@ -84,17 +84,37 @@ const cases: readonly [what: string, change: Partial<NodeObservation>, expected:
   ],
   [
     "a libvirt daemon without an answer",
-    { libvirt: { versions: [], endpoints: 2, domains: 1, failures: [failure] } },
+    { libvirt: { versions: [], endpoints: 2, domains: 1, failures: [failure], misbehavior: [] } },
     { Ready: "False EndpointTimeout", LibvirtReachable: "False EndpointTimeout" },
   ],
   [
     "a socket without permission takes precedence",
-    { libvirt: { versions: [], endpoints: 2, domains: 0, failures: [failure, { ...failure, denied: true }] } },
+    {
+      libvirt: {
+        versions: [],
+        endpoints: 2,
+        domains: 0,
+        failures: [failure, { ...failure, denied: true }],
+        misbehavior: [],
+      },
+    },
     { Ready: "False SocketDenied", LibvirtReachable: "False SocketDenied" },
   ],
   [
+    "a launcher that misbehaves, which does not change Ready",
+    {
+      libvirt: { versions: [], endpoints: 2, domains: 0, failures: [], misbehavior: ["the launcher of shop/web ..."] },
+    },
+    { Ready: "True LauncherMisbehaving", LibvirtReachable: "True LauncherMisbehaving" },
+  ],
+  [
+    "a libvirt daemon without an answer takes precedence over a launcher that misbehaves",
+    { libvirt: { versions: [], endpoints: 2, domains: 1, failures: [failure], misbehavior: ["one", "two"] } },
+    { Ready: "False EndpointTimeout", LibvirtReachable: "False EndpointTimeout" },
+  ],
+  [
     "a node without virtual machines is ready",
-    { libvirt: { versions: [], endpoints: 0, domains: 0, failures: [] } },
+    { libvirt: { versions: [], endpoints: 0, domains: 0, failures: [], misbehavior: [] } },
     { Ready: "True NoDomains", LibvirtReachable: "True NoDomains" },
   ],
   [
@@ -131,4 +151,17 @@ test("a long message is cut to the length in the schema", () => {
     NOW,
   );
   assert.ok(report.conditions.every(({ message }) => message.length <= 1024));
+});
+
+test("launchers that misbehave are named, also beside a fault", () => {
+  const message = (libvirt: Partial<NodeObservation["libvirt"]>): string | undefined => {
+    const observed = observation({ libvirt: { ...observation().libvirt, ...libvirt } });
+    return nodeReport(observed, undefined, NOW).conditions.find(({ type }) => type === "LibvirtReachable")?.message;
+  };
+  const misbehavior = ["the launcher of shop/web misbehaves", "other", "other"];
+  assert.equal(message({ misbehavior }), "the launcher of shop/web misbehaves, and 2 more");
+  assert.equal(
+    message({ misbehavior, failures: [failure, failure] }),
+    `${failure.where}: ${failure.message}, and 1 more of 2; the launcher of shop/web misbehaves, and 2 more`,
+  );
 });

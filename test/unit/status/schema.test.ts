@@ -29,7 +29,13 @@ const anyObservation = fc
       selectedBy,
       ...(!config && { config: undefined }),
       configFault: failing ? { reason: "InvalidConfig", message } : undefined,
-      libvirt: { versions, endpoints: 300, domains: 300, failures: denied ? [{ where: "/p", denied, message }] : [] },
+      libvirt: {
+        versions,
+        endpoints: 300,
+        domains: 300,
+        failures: denied ? [{ where: "/p", denied, message }] : [],
+        misbehavior: failing ? [message] : [],
+      },
       targets: Array.from({ length: targets }, (_, index) => ({
         name: `${"t".repeat(62)}${index}`,
         state,

@@ -23,3 +23,19 @@ test("the first failures are retried at the next tick, then the wait grows to a 
   breaker.succeeded();
   assert.ok(breaker.allows);
 });
+
+test("a launcher over its budget is left alone for 1, 2 and then 5 minutes; a success resets it", async () => {
+  const clock = new FakeClock();
+  const breaker = new CircuitBreaker(clock);
+  for (const minutes of [1, 2, 5, 5]) {
+    breaker.rejected();
+    await clock.advance(minutes * 60_000 - 1);
+    assert.ok(!breaker.allows);
+    await clock.advance(1);
+    assert.ok(breaker.allows);
+  }
+  breaker.succeeded();
+  breaker.rejected();
+  await clock.advance(60_000);
+  assert.ok(breaker.allows);
+});
