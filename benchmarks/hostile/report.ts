@@ -90,13 +90,17 @@ ${table(
 
 /** Returns the broken promises of the present version, each as a sentence with the name of the attack. */
 export function brokenNow({ quiet, runs }: HostileFigures): readonly string[] {
-  return runs.flatMap(({ attack, attackers, version, figures }) => {
-    const without = quiet.get(version);
-    if (version.name !== "now" || without === undefined) return [];
+  const [, without] = [...quiet].find(([{ name }]) => name === "now") ?? [];
+  if (without === undefined) return [];
+  // If these break a promise, the machine is too busy to measure.
+  const alone = brokenPromises(without, without, { attack: undefined, attackers: 0 });
+  const attacked = runs.flatMap(({ attack, attackers, version, figures }) => {
+    if (version.name !== "now") return [];
     return brokenPromises(figures, without, { attack, attackers }).map(
       (sentence) => `${attack.name}, ${attackers}: ${sentence}`,
     );
   });
+  return [...alone.map((sentence) => `without attackers: ${sentence}`), ...attacked];
 }
 
 function quietRow({ name }: Version, figures: RunFigures | undefined): Row {
