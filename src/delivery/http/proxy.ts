@@ -1,8 +1,11 @@
+import { constants } from "node:crypto";
 import { Agent as HttpAgent } from "node:http";
 import { Agent as HttpsAgent, type RequestOptions } from "node:https";
 import type { Duplex } from "node:stream";
+import { TLSSocket } from "node:tls";
 import type { EffectiveTarget } from "../../config/resolve.ts";
 import { checkAltName } from "../../lib/server-identity.ts";
+import { limitTunnelAnswer } from "./receive-limit.ts";
 
 /** The environment with the variables below, and `NO_PROXY`, which lists the hosts that need no proxy. */
 export type ProxyEnvironment = Readonly<Record<string, string | undefined>>;
@@ -25,6 +28,8 @@ export function createAgent({ url, tls }: Pick<EffectiveTarget, "url" | "tls">, 
     proxyEnv,
     rejectUnauthorized: tls.mode !== "Insecure",
     checkServerIdentity: checkAltName,
+    // A server could ask for one handshake after the other, without end.
+    secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
     ...(tls.ca !== undefined && { ca: tls.ca }),
     ...(tls.cert !== undefined && { cert: tls.cert }),
     ...(tls.key !== undefined && { key: tls.key.reveal() }),
@@ -62,6 +67,7 @@ class TunnelAgent extends HttpsAgent {
   ): Duplex | null | undefined {
     const socket = super.createConnection(options, callback);
     if (socket) {
+      if (!(socket instanceof TLSSocket)) limitTunnelAnswer(socket);
       this.#open.add(socket);
       socket.once("close", () => this.#open.delete(socket));
     }
