@@ -164,7 +164,7 @@ export class LaneSender {
     lane.lastSentMs = startedMs;
     const notDelivered = await search.step((request) => this.#send(request));
     search.durationMs += clock.monotonic() - startedMs;
-    lane.retryAtMs = this.#searchPace.next(clock.monotonic());
+    lane.retryAtMs = this.#searchPace.nextMs;
     // New settings have reset the lane: the answer is from the old target.
     if (isAborted(this.#options.signal) || lane.search !== search) return 0;
     if (notDelivered !== undefined) return this.#postpone(lane, search.frames, notDelivered);
@@ -179,6 +179,9 @@ export class LaneSender {
     this.#stats.sent(body.length);
     const outcome = await this.#connection.send(this.#target, request, this.#options.signal);
     if (outcome.kind === "tooLarge") this.#limit.shrinkBelow(lines);
+    // Requests at the configured size that are accepted are no search, but a frame that is larger than a request.
+    if (outcome.kind !== "delivered" || this.batchLines < this.#target.flush.maxLines)
+      this.#searchPace.count(this.#options.clock.monotonic());
     if (outcome.kind === "delivered") this.#limit.grow();
     if (isNotDelivered(outcome) || isAborted(this.#options.signal)) return outcome;
     this.#retry.reset();

@@ -134,10 +134,10 @@ export type Misbehaviour = keyof typeof MISBEHAVIOURS;
 /** A target that misbehaves in one way. Counts what it was sent. */
 export class HostileTarget implements AsyncDisposable {
   requests = 0;
-  connections = 0;
-  openConnections = 0;
-  receivedBytes = 0;
-  sentBytes = 0;
+  /** Most connections that were open at the same time. */
+  most = 0;
+  /** Most bytes that were sent on one connection. */
+  mostSentBytes = 0;
   readonly #server = createServer();
   readonly #sockets = new Set<Socket>();
 
@@ -154,20 +154,22 @@ export class HostileTarget implements AsyncDisposable {
     return (this.#server.address() as AddressInfo).port;
   }
 
+  /** Whether no connection is open. A socket that never reads cannot tell. */
+  get agentClosed(): boolean {
+    return [...this.#sockets].every((socket) => socket.isPaused());
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     for (const socket of this.#sockets) socket.destroy();
     await new Promise((resolve) => this.#server.close(resolve));
   }
 
   #accept(socket: Socket, behave: Behaviour): void {
-    this.connections++;
-    this.openConnections++;
     this.#sockets.add(socket);
+    this.most = Math.max(this.most, this.#sockets.size);
     socket.on("error", () => undefined);
     socket.on("close", () => {
-      this.openConnections--;
-      this.receivedBytes += socket.bytesRead;
-      this.sentBytes += socket.bytesWritten;
+      this.mostSentBytes = Math.max(this.mostSentBytes, socket.bytesWritten);
       this.#sockets.delete(socket);
     });
     behave(new Connection(socket, () => this.requests++));

@@ -6,6 +6,8 @@ import type { Duplex } from "node:stream";
  * are no part of the body, so a limit of the body does not count them.
  */
 const MAX_RECEIVED_BYTES = 512 * 1024;
+/** Interim answers for one request. Each costs more than its bytes. */
+const MAX_INTERIM_ANSWERS = 32;
 /** TLS sessions that a server may offer for one request. OpenSSL offers two. */
 const MAX_SESSIONS = 16;
 /** Bytes of a proxy's answer to CONNECT, of which Node keeps all. */
@@ -15,6 +17,7 @@ const MAX_TUNNEL_BYTES = 16 * 1024;
 export function limitReceived(request: ClientRequest): void {
   request.once("socket", (socket) => {
     const before = socket.bytesRead;
+    let interimAnswers = 0;
     let sessions = 0;
     const fail = (): void => {
       request.destroy(new Error("the server sends data without end"));
@@ -25,6 +28,9 @@ export function limitReceived(request: ClientRequest): void {
     const countSession = (): void => {
       if (++sessions > MAX_SESSIONS) fail();
     };
+    request.on("information", () => {
+      if (++interimAnswers > MAX_INTERIM_ANSWERS) fail();
+    });
     socket.on("data", countBytes).on("session", countSession);
     // Before the socket is free: the next request counts from zero.
     request.once("close", () => socket.off("data", countBytes).off("session", countSession));
