@@ -8,7 +8,16 @@ type Behaviour = (connection: Connection) => void;
 
 const JSON_BOMB = gzipSync(Buffer.alloc(256 << 20, 0x20), { level: 9 });
 const CHUNKED = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
-const ABSURD_DELAYS = ["-1", "99999999999999999999", "NaN", "Infinity", "1e400", "0", "", "Fri, 31 Dec 9999 23:59:59 GMT"];
+const ABSURD_DELAYS = [
+  "-1",
+  "99999999999999999999",
+  "NaN",
+  "Infinity",
+  "1e400",
+  "0",
+  "",
+  "Fri, 31 Dec 9999 23:59:59 GMT",
+];
 
 /** What targets do that are broken or want to do harm. */
 export const MISBEHAVIOURS = {

@@ -162,9 +162,11 @@ function readBody(response: IncomingMessage): Promise<Buffer | undefined> {
     };
     // With many parts this costs a tenth of what an iterator costs.
     response.on("data", take).on("end", end);
-    response.on("error", () => undefined).on("close", () => {
-      resolve(undefined);
-    });
+    response
+      .on("error", () => undefined)
+      .on("close", () => {
+        resolve(undefined);
+      });
   });
 }
 

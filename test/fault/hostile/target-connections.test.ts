@@ -121,7 +121,17 @@ test("a server that asks for one TLS handshake after the other is disconnected",
 });
 
 const SIZE = 64 * 1024;
-const PIECES = ["max-", "max-a-", "would exceed ", "would exceed limit of ", "dropped=1 ", "unable to parse '", "': ", " ", "\n"];
+const PIECES = [
+  "max-",
+  "max-a-",
+  "would exceed ",
+  "would exceed limit of ",
+  "dropped=1 ",
+  "unable to parse '",
+  "': ",
+  " ",
+  "\n",
+];
 
 for (const piece of PIECES)
   test(`an answer that repeats ${JSON.stringify(piece)} up to its limit is read in linear time`, () => {
@@ -130,8 +140,7 @@ for (const piece of PIECES)
     for (const start of ["", '{"error":"', "unable to parse '", "dropped=1"]) {
       const text = start + piece.repeat(SIZE / piece.length);
       const listed = JSON.stringify({ error: "x", data: [{ error_message: text }] });
-      for (const body of [text, JSON.stringify({ error: text }), listed])
-        classify({ status: 400, body }, context);
+      for (const body of [text, JSON.stringify({ error: text }), listed]) classify({ status: 400, body }, context);
     }
     const { user } = process.cpuUsage(before);
     // Reading in quadratic time takes a second or more for each answer, in linear time a millisecond.

@@ -68,7 +68,10 @@ class Bench {
   /** Removes all targets but the one that works. */
   async removeBad(): Promise<void> {
     const config = configOf({ good: FAMILIES });
-    await this.router.apply({ ...config, targets: config.targets.map((target) => ({ ...target, url: this.good.url })) });
+    await this.router.apply({
+      ...config,
+      targets: config.targets.map((target) => ({ ...target, url: this.good.url })),
+    });
   }
 }
 
