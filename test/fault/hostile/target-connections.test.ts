@@ -59,11 +59,10 @@ test("a proxy that answers CONNECT one byte at a time costs no more than one tha
   const text = `HTTP/1.1 503 ${"x".repeat(50)}\r\n\r\n`;
   const answer = await postThrough(t, (socket) => {
     socket.setNoDelay(true);
-    const bytes = [...text];
+    let sent = 0;
     const timer = setInterval(() => {
-      const byte = bytes.shift();
-      if (byte === undefined || !socket.writable) clearInterval(timer);
-      else socket.write(byte);
+      if (sent === text.length || !socket.writable) clearInterval(timer);
+      else socket.write(text.charAt(sent++));
     }, 5);
   });
   assert.match("failure" in answer ? answer.failure : "", /HTTP\/1\.1 503 x{50}/);
