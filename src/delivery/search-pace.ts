@@ -1,6 +1,6 @@
 /** Enough for a few searches: one bad line among 5,000 takes 27 requests, a batch of only bad lines 66. */
-const BURST = 200;
-const PER_MINUTE = 300;
+const BURST = 100;
+const PER_MINUTE = 120;
 const INTERVAL_MS = 60_000 / PER_MINUTE;
 
 /**
