@@ -17,7 +17,7 @@ export type OtherLine = () => Promise<Uint8Array | undefined>;
 /**
  * A possible cause of a failure. Only a probe line can confirm it:
  * - lastPart: the lines of the last part cause the server error;
- * - wholeBatch: all lines were rejected because all are bad;
+ * - wholeBatch: everything was rejected because all lines are bad, or because the requests are too large;
  * - target: the target accepts no line at all.
  */
 type Suspicion = "lastPart" | "wholeBatch" | "target";
@@ -39,6 +39,8 @@ export class BadLineSearch {
   #treats500AsBadLines = false;
   /** The target accepted a line after it was suspected. From then on all lines of the batch may be bad. */
   #targetIsHealthy = false;
+  /** A probe line was sent before the search was done, to notice early that every request is too large. */
+  #probedMidway = false;
   /** A line that the target accepted. */
   #probeLine: Uint8Array | undefined;
 
@@ -91,8 +93,11 @@ export class BadLineSearch {
       if (outcome.kind !== "retry" || outcome.maybePoison !== true || !this.#treats500AsBadLines) return outcome;
       this.#suspicion = "lastPart";
       this.#serverError = outcome;
-    } else if (this.#bisection.done && this.#bisection.everythingRejected && !this.#targetIsHealthy)
-      this.#suspicion = "wholeBatch";
+    } else if (this.#bisection.everythingRejected && !this.#targetIsHealthy) {
+      const { done } = this.#bisection;
+      if (done || !this.#probedMidway) this.#suspicion = "wholeBatch";
+      this.#probedMidway = true;
+    }
     return undefined;
   }
 

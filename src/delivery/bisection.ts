@@ -30,6 +30,7 @@ export class Bisection {
   #parts: readonly Part[] = [];
   #sent: Part | undefined;
   #splits = 0;
+  #tooLarge = 0;
   #rejected: Rejection[] = [];
   #accepted = false;
 
@@ -58,9 +59,12 @@ export class Bisection {
     return this.#parts.length === 0;
   }
 
-  /** Whether the target rejected everything so far. Then it may reject every line, also good ones. */
+  /**
+   * Whether the target rejected everything so far: each line, or as many requests for their size as show that this is not
+   * their cause. Then it may reject every line, also good ones.
+   */
   get everythingRejected(): boolean {
-    return !this.#accepted && this.#rejected.length > 0;
+    return !this.#accepted && (this.done ? this.#rejected.length > 0 : this.#tooLarge >= MAX_SPLITS);
   }
 
   /** What was rejected so far. */
@@ -97,6 +101,7 @@ export class Bisection {
     this.#parts = this.#firstParts;
     this.#sent = undefined;
     this.#splits = 0;
+    this.#tooLarge = 0;
     this.#rejected = [];
     this.#accepted = false;
   }
@@ -113,6 +118,7 @@ export class Bisection {
         break;
       }
       case "tooLarge":
+        this.#tooLarge++;
         // Not counted as a split: a server with a small limit must not cost good lines.
         if (isSingle) this.#reject(part, outcome.detail);
         else this.#split(part);

@@ -12,6 +12,7 @@ import type { RejectedSink } from "./rejected-lines.ts";
 import { countLines, exampleOf, rejectionsOf, type Rejection } from "./rejection.ts";
 import { RequestBodyCache } from "./request-body-cache.ts";
 import { RetryPolicy } from "./retry-policy.ts";
+import { SearchPace } from "./search-pace.ts";
 import { SenderStats, type SenderObserver, type SentState } from "./sender-stats.ts";
 import { TargetConnection, type ConnectionOptions } from "./target-connection.ts";
 
@@ -43,6 +44,7 @@ export class LaneSender {
   readonly #random: () => number;
   readonly #limit: BatchLimit;
   readonly #retry: RetryPolicy;
+  readonly #searchPace = new SearchPace();
   readonly #stats: SenderStats;
   readonly #connection: TargetConnection;
   readonly #bodyCache: RequestBodyCache;
@@ -162,6 +164,7 @@ export class LaneSender {
     lane.lastSentMs = startedMs;
     const notDelivered = await search.step((request) => this.#send(request));
     search.durationMs += clock.monotonic() - startedMs;
+    lane.retryAtMs = this.#searchPace.nextMs;
     // New settings have reset the lane: the answer is from the old target.
     if (isAborted(this.#options.signal) || lane.search !== search) return 0;
     if (notDelivered !== undefined) return this.#postpone(lane, search.frames, notDelivered);
@@ -176,6 +179,9 @@ export class LaneSender {
     this.#stats.sent(body.length);
     const outcome = await this.#connection.send(this.#target, request, this.#options.signal);
     if (outcome.kind === "tooLarge") this.#limit.shrinkBelow(lines);
+    // Requests at the configured size that are accepted are no search, but a frame that is larger than a request.
+    if (outcome.kind !== "delivered" || this.batchLines < this.#target.flush.maxLines)
+      this.#searchPace.count(this.#options.clock.monotonic());
     if (outcome.kind === "delivered") this.#limit.grow();
     if (isNotDelivered(outcome) || isAborted(this.#options.signal)) return outcome;
     this.#retry.reset();

@@ -1,8 +1,12 @@
+import { constants } from "node:crypto";
 import { Agent as HttpAgent } from "node:http";
 import { Agent as HttpsAgent, type RequestOptions } from "node:https";
 import type { Duplex } from "node:stream";
+import { TLSSocket } from "node:tls";
 import type { EffectiveTarget } from "../../config/resolve.ts";
 import { checkAltName } from "../../lib/server-identity.ts";
+import { limitTunnelAnswer } from "./receive-limit.ts";
+import { TargetLookup } from "./target-lookup.ts";
 
 /** The environment with the variables below, and `NO_PROXY`, which lists the hosts that need no proxy. */
 export type ProxyEnvironment = Readonly<Record<string, string | undefined>>;
@@ -18,13 +22,14 @@ const POOL = { keepAlive: true, maxSockets: 2 };
  * content the proxy cannot read. Throws if a variable is not the URL of a proxy.
  */
 export function createAgent({ url, tls }: Pick<EffectiveTarget, "url" | "tls">, proxies: ProxyEnvironment): HttpAgent {
-  const proxyEnv = withSchemes(proxies);
-  if (new URL(url).protocol !== "https:") return new HttpAgent({ ...POOL, proxyEnv });
+  const common = { ...POOL, proxyEnv: withSchemes(proxies), lookup: new TargetLookup().lookup };
+  if (new URL(url).protocol !== "https:") return new HttpAgent(common);
   return new TunnelAgent({
-    ...POOL,
-    proxyEnv,
+    ...common,
     rejectUnauthorized: tls.mode !== "Insecure",
     checkServerIdentity: checkAltName,
+    // A server could ask for one handshake after the other, without end.
+    secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
     ...(tls.ca !== undefined && { ca: tls.ca }),
     ...(tls.cert !== undefined && { cert: tls.cert }),
     ...(tls.key !== undefined && { key: tls.key.reveal() }),
@@ -62,6 +67,7 @@ class TunnelAgent extends HttpsAgent {
   ): Duplex | null | undefined {
     const socket = super.createConnection(options, callback);
     if (socket) {
+      if (!(socket instanceof TLSSocket)) limitTunnelAnswer(socket);
       this.#open.add(socket);
       socket.once("close", () => this.#open.delete(socket));
     }

@@ -7,7 +7,7 @@ import type { NamedLine } from "../outcome.ts";
 export interface ServerMessage {
   /** The message, without the JSON around it. */
   readonly text: string;
-  /** `text` up to its first quotation mark. Behind it may be text of a line, which says nothing about the answer. */
+  /** The beginning of `text`, up to its first quotation mark. Behind it may be text of a line, which says nothing about the answer. */
   readonly head: string;
   /** The rejected lines that InfluxDB 3 lists, each once. */
   readonly listed: readonly NamedLine[];
@@ -18,6 +18,8 @@ export interface ServerMessage {
 }
 
 const QUOTATION = /['"`]/;
+/** The words of the servers come early. The patterns below need quadratic time. */
+const MAX_HEAD = 400;
 /** InfluxDB 1 quotes the lines that it cannot parse, one per row. */
 const QUOTED_LINE = /^(?:partial write: )?unable to parse '(.+?)': (.+)$/;
 const COUNT = /\bdropped=(\d+)\s*$/;
@@ -61,7 +63,7 @@ export function namedLines({ text, listed }: ServerMessage): readonly NamedLine[
 }
 
 function headOf(text: string): string {
-  return text.split(QUOTATION, 1)[0] ?? "";
+  return text.slice(0, MAX_HEAD).split(QUOTATION, 1)[0] ?? "";
 }
 
 function parseObject(body: string): Record<string, unknown> | undefined {
