@@ -68,8 +68,9 @@ class ClusterNode implements NodeMode {
     this.#options = options;
     this.#settings = settings;
     this.#node = new OwnNode(client, nodeName, clock);
-    this.#launchers = new LauncherSockets(settings.podsDir, clock);
     this.#vmis = new VmiWatch({ client, nodeName, rules: namingRules(ALL_VMS, nodeName), log, clock });
+    const { inventory } = this.#vmis;
+    this.#launchers = new LauncherSockets(settings.podsDir, clock, (podUid) => inventory.vmiOf(podUid) !== undefined);
     this.#configs = watchConfigs({ client, node: this.#node, namespace, log, clock });
   }
 
