@@ -1,4 +1,5 @@
 import { Collector, type CollectorSettings } from "../collection/collector.ts";
+import type { ConnectionLimit } from "../collection/libvirt/connection-limit.ts";
 import type { Endpoint } from "../collection/libvirt/endpoint.ts";
 import { libvirtSources } from "../collection/libvirt/libvirt-sources.ts";
 import type { SourceCycle, SourceStats } from "../collection/source.ts";
@@ -22,6 +23,8 @@ export interface PipelineOptions {
   readonly state: NodeState;
   readonly clock: Clock;
   readonly findEndpoints: EndpointFinder;
+  /** For the connections to all launchers. Without it their number has no limit. */
+  readonly connections?: ConnectionLimit;
 }
 
 /** A cycle that is not done after this hands its first lines to the spool, and the next ones after each such period. */
@@ -39,7 +42,7 @@ export class Pipeline {
 
   constructor(options: PipelineOptions) {
     this.#options = options;
-    this.#sourceOf = libvirtSources(options.clock);
+    this.#sourceOf = libvirtSources(options.clock, options.connections);
     this.#ticker = new Ticker(IDLE_MS, options.clock);
   }
 

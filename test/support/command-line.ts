@@ -119,14 +119,19 @@ export async function running(
   };
 }
 
-/** Starts a command in a child process, which ends with the test. Resolves once it prints a line that matches. */
+/**
+ * Starts a command in a child process, which ends with the test. Resolves once it prints a line that matches. `within` is a
+ * program that runs it, with its arguments.
+ */
 export async function runningProcess(
   t: TestContext,
   args: readonly string[],
   pattern: Pick<RegExp, "test">,
   variables: Variables = {},
+  within: readonly string[] = [],
 ): Promise<ChildProcess> {
-  const child = spawn(process.execPath, [MAIN, ...args], {
+  const [program, ...rest] = [...within, process.execPath, MAIN, ...args] as [string, ...string[]];
+  const child = spawn(program, rest, {
     env: environment(variables),
     stdio: ["ignore", "pipe", "inherit"],
   });
