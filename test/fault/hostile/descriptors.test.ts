@@ -56,7 +56,7 @@ function flood(t: TestContext, port: number): void {
   let ended = false;
   const sockets = new Set<Socket>();
   const open = (): void => {
-    const socket = connect(port, "127.0.0.1");
+    const socket = connect({ port, host: "127.0.0.1", localAddress: "127.0.0.2" });
     sockets.add(socket);
     socket.write("GET / HTTP/1.1\r\nHost: localhost\r\n");
     socket.on("error", () => undefined);
