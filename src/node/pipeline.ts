@@ -76,7 +76,7 @@ export class Pipeline {
       await this.#ticker.next(signal);
       if (isAborted(signal)) break;
       state.cycles.recordProgress();
-      await this.#activateNext();
+      complete = (await this.#activateNext()) && complete;
       const collector = this.#collector;
       if (state.config?.state === "Active" && collector !== undefined)
         complete = (await this.#cycle(state.config, collector)) && complete;
@@ -98,16 +98,24 @@ export class Pipeline {
     this.#ticker.restart();
   }
 
-  async #activateNext(): Promise<void> {
-    if (this.#next === undefined) return;
+  /** Returns false if the new configuration could not be used. */
+  async #activateNext(): Promise<boolean> {
+    if (this.#next === undefined) return true;
     const { state, router, clock } = this.#options;
     const { config } = this.#next;
     this.#next = undefined;
-    state.activate(config);
-    if (config !== undefined) await router.apply(config);
+    let used = true;
+    try {
+      state.activate(config);
+      if (config !== undefined) await router.apply(config);
+    } catch (error) {
+      used = false;
+      state.recordFailure(unexpected("using a configuration", error));
+    }
     if (config?.state !== "Active") this.#stopCollecting();
     else if (this.#collector === undefined) this.#collector = new Collector(collectorSettings(config), clock);
     else this.#collector.configure(collectorSettings(config));
+    return used;
   }
 
   #stopCollecting(): void {

@@ -93,7 +93,7 @@ test("300 launchers and a flood of readers leave files for spool, health and tar
       },
     },
     {},
-    ["bash", "-c", `ulimit -n ${OPEN_FILES}; exec "$0" "$@"`],
+    { within: ["bash", "-c", `ulimit -n ${OPEN_FILES}; exec "$0" "$@"`] },
   );
   flood(t, port);
   const seen = (): Map<string, number> => {

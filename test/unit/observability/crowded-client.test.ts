@@ -8,7 +8,7 @@ test("the oldest connection of the address with the most connections is crowded"
   );
   assert.equal(crowdedOf(connections)?.age, 1);
   assert.equal(crowdedOf(connections.slice(0, 2))?.age, 0);
-  assert.equal(crowdedOf([]), undefined);
+  assert.equal(crowdedOf<{ readonly remoteAddress: string }>([]), undefined);
 });
 
 test("the addresses of one IPv6 network are one client, and IPv4 addresses are several", () => {
@@ -22,5 +22,5 @@ test("the addresses of one IPv6 network are one client, and IPv4 addresses are s
     "10.0.0.1",
     "10.0.0.2",
   ]);
-  assert.equal(clientOf(undefined), "");
+  assert.equal(clientOf(), "");
 });
