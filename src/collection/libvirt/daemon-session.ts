@@ -3,14 +3,14 @@ import { LibvirtClient } from "../../libvirt/client.ts";
 import type { LibvirtError } from "../../libvirt/errors.ts";
 import { limitedPeer, trustedPeer, type Peer, type SharedLimits } from "../../libvirt/peer.ts";
 import type { SessionLease } from "./bulk-stats.ts";
-import type { ConnectionLimit } from "./connection-limit.ts";
+import { ConnectionLimit } from "./connection-limit.ts";
 import type { Endpoint } from "./endpoint.ts";
 
 interface SessionOptions {
   /** What all launchers share. */
   readonly shared: SharedLimits;
-  /** For the connections to all daemons. */
-  readonly connections: ConnectionLimit;
+  /** For the connections to all daemons. Without it their number has no limit. */
+  readonly connections?: ConnectionLimit;
   readonly clock: Clock;
   /** Is called when a connection ends that this side did not close. */
   readonly onLost: () => void;
@@ -27,7 +27,10 @@ export class DaemonSession implements SessionLease {
   #current: LibvirtClient | undefined;
   #limitError: LibvirtError | undefined;
 
-  constructor({ socket, budget }: Pick<Endpoint, "socket" | "budget">, { shared, connections, clock, onLost }: SessionOptions) {
+  constructor(
+    { socket, budget }: Pick<Endpoint, "socket" | "budget">,
+    { shared, clock, onLost, connections = new ConnectionLimit() }: SessionOptions,
+  ) {
     this.#socket = socket;
     this.#peer = budget === undefined ? trustedPeer() : limitedPeer(budget, shared, () => clock.monotonic());
     this.#clock = clock;

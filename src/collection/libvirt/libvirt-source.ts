@@ -8,7 +8,7 @@ import type { DomainRef, TypedParameters } from "../../libvirt/types.ts";
 import { BudgetChecks } from "./budget-checks.ts";
 import { BulkStats, cycleTimeout, type BulkReply } from "./bulk-stats.ts";
 import { CircuitBreaker } from "./circuit-breaker.ts";
-import { ConnectionLimit } from "./connection-limit.ts";
+import type { ConnectionLimit } from "./connection-limit.ts";
 import { CpuStatsProbe } from "./cpu-stats-probe.ts";
 import { CycleErrors, tooManyStuck } from "./cycle-errors.ts";
 import { CycleReports } from "./cycle-reports.ts";
@@ -43,3 +43,259 @@ interface ReadingContext extends Omit<CycleContext, "reports"> {
   readonly params: TypedParameters | undefined;
 }
 
+/** Collects the domains of one libvirt daemon, over connections of its own. */
+export class LibvirtSource implements Source {
+  readonly id: string;
+  readonly #identify: Endpoint["identify"];
+  readonly #transient: boolean;
+  readonly #firstSeenMs: number;
+  readonly #clock: Clock;
+  readonly #breaker: CircuitBreaker;
+  readonly #daemon: DaemonSession;
+  readonly #bulk: BulkStats;
+  readonly #devices: DeviceCache;
+  readonly #vm: string | undefined;
+  readonly #checks: BudgetChecks | undefined;
+  readonly #history = new DomainHistory();
+  readonly #responses: QemuResponses;
+  readonly #cpuStats: CpuStatsProbe;
+  #settings: SourceSettings;
+
+  constructor(
+    endpoint: Endpoint,
+    settings: SourceSettings,
+    clock: Clock,
+    shared: SharedLimits = new SharedLimits(RECEIVED_BYTES),
+    connections?: ConnectionLimit,
+  ) {
+    const { socket, identify, transient = false, budget, vm } = endpoint;
+    this.id = socket;
+    this.#identify = identify;
+    this.#transient = transient;
+    this.#firstSeenMs = clock.monotonic();
+    this.#settings = settings;
+    this.#clock = clock;
+    this.#breaker = new CircuitBreaker(clock);
+    this.#devices = new DeviceCache(settings.deviceCacheTtlMs, clock, budget);
+    this.#vm = vm;
+    this.#checks = budget && new BudgetChecks(budget, clock);
+    this.#responses = new QemuResponses(clock);
+    this.#cpuStats = new CpuStatsProbe(clock);
+    const onLost = (): void => {
+      // The next connection may be to another daemon, so what is known about this one is not valid for it.
+      this.#cpuStats.reset();
+      this.#devices.invalidate();
+    };
+    this.#daemon = new DaemonSession(endpoint, { shared, clock, onLost, ...(connections !== undefined && { connections }) });
+    this.#bulk = new BulkStats(this.#daemon, clock);
+  }
+
+  get stats(): SourceStats {
+    const { libvirtVersion, calls } = this.#daemon;
+    return {
+      versions: libvirtVersion === undefined ? [] : [libvirtVersion],
+      calls,
+      blockedCalls: this.#bulk.blockedCalls,
+    };
+  }
+
+  configure(settings: SourceSettings): void {
+    this.#settings = settings;
+    this.#devices.ttlMs = settings.deviceCacheTtlMs;
+  }
+
+  async collect(): Promise<SourceCycle> {
+    const nothing = { endpoint: this.id, samples: [], stuck: [], busy: [], slow: [] };
+    const found = new CycleErrors(this.#vm);
+    if (!this.#breaker.allows) return { ...nothing, ...found.lists, outcome: "skipped" };
+    try {
+      const collected = await this.#cycle(this.#clock.monotonic() + this.#settings.timeoutMs, found);
+      const limitError = this.#daemon.takeLimitError();
+      if (limitError !== undefined) throw limitError;
+      if (found.rejection !== undefined) return { ...nothing, ...this.#cutOff(found.rejection) };
+      this.#breaker.succeeded();
+      return { ...nothing, ...collected, ...found.lists, outcome: "collected" };
+    } catch (error) {
+      found.report(this.#daemon.takeLimitError() ?? error, { tolerate: this.#isStarting });
+      if (found.rejection !== undefined) return { ...nothing, ...this.#cutOff(found.rejection) };
+      this.#breaker.failed();
+      if (found.errors.length === 0) return { ...nothing, ...found.lists, outcome: "starting" };
+      const absent = this.#transient && found.errors.every(({ code }) => code === "E_LIBVIRT_UNREACHABLE");
+      return { ...nothing, ...found.lists, outcome: absent ? "absent" : "failed" };
+    }
+  }
+
+  close(): void {
+    this.#daemon.close();
+    this.#bulk.close();
+  }
+
+  /** Leaves out everything from a launcher that exceeds its budget, and closes its connections until the next attempt. */
+  #cutOff(error: BudgetError): Pick<SourceCycle, "outcome" | "errors" | "tolerated"> {
+    this.#breaker.rejected();
+    this.close();
+    return { outcome: "failed", errors: [error], tolerated: [] };
+  }
+
+  /** Only a transient daemon can be starting: others may be old although this source is new. */
+  get #isStarting(): boolean {
+    return this.#transient && this.#clock.monotonic() - this.#firstSeenMs < STARTING_MS;
+  }
+
+  async #cycle(deadline: number, found: CycleErrors): Promise<Pick<SourceCycle, "samples"> & UnansweredDomains> {
+    const session = await this.#daemon.session(deadline);
+    const leftMs = (): number => Math.max(1, deadline - this.#clock.monotonic());
+    const timestampMs = this.#clock.now();
+    const domains = await session.listDomains(DOMAIN_FILTER.ACTIVE, { deadlineMs: leftMs() });
+    this.#checks?.checkDomains(domains);
+    this.#devices.retain(domains);
+    this.#history.retain(domains);
+    this.#responses.retain(domains);
+    const report = (error: unknown, tolerate = false, domain?: DomainRef): void => {
+      found.report(error, { tolerate: tolerate || this.#isStarting, domain });
+    };
+    const withCpu = await this.#cpuStats.isUsable(session, domains, progressCheckMs(this.#settings.timeoutMs));
+    const infos = await readBasicInfo(session, domains, { withCpu, deadlineMs: leftMs(), clock: this.#clock }, report);
+    if (withCpu && infos.length > 0 && infos.every(({ cpu }) => cpu === undefined)) this.#cpuStats.markUnavailable();
+
+    let bulk: BulkReply | undefined;
+    const calledMs = this.#clock.monotonic();
+    // The reason of a state shows whether this domain is the source or the target of a live migration.
+    const state = this.#identify === undefined ? 0 : STATS_GROUP.STATE;
+    const groups = state | statsGroups(this.#settings.needs, infos.every(hasCpuTimes));
+    if (groups !== 0) {
+      try {
+        bulk = await this.#bulk.read(groups, domains, deadline);
+      } catch (error) {
+        // The basic information is valid without statistics.
+        report(error);
+      }
+    }
+    const reports = new CycleReports(this.#bulk, bulk, { groups, deadline, checks: this.#checks });
+    const readers = readersOf(this.#settings.needs);
+    const unanswered: DomainRef[] = [];
+    let notCalled = 0;
+    const sampleOf = async (info: BasicInfo): Promise<DomainSample[]> => {
+      const { domain } = info;
+      if (!reports.isRunning(domain)) return [];
+      const first = await reports.available(domain);
+      const { state, reason } = domainState(info, first?.params);
+      const vm = this.#identify === undefined ? domain : this.#identify(domain, state, reason);
+      if (vm === undefined) return [];
+      const answer = await this.#completeReport(domain, first, { reports, report, leftMs });
+      if (answer === undefined) return [];
+      const { stats, devices } = answer;
+      const answered = this.#qemuAnswered(domain, stats);
+      if (answered === undefined) notCalled++;
+      else if (answered) this.#responses.recordAnswer(domain);
+      else unanswered.push(domain);
+      const memory = memorySample(info, stats?.params);
+      return [
+        {
+          timestampMs: bulk?.timestampMs ?? timestampMs,
+          state,
+          cpu: cpuSample(info, stats?.params),
+          memory,
+          nics: devices?.nics,
+          disks: devices?.disks,
+          ...this.#history.update(domain, memory, vm),
+          ...(await this.#readings(readers, { domain, params: stats?.params, report, leftMs })),
+        },
+      ];
+    };
+    // A failure in one domain must not affect the samples of the others.
+    const samples = await Promise.all(
+      infos.map((info) =>
+        sampleOf(info).catch((error: unknown): DomainSample[] => {
+          report(error, false, info.domain);
+          return [];
+        }),
+      ),
+    );
+    if (notCalled > 0) this.#reportLimit(bulk, report);
+    return { samples: samples.flat(), ...(await this.#classifyUnanswered(unanswered, calledMs, deadline)) };
+  }
+
+  /** Returns the domain's statistics, completed by late replies, and its devices; undefined if the domain has ended. */
+  async #completeReport(
+    domain: DomainRef,
+    first: DomainReport | undefined,
+    { reports, report, leftMs }: CycleContext,
+  ): Promise<{ readonly stats: DomainReport | undefined; readonly devices: DeviceSamples | undefined } | undefined> {
+    let answer: { stats: DomainReport | undefined; devices: DeviceSamples | undefined } = {
+      stats: first,
+      devices: undefined,
+    };
+    try {
+      answer.devices = await this.#deviceSamples(domain, first, leftMs());
+      const stats = await reports.completed(domain);
+      // The devices are usually cached already.
+      if (stats !== undefined) answer = { stats, devices: await this.#deviceSamples(domain, stats, leftMs()) };
+    } catch (error) {
+      if (isGone(error)) return undefined;
+      report(error, this.#responses.isStarting(domain));
+    }
+    return answer;
+  }
+
+  /** Returns whether the domain's QEMU answered in this cycle; undefined if it was not called. */
+  #qemuAnswered(domain: DomainRef, stats: DomainReport | undefined): boolean | undefined {
+    return stats?.monitorAnswered ?? (this.#bulk.blockedSince(domain) === undefined ? undefined : false);
+  }
+
+  /** Reports why the values of QEMU are missing for domains that do not block a call themselves. */
+  #reportLimit(bulk: BulkReply | undefined, report: CycleContext["report"]): void {
+    if (bulk?.limitedBy === "late") report(cycleTimeout());
+    else if (bulk?.limitedBy !== undefined) report(tooManyStuck(this.#bulk.blockedCalls), bulk.limitedBy === "slow");
+  }
+
+  #classifyUnanswered(
+    unanswered: readonly DomainRef[],
+    calledMs: number,
+    deadline: number,
+  ): Promise<UnansweredDomains> {
+    for (const domain of unanswered) this.#responses.recordSilence(domain, calledMs);
+    return this.#responses.classify(
+      unanswered,
+      (domain) => this.#bulk.blockedSince(domain),
+      async (domain) => {
+        const session = await this.#daemon.session(Math.max(deadline, this.#clock.monotonic() + LAST_CALL_MS));
+        return session.domainControlInfo(domain, {
+          deadlineMs: Math.max(LAST_CALL_MS, deadline - this.#clock.monotonic()),
+        });
+      },
+    );
+  }
+
+  async #deviceSamples(
+    domain: DomainRef,
+    report: DomainReport | undefined,
+    leftMs: number,
+  ): Promise<DeviceSamples | undefined> {
+    if (report === undefined || !this.#settings.needs.includes(DEVICES)) return undefined;
+    const { nics, disks, monitorAnswered } = report;
+    const seen = { nics: new Set(nics.keys()), blocks: monitorAnswered === true ? new Set(disks.keys()) : undefined };
+    const layout = await this.#devices.layout(domain, seen, async () => {
+      const deadlineMs = Math.max(LAST_CALL_MS, leftMs);
+      const session = await this.#daemon.session(this.#clock.monotonic() + deadlineMs);
+      return session.domainXml(domain, { deadlineMs });
+    });
+    return deviceSamples(layout, report);
+  }
+
+  async #readings(
+    readers: readonly StatsReader<unknown>[],
+    { domain, params, report, leftMs }: ReadingContext,
+  ): Promise<Pick<DomainSample, "readings">> {
+    if (readers.length === 0) return {};
+    try {
+      const session = await this.#daemon.session(this.#clock.monotonic() + leftMs());
+      const values = await readAll(readers, { session, domain, params, deadlineMs: leftMs() });
+      this.#checks?.checkReadings(values.readings);
+      return values;
+    } catch (error) {
+      report(error, this.#responses.isStarting(domain));
+      return {};
+    }
+  }
+}
