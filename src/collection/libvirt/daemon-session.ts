@@ -6,11 +6,11 @@ import type { SessionLease } from "./bulk-stats.ts";
 import { ConnectionLimit } from "./connection-limit.ts";
 import type { Endpoint } from "./endpoint.ts";
 
-interface SessionOptions {
+export interface SessionOptions {
   /** What all launchers share. */
   readonly shared: SharedLimits;
   /** For the connections to all daemons. Without it their number has no limit. */
-  readonly connections?: ConnectionLimit;
+  readonly connections?: ConnectionLimit | undefined;
   readonly clock: Clock;
   /** Is called when a connection ends that this side did not close. */
   readonly onLost: () => void;

@@ -8,11 +8,10 @@ import type { DomainRef, TypedParameters } from "../../libvirt/types.ts";
 import { BudgetChecks } from "./budget-checks.ts";
 import { BulkStats, cycleTimeout, type BulkReply } from "./bulk-stats.ts";
 import { CircuitBreaker } from "./circuit-breaker.ts";
-import type { ConnectionLimit } from "./connection-limit.ts";
 import { CpuStatsProbe } from "./cpu-stats-probe.ts";
 import { CycleErrors, tooManyStuck } from "./cycle-errors.ts";
 import { CycleReports } from "./cycle-reports.ts";
-import { DaemonSession } from "./daemon-session.ts";
+import { DaemonSession, type SessionOptions } from "./daemon-session.ts";
 import { readBasicInfo, isGone, type BasicInfo } from "./basic-info.ts";
 import { DomainHistory } from "./domain-history.ts";
 import type { DomainSample } from "../domain-sample.ts";
@@ -66,7 +65,7 @@ export class LibvirtSource implements Source {
     settings: SourceSettings,
     clock: Clock,
     shared: SharedLimits = new SharedLimits(RECEIVED_BYTES),
-    connections?: ConnectionLimit,
+    connections?: SessionOptions["connections"],
   ) {
     const { socket, identify, transient = false, budget, vm } = endpoint;
     this.id = socket;
@@ -86,7 +85,7 @@ export class LibvirtSource implements Source {
       this.#cpuStats.reset();
       this.#devices.invalidate();
     };
-    this.#daemon = new DaemonSession(endpoint, { shared, clock, onLost, ...(connections !== undefined && { connections }) });
+    this.#daemon = new DaemonSession(endpoint, { shared, clock, onLost, connections });
     this.#bulk = new BulkStats(this.#daemon, clock);
   }
 

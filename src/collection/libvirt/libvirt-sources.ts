@@ -10,10 +10,7 @@ import { LibvirtSource } from "./libvirt-source.ts";
  * Returns a function that makes the factory of the source of an endpoint. The id of a source is the path of its socket. All
  * sources of these factories share the memory for received bytes, so a process makes its sources with one function.
  */
-export function libvirtSources(
-  clock: Clock,
-  connections?: ConnectionLimit,
-): (endpoint: Endpoint) => SourceFactory {
+export function libvirtSources(clock: Clock, connections?: ConnectionLimit): (endpoint: Endpoint) => SourceFactory {
   const shared = new SharedLimits(RECEIVED_BYTES);
   return (endpoint) => ({
     id: endpoint.socket,
