@@ -4,6 +4,7 @@ import { createLogger, type LogLevel } from "../log.ts";
 import { parseAllowedHosts } from "../observability/allowed-hosts.ts";
 import { DEFAULT_ADDRESS, parseListenAddress } from "../observability/listen-address.ts";
 import type { StandardStreams } from "./standard-streams.ts";
+import { loggingRejections } from "./unhandled-rejections.ts";
 
 interface AgentArguments {
   readonly config?: string;
@@ -34,7 +35,9 @@ export async function agent(
     throw new TelemetryError("E_USAGE", "--print delivers nothing, so it needs no --spool-dir: leave one of them out");
   }
   const cycles = given.once ? 1 : (given.cycles ?? Number.POSITIVE_INFINITY);
-  return runAgent({
+  // Standard output has the lines then, and nothing else.
+  const log = await createLogger(given.logLevel, given.print ? stderr : stdout);
+  const options = {
     configFile: given.config,
     print: given.print ? stdout : undefined,
     cycles,
@@ -46,8 +49,8 @@ export async function agent(
     // Off for a run by hand, because an agent may already listen on the default address.
     listen: parseListenAddress(given.listen ?? (Number.isFinite(cycles) || given.print ? "off" : DEFAULT_ADDRESS)),
     allowedHosts: parseAllowedHosts(given.allowedHost ?? []),
-    // Standard output has the lines then, and nothing else.
-    log: await createLogger(given.logLevel, given.print ? stderr : stdout),
+    log,
     signal,
-  });
+  };
+  return loggingRejections(log, () => runAgent(options));
 }

@@ -4,6 +4,7 @@ import { runController } from "../controller.ts";
 import { createLogger, type LogLevel, type LogStream } from "../log.ts";
 import { parseAllowedHosts } from "../observability/allowed-hosts.ts";
 import { DEFAULT_ADDRESS, parseListenAddress } from "../observability/listen-address.ts";
+import { loggingRejections } from "./unhandled-rejections.ts";
 
 interface ControllerArguments {
   readonly namespace?: string;
@@ -15,7 +16,8 @@ interface ControllerArguments {
 
 /** Runs a controller. Resolves to the exit code. */
 export async function controller(given: ControllerArguments, signal: AbortSignal, stdout: LogStream): Promise<number> {
-  return runController({
+  const log = await createLogger(given.logLevel, stdout);
+  const options = {
     namespace: given.namespace,
     // The host name alone may belong to another controller, and then both lead: in a pod it is the pod's name, cut to
     // 63 characters, or the node's name if the pod uses the host network.
@@ -23,7 +25,8 @@ export async function controller(given: ControllerArguments, signal: AbortSignal
     env: process.env,
     listen: parseListenAddress(given.listen ?? DEFAULT_ADDRESS),
     allowedHosts: parseAllowedHosts(given.allowedHost ?? []),
-    log: await createLogger(given.logLevel, stdout),
+    log,
     signal,
-  });
+  };
+  return loggingRejections(log, () => runController(options));
 }

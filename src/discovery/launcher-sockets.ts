@@ -1,5 +1,5 @@
 import { watch } from "node:fs";
-import { readdir, stat } from "node:fs/promises";
+import { lstat, readdir, stat } from "node:fs/promises";
 import path from "node:path";
 import { isAborted } from "../lib/abort.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -17,15 +17,23 @@ const EMPTY_DIRS = "volumes/kubernetes.io~empty-dir";
 const SOCKETS = ["virtqemud-sock-ro", "virtqemud-sock", "libvirt-sock-ro", "libvirt-sock"];
 /** virt-handler creates this file next to a launcher's command socket when the launcher does not respond. */
 const UNRESPONSIVE = "sockets/launcher-unresponsive";
-/** The time in which a new launcher is found if the file system does not support watches. */
+/** The time between two scans, so that a launcher is found also if the file system does not support watches. */
 const SCAN_MS = 2_000;
+/** The shortest time between two scans: many pods that come and go cause one scan, not one each. */
+const MIN_SCAN_MS = 500;
+/** A pod that can be a launcher is inspected at every scan for this time. Its socket appears within seconds. */
+const STARTING_MS = 60_000;
 /** A launcher with a socket rarely changes. Its end shows on its connection, or when its directory is deleted. */
 const RESCAN_MS = 30_000;
 /** The kubelet creates the volumes of a pod in its first seconds. A pod without libvirt's volume is not a launcher. */
 const VOLUME_CREATION_MS = 300_000;
+/** Pods that one scan inspects. Any tenant can create pods, and an inspection takes about 20 microseconds of CPU. */
+const MAX_INSPECTIONS = 1_000;
 
 interface Pod {
-  readonly firstSeenMs: number;
+  /** When the pod was first seen, or first listed. */
+  sinceMs: number;
+  listed: boolean;
   nextScanMs: number;
   socket: string | undefined;
   /** `unresponsive`: see `UNRESPONSIVE`. `denied`: the agent may not read the directory. */
@@ -34,17 +42,23 @@ interface Pod {
 
 /**
  * Finds the sockets of the launchers in the kubelet's pods directory. Other pods, launchers without a socket and pods that
- * end during a scan are not errors.
+ * end during a scan are not errors. Only names are looked up in the directories of a pod, because it can fill them.
  */
 export class LauncherSockets {
   readonly #directory: string;
   readonly #clock: Clock;
+  readonly #isListed: (podUid: string) => boolean;
   readonly #pods = new Map<string, Pod>();
   #error: unknown;
 
-  constructor(directory: string, clock: Clock) {
+  /**
+   * `isListed` returns whether a VMI lists the pod. Pods that it does not list are inspected rarely, because they are not
+   * collected. Without it every pod may be a launcher.
+   */
+  constructor(directory: string, clock: Clock, isListed: (podUid: string) => boolean = () => true) {
     this.#directory = directory;
     this.#clock = clock;
+    this.#isListed = isListed;
   }
 
   /** The launchers with a socket, ordered by pod UID. */
@@ -73,12 +87,10 @@ export class LauncherSockets {
     const names = new Set(await readdir(this.#directory));
     for (const podUid of this.#pods.keys()) if (!names.has(podUid)) this.#pods.delete(podUid);
     const now = this.#clock.monotonic();
-    for (const podUid of names) {
-      if (!this.#pods.has(podUid))
-        this.#pods.set(podUid, { firstSeenMs: now, nextScanMs: now, socket: undefined, state: "none" });
-    }
+    for (const podUid of names) this.#update(podUid, now);
     const due = [...this.#pods].filter(([, { nextScanMs }]) => nextScanMs <= now);
-    await Promise.all(due.map(([podUid, pod]) => this.#inspect(podUid, pod, now)));
+    due.sort(([, a], [, b]) => Number(b.listed) - Number(a.listed) || a.nextScanMs - b.nextScanMs);
+    await Promise.all(due.slice(0, MAX_INSPECTIONS).map(([podUid, pod]) => this.#inspect(podUid, pod, now)));
   }
 
   /**
@@ -99,26 +111,35 @@ export class LauncherSockets {
         this.#error = error;
       }
       scanned();
-      await this.#clock.sleep(SCAN_MS, AbortSignal.any([signal, changed.signal]));
+      await this.#clock.sleep(MIN_SCAN_MS, signal);
+      await this.#clock.sleep(SCAN_MS - MIN_SCAN_MS, AbortSignal.any([signal, changed.signal]));
       unwatch();
+    }
+  }
+
+  /** Adds a pod that is new. A pod that was not listed before is inspected again at once. */
+  #update(podUid: string, nowMs: number): void {
+    const pod = this.#pods.get(podUid);
+    const listed = this.#isListed(podUid);
+    if (pod === undefined)
+      this.#pods.set(podUid, { sinceMs: nowMs, listed, nextScanMs: nowMs, socket: undefined, state: "none" });
+    else if (listed !== pod.listed) {
+      pod.listed = listed;
+      pod.sinceMs = nowMs;
+      if (listed && pod.state === "none") pod.nextScanMs = nowMs;
     }
   }
 
   async #inspect(podUid: string, pod: Pod, nowMs: number): Promise<void> {
     const volumes = path.join(this.#directory, podUid, EMPTY_DIRS);
     const runtime = path.join(volumes, "libvirt-runtime");
-    const found = await entries(runtime);
-    const sockets = SOCKETS.filter((name) => found !== "denied" && found?.includes(name) === true).map((name) =>
-      path.join(runtime, name),
-    );
-    // The path of the read-only socket may be too long although that of the other socket is not.
-    pod.socket = sockets.find((socket) => Buffer.byteLength(socket) <= LIMIT.SOCKET_PATH) ?? sockets[0];
-    if (found === "denied") pod.state = "denied";
+    const found = await presence(runtime);
+    const sockets = found === "present" ? await socketsIn(runtime) : [];
+    pod.socket = sockets === "denied" ? undefined : sockets[0];
+    if (found === "denied" || sockets === "denied") pod.state = "denied";
     else if (pod.socket === undefined) pod.state = "none";
-    else pod.state = (await exists(path.join(volumes, UNRESPONSIVE))) ? "unresponsive" : "ready";
-    if (pod.state !== "none") pod.nextScanMs = nowMs + RESCAN_MS;
-    else if (found === undefined && nowMs - pod.firstSeenMs > VOLUME_CREATION_MS)
-      pod.nextScanMs = Number.POSITIVE_INFINITY;
+    else pod.state = (await presence(path.join(volumes, UNRESPONSIVE))) === "present" ? "unresponsive" : "ready";
+    pod.nextScanMs = nowMs + nextScanIn(pod, found, nowMs - pod.sinceMs);
   }
 
   /** Watches the directory if it can. Not every file system supports inotify, and a node can run out of watches. */
@@ -135,20 +156,40 @@ export class LauncherSockets {
   }
 }
 
-/** Resolves to the names in a directory; undefined if it does not exist, as in a pod that is not a launcher. */
-async function entries(directory: string): Promise<readonly string[] | "denied" | undefined> {
+/** Returns when to inspect a pod again, in milliseconds; Infinity if it is not a launcher. */
+function nextScanIn({ state, listed }: Pod, runtime: Presence, ageMs: number): number {
+  if (state !== "none") return RESCAN_MS;
+  if (runtime === "absent" && ageMs > VOLUME_CREATION_MS) return Number.POSITIVE_INFINITY;
+  // For a pod that does not start, and for a pod of no VMI, the time doubles.
+  if (listed && ageMs < STARTING_MS) return SCAN_MS;
+  return Math.min(Math.max(SCAN_MS, ageMs), RESCAN_MS);
+}
+
+type Presence = "present" | "absent" | "denied";
+
+/** Resolves to whether a file exists; "denied" if the agent may not look. */
+async function presence(file: string, lookUp: (file: string) => Promise<unknown> = stat): Promise<Presence> {
   try {
-    return await readdir(directory);
+    await lookUp(file);
+    return "present";
   } catch (error) {
-    return isDenied(error) ? "denied" : undefined;
+    return isDenied(error) ? "denied" : "absent";
   }
 }
 
-async function exists(file: string): Promise<boolean> {
-  try {
-    await stat(file);
-    return true;
-  } catch {
-    return false;
+/**
+ * Resolves to the sockets in a directory, the preferred one first. A socket whose path is too long is last: the path of the
+ * read-only socket may be too long although that of the other one is not.
+ */
+async function socketsIn(runtime: string): Promise<readonly string[] | "denied"> {
+  const sockets: string[] = [];
+  for (const name of SOCKETS) {
+    const socket = path.join(runtime, name);
+    const found = await presence(socket, lstat);
+    if (found === "denied") return "denied";
+    if (found === "absent") continue;
+    if (Buffer.byteLength(socket) <= LIMIT.SOCKET_PATH) return [socket];
+    sockets.push(socket);
   }
+  return sockets;
 }

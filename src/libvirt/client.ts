@@ -93,6 +93,11 @@ export class LibvirtClient implements Disposable {
     }
   }
 
+  /** Ends the connection at once, without a word to the daemon, so that its file descriptor is free. */
+  destroy(): void {
+    this.#connection.destroy();
+  }
+
   /** Resolves when the connection ends: to the reason, or to undefined after `close`. Never rejects. */
   get closed(): Promise<LibvirtError | undefined> {
     return this.#connection.closed;

@@ -7,9 +7,10 @@ import type { Endpoint } from "../collection/libvirt/endpoint.ts";
 import type { ConfigListener } from "../config/config-loop.ts";
 import type { EffectiveConfig } from "../config/resolve.ts";
 import { LauncherSockets } from "../discovery/launcher-sockets.ts";
-import { TelemetryError } from "../errors.ts";
+import { TelemetryError, unexpected } from "../errors.ts";
 import type { KubeApi } from "../kubernetes/api.ts";
 import { isAborted } from "../lib/abort.ts";
+import { keepRunning } from "../lib/keep-running.ts";
 import { watchView, type WatchView } from "../observability/watch-view.ts";
 import { VERSION } from "../version.ts";
 import { ALL_VMS, namingRules, plainEndpoints, podsDirectoryError, vmiEndpoints } from "./endpoints.ts";
@@ -68,8 +69,9 @@ class ClusterNode implements NodeMode {
     this.#options = options;
     this.#settings = settings;
     this.#node = new OwnNode(client, nodeName, clock);
-    this.#launchers = new LauncherSockets(settings.podsDir, clock);
     this.#vmis = new VmiWatch({ client, nodeName, rules: namingRules(ALL_VMS, nodeName), log, clock });
+    const { inventory } = this.#vmis;
+    this.#launchers = new LauncherSockets(settings.podsDir, clock, (podUid) => inventory.vmiOf(podUid) !== undefined);
     this.#configs = watchConfigs({ client, node: this.#node, namespace, log, clock });
   }
 
@@ -93,20 +95,30 @@ class ClusterNode implements NodeMode {
   }
 
   async run(listener: ConfigListener, pipeline: Pipeline, signal: AbortSignal): Promise<void> {
-    const { log, clock } = this.#options;
+    const { log, clock, nodeLog } = this.#options;
     const { inventory } = this.#vmis;
+    const steadily = (what: string, loop: () => Promise<void>): Promise<void> =>
+      keepRunning(loop, {
+        clock,
+        signal,
+        failed: (error) => {
+          nodeLog.failed(unexpected(what, error));
+        },
+      });
     this.#vmis.start();
     this.#configs.objects.start();
     const launcherLog = new LauncherLog({ log, inventory, synced: () => this.#vmis.isSynced, clock });
-    const launchers = this.#launchers.follow(signal, () => {
-      launcherLog.scanned(this.#launchers);
-    });
+    const launchers = steadily("looking for launchers", () =>
+      this.#launchers.follow(signal, () => {
+        launcherLog.scanned(this.#launchers);
+      }),
+    );
     if (await this.#configs.objects.synced) {
       await Promise.race([this.#vmis.synced, clock.sleep(NAMES_MS, signal)]);
       await Promise.all([
-        this.config.run(this.#logged(listener), signal),
-        this.#recheckCredentials(signal),
-        this.#report(pipeline, signal),
+        steadily("reading the configuration", () => this.config.run(this.#logged(listener), signal)),
+        steadily("checking credentials", () => this.#recheckCredentials(signal)),
+        steadily("reporting this node", () => this.#report(pipeline, signal)),
       ]);
     }
     await launchers;

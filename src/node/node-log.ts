@@ -94,6 +94,14 @@ export class NodeLog implements NodeObserver, SenderObserver {
     this.#warn({}, `report of this node not written: ${message}`);
   }
 
+  /** `files` is how many files this process may have open. */
+  connectionsClosed(files: number): void {
+    this.#warn(
+      { files },
+      "too few open files allowed to stay connected to every launcher: some are connected in turns. Raise the limit (nofile)",
+    );
+  }
+
   endpointAbsent(endpoint: string): void {
     this.#log.debug({ endpoint }, "the launcher is not up");
   }

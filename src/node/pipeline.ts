@@ -1,4 +1,5 @@
 import { Collector, type CollectorSettings } from "../collection/collector.ts";
+import type { ConnectionLimit } from "../collection/libvirt/connection-limit.ts";
 import type { Endpoint } from "../collection/libvirt/endpoint.ts";
 import { libvirtSources } from "../collection/libvirt/libvirt-sources.ts";
 import type { SourceCycle, SourceStats } from "../collection/source.ts";
@@ -22,6 +23,8 @@ export interface PipelineOptions {
   readonly state: NodeState;
   readonly clock: Clock;
   readonly findEndpoints: EndpointFinder;
+  /** For the connections to all launchers. Without it their number has no limit. */
+  readonly connections?: ConnectionLimit;
 }
 
 /** A cycle that is not done after this hands its first lines to the spool, and the next ones after each such period. */
@@ -39,7 +42,7 @@ export class Pipeline {
 
   constructor(options: PipelineOptions) {
     this.#options = options;
-    this.#sourceOf = libvirtSources(options.clock);
+    this.#sourceOf = libvirtSources(options.clock, options.connections);
     this.#ticker = new Ticker(IDLE_MS, options.clock);
   }
 
@@ -73,7 +76,7 @@ export class Pipeline {
       await this.#ticker.next(signal);
       if (isAborted(signal)) break;
       state.cycles.recordProgress();
-      await this.#activateNext();
+      complete = (await this.#activateNext()) && complete;
       const collector = this.#collector;
       if (state.config?.state === "Active" && collector !== undefined)
         complete = (await this.#cycle(state.config, collector)) && complete;
@@ -95,16 +98,24 @@ export class Pipeline {
     this.#ticker.restart();
   }
 
-  async #activateNext(): Promise<void> {
-    if (this.#next === undefined) return;
+  /** Returns false if the new configuration could not be used. */
+  async #activateNext(): Promise<boolean> {
+    if (this.#next === undefined) return true;
     const { state, router, clock } = this.#options;
     const { config } = this.#next;
     this.#next = undefined;
-    state.activate(config);
-    if (config !== undefined) await router.apply(config);
+    let used = true;
+    try {
+      state.activate(config);
+      if (config !== undefined) await router.apply(config);
+    } catch (error) {
+      used = false;
+      state.recordFailure(unexpected("using a configuration", error));
+    }
     if (config?.state !== "Active") this.#stopCollecting();
     else if (this.#collector === undefined) this.#collector = new Collector(collectorSettings(config), clock);
     else this.#collector.configure(collectorSettings(config));
+    return used;
   }
 
   #stopCollecting(): void {

@@ -2,6 +2,8 @@ import { ConfigLoop, type ConfigSource } from "../config/config-loop.ts";
 import { FileConfigSource } from "../config/file-source.ts";
 import { PrintConfigSource } from "../config/print-source.ts";
 import { secretsDirectory } from "../config/secrets-dir.ts";
+import { unexpected } from "../errors.ts";
+import { keepRunning } from "../lib/keep-running.ts";
 import { localEndpoints } from "./endpoints.ts";
 import type { NodeMode, NodeOptions, NodeParts } from "./node-mode.ts";
 
@@ -16,7 +18,7 @@ export function localConfig({ configFile, secretsDir, print }: NodeOptions): Con
  * @throws {TelemetryError} if the configuration cannot be used
  */
 export async function standaloneNode(options: NodeOptions & NodeParts, source: ConfigSource): Promise<NodeMode> {
-  const { clock } = options;
+  const { clock, nodeLog } = options;
   const config = new ConfigLoop(source, clock);
   await config.load();
   const reload = (): void => {
@@ -28,7 +30,13 @@ export async function standaloneNode(options: NodeOptions & NodeParts, source: C
     watches: () => [],
     async run(listener, _pipeline, signal) {
       process.on("SIGHUP", reload);
-      await config.run(listener, signal);
+      await keepRunning(() => config.run(listener, signal), {
+        clock,
+        signal,
+        failed: (error) => {
+          nodeLog.failed(unexpected("reading the configuration", error));
+        },
+      });
       process.off("SIGHUP", reload);
     },
   };

@@ -1,12 +1,22 @@
+import { ConnectionLimit } from "../collection/libvirt/connection-limit.ts";
 import type { ConfigListener } from "../config/config-loop.ts";
 import type { Histogram } from "../lib/histogram.ts";
+import { openFileLimit } from "../lib/open-files.ts";
 import type { Progress } from "../observability/agent-routes.ts";
 import type { AgentView } from "../observability/agent-view.ts";
 import { VERSION } from "../version.ts";
+import type { NodeLog } from "./node-log.ts";
 import type { NodeMode, NodeOptions, NodeParts } from "./node-mode.ts";
 import { nodeProgress, nodeView } from "./node-view.ts";
 import { Pipeline } from "./pipeline.ts";
 import { localConfig, standaloneNode } from "./standalone.ts";
+
+/**
+ * File descriptors that connections to launchers leave free: at most 64 for readers of the status port, about 30 for Node, and
+ * the rest for the spool, the targets, the API server and files that are open for a moment.
+ */
+const RESERVED_FILES = 128;
+const MIN_CONNECTIONS = 16;
 
 export interface StartedNode extends AsyncDisposable {
   readonly pipeline: Pipeline;
@@ -24,7 +34,7 @@ export async function startNode(options: NodeOptions & NodeParts): Promise<Start
   const mode = local === undefined ? await inCluster(options) : await standaloneNode(options, local);
   const { findEndpoints, config, namespace } = mode;
   const { router, state, clock } = parts;
-  const pipeline = new Pipeline({ router, state, clock, findEndpoints });
+  const pipeline = new Pipeline({ router, state, clock, findEndpoints, connections: launcherConnections(nodeLog) });
   const ended = new AbortController();
   const listener: ConfigListener = {
     changed: (changed) => {
@@ -53,6 +63,13 @@ export async function startNode(options: NodeOptions & NodeParts): Promise<Start
       await running;
     },
   };
+}
+
+function launcherConnections(nodeLog: NodeLog): ConnectionLimit {
+  const files = openFileLimit();
+  return new ConnectionLimit(Math.max(MIN_CONNECTIONS, files - RESERVED_FILES), () => {
+    nodeLog.connectionsClosed(files);
+  });
 }
 
 /** Loads the code for a cluster only if it is needed. */

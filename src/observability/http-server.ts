@@ -5,6 +5,7 @@ import { messageOf, TelemetryError } from "../errors.ts";
 import { ownValue } from "../lib/own-value.ts";
 import { isAllowedHost } from "./allowed-hosts.ts";
 import type { ListenAddress } from "./listen-address.ts";
+import { crowdedOf } from "./crowded-client.ts";
 import { RequestGate } from "./request-gate.ts";
 
 export interface Answer {
@@ -28,7 +29,7 @@ export interface HttpServerOptions {
 }
 
 export interface Limits {
-  /** Enough for all readers of one node. Above it, the oldest connection is closed. */
+  /** Enough for all readers of one node. Above it, a connection of the client with the most connections is closed. */
   readonly connections: number;
   /** Time to send the headers of a request. */
   readonly headersMs: number;
@@ -38,8 +39,12 @@ export interface Limits {
 
 const LIMITS: Limits = { connections: 64, headersMs: 5_000, idleMs: 15_000 };
 const MAX_HEADER_BYTES = 8 * 1024;
-/** Connections that the system holds until they are accepted. Above it, it ignores new ones, and their clients try again. */
-const BACKLOG = 128;
+/**
+ * Connections that the system holds until they are accepted. Above it, it ignores new ones, and their clients try again after
+ * one second and after three: too late for a health check. With 128, 400 clients that connect again and again delayed health
+ * by two seconds; the server accepts 1,024 connections in less than one.
+ */
+const BACKLOG = 1_024;
 const NO_NAMES: ReadonlySet<string> = new Set();
 
 const MISDIRECTED =
@@ -126,12 +131,19 @@ export class HttpServer implements AsyncDisposable {
     await closed;
   }
 
-  /** A new connection is always accepted, so that a client with many open connections cannot block the kubelet's probes. */
+  /**
+   * A new connection is always accepted, and a client with many connections loses its own, so that neither open connections nor
+   * a flood of new ones can block the kubelet's probes.
+   */
   #accept(socket: Socket): void {
     this.#connections.add(socket);
     socket.once("close", () => this.#connections.delete(socket));
-    const [oldest] = this.#connections;
-    if (this.#connections.size > this.#limits.connections) oldest?.destroy();
+    if (this.#connections.size <= this.#limits.connections) return;
+    const crowded = crowdedOf(this.#connections);
+    if (crowded === undefined) return;
+    // Its event comes later.
+    this.#connections.delete(crowded);
+    crowded.destroy();
   }
 
   #answer(request: IncomingMessage, response: ServerResponse): void {

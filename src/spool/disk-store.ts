@@ -73,6 +73,14 @@ export class DiskStore {
       await writerDir.lock.release();
       throw error;
     });
+    if (!recovered.complete) {
+      monitor.report(
+        "E_SPOOL_DAMAGED",
+        `${writerDir.directory} has more files or more damage than any spool: the agent starts without it, and takes over its lines in parts`,
+      );
+      await writerDir.lock.release();
+      return undefined;
+    }
     monitor.addUnsupportedFiles([...recovered.unsupportedFiles, ...(await writerDirsIn(root)).newer]);
     if (recovered.unsupportedFiles.length > 0) {
       // The newer version needs its cursors unchanged too. A takeover delivers the segments that this version can read.

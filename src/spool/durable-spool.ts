@@ -273,9 +273,14 @@ export class DurableSpool implements Spool {
       await this.#clock.sleep(MAINTENANCE_MS, signal);
       if (signal.aborted) return;
       if (this.#commits.isStalled) continue;
-      await this.#disk.run(() => this.#store.maintain());
-      await this.#commits.retry();
-      this.#takeover.start(signal);
+      try {
+        await this.#disk.run(() => this.#store.maintain());
+        await this.#commits.retry();
+        this.#takeover.start(signal);
+      } catch (error) {
+        // Nothing is known to throw here. The heartbeat must go on, or another agent takes the directory.
+        this.#monitor.countError(error);
+      }
     }
   }
 }

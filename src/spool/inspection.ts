@@ -1,9 +1,9 @@
-import { open } from "node:fs/promises";
 import { TelemetryError, messageOf } from "../errors.ts";
 import { errorCode } from "../lib/error-code.ts";
 import { FORMAT_VERSION, type FrameHeader } from "./frame-format.ts";
 import { isAlive, readLock, thisProcess } from "./lock.ts";
 import { SegmentReader } from "./segment-reader.ts";
+import { openRegularFile } from "./small-file.ts";
 import { readCursors, segmentPaths, writerDirsIn } from "./writer-dir.ts";
 
 /** A writer directory, as a process other than its agent reads it. */
@@ -111,7 +111,7 @@ export async function* partsOf({ segments }: InspectedDir): AsyncGenerator<Inspe
 }
 
 async function* partsOfSegment(segment: string, isNewest: boolean): AsyncGenerator<InspectedPart> {
-  const file = await open(segment, "r").catch((error: unknown) => {
+  const file = await openRegularFile(segment).catch((error: unknown) => {
     if (errorCode(error) === "ENOENT") return undefined;
     throw error;
   });

@@ -1,11 +1,14 @@
 import { readFileSync, readlinkSync } from "node:fs";
-import { readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { errorCode } from "../lib/error-code.ts";
+import { readSmallFile } from "./small-file.ts";
 
 const LOCK = "lock";
 /** Longer than any process needs to replace a stale lock. */
 const CLAIM_TIMEOUT_MS = 60_000;
+/** The file has a few names and numbers. */
+const MAX_LOCK_BYTES = 4_096;
 
 /** Identifies a process, so that another can tell whether it still runs. Unknown fields are empty. The lock file has it as JSON. */
 export interface LockOwner {
@@ -53,7 +56,11 @@ export async function readLock(directory: string): Promise<LockState | undefined
   const file = path.join(directory, LOCK);
   try {
     const { mtimeMs, ino } = await stat(file);
-    const text = await readFile(file, "utf8");
+    // A file that cannot be a lock of this program counts as a damaged one.
+    const text = await readSmallFile(file, MAX_LOCK_BYTES).catch((error: unknown) => {
+      if (errorCode(error) === undefined) return "";
+      throw error;
+    });
     return { lockedBy: parseOwner(text), heartbeatMs: mtimeMs, inode: ino };
   } catch (error) {
     if (errorCode(error) === "ENOENT") return undefined;

@@ -1,9 +1,13 @@
-import { open, truncate } from "node:fs/promises";
+import { truncate } from "node:fs/promises";
 import type { Clock } from "../lib/clock.ts";
 import { FORMAT_VERSION, type FrameHeader } from "./frame-format.ts";
-import { SegmentReader } from "./segment-reader.ts";
+import { MAX_SCAN_BYTES, SegmentReader } from "./segment-reader.ts";
 import { Segment } from "./segment.ts";
-import { firstSequence, readCursors, segmentPaths } from "./writer-dir.ts";
+import { openRegularFile } from "./small-file.ts";
+import { firstSequence, MAX_SEGMENTS, readCursors, segmentPaths } from "./writer-dir.ts";
+
+/** Damaged bytes that are searched for frames in one part of a recovery: a few seconds of work. */
+const MAX_DAMAGED_BYTES = 512 << 20;
 
 /** What a writer directory contains. */
 export interface Recovered {
@@ -22,15 +26,24 @@ export interface Recovered {
   readonly corruptFrames: number;
   /** Bytes of interrupted writes, which were cut off the ends of segments. */
   readonly truncatedBytes: number;
+  /** Whether there are no more segments. A directory has more only if most of them are foreign or damaged. */
+  readonly complete: boolean;
 }
 
 /**
- * Reads a directory that no other process writes to. Only headers are read; payloads are checked when they are needed.
- * Damage costs only the damaged frames. `monotonicTime` converts a time of the wall clock to the monotonic clock.
+ * Reads a directory that no other process writes to. Only headers are read; payloads are checked when they are needed. Memory and
+ * time are bounded: a directory with too many files or too much damage is read in parts, the oldest segments first. Damage costs only the damaged frames. `monotonicTime` converts a time of the wall clock to the monotonic clock.
  */
 export async function recover(directory: string, monotonicTime: (createdAtMs: number) => number): Promise<Recovered> {
   const recovery = new Recovery(await readCursors(directory), monotonicTime);
-  for (const path of await segmentPaths(directory)) await recovery.scan(path);
+  const paths = await segmentPaths(directory, MAX_SEGMENTS);
+  for (const path of paths) {
+    await recovery.scan(path);
+    if (recovery.damagedBytes < MAX_DAMAGED_BYTES || path === paths.at(-1)) continue;
+    recovery.complete = false;
+    break;
+  }
+  if (paths.length >= MAX_SEGMENTS) recovery.complete = false;
   return recovery;
 }
 
@@ -49,6 +62,9 @@ class Recovery implements Recovered {
   nextSequence = 0n;
   corruptFrames = 0;
   truncatedBytes = 0;
+  /** Bytes that were searched for frames. */
+  damagedBytes = 0;
+  complete = true;
   readonly #monotonicTime: (createdAtMs: number) => number;
   /** The last sequence number that was read. */
   #last = -1n;
@@ -70,7 +86,7 @@ class Recovery implements Recovered {
 
   /** Resolves to false if this version cannot read the file. */
   async #readInto(segment: Segment): Promise<boolean> {
-    const file = await open(segment.path, "r").catch(() => undefined);
+    const file = await openRegularFile(segment.path).catch(() => undefined);
     if (file === undefined) return false;
     try {
       const { size } = await file.stat();
@@ -78,6 +94,7 @@ class Recovery implements Recovered {
       // With a damaged preamble the version is unknown, and the frames are read all the same.
       if (((await reader.version()) ?? FORMAT_VERSION) > FORMAT_VERSION) return false;
       for (let found = await reader.next(); found !== undefined; found = await reader.next()) {
+        if (found.kind !== "frame") this.damagedBytes += Math.min(found.end - found.offset, MAX_SCAN_BYTES);
         if (found.kind === "frame") this.#addFrame(segment, found.header);
         else if (found.kind === "damage") this.#addDamage(segment, found.offset);
         else await this.#truncate(segment.path, found);

@@ -82,7 +82,8 @@ export class SegmentLog {
   /** Deletes segments. Tries all of them before it rejects with the first error. */
   async remove(removed: readonly Segment[]): Promise<void> {
     if (removed.some(({ sealed }) => !sealed)) await this.seal();
-    this.#segments = this.#segments.filter((segment) => !removed.includes(segment));
+    const gone = new Set(removed);
+    this.#segments = this.#segments.filter((segment) => !gone.has(segment));
     const results = await Promise.allSettled(removed.map(({ path }) => rm(path, { force: true })));
     for (const result of results) if (result.status === "rejected") throw result.reason;
   }

@@ -15,6 +15,8 @@ import { errorCode } from "../lib/error-code.ts";
 
 /** Enough for many small frames, and little to read for the header of a large frame. */
 const WINDOW_BYTES = 16 * 1024;
+/** A damaged range of this size has no frames behind it: a segment is far shorter. The rest of the file is not searched. */
+export const MAX_SCAN_BYTES = 64 << 20;
 /** Errors of a file or its disk that a retry does not solve. Others, such as EMFILE, are errors of this process. */
 const UNREADABLE = new Set(["ENOENT", "EIO", "ESTALE", "EUCLEAN", "ENODATA"]);
 
@@ -144,7 +146,7 @@ export class SegmentReader {
 
   /** Resolves to the offset of the next intact header. */
   async #resynchronize(from: number): Promise<number | undefined> {
-    for (let offset = from; offset + HEADER_BYTES <= this.#size;) {
+    for (let offset = from; offset + HEADER_BYTES <= Math.min(this.#size, from + MAX_SCAN_BYTES);) {
       const bytes = await this.#bytes(offset, WINDOW_BYTES);
       // The file has become shorter.
       if (bytes.length < HEADER_BYTES) return undefined;

@@ -11,7 +11,7 @@ import { SegmentReader } from "./segment-reader.ts";
 import type { Segment } from "./segment.ts";
 import type { SpoolCaps } from "./spool.ts";
 import type { TargetCursor } from "./target-cursor.ts";
-import { releaseDir, segmentPaths, writerDirsIn, type WriterDir } from "./writer-dir.ts";
+import { MAX_SEGMENTS, releaseDir, segmentPaths, writerDirsIn, type WriterDir } from "./writer-dir.ts";
 
 /** A lock is stale without a heartbeat for this time. An agent sends one every few seconds. */
 const STALE_MS = 60_000;
@@ -71,14 +71,15 @@ export class Takeover {
   }
 
   async #takeOver(directory: string, signal: AbortSignal): Promise<void> {
-    if (this.#finished.get(directory) === (await segmentPaths(directory)).join()) return;
+    if (this.#finished.get(directory) === (await segmentPaths(directory, MAX_SEGMENTS)).join()) return;
     const lock = await SpoolLock.acquire(directory, this.#options.self, await this.#staleHeartbeat(directory));
     if (lock === undefined) return;
     const writerDir = { directory, lock };
     let isEmpty = false;
     try {
       const recovered = await recover(directory, monotonicTimeOn(this.#options.clock));
-      if (!(await this.#import(recovered, writerDir, signal))) return;
+      // The next check continues with a directory that is read in parts.
+      if (!(await this.#import(recovered, writerDir, signal)) || !recovered.complete) return;
       isEmpty = recovered.unsupportedFiles.length === 0;
       this.#finished.set(directory, recovered.unsupportedFiles.join());
     } finally {

@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, open, readdir, readFile, rename, rm, rmdir, writeFile } from "node:fs/promises";
+import { mkdir, open, opendir, rename, rm, rmdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { FORMAT_VERSION } from "./frame-format.ts";
 import { SpoolLock, type LockOwner } from "./lock.ts";
+import { readSmallFile } from "./small-file.ts";
 
 /**
  * A spool directory contains one writer directory for each agent that writes at the same time; there are two only during an
@@ -12,9 +13,21 @@ const PRIMARY = `v${FORMAT_VERSION}`;
 const WRITER_DIR = new RegExp(`^${PRIMARY}(-[0-9a-f]+)?$`);
 const VERSIONED_DIR = /^v([0-9]+)(-[0-9a-f]+)?$/;
 
-const SEGMENT = /^[0-9]{20}\.seg$/;
+/**
+ * Twice the segments of the largest buffer. One can be shorter than its limit, because a start and a failed write begin a new
+ * one. A directory with more is read in parts, so that no number of files can fill the memory.
+ */
+export const MAX_SEGMENTS = 16_384;
+/** There are two during an update, and one more for each agent that was killed since. */
+const MAX_DIRS = 1_000;
+
+/** Sequence numbers have 64 bits, and no spool comes near the end: a file with such a number is foreign. */
+const SEGMENT = /^0[0-9]{19}\.seg$/;
+const SEQUENCE = /^[0-9]{1,19}$/;
 const CURSORS = "cursors.json";
 const CURSORS_VERSION = 1;
+/** Enough for thousands of targets. */
+const MAX_CURSORS_BYTES = 1 << 20;
 
 /** A directory that this process may write to. */
 export interface WriterDir {
@@ -60,21 +73,27 @@ export async function releaseDir({ directory, lock }: WriterDir, isEmpty: boolea
 export async function writerDirsIn(
   root: string,
 ): Promise<{ readonly readable: readonly string[]; readonly newer: readonly string[] }> {
-  const names = (await readdir(root)).sort();
-  const paths = (wanted: (name: string) => boolean): string[] =>
-    names.filter(wanted).map((name) => path.join(root, name));
   return {
-    readable: paths((name) => WRITER_DIR.test(name)),
-    newer: paths((name) => Number(VERSIONED_DIR.exec(name)?.[1] ?? 0) > FORMAT_VERSION),
+    readable: await firstPaths(root, (name) => WRITER_DIR.test(name), MAX_DIRS),
+    newer: await firstPaths(root, (name) => Number(VERSIONED_DIR.exec(name)?.[1] ?? 0) > FORMAT_VERSION, MAX_DIRS),
   };
 }
 
-/** Resolves to the paths of the segment files in a directory, oldest first. */
-export async function segmentPaths(directory: string): Promise<string[]> {
-  const names = await readdir(directory);
+/** Resolves to the paths of the segment files in a directory, oldest first; at most `limit`. */
+export function segmentPaths(directory: string, limit = Number.POSITIVE_INFINITY): Promise<string[]> {
+  return firstPaths(directory, (name) => SEGMENT.test(name), limit);
+}
+
+/** Resolves to the first paths in the order of their names. Memory does not depend on the number of files. */
+async function firstPaths(directory: string, wanted: (name: string) => boolean, limit: number): Promise<string[]> {
+  let names: string[] = [];
+  for await (const { name } of await opendir(directory, { bufferSize: 1_024 })) {
+    if (wanted(name)) names.push(name);
+    if (names.length >= 2 * limit) names = names.sort().slice(0, limit);
+  }
   return names
-    .filter((name) => SEGMENT.test(name))
     .sort()
+    .slice(0, limit)
     .map((name) => path.join(directory, name));
 }
 
@@ -100,9 +119,11 @@ export async function syncDirectory(directory: string): Promise<void> {
  */
 export async function readCursors(directory: string): Promise<Map<string, bigint>> {
   try {
-    const { version, cursors } = JSON.parse(await readFile(path.join(directory, CURSORS), "utf8")) as Cursors;
+    const text = await readSmallFile(path.join(directory, CURSORS), MAX_CURSORS_BYTES);
+    const { version, cursors } = JSON.parse(text) as Cursors;
     if (version !== CURSORS_VERSION) return new Map();
-    return new Map(Object.entries(cursors).map(([target, next]) => [target, BigInt(next)]));
+    const valid = Object.entries(cursors).filter(([, next]) => SEQUENCE.test(next));
+    return new Map(valid.map(([target, next]) => [target, BigInt(next)]));
   } catch {
     return new Map();
   }

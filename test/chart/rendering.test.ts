@@ -155,11 +155,12 @@ test("agents and controllers listen on the port of their probes", () => {
   }
 });
 
-test("allowed hosts are one environment variable of the agents, and none by default", () => {
-  const variable = (name: string) =>
-    podSpecOf(only(objects(name), "DaemonSet")).containers[0]?.env?.find((one) => one.name.endsWith("_ALLOWED_HOST"));
-  assert.equal(variable("default"), undefined);
-  assert.equal(variable("everything")?.value, "agent.example.com,metrics.telemetry.svc");
+test("allowed hosts are one environment variable of agents and controller, and none by default", () => {
+  const variable = (name: string, kind: string) =>
+    podSpecOf(only(objects(name), kind)).containers[0]?.env?.find((one) => one.name.endsWith("_ALLOWED_HOST"));
+  for (const kind of ["DaemonSet", "Deployment"]) assert.equal(variable("default", kind), undefined);
+  assert.equal(variable("everything", "DaemonSet")?.value, "agent.example.com,metrics.telemetry.svc");
+  assert.equal(variable("everything", "Deployment")?.value, "controller.example.com");
 });
 
 test("prepare-spool makes the agent's user the owner; an emptyDir needs no init container", () => {

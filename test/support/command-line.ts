@@ -119,23 +119,43 @@ export async function running(
   };
 }
 
-/** Starts a command in a child process, which ends with the test. Resolves once it prints a line that matches. */
+/** The log message of a rejection that no code handles. */
+const UNHANDLED = "a rejection was not handled";
+
+export interface ProcessOptions {
+  /** A program that runs the command, with its arguments. */
+  readonly within?: readonly string[];
+  /** Returns whether this line about an unhandled rejection is expected. */
+  readonly mayBeUnhandled?: (line: string) => boolean;
+}
+
+/**
+ * Starts a command in a child process, which ends with the test. Resolves once it prints a line that matches. The test fails if
+ * the command logs an unhandled rejection.
+ */
 export async function runningProcess(
   t: TestContext,
   args: readonly string[],
   pattern: Pick<RegExp, "test">,
   variables: Variables = {},
+  { within = [], mayBeUnhandled = () => false }: ProcessOptions = {},
 ): Promise<ChildProcess> {
-  const child = spawn(process.execPath, [MAIN, ...args], {
+  const [program, ...rest] = [...within, process.execPath, MAIN, ...args] as [string, ...string[]];
+  const child = spawn(program, rest, {
     env: environment(variables),
     stdio: ["ignore", "pipe", "inherit"],
   });
-  atEnd(t, () => child.kill("SIGKILL"));
+  const unhandled: string[] = [];
+  atEnd(t, () => {
+    child.kill("SIGKILL");
+    assert.deepEqual(unhandled, [], "rejections that were not handled");
+  });
   await new Promise<void>((resolve, reject) => {
     child.once("exit", (code) => {
       reject(new Error(`ended with ${code}`));
     });
     createInterface({ input: child.stdout }).on("line", (line) => {
+      if (line.includes(UNHANDLED) && !mayBeUnhandled(line)) unhandled.push(line);
       if (pattern.test(line)) resolve();
     });
   });

@@ -3,11 +3,14 @@ import { LibvirtClient } from "../../libvirt/client.ts";
 import type { LibvirtError } from "../../libvirt/errors.ts";
 import { limitedPeer, trustedPeer, type Peer, type SharedLimits } from "../../libvirt/peer.ts";
 import type { SessionLease } from "./bulk-stats.ts";
+import { ConnectionLimit } from "./connection-limit.ts";
 import type { Endpoint } from "./endpoint.ts";
 
-interface SessionOptions {
+export interface SessionOptions {
   /** What all launchers share. */
   readonly shared: SharedLimits;
+  /** For the connections to all daemons. Without it their number has no limit. */
+  readonly connections?: ConnectionLimit | undefined;
   readonly clock: Clock;
   /** Is called when a connection ends that this side did not close. */
   readonly onLost: () => void;
@@ -19,15 +22,20 @@ export class DaemonSession implements SessionLease {
   readonly #peer: Peer;
   readonly #clock: Clock;
   readonly #onLost: () => void;
+  readonly #connections: ConnectionLimit;
   #calls = 0;
   #current: LibvirtClient | undefined;
   #limitError: LibvirtError | undefined;
 
-  constructor({ socket, budget }: Pick<Endpoint, "socket" | "budget">, { shared, clock, onLost }: SessionOptions) {
+  constructor(
+    { socket, budget }: Pick<Endpoint, "socket" | "budget">,
+    { shared, clock, onLost, connections = new ConnectionLimit() }: SessionOptions,
+  ) {
     this.#socket = socket;
     this.#peer = budget === undefined ? trustedPeer() : limitedPeer(budget, shared, () => clock.monotonic());
     this.#clock = clock;
     this.#onLost = onLost;
+    this.#connections = connections;
   }
 
   /** Calls on all connections so far. */
@@ -43,14 +51,19 @@ export class DaemonSession implements SessionLease {
   /** @throws {LibvirtError} E_LIBVIRT_LIMIT until `takeLimitError`, if the daemon has exceeded its budget */
   async session(deadline: number): Promise<LibvirtClient> {
     if (this.#limitError !== undefined) throw this.#limitError;
-    if (this.#current?.isOpen === true) return this.#current;
-    const session = await LibvirtClient.open(this.#socket, {
-      deadlineMs: Math.max(1, deadline - this.#clock.monotonic()),
-      onCall: () => {
-        this.#calls++;
-      },
-      peer: this.#peer,
-    });
+    if (this.#current?.isOpen === true) {
+      this.#connections.used(this.#current);
+      return this.#current;
+    }
+    const session = await this.#connections.open(() =>
+      LibvirtClient.open(this.#socket, {
+        deadlineMs: Math.max(1, deadline - this.#clock.monotonic()),
+        onCall: () => {
+          this.#calls++;
+        },
+        peer: this.#peer,
+      }),
+    );
     this.#current = session;
     void session.closed.then((error) => {
       if (error?.code === "E_LIBVIRT_LIMIT") this.#limitError = error;

@@ -11,7 +11,7 @@ import { CircuitBreaker } from "./circuit-breaker.ts";
 import { CpuStatsProbe } from "./cpu-stats-probe.ts";
 import { CycleErrors, tooManyStuck } from "./cycle-errors.ts";
 import { CycleReports } from "./cycle-reports.ts";
-import { DaemonSession } from "./daemon-session.ts";
+import { DaemonSession, type SessionOptions } from "./daemon-session.ts";
 import { readBasicInfo, isGone, type BasicInfo } from "./basic-info.ts";
 import { DomainHistory } from "./domain-history.ts";
 import type { DomainSample } from "../domain-sample.ts";
@@ -65,6 +65,7 @@ export class LibvirtSource implements Source {
     settings: SourceSettings,
     clock: Clock,
     shared: SharedLimits = new SharedLimits(RECEIVED_BYTES),
+    connections?: SessionOptions["connections"],
   ) {
     const { socket, identify, transient = false, budget, vm } = endpoint;
     this.id = socket;
@@ -84,7 +85,7 @@ export class LibvirtSource implements Source {
       this.#cpuStats.reset();
       this.#devices.invalidate();
     };
-    this.#daemon = new DaemonSession(endpoint, { shared, clock, onLost });
+    this.#daemon = new DaemonSession(endpoint, { shared, clock, onLost, connections });
     this.#bulk = new BulkStats(this.#daemon, clock);
   }
 

@@ -23,8 +23,8 @@ async function serve(t: TestContext, routes: Routes, allowedHosts: ReadonlySet<s
   });
   atEnd(t, () => server[Symbol.asyncDispose]());
   const port = Number(server.address.split(":").at(-1));
-  const open = (): Socket => {
-    const socket = connect(port, "127.0.0.1");
+  const open = (localAddress = "127.0.0.1"): Socket => {
+    const socket = connect({ port, host: "127.0.0.1", localAddress });
     socket.on("error", () => undefined);
     atEnd(t, () => socket.destroy());
     return socket;
@@ -135,4 +135,38 @@ test("a request for another host name is answered 421 with what to do", async (t
   assert.doesNotMatch(answer, /names of VMs/);
   for (const host of ["127.0.0.1:9090", "localhost", "node-1.example.com:9090"])
     assert.match(await get(host), /^HTTP\/1\.1 200 /, host);
+});
+
+test("a flood of connections from one address closes none of another address", async (t) => {
+  const { open } = await serve(t, { "/healthz": () => ({ type: "text/plain", body: "ok" }) });
+  const kubelet = open("127.0.0.2");
+  kubelet.write("GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n");
+  await once(kubelet, "connect");
+  const flood = Array.from({ length: 500 }, () => {
+    const socket = open();
+    socket.resume();
+    return new Promise((resolve) => socket.once("connect", resolve).once("close", resolve));
+  });
+  await Promise.all(flood);
+  // More requests than connections have been accepted since the head of this one began.
+  for (let request = 0; request < 100; request++) {
+    const socket = open();
+    socket.end("GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n");
+    await text(socket).catch(() => "");
+  }
+  kubelet.end("\r\n");
+  assert.match(await text(kubelet), /^HTTP\/1\.1 200 [^]*ok$/);
+});
+
+test("the oldest connections are closed if all addresses have one each", async (t) => {
+  const { open } = await serve(t, { "/healthz": () => ({ type: "text/plain", body: "ok" }) });
+  const held = [];
+  for (let client = 2; client < 102; client++) {
+    const socket = open(`127.0.0.${client}`);
+    await once(socket, "connect");
+    held.push(socket);
+  }
+  const socket = open();
+  socket.end("GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n");
+  assert.match(await text(socket), /^HTTP\/1\.1 200 /);
 });

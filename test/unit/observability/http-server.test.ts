@@ -96,7 +96,7 @@ test("without a host the server listens on all addresses", async (t) => {
   assert.equal((await fetch(`http://127.0.0.1:${port}/`)).status, 200);
 });
 
-test("above the limit a new connection closes the oldest one", async (t) => {
+test("above the limit a new connection closes the oldest one of its client", async (t) => {
   const { server, url } = await serve(t, { limits: { connections: 3, headersMs: 60_000, idleMs: 60_000 } });
   const held = [];
   for (let index = 0; index < 3; index++) {
