@@ -1,4 +1,5 @@
 import type { RejectionReason } from "./budget.ts";
+import { foreignText } from "./lib/display-text.ts";
 
 /** Every code of this program's own errors. `docs/errors.md` has a section for each, with what the operator should do. */
 export const ERROR_CODES = [
@@ -32,14 +33,22 @@ export const ERROR_CODES = [
 
 export type ErrorCode = (typeof ERROR_CODES)[number];
 
+/** The words of others in a message leave room for what failed and what to do. */
+const MAX_THROWN = 500;
+const MAX_LINE = 1_000;
+
 /** A planned failure of the agent. */
 export class TelemetryError extends Error {
   readonly code: ErrorCode;
   override readonly name: string = "TelemetryError";
 
-  /** Operators read `message`: it says what failed, where, and what to do. It never contains a secret. */
-  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
+  /**
+   * Operators read `message`: it says what failed, where, and what to do. It never contains a secret. Several texts are
+   * lines. Each may quote a stranger, and is made printable here.
+   */
+  constructor(code: ErrorCode, message: string | readonly string[], options?: ErrorOptions) {
+    const lines = typeof message === "string" ? [message] : message;
+    super(lines.map((line) => foreignText(line, MAX_LINE)).join("\n"), options);
     this.code = code;
   }
 }
@@ -60,7 +69,7 @@ export function unexpected(what: string, thrown: unknown): TelemetryError {
   return new TelemetryError("E_INTERNAL", `${what} failed unexpectedly: ${messageOf(thrown)}`, { cause: thrown });
 }
 
-/** Returns the text of a thrown value, for a log line or another error. */
+/** Returns the text of a thrown value as one printable line, for a log line or another error. */
 export function messageOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown);
+  return foreignText(thrown instanceof Error ? thrown.message : String(thrown), MAX_THROWN);
 }

@@ -1,5 +1,8 @@
 import type { WriteStream } from "node:tty";
-import { pino, destination, type Logger } from "pino";
+import { pino, destination, type LogFn, type Logger } from "pino";
+import { systemClock, type Clock } from "./lib/clock.ts";
+import { foreignText } from "./lib/display-text.ts";
+import { LineBudget } from "./lib/line-budget.ts";
 
 export type { Logger };
 
@@ -13,11 +16,35 @@ export type LogStream = WriteStream & { readonly fd?: number };
 const REDACTED = ["token", "password", "authorization", "headers.authorization"].flatMap((key) => [key, `*.${key}`]);
 
 /**
- * Resolves to the root logger. It writes JSON lines, or readable text to a terminal. Writes are synchronous, so that a crash
- * loses no line.
+ * Lines in a minute, and those of one code, for the whole process. A failure that many launchers have at once, or that a launcher
+ * causes on purpose, must not hide other lines. The first line of each code in a minute needs no room here: with these it is about
+ * 60 lines a minute. `debug` has no limit.
  */
-export async function createLogger(level: LogLevel, stream: LogStream): Promise<Logger> {
-  const options = { level, base: null, redact: { paths: REDACTED, censor: "[redacted]" } };
+const LIMITS = { perMinute: 40, perGroup: 20 };
+const LEFT_OUT_MS = 60_000;
+
+/** Pino's number of this level. */
+const INFO = 30;
+
+/** Bounds of a line. */
+const MAX_TEXT = 2_000;
+const MAX_ITEMS = 100;
+const MAX_DEPTH = 4;
+const MAX_FRAMES = 50;
+
+/**
+ * Resolves to the root logger. It writes JSON lines, or readable text to a terminal. Writes are synchronous, so that a crash
+ * loses no line. Every line is printable, and their number in a minute is limited.
+ */
+export async function createLogger(level: LogLevel, stream: LogStream, clock: Clock = systemClock): Promise<Logger> {
+  const options = {
+    level,
+    base: null,
+    redact: { paths: REDACTED, censor: "[redacted]" },
+    // The hook has made plain fields of errors already.
+    serializers: { err: (fields: unknown) => fields },
+    hooks: { logMethod: limitedLines(new LineBudget({ ...LIMITS, clock })) },
+  };
   if (!stream.isTTY) {
     return pino(
       {
@@ -30,4 +57,60 @@ export async function createLogger(level: LogLevel, stream: LogStream): Promise<
   }
   const { default: pretty } = await import("pino-pretty");
   return pino(options, pretty({ destination: stream, sync: true, translateTime: "HH:MM:ss", ignore: "pid,hostname" }));
+}
+
+type LogArguments = Parameters<LogFn>;
+
+/** Returns a hook that writes the lines that the budget allows, and once a minute how many it did not allow. */
+function limitedLines(budget: LineBudget) {
+  let reporting: NodeJS.Timeout | undefined;
+  return function write(this: Logger, [first, second]: LogArguments, method: LogFn, level: number): void {
+    const [fields, message] = typeof first === "string" ? [{}, first] : [first as object, second ?? ""];
+    if (level < INFO || budget.allows(groupOf(fields, message))) {
+      method.call(this, clean(fields), foreignText(message, MAX_TEXT));
+      return;
+    }
+    // The timer does not keep the process alive.
+    reporting ??= setTimeout(() => {
+      reporting = undefined;
+      const groups = budget.takeLeftOut();
+      const lines = [...groups.values()].reduce((sum, count) => sum + count, 0);
+      // By the level of the first of these lines, and without the budget.
+      method.call(
+        this,
+        { leftOut: Object.fromEntries(groups) },
+        `${lines} log lines were left out: too many in a minute`,
+      );
+    }, LEFT_OUT_MS).unref();
+  };
+}
+
+/** Returns the code of a line, its reason, or the begin of its message, which is this program's own text. */
+function groupOf({ code, reason }: { readonly code?: unknown; readonly reason?: unknown }, message: string): string {
+  if (typeof code === "string") return code;
+  return typeof reason === "string" ? reason : (message.split(":", 1)[0] ?? "");
+}
+
+/** Returns a value whose texts are printable, because fields may have names of launchers, and whose size is bounded. */
+function clean(value: unknown, depth = 0): unknown {
+  if (typeof value === "string") return foreignText(value, MAX_TEXT);
+  if (typeof value !== "object" || value === null) return value;
+  if (depth === MAX_DEPTH) return "…";
+  if (value instanceof Error) return errorFields(value, depth);
+  if (Array.isArray(value)) return value.slice(0, MAX_ITEMS).map((item) => clean(item, depth + 1));
+  const entries = Object.entries(value).slice(0, MAX_ITEMS);
+  return Object.fromEntries(entries.map(([key, item]) => [foreignText(key, MAX_TEXT), clean(item, depth + 1)]));
+}
+
+/** Returns the fields of an error. The stack has the message in its first line, and otherwise only places in the code. */
+function errorFields(error: Error, depth: number): object {
+  const message = foreignText(error.message, MAX_TEXT);
+  const frames = (error.stack ?? "").split("\n").filter((line) => line.startsWith("    at "));
+  const places = frames.slice(0, MAX_FRAMES).map((line) => `    ${foreignText(line, MAX_TEXT)}`);
+  return {
+    type: error.name,
+    message,
+    stack: [`${error.name}: ${message}`, ...places].join("\n"),
+    ...(error.cause instanceof Error && { cause: clean(error.cause, depth + 1) }),
+  };
 }

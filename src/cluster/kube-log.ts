@@ -50,7 +50,8 @@ export function reflectorLog(log: Logger, what: string, clock: Clock): Reflector
       log.debug({ what }, "watching again");
     },
     faulted: (error) => {
-      log.error({ err: error, what }, "object not processed");
+      // A tenant writes the objects, so there may be many of them.
+      if (warnings.allows("fault")) log.error({ err: error, code: "E_INTERNAL", what }, "object not processed");
     },
   };
 }

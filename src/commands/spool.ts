@@ -1,3 +1,4 @@
+import { foreignText } from "../lib/display-text.ts";
 import { expandFrame } from "../spool/gzip-member.ts";
 import {
   inspectSpool,
@@ -9,13 +10,16 @@ import {
   type InspectedDir,
 } from "../spool/inspection.ts";
 
+/** Of a path, and of a target in the files of a directory that another process may have written. */
+const MAX_NAME = 500;
+
 type Print = (line: string) => void;
 
 /** Prints the content of a spool directory. Resolves to the exit code. */
 export async function inspectCommand(root: string, print: Print): Promise<number> {
   const { directories, newer } = await inspectSpool(root);
   for (const directory of directories) for (const line of describe(directory, await summarize(directory))) print(line);
-  for (const directory of newer) print(`${directory}: written by a newer version`);
+  for (const directory of newer) print(`${named(directory)}: written by a newer version`);
   return 0;
 }
 
@@ -27,7 +31,7 @@ export async function verifyCommand(root: string, print: Print): Promise<number>
   for (const directory of directories) {
     const { all, damage } = await summarize(directory);
     for (const { segment, offset, bytes } of damage)
-      print(`${segment}: ${bytes} bytes from offset ${offset} are damaged`);
+      print(`${named(segment)}: ${bytes} bytes from offset ${offset} are damaged`);
     frames += all.frames;
     places += damage.length;
   }
@@ -57,14 +61,18 @@ function describe({ directory, inUse, segments }: InspectedDir, contents: DirSum
   const { all, backlogs, damage, unfinishedBytes, newer } = contents;
   const use = inUse === true ? "in use" : inUse === false ? "not in use" : "maybe in use";
   return [
-    `${directory}: ${use}, ${counted(segments.length, "segment")}, ${describeSum(all)}`,
+    `${named(directory)}: ${use}, ${counted(segments.length, "segment")}, ${describeSum(all)}`,
     ...[...backlogs].map(
-      ([target, sum]) => `  target ${target}: ${sum.frames === 0 ? "no backlog" : describeSum(sum)}`,
+      ([target, sum]) => `  target ${named(target)}: ${sum.frames === 0 ? "no backlog" : describeSum(sum)}`,
     ),
-    ...newer.map((segment) => `  ${segment}: written by a newer version`),
+    ...newer.map((segment) => `  ${named(segment)}: written by a newer version`),
     ...(unfinishedBytes > 0 ? [`  ${counted(unfinishedBytes, "byte")} of an unfinished write`] : []),
     ...(damage.length > 0 ? [`  ${counted(damage.length, "place")} damaged: run spool verify`] : []),
   ];
+}
+
+function named(text: string): string {
+  return foreignText(text, MAX_NAME);
 }
 
 function describeSum({ frames, lines, bytes, oldestMs, newestMs }: FrameSum): string {

@@ -1,23 +1,29 @@
 import { readFile } from "node:fs/promises";
 import { TelemetryError, messageOf } from "../errors.ts";
 import type { ConfigReading, ConfigSource } from "./config-loop.ts";
+import { foreignText } from "../lib/display-text.ts";
 import { parseConfig, type Fault, type ParseOptions } from "./parse.ts";
 import { accessError, resolveConfig } from "./resolve.ts";
 import type { TelemetryConfig } from "./schema.ts";
 import type { SecretSource } from "./secrets-dir.ts";
 import { TargetAccessReader } from "./target-access.ts";
 
+/** The first faults are enough to begin with. The command `validate` prints all. */
+const MAX_FAULTS = 50;
 /** Time between two polls of the file and the secrets. Reading a few small files is simpler and safer than a file watch. */
 const POLL_MS = 5_000;
 
-/** Returns a fault as `file:line: path: message`. */
+/** Of a fault, which quotes names of the file. */
+const MAX_FAULT = 1_000;
+
+/** Returns a fault as `file:line: path: message`, one printable line. */
 export function formatFault(file: string, { line, path, message }: Fault): string {
-  return `${file}:${line}: ${path === "" ? "" : `${path}: `}${message}`;
+  return foreignText(`${file}:${line}: ${path === "" ? "" : `${path}: `}${message}`, MAX_FAULT);
 }
 
 /**
  * Returns the checked content of a configuration file.
- * @throws {TelemetryError} E_CONFIG_UNREADABLE, E_CONFIG_INVALID with every fault on a line
+ * @throws {TelemetryError} E_CONFIG_UNREADABLE, E_CONFIG_INVALID with a line for each fault
  */
 export async function readConfigFile(file: string, options?: ParseOptions): Promise<TelemetryConfig> {
   return checked(file, await readText(file), options);
@@ -34,8 +40,9 @@ async function readText(file: string): Promise<string> {
 function checked(file: string, text: string, options?: ParseOptions): TelemetryConfig {
   const { config, faults } = parseConfig(text, options);
   if (config !== undefined) return config;
-  const lines = faults.map((fault) => formatFault(file, fault));
-  throw new TelemetryError("E_CONFIG_INVALID", `the configuration is invalid\n${lines.join("\n")}`);
+  const lines = faults.slice(0, MAX_FAULTS).map((fault) => formatFault(file, fault));
+  const more = faults.length > MAX_FAULTS ? [`and ${faults.length - MAX_FAULTS} more faults`] : [];
+  throw new TelemetryError("E_CONFIG_INVALID", ["the configuration is invalid", ...lines, ...more]);
 }
 
 /** A configuration file and its secrets. */

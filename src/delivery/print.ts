@@ -1,3 +1,4 @@
+import { messageOf } from "../errors.ts";
 import { expandFrame } from "../spool/gzip-member.ts";
 import type { Outcome } from "./outcome.ts";
 import type { Protocol } from "./protocol.ts";
@@ -10,7 +11,7 @@ export const PRINT: Protocol = {
       new Promise<Outcome>((resolve) => {
         stdout.write(body, (error) => {
           if (error == null) resolve({ kind: "delivered" });
-          else resolve({ kind: "retry", reason: "TargetUnreachable", detail: `standard output: ${error.message}` });
+          else resolve({ kind: "retry", reason: "TargetUnreachable", detail: `standard output: ${messageOf(error)}` });
         });
       }),
     close: () => undefined,

@@ -1,3 +1,4 @@
+import { foreignText } from "../lib/display-text.ts";
 import type { NamedLine } from "./outcome.ts";
 
 /** Lines that a target rejected for good. */
@@ -28,9 +29,9 @@ export function countLines(rejections: readonly Rejection[]): number {
   return rejections.reduce((sum, { lines }) => sum + lines, 0);
 }
 
-/** Returns the reason of the first rejection and, if it is known, the line, cut at 200 characters. */
+/** Returns the reason of the first rejection and, if it is known, the line, cut and printable. */
 export function exampleOf([first]: readonly Rejection[]): string {
   if (first?.bytes === undefined) return first?.reason ?? "";
   const [line = ""] = Buffer.from(first.bytes).toString().split("\n", 1);
-  return `${first.reason}: ${line.length > MAX_EXAMPLE ? `${line.slice(0, MAX_EXAMPLE)}...` : line}`;
+  return `${first.reason}: ${foreignText(line, MAX_EXAMPLE)}`;
 }

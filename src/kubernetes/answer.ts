@@ -1,3 +1,4 @@
+import { foreignText } from "../lib/display-text.ts";
 import { parseRetryAfter } from "../lib/retry-after.ts";
 import { KubeError } from "./kube-error.ts";
 
@@ -22,10 +23,10 @@ interface StatusObject {
 
 const MAX_MESSAGE = 500;
 
-/** Returns the message in an answer, cut to a length for a log line; empty if there is no message. */
+/** Returns the message in an answer as one printable line; empty if there is no message. */
 export function messageOfAnswer({ body }: Pick<KubeAnswer, "body">): string {
   const message = typeof body === "string" ? body : asStatus(body).message;
-  return typeof message === "string" ? message.trim().slice(0, MAX_MESSAGE) : "";
+  return typeof message === "string" ? foreignText(message, MAX_MESSAGE) : "";
 }
 
 /** Returns the delay that the API server requests before a retry, in milliseconds; undefined if it does not request one. */

@@ -1,12 +1,27 @@
 /** Characters that take two columns of a terminal: East Asian scripts and emoji. */
 const WIDE = /\p{Script=Han}|\p{Script=Hiragana}|\p{Script=Katakana}|\p{Script=Hangul}|\p{Emoji_Presentation}/u;
 const WITHOUT_WIDTH = /\p{Mn}|\p{Me}/u;
-/** Characters that control a terminal or change the direction of text. */
+/** Characters that control a terminal, change the direction of text, or are half of a character. */
 const CONTROL = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
+/** What `foreignText` changes: control characters, and white space other than single spaces between words. */
+const UNCLEAN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]|\s{2}|^\s|\s$|[^\S ]/u;
 
-/** Returns a text without control characters, safe to print on a terminal. */
-export function printable(text: string): string {
-  return text.replace(CONTROL, "?");
+/**
+ * Returns one printable line of at most `max` UTF-16 code units. Every text of a stranger passes this function before it is
+ * logged, reported or shown: of a launcher, a target, an API server, a file. White space becomes one space, a control
+ * character becomes `?`, and a text that is cut ends with `…`. A text that has passed it is not changed again.
+ */
+export function foreignText(text: string, max: number): string {
+  if (text.length <= max && !UNCLEAN.test(text)) return text;
+  // Cut first: a text of megabytes must not cost more than a short one.
+  const head = text.slice(0, 2 * max);
+  const line = head.replace(/\s+/g, " ").trim().replace(CONTROL, "?");
+  if (line.length <= max && head.length === text.length) return line;
+  // Not between the halves of a character outside the basic plane, and no space before the ellipsis.
+  return `${line
+    .slice(0, max - 1)
+    .replace(/[\uD800-\uDBFF]$/, "")
+    .trimEnd()}…`;
 }
 
 /** Returns the number of terminal columns that a printable text takes. */

@@ -12,10 +12,10 @@ export type Silence = "stuck" | "busy";
 export interface EndpointObserver {
   /** The daemon of a launcher that is starting or ending does not exist. */
   endpointAbsent(endpoint: string): void;
-  endpointFailed(endpoint: string, error: SourceError | undefined): void;
-  endpointRecovered(endpoint: string): void;
-  /** A cycle that was not skipped, after the transition that it caused. */
+  /** A cycle that was not skipped. */
   endpointCycle(cycle: SourceCycle): void;
+  /** The endpoint is gone. */
+  endpointForgotten(endpoint: string): void;
   domainSilent(endpoint: string, domain: string, silence: Silence): void;
   /** QEMU answers again, or the domain is gone. */
   domainNotSilent(endpoint: string, domain: string): void;
@@ -87,7 +87,7 @@ export class EndpointStates {
     };
     this.#states.set(endpoint, state);
     if (this.#observer === undefined) return;
-    reportOutcome(cycle, before?.outcome, this.#observer);
+    if (outcome === "absent" && before?.outcome !== "absent") this.#observer.endpointAbsent(endpoint);
     this.#observer.endpointCycle(cycle);
     reportDomains(endpoint, before, state, this.#observer);
   }
@@ -95,7 +95,11 @@ export class EndpointStates {
   /** Forgets all other endpoints. Called with the endpoints that were found for a cycle. */
   retain(endpoints: ReadonlySet<string>): void {
     this.#fault = undefined;
-    for (const endpoint of this.#states.keys()) if (!endpoints.has(endpoint)) this.#states.delete(endpoint);
+    for (const endpoint of this.#states.keys()) {
+      if (endpoints.has(endpoint)) continue;
+      this.#states.delete(endpoint);
+      this.#observer?.endpointForgotten(endpoint);
+    }
   }
 
   /** Records that the endpoints could not be found. The known endpoints keep their states. Returns whether this is new. */
@@ -153,17 +157,6 @@ function silencesOf({ stuck, busy }: SourceCycle): ReadonlyMap<string, Silence> 
 
 function domainsOf({ samples }: SourceCycle): ReadonlyMap<string, string> {
   return new Map(samples.map(({ identity }) => [domainKey(identity), identity.name]));
-}
-
-function reportOutcome(
-  { endpoint, outcome, errors }: SourceCycle,
-  before: SourceCycle["outcome"] | undefined,
-  observer: EndpointObserver,
-): void {
-  if (outcome === before) return;
-  if (outcome === "absent") observer.endpointAbsent(endpoint);
-  else if (outcome === "failed") observer.endpointFailed(endpoint, errors[0]);
-  else if (outcome === "collected" && before === "failed") observer.endpointRecovered(endpoint);
 }
 
 function reportDomains(

@@ -5,6 +5,7 @@ import type { SenderObserver } from "../delivery/sender-stats.ts";
 import type { TelemetryError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import { RateLimit, WARNING_PERIOD_MS } from "../lib/rate-limit.ts";
+import { Transitions } from "../lib/transitions.ts";
 import type { Logger } from "../log.ts";
 import type { LineCounters } from "../measurement/line-protocol.ts";
 import type { SpoolObserver } from "../spool/disk-monitor.ts";
@@ -12,6 +13,8 @@ import type { Silence } from "./endpoint-states.ts";
 import type { CompletedCycle, MissingValue, NodeObserver, NodeTotals } from "./node-state.ts";
 
 const SUMMARY_PERIOD_MS = 60_000;
+/** A host's daemon has many domains. More silent ones than this in five minutes are logged later, if the silence lasts. */
+const MAX_SILENCES = 10;
 
 const SILENCES: Readonly<Record<Silence, string>> = {
   stuck: "QEMU does not answer libvirt",
@@ -31,14 +34,19 @@ const ZERO: Totals = {
   droppedLines: 0,
 };
 
-/** Writes the transitions of a node, its targets and its spool to the log. Repeated failures are logged rarely. */
+/** Writes the transitions of a node, its targets and its spool to the log. What changes all the time is logged rarely: each cause
+ * once in five minutes. A cause is a place and a code, and never has a text of a launcher or a target. */
 export class NodeLog implements NodeObserver, SenderObserver {
   readonly spool: SpoolObserver = {
     failing: ({ code, message }) => {
-      this.#log.error({ code }, `lines are kept in memory only: ${message}`);
+      this.#transitions.enter("spool", code, code, () => {
+        this.#log.error({ code }, `lines are kept in memory only: ${message}`);
+      });
     },
     recovered: () => {
-      this.#log.info("lines are kept on disk again");
+      this.#transitions.normal("spool", () => {
+        this.#log.info("lines are kept on disk again");
+      });
     },
     found: ({ code, message }) => {
       if (this.#warnings.allows(code)) this.#log.warn({ code }, message);
@@ -50,6 +58,9 @@ export class NodeLog implements NodeObserver, SenderObserver {
   readonly #log: Logger;
   readonly #clock: Clock;
   readonly #warnings: RateLimit;
+  /** The states of endpoints, targets and the spool. */
+  readonly #transitions: Transitions;
+  readonly #silences: Transitions;
   /** The counters of altered values at their last warning. */
   readonly #altered = new Map<string, number>();
   #deliveredLines = 0;
@@ -61,7 +72,11 @@ export class NodeLog implements NodeObserver, SenderObserver {
   constructor(log: Logger, clock: Clock) {
     this.#log = log;
     this.#clock = clock;
-    this.#warnings = new RateLimit(WARNING_PERIOD_MS, clock);
+    const warnings = new RateLimit(WARNING_PERIOD_MS, clock);
+    const silences = new RateLimit(WARNING_PERIOD_MS, clock, MAX_SILENCES);
+    this.#warnings = warnings;
+    this.#transitions = new Transitions((cause) => warnings.allows(cause));
+    this.#silences = new Transitions((cause) => silences.allows(cause));
     this.#summaryDueMs = clock.monotonic() + SUMMARY_PERIOD_MS;
   }
 
@@ -87,11 +102,12 @@ export class NodeLog implements NodeObserver, SenderObserver {
   }
 
   configUnavailable({ code, message }: TelemetryError, active: EffectiveConfig | undefined): void {
-    this.#warn({ code }, `configuration not read, ${staying(active)}: ${message}`);
+    if (this.#warnings.allows(`config ${code}`))
+      this.#log.warn({ code }, `configuration not read, ${staying(active)}: ${message}`);
   }
 
   reportFailed(message: string): void {
-    this.#warn({}, `report of this node not written: ${message}`);
+    if (this.#warnings.allows("report")) this.#log.warn(`report of this node not written: ${message}`);
   }
 
   /** `files` is how many files this process may have open. */
@@ -106,34 +122,47 @@ export class NodeLog implements NodeObserver, SenderObserver {
     this.#log.debug({ endpoint }, "the launcher is not up");
   }
 
-  endpointFailed(endpoint: string, error: SourceError | undefined): void {
-    this.#log.warn({ endpoint, ...(error && loggable(error)) }, `no statistics from libvirt: ${error?.message ?? ""}`);
-  }
-
-  endpointRecovered(endpoint: string): void {
-    this.#log.info({ endpoint }, "libvirt answers again");
-  }
-
   endpointsNotFound(error: TelemetryError): void {
-    this.endpointFailed("libvirt", error);
+    this.#log.warn(loggable(error), `no statistics from libvirt: ${error.message}`);
+  }
+
+  endpointForgotten(endpoint: string): void {
+    this.#transitions.forget(placeOf(endpoint));
+    this.#silences.forget(placeOf(endpoint));
   }
 
   endpointCycle({ endpoint, outcome, errors, tolerated, slow }: SourceCycle): void {
     for (const { code, message } of tolerated) this.#log.debug({ endpoint, code }, `not a failure yet: ${message}`);
     if (slow.length > 0) this.#log.debug({ endpoint, domains: slow }, "QEMU has not answered in this cycle");
-    // The errors of a failed cycle are logged when the endpoint begins to fail.
+    const [first] = errors;
+    if (outcome === "failed" && first !== undefined) {
+      // Not the cause of an error in a cycle with samples: no statistics at all is another message.
+      const cause = `failed ${causeOf(endpoint, first)}`;
+      this.#transitions.enter(placeOf(endpoint), cause, cause, () => {
+        this.#log.warn({ endpoint, ...loggable(first) }, `no statistics from libvirt: ${first.message}`);
+      });
+    }
     if (outcome !== "collected") return;
-    for (const error of errors)
-      if (this.#warnings.allows(`${endpoint} ${error.code} ${error.message}`))
-        this.#log.warn({ endpoint, ...loggable(error) }, error.message);
+    this.#transitions.normal(placeOf(endpoint), () => {
+      this.#log.info({ endpoint }, "libvirt answers again");
+    });
+    for (const [cause, [error, ...others]] of Map.groupBy(errors, (error) => causeOf(endpoint, error)))
+      if (error !== undefined && this.#warnings.allows(cause)) {
+        const more = others.length > 0 && { more: others.length };
+        this.#log.warn({ endpoint, ...loggable(error), ...more }, error.message);
+      }
   }
 
   domainSilent(endpoint: string, domain: string, silence: Silence): void {
-    this.#log.warn({ endpoint, domain }, `${SILENCES[silence]}: no disk values and totals for this domain`);
+    this.#silences.enter(placeOf(endpoint, domain), silence, `${endpoint} ${silence}`, () => {
+      this.#log.warn({ endpoint, domain }, `${SILENCES[silence]}: no disk values and totals for this domain`);
+    });
   }
 
   domainNotSilent(endpoint: string, domain: string): void {
-    this.#log.info({ endpoint, domain }, "QEMU answers libvirt again, or the domain is gone");
+    this.#silences.normal(placeOf(endpoint, domain), () => {
+      this.#log.info({ endpoint, domain }, "QEMU answers libvirt again, or the domain is gone");
+    });
   }
 
   domainAppeared(endpoint: string, domain: string): void {
@@ -145,7 +174,7 @@ export class NodeLog implements NodeObserver, SenderObserver {
   }
 
   failed(error: TelemetryError): void {
-    if (this.#warnings.allows(`${error.code} ${error.message}`)) this.#log.error(loggable(error), error.message);
+    if (this.#warnings.allows(causeOf("agent", error))) this.#log.error(loggable(error), error.message);
   }
 
   cycleCompleted(
@@ -160,6 +189,8 @@ export class NodeLog implements NodeObserver, SenderObserver {
 
   /** Logs a summary of the last minute once a minute. */
   ticked(totals: NodeTotals): void {
+    this.#transitions.retry();
+    this.#silences.retry();
     if (this.#clock.monotonic() < this.#summaryDueMs) return;
     this.#summaryDueMs = this.#clock.monotonic() + SUMMARY_PERIOD_MS;
     const now = { ...ZERO, ...totals, deliveredLines: this.#deliveredLines, rejectedLines: this.#rejectedLines };
@@ -175,11 +206,15 @@ export class NodeLog implements NodeObserver, SenderObserver {
   }
 
   failing(target: string, reason: string, detail: string): void {
-    this.#log.warn({ target, reason }, `delivery failing, lines are buffered: ${detail}`);
+    this.#transitions.enter(`target ${target}`, reason, `target ${target} ${reason}`, () => {
+      this.#log.warn({ target, reason }, `delivery failing, lines are buffered: ${detail}`);
+    });
   }
 
   recovered(target: string): void {
-    this.#log.info({ target }, "delivery recovered");
+    this.#transitions.normal(`target ${target}`, () => {
+      this.#log.info({ target }, "delivery recovered");
+    });
   }
 
   rejected(target: string, lines: number, example: string): void {
@@ -209,19 +244,25 @@ export class NodeLog implements NodeObserver, SenderObserver {
       "values missing: libvirt does not report them for these numbers of domains",
     );
   }
+}
 
-  #warn(fields: object, message: string): void {
-    if (this.#warnings.allows(message)) this.#log.warn(fields, message);
-  }
+/** Returns the name of an endpoint, or of one of its domains, among things that have transitions. */
+function placeOf(endpoint: string, domain = ""): string {
+  return `endpoint ${endpoint}\n${domain}`;
+}
+
+/** Returns what the limits tell apart: the same failure with another text is the same cause. */
+function causeOf(endpoint: string, { code, rejection }: SourceError): string {
+  return `${endpoint} ${code} ${rejection ?? ""}`;
 }
 
 function staying(active: EffectiveConfig | undefined): string {
   return active === undefined ? "nothing is collected" : "the previous one stays active";
 }
 
-/** The code of an error, and the stack of an unplanned one, which is in its cause. */
-function loggable({ code, cause }: SourceError): object {
-  return { code, ...(code === "E_INTERNAL" && { err: cause }) };
+/** The code of an error, why a launcher is rejected, and the stack of an unplanned error, which is in its cause. */
+function loggable({ code, rejection, cause }: SourceError): object {
+  return { code, ...(rejection !== undefined && { rejection }), ...(code === "E_INTERNAL" && { err: cause }) };
 }
 
 /** The fields of a configuration that the log shows; none is secret. */

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { foreignText } from "../lib/display-text.ts";
 import type { Answer } from "./http-server.ts";
 import { STYLE } from "./page-style.ts";
 
@@ -13,11 +14,12 @@ export class Html {
 
 /** Longer than the name of any VM, in characters. A launcher that was taken over can send texts of megabytes. */
 const MAX_TEXT = 500;
-const MAX_LONG_TEXT = 100_000;
+/** Of a configuration. */
+const MAX_LINES = 2_000;
 
 export type Content = string | number | Html | readonly Html[] | undefined;
 
-/** Returns a piece of a page. Inserted texts are cut and escaped unless they are Html; undefined inserts nothing. */
+/** Returns a piece of a page. Inserted texts are made printable and escaped unless they are Html; undefined inserts nothing. */
 export function html(strings: TemplateStringsArray, ...contents: readonly Content[]): Html {
   return new Html(strings.reduce((text, string, index) => text + textOf(contents[index - 1]) + string));
 }
@@ -26,17 +28,16 @@ function textOf(content: Content): string {
   if (content === undefined) return "";
   if (content instanceof Html) return content.text;
   if (typeof content === "object") return content.map(({ text }) => text).join("");
-  return escapeHtml(cut(String(content), MAX_TEXT));
+  return escapeHtml(foreignText(String(content), MAX_TEXT));
 }
 
-/** Returns a text that may be longer than others, such as a configuration. */
+/** Returns a text of several lines, such as a configuration. */
 export function longText(text: string): Html {
-  return new Html(escapeHtml(cut(text, MAX_LONG_TEXT)));
-}
-
-function cut(text: string, length: number): string {
-  // Not between the halves of a character outside the basic plane.
-  return text.length <= length ? text : `${text.slice(0, length).replace(/[\uD800-\uDBFF]$/, "")}…`;
+  const lines = text.split("\n", MAX_LINES).map((line) => {
+    const indent = /^ {0,40}/.exec(line)?.[0] ?? "";
+    return indent + foreignText(line.slice(indent.length), MAX_TEXT);
+  });
+  return new Html(escapeHtml(lines.join("\n")));
 }
 
 function escapeHtml(text: string): string {

@@ -8,7 +8,6 @@ import { RejectedLines, type RejectedStats } from "../delivery/rejected-lines.ts
 import type { SenderOptions } from "../delivery/lane-sender.ts";
 import { Sender } from "../delivery/sender.ts";
 import { unexpected, type TelemetryError } from "../errors.ts";
-import { printable } from "../lib/display-text.ts";
 import { newLineCounters } from "../measurement/line-protocol.ts";
 import { Encoder, type MissingListener } from "../measurement/encoder.ts";
 import type { LineQuota } from "../measurement/series.ts";
@@ -221,5 +220,5 @@ export class Router {
 }
 
 function nameOf({ namespace, name }: DomainIdentity): string {
-  return printable(namespace === undefined ? name : `${namespace}/${name}`);
+  return namespace === undefined ? name : `${namespace}/${name}`;
 }

@@ -1,6 +1,8 @@
+import { foreignText } from "../lib/display-text.ts";
 import { toConditions, type Condition, type Finding } from "./conditions.ts";
 import { MAX_FAILURES, type TelemetryConfigStatus } from "./config-status.ts";
 import type { NodeSummary } from "./node-summary.ts";
+import { MAX_REASON } from "./status-parts.ts";
 
 /** The parts of a TelemetryConfig that the controller needs. */
 export interface ConfigSummary {
@@ -40,7 +42,7 @@ export function aggregate(
   const failures = degraded
     .map(({ node, status }) => {
       const { reason, message } = readyOf(status) ?? { reason: "Unknown", message: "" };
-      return { node, reason, message: message.slice(0, MAX_FAILURE_MESSAGE) };
+      return { node, reason: foreignText(reason, MAX_REASON), message: foreignText(message, MAX_FAILURE_MESSAGE) };
     })
     .sort((a, b) => (a.node < b.node ? -1 : 1))
     .slice(0, MAX_FAILURES);

@@ -1,7 +1,8 @@
 import type { Static } from "typebox";
 import * as Type from "typebox";
+import { foreignText } from "../lib/display-text.ts";
 import { choice, keyedList, type Immutable } from "../lib/schema-types.ts";
-import { MAX_MESSAGE, boundedText, generation, message, reason, time } from "./status-parts.ts";
+import { MAX_MESSAGE, MAX_REASON, boundedText, generation, message, reason, time } from "./status-parts.ts";
 
 const condition = Type.Object({
   type: boundedText("Type of the condition.", 64),
@@ -19,7 +20,7 @@ export const conditionList = (description: string) => keyedList("type", conditio
 
 export type Finding = Omit<Condition, "lastTransitionTime">;
 
-/** Returns the findings as conditions. A condition with an unchanged status keeps its time, others get `nowMs`. */
+/** Returns the findings as conditions, printable as they are stored: `kubectl describe` shows them raw. A condition with an unchanged status keeps its time, others get `nowMs`. */
 export function toConditions(
   findings: readonly Finding[],
   before: readonly Condition[] | undefined,
@@ -30,7 +31,8 @@ export function toConditions(
     const known = before?.find(({ type }) => type === finding.type);
     return {
       ...finding,
-      message: finding.message.slice(0, MAX_MESSAGE),
+      reason: foreignText(finding.reason, MAX_REASON),
+      message: foreignText(finding.message, MAX_MESSAGE),
       lastTransitionTime: known?.status === finding.status ? known.lastTransitionTime : now,
     };
   });

@@ -1,4 +1,4 @@
-import { fit, printable } from "../lib/display-text.ts";
+import { fit } from "../lib/display-text.ts";
 import { formatDuration } from "../lib/duration.ts";
 import { ownValue } from "../lib/own-value.ts";
 import { sortDomains, type SortKey } from "./columns.ts";
@@ -86,7 +86,7 @@ export function screenLines(
     `every ${formatDuration(intervalMs)}`,
     `by ${sort}`,
   ].join("   ");
-  const faultLines = faults.slice(0, MAX_FAULTS).map((fault) => `! ${printable(fault)}`);
+  const faultLines = faults.slice(0, MAX_FAULTS).map((fault) => `! ${fault}`);
   if (faults.length > MAX_FAULTS) faultLines.push(`! and ${faults.length - MAX_FAULTS} more`);
   const head = [summary, ...faultLines, ""].map((line) => fit(line, columns));
   // One line for the header of the table, one for the help.

@@ -5,8 +5,12 @@ import { BALLOON, DEVICES } from "../collection/stats-needs.ts";
 import { DEFAULT_CONCURRENT_ENDPOINTS, DEFAULT_DEVICE_CACHE_MS, defaultTimeoutMs } from "../config/defaults.ts";
 import { TelemetryError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
+import { foreignText } from "../lib/display-text.ts";
 import { EndpointStates } from "../node/endpoint-states.ts";
 import { ALL_VMS, localEndpoints, type EndpointPlaces } from "../node/endpoints.ts";
+
+/** Of a socket's path and an error. */
+const MAX_FAULT = 1_500;
 
 /** The node after a cycle. */
 export interface NodeSnapshot {
@@ -65,7 +69,7 @@ export class NodeWatch implements Disposable {
       return await this.collect();
     } catch (error) {
       if (!(error instanceof TelemetryError)) throw error;
-      return { domains: [], endpoints: 0, faults: [`${error.code}: ${error.message}`] };
+      return { domains: [], endpoints: 0, faults: [foreignText(`${error.code}: ${error.message}`, MAX_FAULT)] };
     }
   }
 
@@ -77,5 +81,6 @@ export class NodeWatch implements Disposable {
 /** Returns `socket: code: message`. Some messages begin with the socket already; it is printed once. */
 function faultText(socket: string, { code, message }: { readonly code: string; readonly message: string }): string {
   const prefix = `${socket}: `;
-  return `${prefix}${code}: ${message.startsWith(prefix) ? message.slice(prefix.length) : message}`;
+  const rest = message.startsWith(prefix) ? message.slice(prefix.length) : message;
+  return foreignText(`${prefix}${code}: ${rest}`, MAX_FAULT);
 }

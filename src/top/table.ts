@@ -1,11 +1,13 @@
 import type { DomainOverview } from "../collection/domain-overview.ts";
-import { displayWidth, fit, printable } from "../lib/display-text.ts";
+import { displayWidth, fit, foreignText } from "../lib/display-text.ts";
 import { COLUMNS, type Column } from "./columns.ts";
 
 const GAP = 2;
 /** Names keep this width: a shorter one does not identify a VM. */
 const MIN_NAME_WIDTH = 16;
 const NAME = "VM";
+/** Of a name of libvirt. Kubernetes allows 63 + 253 characters for the namespace and the name. */
+const MAX_NAME = 400;
 
 export interface Table {
   readonly header: string;
@@ -14,7 +16,7 @@ export interface Table {
 
 /** Returns the table for `width` columns of a terminal; Infinity for no limit. */
 export function domainTable(domains: readonly DomainOverview[], width: number): Table {
-  const names = domains.map(({ label }) => printable(label));
+  const names = domains.map(({ label }) => foreignText(label, MAX_NAME));
   const wanted = Math.max(displayWidth(NAME), ...names.map(displayWidth));
   const columns = columnsThatFit(Math.max(0, width - Math.min(wanted, MIN_NAME_WIDTH)));
   const nameWidth = Math.min(wanted, Math.max(width - widthWithGaps(columns), 0));

@@ -2,7 +2,6 @@ import type { ReadStream, WriteStream } from "node:tty";
 import { Ticker } from "../collection/ticker.ts";
 import { isAborted } from "../lib/abort.ts";
 import type { Clock } from "../lib/clock.ts";
-import { printable } from "../lib/display-text.ts";
 import type { EndpointPlaces } from "../node/endpoints.ts";
 import { sortDomains, type SortKey } from "./columns.ts";
 import { LiveView } from "./live-view.ts";
@@ -81,7 +80,7 @@ async function eachInterval(
 }
 
 function print({ domains, faults }: NodeSnapshot, { output, sort, width, reportFault }: TopOptions): void {
-  for (const fault of faults) reportFault(printable(fault));
+  for (const fault of faults) reportFault(fault);
   const { header, rows } = domainTable(sortDomains(domains, sort), width);
   output.write([header, ...rows, ""].join("\n"));
 }

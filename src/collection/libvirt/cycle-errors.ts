@@ -1,11 +1,14 @@
 import type { RejectionReason } from "../../budget.ts";
 import { BudgetError, TelemetryError, messageOf, unexpected } from "../../errors.ts";
-import { printable } from "../../lib/display-text.ts";
+import { foreignText } from "../../lib/display-text.ts";
 import { LibvirtError } from "../../libvirt/errors.ts";
 import type { DomainRef } from "../../libvirt/types.ts";
 
 /** The errors that are expected for a moment while a launcher or a domain starts. */
 const STARTUP_CODES: ReadonlySet<string> = new Set(["E_LIBVIRT_TIMEOUT", "E_LIBVIRT_CLOSED", "E_QEMU_STUCK"]);
+
+/** Longest words of a daemon in an error. */
+const MAX_MESSAGE = 1_000;
 
 /** Collects the errors of a cycle, and separately those that are not faults yet. */
 export class CycleErrors {
@@ -67,8 +70,12 @@ function exceededLimit(error: unknown): ExceededLimit | undefined {
   return limit && { reason: limit, message: messageOf(error) };
 }
 
-/** Returns an error that has a code unchanged; any other is a bug and becomes an E_INTERNAL. */
+/**
+ * Returns an error that has a code; any other is a bug and becomes an E_INTERNAL. The client's errors quote the daemon, so
+ * their messages are made printable.
+ */
 function toReportableError(error: unknown, domain: DomainRef | undefined): LibvirtError | TelemetryError {
+  if (error instanceof LibvirtError) error.message = foreignText(error.message, MAX_MESSAGE);
   if (error instanceof LibvirtError || error instanceof TelemetryError) return error;
-  return unexpected(domain === undefined ? "collection" : `collecting ${printable(domain.name)}`, error);
+  return unexpected(domain === undefined ? "collection" : `collecting ${domain.name}`, error);
 }

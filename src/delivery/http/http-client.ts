@@ -98,7 +98,7 @@ class KeepAliveClient implements HttpClient {
       return answer;
     } catch (thrown) {
       // Thrown before anything is sent: the token is not valid in a header, or the certificate cannot be parsed.
-      return { failure: this.#redact(networkFault(thrown, REMEDIES).text), local: true };
+      return { failure: networkFault(thrown, REMEDIES, this.#redact).text, local: true };
     } finally {
       clearTimeout(deadline);
       signal.removeEventListener("abort", abort);
@@ -118,9 +118,9 @@ class KeepAliveClient implements HttpClient {
       });
       limitReceived(request);
       request.on("error", (error) => {
-        const { code, text } = networkFault(error, REMEDIES);
+        const { code, text } = networkFault(error, REMEDIES, this.#redact);
         const staleConnection = request.reusedSocket && CLOSED_BY_SERVER.includes(code);
-        resolve({ failure: this.#redact(text), staleConnection });
+        resolve({ failure: text, staleConnection });
       });
       // After 101, Node closes the connection and reports neither an answer nor an error.
       request.on("close", () => {

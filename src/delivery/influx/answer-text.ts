@@ -1,3 +1,4 @@
+import { foreignText } from "../../lib/display-text.ts";
 import type { NamedLine } from "../outcome.ts";
 
 /**
@@ -17,6 +18,8 @@ export interface ServerMessage {
   readonly limit: string | undefined;
 }
 
+/** Of the reason for one line. */
+const MAX_REASON = 200;
 const QUOTATION = /['"`]/;
 /** The words of the servers come early. The patterns below need quadratic time. */
 const MAX_HEAD = 400;
@@ -58,7 +61,7 @@ export function namedLines({ text, listed }: ServerMessage): readonly NamedLine[
   if (listed.length > 0) return listed;
   return text.split("\n").flatMap((row) => {
     const [, line, reason] = QUOTED_LINE.exec(row.replace(COUNT, "").trimEnd()) ?? [];
-    return line === undefined || reason === undefined ? [] : [{ line, reason }];
+    return line === undefined || reason === undefined ? [] : [{ line, reason: foreignText(reason, MAX_REASON) }];
   });
 }
 
@@ -95,7 +98,8 @@ function listedLines(entries: readonly unknown[]): readonly NamedLine[] {
 }
 
 function reasonOf(entry: unknown): string | undefined {
-  return isRecord(entry) ? textOf(entry["error_message"]) : undefined;
+  const reason = isRecord(entry) ? textOf(entry["error_message"]) : undefined;
+  return reason === undefined ? undefined : foreignText(reason, MAX_REASON);
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

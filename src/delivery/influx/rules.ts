@@ -1,4 +1,5 @@
 import type { EffectiveTarget } from "../../config/resolve.ts";
+import { foreignText } from "../../lib/display-text.ts";
 import { parseRetryAfter } from "../../lib/retry-after.ts";
 import type { Answer } from "../http/http-client.ts";
 import type { FailureReason, NotDelivered, Outcome } from "../outcome.ts";
@@ -74,11 +75,12 @@ const RULES: readonly Rule[] = [
 export function classify(answer: Answer, context: AnswerContext): Outcome {
   if ("failure" in answer) {
     const kind = answer.local === true ? "misconfigured" : "retry";
-    return { kind, reason: "TargetUnreachable", detail: cut(answer.failure) };
+    return { kind, reason: "TargetUnreachable", detail: foreignText(answer.failure, MAX_DETAIL) };
   }
   const message = readServerMessage(answer.body);
   const example = message.limit ?? message.listed[0]?.reason ?? "";
-  const detail = cut(`HTTP ${answer.status} ${message.text}${message.text.includes(example) ? "" : `: ${example}`}`);
+  const more = message.text.includes(example) ? "" : `: ${example}`;
+  const detail = foreignText(`HTTP ${answer.status} ${message.text}${more}`, MAX_DETAIL);
   const known = { ...context, ...answer, message, detail };
   const [, make] = RULES.find(([applies]) => applies(known)) ?? [];
   // No InfluxDB gives this answer, but a proxy may. The lines may be good.
@@ -125,10 +127,4 @@ function limited({ detail }: Case): NotDelivered {
 function retry({ detail, retryAfter, nowMs }: Case): NotDelivered {
   const afterMs = parseRetryAfter(retryAfter, nowMs);
   return { kind: "retry", reason: "TargetUnreachable", detail, ...(afterMs !== undefined && { afterMs }) };
-}
-
-/** Returns the text as one line of at most 200 characters. */
-function cut(text: string): string {
-  const line = text.replace(/\s+/g, " ").trim();
-  return line.length > MAX_DETAIL ? `${line.slice(0, MAX_DETAIL)}...` : line;
 }

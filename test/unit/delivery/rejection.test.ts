@@ -25,5 +25,5 @@ test("the example is the first reason, with the first line if it is known", () =
   assert.equal(exampleOf([]), "");
   assert.equal(exampleOf([{ lines: 3, reason: "too old" }]), "too old");
   const bytes = Buffer.from(`${"x".repeat(300)} f=1\nm f=2\n`);
-  assert.equal(exampleOf([{ lines: 2, reason: "bad", bytes }]), `bad: ${"x".repeat(200)}...`);
+  assert.equal(exampleOf([{ lines: 2, reason: "bad", bytes }]), `bad: ${"x".repeat(199)}…`);
 });

@@ -1,14 +1,33 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { displayWidth, fit, printable } from "../../../src/lib/display-text.ts";
+import { displayWidth, fit, foreignText } from "../../../src/lib/display-text.ts";
 import { codePoint } from "../../support/code-point.ts";
 
-test("a printable text has no control characters", () => {
-  assert.equal(printable("a\x1b[2Jb\r\nc\u009bd\u202ee"), "a?[2Jb??c?d?e");
+/** What no terminal, page or status may get from a stranger. */
+const UNSAFE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u;
+
+test("a stranger's text becomes one printable line", () => {
+  assert.equal(foreignText("a\x1b[2Jb\r\nc\u009bd\u202ee\0f\u2028g\ud800h\x07", 100), "a?[2Jb c?d?e?f g?h?");
+  assert.equal(foreignText("  two\t\t words \n", 100), "two words");
+  assert.equal(foreignText("shop/仮想 🐧", 100), "shop/仮想 🐧");
+});
+
+test("a stranger's text is cut between two characters and ends with an ellipsis", () => {
+  assert.equal(foreignText("abcdef", 6), "abcdef");
+  assert.equal(foreignText("abcdefg", 6), "abcde…");
+  assert.equal(foreignText("abcd🐧g", 6), "abcd…");
+  assert.equal(foreignText("\x1b".repeat(1 << 20), 6), "?????…");
+  assert.equal(foreignText(" ".repeat(1 << 20), 6), "…");
+});
+
+test("every text becomes printable, fits, and does not change a second time", () => {
   fc.assert(
-    fc.property(fc.string({ unit: codePoint }), (text) => {
-      assert.doesNotMatch(printable(text), /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e]/);
+    fc.property(fc.string({ unit: codePoint, maxLength: 60 }), fc.integer({ min: 1, max: 40 }), (text, max) => {
+      const line = foreignText(text, max);
+      assert.doesNotMatch(line, UNSAFE);
+      assert.ok(line.length <= max);
+      assert.equal(foreignText(line, max), line);
     }),
   );
 });
@@ -29,7 +48,7 @@ test("a text that is too long is cut and ends with an ellipsis", () => {
 test("a fitted text is never wider than the limit", () => {
   fc.assert(
     fc.property(fc.string({ unit: "grapheme" }), fc.nat(40), (text, columns) => {
-      const known = printable(text);
+      const known = foreignText(text, 100);
       assert.ok(displayWidth(fit(known, columns)) <= columns);
     }),
   );

@@ -54,6 +54,27 @@ test("each cause is allowed once per period", async () => {
   assert.equal(limit.allows("a"), true);
 });
 
+test("a cause with several times is allowed as often in a period", async () => {
+  const clock = new FakeClock();
+  const limit = new RateLimit(300_000, clock, 2);
+  assert.deepEqual([limit.allows("a"), limit.allows("a"), limit.allows("a")], [true, true, false]);
+  await clock.advance(300_000);
+  assert.equal(limit.allows("a"), true);
+});
+
+test("many causes do not make a rate limit forget one, and end with their period", async () => {
+  const clock = new FakeClock();
+  const limit = new RateLimit(300_000, clock);
+  const flood = (round: string): number =>
+    Array.from({ length: 50_000 }, (_, index) => limit.allows(`${round} ${index}`)).filter(Boolean).length;
+  limit.allows("a");
+  assert.equal(flood("first"), 9_999);
+  assert.equal(limit.allows("a"), false);
+  await clock.advance(300_000);
+  assert.equal(limit.allows("a"), true);
+  assert.equal(flood("second"), 9_999);
+});
+
 test("a sleep of the system clock ends when its signal aborts, or has aborted before", async () => {
   const stop = new AbortController();
   const timers = (): number => process.getActiveResourcesInfo().filter((resource) => resource === "Timeout").length;

@@ -1,54 +1,15 @@
 import assert from "node:assert/strict";
-import { Writable } from "node:stream";
 import { test } from "node:test";
-import { pino } from "pino";
-import type { SourceCycle } from "../../../src/collection/source.ts";
-import { TelemetryError, unexpected } from "../../../src/errors.ts";
+import { BudgetError, TelemetryError, unexpected } from "../../../src/errors.ts";
 import { LibvirtError } from "../../../src/libvirt/errors.ts";
 import { newLineCounters } from "../../../src/measurement/line-protocol.ts";
-import { NodeLog } from "../../../src/node/node-log.ts";
-import { NodeState } from "../../../src/node/node-state.ts";
-import { FakeClock } from "../../support/fake-clock.ts";
+import { cycle, failed, nodeLog } from "../../support/node-log.ts";
 import { sample } from "../../support/samples.ts";
-
-function fixture(level = "debug") {
-  const clock = new FakeClock();
-  const entries: Record<string, unknown>[] = [];
-  const stream = new Writable({
-    write(chunk: Buffer, _encoding, done) {
-      entries.push(JSON.parse(chunk.toString()) as Record<string, unknown>);
-      done();
-    },
-  });
-  const formatters = { level: (label: string) => ({ level: label }) };
-  const log = new NodeLog(pino({ level, base: null, timestamp: false, formatters }, stream), clock);
-  const state = new NodeState(log, clock);
-  /** Returns the entries since the last call as `level message`. */
-  const logged = (): string[] => entries.splice(0).map((entry) => `${String(entry["level"])} ${String(entry["msg"])}`);
-  return { clock, log, state, entries, logged };
-}
-
-function cycle(change: Partial<SourceCycle> = {}): SourceCycle {
-  const silent = { stuck: [], busy: [], slow: [] };
-  return {
-    endpoint: "/run/libvirt",
-    outcome: "collected",
-    samples: [],
-    ...silent,
-    errors: [],
-    tolerated: [],
-    ...change,
-  };
-}
 
 const DONE = { domains: 2, lines: 10, durationMs: 5, complete: true };
 
-function failed(message: string): SourceCycle {
-  return cycle({ outcome: "failed", errors: [new TelemetryError("E_SOCKET_NOT_FOUND", message)] });
-}
-
 test("a failing endpoint is logged once, and so is its recovery", () => {
-  const { state, entries, logged } = fixture();
+  const { state, entries, logged } = nodeLog();
   state.endpoints.recordCycle(cycle());
   assert.deepEqual(logged(), []);
   state.endpoints.recordCycle(failed("refused"));
@@ -71,7 +32,7 @@ test("a failing endpoint is logged once, and so is its recovery", () => {
 });
 
 test("an unplanned failure is logged with its stack, once in five minutes", () => {
-  const { state, entries } = fixture();
+  const { state, entries } = nodeLog();
   const error = unexpected("a step", new Error("a bug"));
   for (let round = 0; round < 3; round++) {
     state.endpoints.recordCycle(cycle({ errors: [error] }));
@@ -86,14 +47,14 @@ test("an unplanned failure is logged with its stack, once in five minutes", () =
 });
 
 test("an endpoint that fails from the start is logged, and one that works is not", () => {
-  const { state, logged } = fixture();
+  const { state, logged } = nodeLog();
   state.endpoints.recordCycle(cycle({ endpoint: "good" }));
   state.endpoints.recordCycle({ ...failed("refused"), endpoint: "bad" });
   assert.deepEqual(logged(), ["warn no statistics from libvirt: refused"]);
 });
 
 test("the first start of a launcher is not logged as a recovery", () => {
-  const { state, logged } = fixture();
+  const { state, logged } = nodeLog();
   state.endpoints.recordCycle(cycle({ outcome: "absent" }));
   state.endpoints.recordCycle(cycle({ outcome: "absent" }));
   state.endpoints.recordCycle(cycle());
@@ -101,7 +62,7 @@ test("the first start of a launcher is not logged as a recovery", () => {
 });
 
 test("a forgotten endpoint is new when it returns", () => {
-  const { state, logged } = fixture();
+  const { state, logged } = nodeLog();
   state.endpoints.recordCycle({ ...failed("refused"), endpoint: "gone" });
   state.endpoints.recordCycle({ ...failed("refused"), endpoint: "kept" });
   logged();
@@ -112,19 +73,25 @@ test("a forgotten endpoint is new when it returns", () => {
   assert.deepEqual(logged(), ["info libvirt answers again"]);
 });
 
-test("each error of a cycle with samples is logged once in five minutes", async () => {
-  const { clock, state, logged } = fixture();
-  const errors = ["one", "two"].map((message) => new TelemetryError("E_DOMAIN_XML", message));
-  state.endpoints.recordCycle(cycle({ errors }));
-  state.endpoints.recordCycle(cycle({ errors }));
-  assert.deepEqual(logged(), ["warn one", "warn two"]);
+test("each code of the errors of a cycle is logged once in five minutes, whatever the texts", async () => {
+  const { clock, state, entries, logged } = nodeLog();
+  const errors = ["one", "two", "three"].map((message) => new TelemetryError("E_DOMAIN_XML", message));
+  const other = new BudgetError("Devices", "many devices");
+  state.endpoints.recordCycle(cycle({ errors: [...errors, other] }));
+  const endpoint = "/run/libvirt";
+  assert.deepEqual(entries.splice(0), [
+    { level: "warn", endpoint, code: "E_DOMAIN_XML", more: 2, msg: "one" },
+    { level: "warn", endpoint, code: "E_LAUNCHER_BUDGET", rejection: "Devices", msg: "many devices" },
+  ]);
+  state.endpoints.recordCycle(cycle({ errors: errors.slice(1) }));
+  assert.deepEqual(logged(), []);
   await clock.advance(300_000);
   state.endpoints.recordCycle(cycle({ errors: errors.slice(1) }));
   assert.deepEqual(logged(), ["warn two"]);
 });
 
 test("a stuck QEMU and its recovery are logged once, and a slow QEMU is not", () => {
-  const { state, entries } = fixture();
+  const { state, entries } = nodeLog();
   const logged = (): unknown[] =>
     entries.splice(0).flatMap(({ level, domain }) => (typeof domain === "string" ? `${String(level)} ${domain}` : []));
   state.endpoints.recordCycle(cycle({ slow: ["web", "db", "new"] }));
@@ -140,7 +107,7 @@ test("a stuck QEMU and its recovery are logged once, and a slow QEMU is not", ()
 });
 
 test("a busy domain is not logged as a QEMU that does not answer", () => {
-  const { state, logged } = fixture();
+  const { state, logged } = nodeLog();
   state.endpoints.recordCycle(cycle({ busy: ["web"] }));
   state.endpoints.recordCycle(cycle({ busy: ["web"] }));
   assert.deepEqual(logged(), [
@@ -151,7 +118,7 @@ test("a busy domain is not logged as a QEMU that does not answer", () => {
 });
 
 test("errors while a launcher or a VM starts are logged at debug level only", () => {
-  const { state, logged } = fixture();
+  const { state, logged } = nodeLog();
   const tolerated = [new LibvirtError("E_LIBVIRT_TIMEOUT", "no answer")];
   state.endpoints.recordCycle(cycle({ outcome: "starting", tolerated }));
   state.endpoints.recordCycle(cycle({ tolerated, slow: ["web"] }));
@@ -165,7 +132,7 @@ test("errors while a launcher or a VM starts are logged at debug level only", ()
 });
 
 test("domains that appear, disappear and restart are logged at debug level", () => {
-  const { state, entries } = fixture();
+  const { state, entries } = nodeLog();
   const logged = (): unknown[] => entries.splice(0).map(({ level, msg, domain }) => [level, msg, domain]);
   const run = (name: string, id: number) => sample({ identity: { id, uuid: `uuid of ${name}`, name } });
   state.endpoints.recordCycle(cycle({ samples: [run("web", 1), run("db", 2)] }));
@@ -182,7 +149,7 @@ test("domains that appear, disappear and restart are logged at debug level", () 
 });
 
 test("missing values are logged in one line, and each domain counts once for each field", async () => {
-  const { clock, state, entries } = fixture("info");
+  const { clock, state, entries } = nodeLog("info");
   const [web, db] = ["web", "db"].map(
     (name) => sample({ identity: { id: 1, uuid: name, name, namespace: "prod" } }).identity,
   );
@@ -205,7 +172,7 @@ test("missing values are logged in one line, and each domain counts once for eac
 });
 
 test("a summary is logged once a minute", async () => {
-  const { clock, log, state, entries } = fixture("info");
+  const { clock, log, state, entries } = nodeLog("info");
   const work = (lines: number, failed: boolean): void => {
     state.endpoints.recordCycle(cycle({ samples: [sample(), sample(), sample()] }));
     state.recordCycle({ domains: 3, lines, durationMs: 5, complete: !failed }, newLineCounters());
@@ -232,7 +199,7 @@ test("a summary is logged once a minute", async () => {
 });
 
 test("a failing target and its recovery are logged, and deliveries only at debug level", () => {
-  const { log, entries } = fixture();
+  const { log, entries } = nodeLog();
   log.delivered("main", 7, 3.6);
   log.failing("main", "TargetUnreachable", "refused");
   log.recovered("main");
@@ -249,7 +216,7 @@ test("a failing target and its recovery are logged, and deliveries only at debug
 });
 
 test("rejected lines are logged with an example, once in five minutes for each target", async () => {
-  const { clock, log, logged } = fixture();
+  const { clock, log, logged } = nodeLog();
   for (const target of ["a", "a", "b"]) log.rejected(target, 2, `HTTP 400: line of ${target}`);
   assert.deepEqual(logged(), [
     "error lines rejected, they are not sent again: HTTP 400: line of a",
@@ -261,7 +228,7 @@ test("rejected lines are logged with an example, once in five minutes for each t
 });
 
 test("new changed values are logged at most once in five minutes for each kind", async () => {
-  const { clock, state, entries } = fixture();
+  const { clock, state, entries } = nodeLog();
   const warned = (): unknown[] =>
     entries.splice(0).flatMap(({ kind, values }) => (kind === undefined ? [] : [[kind, values]]));
   state.recordCycle(DONE, { ...newLineCounters(), sanitizedTags: 0, clampedIntegers: 0 });
@@ -279,7 +246,7 @@ test("new changed values are logged at most once in five minutes for each kind",
 });
 
 test("a failing disk and its recovery are logged, and findings once in five minutes", async () => {
-  const { clock, log, entries, logged } = fixture();
+  const { clock, log, entries, logged } = nodeLog();
   log.spool.failing(new TelemetryError("E_SPOOL_WRITE", "cannot write to /spool: ENOSPC"));
   assert.deepEqual(entries.splice(0), [
     {

@@ -9,6 +9,7 @@ import { screenLines } from "../../../src/top/live-view.ts";
 import { domainTable } from "../../../src/top/table.ts";
 import { overview } from "../../support/domains.ts";
 import { sample } from "../../support/samples.ts";
+import { assertPrintable, HUGE, NASTY } from "../../support/nasty-texts.ts";
 
 const NO_LOAD: DomainLoad = {
   cpuPercent: 0,
@@ -39,12 +40,18 @@ test("the table matches the golden file at several widths", () => {
 });
 
 test("the screen matches the golden file, with the faults above the table", () => {
-  const snapshot = { domains: DOMAINS, endpoints: 7, faults: ["/a: E_X: one\x1b[2J", "/b: E_Y: two", "three", "four"] };
+  const snapshot = { domains: DOMAINS, endpoints: 7, faults: ["/a: E_X: one?[2J", "/b: E_Y: two", "three", "four"] };
   const text = [
     { columns: 80, rows: 14 },
     { columns: 60, rows: 11 },
   ].map((size) => `${screenLines(snapshot, "cpu", 2_000, size).join("\n")}\n`);
   assert.equal(text.join("\n"), readFileSync("test/golden/top/screen.txt", "utf8"));
+});
+
+test("the name of a VM is one printable line", () => {
+  const { rows } = domainTable([overview(`shop/${NASTY}`), overview(HUGE)], 80);
+  for (const row of rows) assertPrintable(row, 80, "a row");
+  assert.match(rows.join(" "), /shop\/x\?\[2J/);
 });
 
 test("no line is wider than the terminal, and no screen is higher", () => {
