@@ -112,10 +112,11 @@ export class NodeLog implements NodeObserver, SenderObserver {
 
   /** `files` is how many files this process may have open. */
   connectionsClosed(files: number): void {
-    this.#warn(
-      { files },
-      "too few open files allowed to stay connected to every launcher: some are connected in turns. Raise the limit (nofile)",
-    );
+    if (this.#warnings.allows("files"))
+      this.#log.warn(
+        { files },
+        "too few open files allowed to stay connected to every launcher: some are connected in turns. Raise the limit (nofile)",
+      );
   }
 
   endpointAbsent(endpoint: string): void {
