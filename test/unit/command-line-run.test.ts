@@ -44,14 +44,10 @@ test("an invalid configuration ends the agent with exit code 2 and every fault",
   assert.equal(stderr, `error: E_CONFIG_INVALID: the configuration is invalid\n${readFileSync(`${file}.txt`, "utf8")}`);
 });
 
-test("an unreadable configuration or a missing secret ends the agent with exit code 1", async (t) => {
+test("an unreadable configuration ends the agent with exit code 1", async () => {
   const unreadable = await run(["agent", "--config", "/nonexistent/config.yaml"]);
   assert.equal(unreadable.exitCode, 1);
   assert.match(unreadable.stderr, /^error: E_CONFIG_UNREADABLE: \/nonexistent\/config\.yaml cannot be read/);
-  const withSecret = readFileSync("docs/examples/influxdb2.yaml", "utf8");
-  const secretless = await run(["agent", "--config", await configFile(t, withSecret)]);
-  assert.equal(secretless.exitCode, 1);
-  assert.match(secretless.stderr, /^error: E_SECRET_NOT_FOUND: .*--secrets-dir$/m);
 });
 
 test("an environment variable sets --config, and the option overrides it", async (t) => {

@@ -50,8 +50,8 @@ test("inspect prints the content, its time and the backlog of each target", asyn
   assert.deepEqual(await printed(inspectCommand, directory), {
     code: 0,
     lines: [
-      "DIR/v1: not in use, 1 segment, 5 lines in 5 frames of 0.4 KiB, from 2023-11-14T22:13:20.000Z to 2023-11-14T22:13:24.000Z",
-      "  target central: 5 lines in 5 frames of 0.4 KiB, from 2023-11-14T22:13:20.000Z to 2023-11-14T22:13:24.000Z",
+      "DIR/v1: not in use, 1 segment, 5 lines in 5 frames of 0.5 KiB, from 2023-11-14T22:13:20.000Z to 2023-11-14T22:13:24.000Z",
+      "  target central: 5 lines in 5 frames of 0.5 KiB, from 2023-11-14T22:13:20.000Z to 2023-11-14T22:13:24.000Z",
       "  target other: 2 lines in 2 frames of 0.2 KiB, from 2023-11-14T22:13:23.000Z to 2023-11-14T22:13:24.000Z",
       "  target idle: no backlog",
     ],
