@@ -71,6 +71,7 @@ function commandLine(streams: StandardStreams, stop: AbortSignal, exit: (code: n
     .addOption(option("--node-name <name>", "value of the tag `node`"))
     .addOption(podsDir())
     .addOption(libvirtSocket())
+    .addOption(launcherLimit())
     .addOption(option("--spool-dir <dir>", "directory of queued lines; default: in memory"))
     .addOption(option("--secrets-dir <dir>", "directory of secrets, each in a file DIR/<secret>/<key>"))
     .addOption(listen("off with --once, --cycles or --print"))
@@ -187,6 +188,11 @@ function podsDir(): Option {
 function libvirtSocket(): Option {
   const fallback = "default: the first standard socket that exists";
   return option("--libvirt-socket <path...>", `libvirt socket, repeatable or with commas; ${fallback}`);
+}
+
+function launcherLimit(): Option {
+  const names = "the limits are in docs/security.md";
+  return option("--launcher-limit <name=n...>", `another limit for a virt-launcher, such as devices=2000; ${names}`);
 }
 
 function listen(exception?: string): Option {

@@ -3,6 +3,7 @@ import { TelemetryError } from "../errors.ts";
 import { createLogger, type LogLevel } from "../log.ts";
 import { parseAllowedHosts } from "../observability/allowed-hosts.ts";
 import { DEFAULT_ADDRESS, parseListenAddress } from "../observability/listen-address.ts";
+import { parseLauncherLimits } from "./launcher-limits.ts";
 import type { StandardStreams } from "./standard-streams.ts";
 import { loggingRejections } from "./unhandled-rejections.ts";
 
@@ -15,6 +16,7 @@ interface AgentArguments {
   /** An entry may have several sockets with commas between, because an environment variable is one text. */
   readonly libvirtSocket?: readonly string[];
   readonly podsDir?: string;
+  readonly launcherLimit?: readonly string[];
   readonly spoolDir?: string;
   readonly secretsDir?: string;
   readonly listen?: string;
@@ -44,6 +46,7 @@ export async function agent(
     nodeName: given.nodeName,
     podsDir: given.podsDir,
     libvirtSockets: given.libvirtSocket?.flatMap((sockets) => sockets.split(",")),
+    launcherBudget: parseLauncherLimits(given.launcherLimit ?? []),
     spoolDir: given.spoolDir,
     secretsDir: given.secretsDir,
     // Off for a run by hand, because an agent may already listen on the default address.

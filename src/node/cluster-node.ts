@@ -85,7 +85,8 @@ class ClusterNode implements NodeMode {
     this.#named = config;
     const { error, launchers } = this.#launchers;
     if (error !== undefined) return Promise.reject(podsDirectoryError(error));
-    return Promise.resolve([...plainEndpoints(this.#options.libvirtSockets), ...vmiEndpoints(launchers, inventory)]);
+    const { libvirtSockets, launcherBudget } = this.#options;
+    return Promise.resolve([...plainEndpoints(libvirtSockets), ...vmiEndpoints(launchers, inventory, launcherBudget)]);
   };
 
   watches(): readonly WatchView[] {

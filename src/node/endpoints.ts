@@ -1,4 +1,4 @@
-import { LAUNCHER_BUDGET } from "../budget.ts";
+import { LAUNCHER_BUDGET, type LauncherBudget } from "../budget.ts";
 import type { Endpoint } from "../collection/libvirt/endpoint.ts";
 import type { EffectiveConfig } from "../config/resolve.ts";
 import { matchesVm, type VmFilter } from "../config/selectors.ts";
@@ -21,6 +21,8 @@ export interface EndpointPlaces {
   readonly podsDir: string | undefined;
   /** The first standard socket that exists, if neither this nor `podsDir` is given. */
   readonly libvirtSockets: readonly string[] | undefined;
+  /** What each launcher may cost. */
+  readonly launcherBudget?: LauncherBudget;
 }
 
 /**
@@ -28,7 +30,11 @@ export interface EndpointPlaces {
  * left out and its socket is not opened, because any pod can serve a socket and claim the name of another VM. Its domain
  * is collected in the first cycle after its VMI is known.
  */
-export function vmiEndpoints(launchers: readonly Launcher[], inventory: VmiInventory): readonly Endpoint[] {
+export function vmiEndpoints(
+  launchers: readonly Launcher[],
+  inventory: VmiInventory,
+  budget = LAUNCHER_BUDGET,
+): readonly Endpoint[] {
   return launchers.flatMap(({ podUid, socket }): Endpoint[] => {
     const vmi = inventory.vmiOf(podUid);
     if (vmi === undefined) return [];
@@ -36,7 +42,7 @@ export function vmiEndpoints(launchers: readonly Launcher[], inventory: VmiInven
       {
         socket,
         transient: true,
-        budget: LAUNCHER_BUDGET,
+        budget,
         vm: `${vmi.namespace}/${vmi.name}`,
         identify: (domain, state, reason) => inventory.identify(podUid, domain, state, reason),
       },
@@ -50,7 +56,7 @@ export function vmiEndpoints(launchers: readonly Launcher[], inventory: VmiInven
  * claim. Labels are unknown, so a selector that needs one selects no VM.
  */
 export function localEndpoints(
-  { podsDir, libvirtSockets }: EndpointPlaces,
+  { podsDir, libvirtSockets, launcherBudget }: EndpointPlaces,
   clock: Clock,
 ): (config: { readonly vms: VmFilter }) => Promise<readonly Endpoint[]> {
   const launchers = podsDir === undefined ? undefined : new LauncherSockets(podsDir, clock);
@@ -59,7 +65,8 @@ export function localEndpoints(
   return async ({ vms }) => {
     // An endpoint lives for many cycles and uses the filter of the latest one.
     current = vms;
-    if (launchers !== undefined) return [...plain, ...trustedEndpoints(await scan(launchers), () => current)];
+    if (launchers !== undefined)
+      return [...plain, ...trustedEndpoints(await scan(launchers), () => current, launcherBudget)];
     return plain.length > 0 ? plain : [{ socket: await findLibvirtSocket() }];
   };
 }
@@ -70,11 +77,15 @@ export function plainEndpoints(sockets: readonly string[] = []): readonly Endpoi
 }
 
 /** Returns launchers as endpoints whose domains have the names that they claim. */
-export function trustedEndpoints(launchers: readonly Launcher[], vms: () => VmFilter): readonly Endpoint[] {
+export function trustedEndpoints(
+  launchers: readonly Launcher[],
+  vms: () => VmFilter,
+  budget = LAUNCHER_BUDGET,
+): readonly Endpoint[] {
   return launchers.map(({ socket }) => ({
     socket,
     transient: true,
-    budget: LAUNCHER_BUDGET,
+    budget,
     identify: (domain, state, reason) => {
       const named = claimedName(domain);
       const isHere = presenceOf(state, reason) !== "no";

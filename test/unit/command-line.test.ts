@@ -12,6 +12,7 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
     "--node-name",
     "--pods-dir",
     "--libvirt-socket",
+    "--launcher-limit",
     "--spool-dir",
     "--secrets-dir",
     "--listen",
