@@ -1,6 +1,6 @@
 /** The source of time. Tests pass in their own. */
 export interface Clock {
-  /** The wall clock: milliseconds since the epoch. */
+  /** The wall clock: whole milliseconds since the epoch. */
   now(): number;
   /** A clock that never steps, for durations and deadlines; in milliseconds. */
   monotonic(): number;

@@ -10,8 +10,9 @@ export class FakeClock implements Clock {
   isBusy: () => boolean = () => false;
   #sleepers: { at: number; wake: () => void }[] = [];
 
+  /** A whole number, as that of the system, although a sleep may end between two. */
   now(): number {
-    return this.#now;
+    return Math.floor(this.#now);
   }
 
   monotonic(): number {

@@ -36,6 +36,8 @@ class Node {
   readonly #directory: string;
   /** Name of a launcher -> its last cycle. */
   readonly #cycles = new Map<string, SourceCycle>();
+  /** Names of launchers with the reasons for which lines were left out since the agent started. */
+  readonly rejected = new Set<string>();
   /** Lines of the honest launchers since the start. */
   honestLines = 0;
   #endpoints: Endpoint[] = [];
@@ -69,9 +71,12 @@ class Node {
 
   async startAgent(spool: Spool): Promise<void> {
     const { clock, target } = this;
+    this.rejected.clear();
     const nodeLog = new NodeLog(pino({ level: "silent" }), clock);
     nodeLog.endpointCycle = (cycle) => {
-      this.#cycles.set(path.basename(cycle.endpoint), cycle);
+      const launcher = path.basename(cycle.endpoint);
+      this.#cycles.set(launcher, cycle);
+      for (const { code, rejection } of cycle.errors) this.rejected.add(`${launcher}: ${rejection ?? code}`);
       for (const { identity, previous } of cycle.samples)
         if (identity.name.startsWith("honest"))
           this.honestLines += previous === undefined ? HONEST_LINES - 1 : HONEST_LINES;
@@ -219,11 +224,11 @@ test("launchers that fill a spool on disk push out no line of the others, also a
   const node = await Node.start(t, open);
   for (const name of ["noisy-1", "noisy-2"]) await node.launch(t, name, noisy(node.clock, 400));
   await node.cycles(45);
-  assert.deepEqual(node.rejections("noisy-1"), ["SpoolShare"]);
+  assert.deepEqual([...node.rejected].sort(), ["noisy-1: SpoolShare", "noisy-2: SpoolShare"]);
   await node.stopAgent();
   await node.startAgent(await open(node.clock));
   await node.cycles(20);
-  assert.deepEqual(node.rejections("noisy-1"), ["SpoolShare"]);
+  assert.deepEqual([...node.rejected].sort(), ["noisy-1: SpoolShare", "noisy-2: SpoolShare"]);
   assert.equal(node.droppedLines, 0);
   const { honestLines } = node;
   assert.equal((await node.deliver("honest")).length, honestLines);
