@@ -1,7 +1,7 @@
 import { VmiInventory, type NamingRules } from "../discovery/inventory.ts";
 import { projectVmi, type Vmi } from "../discovery/vmi.ts";
 import type { KubeClient } from "../kubernetes/api.ts";
-import { Reflector } from "../kubernetes/reflector.ts";
+import { Reflector, type Change } from "../kubernetes/reflector.ts";
 import type { StoreFault } from "../kubernetes/store-fault.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../log.ts";
@@ -15,6 +15,8 @@ export interface VmiWatchOptions {
   readonly log: Logger;
   readonly clock: Clock;
   readonly random?: () => number;
+  /** Called after each change of a VMI. */
+  readonly onChange?: (change: Change<Vmi>) => void;
 }
 
 /** Labels of a VMI with the name of a node: where it runs, and where a live migration moves it. */
@@ -30,7 +32,7 @@ export class VmiWatch implements AsyncDisposable {
   #isSynced = false;
 
   constructor(options: VmiWatchOptions) {
-    const { client, nodeName, rules, log, clock, random = Math.random } = options;
+    const { client, nodeName, rules, log, clock, random = Math.random, onChange } = options;
     this.reflectors = new Map(
       NODE_LABELS.map((label) => {
         const what = `VMIs with ${label}`;
@@ -39,9 +41,10 @@ export class VmiWatch implements AsyncDisposable {
           path: VMIS,
           query: { labelSelector: `${label}=${nodeName}` },
           freshness: "any",
-          project: projectVmi,
-          onChange: () => {
+          project: (object) => projectVmi(object, nodeName),
+          onChange: (change) => {
             this.inventory.invalidate();
+            onChange?.(change);
           },
           observer: reflectorLog(log, what, clock),
           clock,
@@ -67,6 +70,11 @@ export class VmiWatch implements AsyncDisposable {
   get fault(): StoreFault | undefined {
     for (const { fault } of this.reflectors.values()) if (fault !== undefined) return fault;
     return undefined;
+  }
+
+  /** Takes over the VMIs that an earlier process knew, until the API server lists them: see `Reflector.restore`. */
+  restore(lists: ReadonlyMap<string, ReadonlyMap<string, Vmi>>): void {
+    for (const [what, reflector] of this.reflectors) reflector.restore(lists.get(what) ?? new Map());
   }
 
   start(): void {

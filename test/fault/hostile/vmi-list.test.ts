@@ -39,7 +39,7 @@ function reflectVmis(bench: KubeBench) {
   return bench.reflect({
     path: VMIS,
     project: (object) => {
-      const found = projectVmi(object);
+      const found = projectVmi(object, "n1");
       return found && { name: found.name, value: found };
     },
   });
