@@ -153,7 +153,7 @@ class ClusterNode implements NodeMode {
     const { origin } = this.config;
     const found = origin && this.#configs.objects.objects.get(origin.name);
     // An object that cannot be read any more, or was created again, is not what the agent uses.
-    if (origin === undefined || (found?.uid === origin.uid && found.config !== undefined)) this.#governing = found;
+    if (found?.config !== undefined && found.uid === origin?.uid) this.#governing = found;
     const vmis = [...this.#vmis.reflectors].map(([what, { objects }]) => [what, objects] as const);
     return { config: this.#governing, vmis: new Map(vmis) };
   }
@@ -162,6 +162,7 @@ class ClusterNode implements NodeMode {
   async #restore(): Promise<boolean> {
     const known = await this.#known?.load();
     if (known === undefined) return false;
+    this.#governing = known.config;
     this.#vmis.restore(known.vmis);
     if (known.config !== undefined) this.#configs.objects.restore(new Map([[known.config.name, known.config]]));
     return known.config !== undefined;
@@ -194,6 +195,7 @@ class ClusterNode implements NodeMode {
       ...listener,
       changed: (config, origin) => {
         listener.changed(config, origin);
+        if (config === undefined) this.#governing = undefined;
         this.#known?.changed();
         if (config === undefined) log.info("no Active TelemetryConfig selects this node: nothing is collected");
         else log.info({ ...origin }, "governed by a TelemetryConfig");
