@@ -19,6 +19,12 @@ export interface VmiWatchOptions {
   readonly onChange?: (change: Change<Vmi>) => void;
 }
 
+/** Why VMs may be missing or without a certain name. Ambiguous: several VMIs list the same pod. */
+export interface NamesFault {
+  readonly reason: StoreFault["reason"] | "Ambiguous";
+  readonly message: string;
+}
+
 /** Labels of a VMI with the name of a node: where it runs, and where a live migration moves it. */
 const NODE_LABELS = ["kubevirt.io/nodeName", "kubevirt.io/migrationTargetNodeName"];
 
@@ -66,9 +72,13 @@ export class VmiWatch implements AsyncDisposable {
     return this.#isSynced;
   }
 
-  /** Why VMIs may be missing; undefined if both lists are complete and up to date. */
-  get fault(): StoreFault | undefined {
+  /** Why VMs may be missing; undefined if both lists are complete and up to date, and each pod has one VMI. */
+  get fault(): NamesFault | undefined {
     for (const { fault } of this.reflectors.values()) if (fault !== undefined) return fault;
+    for (const [podUid, vmis] of this.inventory.contested) {
+      const names = vmis.map(({ namespace, name }) => `${namespace}/${name}`).join(" and ");
+      return { reason: "Ambiguous", message: `${names} both list the pod ${podUid}, which is not collected` };
+    }
     return undefined;
   }
 

@@ -1,7 +1,7 @@
 import { isAborted } from "../lib/abort.ts";
 import { answerFromStatus, isVersionTooLarge, rejection, retryAfterMs, type KubeAnswer } from "./answer.ts";
 import { toKubeError, KubeError } from "./kube-error.ts";
-import { asKubeObject, keyOf, metadataOf, recordOf } from "./kube-object.ts";
+import { asKubeObject, keyOf, metadataOf, recordOf, type KubeObject } from "./kube-object.ts";
 import { list, type Freshness } from "./list.ts";
 import { ObjectStore, type Change } from "./object-store.ts";
 import type { ReflectorCounters, ReflectorOptions } from "./reflector-options.ts";
@@ -43,7 +43,7 @@ export class Reflector<T> implements AsyncDisposable {
   #failures = 0;
   /** Why the last attempt failed; undefined after a list, an event or a bookmark. */
   #interruption: KubeError | undefined;
-  #tooLarge = 0;
+  #tooLarge: readonly (string | undefined)[] = [];
   #currentAtMs = Number.NEGATIVE_INFINITY;
   #retryAtMs = Number.NEGATIVE_INFINITY;
 
@@ -134,7 +134,7 @@ export class Reflector<T> implements AsyncDisposable {
     this.#confirmCurrent();
     for (const change of changes) this.#notify(change);
     const { tooLarge, peakBytes } = listing;
-    observer.listed({ objects: this.#store.objects.size, missed, tooLarge, peakBytes });
+    observer.listed({ objects: this.#store.objects.size, missed, tooLarge: tooLarge.length, peakBytes });
     this.#synced.resolve(true);
     return undefined;
   }
@@ -183,10 +183,15 @@ export class Reflector<T> implements AsyncDisposable {
     this.#version = version;
     this.#counters.events++;
     // Only an object that the list left out can be modified without being in the store: it has become smaller.
-    if (type === "MODIFIED" && change?.before === undefined && change?.after !== undefined)
-      this.#tooLarge = Math.max(0, this.#tooLarge - 1);
+    if (type === "MODIFIED" && change?.before === undefined && change?.after !== undefined) this.#becameSmaller(meta);
     if (change !== undefined) this.#notify(change);
     return undefined;
+  }
+
+  #becameSmaller(object: KubeObject): void {
+    const known = this.#tooLarge.indexOf(keyOf(object));
+    const at = known === -1 ? this.#tooLarge.indexOf(undefined) : known;
+    if (at !== -1) this.#tooLarge = this.#tooLarge.toSpliced(at, 1);
   }
 
   #rejected(answer: KubeAnswer, verb: "list" | "watch"): Interruption {

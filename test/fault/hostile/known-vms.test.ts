@@ -87,4 +87,17 @@ void suite("VMs known before a restart", { skip }, () => {
     await bench.until("it is denied", () => watch.fault?.reason === "Forbidden");
     assert.deepEqual(opened(watch), ["pod-1"]);
   });
+
+  test("with a pod that two VMIs list are held back, and the condition says Ambiguous", async () => {
+    await using bench = await KubeBench.start();
+    await using watch = watchOf(bench);
+    bench.server.faults.push(listOf(vmi({ pods: ["pod-1", "pod-2"] })), listOf(vmi({ name: "db", uid: "u2" })));
+    watch.start();
+    await bench.passUntil("both lists are read", () => watch.isSynced);
+    assert.deepEqual(opened(watch), ["pod-2"]);
+    assert.deepEqual(watch.fault, {
+      reason: "Ambiguous",
+      message: "shop/web and shop/db both list the pod pod-1, which is not collected",
+    });
+  });
 });
