@@ -22,7 +22,7 @@ const ROLE = `/apis/rbac.authorization.k8s.io/v1/clusterroles/${AGENT}`;
 const VMIS = "/apis/kubevirt.io/v1/namespaces/tenant-a/virtualmachineinstances";
 const UUID = "0d3f1f6c-0f0e-5b0c-8f8e-2f4f5f0b7a11";
 const OTHER_UUID = "7d0b7f0e-6f0a-4c5b-9a51-3f6f1c2b7a10";
-/** An agent notes its start in whole seconds, and a moment after it has begun. */
+/** A report has the start of its agent in whole seconds. */
 const STARTED_MS = 1_000;
 /** Together more than the 64 MiB that an agent once accepted as one answer. */
 const LARGE_VMIS = 70;

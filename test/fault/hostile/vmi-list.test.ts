@@ -45,7 +45,10 @@ function heapBytes(): number {
 }
 
 /** Makes the text of a list while it is read. */
-function* listOf(sizes: readonly number[], make: (name: string, bytes: number) => object = vmi): Generator<string, void, undefined> {
+function* listOf(
+  sizes: readonly number[],
+  make: (name: string, bytes: number) => object = vmi,
+): Generator<string, void, undefined> {
   yield '{"apiVersion":"kubevirt.io/v1","items":[';
   for (const [index, bytes] of sizes.entries())
     yield `${index === 0 ? "" : ","}${JSON.stringify(make(`vm-${index}`, bytes))}`;
