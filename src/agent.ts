@@ -93,7 +93,8 @@ async function openParts(
     rejectedDir: spoolDir === undefined ? undefined : path.join(spoolDir, "rejected"),
     ...(print !== undefined && { protocolOf: () => PROTOCOLS.print, stdout: print }),
   });
-  return { router, state, nodeLog, clock };
+  const knownObjectsFile = spoolDir && path.join(spoolDir, "known-objects.jsonl");
+  return { router, state, nodeLog, clock, knownObjectsFile };
 }
 
 /** Delivers the queued lines. Returns whether the exit code may be 0: every line was delivered, or a signal ended the agent. */

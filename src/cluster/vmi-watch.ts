@@ -1,7 +1,7 @@
 import { VmiInventory, type NamingRules } from "../discovery/inventory.ts";
 import { projectVmi, type Vmi } from "../discovery/vmi.ts";
 import type { KubeClient } from "../kubernetes/api.ts";
-import { Reflector } from "../kubernetes/reflector.ts";
+import { Reflector, type Change } from "../kubernetes/reflector.ts";
 import type { StoreFault } from "../kubernetes/store-fault.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../log.ts";
@@ -15,6 +15,14 @@ export interface VmiWatchOptions {
   readonly log: Logger;
   readonly clock: Clock;
   readonly random?: () => number;
+  /** Called after each change of a VMI. */
+  readonly onChange?: (change: Change<Vmi>) => void;
+}
+
+/** Why VMs may be missing or without a certain name. Ambiguous: several VMIs list the same pod. */
+export interface NamesFault {
+  readonly reason: StoreFault["reason"] | "Ambiguous";
+  readonly message: string;
 }
 
 /** Labels of a VMI with the name of a node: where it runs, and where a live migration moves it. */
@@ -30,7 +38,7 @@ export class VmiWatch implements AsyncDisposable {
   #isSynced = false;
 
   constructor(options: VmiWatchOptions) {
-    const { client, nodeName, rules, log, clock, random = Math.random } = options;
+    const { client, nodeName, rules, log, clock, random = Math.random, onChange } = options;
     this.reflectors = new Map(
       NODE_LABELS.map((label) => {
         const what = `VMIs with ${label}`;
@@ -39,9 +47,10 @@ export class VmiWatch implements AsyncDisposable {
           path: VMIS,
           query: { labelSelector: `${label}=${nodeName}` },
           freshness: "any",
-          project: projectVmi,
-          onChange: () => {
+          project: (object) => projectVmi(object, nodeName),
+          onChange: (change) => {
             this.inventory.invalidate();
+            onChange?.(change);
           },
           observer: reflectorLog(log, what, clock),
           clock,
@@ -63,10 +72,19 @@ export class VmiWatch implements AsyncDisposable {
     return this.#isSynced;
   }
 
-  /** Why VMIs may be missing; undefined if both lists are complete and up to date. */
-  get fault(): StoreFault | undefined {
+  /** Why VMs may be missing; undefined if both lists are complete and up to date, and each pod has one VMI. */
+  get fault(): NamesFault | undefined {
     for (const { fault } of this.reflectors.values()) if (fault !== undefined) return fault;
+    for (const [podUid, vmis] of this.inventory.contested) {
+      const names = vmis.map(({ namespace, name }) => `${namespace}/${name}`).join(" and ");
+      return { reason: "Ambiguous", message: `${names} both list the pod ${podUid}, which is not collected` };
+    }
     return undefined;
+  }
+
+  /** Takes over the VMIs that an earlier process knew, until the API server lists them: see `Reflector.restore`. */
+  restore(lists: ReadonlyMap<string, ReadonlyMap<string, Vmi>>): void {
+    for (const [what, reflector] of this.reflectors) reflector.restore(lists.get(what) ?? new Map());
   }
 
   start(): void {

@@ -25,7 +25,10 @@ export type VmiStore = ReadonlyMap<string, Vmi>;
  */
 export class VmiInventory {
   readonly #stores: readonly VmiStore[];
-  #byPod: ReadonlyMap<string, Vmi> | undefined;
+  #index: PodIndex | undefined;
+  /** Pod -> the number of the index in which it was first listed. */
+  readonly #ages = new Map<string, number>();
+  #indexes = 0;
   #rules: NamingRules;
   /** One object for each VMI until it changes: the encoder escapes the tags once for each object. */
   #named = new WeakMap<Vmi, NamedDomain>();
@@ -42,15 +45,46 @@ export class VmiInventory {
 
   /** Must be called after a store has changed. */
   invalidate(): void {
-    this.#byPod = undefined;
+    this.#index = undefined;
   }
 
-  /** Returns the VMI that lists this pod as one of its launchers; undefined if no store has one. */
+  /** Returns the VMI that lists this pod as one of its launchers; undefined if no store has one, or if several VMIs do. */
   vmiOf(podUid: string): Vmi | undefined {
-    this.#byPod ??= new Map(
-      this.#stores.flatMap((store) => [...store.values()].flatMap((vmi) => vmi.pods.map((pod) => [pod, vmi] as const))),
-    );
-    return this.#byPod.get(podUid);
+    return this.#current.vmis.get(podUid);
+  }
+
+  /** Pods that more than one VMI lists -> two of these VMIs. KubeVirt never writes this, so no name is certain. */
+  get contested(): ReadonlyMap<string, readonly [Vmi, Vmi]> {
+    return this.#current.contested;
+  }
+
+  /**
+   * Returns the launchers that may be collected, of all that have a socket on this node. A VMI lists its former launchers
+   * too: if it has been on this node before, only the launcher that was listed last is the current one.
+   */
+  currentLaunchers<L extends { readonly podUid: string }>(launchers: readonly L[]): readonly L[] {
+    const { vmis } = this.#current;
+    const newest = new Map<string, number>();
+    for (const { podUid } of launchers) {
+      const vmi = vmis.get(podUid);
+      if (vmi !== undefined) newest.set(vmi.uid, Math.max(newest.get(vmi.uid) ?? 0, this.#ages.get(podUid) ?? 0));
+    }
+    // A former launcher is not listed while its VMI is on another node. Its age is needed when the VMI returns.
+    const known = new Set([...vmis.keys(), ...launchers.map(({ podUid }) => podUid)]);
+    for (const podUid of this.#ages.keys()) if (!known.has(podUid)) this.#ages.delete(podUid);
+    return launchers.filter(({ podUid }) => {
+      const vmi = vmis.get(podUid);
+      return vmi !== undefined && this.#ages.get(podUid) === newest.get(vmi.uid);
+    });
+  }
+
+  get #current(): PodIndex {
+    if (this.#index === undefined) {
+      this.#index = indexPods(this.#stores);
+      this.#indexes++;
+      for (const podUid of this.#index.vmis.keys()) if (!this.#ages.has(podUid)) this.#ages.set(podUid, this.#indexes);
+    }
+    return this.#index;
   }
 
   /**
@@ -58,12 +92,13 @@ export class VmiInventory {
    * configuration excludes the VMI, or the guest is on another node. `state` and `reason` are virDomainState and its reason.
    * During a live migration a VMI has a domain on two nodes. The running one is collected; a paused one is collected only
    * on the node of the VMI.
-   * @throws {TelemetryError} E_DOMAIN_FOREIGN if the domain does not have the name of the pod's VMI
+   * @throws {TelemetryError} E_DOMAIN_FOREIGN if the domain does not have the name, or the UUID, of the pod's VMI
    */
   identify(podUid: string, domain: DomainRef, state: number, reason: number | undefined): NamedDomain | undefined {
     const vmi = this.vmiOf(podUid);
     if (vmi === undefined) return undefined;
-    if (domainNameOf(vmi) !== domain.name) throw foreignDomain(vmi);
+    if (domainNameOf(vmi) !== domain.name) throw foreignDomain(vmi, "name");
+    if (vmi.firmwareUuid !== undefined && vmi.firmwareUuid !== domain.uuid) throw foreignDomain(vmi, "UUID");
     return this.#isHere(vmi, state, reason) && this.#rules.accepts(vmi) ? this.#namedDomain(vmi) : undefined;
   }
 
@@ -84,11 +119,31 @@ export class VmiInventory {
   }
 }
 
-/** The message does not have the domain's name: the log is limited by message, and a launcher can choose many names. */
-function foreignDomain({ namespace, name }: Vmi): TelemetryError {
+interface PodIndex {
+  /** Pod -> the VMI that lists it. */
+  readonly vmis: ReadonlyMap<string, Vmi>;
+  readonly contested: ReadonlyMap<string, readonly [Vmi, Vmi]>;
+}
+
+function indexPods(stores: readonly VmiStore[]): PodIndex {
+  const vmis = new Map<string, Vmi>();
+  const contested = new Map<string, readonly [Vmi, Vmi]>();
+  for (const store of stores)
+    for (const vmi of store.values())
+      for (const podUid of vmi.pods) {
+        const other = vmis.get(podUid);
+        if (other !== undefined && domainNameOf(other) !== domainNameOf(vmi)) contested.set(podUid, [other, vmi]);
+        vmis.set(podUid, vmi);
+      }
+  for (const podUid of contested.keys()) vmis.delete(podUid);
+  return { vmis, contested };
+}
+
+/** The message does not have the domain's words: the log is limited by message, and a launcher can choose many names. */
+function foreignDomain({ namespace, name }: Vmi, what: "name" | "UUID"): TelemetryError {
   return new TelemetryError(
     "E_DOMAIN_FOREIGN",
-    `the launcher of ${namespace}/${name} has a domain with another name, which is not collected`,
+    `the launcher of ${namespace}/${name} has a domain with another ${what}, which is not collected`,
   );
 }
 

@@ -1,10 +1,11 @@
 import { BoundedText, MAX_OBJECT_BYTES, parseJson, type BodyReader } from "./body-reader.ts";
+import { nameInPrefix } from "./name-in-prefix.ts";
 
 /** Receives the elements of a list in their order. */
 export interface ItemListener {
   item(item: unknown): void;
-  /** An element has more than MAX_OBJECT_BYTES and is left out. */
-  tooLarge(bytes: number): void;
+  /** An element has more than MAX_OBJECT_BYTES and is left out. `name` is its `namespace/name`, if that is readable. */
+  tooLarge(name: string | undefined): void;
 }
 
 const QUOTE = 0x22;
@@ -34,6 +35,8 @@ export class ItemSplitter implements BodyReader {
   readonly #list = new BoundedText("a list without its items");
   #item: Buffer[] = [];
   #itemBytes = 0;
+  /** Of an item that is too large. */
+  #name: string | undefined;
   #peakBytes = 0;
   #depth = 0;
   #inItems = false;
@@ -94,11 +97,17 @@ export class ItemSplitter implements BodyReader {
   #hold(part: Buffer): void {
     if (this.#inItems) {
       this.#itemBytes += part.length;
-      if (this.#itemBytes > MAX_OBJECT_BYTES) this.#item = [];
+      if (this.#itemBytes > MAX_OBJECT_BYTES) this.#dropItem(part);
       else if (part.length > 0) this.#item.push(part);
     } else this.#list.push(part);
     const held = this.#list.bytes + (this.#itemBytes > MAX_OBJECT_BYTES ? 0 : this.#itemBytes);
     this.#peakBytes = Math.max(this.#peakBytes, held);
+  }
+
+  /** Keeps only the name of an item that is too large. */
+  #dropItem(part: Buffer): void {
+    if (this.#itemBytes - part.length <= MAX_OBJECT_BYTES) this.#name = nameInPrefix([...this.#item, part]);
+    this.#item = [];
   }
 
   #endItem(last: boolean): void {
@@ -109,7 +118,7 @@ export class ItemSplitter implements BodyReader {
     this.#itemBytes = 0;
     this.#anyItem = !last;
     this.#inItems = !last;
-    if (bytes > MAX_OBJECT_BYTES) this.#listener.tooLarge(bytes);
+    if (bytes > MAX_OBJECT_BYTES) this.#listener.tooLarge(this.#name);
     else if (!isEmptyList) this.#listener.item(parseJson(text));
   }
 }

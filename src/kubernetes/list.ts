@@ -29,8 +29,8 @@ export interface Listing<T> {
   /** A watch can start at this version. */
   readonly version: string;
   readonly objects: ReadonlyMap<string, ListedObject<T>>;
-  /** Objects that are left out because they are too large. */
-  readonly tooLarge: number;
+  /** `namespace/name` of the objects that are left out because they are too large; undefined if it is not readable. */
+  readonly tooLarge: readonly (string | undefined)[];
   /** The most bytes of an answer that were in memory at one time. */
   readonly peakBytes: number;
 }
@@ -47,7 +47,7 @@ const PAGE_MS = 60_000;
 export async function list<T>(request: ListRequest<T>): Promise<Listing<T> | KubeAnswer> {
   const { client, path, signal } = request;
   const objects = new Map<string, ListedObject<T>>();
-  let tooLarge = 0;
+  const tooLarge: (string | undefined)[] = [];
   let peakBytes = 0;
   const listener = {
     item: (item: unknown): void => {
@@ -55,8 +55,8 @@ export async function list<T>(request: ListRequest<T>): Promise<Listing<T> | Kub
       const object = request.project(item);
       if (object !== undefined) objects.set(keyOf(meta), { version: meta.metadata.resourceVersion, object });
     },
-    tooLarge: (): void => {
-      tooLarge++;
+    tooLarge: (name: string | undefined): void => {
+      tooLarge.push(name);
     },
   };
   let page = firstPage(request.freshness);

@@ -1,67 +1,15 @@
 import { isAborted } from "../lib/abort.ts";
-import type { Clock } from "../lib/clock.ts";
 import { answerFromStatus, isVersionTooLarge, rejection, retryAfterMs, type KubeAnswer } from "./answer.ts";
-import type { KubeClient } from "./api.ts";
 import { toKubeError, KubeError } from "./kube-error.ts";
-import { asKubeObject, keyOf, metadataOf, recordOf } from "./kube-object.ts";
+import { asKubeObject, keyOf, metadataOf, recordOf, type KubeObject } from "./kube-object.ts";
 import { list, type Freshness } from "./list.ts";
 import { ObjectStore, type Change } from "./object-store.ts";
+import type { ReflectorCounters, ReflectorOptions } from "./reflector-options.ts";
 import { storeFault, type StoreFault } from "./store-fault.ts";
 import { recoveryFor, TRANSIENT, RELIST, retryDelayMs, type RetryPolicy } from "./retry-policy.ts";
 
 export type { Change } from "./object-store.ts";
-
-interface ListedEvent {
-  readonly objects: number;
-  /** Objects that had changed without an event. */
-  readonly missed: number;
-  /** Objects that are left out because they are too large. */
-  readonly tooLarge: number;
-  /** The most bytes of an answer that were in memory at one time. */
-  readonly peakBytes: number;
-}
-
-/** The events of a reflector, for the log. */
-export interface ReflectorObserver {
-  /** A list has succeeded: the first one, or one after a watch failed. */
-  listed(event: ListedEvent): void;
-  /** The server rejects the identity or its rights. Called for every rejection. */
-  denied(error: KubeError): void;
-  /** A list or a watch failed. The reflector retries; the store keeps its content. */
-  interrupted(error: KubeError): void;
-  /** A list or a watch has succeeded again after an interruption. */
-  resumed(): void;
-  /** A handler or a projection threw. The reflector continues. */
-  faulted(error: unknown): void;
-}
-
-export interface ReflectorOptions<T> {
-  readonly client: KubeClient;
-  /** Path of the collection, such as `/apis/kubevirt.io/v1/virtualmachineinstances`. */
-  readonly path: string;
-  /** `labelSelector` or `fieldSelector`. */
-  readonly query?: Readonly<Record<string, string>>;
-  /** `newest` for a long list that one process reads, `any` for a short list that thousands read; see `Freshness`. */
-  readonly freshness: "any" | "newest";
-  /** Returns the part of an object to keep; undefined to ignore the object. */
-  readonly project: (object: unknown) => T | undefined;
-  /** Called after the store has the change. */
-  readonly onChange?: (change: Change<T>) => void;
-  readonly observer: ReflectorObserver;
-  readonly clock: Clock;
-  readonly random?: () => number;
-}
-
-export interface ReflectorCounters {
-  readonly lists: number;
-  readonly watches: number;
-  /** Watches that were opened because the previous one failed. */
-  readonly reconnects: number;
-  /** Additions, modifications and deletions that watches delivered. */
-  readonly events: number;
-  /** Changes that a list found after the first one: events that a watch should have delivered. */
-  readonly missedFoundByRelist: number;
-}
+export type { ReflectorCounters, ReflectorObserver, ReflectorOptions } from "./reflector-options.ts";
 
 /** The server ends a watch after this time: random, so that thousands of watches do not end together. */
 const WATCH_SECONDS = { least: 300, spread: 300 };
@@ -95,7 +43,7 @@ export class Reflector<T> implements AsyncDisposable {
   #failures = 0;
   /** Why the last attempt failed; undefined after a list, an event or a bookmark. */
   #interruption: KubeError | undefined;
-  #tooLarge = 0;
+  #tooLarge: readonly (string | undefined)[] = [];
   #currentAtMs = Number.NEGATIVE_INFINITY;
   #retryAtMs = Number.NEGATIVE_INFINITY;
 
@@ -130,6 +78,13 @@ export class Reflector<T> implements AsyncDisposable {
 
   get counters(): ReflectorCounters {
     return { ...this.#counters };
+  }
+
+  /** Puts objects into the store that an earlier process knew. The first list replaces them. Must come before `start`. */
+  restore(objects: ReadonlyMap<string, T>): void {
+    // No object of the API server has this version, so each object of the list counts as changed.
+    const known = [...objects].map(([key, object]) => [key, { version: "", object }] as const);
+    for (const change of this.#store.replace(new Map(known))) this.#notify(change);
   }
 
   start(): void {
@@ -179,7 +134,7 @@ export class Reflector<T> implements AsyncDisposable {
     this.#confirmCurrent();
     for (const change of changes) this.#notify(change);
     const { tooLarge, peakBytes } = listing;
-    observer.listed({ objects: this.#store.objects.size, missed, tooLarge, peakBytes });
+    observer.listed({ objects: this.#store.objects.size, missed, tooLarge: tooLarge.length, peakBytes });
     this.#synced.resolve(true);
     return undefined;
   }
@@ -228,10 +183,15 @@ export class Reflector<T> implements AsyncDisposable {
     this.#version = version;
     this.#counters.events++;
     // Only an object that the list left out can be modified without being in the store: it has become smaller.
-    if (type === "MODIFIED" && change?.before === undefined && change?.after !== undefined)
-      this.#tooLarge = Math.max(0, this.#tooLarge - 1);
+    if (type === "MODIFIED" && change?.before === undefined && change?.after !== undefined) this.#becameSmaller(meta);
     if (change !== undefined) this.#notify(change);
     return undefined;
+  }
+
+  #becameSmaller(object: KubeObject): void {
+    const known = this.#tooLarge.indexOf(keyOf(object));
+    const at = known === -1 ? this.#tooLarge.indexOf(undefined) : known;
+    if (at !== -1) this.#tooLarge = this.#tooLarge.toSpliced(at, 1);
   }
 
   #rejected(answer: KubeAnswer, verb: "list" | "watch"): Interruption {

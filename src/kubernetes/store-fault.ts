@@ -15,9 +15,12 @@ interface StoreState {
   /** Why the last list or watch failed; undefined if it did not. */
   readonly error: KubeError | undefined;
   readonly staleMs: number;
-  readonly tooLarge: number;
+  /** The names of the objects that are left out; undefined if a name is not readable. */
+  readonly tooLarge: readonly (string | undefined)[];
 }
 
+/** Names of left-out objects in a message. */
+const MAX_NAMES = 3;
 /** A store is stale after three times the minute in which a healthy API server sends a bookmark. */
 export const STALE_MS = 180_000;
 
@@ -28,8 +31,16 @@ export function storeFault({ error, staleMs, tooLarge }: StoreState): StoreFault
     const silence = Number.isFinite(staleMs) ? "has not sent anything for minutes" : "has not answered the list yet";
     return { reason: "Unreachable", message: error?.message ?? `the API server ${silence}` };
   }
-  if (tooLarge === 0) return undefined;
-  const objects = tooLarge === 1 ? "1 object is" : `${tooLarge} objects are`;
+  if (tooLarge.length === 0) return undefined;
+  const objects = tooLarge.length === 1 ? "1 object is" : `${tooLarge.length} objects are`;
   const message = `${objects} left out: larger than ${MAX_OBJECT_BYTES / 2 ** 20} MiB as JSON`;
-  return { reason: "TooLarge", message };
+  return { reason: "TooLarge", message: message + namesOf(tooLarge) };
+}
+
+/** Returns the first names, such as `: shop/web, shop/db, shop/mail and 2 more`. */
+function namesOf(names: readonly (string | undefined)[]): string {
+  const readable = names.filter((name) => name !== undefined).slice(0, MAX_NAMES);
+  if (readable.length === 0) return "";
+  const more = names.length - readable.length;
+  return `: ${readable.join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
 }

@@ -1,9 +1,11 @@
+import { isDeepStrictEqual } from "node:util";
 import { connectToCluster } from "../cluster/connect.ts";
 import { watchConfigs, type ConfigWatch } from "../cluster/config-source.ts";
 import { OwnNode } from "../cluster/node-object.ts";
 import { reportNode } from "../cluster/node-reporter.ts";
 import { VmiWatch } from "../cluster/vmi-watch.ts";
 import type { Endpoint } from "../collection/libvirt/endpoint.ts";
+import type { ClusterConfig } from "../config/cluster-object.ts";
 import type { ConfigListener } from "../config/config-loop.ts";
 import type { EffectiveConfig } from "../config/resolve.ts";
 import { LauncherSockets } from "../discovery/launcher-sockets.ts";
@@ -14,12 +16,17 @@ import { keepRunning } from "../lib/keep-running.ts";
 import { watchView, type WatchView } from "../observability/watch-view.ts";
 import { VERSION } from "../version.ts";
 import { ALL_VMS, namingRules, plainEndpoints, podsDirectoryError, vmiEndpoints } from "./endpoints.ts";
+import { KnownObjectsKeeper } from "./known-objects.ts";
+import type { KnownObjects } from "./known-objects-file.ts";
 import { LauncherLog } from "./launcher-log.ts";
 import { NodeReport } from "./node-report.ts";
 import type { Pipeline } from "./pipeline.ts";
 import type { NodeMode, NodeOptions, NodeParts } from "./node-mode.ts";
 
-/** The first configuration waits this long for the VMIs, so that the first cycle collects their launchers. */
+/**
+ * The first configuration waits this long for the VMIs, so that the first cycle collects their launchers. A configuration
+ * from before a restart waits this long for the API server.
+ */
 const NAMES_MS = 10_000;
 const CREDENTIALS_POLL_MS = 5_000;
 
@@ -60,6 +67,10 @@ class ClusterNode implements NodeMode {
   readonly #launchers: LauncherSockets;
   readonly #vmis: VmiWatch;
   readonly #configs: ConfigWatch;
+  /** Undefined without a directory to keep them. */
+  readonly #known: KnownObjectsKeeper | undefined;
+  /** The TelemetryConfig of the configuration in use. */
+  #governing: ClusterConfig | undefined;
   #named: EffectiveConfig | undefined;
 
   constructor(options: Options, settings: ClusterSettings) {
@@ -69,10 +80,22 @@ class ClusterNode implements NodeMode {
     this.#options = options;
     this.#settings = settings;
     this.#node = new OwnNode(client, nodeName, clock);
-    this.#vmis = new VmiWatch({ client, nodeName, rules: namingRules(ALL_VMS, nodeName), log, clock });
+    this.#vmis = new VmiWatch({
+      client,
+      nodeName,
+      rules: namingRules(ALL_VMS, nodeName),
+      log,
+      clock,
+      onChange: ({ before, after }) => {
+        if (!isDeepStrictEqual(before, after)) this.#known?.changed();
+      },
+    });
     const { inventory } = this.#vmis;
     this.#launchers = new LauncherSockets(settings.podsDir, clock, (podUid) => inventory.vmiOf(podUid) !== undefined);
     this.#configs = watchConfigs({ client, node: this.#node, namespace, log, clock });
+    const file = options.knownObjectsFile;
+    const current = (): KnownObjects => this.#knownObjects();
+    this.#known = file === undefined ? undefined : new KnownObjectsKeeper({ file, nodeName, current, log, clock });
   }
 
   get config(): ConfigWatch["loop"] {
@@ -106,6 +129,7 @@ class ClusterNode implements NodeMode {
           nodeLog.failed(unexpected(what, error));
         },
       });
+    const known = await this.#restore();
     this.#vmis.start();
     this.#configs.objects.start();
     const launcherLog = new LauncherLog({ log, inventory, synced: () => this.#vmis.isSynced, clock });
@@ -114,15 +138,49 @@ class ClusterNode implements NodeMode {
         launcherLog.scanned(this.#launchers);
       }),
     );
-    if (await this.#configs.objects.synced) {
-      await Promise.race([this.#vmis.synced, clock.sleep(NAMES_MS, signal)]);
+    if (await this.#firstLists(known, signal)) {
       await Promise.all([
         steadily("reading the configuration", () => this.config.run(this.#logged(listener), signal)),
         steadily("checking credentials", () => this.#recheckCredentials(signal)),
         steadily("reporting this node", () => this.#report(pipeline, signal)),
+        steadily("saving the known VMs", async () => this.#known?.run(signal)),
       ]);
     }
     await launchers;
+  }
+
+  #knownObjects(): KnownObjects {
+    const { origin } = this.config;
+    const found = origin && this.#configs.objects.objects.get(origin.name);
+    // An object that cannot be read any more, or was created again, is not what the agent uses.
+    if (found?.config !== undefined && found.uid === origin?.uid) this.#governing = found;
+    const vmis = [...this.#vmis.reflectors].map(([what, { objects }]) => [what, objects] as const);
+    return { config: this.#governing, vmis: new Map(vmis) };
+  }
+
+  /** Takes over what an earlier agent knew, until the API server lists it. Returns whether there was a configuration. */
+  async #restore(): Promise<boolean> {
+    const known = await this.#known?.load();
+    if (known === undefined) return false;
+    this.#governing = known.config;
+    this.#vmis.restore(known.vmis);
+    if (known.config !== undefined) this.#configs.objects.restore(new Map([[known.config.name, known.config]]));
+    return known.config !== undefined;
+  }
+
+  /** Waits for the first lists of the API server, if necessary. Returns whether there can be a configuration. */
+  async #firstLists(known: boolean, signal: AbortSignal): Promise<boolean> {
+    const { log, clock } = this.#options;
+    const { objects } = this.#configs;
+    if (!known) {
+      const synced = await objects.synced;
+      if (synced) await Promise.race([this.#vmis.synced, clock.sleep(NAMES_MS, signal)]);
+      return synced;
+    }
+    await Promise.race([Promise.all([objects.synced, this.#vmis.synced]), clock.sleep(NAMES_MS, signal)]);
+    if (!isAborted(signal) && !(Number.isFinite(objects.staleMs) && this.#vmis.isSynced))
+      log.warn("the API server does not answer: the configuration and the VMs from before the restart are used");
+    return !isAborted(signal);
   }
 
   /** Ends requests that the API server has not answered. Does not wait for the first lists. */
@@ -137,6 +195,8 @@ class ClusterNode implements NodeMode {
       ...listener,
       changed: (config, origin) => {
         listener.changed(config, origin);
+        if (config === undefined) this.#governing = undefined;
+        this.#known?.changed();
         if (config === undefined) log.info("no Active TelemetryConfig selects this node: nothing is collected");
         else log.info({ ...origin }, "governed by a TelemetryConfig");
       },

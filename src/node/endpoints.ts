@@ -28,14 +28,14 @@ export interface EndpointPlaces {
 /**
  * Returns the launchers of a cluster as endpoints; the inventory identifies their domains. A launcher that no VMI lists is
  * left out and its socket is not opened, because any pod can serve a socket and claim the name of another VM. Its domain
- * is collected in the first cycle after its VMI is known.
+ * is collected in the first cycle after its VMI is known. A former launcher of a VMI that has returned is left out, too.
  */
 export function vmiEndpoints(
   launchers: readonly Launcher[],
   inventory: VmiInventory,
   budget = LAUNCHER_BUDGET,
 ): readonly Endpoint[] {
-  return launchers.flatMap(({ podUid, socket }): Endpoint[] => {
+  return inventory.currentLaunchers(launchers).flatMap(({ podUid, socket }): Endpoint[] => {
     const vmi = inventory.vmiOf(podUid);
     if (vmi === undefined) return [];
     return [

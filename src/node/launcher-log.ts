@@ -9,7 +9,7 @@ const UNLISTED_MS = 60_000;
 
 export interface LauncherLogOptions {
   readonly log: Logger;
-  readonly inventory: Pick<VmiInventory, "vmiOf">;
+  readonly inventory: Pick<VmiInventory, "vmiOf" | "contested">;
   /** Returns whether all VMIs of this node have been listed once. */
   readonly synced: () => boolean;
   readonly clock: Clock;
@@ -34,7 +34,10 @@ export class LauncherLog {
   scanned(sockets: Pick<LauncherSockets, "podsInState" | "launchers">): void {
     this.#logDenied(sockets.podsInState("denied").filter((podUid) => this.#isListed(podUid)));
     this.#logUnresponsive(sockets.podsInState("unresponsive").filter((podUid) => this.#isListed(podUid)));
-    const unlisted = sockets.launchers.map(({ podUid }) => podUid).filter((podUid) => !this.#isListed(podUid));
+    const { contested } = this.#options.inventory;
+    const launchers = sockets.launchers.map(({ podUid }) => podUid);
+    this.#logContested(launchers.filter((podUid) => contested.has(podUid)));
+    const unlisted = launchers.filter((podUid) => !this.#isListed(podUid) && !contested.has(podUid));
     if (this.#options.synced()) this.#logUnlisted(unlisted);
     else this.#logWaiting(unlisted);
   }
@@ -56,6 +59,16 @@ export class LauncherLog {
           "virt-handler marked this launcher as unresponsive: its VM is not collected",
         );
     this.#unresponsive = new Set(unresponsive);
+  }
+
+  #logContested(podUids: readonly string[]): void {
+    const [example] = podUids;
+    if (example === undefined || !this.#limit.allows("contested")) return;
+    const vms = this.#options.inventory.contested.get(example)?.map(({ namespace, name }) => `${namespace}/${name}`);
+    this.#options.log.warn(
+      { pods: podUids.length, example, vms },
+      "pods that several VMIs list among their launchers: they are not collected",
+    );
   }
 
   #logWaiting(unlisted: readonly string[]): void {

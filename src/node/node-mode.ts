@@ -27,6 +27,8 @@ export interface NodeParts {
   readonly state: NodeState;
   readonly nodeLog: NodeLog;
   readonly clock: Clock;
+  /** Where the agent keeps what it knows of a cluster for its next start; undefined without a spool on disk. */
+  readonly knownObjectsFile?: string | undefined;
 }
 
 /** The parts that differ between a node with and without a cluster. */

@@ -16,7 +16,7 @@ export interface NodeObservation {
   readonly configFault: { readonly reason: "InvalidConfig" | "SecretNotFound"; readonly message: string } | undefined;
   /** Why the agent may not know all VMs of the node. */
   readonly namesFault:
-    { readonly reason: "Forbidden" | "TooLarge" | "Unreachable"; readonly message: string } | undefined;
+    { readonly reason: "Ambiguous" | "Forbidden" | "TooLarge" | "Unreachable"; readonly message: string } | undefined;
   readonly libvirt: {
     readonly versions: readonly string[];
     /** Daemons with a socket, including those that fail. */

@@ -94,6 +94,7 @@ export const NODE_REASONS = {
     "A VirtualMachineInstance has more than 4 MiB as JSON and is left out: it is not collected. The others are.",
   Unreachable:
     "The API server does not answer the list of VirtualMachineInstances, or has not confirmed it for minutes. Known VMs are collected, with their last known labels.",
+  Ambiguous: "Two VirtualMachineInstances list the same pod. It is not collected.",
   BufferFull: "Lines were dropped because the buffer reached its size or age limit.",
   DiskFull: "The buffer's volume has no space.",
 } as const;

@@ -39,15 +39,15 @@ before(async () => {
   linksDir = await mkdtemp(path.join(tmpdir(), "l"));
   resources.defer(() => rm(linksDir, { recursive: true, force: true }));
   await applyConfig(cluster, "default", { targets: [target(sink)] });
-  victim = await launch("tenant-b_vm1");
+  victim = await launch("tenant-b_vm1", FIRMWARE_UUID.toLowerCase());
   await applyVmi(cluster, { ...vm("vm1", victim), uuid: FIRMWARE_UUID });
 });
 after(() => resources.disposeAsync());
 
 /** Starts a pod on the node with a libvirt daemon and this domain. It is not a launcher until a VMI lists it. */
-async function launch(domain: string): Promise<SimulatedLauncher> {
+async function launch(domain: string, uuid?: string): Promise<SimulatedLauncher> {
   const launcher = resources.use(await SimulatedLauncher.withoutDaemon({ podsDir: node.podsDir, linksDir }));
-  await launcher.boot(domain, ++seeds);
+  await launcher.boot(domain, ++seeds, uuid);
   return launcher;
 }
 

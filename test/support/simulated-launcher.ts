@@ -35,9 +35,10 @@ export class SimulatedLauncher implements AsyncDisposable {
     return launcher;
   }
 
-  /** Creates a pod with a running guest. Every `seed` is another guest. */
-  async boot(domain: string, seed: number): Promise<void> {
-    this.#host.addDomain(new SyntheticDomain(seed, { nics: 1, disks: 2, seed: 1 }, { name: domain, id: 1 }));
+  /** Starts a guest. Every `seed` is another guest, with another UUID unless it is given. */
+  async boot(domain: string, seed: number, uuid?: string): Promise<void> {
+    const identity = { name: domain, id: 1, ...(uuid !== undefined && { uuid }) };
+    this.#host.addDomain(new SyntheticDomain(seed, { nics: 1, disks: 2, seed: 1 }, identity));
     this.#server = await SimulatorServer.start(this.#socket, this.#host);
   }
 

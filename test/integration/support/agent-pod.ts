@@ -56,34 +56,26 @@ export class AgentPod extends AgentProcess {
   }
 
   static async start(options: AgentPodOptions): Promise<AgentPod> {
-    const { cluster, node, podsDir, identity = "launcher", env = {} } = options;
+    const { cluster, node } = options;
     const account = await mkdtemp(path.join(tmpdir(), "account-"));
     await chmod(account, 0o755);
     const pod = await createPod(cluster, node);
     await replaceFile(path.join(account, "ca.crt"), cluster.ca);
     await replaceFile(path.join(account, "namespace"), NAMESPACE);
     await replaceFile(path.join(account, "token"), await tokenOf(cluster, pod));
-    const { hostname, port } = new URL(cluster.url);
-    const command = [...AGENT_COMMAND, "--node-name", node, "--pods-dir", MOUNT];
-    const child = spawn("unshare", ["--mount", "sh", "-c", CONTAINER, "sh", ...command], {
-      stdio: ["ignore", "pipe", "pipe"],
-      env: {
-        PATH: process.env["PATH"],
-        PODS: podsDir,
-        ACCOUNT: account,
-        IDENTITY: IDENTITIES[identity],
-        KUBERNETES_SERVICE_HOST: hostname,
-        KUBERNETES_SERVICE_PORT: port,
-        KUBEVIRT_TELEMETRY_POD_UID: pod.uid,
-        ...SERVE_NOTHING,
-        ...env,
-      },
-    });
-    return new AgentPod(options, account, pod, child);
+    return new AgentPod(options, account, pod, startContainer(options, account, pod));
   }
 
   get podUid(): string {
     return this.#pod.uid;
+  }
+
+  /** Kills the container and starts it again in the same pod, as the kubelet does, also without the API server. */
+  async restart(): Promise<AgentPod> {
+    this.signal("SIGKILL");
+    await this.exit();
+    const child = startContainer(this.#options, this.#account, this.#pod);
+    return new AgentPod(this.#options, this.#account, this.#pod, child);
   }
 
   /** Returns its connections to unix sockets, which are those to libvirt. */
@@ -111,6 +103,27 @@ export class AgentPod extends AgentProcess {
     await super[Symbol.asyncDispose]();
     await rm(this.#account, { recursive: true, force: true });
   }
+}
+
+/** Starts the agent in a container of this pod. */
+function startContainer(options: AgentPodOptions, account: string, pod: PodObject): ChildProcess {
+  const { cluster, node, podsDir, identity = "launcher", env = {} } = options;
+  const { hostname, port } = new URL(cluster.url);
+  const command = [...AGENT_COMMAND, "--node-name", node, "--pods-dir", MOUNT];
+  return spawn("unshare", ["--mount", "sh", "-c", CONTAINER, "sh", ...command], {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: {
+      PATH: process.env["PATH"],
+      PODS: podsDir,
+      ACCOUNT: account,
+      IDENTITY: IDENTITIES[identity],
+      KUBERNETES_SERVICE_HOST: hostname,
+      KUBERNETES_SERVICE_PORT: port,
+      KUBEVIRT_TELEMETRY_POD_UID: pod.uid,
+      ...SERVE_NOTHING,
+      ...env,
+    },
+  });
 }
 
 interface PodObject {

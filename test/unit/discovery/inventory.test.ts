@@ -74,8 +74,80 @@ test("a domain is identified while a VMI lists its pod, on both sides of a migra
 
 test("the UUID of a domain is that of its VMI, or undefined if the VMI has none", () => {
   assert.equal(inventory.identify("pod-1", DOMAIN, RUNNING, undefined)?.uuid, undefined);
+  put(here, vmi({ firmwareUuid: DOMAIN.uuid }));
+  assert.equal(inventory.identify("pod-1", DOMAIN, RUNNING, undefined)?.uuid, DOMAIN.uuid);
+});
+
+test("a domain with another UUID than its VMI is foreign", () => {
   put(here, vmi({ firmwareUuid: "0d3f1f6c-0f0e-5b0c-8f8e-2f4f5f0b7a11" }));
-  assert.equal(inventory.identify("pod-1", DOMAIN, RUNNING, undefined)?.uuid, "0d3f1f6c-0f0e-5b0c-8f8e-2f4f5f0b7a11");
+  for (const uuid of [DOMAIN.uuid, "", "0D3F1F6C-0F0E-5B0C-8F8E-2F4F5F0B7A11", "00000000-0000-0000-0000-000000000000"])
+    assert.throws(() => inventory.identify("pod-1", { ...DOMAIN, uuid }, RUNNING, undefined), {
+      code: "E_DOMAIN_FOREIGN",
+      message: "the launcher of shop/web has a domain with another UUID, which is not collected",
+    });
+});
+
+test("a name that differs only in case, in Unicode form or in what is not visible is another name", () => {
+  here.clear();
+  put(here, vmi({ name: "cafe" }));
+  assert.ok(inventory.identify("pod-1", { ...DOMAIN, name: "shop_cafe" }, RUNNING, undefined));
+  const same = [
+    "shop_CAFE",
+    "Shop_cafe",
+    "shop_caf\u0435",
+    "shop_cafe\u0301",
+    "shop_cafe\u200b",
+    "shop_cafe ",
+    "\ufeffshop_cafe",
+  ];
+  for (const name of [...same, "shop_cafe\0", "shop\uff3fcafe", "shop_cafe\n", "shop_cafe_"])
+    assert.throws(() => inventory.identify("pod-1", { ...DOMAIN, name }, RUNNING, undefined), {
+      code: "E_DOMAIN_FOREIGN",
+    });
+});
+
+test("a pod that two VMIs list belongs to neither until one lists it", () => {
+  const other = vmi({ name: "db", uid: "u2", pods: ["pod-1", "pod-2"] });
+  for (const store of [here, coming]) {
+    put(store, other);
+    assert.equal(inventory.vmiOf("pod-1"), undefined);
+    assert.equal(inventory.identify("pod-1", DOMAIN, RUNNING, undefined), undefined);
+    assert.equal(inventory.vmiOf("pod-2"), other);
+    assert.deepEqual([...inventory.contested.keys()], ["pod-1"]);
+    store.delete("shop/db");
+    inventory.invalidate();
+    assert.equal(inventory.vmiOf("pod-1")?.name, "web");
+    assert.equal(inventory.contested.size, 0);
+  }
+  put(coming, vmi({ labels: { seen: "twice" } }));
+  assert.equal(inventory.contested.size, 0, "one VMI can be in both lists");
+});
+
+function current(...podUids: readonly string[]): readonly string[] {
+  return inventory.currentLaunchers(podUids.map((podUid) => ({ podUid }))).map(({ podUid }) => podUid);
+}
+
+test("of the launchers of a VMI on this node only the newest with a socket is current", () => {
+  assert.deepEqual(current("pod-1", "pod-9"), ["pod-1"]);
+  put(here, vmi({ pods: ["pod-0", "pod-1"] }));
+  assert.deepEqual(current("pod-1"), ["pod-1"], "the new launcher has no socket yet");
+  assert.deepEqual(current("pod-0", "pod-1"), ["pod-0"]);
+  assert.deepEqual(current("pod-1"), ["pod-1"], "the new launcher has ended");
+});
+
+test("a former launcher stays former when its VMI returns to the node", () => {
+  assert.deepEqual(current("pod-1"), ["pod-1"]);
+  // The VMI is on another node: it is not listed here.
+  here.clear();
+  inventory.invalidate();
+  assert.deepEqual(current("pod-1"), []);
+  put(coming, vmi({ nodeName: "node-2", pods: ["pod-1", "pod-3"] }));
+  assert.deepEqual(current("pod-1", "pod-3"), ["pod-3"]);
+});
+
+test("launchers of a VMI that are first seen together are all current", () => {
+  put(here, vmi({ name: "db", uid: "u2", pods: ["pod-5", "pod-6"] }));
+  assert.deepEqual(current("pod-1", "pod-5", "pod-6"), ["pod-1", "pod-5", "pod-6"]);
 });
 
 test("a VMI that is created again does not give its labels to the old domain", () => {

@@ -1,8 +1,26 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { projectVmi } from "../../../src/discovery/vmi.ts";
+import { projectVmi as project, vmiObject, type Vmi } from "../../../src/discovery/vmi.ts";
 import { domainNameOf, splitDomainName } from "../../../src/discovery/domain-name.ts";
+
+const IDENTITY = { namespace: "shop", name: "web", uid: "u1" };
+/** Size in memory of 2,000 VMIs like one of these, at most 32 MiB. */
+const MAX_BYTES = (32 << 20) / 2_000;
+
+function projectVmi(object: unknown): Vmi | undefined {
+  return project(object, "node-1");
+}
+
+/** Returns how much memory a VMI takes: a byte or two for a character, and 128 for an entry of labels or annotations. */
+function memoryOf(vmi: Vmi | undefined): number {
+  const entries = [vmi?.labels, vmi?.annotations].flatMap((values) => Object.entries(values ?? {}));
+  const text = entries.reduce(
+    (sum, [key, value]) => sum + 128 + key.length + value.length * (/[€]/.test(value) ? 2 : 1),
+    0,
+  );
+  return text + (vmi?.pods ?? []).reduce((sum, pod) => sum + 24 + pod.length, 0);
+}
 
 test("a VMI is reduced to the fields that the agent needs", () => {
   const vmi = projectVmi({
@@ -15,7 +33,7 @@ test("a VMI is reduced to the fields that the agent needs", () => {
       managedFields: [{}],
     },
     spec: { domain: { firmware: { uuid: "6b6f8c52-3f5e-4e2a-9a53-0c4f9c1f7a01" } } },
-    status: { nodeName: "node-1", activePods: { "pod-1": "node-1", "pod-2": "node-2" }, phase: "Running" },
+    status: { nodeName: "node-1", activePods: { "pod-1": "node-1", "pod-2": "node-1" }, phase: "Running" },
   });
   assert.deepEqual(vmi, {
     namespace: "shop",
@@ -34,10 +52,52 @@ test("a new VMI has no node and no pods", () => {
   assert.deepEqual([vmi?.nodeName, vmi?.pods, vmi?.labels], [undefined, [], {}]);
 });
 
-test("a pod needs no node name, but KubeVirt's first entry without a UID is ignored", () => {
-  const activePods = { "": "", "pod-1": "", "pod-2": "node-2" };
-  const vmi = projectVmi({ metadata: { namespace: "shop", name: "web", uid: "u1" }, status: { activePods } });
-  assert.deepEqual(vmi?.pods, ["pod-1", "pod-2"]);
+test("a pod counts on its node and while it has none, but KubeVirt's first entry without a UID is ignored", () => {
+  const activePods = { "": "", "pod-1": "", "pod-2": "node-2", "pod-3": "node-1", "pod-4": 7, "pod-5": null };
+  assert.deepEqual(projectVmi({ metadata: IDENTITY, status: { activePods } })?.pods, ["pod-1", "pod-3"]);
+});
+
+test("whatever labels, annotations and pods a VMI has, 2,000 of them need at most 32 MiB", () => {
+  const many = (entries: number, key: number, value: number, character = "x"): Readonly<Record<string, string>> =>
+    Object.fromEntries(
+      Array.from({ length: entries }, (_, index) => [`${index}`.padEnd(key, "k"), character.repeat(value)]),
+    );
+  for (const labels of [many(20_000, 1, 0), many(5_000, 317, 63), many(20_000, 40, 64), {}])
+    for (const annotations of [many(20_000, 1, 0), many(2_000, 317, 256, "€"), many(500, 1_000, 1), {}]) {
+      const activePods = many(5_000, 64, 0);
+      const found = projectVmi({ metadata: { ...IDENTITY, labels, annotations }, status: { activePods } });
+      assert.ok(memoryOf(found) < MAX_BYTES, `${memoryOf(found)} bytes`);
+    }
+});
+
+test("60 labels and 15 annotations of usual length are kept", () => {
+  const entries = (count: number, prefix: string, value: number) =>
+    Object.fromEntries(Array.from({ length: count }, (_, index) => [`${prefix}${index}`, "v".repeat(value)]));
+  const metadata = {
+    ...IDENTITY,
+    labels: entries(60, "app.kubernetes.io/name", 20),
+    annotations: entries(15, "example.org/note", 40),
+  };
+  const found = projectVmi({ metadata });
+  assert.deepEqual([found?.labels, found?.annotations], [metadata.labels, metadata.annotations]);
+});
+
+test("names, UIDs and keys that are longer than Kubernetes allows are no VMI or no label", () => {
+  for (const change of [{ namespace: "x".repeat(64) }, { name: "x".repeat(254) }, { uid: "x".repeat(65) }])
+    assert.equal(projectVmi({ metadata: { ...IDENTITY, ...change } }), undefined);
+  const labels = { ["k".repeat(318)]: "v", long: "v".repeat(64), app: "shop" };
+  const found = projectVmi({ metadata: { ...IDENTITY, labels }, status: { nodeName: "n".repeat(254) } });
+  assert.deepEqual([found?.labels, found?.nodeName], [{ app: "shop" }, undefined]);
+});
+
+test("the object of a VMI gives the same VMI again", () => {
+  const vmi = projectVmi({
+    metadata: { ...IDENTITY, labels: { app: "shop", ["__proto__"]: "x" }, annotations: { owner: "team-ä" } },
+    spec: { domain: { firmware: { uuid: "6b6f8c52-3f5e-4e2a-9a53-0c4f9c1f7a01" } } },
+    status: { nodeName: "node-2", activePods: { "pod-1": "node-1", "pod-2": "" } },
+  });
+  for (const value of [vmi, projectVmi({ metadata: IDENTITY })])
+    assert.deepEqual(projectVmi(JSON.parse(JSON.stringify(value && vmiObject(value)))), value);
 });
 
 test("a VMI's UUID is in lower case with dashes; an invalid one is undefined", () => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { pino } from "pino";
+import type { Vmi } from "../../../src/discovery/vmi.ts";
 import { LauncherLog } from "../../../src/node/launcher-log.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 import { vmi } from "../../support/vmis.ts";
@@ -13,7 +14,8 @@ function bench() {
     { write: (line) => void entries.push(JSON.parse(line) as Record<string, unknown>) },
   );
   const node = { synced: true, listed: new Map([["pod-a", vmi()]]), launchers: [] as string[] };
-  const inventory = { vmiOf: (podUid: string) => node.listed.get(podUid) };
+  const contested = new Map<string, readonly [Vmi, Vmi]>();
+  const inventory = { vmiOf: (podUid: string) => node.listed.get(podUid), contested };
   const launcherLog = new LauncherLog({ log, inventory, synced: () => node.synced, clock });
   /** Returns the log entries of a scan with these findings. */
   const scan = (denied: readonly string[] = [], unresponsive: readonly string[] = []): Record<string, unknown>[] => {
@@ -23,7 +25,7 @@ function bench() {
     });
     return entries.splice(0);
   };
-  return { clock, node, scan };
+  return { clock, node, scan, contested };
 }
 
 test("an unresponsive launcher is logged once with its VM, and again if it happens again", () => {
@@ -90,4 +92,17 @@ test("pods of no VMI are logged once, after a minute, in one line every five min
   assert.deepEqual(scan(), [{ level: "info", pods: 1, example: "pod-z", msg }]);
   await clock.advance(300_000);
   assert.deepEqual(scan(), []);
+});
+
+test("a pod that two VMIs list is logged every five minutes, and not as a pod of no VMI", async () => {
+  const { clock, node, scan, contested } = bench();
+  node.launchers = ["pod-z"];
+  contested.set("pod-z", [vmi(), vmi({ name: "db" })]);
+  const msg = "pods that several VMIs list among their launchers: they are not collected";
+  const entry = { level: "warn", pods: 1, example: "pod-z", vms: ["shop/web", "shop/db"], msg };
+  assert.deepEqual(scan(), [entry]);
+  await clock.advance(100_000);
+  assert.deepEqual(scan(), []);
+  await clock.advance(200_000);
+  assert.deepEqual(scan(), [entry]);
 });

@@ -1,0 +1,81 @@
+import { isAborted } from "../lib/abort.ts";
+import type { Clock } from "../lib/clock.ts";
+import { errorCode } from "../lib/error-code.ts";
+import { foreignText } from "../lib/display-text.ts";
+import { RateLimit, WARNING_PERIOD_MS } from "../lib/rate-limit.ts";
+import { messageOf } from "../errors.ts";
+import type { Logger } from "../log.ts";
+import { readKnownObjects, writeKnownObjects, type KnownObjects } from "./known-objects-file.ts";
+
+export interface KnownObjectsOptions {
+  readonly file: string;
+  readonly nodeName: string;
+  /** Returns what the agent knows now. */
+  readonly current: () => KnownObjects;
+  readonly log: Logger;
+  readonly clock: Clock;
+}
+
+/** The shortest time between two writes of the file. VMIs change often. */
+const WRITE_MS = 10_000;
+/** How long the end of the agent waits for a disk that hangs. */
+const CLOSE_MS = 2_000;
+/** Characters of a reason in the log. */
+const MAX_REASON = 256;
+
+/** Keeps what the agent knows of the cluster in a file, for an agent that starts while the API server does not answer. */
+export class KnownObjectsKeeper {
+  readonly #options: KnownObjectsOptions;
+  readonly #warnings: RateLimit;
+  #isChanged = false;
+  #writing: Promise<void> | undefined;
+
+  constructor(options: KnownObjectsOptions) {
+    this.#options = options;
+    this.#warnings = new RateLimit(WARNING_PERIOD_MS, options.clock);
+  }
+
+  /** Resolves to what an earlier agent knew; undefined if there is no file or it cannot be used. */
+  async load(): Promise<KnownObjects | undefined> {
+    const { file, nodeName, log } = this.#options;
+    try {
+      return await readKnownObjects(file, nodeName);
+    } catch (error) {
+      if (errorCode(error) === "ENOENT") return undefined;
+      const reason = foreignText(messageOf(error), MAX_REASON);
+      log.warn({ file }, `the VMs known before the restart cannot be read, so all wait for the API server: ${reason}`);
+      return undefined;
+    }
+  }
+
+  /** Must be called after what the agent knows has changed. */
+  changed(): void {
+    this.#isChanged = true;
+  }
+
+  /** Writes changes until the signal aborts, and then once more. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    while (!isAborted(signal)) {
+      await clock.sleep(WRITE_MS, signal);
+      // A disk that hangs must not hold up anything else.
+      this.#writing ??= this.#write().finally(() => (this.#writing = undefined));
+    }
+    const closing = new AbortController();
+    await Promise.race([this.#writing, clock.sleep(CLOSE_MS, closing.signal)]);
+    closing.abort();
+  }
+
+  async #write(): Promise<void> {
+    if (!this.#isChanged) return;
+    const { file, nodeName, current, log } = this.#options;
+    this.#isChanged = false;
+    try {
+      await writeKnownObjects(file, nodeName, current());
+    } catch (error) {
+      this.#isChanged = true;
+      if (this.#warnings.allows("write"))
+        log.warn({ file }, `the known VMs cannot be saved, so new ones wait after a restart: ${messageOf(error)}`);
+    }
+  }
+}
