@@ -107,10 +107,10 @@ const ATTACKS: readonly (readonly [
     },
   ],
   [
-    "XML of more than 512 KiB",
+    "XML of more than 256 KiB",
     "XmlWork",
     ({ host }) => {
-      host.adjustXml = (_name, xml) => xml.replace("<devices>", `${"<a/>".repeat(131_072)}<devices>`);
+      host.adjustXml = (_name, xml) => xml.replace("<devices>", `${"<a/>".repeat(70_000)}<devices>`);
     },
   ],
 ];

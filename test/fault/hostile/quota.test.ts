@@ -236,7 +236,7 @@ test("launchers that fill a spool on disk push out no line of the others, also a
 
 test("a launcher that makes new series all the time makes no more than its budget, and keeps the known ones", async (t) => {
   const node = await Node.start(t, memorySpool);
-  await node.launch(t, "inventive", inventive(node.clock, 1, 900));
+  await node.launch(t, "inventive", inventive(node.clock, 1, 450));
   await node.cycles(12);
   assert.deepEqual(node.rejections("inventive"), ["NewSeries"]);
   assert.deepEqual(node.rejections("honest-0"), []);

@@ -89,7 +89,7 @@ const ATTACKS: Readonly<Record<string, string>> = {
 };
 
 for (const [what, xml] of Object.entries(ATTACKS)) {
-  test(`512 KiB of ${what} cost at most 50 ms`, () => {
+  test(`the longest text of ${what} costs at most 50 ms`, () => {
     assert.ok(xml.length <= LENGTH && xml.length > 0.75 * LENGTH, String(xml.length));
     parse(xml);
   });
@@ -106,7 +106,7 @@ test("XML over a limit is rejected with the reason", () => {
   assert.deepEqual(reasons, ["XmlWork", "Devices", "NameLength", "NameLength"]);
 });
 
-test("the XML of the largest VM, with 250 disks and 20 NICs, is far inside the budget", () => {
+test("the XML of the largest VM, with 250 disks and 20 NICs, has half of the length that is allowed", () => {
   const disks = Array.from(
     { length: 250 },
     (_, index) =>
@@ -126,7 +126,7 @@ test("the XML of the largest VM, with 250 disks and 20 NICs, is far inside the b
   const layout = parse(xml);
   assert.ok(!(layout instanceof Error));
   assert.deepEqual([layout.disks.length, layout.nics.length], [250, 20]);
-  assert.ok(xml.length > 100_000 && xml.length < LENGTH / 4, String(xml.length));
+  assert.ok(xml.length > 100_000 && xml.length < LENGTH / 2, String(xml.length));
 });
 
 test("any mixture of markup is read or rejected within 50 ms", () => {

@@ -21,8 +21,8 @@ test("every test that the page names exists", () => {
 
 test("the table of limits has the numbers of the budget", () => {
   const rows = docTables(PAGE).find(({ columns }) => columns[0] === "limit of one launcher")?.rows ?? [];
-  const shown = rows.flatMap(([, numbers = ""]) => [...numbers.matchAll(/([\d,]+)( MiB| Ki)?/g)]);
-  const UNITS: Readonly<Record<string, number>> = { " MiB": 1 << 20, " Ki": 1 << 10 };
+  const shown = rows.flatMap(([, numbers = ""]) => [...numbers.matchAll(/([\d,]+)( KiB| Ki)?/g)]);
+  const UNITS: Readonly<Record<string, number>> = { " KiB": 1 << 10, " Ki": 1 << 10 };
   const values = shown.map(([, digits = "", unit = ""]) => Number(digits.replace(",", "")) * (UNITS[unit] ?? 1));
   assert.deepEqual(
     values.sort((a, b) => a - b),

@@ -69,7 +69,7 @@ const WORST: Readonly<Record<string, WriteParameter>> = {
     writer
       .string(`s${index}`)
       .uint(7)
-      .string("中".repeat(index === 0 ? 340_000 : 0)),
+      .string("中".repeat(index === 0 ? 170_000 : 0)),
 };
 
 for (const [what, write] of Object.entries(WORST)) {
