@@ -1,12 +1,14 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { isIPv6, type AddressInfo, type Socket } from "node:net";
+import { isIPv6, type AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { messageOf, TelemetryError } from "../errors.ts";
 import { ownValue } from "../lib/own-value.ts";
 import { isAllowedHost } from "./allowed-hosts.ts";
+import { systemClock } from "../lib/clock.ts";
+import { ConnectionSlots } from "./connection-slots.ts";
 import type { ListenAddress } from "./listen-address.ts";
-import { crowdedOf } from "./crowded-client.ts";
 import { RequestGate } from "./request-gate.ts";
+import { Turns } from "./turns.ts";
 
 export interface Answer {
   readonly status?: number;
@@ -29,15 +31,21 @@ export interface HttpServerOptions {
 }
 
 export interface Limits {
-  /** Enough for all readers of one node. Above it, a connection of the client with the most connections is closed. */
+  /** Enough for all readers of one node. Above it, `ConnectionSlots` decides. */
   readonly connections: number;
+  /** A connection that others wait for is served for at least this time. */
+  readonly minimumMs: number;
   /** Time to send the headers of a request. */
   readonly headersMs: number;
   /** Time between two requests, and time to receive an answer. */
   readonly idleMs: number;
 }
 
-const LIMITS: Limits = { connections: 64, headersMs: 5_000, idleMs: 15_000 };
+const LIMITS: Limits = { connections: 64, minimumMs: 1_000, headersMs: 5_000, idleMs: 15_000 };
+/** Connections that wait, unread. They take a few KiB each. */
+const MAX_WAITING = 1_024;
+/** With a request of each connection waiting, health answers within a second. Prometheus and the kubelet need less than one. */
+const REQUEST_RATE = { perSecond: 100, burst: 100 };
 const MAX_HEADER_BYTES = 8 * 1024;
 /**
  * Connections that the system holds until they are accepted. Above it, it ignores new ones, and their clients try again after
@@ -64,8 +72,7 @@ export class HttpServer implements AsyncDisposable {
   readonly #server: Server;
   readonly #options: HttpServerOptions;
   readonly #limits: Limits;
-  /** In the order in which they were opened. */
-  readonly #connections = new Set<Socket>();
+  readonly #slots: ConnectionSlots;
 
   private constructor(options: HttpServerOptions) {
     this.#options = options;
@@ -88,9 +95,15 @@ export class HttpServer implements AsyncDisposable {
     // Node's own listener, which parses what it is given, gets the gate in place of the socket.
     const [parse] = this.#server.listeners("connection");
     this.#server.removeAllListeners("connection");
+    const turns = new Turns(REQUEST_RATE, systemClock);
+    const { connections: slots, minimumMs } = this.#limits;
+    this.#slots = new ConnectionSlots({ slots, minimumMs, waiting: MAX_WAITING }, systemClock, (socket) => {
+      parse?.call(this.#server, new RequestGate(socket, turns));
+    });
     this.#server.on("connection", (socket) => {
-      this.#accept(socket);
-      parse?.call(this.#server, new RequestGate(socket));
+      // Node's own timeout begins with the first request.
+      socket.setTimeout(idleMs, () => socket.destroy());
+      this.#slots.accept(socket);
     });
   }
 
@@ -127,23 +140,8 @@ export class HttpServer implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     const closed = new Promise((resolve) => this.#server.close(resolve));
-    for (const socket of this.#connections) socket.destroy();
+    this.#slots.closeAll();
     await closed;
-  }
-
-  /**
-   * A new connection is always accepted, and a client with many connections loses its own, so that neither open connections nor
-   * a flood of new ones can block the kubelet's probes.
-   */
-  #accept(socket: Socket): void {
-    this.#connections.add(socket);
-    socket.once("close", () => this.#connections.delete(socket));
-    if (this.#connections.size <= this.#limits.connections) return;
-    const crowded = crowdedOf(this.#connections);
-    if (crowded === undefined) return;
-    // Its event comes later.
-    this.#connections.delete(crowded);
-    crowded.destroy();
   }
 
   #answer(request: IncomingMessage, response: ServerResponse): void {

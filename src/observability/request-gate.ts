@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import { Duplex } from "node:stream";
+import type { Turns } from "./turns.ts";
 
 /** Longer than the head of any request that the server accepts. */
 const MAX_WAITING_BYTES = 8 * 1024;
@@ -8,22 +9,26 @@ const END_OF_HEAD = "\r\n\r\n";
 /**
  * A connection that shows its server one request at a time. Node parses every request that a read returns, so 64 KiB of
  * pipelined requests would block the process for tens of milliseconds. Here the next request waits, unparsed, until the server
- * calls `next`. A connection with more bytes waiting than one request can have is closed. Requests have no bodies: the server
+ * calls `next`, and until there is a turn: readers that ask again and again get a bounded number of answers in a second. A
+ * connection with more bytes waiting than one request can have is closed. Requests have no bodies: the server
  * closes a connection that sends one.
  */
 export class RequestGate extends Duplex {
   readonly #socket: Socket;
+  readonly #turns: Turns;
   /** Received, and not shown to the server. */
   #waiting: Buffer = Buffer.alloc(0);
   /** The last bytes of an incomplete head that was shown: its end may be split between two reads. */
   #tail: Buffer = Buffer.alloc(0);
-  /** A complete head was shown, and `next` has not been called for it. */
+  /** A complete head waits for its turn, or was shown and `next` has not been called for it. */
   #busy = false;
+  #giveUpTurn: () => void = () => undefined;
   #ended = false;
 
-  constructor(socket: Socket) {
+  constructor(socket: Socket, turns: Turns) {
     super();
     this.#socket = socket;
+    this.#turns = turns;
     socket.on("data", (bytes: Buffer) => {
       this.#receive(bytes);
     });
@@ -65,9 +70,13 @@ export class RequestGate extends Duplex {
     const shown = this.#waiting.subarray(0, length);
     this.#waiting = this.#waiting.subarray(length);
     this.#tail = this.#busy ? Buffer.alloc(0) : head.subarray(1 - END_OF_HEAD.length);
-    if (shown.length > 0) this.push(shown);
-    // The client waits for answers, and sends no more requests.
-    if (this.#ended && this.#waiting.length === 0) this.push(null);
+    const push = (): void => {
+      if (shown.length > 0) this.push(shown);
+      // The client waits for answers, and sends no more requests.
+      if (this.#ended && this.#waiting.length === 0) this.push(null);
+    };
+    if (this.#busy) this.#giveUpTurn = this.#turns.take(push);
+    else push();
   }
 
   override _read(): void {
@@ -85,6 +94,7 @@ export class RequestGate extends Duplex {
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    this.#giveUpTurn();
     this.#waiting = Buffer.alloc(0);
     this.#socket.destroy();
     done(error);

@@ -148,9 +148,9 @@ test("a flood of connections from one address closes none of another address", a
     return new Promise((resolve) => socket.once("connect", resolve).once("close", resolve));
   });
   await Promise.all(flood);
-  // More requests than connections have been accepted since the head of this one began.
+  // More requests than connections are served since the head of this one began.
   for (let request = 0; request < 100; request++) {
-    const socket = open();
+    const socket = open("127.0.0.3");
     socket.end("GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n");
     await text(socket).catch(() => "");
   }
@@ -158,7 +158,7 @@ test("a flood of connections from one address closes none of another address", a
   assert.match(await text(kubelet), /^HTTP\/1\.1 200 [^]*ok$/);
 });
 
-test("the oldest connections are closed if all addresses have one each", async (t) => {
+test("a new client is served after a moment if all clients have one connection each", async (t) => {
   const { open } = await serve(t, { "/healthz": () => ({ type: "text/plain", body: "ok" }) });
   const held = [];
   for (let client = 2; client < 102; client++) {
@@ -169,4 +169,22 @@ test("the oldest connections are closed if all addresses have one each", async (
   const socket = open();
   socket.end("GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n");
   assert.match(await text(socket), /^HTTP\/1\.1 200 /);
+});
+
+test("clients that ask again and again get a bounded number of answers in a second", async (t) => {
+  const { open } = await agent(t);
+  const request = "GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
+  const startedMs = performance.now();
+  let answers = 0;
+  const enough = Promise.withResolvers<undefined>();
+  for (let client = 0; client < 32; client++) {
+    const socket = open();
+    socket.on("data", () => {
+      if (++answers === 150) enough.resolve(undefined);
+      socket.write(request);
+    });
+    socket.write(request);
+  }
+  await enough.promise;
+  assert.ok(performance.now() - startedMs > 400, "a burst of 100, then 100 a second");
 });

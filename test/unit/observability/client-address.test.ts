@@ -1,15 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { clientOf, crowdedOf } from "../../../src/observability/crowded-client.ts";
-
-test("the oldest connection of the address with the most connections is crowded", () => {
-  const connections = ["10.0.0.1", "10.0.0.2", "10.0.0.1", "10.0.0.3", "10.0.0.2", "10.0.0.2"].map(
-    (remoteAddress, age) => ({ remoteAddress, age }),
-  );
-  assert.equal(crowdedOf(connections)?.age, 1);
-  assert.equal(crowdedOf(connections.slice(0, 2))?.age, 0);
-  assert.equal(crowdedOf<{ readonly remoteAddress: string }>([]), undefined);
-});
+import { clientOf } from "../../../src/observability/client-address.ts";
 
 test("the addresses of one IPv6 network are one client, and IPv4 addresses are several", () => {
   const network = ["2001:db8::1", "2001:db8::2:3", "2001:db8:0:0:1:2:3:4", "2001:db8:0:0::"];

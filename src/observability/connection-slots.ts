@@ -1,0 +1,130 @@
+import type { Socket } from "node:net";
+import type { Clock } from "../lib/clock.ts";
+import { clientOf } from "./client-address.ts";
+
+export interface SlotLimits {
+  /** Connections that are served at the same time. */
+  readonly slots: number;
+  /** A connection that others wait for is served for at least this time, in milliseconds. */
+  readonly minimumMs: number;
+  /** Connections that may wait. Above it, a new one is closed. */
+  readonly waiting: number;
+}
+
+interface Served {
+  readonly client: string;
+  readonly sinceMs: number;
+}
+
+/** Time between two looks at connections that were served for long enough, in milliseconds. */
+const TURN_MS = 250;
+
+/**
+ * Serves a bounded number of connections. Above it, a connection of a client with fewer than others replaces one of the client
+ * with most, at once: a flood from one address does not keep the kubelet out. Other connections wait, unread, so that a flood
+ * costs little: a client that opens a connection again as soon as it is closed gets a slot only after `minimumMs`.
+ */
+export class ConnectionSlots {
+  readonly #limits: SlotLimits;
+  readonly #clock: Clock;
+  readonly #serve: (socket: Socket) => void;
+  /** In the order in which they got their slots. */
+  readonly #served = new Map<Socket, Served>();
+  /** Connection that waits -> its client, in the order of their arrival. */
+  readonly #waiting = new Map<Socket, string>();
+  #isWatching = false;
+
+  constructor(limits: SlotLimits, clock: Clock, serve: (socket: Socket) => void) {
+    this.#limits = limits;
+    this.#clock = clock;
+    this.#serve = serve;
+  }
+
+  accept(socket: Socket): void {
+    const client = clientOf(socket.remoteAddress);
+    // Without a listener an error would end the process.
+    socket.on("error", () => undefined);
+    socket.once("close", () => {
+      this.#waiting.delete(socket);
+      if (this.#served.delete(socket)) this.#serveWaiting();
+    });
+    if (this.#served.size < this.#limits.slots) this.#start(socket, client);
+    else if (this.#isBehind(client)) {
+      this.#replaceCrowded();
+      this.#start(socket, client);
+    } else if (this.#waiting.size >= this.#limits.waiting) socket.destroy();
+    else {
+      this.#waiting.set(socket, client);
+      void this.#watch();
+    }
+  }
+
+  closeAll(): void {
+    for (const socket of [...this.#waiting.keys(), ...this.#served.keys()]) socket.destroy();
+  }
+
+  #start(socket: Socket, client: string): void {
+    this.#waiting.delete(socket);
+    this.#served.set(socket, { client, sinceMs: this.#clock.monotonic() });
+    this.#serve(socket);
+  }
+
+  /** Gives free slots to the connections that wait, first to clients with the fewest slots. */
+  #serveWaiting(): void {
+    while (this.#waiting.size > 0 && this.#served.size < this.#limits.slots) {
+      const counts = this.#counts();
+      let next: readonly [Socket, string] | undefined;
+      for (const entry of this.#waiting)
+        if (next === undefined || (counts.get(entry[1]) ?? 0) < (counts.get(next[1]) ?? 0)) next = entry;
+      if (next !== undefined) this.#start(...next);
+    }
+  }
+
+  /** Ends connections that were served for long enough, as long as others wait. */
+  async #watch(): Promise<void> {
+    if (this.#isWatching) return;
+    this.#isWatching = true;
+    while (this.#waiting.size > 0) {
+      await this.#clock.sleep(TURN_MS);
+      const { slots, minimumMs } = this.#limits;
+      const most = Math.min(this.#waiting.size, Math.ceil((slots * TURN_MS) / minimumMs));
+      for (let ended = 0; ended < most; ended++) {
+        const crowded = this.#crowded();
+        if (crowded === undefined || this.#clock.monotonic() - crowded.sinceMs < minimumMs) break;
+        this.#replaceCrowded();
+        this.#serveWaiting();
+      }
+    }
+    this.#isWatching = false;
+  }
+
+  /** Returns whether a client has at least two slots fewer than another. */
+  #isBehind(client: string): boolean {
+    const counts = this.#counts();
+    return (counts.get(client) ?? 0) + 1 < Math.max(...counts.values());
+  }
+
+  #replaceCrowded(): void {
+    const socket = this.#crowded()?.socket;
+    if (socket === undefined) return;
+    // Its event comes later.
+    this.#served.delete(socket);
+    socket.destroy();
+  }
+
+  /** Returns the oldest connection of the client with the most slots. */
+  #crowded(): { readonly socket: Socket; readonly sinceMs: number } | undefined {
+    const counts = this.#counts();
+    const most = Math.max(...counts.values());
+    for (const [socket, { client, sinceMs }] of this.#served)
+      if (counts.get(client) === most) return { socket, sinceMs };
+    return undefined;
+  }
+
+  /** Client -> number of its slots. */
+  #counts(): ReadonlyMap<string, number> {
+    const counts = new Map<string, number>();
+    for (const { client } of this.#served.values()) counts.set(client, (counts.get(client) ?? 0) + 1);
+    return counts;
+  }
+}

@@ -1,0 +1,43 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Turns } from "../../../src/observability/turns.ts";
+import { FakeClock } from "../../support/fake-clock.ts";
+
+/** Takes turns that write down their numbers. */
+class Bench {
+  readonly clock = new FakeClock();
+  readonly turns = new Turns({ perSecond: 10, burst: 3 }, this.clock);
+  readonly taken: number[] = [];
+
+  take(number: number): () => void {
+    return this.turns.take(() => this.taken.push(number));
+  }
+}
+
+test("a burst of turns is available at once, the others come at the rate and in order", async () => {
+  const bench = new Bench();
+  for (let number = 0; number < 8; number++) bench.take(number);
+  assert.deepEqual(bench.taken, [0, 1, 2]);
+  await bench.clock.advance(200);
+  assert.deepEqual(bench.taken, [0, 1, 2, 3, 4]);
+  await bench.clock.advance(1_000);
+  assert.deepEqual(bench.taken, [0, 1, 2, 3, 4, 5, 6, 7]);
+});
+
+test("a turn that is given up goes to the next one", async () => {
+  const bench = new Bench();
+  const giveUp = [0, 1, 2, 3, 4].map((number) => bench.take(number));
+  giveUp[3]?.();
+  await bench.clock.advance(100);
+  assert.deepEqual(bench.taken, [0, 1, 2, 4]);
+});
+
+test("after a pause no more than the burst is available", async () => {
+  const bench = new Bench();
+  await bench.clock.advance(3_600_000);
+  for (let number = 0; number < 5; number++) bench.take(number);
+  assert.deepEqual(bench.taken, [0, 1, 2]);
+  assert.equal(bench.clock.sleeping, 1);
+  await bench.clock.advance(1_000);
+  assert.equal(bench.clock.sleeping, 0, "nothing runs while no one waits");
+});
