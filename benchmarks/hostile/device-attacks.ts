@@ -1,7 +1,10 @@
 import { randomBytes } from "node:crypto";
+import { LAUNCHER_BUDGET } from "../../src/budget.ts";
 import type { TypedValue } from "../../src/libvirt/types.ts";
 import type { LauncherAttack, Pod } from "./attack.ts";
 
+/** A few less than the budget has devices: the simulated guest has disks, too. */
+const WITHIN_BUDGET = LAUNCHER_BUDGET.devices - 12;
 const COUNTERS = ["rx.bytes", "rx.pkts", "rx.errs", "rx.drop", "tx.bytes", "tx.pkts", "tx.errs", "tx.drop"];
 
 /** NICs without end, and new series in each cycle. */
@@ -16,15 +19,15 @@ export const DEVICE_ATTACKS: readonly LauncherAttack[] = [
   {
     name: "new-series",
     row: "F21",
-    what: "1,000 NICs with new names and random aliases in each cycle, while the target is away",
+    what: `${WITHIN_BUDGET} NICs with new names and random aliases in each cycle, while the target is away`,
     targetAway: true,
-    behave: nics(1_000, "new"),
+    behave: nics(WITHIN_BUDGET, "new"),
   },
   {
     name: "full-budget",
     row: "-",
-    what: "1,000 NICs that stay, which the budget of a launcher allows",
-    behave: nics(1_000, "same"),
+    what: `${WITHIN_BUDGET} NICs that stay, which the budget of a launcher allows`,
+    behave: nics(WITHIN_BUDGET, "same"),
   },
 ];
 

@@ -3,6 +3,8 @@ import type { PortAttack } from "./attack.ts";
 
 const REQUESTS = 1_700;
 const PERIOD_MS = 1_000;
+/** A pod of the attacker has another address than the kubelet, which asks for health. */
+const ATTACKER = "127.0.0.2";
 
 /** Floods of the status port, which asks for no credentials. A connection that the agent closes is opened again. */
 export const PORT_ATTACKS: readonly PortAttack[] = [
@@ -98,7 +100,7 @@ interface Clients {
 /** Keeps a number of connections open; `use` is called for each new one. */
 function connections({ port, count, connected }: Clients, use: (socket: Socket) => void): void {
   const open = (): void => {
-    const socket = createConnection({ host: "127.0.0.1", port });
+    const socket = createConnection({ host: "127.0.0.1", port, localAddress: ATTACKER });
     let refused = false;
     socket.on("error", () => (refused = true));
     socket.once("connect", () => {

@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import type { Clock } from "../lib/clock.ts";
 import { clientOf } from "./client-address.ts";
+import { Turns, type TurnRate } from "./turns.ts";
 
 export interface SlotLimits {
   /** Connections that are served at the same time. */
@@ -9,6 +10,8 @@ export interface SlotLimits {
   readonly minimumMs: number;
   /** Connections that may wait. Above it, a new one is closed. */
   readonly waiting: number;
+  /** How many connections are served anew in a second, if clients close theirs and open others. */
+  readonly rate: TurnRate;
 }
 
 interface Served {
@@ -28,9 +31,12 @@ export class ConnectionSlots {
   readonly #limits: SlotLimits;
   readonly #clock: Clock;
   readonly #serve: (socket: Socket) => void;
+  readonly #turns: Turns;
   /** In the order in which they got their slots. */
   readonly #served = new Map<Socket, Served>();
-  /** Connection that waits -> its client, in the order of their arrival. */
+  /** Connections that wait for a turn. */
+  readonly #early = new Set<Socket>();
+  /** Connection that waits for a slot -> its client, in the order of their turns. */
   readonly #waiting = new Map<Socket, string>();
   #isWatching = false;
 
@@ -38,29 +44,43 @@ export class ConnectionSlots {
     this.#limits = limits;
     this.#clock = clock;
     this.#serve = serve;
+    this.#turns = new Turns(limits.rate, clock);
   }
 
   accept(socket: Socket): void {
+    if (this.#waiting.size + this.#early.size >= this.#limits.waiting) {
+      socket.destroy();
+      return;
+    }
     const client = clientOf(socket.remoteAddress);
     // Without a listener an error would end the process.
     socket.on("error", () => undefined);
     socket.once("close", () => {
+      giveUp();
+      this.#early.delete(socket);
       this.#waiting.delete(socket);
       if (this.#served.delete(socket)) this.#serveWaiting();
     });
+    this.#early.add(socket);
+    const giveUp = this.#turns.take(client, () => {
+      this.#early.delete(socket);
+      this.#place(socket, client);
+    });
+  }
+
+  #place(socket: Socket, client: string): void {
     if (this.#served.size < this.#limits.slots) this.#start(socket, client);
     else if (this.#isBehind(client)) {
       this.#replaceCrowded();
       this.#start(socket, client);
-    } else if (this.#waiting.size >= this.#limits.waiting) socket.destroy();
-    else {
+    } else {
       this.#waiting.set(socket, client);
       void this.#watch();
     }
   }
 
   closeAll(): void {
-    for (const socket of [...this.#waiting.keys(), ...this.#served.keys()]) socket.destroy();
+    for (const socket of [...this.#early, ...this.#waiting.keys(), ...this.#served.keys()]) socket.destroy();
   }
 
   #start(socket: Socket, client: string): void {

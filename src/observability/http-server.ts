@@ -44,8 +44,9 @@ export interface Limits {
 const LIMITS: Limits = { connections: 64, minimumMs: 1_000, headersMs: 5_000, idleMs: 15_000 };
 /** Connections that wait, unread. They take a few KiB each. */
 const MAX_WAITING = 1_024;
-/** With a request of each connection waiting, health answers within a second. Prometheus and the kubelet need less than one. */
-const REQUEST_RATE = { perSecond: 100, burst: 100 };
+/** The kubelet, Prometheus and a few people need less than two answers a second. The largest page takes 1 ms. */
+const REQUEST_RATE = { perSecond: 30, burst: 60 };
+const CONNECTION_RATE = { perSecond: 30, burst: 60 };
 const MAX_HEADER_BYTES = 8 * 1024;
 /**
  * Connections that the system holds until they are accepted. Above it, it ignores new ones, and their clients try again after
@@ -97,9 +98,13 @@ export class HttpServer implements AsyncDisposable {
     this.#server.removeAllListeners("connection");
     const turns = new Turns(REQUEST_RATE, systemClock);
     const { connections: slots, minimumMs } = this.#limits;
-    this.#slots = new ConnectionSlots({ slots, minimumMs, waiting: MAX_WAITING }, systemClock, (socket) => {
-      parse?.call(this.#server, new RequestGate(socket, turns));
-    });
+    this.#slots = new ConnectionSlots(
+      { slots, minimumMs, waiting: MAX_WAITING, rate: CONNECTION_RATE },
+      systemClock,
+      (socket) => {
+        parse?.call(this.#server, new RequestGate(socket, turns));
+      },
+    );
     this.#server.on("connection", (socket) => {
       // Node's own timeout begins with the first request.
       socket.setTimeout(idleMs, () => socket.destroy());

@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import { Duplex } from "node:stream";
+import { clientOf } from "./client-address.ts";
 import type { Turns } from "./turns.ts";
 
 /** Longer than the head of any request that the server accepts. */
@@ -16,6 +17,7 @@ const END_OF_HEAD = "\r\n\r\n";
 export class RequestGate extends Duplex {
   readonly #socket: Socket;
   readonly #turns: Turns;
+  readonly #client: string;
   /** Received, and not shown to the server. */
   #waiting: Buffer = Buffer.alloc(0);
   /** The last bytes of an incomplete head that was shown: its end may be split between two reads. */
@@ -29,6 +31,7 @@ export class RequestGate extends Duplex {
     super();
     this.#socket = socket;
     this.#turns = turns;
+    this.#client = clientOf(socket.remoteAddress);
     socket.on("data", (bytes: Buffer) => {
       this.#receive(bytes);
     });
@@ -75,7 +78,7 @@ export class RequestGate extends Duplex {
       // The client waits for answers, and sends no more requests.
       if (this.#ended && this.#waiting.length === 0) this.push(null);
     };
-    if (this.#busy) this.#giveUpTurn = this.#turns.take(push);
+    if (this.#busy) this.#giveUpTurn = this.#turns.take(this.#client, push);
     else push();
   }
 

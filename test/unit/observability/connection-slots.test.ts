@@ -23,8 +23,10 @@ class FakeSocket extends EventEmitter {
 class Bench {
   readonly clock = new FakeClock();
   readonly served: FakeSocket[] = [];
-  readonly slots = new ConnectionSlots({ slots: 4, minimumMs: 1_000, waiting: 10 }, this.clock, (socket) =>
-    this.served.push(socket as unknown as FakeSocket),
+  readonly slots = new ConnectionSlots(
+    { slots: 4, minimumMs: 1_000, waiting: 10, rate: { perSecond: 10, burst: 50 } },
+    this.clock,
+    (socket) => this.served.push(socket as unknown as FakeSocket),
   );
 
   accept(address: string): FakeSocket {
@@ -86,4 +88,18 @@ test("a new connection is closed if too many wait, and a closed one leaves its p
   assert.ok(!bench.accept("10.0.0.1").destroyed);
   bench.slots.closeAll();
   assert.ok(all.every(({ destroyed }) => destroyed));
+});
+
+test("connections that are opened and closed all the time are served at the rate, and a rare client at once", async () => {
+  const bench = new Bench();
+  for (let connection = 0; connection < 200; connection++) {
+    bench.accept("10.0.0.1").destroy();
+    await bench.clock.advance(1);
+  }
+  assert.ok(bench.served.length <= 53, `${bench.served.length}`);
+  const flood = Array.from({ length: 5 }, () => bench.accept("10.0.0.1"));
+  const kubelet = bench.accept("10.0.0.2");
+  await bench.clock.advance(200);
+  assert.ok(bench.isServed(kubelet));
+  assert.ok(flood.some((socket) => !bench.isServed(socket)));
 });

@@ -9,8 +9,8 @@ class Bench {
   readonly turns = new Turns({ perSecond: 10, burst: 3 }, this.clock);
   readonly taken: number[] = [];
 
-  take(number: number): () => void {
-    return this.turns.take(() => this.taken.push(number));
+  take(number: number, client = "a"): () => void {
+    return this.turns.take(client, () => this.taken.push(number));
   }
 }
 
@@ -40,4 +40,13 @@ test("after a pause no more than the burst is available", async () => {
   assert.equal(bench.clock.sleeping, 1);
   await bench.clock.advance(1_000);
   assert.equal(bench.clock.sleeping, 0, "nothing runs while no one waits");
+});
+
+test("a client with fewer turns in the last second goes on before those that wait longer", async () => {
+  const bench = new Bench();
+  for (let number = 0; number < 20; number++) bench.take(number);
+  await bench.clock.advance(100);
+  bench.take(100, "b");
+  await bench.clock.advance(100);
+  assert.deepEqual(bench.taken, [0, 1, 2, 3, 100]);
 });
