@@ -58,8 +58,10 @@ export class NodeLog implements NodeObserver, SenderObserver {
   readonly #log: Logger;
   readonly #clock: Clock;
   readonly #warnings: RateLimit;
-  /** The states of endpoints, targets and the spool. */
+  /** The states of endpoints and the spool. */
   readonly #transitions: Transitions;
+  /** The states of targets, by name. */
+  readonly #deliveries: Transitions;
   readonly #silences: Transitions;
   /** The counters of altered values at their last warning. */
   readonly #altered = new Map<string, number>();
@@ -76,11 +78,14 @@ export class NodeLog implements NodeObserver, SenderObserver {
     const silences = new RateLimit(WARNING_PERIOD_MS, clock, MAX_SILENCES);
     this.#warnings = warnings;
     this.#transitions = new Transitions((cause) => warnings.allows(cause));
+    this.#deliveries = new Transitions((cause) => warnings.allows(`target ${cause}`));
     this.#silences = new Transitions((cause) => silences.allows(cause));
     this.#summaryDueMs = clock.monotonic() + SUMMARY_PERIOD_MS;
   }
 
   configured(before: EffectiveConfig | undefined, after: EffectiveConfig | undefined): void {
+    // Without a configuration the targets still receive the queued lines.
+    if (after !== undefined) this.#deliveries.retain(new Set(after.targets.map(({ name }) => name)));
     // The loop that found no configuration has logged the reason.
     if (after === undefined) this.#log.debug("configuration removed");
     else this.#log.info(describeConfig(after), before === undefined ? "configuration active" : "configuration changed");
@@ -191,6 +196,7 @@ export class NodeLog implements NodeObserver, SenderObserver {
   /** Logs a summary of the last minute once a minute. */
   ticked(totals: NodeTotals): void {
     this.#transitions.retry();
+    this.#deliveries.retry();
     this.#silences.retry();
     if (this.#clock.monotonic() < this.#summaryDueMs) return;
     this.#summaryDueMs = this.#clock.monotonic() + SUMMARY_PERIOD_MS;
@@ -207,13 +213,13 @@ export class NodeLog implements NodeObserver, SenderObserver {
   }
 
   failing(target: string, reason: string, detail: string): void {
-    this.#transitions.enter(`target ${target}`, reason, `target ${target} ${reason}`, () => {
+    this.#deliveries.enter(target, reason, `${target} ${reason}`, () => {
       this.#log.warn({ target, reason }, `delivery failing, lines are buffered: ${detail}`);
     });
   }
 
   recovered(target: string): void {
-    this.#transitions.normal(`target ${target}`, () => {
+    this.#deliveries.normal(target, () => {
       this.#log.info({ target }, "delivery recovered");
     });
   }
