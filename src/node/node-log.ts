@@ -34,8 +34,10 @@ const ZERO: Totals = {
   droppedLines: 0,
 };
 
-/** Writes the transitions of a node, its targets and its spool to the log. What changes all the time is logged rarely: each cause
- * once in five minutes. A cause is a place and a code, and never has a text of a launcher or a target. */
+/**
+ * Writes the transitions of a node, its targets and its spool to the log. Each cause is logged at most once in five minutes. A
+ * cause is a place and a code, and never has a text of a launcher or a target.
+ */
 export class NodeLog implements NodeObserver, SenderObserver {
   readonly spool: SpoolObserver = {
     failing: ({ code, message }) => {
@@ -180,7 +182,9 @@ export class NodeLog implements NodeObserver, SenderObserver {
   }
 
   failed(error: TelemetryError): void {
-    if (this.#warnings.allows(causeOf("agent", error))) this.#log.error(loggable(error), error.message);
+    // The message begins with the step that failed. What was thrown comes after it, and may have a stranger's text.
+    const [step = ""] = error.message.split(":", 1);
+    if (this.#warnings.allows(causeOf(`agent ${step}`, error))) this.#log.error(loggable(error), error.message);
   }
 
   cycleCompleted(
