@@ -2,10 +2,11 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { isIPv6, type AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { messageOf, TelemetryError } from "../errors.ts";
+import { systemClock } from "../lib/clock.ts";
+import { openFileLimit } from "../lib/open-files.ts";
 import { ownValue } from "../lib/own-value.ts";
 import { isAllowedHost } from "./allowed-hosts.ts";
-import { systemClock } from "../lib/clock.ts";
-import { ConnectionSlots } from "./connection-slots.ts";
+import { ConnectionSlots, maxWaiting } from "./connection-slots.ts";
 import type { ListenAddress } from "./listen-address.ts";
 import { RequestGate } from "./request-gate.ts";
 import { Turns } from "./turns.ts";
@@ -42,8 +43,6 @@ export interface Limits {
 }
 
 const LIMITS: Limits = { connections: 64, minimumMs: 1_000, headersMs: 5_000, idleMs: 15_000 };
-/** Connections that wait, unread. They take a few KiB each. */
-const MAX_WAITING = 1_024;
 /** With a request of each connection waiting, health answers within a second. Prometheus and the kubelet need less than one. */
 const REQUEST_RATE = { perSecond: 100, burst: 100 };
 const MAX_HEADER_BYTES = 8 * 1024;
@@ -97,9 +96,13 @@ export class HttpServer implements AsyncDisposable {
     this.#server.removeAllListeners("connection");
     const turns = new Turns(REQUEST_RATE, systemClock);
     const { connections: slots, minimumMs } = this.#limits;
-    this.#slots = new ConnectionSlots({ slots, minimumMs, waiting: MAX_WAITING }, systemClock, (socket) => {
-      parse?.call(this.#server, new RequestGate(socket, turns));
-    });
+    this.#slots = new ConnectionSlots(
+      { slots, minimumMs, waiting: maxWaiting(openFileLimit()) },
+      systemClock,
+      (socket) => {
+        parse?.call(this.#server, new RequestGate(socket, turns));
+      },
+    );
     this.#server.on("connection", (socket) => {
       // Node's own timeout begins with the first request.
       socket.setTimeout(idleMs, () => socket.destroy());

@@ -6,13 +6,14 @@ export interface TurnRate {
   readonly burst: number;
 }
 
-/** Hands out a bounded number of turns in a second. Who gets none waits, and the first one goes on first. */
+/** Hands out a bounded number of turns in a second. Further ones wait and get theirs in order. */
 export class Turns {
   readonly #rate: TurnRate;
   readonly #clock: Clock;
   readonly #waiting = new Set<() => void>();
   #available: number;
   #updatedMs: number;
+  #isHandingOut = false;
 
   constructor(rate: TurnRate, clock: Clock) {
     this.#rate = rate;
@@ -28,20 +29,26 @@ export class Turns {
       return () => undefined;
     }
     this.#waiting.add(act);
-    if (this.#waiting.size === 1) void this.#handOut();
+    if (!this.#isHandingOut) void this.#handOut();
     return () => {
       this.#waiting.delete(act);
     };
   }
 
   async #handOut(): Promise<void> {
-    while (this.#waiting.size > 0) {
-      await this.#clock.sleep(1_000 / this.#rate.perSecond);
-      for (const act of this.#waiting) {
-        if (!this.#hasTurn()) break;
-        this.#waiting.delete(act);
-        act();
+    this.#isHandingOut = true;
+    try {
+      while (this.#waiting.size > 0) {
+        await this.#clock.sleep(1_000 / this.#rate.perSecond);
+        for (const act of this.#waiting) {
+          if (!this.#hasTurn()) break;
+          this.#waiting.delete(act);
+          act();
+        }
       }
+    } finally {
+      // An exception of one must not end the turns of all.
+      this.#isHandingOut = false;
     }
   }
 
