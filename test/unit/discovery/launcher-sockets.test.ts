@@ -131,7 +131,9 @@ test("an exception of the handler of a scan leaves no watch behind", async () =>
   };
   const stop = new AbortController();
   let watched: Promise<boolean> | undefined;
-  const following = sockets.follow(stop.signal, () => (watched = isWatched()));
+  const following = sockets.follow(stop.signal, () => {
+    watched = isWatched();
+  });
   while (watched === undefined) await new Promise((resolve) => setImmediate(resolve));
   assert.equal(await watched, true);
   stop.abort();
