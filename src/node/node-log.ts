@@ -144,7 +144,7 @@ export class NodeLog implements NodeObserver, SenderObserver {
     if (slow.length > 0) this.#log.debug({ endpoint, domains: slow }, "QEMU has not answered in this cycle");
     const [first] = errors;
     if (outcome === "failed" && first !== undefined) {
-      // Not the cause of an error in a cycle with samples: no statistics at all is another message.
+      // An error in a cycle with samples has another message, so it has another cause.
       const cause = `failed ${causeOf(endpoint, first)}`;
       this.#transitions.enter(placeOf(endpoint), cause, cause, () => {
         this.#log.warn({ endpoint, ...loggable(first) }, `no statistics from libvirt: ${first.message}`);
