@@ -105,15 +105,13 @@ export class LauncherSockets {
         changed.abort();
       });
       try {
-        await this.scan();
-        this.#error = undefined;
-      } catch (error) {
-        this.#error = error;
+        this.#error = await this.scan().catch((error: unknown) => error);
+        scanned();
+        await this.#clock.sleep(MIN_SCAN_MS, signal);
+        await this.#clock.sleep(SCAN_MS - MIN_SCAN_MS, AbortSignal.any([signal, changed.signal]));
+      } finally {
+        unwatch();
       }
-      scanned();
-      await this.#clock.sleep(MIN_SCAN_MS, signal);
-      await this.#clock.sleep(SCAN_MS - MIN_SCAN_MS, AbortSignal.any([signal, changed.signal]));
-      unwatch();
     }
   }
 

@@ -19,7 +19,7 @@ interface StoreState {
   readonly tooLarge: readonly (string | undefined)[];
 }
 
-/** Names of left-out objects in a message. */
+/** Most names of left-out objects in a message. */
 const MAX_NAMES = 3;
 /** A store is stale after three times the minute in which a healthy API server sends a bookmark. */
 export const STALE_MS = 180_000;

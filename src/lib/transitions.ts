@@ -40,6 +40,11 @@ export class Transitions {
     for (const thing of this.#things.keys()) if (thing.startsWith(prefix)) this.#things.delete(thing);
   }
 
+  /** Forgets all other things. */
+  retain(things: ReadonlySet<string>): void {
+    for (const thing of this.#things.keys()) if (!things.has(thing)) this.#things.delete(thing);
+  }
+
   /** Writes the states that the limit has delayed and allows now. */
   retry(): void {
     for (const known of this.#things.values()) this.#write(known);

@@ -1,6 +1,6 @@
 import { LibvirtConnection } from "./connection.ts";
 import { LibvirtError } from "./errors.ts";
-import type { PeerLimits } from "./limits.ts";
+import { statsLimits, type PeerLimits } from "./limits.ts";
 import { trustedPeer, type Peer } from "./peer.ts";
 import {
   AUTH,
@@ -119,6 +119,7 @@ export class LibvirtClient implements Disposable {
     }: { readonly domains?: readonly DomainRef[]; readonly groups: number; readonly flags: number },
     { deadlineMs }: CallOptions,
   ): Promise<DomainStats[]> {
+    const limits = statsLimits(this.#limits, groups);
     return this.#connection.call({
       procedure: "CONNECT_GET_ALL_DOMAIN_STATS",
       write: (writer) => {
@@ -127,7 +128,7 @@ export class LibvirtClient implements Disposable {
         });
         writer.uint(groups).uint(flags);
       },
-      read: (reader, inTurns) => inTurns(readDomainStats(reader, this.#parameters, this.#limits)),
+      read: (reader, inTurns) => inTurns(readDomainStats(reader, this.#parameters, limits)),
       deadlineMs,
     });
   }

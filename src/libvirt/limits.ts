@@ -1,5 +1,5 @@
 import { overLimit, type LibvirtError } from "./errors.ts";
-import { LIMIT } from "./protocol.ts";
+import { LIMIT, STATS_GROUP } from "./protocol.ts";
 
 /** What a daemon may send. A connection to one that sends more ends with E_LIBVIRT_LIMIT. */
 export interface PeerLimits {
@@ -9,6 +9,8 @@ export interface PeerLimits {
   readonly domains: number;
   /** Typed parameters of one reply, of all its domains together. */
   readonly parameters: number;
+  /** Further typed parameters of a reply that has the statistics of vCPUs. */
+  readonly vcpuParameters: number;
   /** Packets that answer no call, in a minute. */
   readonly unaskedPackets: number;
 }
@@ -18,8 +20,15 @@ export const PROTOCOL_LIMITS: PeerLimits = {
   packetBytes: LIMIT.PACKET_MAX,
   domains: LIMIT.DOMAINS,
   parameters: Number.POSITIVE_INFINITY,
+  vcpuParameters: Number.POSITIVE_INFINITY,
   unaskedPackets: Number.POSITIVE_INFINITY,
 };
+
+/** Returns the limits of a reply with these groups of statistics, bits of STATS_GROUP. */
+export function statsLimits(limits: PeerLimits, groups: number): PeerLimits {
+  const { parameters, vcpuParameters } = limits;
+  return (groups & STATS_GROUP.VCPU) === 0 ? limits : { ...limits, parameters: parameters + vcpuParameters };
+}
 
 const MINUTE_MS = 60_000;
 /** Bytes that an unasked packet has at no extra charge. Pings have 28 bytes, events some hundreds. */

@@ -16,7 +16,7 @@ export interface KnownObjects {
 
 const FORMAT_VERSION = 1;
 const MAX_BYTES = 32 << 20;
-/** Longest line. A VMI has at most 14 KiB in memory, and a TelemetryConfig at most 1.5 MiB in etcd. */
+/** Longest line. The lists of a VMI have at most 15 KiB in memory, and a TelemetryConfig at most 1.5 MiB in etcd. */
 const MAX_LINE = 2 << 20;
 const MAX_VMIS = 4_096;
 /** Bytes of one write, so that no step takes long. */

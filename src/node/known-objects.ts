@@ -58,11 +58,13 @@ export class KnownObjectsKeeper {
     const { clock } = this.#options;
     while (!isAborted(signal)) {
       await clock.sleep(WRITE_MS, signal);
-      // A disk that hangs must not hold up anything else.
+      // Not awaited: on a disk that hangs, a write may never end.
       this.#writing ??= this.#write().finally(() => (this.#writing = undefined));
     }
     const closing = new AbortController();
-    await Promise.race([this.#writing, clock.sleep(CLOSE_MS, closing.signal)]);
+    // The write that is under way may not have the last changes.
+    const last = this.#writing?.then(() => this.#write());
+    await Promise.race([last, clock.sleep(CLOSE_MS, closing.signal)]);
     closing.abort();
   }
 

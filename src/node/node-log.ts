@@ -34,8 +34,10 @@ const ZERO: Totals = {
   droppedLines: 0,
 };
 
-/** Writes the transitions of a node, its targets and its spool to the log. What changes all the time is logged rarely: each cause
- * once in five minutes. A cause is a place and a code, and never has a text of a launcher or a target. */
+/**
+ * Writes the transitions of a node, its targets and its spool to the log. Each cause is logged at most once in five minutes. A
+ * cause is a place and a code, and never has a text of a launcher or a target.
+ */
 export class NodeLog implements NodeObserver, SenderObserver {
   readonly spool: SpoolObserver = {
     failing: ({ code, message }) => {
@@ -58,8 +60,10 @@ export class NodeLog implements NodeObserver, SenderObserver {
   readonly #log: Logger;
   readonly #clock: Clock;
   readonly #warnings: RateLimit;
-  /** The states of endpoints, targets and the spool. */
+  /** The states of endpoints and the spool. */
   readonly #transitions: Transitions;
+  /** The states of targets, by name. */
+  readonly #deliveries: Transitions;
   readonly #silences: Transitions;
   /** The counters of altered values at their last warning. */
   readonly #altered = new Map<string, number>();
@@ -76,11 +80,14 @@ export class NodeLog implements NodeObserver, SenderObserver {
     const silences = new RateLimit(WARNING_PERIOD_MS, clock, MAX_SILENCES);
     this.#warnings = warnings;
     this.#transitions = new Transitions((cause) => warnings.allows(cause));
+    this.#deliveries = new Transitions((cause) => warnings.allows(`target ${cause}`));
     this.#silences = new Transitions((cause) => silences.allows(cause));
     this.#summaryDueMs = clock.monotonic() + SUMMARY_PERIOD_MS;
   }
 
   configured(before: EffectiveConfig | undefined, after: EffectiveConfig | undefined): void {
+    // Without a configuration the targets still receive the queued lines.
+    if (after !== undefined) this.#deliveries.retain(new Set(after.targets.map(({ name }) => name)));
     // The loop that found no configuration has logged the reason.
     if (after === undefined) this.#log.debug("configuration removed");
     else this.#log.info(describeConfig(after), before === undefined ? "configuration active" : "configuration changed");
@@ -137,7 +144,7 @@ export class NodeLog implements NodeObserver, SenderObserver {
     if (slow.length > 0) this.#log.debug({ endpoint, domains: slow }, "QEMU has not answered in this cycle");
     const [first] = errors;
     if (outcome === "failed" && first !== undefined) {
-      // Not the cause of an error in a cycle with samples: no statistics at all is another message.
+      // An error in a cycle with samples has another message, so it has another cause.
       const cause = `failed ${causeOf(endpoint, first)}`;
       this.#transitions.enter(placeOf(endpoint), cause, cause, () => {
         this.#log.warn({ endpoint, ...loggable(first) }, `no statistics from libvirt: ${first.message}`);
@@ -175,7 +182,9 @@ export class NodeLog implements NodeObserver, SenderObserver {
   }
 
   failed(error: TelemetryError): void {
-    if (this.#warnings.allows(causeOf("agent", error))) this.#log.error(loggable(error), error.message);
+    // The message begins with the step that failed. What was thrown comes after it, and may have a stranger's text.
+    const [step = ""] = error.message.split(":", 1);
+    if (this.#warnings.allows(causeOf(`agent ${step}`, error))) this.#log.error(loggable(error), error.message);
   }
 
   cycleCompleted(
@@ -191,6 +200,7 @@ export class NodeLog implements NodeObserver, SenderObserver {
   /** Logs a summary of the last minute once a minute. */
   ticked(totals: NodeTotals): void {
     this.#transitions.retry();
+    this.#deliveries.retry();
     this.#silences.retry();
     if (this.#clock.monotonic() < this.#summaryDueMs) return;
     this.#summaryDueMs = this.#clock.monotonic() + SUMMARY_PERIOD_MS;
@@ -207,13 +217,13 @@ export class NodeLog implements NodeObserver, SenderObserver {
   }
 
   failing(target: string, reason: string, detail: string): void {
-    this.#transitions.enter(`target ${target}`, reason, `target ${target} ${reason}`, () => {
+    this.#deliveries.enter(target, reason, `${target} ${reason}`, () => {
       this.#log.warn({ target, reason }, `delivery failing, lines are buffered: ${detail}`);
     });
   }
 
   recovered(target: string): void {
-    this.#transitions.normal(`target ${target}`, () => {
+    this.#deliveries.normal(target, () => {
       this.#log.info({ target }, "delivery recovered");
     });
   }

@@ -98,7 +98,7 @@ export class Pipeline {
     this.#ticker.restart();
   }
 
-  /** Returns false if the new configuration could not be used. */
+  /** Returns false if the new configuration could not be used; the next tick tries it again. */
   async #activateNext(): Promise<boolean> {
     if (this.#next === undefined) return true;
     const { state, router, clock } = this.#options;
@@ -106,10 +106,12 @@ export class Pipeline {
     this.#next = undefined;
     let used = true;
     try {
-      state.activate(config);
+      if (config !== state.config) state.activate(config);
       if (config !== undefined) await router.apply(config);
     } catch (error) {
       used = false;
+      // Otherwise the targets would stay as they were until the next change. A newer configuration may have arrived.
+      this.#next ??= { config };
       state.recordFailure(unexpected("using a configuration", error));
     }
     if (config?.state !== "Active") this.#stopCollecting();

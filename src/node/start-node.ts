@@ -4,6 +4,7 @@ import type { Histogram } from "../lib/histogram.ts";
 import { openFileLimit } from "../lib/open-files.ts";
 import type { Progress } from "../observability/agent-routes.ts";
 import type { AgentView } from "../observability/agent-view.ts";
+import { maxWaiting } from "../observability/connection-slots.ts";
 import { VERSION } from "../version.ts";
 import type { NodeLog } from "./node-log.ts";
 import type { NodeMode, NodeOptions, NodeParts } from "./node-mode.ts";
@@ -12,8 +13,8 @@ import { Pipeline } from "./pipeline.ts";
 import { localConfig, standaloneNode } from "./standalone.ts";
 
 /**
- * File descriptors that connections to launchers leave free: at most 64 for readers of the status port, about 30 for Node, and
- * the rest for the spool, the targets, the API server and files that are open for a moment.
+ * File descriptors that connections to launchers leave free, besides those of readers that wait: 64 for readers that are served,
+ * about 30 for Node, and the rest for the spool, the targets, the API server and files that are open for a moment.
  */
 const RESERVED_FILES = 128;
 const MIN_CONNECTIONS = 16;
@@ -67,7 +68,7 @@ export async function startNode(options: NodeOptions & NodeParts): Promise<Start
 
 function launcherConnections(nodeLog: NodeLog): ConnectionLimit {
   const files = openFileLimit();
-  return new ConnectionLimit(Math.max(MIN_CONNECTIONS, files - RESERVED_FILES), () => {
+  return new ConnectionLimit(Math.max(MIN_CONNECTIONS, files - RESERVED_FILES - maxWaiting(files)), () => {
     nodeLog.connectionsClosed(files);
   });
 }

@@ -71,7 +71,7 @@ export interface EndpointView {
   readonly stuck: readonly string[];
   /** Names of domains that a job of another client has occupied for at least 10 seconds. */
   readonly busy: readonly string[];
-  /** Of the last cycle. That of a launcher that misbehaves comes before others. */
+  /** The error of the last cycle. If there are several, one that shows misbehavior of a launcher comes first. */
   readonly error: Pick<SourceError, "code" | "message" | "rejection"> | undefined;
 }
 

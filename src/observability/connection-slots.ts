@@ -19,6 +19,14 @@ interface Served {
   readonly sinceMs: number;
 }
 
+/** Connections that wait take a few KiB each, and a file descriptor. */
+const WAITING = { least: 16, most: 1_024, shareOfFiles: 1 / 16 };
+
+/** Returns how many connections may wait in a process that may have this many files open. */
+export function maxWaiting(files: number): number {
+  return Math.min(WAITING.most, Math.max(WAITING.least, Math.floor(files * WAITING.shareOfFiles)));
+}
+
 /** Time between two looks at connections that were served for long enough, in milliseconds. */
 const TURN_MS = 250;
 
@@ -104,18 +112,26 @@ export class ConnectionSlots {
   async #watch(): Promise<void> {
     if (this.#isWatching) return;
     this.#isWatching = true;
-    while (this.#waiting.size > 0) {
-      await this.#clock.sleep(TURN_MS);
-      const { slots, minimumMs } = this.#limits;
-      const most = Math.min(this.#waiting.size, Math.ceil((slots * TURN_MS) / minimumMs));
-      for (let ended = 0; ended < most; ended++) {
-        const crowded = this.#crowded();
-        if (crowded === undefined || this.#clock.monotonic() - crowded.sinceMs < minimumMs) break;
-        this.#replaceCrowded();
-        this.#serveWaiting();
+    try {
+      while (this.#waiting.size > 0) {
+        await this.#clock.sleep(TURN_MS);
+        this.#endTurns();
       }
+    } finally {
+      this.#isWatching = false;
     }
-    this.#isWatching = false;
+  }
+
+  /** Ends connections that were served for long enough, and serves others in their place. */
+  #endTurns(): void {
+    const { slots, minimumMs } = this.#limits;
+    const most = Math.min(this.#waiting.size, Math.ceil((slots * TURN_MS) / minimumMs));
+    for (let ended = 0; ended < most; ended++) {
+      const crowded = this.#crowded();
+      if (crowded === undefined || this.#clock.monotonic() - crowded.sinceMs < minimumMs) return;
+      this.#replaceCrowded();
+      this.#serveWaiting();
+    }
   }
 
   /** Returns whether a client has at least two slots fewer than another. */

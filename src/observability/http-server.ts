@@ -2,10 +2,11 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { isIPv6, type AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { messageOf, TelemetryError } from "../errors.ts";
+import { systemClock } from "../lib/clock.ts";
+import { openFileLimit } from "../lib/open-files.ts";
 import { ownValue } from "../lib/own-value.ts";
 import { isAllowedHost } from "./allowed-hosts.ts";
-import { systemClock } from "../lib/clock.ts";
-import { ConnectionSlots } from "./connection-slots.ts";
+import { ConnectionSlots, maxWaiting } from "./connection-slots.ts";
 import type { ListenAddress } from "./listen-address.ts";
 import { RequestGate } from "./request-gate.ts";
 import { Turns } from "./turns.ts";
@@ -42,8 +43,6 @@ export interface Limits {
 }
 
 const LIMITS: Limits = { connections: 64, minimumMs: 1_000, headersMs: 5_000, idleMs: 15_000 };
-/** Connections that wait, unread. They take a few KiB each. */
-const MAX_WAITING = 1_024;
 /** The kubelet, Prometheus and a few people need less than two answers a second. The largest page takes 1 ms. */
 const REQUEST_RATE = { perSecond: 30, burst: 60 };
 const CONNECTION_RATE = { perSecond: 30, burst: 60 };
@@ -99,7 +98,7 @@ export class HttpServer implements AsyncDisposable {
     const turns = new Turns(REQUEST_RATE, systemClock);
     const { connections: slots, minimumMs } = this.#limits;
     this.#slots = new ConnectionSlots(
-      { slots, minimumMs, waiting: MAX_WAITING, rate: CONNECTION_RATE },
+      { slots, minimumMs, waiting: maxWaiting(openFileLimit()), rate: CONNECTION_RATE },
       systemClock,
       (socket) => {
         parse?.call(this.#server, new RequestGate(socket, turns));

@@ -14,7 +14,7 @@ export class Html {
 
 /** Longer than the name of any VM, in characters. A launcher that was taken over can send texts of megabytes. */
 const MAX_TEXT = 500;
-/** Of a configuration. */
+/** Most lines of a configuration. */
 const MAX_LINES = 2_000;
 
 export type Content = string | number | Html | readonly Html[] | undefined;
@@ -33,11 +33,12 @@ function textOf(content: Content): string {
 
 /** Returns a text of several lines, such as a configuration. */
 export function longText(text: string): Html {
-  const lines = text.split("\n", MAX_LINES).map((line) => {
+  const lines = text.split("\n", MAX_LINES + 1).map((line) => {
     const indent = /^ {0,40}/.exec(line)?.[0] ?? "";
     return indent + foreignText(line.slice(indent.length), MAX_TEXT);
   });
-  return new Html(escapeHtml(lines.join("\n")));
+  const shown = lines.length > MAX_LINES ? lines.with(MAX_LINES, "…") : lines;
+  return new Html(escapeHtml(shown.join("\n")));
 }
 
 function escapeHtml(text: string): string {

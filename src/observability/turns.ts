@@ -52,16 +52,24 @@ export class Turns {
   async #handOut(): Promise<void> {
     if (this.#isHandingOut) return;
     this.#isHandingOut = true;
-    while (this.#waiting.size > 0) {
-      await this.#clock.sleep(1_000 / this.#rate.perSecond);
-      for (let next = this.#next(); next !== undefined && this.#hasTurn(); next = this.#next()) {
-        const [client, act] = next;
-        this.#remove(client, act);
-        this.#count(client);
-        act();
+    try {
+      while (this.#waiting.size > 0) {
+        await this.#clock.sleep(1_000 / this.#rate.perSecond);
+        this.#handOutAvailable();
       }
+    } finally {
+      // An exception of one must not end the turns of all.
+      this.#isHandingOut = false;
     }
-    this.#isHandingOut = false;
+  }
+
+  #handOutAvailable(): void {
+    for (let next = this.#next(); next !== undefined && this.#hasTurn(); next = this.#next()) {
+      const [client, act] = next;
+      this.#remove(client, act);
+      this.#count(client);
+      act();
+    }
   }
 
   #next(): readonly [client: string, act: Act] | undefined {

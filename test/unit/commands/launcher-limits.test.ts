@@ -1,7 +1,27 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { LAUNCHER_BUDGET } from "../../../src/budget.ts";
 import { parseLauncherLimits } from "../../../src/commands/launcher-limits.ts";
+
+interface ValuesSchema {
+  readonly properties: {
+    readonly agent: {
+      readonly properties: {
+        readonly launcherLimits: { readonly propertyNames: { readonly enum: readonly string[] } };
+      };
+    };
+  };
+}
+
+test("the chart knows the names of the limits", () => {
+  const schema = readFileSync(
+    new URL("../../../charts/kubevirt-telemetry/values.schema.json", import.meta.url),
+    "utf8",
+  );
+  const { agent } = (JSON.parse(schema) as ValuesSchema).properties;
+  assert.deepEqual(agent.properties.launcherLimits.propertyNames.enum, Object.keys(LAUNCHER_BUDGET));
+});
 
 test("a limit replaces the default, and the others stay", () => {
   assert.deepEqual(parseLauncherLimits([]), LAUNCHER_BUDGET);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
@@ -120,4 +120,27 @@ test("following notices new pods immediately, survives a missing directory, and 
     end.abort();
   });
   assert.equal((missing.error as NodeJS.ErrnoException).code, "ENOENT");
+});
+
+test("an exception of the handler of a scan leaves no watch behind", async () => {
+  const inode = `inotify .*ino:${(await stat(pods)).ino.toString(16)} `;
+  const isWatched = async (): Promise<boolean> => {
+    const open = (await readdir("/proc/self/fdinfo")).map((fd) => `/proc/self/fdinfo/${fd}`);
+    const infos = await Promise.all(open.map((file) => readFile(file, "utf8").catch(() => "")));
+    return infos.some((info) => new RegExp(inode).test(info));
+  };
+  const stop = new AbortController();
+  let watched: Promise<boolean> | undefined;
+  const following = sockets.follow(stop.signal, () => {
+    watched = isWatched();
+  });
+  while (watched === undefined) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(await watched, true);
+  stop.abort();
+  await following;
+  const bug = (): never => {
+    throw new Error("a bug");
+  };
+  await assert.rejects(sockets.follow(new AbortController().signal, bug), /a bug/);
+  assert.equal(await isWatched(), false);
 });

@@ -49,6 +49,18 @@ test("a delayed state that has passed is not written, nor is the return to the w
   assert.deepEqual(logged(), ["a x"]);
 });
 
+test("things that are not retained are in their normal state", () => {
+  const { transitions, allowed, enter, normal, logged } = fixture();
+  enter("a", "x");
+  enter("ab", "y");
+  transitions.retain(new Set(["a"]));
+  normal("a");
+  normal("ab");
+  allowed.add("y");
+  enter("ab", "y");
+  assert.deepEqual(logged(), ["a x", "ab y", "a normal", "ab y"]);
+});
+
 test("things that are forgotten are in their normal state", () => {
   const { transitions, allowed, enter, normal, logged } = fixture();
   enter("a 1", "x");

@@ -4,6 +4,8 @@ import fc from "fast-check";
 import { LAUNCHER_BUDGET } from "../../../src/budget.ts";
 import { finish } from "../../../src/libvirt/decode-queue.ts";
 import { LibvirtError } from "../../../src/libvirt/errors.ts";
+import { statsLimits } from "../../../src/libvirt/limits.ts";
+import { STATS_GROUP } from "../../../src/libvirt/protocol.ts";
 import { readDomains, readDomainStats, readVcpus, readXml } from "../../../src/libvirt/replies.ts";
 import { TypedParameterDecoder } from "../../../src/libvirt/typed-parameters.ts";
 import { readRemoteError, writeDomain } from "../../../src/libvirt/wire-types.ts";
@@ -82,6 +84,37 @@ for (const [what, write] of Object.entries(WORST)) {
     );
   });
 }
+
+/** What KVM on an Intel host reports for each vCPU, as `virsh domstats --vcpu` of libvirt 10 prints it. */
+const VCPU_STATS = [
+  ...["state", "time", "wait", "delay", "blocking.cur", "guest_mode.cur"],
+  ...[
+    ...["directed_yield_attempted", "directed_yield_successful", "exits", "fpu_reload", "halt_attempted_poll"],
+    ...["halt_exits", "halt_poll_fail_ns", "halt_poll_invalid", "halt_poll_success_ns", "halt_successful_poll"],
+    ...["halt_wait_ns", "halt_wakeup", "host_state_reload", "hypercalls", "insn_emulation", "insn_emulation_fail"],
+    ...["invlpg", "io_exits", "irq_exits", "irq_injections", "irq_window_exits", "l1d_flush", "mmio_exits"],
+    ...["nested_run", "nmi_injections", "nmi_window_exits", "notify_window_exits", "pf_emulate", "pf_fast", "pf_fixed"],
+    ...["pf_guest", "pf_mmio_spte_created", "pf_spurious", "pf_taken", "preemption_other", "preemption_reported"],
+    ...["req_event", "request_irq_exits", "signal_exits", "tlb_flush"],
+  ].map((name) => `${name}.sum`),
+];
+
+test("the statistics of a VM with 250 disks, 20 NICs and 256 vCPUs are within the budget", () => {
+  const writer = new XdrWriter().uint(1);
+  writeDomain(writer, DOMAIN);
+  const vcpus = Array.from({ length: 256 }, (_, vcpu) => VCPU_STATS.map((name) => `vcpu.${vcpu}.${name}`)).flat();
+  const names = [...vcpus, ...Array.from({ length: 3_705 }, (_, index) => `block.100.rd.bytes and ${index}`)];
+  writer.uint(names.length);
+  for (const name of names) writer.string(name).uint(4).uhyper(1n);
+  const bytes = writer.uint(0).bytes();
+  assert.ok(bytes.length <= packetBytes - 28, String(bytes.length));
+  const limits = statsLimits(LAUNCHER_BUDGET, STATS_GROUP.VCPU);
+  const [stats] = finish(readDomainStats(new XdrReader(bytes), new TypedParameterDecoder(), limits));
+  assert.equal(stats?.params.size, names.length);
+  const without = statsLimits(LAUNCHER_BUDGET, STATS_GROUP.BLOCK);
+  const reply = readDomainStats(new XdrReader(bytes), new TypedParameterDecoder(), without);
+  assert.throws(() => finish(reply), { code: "E_LIBVIRT_LIMIT" });
+});
 
 const OTHERS: Readonly<Record<string, readonly [Buffer, (reader: XdrReader) => unknown]>> = {
   "a domain with the longest name": [

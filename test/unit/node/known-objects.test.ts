@@ -64,6 +64,24 @@ test("a change right before the end is saved", async (t) => {
   assert.deepEqual(await keeper.load(), state.current);
 });
 
+test("a change during the last write is saved", async (t) => {
+  const { file, ended, clock } = await bench(t);
+  let reads = 0;
+  const current = (): KnownObjects => {
+    if (reads++ === 0) {
+      keeper.changed();
+      ended.abort();
+    }
+    return known(`vm-${reads}`);
+  };
+  const keeper = new KnownObjectsKeeper({ file, nodeName: "node-1", current, log: pino({ level: "silent" }), clock });
+  keeper.changed();
+  const running = keeper.run(ended.signal);
+  await clock.advance(10_000);
+  await running;
+  assert.deepEqual(await keeper.load(), known("vm-2"));
+});
+
 test("without a file nothing is known, and nothing is logged", async (t) => {
   const { keeper, entries } = await bench(t);
   assert.equal(await keeper.load(), undefined);

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { LibvirtError } from "../../../src/libvirt/errors.ts";
 import { cycle, failed, nodeLog } from "../../support/node-log.ts";
+import { configOf } from "../../support/router-bench.ts";
 
 test("another code while an endpoint fails is logged, and another text is not", () => {
   const { state, logged } = nodeLog();
@@ -44,6 +45,18 @@ test("a failure that the limit delays is logged when it lasts", async () => {
   assert.deepEqual(logged(), ["warn no statistics from libvirt: second", "info last minute"]);
   state.endpoints.recordCycle(cycle());
   assert.deepEqual(logged(), ["info libvirt answers again"]);
+});
+
+test("a target that is removed while it fails is forgotten, and logged when it fails again later", async () => {
+  const { clock, log, logged } = nodeLog("warn");
+  log.failing("a", "TargetUnreachable", "refused");
+  log.failing("ab", "TargetUnreachable", "refused");
+  log.configured(undefined, configOf({ ab: ["Totals"] }));
+  await clock.advance(300_000);
+  log.failing("a", "TargetUnreachable", "refused");
+  log.failing("ab", "TargetUnreachable", "refused");
+  const failing = "warn delivery failing, lines are buffered: refused";
+  assert.deepEqual(logged(), [failing, failing, failing], "a, ab, and a again");
 });
 
 test("many silent domains of a daemon are logged up to a limit, and the others later", async () => {

@@ -46,6 +46,13 @@ test("an unplanned failure is logged with its stack, once in five minutes", () =
   for (const { err } of entries) assert.match((err as { readonly stack: string }).stack, /node-log\.test\.ts/);
 });
 
+test("an unplanned failure of one step does not hide that of another, and another text is the same failure", () => {
+  const { log, logged } = nodeLog();
+  for (const text of ["one", "two: three"])
+    for (const step of ["a cycle", "a report"]) log.failed(unexpected(step, new Error(text)));
+  assert.deepEqual(logged(), ["error a cycle failed unexpectedly: one", "error a report failed unexpectedly: one"]);
+});
+
 test("an endpoint that fails from the start is logged, and one that works is not", () => {
   const { state, logged } = nodeLog();
   state.endpoints.recordCycle(cycle({ endpoint: "good" }));

@@ -177,7 +177,7 @@ test("an exception while endpoints are looked for fails the cycle", async (t) =>
   assert.ok(log.includes("no statistics from libvirt: looking for libvirt daemons failed unexpectedly: a bug"));
 });
 
-test("an exception while a configuration is applied fails the run, and the next configuration is used", async (t) => {
+test("an exception while a configuration is applied fails the run, and the configuration is applied again", async (t) => {
   const { pipeline, router, log, run, clock } = await bench(t);
   const apply = router.apply.bind(router);
   router.apply = () => Promise.reject(new Error("a bug"));
@@ -185,7 +185,6 @@ test("an exception while a configuration is applied fails the run, and the next 
   assert.equal(await run(1), false);
   assert.ok(log.includes("using a configuration failed unexpectedly: a bug"), log.join());
   router.apply = apply;
-  pipeline.configure(await config());
   const again = run(1);
   await clock.advance(INTERVAL_MS);
   assert.equal(await again, true);

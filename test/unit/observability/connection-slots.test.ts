@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { EventEmitter } from "node:events";
 import type { Socket } from "node:net";
 import { test } from "node:test";
-import { ConnectionSlots } from "../../../src/observability/connection-slots.ts";
+import { ConnectionSlots, maxWaiting } from "../../../src/observability/connection-slots.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 
 class FakeSocket extends EventEmitter {
@@ -40,6 +40,10 @@ class Bench {
     return this.served.includes(socket) && !socket.destroyed;
   }
 }
+
+test("connections that wait leave most files of a process free", () => {
+  assert.deepEqual([64, 256, 4_096, 1 << 20, Infinity].map(maxWaiting), [16, 16, 256, 1_024, 1_024]);
+});
 
 test("a client with fewer connections replaces the oldest one of the client with most", () => {
   const bench = new Bench();

@@ -32,6 +32,16 @@ test("a turn that is given up goes to the next one", async () => {
   assert.deepEqual(bench.taken, [0, 1, 2, 4]);
 });
 
+test("turns that are given up leave no timers behind", async () => {
+  const bench = new Bench();
+  for (let number = 0; number < 3; number++) bench.take(number);
+  for (let number = 3; number < 10; number++) bench.take(number)();
+  bench.take(10);
+  assert.equal(bench.clock.sleeping, 1);
+  await bench.clock.advance(200);
+  assert.deepEqual([bench.taken.at(-1), bench.clock.sleeping], [10, 0]);
+});
+
 test("after a pause no more than the burst is available", async () => {
   const bench = new Bench();
   await bench.clock.advance(3_600_000);
@@ -39,7 +49,7 @@ test("after a pause no more than the burst is available", async () => {
   assert.deepEqual(bench.taken, [0, 1, 2]);
   assert.equal(bench.clock.sleeping, 1);
   await bench.clock.advance(1_000);
-  assert.equal(bench.clock.sleeping, 0, "nothing runs while no one waits");
+  assert.equal(bench.clock.sleeping, 0, "nothing runs while nothing waits");
 });
 
 test("a client with fewer turns in the last second goes on before those that wait longer", async () => {
