@@ -1,4 +1,5 @@
 import { lookup as systemLookup, type LookupAddress, type LookupAllOptions, type LookupOneOptions } from "node:dns";
+import { errorCode } from "../../lib/error-code.ts";
 
 /** More addresses of one name are not tried. */
 const MAX_ADDRESSES = 8;
@@ -54,9 +55,9 @@ export class TargetLookup {
     try {
       return await Promise.race([running, waited]);
     } catch (error) {
-      // The name server did not answer. An answer that the name does not exist is true.
-      if (error instanceof Error && "code" in error && error.code === "EAI_AGAIN") return known;
-      throw error;
+      // Only this answer says that the name does not exist. With any other the name server does not know, or did not answer.
+      if (errorCode(error) === "ENOTFOUND") throw error;
+      return known;
     } finally {
       clearTimeout(timer);
     }
@@ -65,7 +66,6 @@ export class TargetLookup {
   #start(host: string, options: LookupAllOptions | LookupOneOptions): Promise<Addresses> {
     const running = new Promise<Addresses>((resolve, reject) => {
       this.#system(host, { ...options, all: true }, (error, addresses) => {
-        this.#running.delete(host);
         if (error !== null) {
           reject(error);
           return;
@@ -75,9 +75,12 @@ export class TargetLookup {
         resolve(some);
       });
     });
-    // If nothing waits for it any more, a failure is not unhandled.
-    running.catch(() => undefined);
     this.#running.set(host, running);
+    const ended = (): void => {
+      this.#running.delete(host);
+    };
+    // Also handles a failure that no connection waits for any more.
+    running.then(ended, ended);
     return running;
   }
 }
