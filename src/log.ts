@@ -76,11 +76,8 @@ function limitedLines(budget: LineBudget) {
       const groups = budget.takeLeftOut();
       const lines = [...groups.values()].reduce((sum, count) => sum + count, 0);
       // By the level of the first of these lines, and without the budget.
-      method.call(
-        this,
-        { leftOut: Object.fromEntries(groups) },
-        `${lines} log lines were left out: too many in a minute`,
-      );
+      const leftOut = clean(Object.fromEntries(groups));
+      method.call(this, { leftOut }, `${lines} log lines were left out: too many in a minute`);
     }, LEFT_OUT_MS).unref();
   };
 }
