@@ -186,7 +186,7 @@ export class LaneSender {
     this.#stats.sent(body.length);
     const outcome = await this.#connection.send(this.#target, request, this.#options.signal);
     if (outcome.kind === "tooLarge") this.#limit.shrinkBelow(lines);
-    // Requests at the configured size that are accepted are no search, but a frame that is larger than a request.
+    // An accepted request counts only if the target rejects larger ones. Otherwise it is part of a frame that is too large for one.
     if (outcome.kind !== "delivered" || this.batchLines < this.#target.flush.maxLines) this.#searchPace.count();
     if (outcome.kind === "delivered") this.#limit.grow();
     if (isNotDelivered(outcome) || isAborted(this.#options.signal)) return outcome;

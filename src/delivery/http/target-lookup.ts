@@ -15,9 +15,9 @@ type SystemLookup = (
 ) => void;
 
 /**
- * Looks up the names that one target needs: its own, and that of a proxy. The system does two lookups at a time for the whole
- * process, and a name server that does not answer occupies one for half a minute. So a name has one lookup at a time, and
- * while its answer is missing, the addresses of the last answer are used: a target is not cut off by the names of others.
+ * Looks up the names that one target needs: its own, and that of a proxy. The process can do two lookups at a time, and a name
+ * server that does not answer occupies one of them for half a minute. So a name has one lookup at a time. While its answer is
+ * missing, the addresses of the last answer are used, so that the names of other targets do not cut off this one.
  */
 export class TargetLookup {
   readonly #system: SystemLookup;
