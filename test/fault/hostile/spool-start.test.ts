@@ -73,7 +73,7 @@ test("tens of thousands of segment files of a newer version are read once, not a
   await mkdir(path.join(root, MAIN));
   for (let number = 0; number < MANY; number++) writeFileSync(segment(root, number), encodePreamble(2));
   const clock = new FakeClock();
-  await using _ = await SpoolBench.open(root, { clock });
+  await using bench = await SpoolBench.open(root, { clock });
   const changedMs = async (): Promise<number> => (await stat(path.join(root, MAIN))).mtimeMs;
   const isLocked = async (): Promise<boolean> => (await readdir(path.join(root, MAIN))).includes("lock");
   const opened = await changedMs();
@@ -84,6 +84,7 @@ test("tens of thousands of segment files of a newer version are read once, not a
   await clock.advance(5_000);
   await setTimeout(500);
   assert.equal(await changedMs(), readOnce);
+  assert.deepEqual(bench.notes.events, ["found E_SPOOL_DAMAGED", "found E_SPOOL_NEWER"]);
 });
 
 test("other names, any number of them, cost nothing", async (t) => {
