@@ -16,9 +16,9 @@ export type LogStream = WriteStream & { readonly fd?: number };
 const REDACTED = ["token", "password", "authorization", "headers.authorization"].flatMap((key) => [key, `*.${key}`]);
 
 /**
- * Lines in a minute, and those of one code, for the whole process. A failure that many launchers have at once, or that a launcher
- * causes on purpose, must not hide other lines. The first line of each code in a minute needs no room here: with these it is about
- * 60 lines a minute. `debug` has no limit.
+ * Lines of the whole process in a minute, and those of one code. A failure that many launchers have at once, or that a launcher
+ * causes on purpose, must not hide other lines. The first line of each code in a minute is always written. With these lines, the
+ * log has about 60 lines a minute. `debug` has no limit.
  */
 const LIMITS = { perMinute: 40, perGroup: 20 };
 const LEFT_OUT_MS = 60_000;
@@ -41,7 +41,7 @@ export async function createLogger(level: LogLevel, stream: LogStream, clock: Cl
     level,
     base: null,
     redact: { paths: REDACTED, censor: "[redacted]" },
-    // The hook has made plain fields of errors already.
+    // The hook below has already replaced errors by plain fields.
     serializers: { err: (fields: unknown) => fields },
     hooks: { logMethod: limitedLines(new LineBudget({ ...LIMITS, clock })) },
   };
@@ -75,17 +75,14 @@ function limitedLines(budget: LineBudget) {
       reporting = undefined;
       const groups = budget.takeLeftOut();
       const lines = [...groups.values()].reduce((sum, count) => sum + count, 0);
-      // By the level of the first of these lines, and without the budget.
-      method.call(
-        this,
-        { leftOut: Object.fromEntries(groups) },
-        `${lines} log lines were left out: too many in a minute`,
-      );
+      // This line has the level of the first line that was left out. The budget does not count it.
+      const leftOut = clean(Object.fromEntries(groups));
+      method.call(this, { leftOut }, `${lines} log lines were left out: too many in a minute`);
     }, LEFT_OUT_MS).unref();
   };
 }
 
-/** Returns the code of a line, its reason, or the begin of its message, which is this program's own text. */
+/** Returns the code of a line, its reason, or the beginning of its message, which is this program's own text. */
 function groupOf({ code, reason }: { readonly code?: unknown; readonly reason?: unknown }, message: string): string {
   if (typeof code === "string") return code;
   return typeof reason === "string" ? reason : (message.split(":", 1)[0] ?? "");

@@ -67,6 +67,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   controller: ["cluster", "kubernetes", "lib", "log", "observability", "version"],
   commands: [
     "agent",
+    "budget",
     "cluster",
     "config",
     "controller",

@@ -8,12 +8,12 @@ import type { TelemetryConfig } from "./schema.ts";
 import type { SecretSource } from "./secrets-dir.ts";
 import { TargetAccessReader } from "./target-access.ts";
 
-/** The first faults are enough to begin with. The command `validate` prints all. */
+/** An error has this number of faults at most. The command `validate` prints all. */
 const MAX_FAULTS = 50;
 /** Time between two polls of the file and the secrets. Reading a few small files is simpler and safer than a file watch. */
 const POLL_MS = 5_000;
 
-/** Of a fault, which quotes names of the file. */
+/** Longest text of one fault, which quotes names of the file. */
 const MAX_FAULT = 1_000;
 
 /** Returns a fault as `file:line: path: message`, one printable line. */

@@ -116,9 +116,7 @@ function milliseconds(duration: string): number {
   return ms;
 }
 
-/**
- * Returns a text that is equal for configurations that do the same. It contains their secrets, so keep it in memory only.
- */
+/** Returns a text that is equal for configurations that do the same. It contains their secrets, so keep it in memory only. */
 export function fingerprint(config: EffectiveConfig): string {
   return JSON.stringify(config, function (this: Record<string, unknown>, key, value: unknown) {
     // `value` is already the result of toJSON, which hides secrets.

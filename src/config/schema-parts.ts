@@ -16,6 +16,7 @@ function described(pattern: string, help: string): string {
 
 const DURATION = described(DURATION_PATTERN, "a duration such as 5s, 500ms or 1h30m");
 PATTERN_HINT.set(DURATION, (value) => {
+  if (typeof value !== "string" && typeof value !== "number") return undefined;
   const [, digits, unit] = /^([0-9]{1,4})(d?)$/.exec(String(value)) ?? [];
   if (digits === undefined) return undefined;
   return unit === "d"

@@ -34,7 +34,7 @@ const OF_ONE_TARGET: ReadonlySet<string> = new Set(["E_SECRET_NOT_FOUND", "E_SEC
 /** Reads the Secrets and ConfigMaps of targets. A target without its Secret does not affect the others. */
 export class TargetAccessReader {
   readonly #secrets: SecretSource;
-  /** What was read before, by the part of a target that decides what its values are sent to. */
+  /** The last values, by the fields of a target that say which values it needs and where they are sent. */
   readonly #known = new Map<string, TargetAccess>();
 
   constructor(secrets: SecretSource) {
@@ -88,11 +88,11 @@ async function credentialsOf({ v1, v2, v3 }: TargetSpec, secrets: SecretSource):
   return { kind: "token", token: new Secret(value) };
 }
 
-/** The characters that a token can have: those of ASCII that are printed, without blanks. */
+/** A token has the printable characters of ASCII, without blanks. */
 const TOKEN = /^[!-~]+$/;
 const NOT_IN_TOKEN = /[^!-~]/;
 
-/** Returns a credential without the byte order mark and the blanks that editors and shells add around it. */
+/** Resolves to a credential without the byte order mark and the blanks that editors and shells add around it. */
 async function readCredential(
   secrets: SecretSource,
   { name, key }: { readonly name: string; readonly key: string },
@@ -103,13 +103,10 @@ async function readCredential(
 async function tlsOf({ tls }: TargetSpec, secrets: SecretSource): Promise<TargetAccess["tls"]> {
   const { mode, caRef, clientCertSecretRef: client, serverName } = tls;
   const { configMap, secret } = caRef ?? {};
-  const ca =
-    configMap !== undefined
-      ? await secrets.read("ConfigMap", configMap.name, configMap.key)
-      : secret !== undefined && (await secrets.read("Secret", secret.name, secret.key));
   return {
     mode,
-    ...(ca !== false && { ca }),
+    ...(configMap !== undefined && { ca: await secrets.read("ConfigMap", configMap.name, configMap.key) }),
+    ...(secret !== undefined && { ca: await secrets.read("Secret", secret.name, secret.key) }),
     ...(client !== undefined && {
       cert: await secrets.read("Secret", client.name, "tls.crt"),
       key: new Secret(await secrets.read("Secret", client.name, "tls.key")),

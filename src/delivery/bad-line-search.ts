@@ -39,7 +39,7 @@ export class BadLineSearch {
   #treats500AsBadLines = false;
   /** The target accepted a line after it was suspected. From then on all lines of the batch may be bad. */
   #targetIsHealthy = false;
-  /** A probe line was sent before the search was done, to notice early that every request is too large. */
+  /** A probe line was sent before the search was done, to notice early that the target calls every request too large. */
   #probedMidway = false;
   /** A line that the target accepted. */
   #probeLine: Uint8Array | undefined;

@@ -60,8 +60,8 @@ export class Bisection {
   }
 
   /**
-   * Whether the target rejected everything so far: each line, or as many requests for their size as show that this is not
-   * their cause. Then it may reject every line, also good ones.
+   * Whether the target rejected everything so far: each line, or so large a number of requests for their size that the size is
+   * not the cause. Then it may reject every line, also good ones.
    */
   get everythingRejected(): boolean {
     return !this.#accepted && (this.done ? this.#rejected.length > 0 : this.#tooLarge >= MAX_SPLITS);

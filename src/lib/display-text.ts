@@ -7,8 +7,8 @@ const CONTROL = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 const UNCLEAN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]|\s{2}|^\s|\s$|[^\S ]/u;
 
 /**
- * Returns one printable line of at most `max` UTF-16 code units. Every text of a stranger passes this function before it is
- * logged, reported or shown: of a launcher, a target, an API server, a file. White space becomes one space, a control
+ * Returns one printable line of at most `max` UTF-16 code units. Every foreign text (of a launcher, a target, an API server, a
+ * file) passes this function before it is logged, reported or shown. White space becomes one space, a control
  * character becomes `?`, and a text that is cut ends with `…`. A text that has passed it is not changed again.
  */
 export function foreignText(text: string, max: number): string {

@@ -1,7 +1,8 @@
+import { BurstLimit } from "./burst-limit.ts";
 import type { Clock } from "./clock.ts";
 
 const MINUTE_MS = 60_000;
-/** Names of groups are ours, so there are few. A text of a stranger that became a name must not fill memory. */
+/** The agent chooses the names of groups, so there are few. A foreign text that became a name must not fill memory. */
 const MAX_GROUPS = 200;
 const OTHER = "other";
 
@@ -16,29 +17,29 @@ export interface LineBudgetOptions {
 /** Allows a number of lines a minute, and counts those that it does not allow. Lines belong to groups, such as error codes. */
 export class LineBudget {
   readonly #options: LineBudgetOptions;
-  readonly #all: Allowance;
-  readonly #groups = new Map<string, Allowance>();
+  readonly #all: BurstLimit;
+  readonly #groups = new Map<string, Group>();
   #leftOut = new Map<string, number>();
 
   constructor(options: LineBudgetOptions) {
     this.#options = options;
-    this.#all = new Allowance(options.perMinute, options.clock.monotonic());
+    this.#all = this.#limitOf(options.perMinute);
   }
 
   /** Returns whether a line may be written. The first line of a group in a minute always may. */
   allows(name: string): boolean {
     const now = this.#options.clock.monotonic();
-    const group = this.#groups.has(name) || this.#groups.size < MAX_GROUPS ? name : OTHER;
-    const known = this.#groups.get(group);
-    const allowance = known ?? new Allowance(this.#options.perGroup, now);
-    if (known === undefined) this.#groups.set(group, allowance);
-    const isFirst = now - allowance.lastMs >= MINUTE_MS;
-    if (!isFirst && !(allowance.has(now) && this.#all.has(now))) {
-      this.#leftOut.set(group, (this.#leftOut.get(group) ?? 0) + 1);
+    const [key, group] = this.#groupOf(name, now);
+    const isFirst = now - group.writtenMs >= MINUTE_MS;
+    const isWithin = now >= group.limit.nextMs && now >= this.#all.nextMs;
+    if (!isFirst && !isWithin) {
+      this.#leftOut.set(key, (this.#leftOut.get(key) ?? 0) + 1);
       return false;
     }
-    allowance.take(now);
-    this.#all.take(now);
+    // A first line does not count where it has no room.
+    group.limit.allows();
+    this.#all.allows();
+    group.writtenMs = now;
     return true;
   }
 
@@ -48,30 +49,31 @@ export class LineBudget {
     this.#leftOut = new Map();
     return leftOut;
   }
+
+  #groupOf(name: string, now: number): readonly [string, Group] {
+    const known = this.#groups.get(name);
+    if (known !== undefined) return [name, known];
+    // A group without a line for a minute is as good as new.
+    if (this.#groups.size >= MAX_GROUPS)
+      for (const [key, { writtenMs }] of this.#groups) if (now - writtenMs >= MINUTE_MS) this.#groups.delete(key);
+    const key = this.#groups.size < MAX_GROUPS ? name : OTHER;
+    const group = this.#groups.get(key) ?? {
+      limit: this.#limitOf(this.#options.perGroup),
+      writtenMs: Number.NEGATIVE_INFINITY,
+    };
+    this.#groups.set(key, group);
+    return [key, group];
+  }
+
+  /** Half of the lines of a minute may come at once, the others evenly over the minute. */
+  #limitOf(perMinute: number): BurstLimit {
+    const burst = perMinute / 2;
+    return new BurstLimit({ burst, periodMs: MINUTE_MS / burst }, this.#options.clock);
+  }
 }
 
-/** A token bucket: half of the lines of a minute may come at once, the others evenly over the minute. */
-class Allowance {
-  readonly #burst: number;
-  #left: number;
-  #filledMs: number;
-  /** When a line was last taken. */
-  lastMs = Number.NEGATIVE_INFINITY;
-
-  constructor(perMinute: number, nowMs: number) {
-    this.#burst = perMinute / 2;
-    this.#left = this.#burst;
-    this.#filledMs = nowMs;
-  }
-
-  has(nowMs: number): boolean {
-    this.#left = Math.min(this.#burst, this.#left + (this.#burst * (nowMs - this.#filledMs)) / MINUTE_MS);
-    this.#filledMs = nowMs;
-    return this.#left >= 1;
-  }
-
-  take(nowMs: number): void {
-    this.#left = Math.max(0, this.#left - 1);
-    this.lastMs = nowMs;
-  }
+interface Group {
+  readonly limit: BurstLimit;
+  /** When a line was last written. */
+  writtenMs: number;
 }

@@ -6,8 +6,8 @@ const MAX_CAUSES = 10_000;
 export const WARNING_PERIOD_MS = 300_000;
 
 /**
- * Allows each cause once per period, or a few times, so that a permanent fault does not flood the log. A cause is made of
- * places and codes, never of a stranger's text: a text that is new each time would be allowed each time.
+ * Allows each cause once per period, or a few times, so that a permanent fault does not flood the log. A cause consists
+ * of places and codes, never of foreign text: a text that is new each time would be allowed each time.
  */
 export class RateLimit {
   readonly #periodMs: number;

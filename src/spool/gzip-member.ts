@@ -4,8 +4,8 @@ import { combineCrc32 } from "./crc32.ts";
 import type { Frame } from "./spool.ts";
 
 /*
- * A frame is one gzip member whose deflate blocks end at a byte boundary, with an empty last block behind them. So the blocks
- * of several frames, one after the other, are the blocks of one member, and no line is compressed twice.
+ * The payload of a frame is one gzip member. Its deflate blocks end at a byte boundary, and an empty last block follows them. So
+ * the blocks of several frames, one after the other, are the blocks of one member, and no line is compressed twice.
  */
 
 const deflate = promisify(deflateRaw);
@@ -38,8 +38,8 @@ export async function expandFrame({ payload, rawBytes }: FramePayload): Promise<
 
 /**
  * Resolves to the lines of the frames, at least one, as a single gzip member: of several members InfluxDB 3.0 to 3.7 reads only
- * the first, and answers 204. A single frame is returned as it is stored. A frame that an earlier version has written is
- * compressed again. Rejects if one of several frames is damaged.
+ * the first, and answers 204. A frame that `compressLines` has not made, but an earlier version, is compressed again; this
+ * rejects if the frame is damaged. Damage inside another frame is not noticed: the reader of the spool has checked it.
  */
 export async function joinFrames(frames: readonly FramePayload[]): Promise<Uint8Array> {
   const parts = await Promise.all(frames.map(async (frame) => (isJoinable(frame) ? frame : compressAgain(frame))));

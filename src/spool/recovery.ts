@@ -6,7 +6,7 @@ import { Segment } from "./segment.ts";
 import { openRegularFile } from "./small-file.ts";
 import { firstSequence, MAX_SEGMENTS, readCursors, segmentPaths } from "./writer-dir.ts";
 
-/** Damaged bytes that are searched for frames in one part of a recovery: a few seconds of work. */
+/** One recovery searches about this number of damaged bytes for frames: a few seconds of work. */
 const MAX_DAMAGED_BYTES = 512 << 20;
 
 /** What a writer directory contains. */
@@ -26,13 +26,14 @@ export interface Recovered {
   readonly corruptFrames: number;
   /** Bytes of interrupted writes, which were cut off the ends of segments. */
   readonly truncatedBytes: number;
-  /** Whether there are no more segments. A directory has more only if most of them are foreign or damaged. */
+  /** False if the directory may have more segments. Then most of them are foreign or damaged. */
   readonly complete: boolean;
 }
 
 /**
- * Reads a directory that no other process writes to. Only headers are read; payloads are checked when they are needed. Memory and
- * time are bounded: a directory with too many files or too much damage is read in parts, the oldest segments first. Damage costs only the damaged frames. `monotonicTime` converts a time of the wall clock to the monotonic clock.
+ * Resolves to what a directory contains. No other process may write to it. Only headers are read: payloads are checked when they
+ * are needed. Damage costs only the damaged frames. Memory and time are bounded: of a directory with too many files or too much
+ * damage, one call reads the oldest segments. `monotonicTime` converts a time of the wall clock to the monotonic clock.
  */
 export async function recover(directory: string, monotonicTime: (createdAtMs: number) => number): Promise<Recovered> {
   const recovery = new Recovery(await readCursors(directory), monotonicTime);

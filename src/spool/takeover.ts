@@ -34,7 +34,7 @@ export class Takeover {
   readonly #options: TakeoverOptions;
   /** Directory -> the heartbeat of its lock, and when this agent first saw that heartbeat, on the monotonic clock. */
   readonly #observed = new Map<string, { readonly heartbeatMs: number; readonly sinceMs: number }>();
-  /** Directory -> the paths of its segments if all of them are unsupported. */
+  /** Directory -> the paths of its first segments when all that is left of them is unsupported. */
   readonly #finished = new Map<string, string>();
   #running: Promise<void> | undefined;
 
@@ -78,10 +78,11 @@ export class Takeover {
     let isEmpty = false;
     try {
       const recovered = await recover(directory, monotonicTimeOn(this.#options.clock));
-      // The next check continues with a directory that is read in parts.
-      if (!(await this.#import(recovered, writerDir, signal)) || !recovered.complete) return;
-      isEmpty = recovered.unsupportedFiles.length === 0;
-      this.#finished.set(directory, recovered.unsupportedFiles.join());
+      if (!(await this.#import(recovered, writerDir, signal))) return;
+      // A directory that is read in parts has other files now, so the next check continues with it.
+      isEmpty = recovered.complete && recovered.unsupportedFiles.length === 0;
+      if (recovered.complete || recovered.unsupportedFiles.length > 0)
+        this.#finished.set(directory, recovered.unsupportedFiles.join());
     } finally {
       await releaseDir(writerDir, isEmpty);
     }

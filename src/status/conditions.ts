@@ -20,7 +20,10 @@ export const conditionList = (description: string) => keyedList("type", conditio
 
 export type Finding = Omit<Condition, "lastTransitionTime">;
 
-/** Returns the findings as conditions, printable as they are stored: `kubectl describe` shows them raw. A condition with an unchanged status keeps its time, others get `nowMs`. */
+/**
+ * Returns the findings as conditions. A condition with an unchanged status keeps its time, others get `nowMs`. Texts are made
+ * printable here, because `kubectl describe` shows them as they are.
+ */
 export function toConditions(
   findings: readonly Finding[],
   before: readonly Condition[] | undefined,

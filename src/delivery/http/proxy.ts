@@ -28,7 +28,7 @@ export function createAgent({ url, tls }: Pick<EffectiveTarget, "url" | "tls">, 
     ...common,
     rejectUnauthorized: tls.mode !== "Insecure",
     checkServerIdentity: checkAltName,
-    // A server could ask for one handshake after the other, without end.
+    // Otherwise a server could ask for handshakes without end.
     secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
     ...(tls.ca !== undefined && { ca: tls.ca }),
     ...(tls.cert !== undefined && { cert: tls.cert }),

@@ -10,7 +10,7 @@ const MAX_RECEIVED_BYTES = 512 * 1024;
 const MAX_INTERIM_ANSWERS = 32;
 /** TLS sessions that a server may offer for one request. OpenSSL offers two. */
 const MAX_SESSIONS = 16;
-/** Bytes of a proxy's answer to CONNECT, of which Node keeps all. */
+/** Bytes of a proxy's answer to CONNECT. Node keeps all of them in memory. */
 const MAX_TUNNEL_BYTES = 16 * 1024;
 
 /** Destroys the request with an error when the server sends more than one request can need. */
@@ -32,7 +32,7 @@ export function limitReceived(request: ClientRequest): void {
       if (++interimAnswers > MAX_INTERIM_ANSWERS) fail();
     });
     socket.on("data", countBytes).on("session", countSession);
-    // Before the socket is free: the next request counts from zero.
+    // The request closes before another can use the socket, so each request counts from zero.
     request.once("close", () => socket.off("data", countBytes).off("session", countSession));
   });
 }

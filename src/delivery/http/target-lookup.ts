@@ -1,4 +1,5 @@
 import { lookup as systemLookup, type LookupAddress, type LookupAllOptions, type LookupOneOptions } from "node:dns";
+import { errorCode } from "../../lib/error-code.ts";
 
 /** More addresses of one name are not tried. */
 const MAX_ADDRESSES = 8;
@@ -14,9 +15,9 @@ type SystemLookup = (
 ) => void;
 
 /**
- * Looks up the names that one target needs: its own, and that of a proxy. The system does two lookups at a time for the whole
- * process, and a name server that does not answer occupies one for half a minute. So a name has one lookup at a time, and
- * while its answer is missing, the addresses of the last answer are used: a target is not cut off by the names of others.
+ * Looks up the names that one target needs: its own, and that of a proxy. The process can do two lookups at a time, and a name
+ * server that does not answer occupies one of them for half a minute. So a name has one lookup at a time. While its answer is
+ * missing, the addresses of the last answer are used, so that the names of other targets do not cut off this one.
  */
 export class TargetLookup {
   readonly #system: SystemLookup;
@@ -54,9 +55,9 @@ export class TargetLookup {
     try {
       return await Promise.race([running, waited]);
     } catch (error) {
-      // The name server did not answer. An answer that the name does not exist is true.
-      if (error instanceof Error && "code" in error && error.code === "EAI_AGAIN") return known;
-      throw error;
+      // Only this answer says that the name does not exist. With any other the name server does not know, or did not answer.
+      if (errorCode(error) === "ENOTFOUND") throw error;
+      return known;
     } finally {
       clearTimeout(timer);
     }
@@ -65,7 +66,6 @@ export class TargetLookup {
   #start(host: string, options: LookupAllOptions | LookupOneOptions): Promise<Addresses> {
     const running = new Promise<Addresses>((resolve, reject) => {
       this.#system(host, { ...options, all: true }, (error, addresses) => {
-        this.#running.delete(host);
         if (error !== null) {
           reject(error);
           return;
@@ -75,9 +75,12 @@ export class TargetLookup {
         resolve(some);
       });
     });
-    // If nothing waits for it any more, a failure is not unhandled.
-    running.catch(() => undefined);
     this.#running.set(host, running);
+    const ended = (): void => {
+      this.#running.delete(host);
+    };
+    // Also handles a failure that no connection waits for any more.
+    running.then(ended, ended);
     return running;
   }
 }

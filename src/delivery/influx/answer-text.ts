@@ -8,7 +8,7 @@ import type { NamedLine } from "../outcome.ts";
 export interface ServerMessage {
   /** The message, without the JSON around it. */
   readonly text: string;
-  /** The beginning of `text`, up to its first quotation mark. Behind it may be text of a line, which says nothing about the answer. */
+  /** The first part of `text`, which ends before a quotation mark. Quoted text may come from a line and says nothing about the answer. */
   readonly head: string;
   /** The rejected lines that InfluxDB 3 lists, each once. */
   readonly listed: readonly NamedLine[];
@@ -18,10 +18,10 @@ export interface ServerMessage {
   readonly limit: string | undefined;
 }
 
-/** Of the reason for one line. */
+/** Longest reason for one line. */
 const MAX_REASON = 200;
 const QUOTATION = /['"`]/;
-/** The words of the servers come early. The patterns below need quadratic time. */
+/** The words that the patterns below look for come early in a message. Some of the patterns need quadratic time. */
 const MAX_HEAD = 400;
 /** InfluxDB 1 quotes the lines that it cannot parse, one per row. */
 const QUOTED_LINE = /^(?:partial write: )?unable to parse '(.+?)': (.+)$/;

@@ -1,9 +1,11 @@
 // Spool directories with files that no agent has written.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdir, open, readdir, symlink, truncate, writeFile } from "node:fs/promises";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdir, open, readdir, stat, symlink, truncate, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { test, type TestContext } from "node:test";
+import { setTimeout } from "node:timers/promises";
 import { encodePreamble } from "../../../src/spool/frame-format.ts";
 import { recover } from "../../../src/spool/recovery.ts";
 import { until } from "../../support/delivery.ts";
@@ -44,7 +46,7 @@ async function restart(root: string): Promise<{ numbers: number[]; events: reado
 
 test("tens of thousands of segment files neither stop the start nor hide the lines in one", async (t) => {
   const root = await leftSpool(t);
-  for (let number = 0; number < MANY; number++) await writeFile(segment(root, 1_000 + number), encodePreamble());
+  for (let number = 0; number < MANY; number++) writeFileSync(segment(root, 1_000 + number), encodePreamble());
   const part = await recover(path.join(root, MAIN), () => 0);
   assert.equal(part.complete, false);
   assert.ok(part.segments.length + part.consumed.length < MANY);
@@ -56,7 +58,7 @@ test("tens of thousands of segment files neither stop the start nor hide the lin
 test("lines behind tens of thousands of foreign segment files are delivered", async (t) => {
   const root = await memoryDirectory(t);
   await mkdir(path.join(root, MAIN));
-  for (let number = 0; number < MANY; number++) await writeFile(segment(root, number), "");
+  for (let number = 0; number < MANY; number++) writeFileSync(segment(root, number), "");
   {
     // The sequence numbers continue behind the files.
     await using bench = await SpoolBench.open(root);
@@ -66,11 +68,30 @@ test("lines behind tens of thousands of foreign segment files are delivered", as
   assert.deepEqual((await restart(root)).numbers, [1, 2, 3, 4]);
 });
 
+test("tens of thousands of segment files of a newer version are read once, not at each check", async (t) => {
+  const root = await memoryDirectory(t);
+  await mkdir(path.join(root, MAIN));
+  for (let number = 0; number < MANY; number++) writeFileSync(segment(root, number), encodePreamble(2));
+  const clock = new FakeClock();
+  await using bench = await SpoolBench.open(root, { clock });
+  const changedMs = async (): Promise<number> => (await stat(path.join(root, MAIN))).mtimeMs;
+  const isLocked = async (): Promise<boolean> => (await readdir(path.join(root, MAIN))).includes("lock");
+  const opened = await changedMs();
+  await clock.advance(5_000);
+  // A takeover locks the directory, and unlocks it at its end.
+  await until("the directory is read", async () => (await changedMs()) !== opened && !(await isLocked()));
+  const readOnce = await changedMs();
+  await clock.advance(5_000);
+  await setTimeout(500);
+  assert.equal(await changedMs(), readOnce);
+  assert.deepEqual(bench.notes.events, ["found E_SPOOL_DAMAGED", "found E_SPOOL_NEWER"]);
+});
+
 test("other names, any number of them, cost nothing", async (t) => {
   const root = await leftSpool(t);
   for (let number = 0; number < MANY; number++) {
-    await writeFile(path.join(root, MAIN, `core.${number}`), "");
-    if (number % 20 === 0) await mkdir(path.join(root, `v1-${(0x100000 + number).toString(16)}`));
+    writeFileSync(path.join(root, MAIN, `core.${number}`), "");
+    if (number % 20 === 0) mkdirSync(path.join(root, `v1-${(0x100000 + number).toString(16)}`));
   }
   assert.deepEqual((await restart(root)).numbers, [1, 2, 3, 4]);
 });

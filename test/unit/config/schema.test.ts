@@ -238,6 +238,8 @@ for (const [path, accepted, rejected] of BOUNDS) {
 
 for (const [path, value, message] of [
   [["collection", "interval"], 5, "must be a duration such as 5s, 500ms or 1h30m: the unit is missing, write 5s"],
+  [["collection", "interval"], { toString: 1 }, "must be a string, is an object"],
+  [["collection", "interval"], [5], "must be a string, is a list"],
   [["collection", "interval"], "5", "must be a duration such as 5s, 500ms or 1h30m: the unit is missing, write 5s"],
   [["buffer", "maxAge"], "2d", "must be a duration such as 5s, 500ms or 1h30m: there is no unit for days, write 48h"],
   [["buffer", "maxMiB"], "4GB", "must be a whole number, is a string: write the number without the unit"],

@@ -71,3 +71,11 @@ test("texts that are new each time share one group in the end", () => {
   assert.ok(lines < 250, `${lines} lines`);
   assert.ok(budget.takeLeftOut().size <= 201);
 });
+
+test("a group gets its own lines again after a flood of other names", async () => {
+  const { clock, budget, write } = fixture();
+  for (let index = 0; index < 1_000; index++) write(`text ${index}`, 1);
+  await clock.advance(60_000);
+  write("E_A", 15);
+  assert.deepEqual(budget.takeLeftOut().get("E_A"), 5);
+});

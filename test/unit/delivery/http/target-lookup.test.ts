@@ -59,9 +59,11 @@ test("while the name server does not answer, the addresses of its last answer ar
   assert.deepEqual(await find(), [address(1)]);
   assert.equal(asked.length, 2);
   asked[1]?.answer(null, [address(2)]);
-  const next = find();
-  asked[2]?.answer(failure("EAI_AGAIN"), []);
-  assert.deepEqual(await next, [address(2)]);
+  for (const [index, code] of ["EAI_AGAIN", "EAI_FAIL", "EMFILE"].entries()) {
+    const next = find();
+    asked[2 + index]?.answer(failure(code), []);
+    assert.deepEqual(await next, [address(2)], code);
+  }
 });
 
 test("a name that does not exist any more fails, also after earlier answers", async () => {
