@@ -15,6 +15,8 @@ export class EndpointQuota implements LineQuota {
   /** Digests of the series of this hour. A digest is shorter than a series, and a launcher cannot find two series for one. */
   #series = new Set<string>();
   #hourBegan: number;
+  /** Series of this hour that were counted before the launcher was gone. */
+  #seriesBefore = 0;
   #lines = 0;
   #bytes = 0;
   /** Lines that this cycle left out, by reason. */
@@ -52,7 +54,7 @@ export class EndpointQuota implements LineQuota {
   /** Ends a cycle of the launcher. Returns the number of lines that it left out, and an error for each reason. */
   endCycle(): { readonly leftOutLines: number; readonly errors: readonly BudgetError[] } {
     this.#lines = 0;
-    if (this.#clock.monotonic() - this.#hourBegan >= HOUR_MS) this.startHour();
+    if (this.isHourOver) this.startHour();
     if (this.#leftOut.size === 0) return NOTHING;
     const leftOutLines = [...this.#leftOut.values()].reduce((sum, lines) => sum + lines, 0);
     const errors = [...this.#leftOut.keys()].map((reason) => new BudgetError(reason, this.#describe(reason)));
@@ -60,9 +62,20 @@ export class EndpointQuota implements LineQuota {
     return { leftOutLines, errors };
   }
 
+  get isHourOver(): boolean {
+    return this.#clock.monotonic() - this.#hourBegan >= HOUR_MS;
+  }
+
+  /** Keeps only the number of series while the launcher is gone. If it returns within the hour, they count again. */
+  pause(): void {
+    this.#seriesBefore += this.#series.size;
+    this.#series = new Set();
+  }
+
   /** Forgets all series. Those that go on are counted again. */
   startHour(): void {
     this.#series = new Set();
+    this.#seriesBefore = 0;
     this.#hourBegan = this.#clock.monotonic();
   }
 
@@ -73,7 +86,7 @@ export class EndpointQuota implements LineQuota {
     if (series.countedIn === this.#series) return undefined;
     const digest = hash("sha256", series.text, "base64");
     if (!this.#series.has(digest)) {
-      if (this.#series.size >= this.#budget.newSeries) return "NewSeries";
+      if (this.#seriesBefore + this.#series.size >= this.#budget.newSeries) return "NewSeries";
       this.#series.add(digest);
     }
     series.countedIn = this.#series;

@@ -16,6 +16,8 @@ interface BudgetedEndpoint {
 export class Quotas {
   readonly #clock: Clock;
   readonly #quotas = new Map<string, EndpointQuota>();
+  /** Those of launchers that are gone, until their hour is over. A launcher can remove its socket and create it again. */
+  readonly #gone = new Map<string, EndpointQuota>();
   readonly #shares = new SpoolShares();
   #leftOutLines = 0;
 
@@ -42,30 +44,42 @@ export class Quotas {
     return errors;
   }
 
-  /** Keeps a quota for each of these endpoints that has a budget, and forgets all others. */
+  /** Sets the endpoints of the next cycle. Each that has a budget has a quota, the same if it returns within an hour. */
   retain(endpoints: readonly BudgetedEndpoint[]): void {
     const listed = new Set<string>();
     for (const { socket, budget } of endpoints) {
       if (budget === undefined) continue;
       listed.add(socket);
-      if (!this.#quotas.has(socket)) this.#quotas.set(socket, new EndpointQuota(budget, this.#clock));
+      if (this.#quotas.has(socket)) continue;
+      this.#quotas.set(socket, this.#gone.get(socket) ?? new EndpointQuota(budget, this.#clock));
+      this.#gone.delete(socket);
     }
-    for (const socket of this.#quotas.keys()) if (!listed.has(socket)) this.#quotas.delete(socket);
+    for (const [socket, quota] of this.#quotas) {
+      if (listed.has(socket)) continue;
+      this.#quotas.delete(socket);
+      this.#gone.set(socket, quota);
+      quota.pause();
+    }
+    for (const [socket, quota] of this.#gone) if (quota.isHourOver) this.#gone.delete(socket);
   }
 
   /** Applies a configuration. Its tags make other series, which are not charged to the launchers. */
   configure(maxSpoolBytes: number): void {
     this.#shares.maxBytes = maxSpoolBytes;
-    for (const quota of this.#quotas.values()) quota.startHour();
+    for (const quota of this.#all) quota.startHour();
   }
 
   /** Returns what each launcher has written since the last call. `bytes` is the sum over all endpoints. */
   takeWritten(bytes: number): Written {
-    return { launchers: new Map([...this.#quotas.values()].map((quota) => [quota, quota.takeBytes()])), bytes };
+    return { launchers: new Map(this.#all.map((quota) => [quota, quota.takeBytes()])), bytes };
   }
 
   /** Divides the spool again, after lines were appended. */
   updateShares(written: Written, stats: SpoolStats): void {
-    this.#shares.update([...this.#quotas.values()], written, stats);
+    this.#shares.update(this.#all, written, stats);
+  }
+
+  get #all(): readonly EndpointQuota[] {
+    return [...this.#quotas.values(), ...this.#gone.values()];
   }
 }
