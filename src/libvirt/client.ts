@@ -1,4 +1,4 @@
-import { LibvirtConnection } from "./connection.ts";
+import { LibvirtConnection, type Call } from "./connection.ts";
 import { LibvirtError } from "./errors.ts";
 import { statsLimits, type PeerLimits } from "./limits.ts";
 import { trustedPeer, type Peer } from "./peer.ts";
@@ -34,7 +34,7 @@ import type {
   VcpuInfo,
 } from "./types.ts";
 import { writeDomain } from "./wire-types.ts";
-import type { XdrReader, XdrWriter } from "./xdr.ts";
+import type { XdrWriter } from "./xdr.ts";
 
 /** Most parameters of a DOMAIN_GET_CPU_STATS reply for all CPUs together; libvirt has three today. */
 const CPU_STATS_PARAMETERS = 16;
@@ -146,7 +146,7 @@ export class LibvirtClient implements Disposable {
   domainXml(domain: DomainRef, options: CallOptions): Promise<string> {
     return this.#ofDomain("DOMAIN_GET_XML_DESC", domain, options, {
       arguments: (writer) => writer.uint(0),
-      read: readXml,
+      read: (reader, inTurns) => inTurns(readXml(reader)),
     });
   }
 
@@ -201,7 +201,7 @@ export class LibvirtClient implements Disposable {
     procedure: ProcedureName,
     domain: DomainRef,
     { deadlineMs }: CallOptions,
-    wire: { readonly arguments?: (writer: XdrWriter) => void; readonly read: (reader: XdrReader) => Result },
+    wire: { readonly arguments?: (writer: XdrWriter) => void; readonly read: Call<Result>["read"] },
   ): Promise<Result> {
     return this.#connection.call({
       procedure,

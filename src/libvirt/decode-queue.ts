@@ -16,6 +16,9 @@ export function finish<Result>(steps: Steps<Result>): Result {
  * Decodes replies of several connections so that timers and other sockets do not wait. Nearly every reply is decoded at
  * once. When the time of a turn of the event loop is used up, the others continue in the next turns, step by step by turns,
  * so that a small reply does not wait for a large one.
+ *
+ * The caller works on a reply as soon as it is decoded, such as parsing XML. So a turn ends with the first reply that is
+ * completed in it, and the work on the replies of several launchers is not done in one turn.
  */
 export class DecodeQueue {
   readonly #waiting: (() => boolean)[] = [];
@@ -67,7 +70,8 @@ export class DecodeQueue {
 
   #continue(endsMs: number): void {
     for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
-      if (!next()) this.#waiting.push(next);
+      if (next()) return;
+      this.#waiting.push(next);
       if (this.#now() >= endsMs) return;
     }
   }

@@ -41,7 +41,7 @@ export function readDomains(reader: XdrReader, limits: PeerLimits = PROTOCOL_LIM
   return domains;
 }
 
-/** CONNECT_GET_ALL_DOMAIN_STATS: the only reply that can take long. */
+/** CONNECT_GET_ALL_DOMAIN_STATS. No other reply takes as long to decode. */
 export function* readDomainStats(
   reader: XdrReader,
   parameters: TypedParameterDecoder,
@@ -69,8 +69,9 @@ function readDomainCount(reader: XdrReader, minimumSize: number, { domains }: Pe
   return count;
 }
 
-/** DOMAIN_GET_XML_DESC. */
-export function readXml(reader: XdrReader): string {
+/** DOMAIN_GET_XML_DESC. It has a step although it is short, because the caller parses the text, which takes longer. */
+export function* readXml(reader: XdrReader): Steps<string> {
+  yield;
   return reader.string(LIMIT.STRING);
 }
 

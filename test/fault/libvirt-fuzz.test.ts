@@ -89,7 +89,10 @@ const REPLIES: readonly Reply[] = [
       });
     },
   ),
-  reply(readXml, (writer) => writer.string(`<domain>${"<disk/>".repeat(50)}</domain>`)),
+  reply(
+    (payload) => finish(readXml(payload)),
+    (writer) => writer.string(`<domain>${"<disk/>".repeat(50)}</domain>`),
+  ),
   reply(readDomainInfo, (writer) => writer.uint(1).uhyper(4096n).uhyper(2048n).uint(4).uhyper(77n)),
   reply(
     (payload, limits) => readCpuStats(payload, parameters, limits),

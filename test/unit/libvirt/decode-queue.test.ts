@@ -52,6 +52,23 @@ test("all replies of one turn share its time, and a short one overtakes long one
   assert.deepEqual(log.slice(3), ["short", "long", "longer"]);
 });
 
+test("one waiting reply is completed in a turn, so that the work of the callers is not done in one", async () => {
+  const { queue, steps, log, detach } = bench();
+  const names = ["a", "b", "c"];
+  void queue.run(steps("first", 15), detach("first"));
+  for (const name of names) void queue.run(steps(name, 1), detach(name));
+  const completed = (): string[] => names.filter((name) => log.includes(name));
+  const turns: number[] = [];
+  for (let turn = 0; turn < 3; turn++) {
+    await new Promise((resolve) => setImmediate(resolve));
+    turns.push(completed().length);
+  }
+  turns.reduce((before, count) => {
+    assert.ok(count - before <= 1, turns.join());
+    return count;
+  }, 0);
+});
+
 test("the time of a turn is not counted in a later turn", async () => {
   const { queue, steps, detach } = bench();
   for (let turn = 0; turn < 3; turn++) {

@@ -125,7 +125,10 @@ const OTHERS: Readonly<Record<string, readonly [Buffer, (reader: XdrReader) => u
     })(),
     (reader) => readDomains(reader, LAUNCHER_BUDGET),
   ],
-  "the longest XML": [new XdrWriter().string("中".repeat(LARGEST / 3)).bytes(), readXml],
+  "the longest XML": [
+    new XdrWriter().string("中".repeat(LARGEST / 3)).bytes(),
+    (reader: XdrReader) => finish(readXml(reader)),
+  ],
   "the most vCPUs": [
     (() => {
       const writer = new XdrWriter().uint(4_096);
