@@ -25,6 +25,8 @@ export class DaemonSession implements SessionLease {
   readonly #connections: ConnectionLimit;
   #calls = 0;
   #current: LibvirtClient | undefined;
+  /** The connection that is being opened, so that callers at the same time share it. */
+  #opening: Promise<LibvirtClient> | undefined;
   #limitError: LibvirtError | undefined;
 
   constructor(
@@ -55,21 +57,10 @@ export class DaemonSession implements SessionLease {
       this.#connections.used(this.#current);
       return this.#current;
     }
-    const session = await this.#connections.open(() =>
-      LibvirtClient.open(this.#socket, {
-        deadlineMs: Math.max(1, deadline - this.#clock.monotonic()),
-        onCall: () => {
-          this.#calls++;
-        },
-        peer: this.#peer,
-      }),
-    );
-    this.#current = session;
-    void session.closed.then((error) => {
-      if (error?.code === "E_LIBVIRT_LIMIT") this.#limitError = error;
-      if (error !== undefined) this.#onLost();
+    this.#opening ??= this.#open(deadline).finally(() => {
+      this.#opening = undefined;
     });
-    return session;
+    return this.#opening;
   }
 
   /**
@@ -88,5 +79,23 @@ export class DaemonSession implements SessionLease {
 
   close(): void {
     this.#current?.close();
+  }
+
+  async #open(deadline: number): Promise<LibvirtClient> {
+    const session = await this.#connections.open(() =>
+      LibvirtClient.open(this.#socket, {
+        deadlineMs: Math.max(1, deadline - this.#clock.monotonic()),
+        onCall: () => {
+          this.#calls++;
+        },
+        peer: this.#peer,
+      }),
+    );
+    this.#current = session;
+    void session.closed.then((error) => {
+      if (error?.code === "E_LIBVIRT_LIMIT") this.#limitError = error;
+      if (error !== undefined) this.#onLost();
+    });
+    return session;
   }
 }

@@ -37,6 +37,12 @@ interface CycleContext {
   readonly leftMs: () => number;
 }
 
+/** What is known about a domain. */
+interface Answer {
+  readonly stats: DomainReport | undefined;
+  readonly devices: DeviceSamples | undefined;
+}
+
 interface ReadingContext extends Omit<CycleContext, "reports"> {
   readonly domain: DomainRef;
   readonly params: TypedParameters | undefined;
@@ -212,7 +218,7 @@ export class LibvirtSource implements Source {
       ),
     );
     if (notCalled > 0) this.#reportLimit(bulk, report);
-    return { samples: samples.flat(), ...(await this.#classifyUnanswered(unanswered, calledMs, deadline)) };
+    return { samples: samples.flat(), ...(await this.#classify(unanswered, calledMs, deadline)) };
   }
 
   /** Returns the domain's statistics, completed by late replies, and its devices; undefined if the domain has ended. */
@@ -220,13 +226,10 @@ export class LibvirtSource implements Source {
     domain: DomainRef,
     first: DomainReport | undefined,
     { reports, report, leftMs }: CycleContext,
-  ): Promise<{ readonly stats: DomainReport | undefined; readonly devices: DeviceSamples | undefined } | undefined> {
-    let answer: { stats: DomainReport | undefined; devices: DeviceSamples | undefined } = {
-      stats: first,
-      devices: undefined,
-    };
+  ): Promise<Answer | undefined> {
+    let answer: Answer = { stats: first, devices: undefined };
     try {
-      answer.devices = await this.#deviceSamples(domain, first, leftMs());
+      answer = { stats: first, devices: await this.#deviceSamples(domain, first, leftMs()) };
       const stats = await reports.completed(domain);
       // The devices are usually cached already.
       if (stats !== undefined) answer = { stats, devices: await this.#deviceSamples(domain, stats, leftMs()) };
@@ -248,11 +251,7 @@ export class LibvirtSource implements Source {
     else if (bulk?.limitedBy !== undefined) report(tooManyStuck(this.#bulk.blockedCalls), bulk.limitedBy === "slow");
   }
 
-  #classifyUnanswered(
-    unanswered: readonly DomainRef[],
-    calledMs: number,
-    deadline: number,
-  ): Promise<UnansweredDomains> {
+  #classify(unanswered: readonly DomainRef[], calledMs: number, deadline: number): Promise<UnansweredDomains> {
     for (const domain of unanswered) this.#responses.recordSilence(domain, calledMs);
     return this.#responses.classify(
       unanswered,

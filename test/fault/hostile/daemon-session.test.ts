@@ -51,6 +51,14 @@ test("a launcher that exceeds a limit in an abandoned connection is reported too
   exceeds("PacketBytes")(daemon.takeLimitError());
 });
 
+test("callers at the same time share one connection", async (t) => {
+  const peer = await startPeer(t);
+  const { daemon, deadline } = session(t, peer);
+  const [first, second] = await Promise.all([daemon.session(deadline), daemon.session(deadline)]);
+  assert.equal(first, second);
+  assert.equal(peer.sockets.size, 1);
+});
+
 test("a cycle in which a launcher exceeds a limit fails, also if only its statistics are too large", async (t) => {
   const peer = await startPeer(t, {
     CONNECT_LIST_ALL_DOMAINS: (call) => {
