@@ -1,7 +1,7 @@
 import { constants, type Stats } from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";
 import { createConnection, type Socket } from "node:net";
-import { LibvirtError, overLimit } from "./errors.ts";
+import { LibvirtError, overLimit, type LibvirtErrorCode } from "./errors.ts";
 import { LIMIT } from "./protocol.ts";
 import { setDeadline } from "./deadline.ts";
 
@@ -81,7 +81,7 @@ async function connectHeld<Connection>(
   } catch (error) {
     if (errorCode(error) !== "ENOENT") throw error;
     const message = `${path}: ${proc} is not mounted, and sockets of launchers are opened through it`;
-    throw new LibvirtError("E_LIBVIRT_UNREACHABLE", message, { cause: error });
+    throw new LibvirtError("E_LIBVIRT_DENIED", message, { cause: error });
   }
 }
 
@@ -120,32 +120,17 @@ function errorCode(error: unknown): unknown {
   return error instanceof Error && "code" in error ? error.code : undefined;
 }
 
+/** Error of the system -> code, and what it means. */
+const CONNECT_ERRORS: ReadonlyMap<unknown, readonly [LibvirtErrorCode, string]> = new Map([
+  ["EACCES", ["E_LIBVIRT_DENIED", "no permission to use the socket (EACCES)"]],
+  ["EPERM", ["E_LIBVIRT_DENIED", "no permission to use the socket (EPERM)"]],
+  ["ENOENT", ["E_LIBVIRT_UNREACHABLE", "no such socket; is the daemon running?"]],
+  ["ECONNREFUSED", ["E_LIBVIRT_UNREACHABLE", "no process listens on the socket; the daemon has ended"]],
+]);
+
 function connectError(path: string, error: unknown): LibvirtError {
   if (error instanceof LibvirtError) return error;
-  const code = errorCode(error);
-  switch (code) {
-    case "EACCES":
-    case "EPERM":
-      return new LibvirtError("E_LIBVIRT_DENIED", `${path}: no permission to use the socket (${code})`, {
-        cause: error,
-      });
-    case "ENOENT":
-      return new LibvirtError("E_LIBVIRT_UNREACHABLE", `${path}: no such socket; is the daemon running?`, {
-        cause: error,
-      });
-    case "ECONNREFUSED":
-      return new LibvirtError(
-        "E_LIBVIRT_UNREACHABLE",
-        `${path}: no process listens on the socket; the daemon has ended`,
-        {
-          cause: error,
-        },
-      );
-    default:
-      return new LibvirtError(
-        "E_LIBVIRT_UNREACHABLE",
-        `${path}: ${error instanceof Error ? error.message : String(error)}`,
-        { cause: error },
-      );
-  }
+  const text = error instanceof Error ? error.message : String(error);
+  const [code, message] = CONNECT_ERRORS.get(errorCode(error)) ?? ["E_LIBVIRT_UNREACHABLE", text];
+  return new LibvirtError(code, `${path}: ${message}`, { cause: error });
 }
