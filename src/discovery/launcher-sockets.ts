@@ -3,7 +3,6 @@ import { lstat, readdir, stat } from "node:fs/promises";
 import path from "node:path";
 import { isAborted } from "../lib/abort.ts";
 import type { Clock } from "../lib/clock.ts";
-import { LIMIT } from "../libvirt/protocol.ts";
 import { isDenied } from "../lib/error-code.ts";
 
 /** The libvirt daemon of one virt-launcher pod. */
@@ -132,9 +131,9 @@ export class LauncherSockets {
     const volumes = path.join(this.#directory, podUid, EMPTY_DIRS);
     const runtime = path.join(volumes, "libvirt-runtime");
     const found = await presence(runtime);
-    const sockets = found === "present" ? await socketsIn(runtime) : [];
-    pod.socket = sockets === "denied" ? undefined : sockets[0];
-    if (found === "denied" || sockets === "denied") pod.state = "denied";
+    const [readable, socket] = found === "present" ? await socketIn(runtime) : [found];
+    pod.socket = socket;
+    if (readable === "denied") pod.state = "denied";
     else if (pod.socket === undefined) pod.state = "none";
     else pod.state = (await presence(path.join(volumes, UNRESPONSIVE))) === "present" ? "unresponsive" : "ready";
     pod.nextScanMs = nowMs + nextScanIn(pod, found, nowMs - pod.sinceMs);
@@ -175,19 +174,13 @@ async function presence(file: string, lookUp: (file: string) => Promise<unknown>
   }
 }
 
-/**
- * Resolves to the sockets in a directory, the preferred one first. A socket whose path is too long is last: the path of the
- * read-only socket may be too long although that of the other one is not.
- */
-async function socketsIn(runtime: string): Promise<readonly string[] | "denied"> {
-  const sockets: string[] = [];
+/** Resolves to the preferred socket in a directory, if it has one. The path may have any length. */
+async function socketIn(runtime: string): Promise<readonly [Presence, socket?: string]> {
   for (const name of SOCKETS) {
     const socket = path.join(runtime, name);
     const found = await presence(socket, lstat);
-    if (found === "denied") return "denied";
-    if (found === "absent") continue;
-    if (Buffer.byteLength(socket) <= LIMIT.SOCKET_PATH) return [socket];
-    sockets.push(socket);
+    if (found === "present") return [found, socket];
+    if (found === "denied") return [found];
   }
-  return sockets;
+  return ["absent"];
 }
