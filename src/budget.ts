@@ -1,5 +1,5 @@
 /**
- * What one launcher may cost. A launcher is a pod of a tenant: whatever it sends is a stranger's. The largest VM that was
+ * What one launcher may cost. A launcher is a pod of a tenant, so nothing that it sends is trusted. The largest VM that was
  * measured has 250 disks and 20 NICs; it sends 3,705 parameters and 109 kB of XML. Most numbers are twice its need: a
  * launcher at all its limits costs as much as two such VMs. This file imports nothing.
  */
@@ -46,8 +46,8 @@ export const LAUNCHER_BUDGET: LauncherBudget = {
 };
 
 /**
- * Bytes that all launchers together may have sent and that are not decoded yet. An honest reply arrives complete, so that the
- * largest VMs of a node need some MiB for moments; the agent's memory limit leaves room for far more.
+ * Bytes that all launchers together may have sent and that are not decoded yet. An honest reply arrives at once, so the largest
+ * VMs of a node need some MiB, and only for moments. The agent's memory limit leaves room for far more.
  */
 export const RECEIVED_BYTES = 32 << 20;
 

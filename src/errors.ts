@@ -33,7 +33,7 @@ export const ERROR_CODES = [
 
 export type ErrorCode = (typeof ERROR_CODES)[number];
 
-/** The words of others in a message leave room for what failed and what to do. */
+/** Longest text of a thrown value in a message, in characters. The rest of the message says what failed and what to do. */
 const MAX_THROWN = 500;
 const MAX_LINE = 1_000;
 
@@ -44,7 +44,7 @@ export class TelemetryError extends Error {
 
   /**
    * Operators read `message`: it says what failed, where, and what to do. It never contains a secret. Several texts are
-   * lines. Each may quote a stranger, and is made printable here.
+   * lines. Each may quote foreign text, so it is made printable here.
    */
   constructor(code: ErrorCode, message: string | readonly string[], options?: ErrorOptions) {
     const lines = typeof message === "string" ? [message] : message;

@@ -72,7 +72,7 @@ export class DeviceCache {
     retainDomains(this.#entries, domains);
   }
 
-  /** Reads each domain again when it is next needed. A daemon that closes every connection gets no more reads by that. */
+  /** Reads each domain again when it is next needed. A daemon that closes every connection causes no more reads than REREADS. */
   invalidate(): void {
     for (const entry of this.#entries.values()) if (entry.rereads.allows()) entry.expiresAt = Number.NEGATIVE_INFINITY;
   }

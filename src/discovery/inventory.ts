@@ -139,7 +139,7 @@ function indexPods(stores: readonly VmiStore[]): PodIndex {
   return { vmis, contested };
 }
 
-/** The message does not have the domain's words: the log is limited by message, and a launcher can choose many names. */
+/** The message does not quote the domain: the log is limited by message, and a launcher can choose many names. */
 function foreignDomain({ namespace, name }: Vmi, what: "name" | "UUID"): TelemetryError {
   return new TelemetryError(
     "E_DOMAIN_FOREIGN",

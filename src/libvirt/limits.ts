@@ -31,7 +31,7 @@ export function statsLimits(limits: PeerLimits, groups: number): PeerLimits {
 }
 
 const MINUTE_MS = 60_000;
-/** Bytes that an unasked packet has at no extra charge. Pings have 28 bytes, events some hundreds. */
+/** An unasked packet counts once more for each of these bytes. Pings have 28 bytes, events some hundreds. */
 const UNASKED_BYTES = 4_096;
 
 /** Counts what a daemon sends without a call, in all its connections. */
@@ -48,7 +48,7 @@ export class UnaskedPackets {
   }
 
   /**
-   * Counts a packet, or a piece of one that is so small that reading it costs as much. A large packet counts as several.
+   * Counts a packet, or a small piece of one, because reading it costs as much. A large packet counts as several.
    * @throws {LibvirtError} E_LIBVIRT_LIMIT
    */
   record(bytes: number): void {

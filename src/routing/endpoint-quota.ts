@@ -8,7 +8,7 @@ type Budget = Pick<LauncherBudget, "lines" | "newSeries">;
 
 const HOUR_MS = 3_600_000;
 
-/** What one launcher may write: lines in a cycle, different series in an hour, and lines while its share of the spool is used up. */
+/** Limits what one launcher writes: lines in a cycle, different series in an hour, and its share of the spool. */
 export class EndpointQuota implements LineQuota {
   readonly #budget: Budget;
   readonly #clock: Pick<Clock, "monotonic">;

@@ -11,7 +11,7 @@ const HOUR_MS = 3_600_000;
 export class BudgetChecks {
   readonly #budget: LauncherBudget;
   readonly #clock: Clock;
-  /** The runs in the last list that was in the budget. */
+  /** The runs in the last list that was in the budget. One that comes back later is new. */
   #present: ReadonlySet<string> = new Set();
   /** When the new runs of the last hour appeared, on the monotonic clock. */
   #appearedMs: readonly number[] = [];
@@ -21,7 +21,7 @@ export class BudgetChecks {
     this.#clock = clock;
   }
 
-  /** Checks the list of running domains: how many, their names, and how many runs are new. A run that comes back is new. */
+  /** Checks the list of running domains: their names, and how many runs are new. The client has checked their number. */
   checkDomains(domains: readonly DomainRef[]): void {
     const { runs } = this.#budget;
     this.#checkRefs(domains);
@@ -60,8 +60,7 @@ export class BudgetChecks {
   }
 
   #checkRefs(refs: readonly DomainRef[]): void {
-    const { domains, domainNameLength } = this.#budget;
-    if (refs.length > domains) throw new BudgetError("Domains", `more than ${domains} running domain`);
+    const { domainNameLength } = this.#budget;
     if (refs.some(({ name }) => name.length > domainNameLength))
       throw new BudgetError("NameLength", `a domain name of more than ${domainNameLength} characters`);
   }

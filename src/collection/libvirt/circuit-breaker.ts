@@ -4,7 +4,7 @@ import { backoffMs } from "../../lib/backoff.ts";
 /** Failures after which the next tick retries, because a daemon that restarts is back within seconds. */
 const IMMEDIATE_RETRIES = 3;
 const BACKOFF = { baseMs: 5_000, capMs: 60_000 };
-/** Delays after a launcher exceeded its budget. What it cost is spent already, so even the first delay is long. */
+/** Delays after a launcher exceeded its budget. An attempt costs much before its limit is reached, so even the first delay is long. */
 const REJECTION_DELAYS_MS = [60_000, 120_000, 300_000];
 
 /** Limits how often the agent calls a daemon that has failed. */

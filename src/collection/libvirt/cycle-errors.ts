@@ -7,7 +7,7 @@ import type { DomainRef } from "../../libvirt/types.ts";
 /** The errors that are expected for a moment while a launcher or a domain starts. */
 const STARTUP_CODES: ReadonlySet<string> = new Set(["E_LIBVIRT_TIMEOUT", "E_LIBVIRT_CLOSED", "E_QEMU_STUCK"]);
 
-/** Longest words of a daemon in an error. */
+/** Longest text of a daemon in an error, in characters. */
 const MAX_MESSAGE = 1_000;
 
 /** Collects the errors of a cycle, and separately those that are not faults yet. */
@@ -43,7 +43,7 @@ export class CycleErrors {
     (tolerate && STARTUP_CODES.has(reportable.code) ? this.tolerated : this.errors).push(reportable);
   }
 
-  /** The message has only texts of the agent: a launcher could make each one different to flood the log. */
+  /** The message quotes no text of the launcher, which could make each one different to flood the log. */
   #budgetError({ reason, message }: ExceededLimit): BudgetError {
     const launcher = this.#vm === undefined ? "the launcher" : `the launcher of ${this.#vm}`;
     return new BudgetError(reason, `${launcher} exceeds its budget: ${message}`);
