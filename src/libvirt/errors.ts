@@ -1,7 +1,7 @@
 export type LibvirtErrorCode =
   /** A call or `open` missed its deadline. */
   | "E_LIBVIRT_TIMEOUT"
-  /** The connection ended, closed by either side. */
+  /** The connection ended, closed by either side, or could not be made for another reason than those below. */
   | "E_LIBVIRT_CLOSED"
   /** The peer violated the protocol. */
   | "E_LIBVIRT_PROTOCOL"

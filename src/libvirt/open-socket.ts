@@ -120,17 +120,18 @@ function errorCode(error: unknown): unknown {
   return error instanceof Error && "code" in error ? error.code : undefined;
 }
 
-/** Error of the system -> code, and what it means. */
+/** Error of the system -> code, and what it means. Others, such as too many open files, do not show that the daemon has ended. */
 const CONNECT_ERRORS: ReadonlyMap<unknown, readonly [LibvirtErrorCode, string]> = new Map([
   ["EACCES", ["E_LIBVIRT_DENIED", "no permission to use the socket (EACCES)"]],
   ["EPERM", ["E_LIBVIRT_DENIED", "no permission to use the socket (EPERM)"]],
   ["ENOENT", ["E_LIBVIRT_UNREACHABLE", "no such socket; is the daemon running?"]],
+  ["ENOTDIR", ["E_LIBVIRT_UNREACHABLE", "no such socket: a part of the path is not a directory"]],
   ["ECONNREFUSED", ["E_LIBVIRT_UNREACHABLE", "no process listens on the socket; the daemon has ended"]],
 ]);
 
 function connectError(path: string, error: unknown): LibvirtError {
   if (error instanceof LibvirtError) return error;
   const text = error instanceof Error ? error.message : String(error);
-  const [code, message] = CONNECT_ERRORS.get(errorCode(error)) ?? ["E_LIBVIRT_UNREACHABLE", text];
+  const [code, message] = CONNECT_ERRORS.get(errorCode(error)) ?? ["E_LIBVIRT_CLOSED", `no connection: ${text}`];
   return new LibvirtError(code, `${path}: ${message}`, { cause: error });
 }

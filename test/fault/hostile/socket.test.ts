@@ -121,15 +121,27 @@ test("a missing socket, or one without a listener, is unreachable and leaves no 
   assert.ok(!open.includes(socketPath), open.join());
 });
 
-test("without /proc the error says that it is needed, and is not that of a launcher that has ended", async (t) => {
-  const { socketPath } = await startPeer(t);
-  const opening = openSocket(socketPath, {
+/** Connects through another directory instead of /proc. */
+function openThrough(proc: string, socketPath: string): Promise<unknown> {
+  return openSocket(socketPath, {
     ...LATER,
     mustBeSocket: true,
     buffer: Buffer.alloc(10),
     onBytes: () => undefined,
     onConnect: (socket) => socket,
-    proc: path.join(await temporaryDirectory(t), "proc"),
+    proc,
   });
+}
+
+test("without /proc the error says that it is needed, and is not that of a launcher that has ended", async (t) => {
+  const { socketPath } = await startPeer(t);
+  const opening = openThrough(path.join(await temporaryDirectory(t), "proc"), socketPath);
   await assert.rejects(opening, { code: "E_LIBVIRT_DENIED", message: /\/proc is not mounted/ });
+});
+
+test("an unusual error of the system is not that of a launcher that has ended", async (t) => {
+  const { socketPath } = await startPeer(t);
+  const loop = path.join(await temporaryDirectory(t), "loop");
+  await symlink(loop, loop);
+  await assert.rejects(openThrough(loop, socketPath), { code: "E_LIBVIRT_CLOSED", message: /ELOOP/ });
 });
