@@ -233,11 +233,11 @@ export class LibvirtConnection {
       this.#finished(serial, readRemoteError(payload, call.procedure));
       return;
     }
-    const result = call.read(payload, (steps) =>
-      this.#peer.queue.run(steps, () => {
-        this.#detach(payload);
-      }),
-    );
+    const detach = (): void => {
+      this.#kept.addDetached(payload.remaining);
+      payload.detach();
+    };
+    const result = call.read(payload, (steps) => this.#peer.queue.run(steps, detach, () => !this.#ended));
     if (result instanceof Promise) {
       pending.answered = true;
       const { length } = payload.buffer;
@@ -254,11 +254,6 @@ export class LibvirtConnection {
       payload.expectEnd();
       this.#finished(serial, result);
     }
-  }
-
-  #detach(payload: XdrReader): void {
-    this.#kept.addDetached(payload.remaining);
-    payload.detach();
   }
 
   #finished(serial: number, result: unknown): void {

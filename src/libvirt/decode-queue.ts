@@ -32,10 +32,14 @@ export class DecodeQueue {
 
   /**
    * Returns the decoded reply, or a promise of it if other work runs first. Then it calls `detach` before it returns,
-   * because the bytes of the reply must remain.
+   * because the bytes of the reply must remain. The promise stays pending, and the bytes are freed, once `isWanted` returns false.
    * @throws what a step throws
    */
-  run<Result>(steps: Steps<Result>, detach: () => void): Result | Promise<Result> {
+  run<Result>(
+    steps: Steps<Result>,
+    detach: () => void,
+    isWanted: () => boolean = () => true,
+  ): Result | Promise<Result> {
     const endsMs = this.#turn();
     while (this.#now() < endsMs) {
       const step = steps.next();
@@ -44,6 +48,7 @@ export class DecodeQueue {
     detach();
     return new Promise((resolve, reject) => {
       this.#waiting.push(() => {
+        if (!isWanted()) return true;
         try {
           const step = steps.next();
           if (step.done === true) resolve(step.value);

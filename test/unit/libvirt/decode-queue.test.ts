@@ -69,6 +69,15 @@ test("one waiting reply is completed in a turn, so that the work of the callers 
   }, 0);
 });
 
+test("a reply of a connection that has ended is not decoded further", async () => {
+  const { queue, steps, log, detach, now } = bench();
+  let isWanted = true;
+  void queue.run(steps("long", 100), detach("long"), () => isWanted);
+  isWanted = false;
+  for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual([log, now()], [["long detached"], 15]);
+});
+
 test("the time of a turn is not counted in a later turn", async () => {
   const { queue, steps, detach } = bench();
   for (let turn = 0; turn < 3; turn++) {
