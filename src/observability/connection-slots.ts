@@ -42,8 +42,8 @@ export class ConnectionSlots {
   readonly #turns: Turns;
   /** In the order in which they got their slots. */
   readonly #served = new Map<Socket, Served>();
-  /** Connections that wait for a turn. */
-  readonly #early = new Set<Socket>();
+  /** Connection that waits for a turn -> its client. */
+  readonly #early = new Map<Socket, string>();
   /** Connection that waits for a slot -> its client, in the order of their turns. */
   readonly #waiting = new Map<Socket, string>();
   #isWatching = false;
@@ -56,11 +56,11 @@ export class ConnectionSlots {
   }
 
   accept(socket: Socket): void {
-    if (this.#waiting.size + this.#early.size >= this.#limits.waiting) {
+    const client = clientOf(socket.remoteAddress);
+    if (!this.#hasPlaceToWait(client)) {
       socket.destroy();
       return;
     }
-    const client = clientOf(socket.remoteAddress);
     // Without a listener an error would end the process.
     socket.on("error", () => undefined);
     socket.once("close", () => {
@@ -69,7 +69,7 @@ export class ConnectionSlots {
       this.#waiting.delete(socket);
       if (this.#served.delete(socket)) this.#serveWaiting();
     });
-    this.#early.add(socket);
+    this.#early.set(socket, client);
     const giveUp = this.#turns.take(client, () => {
       this.#early.delete(socket);
       this.#place(socket, client);
@@ -88,7 +88,23 @@ export class ConnectionSlots {
   }
 
   closeAll(): void {
-    for (const socket of [...this.#early, ...this.#waiting.keys(), ...this.#served.keys()]) socket.destroy();
+    for (const socket of [...this.#early.keys(), ...this.#waiting.keys(), ...this.#served.keys()]) socket.destroy();
+  }
+
+  /** Returns whether a connection of this client may wait. If too many wait, one of the client with most makes room. */
+  #hasPlaceToWait(client: string): boolean {
+    const all = [...this.#early, ...this.#waiting];
+    if (all.length < this.#limits.waiting) return true;
+    const counts = countsOf(all.map(([, each]) => each));
+    const most = Math.max(...counts.values());
+    if ((counts.get(client) ?? 0) + 1 >= most) return false;
+    const [crowded] = all.find(([, each]) => counts.get(each) === most) ?? [];
+    if (crowded === undefined) return false;
+    // Its event comes later.
+    this.#early.delete(crowded);
+    this.#waiting.delete(crowded);
+    crowded.destroy();
+    return true;
   }
 
   #start(socket: Socket, client: string): void {
@@ -159,8 +175,13 @@ export class ConnectionSlots {
 
   /** Client -> number of its slots. */
   #counts(): ReadonlyMap<string, number> {
-    const counts = new Map<string, number>();
-    for (const { client } of this.#served.values()) counts.set(client, (counts.get(client) ?? 0) + 1);
-    return counts;
+    return countsOf([...this.#served.values()].map(({ client }) => client));
   }
+}
+
+/** Client -> how often it is in the list. */
+function countsOf(clients: readonly string[]): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const client of clients) counts.set(client, (counts.get(client) ?? 0) + 1);
+  return counts;
 }

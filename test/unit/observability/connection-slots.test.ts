@@ -107,3 +107,12 @@ test("connections that are opened and closed all the time are served at the rate
   assert.ok(bench.isServed(kubelet));
   assert.ok(flood.some((socket) => !bench.isServed(socket)));
 });
+
+test("if too many connections wait, one of the client with most makes room for another client", async () => {
+  const bench = new Bench();
+  const flood = Array.from({ length: 14 }, () => bench.accept("10.0.0.1"));
+  const kubelet = bench.accept("10.0.0.2");
+  await bench.clock.advance(0);
+  assert.ok(bench.isServed(kubelet));
+  assert.equal(flood.filter(({ destroyed }) => destroyed).length, 2, "a connection that waits, and one that is served");
+});
