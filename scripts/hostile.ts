@@ -12,8 +12,8 @@ import { circumstancesOf } from "../benchmarks/machine.ts";
 import { fail, formatPage, longRun } from "./long-run.ts";
 
 const FILE = "docs/hostile.md";
-const WARM_UP_S = 8;
-const SECONDS = "20";
+const WARM_UP_S = 6;
+const SECONDS = "10";
 
 const { values } = parseArgs({
   options: {
