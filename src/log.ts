@@ -18,7 +18,7 @@ const REDACTED = ["token", "password", "authorization", "headers.authorization"]
 /**
  * Lines of the whole process in a minute, and those of one code. A failure that many launchers have at once, or that a launcher
  * causes on purpose, must not hide other lines. The first line of each code in a minute is always written. With these lines, the
- * log has about 60 lines a minute. `debug` has no limit.
+ * log has about 60 lines a minute. `debug` has no limit, and neither have lines that only an administrator causes.
  */
 const LIMITS = { perMinute: 40, perGroup: 20 };
 const LEFT_OUT_MS = 60_000;
@@ -66,7 +66,7 @@ function limitedLines(budget: LineBudget) {
   let reporting: NodeJS.Timeout | undefined;
   return function write(this: Logger, [first, second]: LogArguments, method: LogFn, level: number): void {
     const [fields, message] = typeof first === "string" ? [{}, first] : [first as object, second ?? ""];
-    if (level < INFO || budget.allows(groupOf(fields, message))) {
+    if (level < INFO || !hasForeignCause(fields) || budget.allows(groupOf(fields, message))) {
       method.call(this, clean(fields), foreignText(message, MAX_TEXT));
       return;
     }
@@ -80,6 +80,14 @@ function limitedLines(budget: LineBudget) {
       method.call(this, { leftOut }, `${lines} log lines were left out: too many in a minute`);
     }, LEFT_OUT_MS).unref();
   };
+}
+
+/** Fields of lines that a launcher, a target or the API server can cause as often as it wants. */
+const FOREIGN_CAUSES = ["code", "reason", "endpoint", "domain", "podUid", "pods", "vm", "target"];
+
+/** Other lines, such as those of a change of configuration, are few, and an administrator waits for them. */
+function hasForeignCause(fields: object): boolean {
+  return FOREIGN_CAUSES.some((field) => field in fields);
 }
 
 /** Returns the code of a line, its reason, or the beginning of its message, which is this program's own text. */

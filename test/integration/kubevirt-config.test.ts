@@ -180,7 +180,10 @@ test("a target with a forbidden Secret gets nothing, and the other target gets e
   const v2 = { org: "o", bucket: "b", tokenSecretRef: { name: "not-named" } };
   const locked = { name: "locked", url: sink.url, tls: { mode: "Plaintext" }, v2 };
   await configure("secret", { targets: [locked, target(other, "other")] });
-  const { msg } = await logged((entry) => entry["target"] === "locked", "what is missing");
+  const { msg } = await logged(
+    ({ target, reason }) => target === "locked" && reason === "SecretNotFound",
+    "what is missing",
+  );
   assert.match(
     msg,
     /^delivery failing, lines are buffered: the key `token` of the Secret `not-named` in the namespace /,
@@ -196,7 +199,10 @@ test("without a previous configuration a missing Secret is reported as such", as
   await logged(({ msg }) => msg.startsWith("no Active TelemetryConfig"), "that nothing is collected");
   const v2 = { org: "o", bucket: "b", tokenSecretRef: { name: "influxdb" } };
   await configure("first", { targets: [{ name: "sink", url: sink.url, tls: { mode: "Plaintext" }, v2 }] });
-  const { msg } = await logged((entry) => entry["target"] === "sink", "what is missing");
+  const { msg } = await logged(
+    ({ target, reason }) => target === "sink" && reason === "SecretNotFound",
+    "what is missing",
+  );
   assert.match(msg, /^delivery failing, lines are buffered: the key `token` of the Secret `influxdb` /);
 });
 

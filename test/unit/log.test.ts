@@ -85,7 +85,7 @@ test("lines over the limit of their code are left out, and their number is logge
   const { clock, log, entries } = await fixture();
   for (let index = 0; index < 200; index++) {
     log.warn({ code: "E_A" }, `random ${index}`);
-    log.info("libvirt answers again");
+    log.info({ endpoint: "/a" }, "libvirt answers again");
   }
   log.info("configuration changed");
   assert.equal(entries().length, 21);
