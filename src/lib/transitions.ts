@@ -35,7 +35,7 @@ export class Transitions {
     if (known?.written !== undefined) write();
   }
 
-  /** Forgets the things whose names begin with this text. */
+  /** Forgets each thing with a name that begins with this text. */
   forget(prefix: string): void {
     for (const thing of this.#things.keys()) if (thing.startsWith(prefix)) this.#things.delete(thing);
   }

@@ -17,7 +17,7 @@ interface SocketOptions<Connection> {
   /** Is called with the number of bytes that were read into `buffer`. */
   readonly onBytes: (bytes: number) => void;
   readonly buffer: Buffer;
-  /** Rejects a path whose last component is a link, a directory, ... */
+  /** Rejects a path if its last component is a link, a directory or anything else that is not a socket. */
   readonly mustBeSocket: boolean;
   /** Where /proc is mounted. */
   readonly proc?: string;

@@ -1,7 +1,8 @@
 import type { Socket } from "node:net";
+import type { BurstOptions } from "../lib/burst-limit.ts";
 import type { Clock } from "../lib/clock.ts";
 import { clientOf } from "./client-address.ts";
-import { Turns, type TurnRate } from "./turns.ts";
+import { Turns } from "./turns.ts";
 
 export interface SlotLimits {
   /** Connections that are served at the same time. */
@@ -10,8 +11,8 @@ export interface SlotLimits {
   readonly minimumMs: number;
   /** Connections that may wait. Above it, a new one is closed. */
   readonly waiting: number;
-  /** How many connections are served anew in a second, if clients close theirs and open others. */
-  readonly rate: TurnRate;
+  /** How often a new connection is served, if clients close theirs and open others. */
+  readonly rate: BurstOptions;
 }
 
 interface Served {
@@ -38,7 +39,7 @@ const TURN_MS = 250;
 export class ConnectionSlots {
   readonly #limits: SlotLimits;
   readonly #clock: Clock;
-  readonly #serve: (socket: Socket) => void;
+  readonly #serve: (socket: Socket, client: string) => void;
   readonly #turns: Turns;
   /** In the order in which they got their slots. */
   readonly #served = new Map<Socket, Served>();
@@ -48,7 +49,7 @@ export class ConnectionSlots {
   readonly #waiting = new Map<Socket, string>();
   #isWatching = false;
 
-  constructor(limits: SlotLimits, clock: Clock, serve: (socket: Socket) => void) {
+  constructor(limits: SlotLimits, clock: Clock, serve: (socket: Socket, client: string) => void) {
     this.#limits = limits;
     this.#clock = clock;
     this.#serve = serve;
@@ -93,8 +94,8 @@ export class ConnectionSlots {
 
   /** Returns whether a connection of this client may wait. If too many wait, one of the client with most makes room. */
   #hasPlaceToWait(client: string): boolean {
+    if (this.#early.size + this.#waiting.size < this.#limits.waiting) return true;
     const all = [...this.#early, ...this.#waiting];
-    if (all.length < this.#limits.waiting) return true;
     const counts = countsOf(all.map(([, each]) => each));
     const most = Math.max(...counts.values());
     if ((counts.get(client) ?? 0) + 1 >= most) return false;
@@ -110,7 +111,7 @@ export class ConnectionSlots {
   #start(socket: Socket, client: string): void {
     this.#waiting.delete(socket);
     this.#served.set(socket, { client, sinceMs: this.#clock.monotonic() });
-    this.#serve(socket);
+    this.#serve(socket, client);
   }
 
   /** Gives free slots to the connections that wait, first to clients with the fewest slots. */

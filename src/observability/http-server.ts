@@ -43,9 +43,11 @@ export interface Limits {
 }
 
 const LIMITS: Limits = { connections: 64, minimumMs: 1_000, headersMs: 5_000, idleMs: 15_000 };
-/** The kubelet, Prometheus and a few people need less than two answers a second. The largest page takes 1 ms. */
-const REQUEST_RATE = { perSecond: 30, burst: 60 };
-const CONNECTION_RATE = { perSecond: 30, burst: 60 };
+/**
+ * Of answers, and of new connections: 30 a second. The kubelet, Prometheus and a few people need less than two. The largest page
+ * takes 1 ms.
+ */
+const RATE = { burst: 60, periodMs: 1_000 / 30 };
 const MAX_HEADER_BYTES = 8 * 1024;
 /**
  * Connections that the system holds until they are accepted. Above it, it ignores new ones, and their clients try again after
@@ -95,13 +97,13 @@ export class HttpServer implements AsyncDisposable {
     // Node's own listener, which parses what it is given, gets the gate in place of the socket.
     const [parse] = this.#server.listeners("connection");
     this.#server.removeAllListeners("connection");
-    const turns = new Turns(REQUEST_RATE, systemClock);
+    const turns = new Turns(RATE, systemClock);
     const { connections: slots, minimumMs } = this.#limits;
     this.#slots = new ConnectionSlots(
-      { slots, minimumMs, waiting: maxWaiting(openFileLimit()), rate: CONNECTION_RATE },
+      { slots, minimumMs, waiting: maxWaiting(openFileLimit()), rate: RATE },
       systemClock,
-      (socket) => {
-        parse?.call(this.#server, new RequestGate(socket, turns));
+      (socket, client) => {
+        parse?.call(this.#server, new RequestGate(socket, (act) => turns.take(client, act)));
       },
     );
     this.#server.on("connection", (socket) => {

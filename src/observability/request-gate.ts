@@ -1,23 +1,23 @@
 import type { Socket } from "node:net";
 import { Duplex } from "node:stream";
-import { clientOf } from "./client-address.ts";
-import type { Turns } from "./turns.ts";
 
 /** Longer than the head of any request that the server accepts. */
 const MAX_WAITING_BYTES = 8 * 1024;
 const END_OF_HEAD = "\r\n\r\n";
 
+/** Calls a function at the turn of the connection. Returns a function that gives the turn up. */
+type TakeTurn = (act: () => void) => () => void;
+
 /**
  * A connection that shows its server one request at a time. Node parses every request that a read returns, so 64 KiB of
  * pipelined requests would block the process for tens of milliseconds. Here the next request waits, unparsed, until the server
  * calls `next`, and until there is a turn: readers that ask again and again get a bounded number of answers in a second. A
- * connection with more bytes waiting than one request can have is closed. Requests have no bodies: the server
- * closes a connection that sends one.
+ * connection with more bytes waiting than one request can have is closed. Requests have no bodies: the server closes a
+ * connection that sends one.
  */
 export class RequestGate extends Duplex {
   readonly #socket: Socket;
-  readonly #turns: Turns;
-  readonly #client: string;
+  readonly #takeTurn: TakeTurn;
   /** Received, and not shown to the server. */
   #waiting: Buffer = Buffer.alloc(0);
   /** The last bytes of an incomplete head that was shown: its end may be split between two reads. */
@@ -27,11 +27,10 @@ export class RequestGate extends Duplex {
   #giveUpTurn: () => void = () => undefined;
   #ended = false;
 
-  constructor(socket: Socket, turns: Turns) {
+  constructor(socket: Socket, takeTurn: TakeTurn) {
     super();
     this.#socket = socket;
-    this.#turns = turns;
-    this.#client = clientOf(socket.remoteAddress);
+    this.#takeTurn = takeTurn;
     socket.on("data", (bytes: Buffer) => {
       this.#receive(bytes);
     });
@@ -78,7 +77,7 @@ export class RequestGate extends Duplex {
       // The client waits for answers, and sends no more requests.
       if (this.#ended && this.#waiting.length === 0) this.push(null);
     };
-    if (this.#busy) this.#giveUpTurn = this.#turns.take(this.#client, push);
+    if (this.#busy) this.#giveUpTurn = this.#takeTurn(push);
     else push();
   }
 

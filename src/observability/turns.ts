@@ -1,10 +1,5 @@
+import { BurstLimit, type BurstOptions } from "../lib/burst-limit.ts";
 import type { Clock } from "../lib/clock.ts";
-
-export interface TurnRate {
-  readonly perSecond: number;
-  /** Turns that are available after a pause. */
-  readonly burst: number;
-}
 
 type Act = () => void;
 
@@ -12,31 +7,30 @@ type Act = () => void;
 const RECENT_MS = 1_000;
 
 /**
- * Hands out a bounded number of turns in a second. Above it clients wait, and the one with the fewest recent turns goes on
+ * Hands out turns at a bounded rate, after a burst. Above it clients wait, and the one with the fewest recent turns goes on
  * first: a client that asks rarely, such as the kubelet, does not wait for those that ask all the time.
  */
 export class Turns {
-  readonly #rate: TurnRate;
+  readonly #periodMs: number;
+  readonly #limit: BurstLimit;
   readonly #clock: Clock;
   /** Client -> what waits, the oldest first. */
   readonly #waiting = new Map<string, Set<Act>>();
   /** Client -> number of its recent turns. */
   readonly #recent = new Map<string, number>();
   #recentSinceMs: number;
-  #available: number;
-  #updatedMs: number;
   #isHandingOut = false;
 
-  constructor(rate: TurnRate, clock: Clock) {
-    this.#rate = rate;
+  constructor(rate: BurstOptions, clock: Clock) {
+    this.#periodMs = rate.periodMs;
+    this.#limit = new BurstLimit(rate, clock);
     this.#clock = clock;
-    this.#available = rate.burst;
-    this.#updatedMs = this.#recentSinceMs = clock.monotonic();
+    this.#recentSinceMs = clock.monotonic();
   }
 
   /** Calls `act` at the turn of the client, which may be now. Returns a function that gives the turn up. */
   take(client: string, act: Act): () => void {
-    if (this.#waiting.size === 0 && this.#hasTurn()) {
+    if (this.#waiting.size === 0 && this.#limit.allows()) {
       this.#count(client);
       act();
       return () => undefined;
@@ -54,7 +48,7 @@ export class Turns {
     this.#isHandingOut = true;
     try {
       while (this.#waiting.size > 0) {
-        await this.#clock.sleep(1_000 / this.#rate.perSecond);
+        await this.#clock.sleep(this.#periodMs);
         this.#handOutAvailable();
       }
     } finally {
@@ -64,7 +58,7 @@ export class Turns {
   }
 
   #handOutAvailable(): void {
-    for (let next = this.#next(); next !== undefined && this.#hasTurn(); next = this.#next()) {
+    for (let next = this.#next(); next !== undefined && this.#limit.allows(); next = this.#next()) {
       const [client, act] = next;
       this.#remove(client, act);
       this.#count(client);
@@ -97,16 +91,5 @@ export class Turns {
       this.#recentSinceMs = now;
     }
     this.#recent.set(client, (this.#recent.get(client) ?? 0) + 1);
-  }
-
-  /** Returns whether there is a turn, and takes it. */
-  #hasTurn(): boolean {
-    const now = this.#clock.monotonic();
-    const { perSecond, burst } = this.#rate;
-    this.#available = Math.min(burst, this.#available + ((now - this.#updatedMs) * perSecond) / 1_000);
-    this.#updatedMs = now;
-    if (this.#available < 1) return false;
-    this.#available--;
-    return true;
   }
 }

@@ -93,7 +93,7 @@ export class EndpointQuota implements LineQuota {
     return undefined;
   }
 
-  /** The text is the same in each cycle, because the log is limited by text. */
+  /** The text has no number of the launcher, so it is the same in each cycle. */
   #describe(reason: RejectionReason): string {
     const { lines, newSeries } = this.#budget;
     if (reason === "Lines") return `the launcher has more than ${lines} lines in a cycle: the others are left out`;

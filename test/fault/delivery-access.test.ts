@@ -1,4 +1,4 @@
-// A target whose Secret cannot be read.
+// A target without its Secret.
 import assert from "node:assert/strict";
 import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";

@@ -24,7 +24,7 @@ class Bench {
   readonly clock = new FakeClock();
   readonly served: FakeSocket[] = [];
   readonly slots = new ConnectionSlots(
-    { slots: 4, minimumMs: 1_000, waiting: 10, rate: { perSecond: 10, burst: 50 } },
+    { slots: 4, minimumMs: 1_000, waiting: 10, rate: { burst: 50, periodMs: 100 } },
     this.clock,
     (socket) => this.served.push(socket as unknown as FakeSocket),
   );

@@ -6,7 +6,7 @@ import { FakeClock } from "../../support/fake-clock.ts";
 /** Takes turns that write down their numbers. */
 class Bench {
   readonly clock = new FakeClock();
-  readonly turns = new Turns({ perSecond: 10, burst: 3 }, this.clock);
+  readonly turns = new Turns({ burst: 3, periodMs: 100 }, this.clock);
   readonly taken: number[] = [];
 
   take(number: number, client = "a"): () => void {
