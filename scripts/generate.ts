@@ -43,7 +43,7 @@ const checkOnly = process.argv.includes("--check");
 const config = JSON.parse(readFileSync(".prettierrc.json", "utf8")) as object;
 
 await generate(FILES);
-const missing = provision(["scripts/helm.ts"]).get("scripts/helm.ts") ?? [];
+const missing = (await provision(["scripts/helm.ts"]).get("scripts/helm.ts")) ?? [];
 if (missing.length === 0) await generate(RENDERED);
 else {
   console.warn(

@@ -12,7 +12,7 @@ export async function longRun(
   files: readonly string[],
   work: (resources: AsyncDisposableStack) => Promise<void>,
 ): Promise<never> {
-  const missing = new Set([...provision(files).values()].flat());
+  const missing = new Set((await Promise.all(provision(files).values())).flat());
   if (missing.size > 0) fail(`this cannot run here; it needs ${[...missing].join("; ")}`);
   if (spawnSync("node", ["scripts/build.ts"], { stdio: "inherit" }).status !== 0) process.exit(1);
   const resources = new AsyncDisposableStack();

@@ -1,4 +1,5 @@
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { accessSync, constants, existsSync } from "node:fs";
 import path from "node:path";
 import {
@@ -17,7 +18,7 @@ interface Part {
   /** Debian package -> a program or file that shows that it is installed. */
   readonly packages?: Readonly<Record<string, string>>;
   /** Makes things that no package contains; returns those that cannot be made here. */
-  readonly make?: () => readonly string[];
+  readonly make?: () => readonly string[] | Promise<readonly string[]>;
 }
 
 const LIBVIRT: Part = {
@@ -33,10 +34,9 @@ const LIBVIRT: Part = {
   make: root,
 };
 
-/** File -> its prerequisites. A test, benchmark or script that imports the file, directly or not, needs them too. */
+/** File -> its prerequisites, slow builds last. A test, benchmark or script that imports the file, directly or not, needs them too. */
 const PARTS: Readonly<Record<string, Part>> = {
   "benchmarks/python.ts": { packages: { "python3-libvirt": "/usr/lib/python3/dist-packages/libvirt.py" } },
-  "benchmarks/telegraf.ts": { make: telegraf },
   "scripts/helm.ts": { make: () => programs(["helm"]) },
   "test/integration/support/chromium.ts": { packages: { chromium: "chromium" } },
   "test/integration/support/datafusion.ts": {
@@ -45,8 +45,6 @@ const PARTS: Readonly<Record<string, Part>> = {
   },
   "test/integration/support/image.ts": { packages: { buildah: "buildah" }, make: root },
   "test/integration/support/influxd1.ts": { packages: { influxdb: "influxd" } },
-  "test/integration/support/influxd2.ts": { make: influxd2 },
-  "test/integration/support/kube.ts": { make: kubernetes },
   "test/integration/support/launcher.ts": LIBVIRT,
   "test/integration/support/libvirt-host.ts": LIBVIRT,
   "test/integration/support/prometheus.ts": { packages: { prometheus: "prometheus" } },
@@ -56,28 +54,44 @@ const PARTS: Readonly<Record<string, Part>> = {
     packages: { "busybox-static": "busybox", cpio: "cpio" },
     make: kernel,
   },
+  "benchmarks/telegraf.ts": { make: telegraf },
+  "test/integration/support/kube.ts": { make: kubernetes },
+  "test/integration/support/influxd2.ts": { make: influxd2 },
 };
 
 /**
- * Installs the prerequisites of test files. Returns for each file the prerequisites that are not available here, so that a
- * machine without one of them still runs the other tests.
+ * Installs the prerequisites of files. Resolves for each file to the prerequisites that are not available here, so that a machine
+ * without one of them still runs the other tests. Packages are installed before this returns. The rest is made in the background,
+ * one after the other, the fastest first, so that tests can run meanwhile.
  */
-export function provision(files: readonly string[]): ReadonlyMap<string, readonly string[]> {
+export function provision(files: readonly string[]): ReadonlyMap<string, Promise<readonly string[]>> {
   const needed = new Map(
     files.map((file) => {
       const imports = importsOf(file);
       return [file, Object.keys(PARTS).filter((part) => imports.has(part))];
     }),
   );
-  const names = [...new Set([...needed.values()].flat())].sort();
+  const wanted = new Set([...needed.values()].flat());
+  const names = Object.keys(PARTS).filter((name) => wanted.has(name));
   install(Object.fromEntries(names.flatMap((name) => absentPackages(PARTS[name]))));
-  const missing = new Map(
-    names.map((name) => {
-      const packages = absentPackages(PARTS[name]).map(([name]) => `the Debian package ${name}`);
-      return [name, [...packages, ...(PARTS[name]?.make?.() ?? [])]];
-    }),
+  const missing = new Map<string, Promise<readonly string[]>>();
+  let previous: Promise<unknown> = Promise.resolve();
+  for (const name of names) {
+    const made = previous.then(() => make(PARTS[name]));
+    missing.set(name, made);
+    previous = made;
+  }
+  return new Map(
+    [...needed].map(([file, parts]) => [
+      file,
+      Promise.all(parts.map(async (part) => (await missing.get(part)) ?? [])).then((all) => all.flat()),
+    ]),
   );
-  return new Map([...needed].map(([file, parts]) => [file, parts.flatMap((part) => missing.get(part) ?? [])]));
+}
+
+async function make(part: Part | undefined): Promise<readonly string[]> {
+  const packages = absentPackages(part).map(([name]) => `the Debian package ${name}`);
+  return [...packages, ...((await part?.make?.()) ?? [])];
 }
 
 function absentPackages(part: Part | undefined): (readonly [name: string, program: string])[] {
@@ -104,38 +118,42 @@ function isRoot(): boolean {
   return process.getuid?.() === 0;
 }
 
-function kernel(): readonly string[] {
+async function kernel(): Promise<readonly string[]> {
   if (existsSync(kernelPath())) return [];
-  return script("kernel.sh", kernelPath()) ? [] : ["a kernel for the guests (scripts/provision/kernel.sh failed)"];
+  return (await script("kernel.sh", kernelPath()))
+    ? []
+    : ["a kernel for the guests (scripts/provision/kernel.sh failed)"];
 }
 
-function influxd2(): readonly string[] {
+async function influxd2(): Promise<readonly string[]> {
   if (existsSync(influxd2Path())) return [];
   const absent = ["go", "cargo"].filter((tool) => !isThere(tool));
   if (absent.length > 0) return [`${absent.join(" and ")}, to build InfluxDB 2`];
   console.log("# building InfluxDB 2, about ten minutes on two cores; the result is kept");
-  return script("influxd2.sh", influxd2Path()) ? [] : ["InfluxDB 2 (scripts/provision/influxd2.sh failed)"];
+  return (await script("influxd2.sh", influxd2Path())) ? [] : ["InfluxDB 2 (scripts/provision/influxd2.sh failed)"];
 }
 
-function datafusion(): readonly string[] {
+async function datafusion(): Promise<readonly string[]> {
   if (existsSync(datafusionPath())) return [];
   console.log("# fetching DataFusion, 90 MB; the result is kept");
-  return script("datafusion.sh", datafusionPath()) ? [] : ["DataFusion (scripts/provision/datafusion.sh failed)"];
+  return (await script("datafusion.sh", datafusionPath()))
+    ? []
+    : ["DataFusion (scripts/provision/datafusion.sh failed)"];
 }
 
-function telegraf(): readonly string[] {
+async function telegraf(): Promise<readonly string[]> {
   if (existsSync(telegrafPath())) return [];
   if (!isThere("go")) return ["go, to build Telegraf"];
   console.log("# building Telegraf, about a minute on two cores; the result is kept");
-  return script("telegraf.sh", telegrafPath()) ? [] : ["Telegraf (scripts/provision/telegraf.sh failed)"];
+  return (await script("telegraf.sh", telegrafPath())) ? [] : ["Telegraf (scripts/provision/telegraf.sh failed)"];
 }
 
-function kubernetes(): readonly string[] {
+async function kubernetes(): Promise<readonly string[]> {
   const certificates = isThere("openssl") ? [] : ["openssl, for the certificates of Kubernetes"];
-  return [...certificates, ...programs(KUBERNETES_PROGRAMS)];
+  return [...certificates, ...(await programs(KUBERNETES_PROGRAMS))];
 }
 
-function programs(wanted: readonly KubernetesProgram[]): readonly string[] {
+async function programs(wanted: readonly KubernetesProgram[]): Promise<readonly string[]> {
   const absent = wanted.filter((program) => !existsSync(kubernetesPath(program)));
   if (absent.length === 0) return [];
   const builds = absent.some((program) => program !== "kubectl" && program !== "helm");
@@ -143,16 +161,17 @@ function programs(wanted: readonly KubernetesProgram[]): readonly string[] {
   if (tools.length > 0) return [`${tools.join(" and ")}, for ${absent.join(", ")}`];
   const patience = builds ? ", about ten minutes on two cores; the result is kept" : "";
   console.log(`# making ${absent.join(", ")}${patience}`);
-  return script("kubernetes.sh", kubernetesDirectory(), ...absent)
+  return (await script("kubernetes.sh", kubernetesDirectory(), ...absent))
     ? []
     : [`${absent.join(", ")} (scripts/provision/kubernetes.sh failed)`];
 }
 
-function script(name: string, ...args: string[]): boolean {
-  return (
-    spawnSync("bash", [path.join(import.meta.dirname, name), ...args], { stdio: ["ignore", "ignore", "inherit"] })
-      .status === 0
-  );
+/** Runs a script of this folder. Builds yield to the tests that run meanwhile. */
+async function script(name: string, ...args: string[]): Promise<boolean> {
+  const command = ["bash", path.join(import.meta.dirname, name), ...args];
+  const child = spawn("nice", command, { stdio: ["ignore", "ignore", "inherit"] });
+  const [status] = (await once(child, "close")) as [number | null];
+  return status === 0;
 }
 
 function isThere(program: string): boolean {

@@ -25,8 +25,8 @@ const OTHER_UUID = "7d0b7f0e-6f0a-4c5b-9a51-3f6f1c2b7a10";
 /** A report has the start of its agent in whole seconds. */
 const STARTED_MS = 1_000;
 /**
- * A report follows within a minute of a change. After a denial each of the two lists of VMIs waits up to 30 s for its retry, so
- * the last change can come late. It shows within 90 s, and this limit has a margin.
+ * A report follows within a minute of a change. After a denial each of the two lists of VMIs waits up to 30 s for its retry. So the
+ * end of a denial shows after 90 s at most. The limit has a margin.
  */
 const REPORT_MS = 180_000;
 /** Together more than the 64 MiB that an agent once accepted as one answer. */
