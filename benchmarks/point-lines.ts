@@ -2,12 +2,15 @@ import { Point } from "@influxdata/influxdb-client";
 import type { DomainSample } from "../src/collection/domain-sample.ts";
 import type { PartTags, SampleLines } from "../src/measurement/measurement.ts";
 import { MEASUREMENTS } from "../src/measurement/registry.ts";
+import { DEFAULT_FAMILIES } from "../src/contract.ts";
+
+const WRITTEN = MEASUREMENTS.filter(({ family }) => DEFAULT_FAMILIES.includes(family));
 
 /** Returns the lines of samples from the official client's Point, which rounds integers above 2^53. */
 export function writeByPoints(samples: readonly DomainSample[]): Uint8Array {
   const lines: string[] = [];
   for (const sample of samples)
-    for (const measurement of MEASUREMENTS) measurement.write(sample, new PointLines(measurement.name, sample, lines));
+    for (const measurement of WRITTEN) measurement.write(sample, new PointLines(measurement.name, sample, lines));
   return Buffer.from(`${lines.join("\n")}\n`);
 }
 
@@ -33,8 +36,12 @@ class PointLines implements SampleLines {
     this.#point.intField(key, Number(value ?? 0));
   }
 
-  float(key: string, value: number): void {
-    this.#point.floatField(key, value);
+  knownInteger(key: string, value: bigint | number | undefined): void {
+    if (value !== undefined) this.#point.intField(key, Number(value));
+  }
+
+  float(key: string, value: number | undefined): void {
+    if (value !== undefined) this.#point.floatField(key, value);
   }
 
   string(key: string, value: string): void {

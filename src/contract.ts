@@ -3,45 +3,17 @@
  * depend on every name here, so a row may be added but never changed. This file imports nothing.
  */
 
+/** Type of a field in every InfluxDB. A field never changes it. */
+export type FieldType = "integer" | "float" | "string";
+
 interface FamilyRow {
   /** Whether it is written if `spec.collection.families` is not given. */
   readonly byDefault: boolean;
+  /** Its measurements -> the fields of each. */
+  readonly measurements: Readonly<Record<string, Readonly<Record<string, FieldType>>>>;
+  /** Tags of the table SERIES_TAGS that only its lines have. Others may use them while the family is off. */
+  readonly tags?: readonly string[];
 }
-
-/** The values of `spec.collection.families`, in the order of the documentation. */
-const FAMILIES = {
-  Metrics: { byDefault: true },
-  Features: { byDefault: true },
-  Devices: { byDefault: true },
-  Totals: { byDefault: true },
-  Vcpus: { byDefault: false },
-} satisfies Readonly<Record<string, FamilyRow>>;
-
-export type Family = keyof typeof FAMILIES;
-
-const ROWS = Object.entries(FAMILIES) as [Family, FamilyRow][];
-
-export const FAMILY_NAMES: readonly Family[] = ROWS.map(([family]) => family);
-export const DEFAULT_FAMILIES: readonly Family[] = ROWS.filter(([, row]) => row.byDefault).map(([family]) => family);
-
-/**
- * The tags that the agent sets, in the order of the line: of the VM, of the part that the line describes, of the place,
- * and of the origin of the part. Tags from labels, annotations and `spec.tags.static` follow.
- */
-export const SERIES_TAGS = {
-  vm: ["VMID", "name", "uuid"],
-  part: ["devtype", "device", "vcpu"],
-  place: ["namespace", "node"],
-  origin: ["network", "volume"],
-} as const;
-
-export const TAGS: readonly string[] = Object.values(SERIES_TAGS).flat();
-
-/** A tag of every line of a VM. */
-export type VmTag = (typeof SERIES_TAGS)["vm" | "place"][number];
-
-/** A tag that a measurement sets on the line of one part of a VM, such as a disk. */
-export type PartTag = (typeof SERIES_TAGS)["part" | "origin"][number];
 
 /** One counter of a device. */
 export interface Counter {
@@ -74,18 +46,124 @@ export const DISK_COUNTERS = {
   errors: { stat: "errors", field: "errors", absent: 0n },
 } as const satisfies Readonly<Record<string, Counter>>;
 
+/** Further values of a disk: times in nanoseconds, sizes in bytes. */
+export const DISK_DETAIL_COUNTERS = {
+  readNs: { stat: "rd.times", field: "rd_ns" },
+  writeNs: { stat: "wr.times", field: "wr_ns" },
+  flushRequests: { stat: "fl.reqs", field: "fl_reqs" },
+  flushNs: { stat: "fl.times", field: "fl_ns" },
+  capacity: { stat: "capacity", field: "capacity_bytes" },
+  allocation: { stat: "allocation", field: "allocation_bytes" },
+  physical: { stat: "physical", field: "physical_bytes" },
+} as const satisfies Readonly<Record<string, Counter>>;
+
+function integers(...names: readonly string[]): Readonly<Record<string, FieldType>> {
+  return Object.fromEntries(names.map((name) => [name, "integer"]));
+}
+
+function floats(...names: readonly string[]): Readonly<Record<string, FieldType>> {
+  return Object.fromEntries(names.map((name) => [name, "float"]));
+}
+
+function fieldsOf(table: Readonly<Record<string, Counter>>, prefix = ""): string[] {
+  return Object.values(table).map(({ field }) => prefix + field);
+}
+
+/** The values of `spec.collection.families`, in the order of the documentation. */
+const FAMILIES = {
+  Metrics: {
+    byDefault: true,
+    measurements: {
+      vm_metrics: { state: "string", ...integers("cpu_count", "memory_max_kb", "memory_used_kb", "cputime_ns") },
+    },
+  },
+  Features: {
+    byDefault: true,
+    measurements: { vm_features: floats("memory_rate_kb_per_sec", "memory_angle_deg") },
+  },
+  Devices: {
+    byDefault: true,
+    measurements: { vm_devices: integers(...fieldsOf(NIC_COUNTERS), ...fieldsOf(DISK_COUNTERS)) },
+  },
+  Totals: {
+    byDefault: true,
+    measurements: {
+      vm_totals: integers(
+        ...[...fieldsOf(NIC_COUNTERS, "net_"), ...fieldsOf(DISK_COUNTERS, "disk_")],
+        ...["memactual", "memrss", "memavailable", "memusable", "memswap_in", "memswap_out"],
+        ...["memmajor_fault", "memminor_fault", "memdisk_cache", "timeusr", "timesys", "cpus", "cputime", "state"],
+      ),
+    },
+  },
+  Disks: {
+    byDefault: false,
+    measurements: {
+      vm_disks: {
+        ...integers(...fieldsOf(DISK_DETAIL_COUNTERS)),
+        ...floats("rd_latency_us", "wr_latency_us", "fl_latency_us", "fill_percent"),
+      },
+    },
+    tags: ["pvc"],
+  },
+  Memory: {
+    byDefault: false,
+    measurements: {
+      vm_memory: {
+        ...integers("unused_kb", "last_update_s", "guest_stats_age_s", "hugetlb_pgalloc", "hugetlb_pgfail"),
+        ...integers("ballooned_kb", "used_kb", "overhead_kb"),
+        ...floats("used_percent"),
+      },
+    },
+  },
+  Vcpus: {
+    byDefault: false,
+    measurements: { vm_vcpus: integers("state", "time_ns", "cpu", "wait_ns", "delay_ns") },
+  },
+} satisfies Readonly<Record<string, FamilyRow>>;
+
+export type Family = keyof typeof FAMILIES;
+
+const ROWS = Object.entries(FAMILIES) as [Family, FamilyRow][];
+
+export const FAMILY_NAMES: readonly Family[] = ROWS.map(([family]) => family);
+export const DEFAULT_FAMILIES: readonly Family[] = ROWS.filter(([, row]) => row.byDefault).map(([family]) => family);
+
+/**
+ * The tags that the agent sets, in the order of the line: of the VM, of the part that the line describes, of the place,
+ * and of the origin of the part. Tags from labels, annotations and `spec.tags.static` follow.
+ */
+export const SERIES_TAGS = {
+  vm: ["VMID", "name", "uuid"],
+  part: ["devtype", "device", "vcpu"],
+  place: ["namespace", "node"],
+  origin: ["network", "volume", "pvc"],
+} as const;
+
+export const TAGS: readonly string[] = Object.values(SERIES_TAGS).flat();
+
+/** Tags of families that are off by default; see `namesTakenBy`. */
+export const FAMILY_TAGS: readonly string[] = ROWS.flatMap(([, { tags = [] }]) => tags);
+
+/** A tag of every line of a VM. */
+export type VmTag = (typeof SERIES_TAGS)["vm" | "place"][number];
+
+/** A tag that a measurement sets on the line of one part of a VM, such as a disk. */
+export type PartTag = (typeof SERIES_TAGS)["part" | "origin"][number];
+
 /** Counter name -> value; undefined if libvirt did not report it. */
 export type Counters<Table> = { readonly [Name in keyof Table]: bigint | undefined };
 
-/** Every field of every measurement. InfluxDB 3 rejects each line of a table in which a tag has the name of a field. */
-export const FIELDS: readonly string[] = [
-  ...["state", "cpu_count", "memory_max_kb", "memory_used_kb", "cputime_ns"],
-  ...["memory_rate_kb_per_sec", "memory_angle_deg"],
-  ...Object.values(NIC_COUNTERS).map(({ field }) => field),
-  ...Object.values(DISK_COUNTERS).map(({ field }) => field),
-  ...Object.values(NIC_COUNTERS).map(({ field }) => `net_${field}`),
-  ...Object.values(DISK_COUNTERS).map(({ field }) => `disk_${field}`),
-  ...["memactual", "memrss", "memavailable", "memusable", "memswap_in", "memswap_out"],
-  ...["memmajor_fault", "memminor_fault", "memdisk_cache", "timeusr", "timesys", "cpus", "cputime"],
-  ...["time_ns", "cpu", "wait_ns", "delay_ns"],
-];
+/** The measurements of each family -> their fields. */
+export const MEASUREMENT_FIELDS: Readonly<Record<string, Readonly<Record<string, FieldType>>>> = Object.assign(
+  {},
+  ...ROWS.map(([, { measurements }]) => measurements),
+) as FamilyRow["measurements"];
+
+/**
+ * Names that no other tag may have while the family is collected: its fields, because InfluxDB 3 rejects each line of a
+ * table in which a tag has the name of a field, and its own tags.
+ */
+export function namesTakenBy(family: Family): readonly string[] {
+  const { measurements, tags = [] }: FamilyRow = FAMILIES[family];
+  return [...new Set([...Object.values(measurements).flatMap((fields) => Object.keys(fields)), ...tags])];
+}

@@ -1,4 +1,5 @@
 import { domainKey } from "../discovery/domain-name.ts";
+import { growth } from "../lib/growth.ts";
 import type { DomainSample } from "./domain-sample.ts";
 
 /** Average load of a domain between two samples. A value is undefined if one of the samples lacks it. */
@@ -72,9 +73,4 @@ function sumOfGrowth<Device extends { readonly device: string }>(
     sum += grown;
   }
   return sum;
-}
-
-/** Returns undefined if a value is missing or the counter was reset. */
-function growth(before: bigint | undefined, after: bigint | undefined): number | undefined {
-  return before === undefined || after === undefined || after < before ? undefined : Number(after - before);
 }

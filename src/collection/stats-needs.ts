@@ -1,7 +1,8 @@
 import type { LibvirtClient } from "../libvirt/client.ts";
 import { STATS_GROUP } from "../libvirt/protocol.ts";
-import type { DomainRef, TypedParameters } from "../libvirt/types.ts";
+import type { DomainRef } from "../libvirt/types.ts";
 import type { DomainSample } from "./domain-sample.ts";
+import type { DomainReport } from "./libvirt/sample-mapping.ts";
 
 /** A part of the statistics of a domain. A measurement names the parts that it needs; no others are collected. */
 export interface StatsNeed {
@@ -22,11 +23,20 @@ export const CPU_TIMES: StatsNeed = { groups: STATS_GROUP.CPU_TOTAL, unlessCpuTi
 export interface StatsReader<Value, Answer = unknown> extends StatsNeed {
   /** Makes a call for one domain. The call must not wait for QEMU, because a stopped QEMU would delay all domains. */
   ask?(session: LibvirtClient, domain: DomainRef, options: { readonly deadlineMs: number }): Promise<Answer>;
-  /**
-   * Returns the value, or undefined if libvirt reports none. `params` are the domain's bulk statistics and `answer` is
-   * the result of `ask`; each is undefined if it is missing.
-   */
-  read(params: TypedParameters | undefined, answer: Answer | undefined): Value | undefined;
+  /** The next call of `read` for the domain gets the value as `previous`. */
+  readonly keepsPrevious?: true;
+  /** Returns the value, or undefined if libvirt reports none. `previous` is the last value of the same run of the domain. */
+  read(input: ReaderInput<Answer>, previous: Value | undefined): Value | undefined;
+}
+
+/** What is known about a domain in a cycle. */
+export interface ReaderInput<Answer = unknown> {
+  /** The sample without readings. */
+  readonly sample: DomainSample;
+  /** The domain's bulk statistics; undefined if they are missing. */
+  readonly report: DomainReport | undefined;
+  /** The result of `ask`; undefined if it is missing. */
+  readonly answer: Answer | undefined;
 }
 
 /** Returns the value of this reader in the sample. */

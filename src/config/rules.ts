@@ -1,8 +1,9 @@
 import { parseDuration } from "../lib/duration.ts";
+import { FAMILY_NAMES, namesTakenBy } from "../contract.ts";
 import type { Finding, Path } from "./check.ts";
 import { TAG_KEY } from "./schema-parts.ts";
 import type { LabelSelector, TargetSpec, TelemetrySpec } from "./schema.ts";
-import { FIELD_NAMES, RESERVED_TAGS, TAG_OF_CEL, tagOf } from "./tag-names.ts";
+import { RESERVED_TAGS, TAG_OF_CEL, tagOf } from "./tag-names.ts";
 
 /**
  * A rule over more than one field, in CEL for the CRD and in TypeScript for files. `self` in the CEL text is the argument
@@ -33,12 +34,6 @@ function shorter(a: string | undefined, b: string): boolean {
   return left === undefined || right === undefined || left < right;
 }
 
-/** Names that no tag may have -> the message for one that has it. */
-const TAKEN_NAMES: readonly (readonly [names: readonly string[], message: string])[] = [
-  [RESERVED_TAGS, `must not use a tag of the measurements or of InfluxDB: ${RESERVED_TAGS.join(", ")}`],
-  [FIELD_NAMES, "must not use the name of a field, such as state or errors: InfluxDB 3 rejects lines with such a tag"],
-];
-
 /** The shape of a URL, in the regular expressions that Go and JavaScript share. Other rules limit its parts. */
 const URL_SHAPE = String.raw`^https?://([^/?#@\\]*@)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9]([-A-Za-z0-9._]*[A-Za-z0-9])?)(:[0-9]{1,5})?([/?#]([!-$&-~]|%[0-9A-Fa-f]{2})*)?$`;
 
@@ -57,24 +52,49 @@ function selectorRule<Subject>(at: Path, selectorOf: (subject: Subject) => Label
   };
 }
 
-/** The rules that no tag has a name that is taken. */
-const TAG_NAME_RULES: readonly Rule<TelemetrySpec>[] = TAKEN_NAMES.flatMap(([names, message]) => {
-  const cel = `['${names.join("', '")}']`;
-  return [
-    {
-      path: ["tags", "static"],
-      message,
-      cel: `self.tags.static.all(k, !(k in ${cel}))`,
-      holds: ({ tags }: TelemetrySpec) => !Object.keys(tags.static).some((key) => names.includes(key)),
+/** The tags of a configuration: its field, their names, and a CEL macro over them with the name of one as `tag`. */
+const TAG_FIELDS: readonly {
+  readonly field: "static" | "vmLabels" | "vmAnnotations";
+  readonly names: (tags: TelemetrySpec["tags"]) => readonly string[];
+  readonly all: (condition: (tag: string) => string) => string;
+}[] = [
+  {
+    field: "static",
+    names: (tags) => Object.keys(tags.static),
+    all: (condition) => `self.tags.static.all(k, ${condition("k")})`,
+  },
+  ...(["vmLabels", "vmAnnotations"] as const).map((field) => ({
+    field,
+    names: (tags: TelemetrySpec["tags"]) => tags[field].map(tagOf),
+    all: (condition: (tag: string) => string) => `self.tags.${field}.all(s, ${condition(TAG_OF_CEL)})`,
+  })),
+];
+
+/** The rules that no tag has a name that is taken: by a tag, or by a field of a family that is collected. */
+const TAG_NAME_RULES: readonly Rule<TelemetrySpec>[] = TAG_FIELDS.flatMap(({ field, names, all }) => [
+  {
+    path: ["tags", field],
+    message: `must not use a tag of the measurements or of InfluxDB: ${RESERVED_TAGS.join(", ")}`,
+    cel: all((tag) => `!(${tag} in ${celList(RESERVED_TAGS)})`),
+    holds: ({ tags }: TelemetrySpec) => !names(tags).some((name) => RESERVED_TAGS.includes(name)),
+  },
+  {
+    path: ["tags", field],
+    message: "must not use the name of a field, such as state or errors: InfluxDB 3 rejects lines with such a tag",
+    cel: FAMILY_NAMES.map(
+      (family) =>
+        `(!('${family}' in self.collection.families) || ${all((tag) => `!(${tag} in ${celList(namesTakenBy(family))})`)})`,
+    ).join(" && "),
+    holds: ({ tags, collection }: TelemetrySpec) => {
+      const taken = new Set(collection.families.flatMap((family) => namesTakenBy(family)));
+      return !names(tags).some((name) => taken.has(name));
     },
-    ...(["vmLabels", "vmAnnotations"] as const).map((field) => ({
-      path: ["tags", field],
-      message,
-      cel: `self.tags.${field}.all(s, !(${TAG_OF_CEL} in ${cel}))`,
-      holds: ({ tags }: TelemetrySpec) => !tags[field].some((source) => names.includes(tagOf(source))),
-    })),
-  ];
-});
+  },
+]);
+
+function celList(names: readonly string[]): string {
+  return `['${names.join("', '")}']`;
+}
 
 export const SPEC_RULES: readonly Rule<TelemetrySpec>[] = [
   {

@@ -1,10 +1,7 @@
-import { FIELDS, TAGS } from "../contract.ts";
+import { FAMILY_TAGS, TAGS } from "../contract.ts";
 
-/** Tag keys that a configuration must not use: the agent's own, and the one that InfluxDB reserves. */
-export const RESERVED_TAGS: readonly string[] = [...TAGS, "time"];
-
-/** Names of fields, which a tag must not have either. Several measurements have a field of the same name. */
-export const FIELD_NAMES: readonly string[] = [...new Set(FIELDS)];
+/** Tag keys that no configuration may use: the agent's own, and the one that InfluxDB reserves. */
+export const RESERVED_TAGS: readonly string[] = [...TAGS.filter((tag) => !FAMILY_TAGS.includes(tag)), "time"];
 
 /** A label or annotation to copy into a tag. */
 export interface TagSource {

@@ -116,8 +116,12 @@ export class Encoder implements SampleLines {
     if (this.#options.onMissing === "Zero") this.#writer.integer(key, 0);
   }
 
-  float(key: string, value: number): void {
-    this.#writer.float(key, value);
+  knownInteger(key: string, value: bigint | number | undefined): void {
+    if (value !== undefined) this.#writer.integer(key, value);
+  }
+
+  float(key: string, value: number | undefined): void {
+    if (value !== undefined) this.#writer.float(key, value);
   }
 
   string(key: string, value: string): void {

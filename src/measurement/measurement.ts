@@ -18,7 +18,10 @@ export interface SampleLines {
   begin(part?: PartTags): void;
   /** Writes an undefined value as 0 or leaves it out, as in `spec.collection.onMissing`, and reports it. */
   integer(key: string, value: bigint | number | undefined): void;
-  float(key: string, value: number): void;
+  /** Leaves an undefined value out, whatever `spec.collection.onMissing` is: a zero would be wrong. */
+  knownInteger(key: string, value: bigint | number | undefined): void;
+  /** Leaves an undefined value out. */
+  float(key: string, value: number | undefined): void;
   string(key: string, value: string): void;
   end(): void;
 }

@@ -27,6 +27,7 @@ export function isSeriesOf({ measurement, part: known }: Series, wanted: object,
     known.devtype === part.devtype &&
     known.network === part.network &&
     known.volume === part.volume &&
+    known.pvc === part.pvc &&
     known.vcpu === part.vcpu
   );
 }

@@ -13,8 +13,8 @@ export const vmVcpus: Measurement = {
       lines.integer("state", state);
       lines.integer("time_ns", cpuTimeNs);
       if (cpu >= 0) lines.integer("cpu", cpu);
-      if (waitNs !== undefined) lines.integer("wait_ns", waitNs);
-      if (delayNs !== undefined) lines.integer("delay_ns", delayNs);
+      lines.knownInteger("wait_ns", waitNs);
+      lines.knownInteger("delay_ns", delayNs);
       lines.end();
     }
   },

@@ -185,7 +185,7 @@ function allDomainStats(args: XdrReader): PerformCall {
         await host.monitorAnswer(name);
         since.delete(name);
       }
-      const params = domain.stats(groups, host.uptimeS, monitor);
+      const params = domain.stats(groups, host.uptimeS, monitor, host.epochS);
       host.adjustStats(name, params);
       records.push({ ref: refOf(host, domain), params });
     }

@@ -60,6 +60,11 @@ export class SimulatedHost {
     return UPTIME_S + (this.#clock.monotonic() - this.#startedMs) / 1000;
   }
 
+  /** Seconds since the epoch. */
+  get epochS(): number {
+    return this.#clock.now() / 1000;
+  }
+
   /** The host's monotonic clock, in milliseconds. */
   get nowMs(): number {
     return this.#clock.monotonic();

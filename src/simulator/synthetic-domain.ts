@@ -3,6 +3,9 @@ import { DOMAIN_STATE, STATS_GROUP, VCPU_STATE } from "../libvirt/protocol.ts";
 
 /** VIR_DOMAIN_RUNNING_BOOTED. */
 const BOOTED = 1;
+/** Seconds between two updates of the balloon driver's values, as in KubeVirt. */
+const BALLOON_PERIOD_S = 10;
+const GIB = 1024n ** 3n;
 
 export interface DomainShape {
   readonly nics: number;
@@ -19,6 +22,8 @@ export class SyntheticDomain {
   readonly #rates: { readonly cpu: number; readonly packets: number; readonly requests: number };
   readonly #memoryKiB: number;
   readonly #vcpus: number;
+  /** Part of each disk that is allocated at the start, from 0.2 to 0.9. */
+  readonly #fill: number;
   /** Numbers of unplugged vCPUs, initially empty. Libvirt counts them only in the maximum. */
   readonly offlineVcpus = new Set<number>();
 
@@ -36,6 +41,7 @@ export class SyntheticDomain {
       packets: 50 + this.#random() * 5_000,
       requests: 5 + this.#random() * 500,
     };
+    this.#fill = 0.2 + this.#random() * 0.7;
   }
 
   info(seconds: number): DomainInfo {
@@ -71,8 +77,11 @@ export class SyntheticDomain {
     }));
   }
 
-  /** Returns the bulk statistics of `groups`. With `monitor` false, QEMU does not answer and its values are missing. */
-  stats(groups: number, seconds: number, monitor: boolean): Map<string, TypedValue> {
+  /**
+   * Returns the bulk statistics of `groups`. With `monitor` false, QEMU does not answer and its values are missing.
+   * `seconds` is the uptime, `epochS` the time of day.
+   */
+  stats(groups: number, seconds: number, monitor: boolean, epochS = seconds): Map<string, TypedValue> {
     const params = new Map<string, TypedValue>();
     if (groups & STATS_GROUP.STATE) params.set("state.state", DOMAIN_STATE.RUNNING).set("state.reason", BOOTED);
     if (groups & STATS_GROUP.CPU_TOTAL) {
@@ -82,7 +91,7 @@ export class SyntheticDomain {
         .set("cpu.user", (time * 7n) / 10n)
         .set("cpu.system", (time * 3n) / 10n);
     }
-    if (groups & STATS_GROUP.BALLOON) this.#balloon(params, seconds, monitor);
+    if (groups & STATS_GROUP.BALLOON) this.#balloon(params, seconds, monitor, epochS);
     if (groups & STATS_GROUP.VCPU) this.#vcpuCounters(params, seconds);
     if (groups & STATS_GROUP.INTERFACE) this.#interfaces(params, seconds);
     if (groups & STATS_GROUP.BLOCK) this.#blocks(params, seconds, monitor);
@@ -121,7 +130,7 @@ ${nics.join("\n")}
     return BigInt(Math.round(this.#memoryKiB * (0.9 + 0.1 * Math.sin(seconds / 30 + this.ref.id))));
   }
 
-  #balloon(params: Map<string, TypedValue>, seconds: number, monitor: boolean): void {
+  #balloon(params: Map<string, TypedValue>, seconds: number, monitor: boolean, epochS: number): void {
     const current = this.#memory(seconds);
     params.set("balloon.current", current).set("balloon.maximum", BigInt(this.#memoryKiB));
     if (!monitor) return;
@@ -130,7 +139,10 @@ ${nics.join("\n")}
     params.set("balloon.major_fault", faults / 10n).set("balloon.minor_fault", faults);
     params.set("balloon.unused", current / 2n).set("balloon.available", current - 40_000n);
     params.set("balloon.usable", (current * 6n) / 10n).set("balloon.disk_caches", current / 8n);
-    params.set("balloon.rss", (current * 7n) / 10n);
+    params.set("balloon.hugetlb_pgalloc", 0n).set("balloon.hugetlb_pgfail", 0n);
+    params.set("balloon.last-update", BigInt(Math.floor(epochS / BALLOON_PERIOD_S) * BALLOON_PERIOD_S));
+    // The guest has touched all of its memory, and QEMU needs some for itself.
+    params.set("balloon.rss", current + 90_000n);
   }
 
   /** Libvirt reads these from /proc, also if QEMU does not answer. Wait is 1 % of the CPU time, delay about 5 %. */
@@ -176,15 +188,20 @@ ${nics.join("\n")}
       if (!monitor) continue;
       of("rd.reqs", requests);
       of("rd.bytes", requests * 16_384n);
-      of("rd.times", requests * 250_000n);
+      // Reads take 0.25 ms on the first disk, and each disk is slower than the one before it.
+      const slower = BigInt(index + 1);
+      of("rd.times", requests * 250_000n * slower);
       of("wr.reqs", requests / 2n);
       of("wr.bytes", requests * 4_096n);
-      of("wr.times", requests * 300_000n);
+      of("wr.times", requests * 300_000n * slower);
       of("fl.reqs", requests / 20n);
       of("fl.times", requests * 50_000n);
-      of("allocation", 10n * 1024n ** 3n);
-      of("capacity", 20n * 1024n ** 3n);
-      of("physical", 20n * 1024n ** 3n);
+      // A thin image: the guest's writes allocate a little more of it.
+      const capacity = 20n * GIB;
+      const allocation = BigInt(Math.round(Number(capacity) * this.#fill)) + requests * 512n;
+      of("capacity", capacity);
+      of("allocation", allocation < capacity ? allocation : capacity);
+      of("physical", allocation < capacity ? allocation : capacity);
     }
   }
 }

@@ -18,6 +18,8 @@ export const RULE_BREAKERS: readonly object[] = [
   { tags: { static: { state: "prod" } } },
   { tags: { vmLabels: [{ key: "errors" }] } },
   { tags: { vmAnnotations: [{ key: "example.com/cpus", tag: "cpus" }] } },
+  { collection: { families: ["Metrics", "Disks"] }, tags: { static: { fill_percent: "x" } } },
+  { collection: { families: ["Disks"] }, tags: { vmLabels: [{ key: "example.com/claim", tag: "pvc" }] } },
   { tags: { static: { "not-a-tag": "x" } } },
   { tags: { vmLabels: [{ key: "name" }] } },
   { tags: { vmAnnotations: [{ key: "example.com/host", tag: "node" }] } },

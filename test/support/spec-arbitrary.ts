@@ -6,7 +6,7 @@ const DURATIONS = "0s 99ms 100ms 999ms 1s 1001ms 5s 59s 1m 4m60s 5m1s 59m60s 1h 
   " ",
 );
 const duration = fc.constantFrom(...DURATIONS);
-const tagKeys = fc.constantFrom("site", "a_b_c", "VMID", "node", "bad-key", "");
+const tagKeys = fc.constantFrom("site", "a_b_c", "VMID", "node", "bad-key", "", "errors", "pvc", "used_kb");
 const labelKeys = fc.constantFrom("site", "a.b.c", "a/b-c", "a_b_c", "name", "example.com/name", "a__b");
 
 function maybe<Value>(value: fc.Arbitrary<Value>): fc.Arbitrary<Value | undefined> {

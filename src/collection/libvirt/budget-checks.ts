@@ -50,7 +50,7 @@ export class BudgetChecks {
   }
 
   /** Checks the values of the optional measurements, such as the vCPUs. */
-  checkReadings(readings: ReadonlyMap<object, unknown> = new Map()): void {
+  checkReadings(readings: ReadonlyMap<object, unknown>): void {
     for (const value of readings.values()) if (Array.isArray(value)) this.#checkDevices(value.length);
   }
 

@@ -1,4 +1,4 @@
-import { DISK_COUNTERS, NIC_COUNTERS, type Counter, type Counters } from "../../contract.ts";
+import { DISK_COUNTERS, DISK_DETAIL_COUNTERS, NIC_COUNTERS, type Counter, type Counters } from "../../contract.ts";
 import type { LayoutDevice } from "../../discovery/domain-layout.ts";
 import type { TypedParameters } from "../../libvirt/types.ts";
 import type { DiskSample, NicSample } from "../domain-sample.ts";
@@ -58,6 +58,7 @@ class DeviceStats<Table extends Readonly<Record<string, Counter>>> {
 
 const NICS = new DeviceStats("net", NIC_COUNTERS);
 const DISKS = new DeviceStats("block", DISK_COUNTERS);
+const DISK_DETAILS = new DeviceStats("block", DISK_DETAIL_COUNTERS);
 
 export function nicIndex(params: TypedParameters): DeviceIndex {
   return NICS.index(params);
@@ -81,6 +82,11 @@ export function diskSample(
   index: number | undefined,
 ): DiskSample {
   return DISKS.addTo(alias === undefined ? { device } : { device, volume: alias }, params, index);
+}
+
+/** Returns the further values of the disk at this index, which is undefined if libvirt reports no such disk. */
+export function diskDetails(params: TypedParameters, index: number | undefined): Counters<typeof DISK_DETAIL_COUNTERS> {
+  return DISK_DETAILS.addTo({}, params, index);
 }
 
 /** Returns whether QEMU's monitor answered for the disks. Without it libvirt sends only their names. */

@@ -2,9 +2,10 @@ import { RECEIVED_BYTES } from "../../budget.ts";
 import { DeviceCache } from "../../discovery/device-cache.ts";
 import type { BudgetError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
+import type { LibvirtClient } from "../../libvirt/client.ts";
 import { SharedLimits } from "../../libvirt/peer.ts";
 import { DOMAIN_FILTER, STATS_GROUP } from "../../libvirt/protocol.ts";
-import type { DomainRef, TypedParameters } from "../../libvirt/types.ts";
+import type { DomainRef } from "../../libvirt/types.ts";
 import { BudgetChecks } from "./budget-checks.ts";
 import { BulkStats, cycleTimeout, type BulkReply } from "./bulk-stats.ts";
 import { CircuitBreaker } from "./circuit-breaker.ts";
@@ -27,8 +28,8 @@ import {
   type DeviceSamples,
   type DomainReport,
 } from "./sample-mapping.ts";
-import { DEVICES, type StatsReader } from "../stats-needs.ts";
-import { readAll, readersOf, statsGroups } from "./stats-readers.ts";
+import { DEVICES } from "../stats-needs.ts";
+import { DomainReadings, readersOf, statsGroups } from "./stats-readers.ts";
 import { QemuResponses, STARTING_MS } from "./qemu-responses.ts";
 
 interface CycleContext {
@@ -41,11 +42,6 @@ interface CycleContext {
 interface Answer {
   readonly stats: DomainReport | undefined;
   readonly devices: DeviceSamples | undefined;
-}
-
-interface ReadingContext extends Omit<CycleContext, "reports"> {
-  readonly domain: DomainRef;
-  readonly params: TypedParameters | undefined;
 }
 
 /** Collects the domains of one libvirt daemon, over connections of its own. */
@@ -62,6 +58,7 @@ export class LibvirtSource implements Source {
   readonly #vm: string | undefined;
   readonly #checks: BudgetChecks | undefined;
   readonly #history = new DomainHistory();
+  readonly #readings: DomainReadings;
   readonly #responses: QemuResponses;
   readonly #cpuStats: CpuStatsProbe;
   #settings: SourceSettings;
@@ -84,6 +81,7 @@ export class LibvirtSource implements Source {
     this.#devices = new DeviceCache(settings.deviceCacheTtlMs, clock, budget);
     this.#vm = vm;
     this.#checks = budget && new BudgetChecks(budget, clock);
+    this.#readings = new DomainReadings(this.#checks);
     this.#responses = new QemuResponses(clock);
     this.#cpuStats = new CpuStatsProbe(clock);
     const onLost = (): void => {
@@ -107,6 +105,7 @@ export class LibvirtSource implements Source {
   configure(settings: SourceSettings): void {
     this.#settings = settings;
     this.#devices.ttlMs = settings.deviceCacheTtlMs;
+    this.#readings.configure(settings.needs);
   }
 
   async collect(): Promise<SourceCycle> {
@@ -155,6 +154,7 @@ export class LibvirtSource implements Source {
     this.#checks?.checkDomains(domains);
     this.#devices.retain(domains);
     this.#history.retain(domains);
+    this.#readings.retain(domains);
     this.#responses.retain(domains);
     const report = (error: unknown, tolerate = false, domain?: DomainRef): void => {
       found.report(error, { tolerate: tolerate || this.#isStarting, domain });
@@ -195,18 +195,17 @@ export class LibvirtSource implements Source {
       else if (answered) this.#responses.recordAnswer(domain);
       else unanswered.push(domain);
       const memory = memorySample(info, stats?.params);
-      return [
-        {
-          timestampMs: bulk?.timestampMs ?? timestampMs,
-          state,
-          cpu: cpuSample(info, stats?.params),
-          memory,
-          nics: devices?.nics,
-          disks: devices?.disks,
-          ...this.#history.update(domain, memory, vm),
-          ...(await this.#readings(readers, { domain, params: stats?.params, report, leftMs })),
-        },
-      ];
+      const sample: DomainSample = {
+        timestampMs: bulk?.timestampMs ?? timestampMs,
+        state,
+        cpu: cpuSample(info, stats?.params),
+        memory,
+        nics: devices?.nics,
+        disks: devices?.disks,
+        ...this.#history.update(domain, memory, vm),
+      };
+      if (readers.length === 0) return [sample];
+      return [await this.#withReadings(sample, readers, { domain, stats, report, leftMs })];
     };
     // A failure in one domain must not affect the samples of the others.
     const samples = await Promise.all(
@@ -265,6 +264,21 @@ export class LibvirtSource implements Source {
     );
   }
 
+  async #withReadings(
+    sample: DomainSample,
+    readers: ReturnType<typeof readersOf>,
+    { domain, stats, report, leftMs }: Omit<CycleContext, "reports"> & { domain: DomainRef; stats: Answer["stats"] },
+  ): Promise<DomainSample> {
+    const session = (): Promise<LibvirtClient> => this.#daemon.session(this.#clock.monotonic() + leftMs());
+    try {
+      const about = { session, domain, sample, report: stats, deadlineMs: leftMs() };
+      return { ...sample, readings: await this.#readings.read(readers, about) };
+    } catch (error) {
+      report(error, this.#responses.isStarting(domain));
+      return sample;
+    }
+  }
+
   async #deviceSamples(
     domain: DomainRef,
     report: DomainReport | undefined,
@@ -279,21 +293,5 @@ export class LibvirtSource implements Source {
       return session.domainXml(domain, { deadlineMs });
     });
     return deviceSamples(layout, report);
-  }
-
-  async #readings(
-    readers: readonly StatsReader<unknown>[],
-    { domain, params, report, leftMs }: ReadingContext,
-  ): Promise<Pick<DomainSample, "readings">> {
-    if (readers.length === 0) return {};
-    try {
-      const session = await this.#daemon.session(this.#clock.monotonic() + leftMs());
-      const values = await readAll(readers, { session, domain, params, deadlineMs: leftMs() });
-      this.#checks?.checkReadings(values.readings);
-      return values;
-    } catch (error) {
-      report(error, this.#responses.isStarting(domain));
-      return {};
-    }
   }
 }

@@ -1,7 +1,8 @@
 import type { LibvirtClient } from "../../libvirt/client.ts";
-import type { DomainRef, TypedParameters } from "../../libvirt/types.ts";
-import type { DomainSample } from "../domain-sample.ts";
-import type { StatsNeed, StatsReader } from "../stats-needs.ts";
+import { domainKey, retainDomains } from "../../discovery/domain-name.ts";
+import type { DomainRef } from "../../libvirt/types.ts";
+import type { ReaderInput, StatsNeed, StatsReader } from "../stats-needs.ts";
+import type { BudgetChecks } from "./budget-checks.ts";
 import { undefinedIfRejected } from "./basic-info.ts";
 
 /** Returns the groups of the bulk call that serve all these needs, a mask of STATS_GROUP. */
@@ -17,26 +18,60 @@ export function readersOf(needs: readonly StatsNeed[]): readonly StatsReader<unk
   return needs.filter((need): need is StatsReader<unknown> => "read" in need);
 }
 
-/** Returns the values of these readers for one domain. */
-export async function readAll(
-  readers: readonly StatsReader<unknown>[],
-  {
-    session,
-    domain,
-    params,
-    deadlineMs,
-  }: {
-    readonly session: LibvirtClient;
-    readonly domain: DomainRef;
-    readonly params: TypedParameters | undefined;
-    readonly deadlineMs: number;
-  },
-): Promise<Pick<DomainSample, "readings">> {
-  const values = await Promise.all(
-    readers.map(async (reader) => {
-      const answer = reader.ask && (await undefinedIfRejected(reader.ask(session, domain, { deadlineMs })));
-      return [reader, reader.read(params, answer)] as const;
-    }),
-  );
-  return { readings: new Map(values) };
+interface ReadingOptions extends Omit<ReaderInput, "answer"> {
+  readonly session: () => Promise<LibvirtClient>;
+  readonly domain: DomainRef;
+  readonly deadlineMs: number;
+}
+
+/** Reads the values of the optional measurements, and keeps those that the next ones are compared with. */
+export class DomainReadings {
+  /** Run of a domain -> reader -> its last value. */
+  readonly #previous = new Map<string, Map<object, unknown>>();
+  readonly #checks: BudgetChecks | undefined;
+
+  constructor(checks: BudgetChecks | undefined) {
+    this.#checks = checks;
+  }
+
+  /** Removes all other domains. */
+  retain(domains: readonly DomainRef[]): void {
+    retainDomains(this.#previous, domains);
+  }
+
+  /** Removes the values of readers that are not among these needs. */
+  configure(needs: readonly StatsNeed[]): void {
+    const needed = new Set<object>(needs);
+    for (const values of this.#previous.values())
+      for (const reader of values.keys()) if (!needed.has(reader)) values.delete(reader);
+  }
+
+  /**
+   * Returns the values of these readers for one domain: reader -> its value.
+   * @throws {BudgetError} if a value exceeds the budget, or the error of the connection
+   */
+  async read(
+    readers: readonly StatsReader<unknown>[],
+    { session, domain, deadlineMs, ...input }: ReadingOptions,
+  ): Promise<ReadonlyMap<object, unknown>> {
+    const run = domainKey(domain);
+    const values = await Promise.all(
+      readers.map(async (reader) => {
+        const ask = reader.ask && (async () => reader.ask?.(await session(), domain, { deadlineMs }));
+        const answer = ask && (await undefinedIfRejected(ask()));
+        const value = reader.read({ ...input, answer }, this.#previous.get(run)?.get(reader));
+        return [reader, value] as const;
+      }),
+    );
+    const readings = new Map(values);
+    this.#checks?.checkReadings(readings);
+    for (const [reader, value] of readings)
+      if (reader.keepsPrevious === true && value !== undefined) this.#keep(run, reader, value);
+    return readings;
+  }
+
+  #keep(run: string, reader: object, value: unknown): void {
+    const values = this.#previous.get(run) ?? new Map<object, unknown>();
+    this.#previous.set(run, values.set(reader, value));
+  }
 }

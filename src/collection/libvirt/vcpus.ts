@@ -18,10 +18,10 @@ export interface VcpuSample extends VcpuInfo {
 export const VCPUS: StatsReader<readonly VcpuSample[], readonly VcpuInfo[]> = {
   groups: STATS_GROUP.VCPU,
   ask: (session, domain, options) => session.domainVcpus(domain, options),
-  read: (params, vcpus) =>
+  read: ({ report, answer: vcpus }) =>
     vcpus?.map((vcpu) => ({
       ...vcpu,
-      waitNs: params && counter(params, `vcpu.${vcpu.number}.wait`),
-      delayNs: params && counter(params, `vcpu.${vcpu.number}.delay`),
+      waitNs: report && counter(report.params, `vcpu.${vcpu.number}.wait`),
+      delayNs: report && counter(report.params, `vcpu.${vcpu.number}.delay`),
     })),
 };

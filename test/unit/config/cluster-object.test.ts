@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { readClusterObject } from "../../../src/config/cluster-object.ts";
+import { FAMILY_NAMES } from "../../../src/contract.ts";
 
 const TARGET = { name: "central", url: "https://influx.example.com", v2: { org: "o", bucket: "b" } };
 
@@ -47,7 +48,7 @@ test("invalid values are faults with their path and without the value", () => {
   );
   assert.equal(read?.config, undefined);
   assert.deepEqual(read?.faults, [
-    "spec.collection.families[1]: must be `Metrics` or `Features` or `Devices` or `Totals` or `Vcpus`",
+    `spec.collection.families[1]: must be ${FAMILY_NAMES.map((family) => `\`${family}\``).join(" or ")}`,
     "spec.collection.interval: must be a duration such as 5s, 500ms or 1h30m: the unit is missing, write 5s",
     "spec.targets[0].url: must be an http or https URL, such as https://influxdb.example.com:8086",
   ]);

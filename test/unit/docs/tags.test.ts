@@ -3,8 +3,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { parseLines } from "../../../scripts/demo/line-protocol-parser.ts";
 import type { DomainSample } from "../../../src/collection/domain-sample.ts";
-import { RESERVED_TAGS } from "../../../src/config/tag-names.ts";
-import type { Family } from "../../../src/contract.ts";
+import { TAGS, type Family } from "../../../src/contract.ts";
 import { SyntheticDomain } from "../../../src/simulator/synthetic-domain.ts";
 import { docTables } from "../../support/docs.ts";
 import { points } from "../../support/encode.ts";
@@ -17,14 +16,14 @@ test("the table of tags has the tags of lines, in their order", () => {
   const tags = tables.find(({ columns }) => columns[0] === "tag")?.rows.map(([name]) => name);
   assert.deepEqual(
     tags,
-    RESERVED_TAGS.filter((tag) => tag !== "time").map((tag) => `\`${tag}\``),
+    TAGS.map((tag) => `\`${tag}\``),
   );
   const written = parseLines(readFileSync("test/golden/lines/kubevirt-domain.lp", "utf8"));
   for (const { tags: given } of written) {
-    const ours = [...given.keys()].filter((tag) => RESERVED_TAGS.includes(tag));
+    const ours = [...given.keys()].filter((tag) => TAGS.includes(tag));
     assert.deepEqual(
       ours,
-      [...ours].sort((a, b) => RESERVED_TAGS.indexOf(a) - RESERVED_TAGS.indexOf(b)),
+      [...ours].sort((a, b) => TAGS.indexOf(a) - TAGS.indexOf(b)),
     );
   }
 });

@@ -17,7 +17,7 @@ test("a reader reads a value of its own from the bulk statistics and from a call
   const reader: StatsReader<{ readonly plugged: unknown; readonly vcpus: unknown }> = {
     groups: STATS_GROUP.VCPU,
     ask: (session, domain, options) => session.domainVcpus(domain, options),
-    read: (params, vcpus) => ({ plugged: params?.get("vcpu.current"), vcpus }),
+    read: ({ report, answer }) => ({ plugged: report?.params.get("vcpu.current"), vcpus: answer }),
   };
   const endpoint = await SimulatedEndpoint.start(t, { settings: { needs: [reader] } });
   const sample = await endpoint.sample();
@@ -31,7 +31,7 @@ test("a rejected call of a reader leaves only that reader without an answer", as
     groups: STATS_GROUP.VCPU,
     ask: (session, domain, options) =>
       session.domainXml({ ...domain, uuid: "00000000-0000-4000-a000-000000000000" }, options),
-    read: (_params, answer) => (answer === undefined ? "no answer" : "an answer"),
+    read: ({ answer }) => (answer === undefined ? "no answer" : "an answer"),
   };
   const endpoint = await SimulatedEndpoint.start(t, { settings: { needs: [reader, DEVICES] } });
   const sample = await endpoint.sample();
