@@ -65,6 +65,10 @@ function floats(...names: readonly string[]): Readonly<Record<string, FieldType>
   return Object.fromEntries(names.map((name) => [name, "float"]));
 }
 
+function strings(...names: readonly string[]): Readonly<Record<string, FieldType>> {
+  return Object.fromEntries(names.map((name) => [name, "string"]));
+}
+
 function fieldsOf(table: Readonly<Record<string, Counter>>, prefix = ""): string[] {
   return Object.values(table).map(({ field }) => prefix + field);
 }
@@ -112,6 +116,24 @@ const FAMILIES = {
         ...integers("unused_kb", "last_update_s", "guest_stats_age_s", "hugetlb_pgalloc", "hugetlb_pgfail"),
         ...integers("ballooned_kb", "used_kb", "overhead_kb"),
         ...floats("used_percent"),
+      },
+    },
+  },
+  Status: {
+    byDefault: false,
+    measurements: {
+      vm_status: {
+        ...strings("reason", "control"),
+        ...integers("reason_code", "stuck", "started_s", "uptime_s", "control_ms"),
+      },
+    },
+  },
+  Cpu: {
+    byDefault: false,
+    measurements: {
+      vm_cpu: {
+        ...floats("usage_percent", "usage_of_vcpus_percent"),
+        ...integers("haltpoll_success_ns", "haltpoll_fail_ns", "vcpus_max", "steal_ns", "wait_ns"),
       },
     },
   },

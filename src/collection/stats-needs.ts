@@ -1,7 +1,9 @@
+import type { DomainLayout } from "../discovery/domain-layout.ts";
 import type { LibvirtClient } from "../libvirt/client.ts";
 import { STATS_GROUP } from "../libvirt/protocol.ts";
 import type { DomainRef } from "../libvirt/types.ts";
 import type { DomainSample } from "./domain-sample.ts";
+import type { BasicInfo } from "./libvirt/basic-info.ts";
 import type { DomainReport } from "./libvirt/sample-mapping.ts";
 
 /** A part of the statistics of a domain. A measurement names the parts that it needs; no others are collected. */
@@ -31,10 +33,15 @@ export interface StatsReader<Value, Answer = unknown> extends StatsNeed {
 
 /** What is known about a domain in a cycle. */
 export interface ReaderInput<Answer = unknown> {
+  readonly info: BasicInfo;
   /** The sample without readings. */
   readonly sample: DomainSample;
   /** The domain's bulk statistics; undefined if they are missing. */
   readonly report: DomainReport | undefined;
+  /** The domain's XML; undefined if it was not needed. */
+  readonly layout: DomainLayout | undefined;
+  /** When the VM began to run, in seconds since the epoch; undefined if it is not known. */
+  readonly startedS: number | undefined;
   /** The result of `ask`; undefined if it is missing. */
   readonly answer: Answer | undefined;
 }

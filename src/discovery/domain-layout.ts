@@ -6,6 +6,8 @@ import { attributeOf, scanXml, type XmlVisitor } from "./xml-scanner.ts";
 export interface DomainLayout {
   readonly nics: readonly LayoutDevice[];
   readonly disks: readonly LayoutDevice[];
+  /** vCPUs that can be plugged, those that are plugged included. */
+  readonly maxVcpus?: number;
   /** Targets of CD-ROM and floppy drives. The agent does not report them, but they are in the statistics. */
   readonly otherBlocks: ReadonlySet<string>;
 }
@@ -35,7 +37,7 @@ export function parseDomainXml(xml: string, limits?: Limits): DomainLayout {
   if (limits !== undefined && xml.length > limits.xmlLength)
     throw new BudgetError("XmlWork", `XML of more than ${limits.xmlLength} characters`);
   if (xml.length > MAX_XML_LENGTH) throw invalid(`it has ${xml.length} characters, more than ${MAX_XML_LENGTH}`);
-  const devices = new DeviceElements(limits);
+  const devices = new DeviceElements(xml, limits);
   try {
     scanXml(xml, devices);
   } catch (error) {
@@ -65,20 +67,30 @@ class DeviceElements implements XmlVisitor {
   /** The `<disk>` or `<interface>` that is open. */
   #open: DeviceElement | undefined;
   #count = 0;
+  #maxVcpus: number | undefined;
   isDomain = false;
+  readonly #xml: string;
 
-  constructor(limits: Limits | undefined) {
+  constructor(xml: string, limits: Limits | undefined) {
+    this.#xml = xml;
     this.#limits = limits;
   }
 
   get layout(): DomainLayout {
-    return { nics: [...this.#nics.values()], disks: [...this.#disks.values()], otherBlocks: this.#otherBlocks };
+    return {
+      nics: [...this.#nics.values()],
+      disks: [...this.#disks.values()],
+      otherBlocks: this.#otherBlocks,
+      ...(this.#maxVcpus !== undefined && { maxVcpus: this.#maxVcpus }),
+    };
   }
 
-  opened(name: string, depth: number, attributes: string): void {
+  opened(name: string, depth: number, attributes: string, contentAt: number): void {
     if (depth === 1) this.isDomain = name === "domain";
-    else if (depth === 2) this.#inDevices = this.isDomain && name === "devices";
-    else if (depth === 3 && this.#inDevices) this.#openDevice(name, attributes);
+    else if (depth === 2) {
+      this.#inDevices = this.isDomain && name === "devices";
+      if (this.isDomain && name === "vcpu") this.#maxVcpus ??= wholeNumber(this.#xml, contentAt);
+    } else if (depth === 3 && this.#inDevices) this.#openDevice(name, attributes);
     else if (depth === 4 && this.#open !== undefined) {
       if (name === "target") this.#open.device ??= this.#nameIn(attributes, "dev");
       else if (name === "alias") this.#open.alias ??= this.#nameIn(attributes, "name");
@@ -115,6 +127,12 @@ class DeviceElements implements XmlVisitor {
       throw new SyntaxError(`a device name has more than ${MAX_NAME_LENGTH} characters`);
     return copied(decoded(value));
   }
+}
+
+/** Returns the whole number at a position, of seven digits at most; undefined if there is none. */
+function wholeNumber(xml: string, at: number): number | undefined {
+  const digits = /^\s*(\d{1,7})\s*</.exec(xml.slice(at, at + 32))?.[1];
+  return digits === undefined ? undefined : Number(digits);
 }
 
 function invalid(why: string): TelemetryError {

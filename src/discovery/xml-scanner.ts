@@ -1,7 +1,10 @@
 /** Receives the elements of a document in order. */
 export interface XmlVisitor {
-  /** `depth` is 1 for the root. `attributes` is the text between the element's name and its end, see `attributeOf`. */
-  opened(name: string, depth: number, attributes: string): void;
+  /**
+   * `depth` is 1 for the root. `attributes` is the text between the element's name and its end, see `attributeOf`. The
+   * element's content begins at the position `contentAt` of the document.
+   */
+  opened(name: string, depth: number, attributes: string, contentAt: number): void;
   closed(depth: number): void;
 }
 
@@ -45,7 +48,7 @@ export function scanXml(xml: string, visitor: XmlVisitor): void {
       const end = endOfTag(xml, nameEnd);
       const isEmpty = xml[end - 2] === "/";
       const name = xml.slice(at + 1, nameEnd);
-      visitor.opened(name, open.length + 1, xml.slice(nameEnd, isEmpty ? end - 2 : end - 1));
+      visitor.opened(name, open.length + 1, xml.slice(nameEnd, isEmpty ? end - 2 : end - 1), end);
       if (isEmpty) visitor.closed(open.length + 1);
       else open.push(name);
       at = end;

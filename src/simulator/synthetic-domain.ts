@@ -89,7 +89,9 @@ export class SyntheticDomain {
       params
         .set("cpu.time", time)
         .set("cpu.user", (time * 7n) / 10n)
-        .set("cpu.system", (time * 3n) / 10n);
+        .set("cpu.system", (time * 3n) / 10n)
+        .set("cpu.haltpoll.success.time", time / 50n)
+        .set("cpu.haltpoll.fail.time", time / 200n);
     }
     if (groups & STATS_GROUP.BALLOON) this.#balloon(params, seconds, monitor, epochS);
     if (groups & STATS_GROUP.VCPU) this.#vcpuCounters(params, seconds);

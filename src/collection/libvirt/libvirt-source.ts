@@ -1,5 +1,4 @@
 import { RECEIVED_BYTES } from "../../budget.ts";
-import { DeviceCache } from "../../discovery/device-cache.ts";
 import type { BudgetError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { LibvirtClient } from "../../libvirt/client.ts";
@@ -18,10 +17,10 @@ import { DomainHistory } from "./domain-history.ts";
 import type { DomainSample } from "../domain-sample.ts";
 import type { Source, SourceCycle, SourceSettings, SourceStats, UnansweredDomains } from "../source.ts";
 import type { Endpoint } from "./endpoint.ts";
+import { DomainDevices } from "./domain-devices.ts";
 import { LAST_CALL_MS, progressCheckMs } from "./time-limits.ts";
 import {
   cpuSample,
-  deviceSamples,
   domainState,
   hasCpuTimes,
   memorySample,
@@ -29,7 +28,7 @@ import {
   type DomainReport,
 } from "./sample-mapping.ts";
 import { DEVICES } from "../stats-needs.ts";
-import { DomainReadings, readersOf, statsGroups } from "./stats-readers.ts";
+import { DomainReadings, readersOf, statsGroups, type ReadingOptions } from "./stats-readers.ts";
 import { QemuResponses, STARTING_MS } from "./qemu-responses.ts";
 
 interface CycleContext {
@@ -54,7 +53,7 @@ export class LibvirtSource implements Source {
   readonly #breaker: CircuitBreaker;
   readonly #daemon: DaemonSession;
   readonly #bulk: BulkStats;
-  readonly #devices: DeviceCache;
+  readonly #devices: DomainDevices;
   readonly #vm: string | undefined;
   readonly #checks: BudgetChecks | undefined;
   readonly #history = new DomainHistory();
@@ -78,7 +77,6 @@ export class LibvirtSource implements Source {
     this.#settings = settings;
     this.#clock = clock;
     this.#breaker = new CircuitBreaker(clock);
-    this.#devices = new DeviceCache(settings.deviceCacheTtlMs, clock, budget);
     this.#vm = vm;
     this.#checks = budget && new BudgetChecks(budget, clock);
     this.#readings = new DomainReadings(this.#checks);
@@ -87,9 +85,10 @@ export class LibvirtSource implements Source {
     const onLost = (): void => {
       // The next connection may be to another daemon, so what is known about this one is not valid for it.
       this.#cpuStats.reset();
-      this.#devices.invalidate();
+      this.#devices.cache.invalidate();
     };
     this.#daemon = new DaemonSession(endpoint, { shared, clock, onLost, connections });
+    this.#devices = new DomainDevices(this.#daemon, clock, { ttlMs: settings.deviceCacheTtlMs, budget });
     this.#bulk = new BulkStats(this.#daemon, clock);
   }
 
@@ -104,7 +103,7 @@ export class LibvirtSource implements Source {
 
   configure(settings: SourceSettings): void {
     this.#settings = settings;
-    this.#devices.ttlMs = settings.deviceCacheTtlMs;
+    this.#devices.cache.ttlMs = settings.deviceCacheTtlMs;
     this.#readings.configure(settings.needs);
   }
 
@@ -123,6 +122,7 @@ export class LibvirtSource implements Source {
       found.report(this.#daemon.takeLimitError() ?? error, { tolerate: this.#isStarting });
       if (found.rejection !== undefined) return { ...nothing, ...this.#cutOff(found.rejection) };
       this.#breaker.failed();
+      this.#readings.interrupt();
       if (found.errors.length === 0) return { ...nothing, ...found.lists, outcome: "starting" };
       const absent = this.#transient && found.errors.every(({ code }) => code === "E_LIBVIRT_UNREACHABLE");
       return { ...nothing, ...found.lists, outcome: absent ? "absent" : "failed" };
@@ -152,9 +152,10 @@ export class LibvirtSource implements Source {
     const timestampMs = this.#clock.now();
     const domains = await session.listDomains(DOMAIN_FILTER.ACTIVE, { deadlineMs: leftMs() });
     this.#checks?.checkDomains(domains);
-    this.#devices.retain(domains);
+    this.#devices.cache.retain(domains);
     this.#history.retain(domains);
-    this.#readings.retain(domains);
+    const readers = readersOf(this.#settings.needs);
+    if (readers.length > 0) this.#readings.observe(domains, timestampMs);
     this.#responses.retain(domains);
     const report = (error: unknown, tolerate = false, domain?: DomainRef): void => {
       found.report(error, { tolerate: tolerate || this.#isStarting, domain });
@@ -177,7 +178,6 @@ export class LibvirtSource implements Source {
       }
     }
     const reports = new CycleReports(this.#bulk, bulk, { groups, deadline, checks: this.#checks });
-    const readers = readersOf(this.#settings.needs);
     const unanswered: DomainRef[] = [];
     let notCalled = 0;
     const sampleOf = async (info: BasicInfo): Promise<DomainSample[]> => {
@@ -204,8 +204,8 @@ export class LibvirtSource implements Source {
         disks: devices?.disks,
         ...this.#history.update(domain, memory, vm),
       };
-      if (readers.length === 0) return [sample];
-      return [await this.#withReadings(sample, readers, { domain, stats, report, leftMs })];
+      const about = { info, sample, report: stats, layout: devices?.layout };
+      return [await this.#withReadings(readers, about, { report, leftMs })];
     };
     // A failure in one domain must not affect the samples of the others.
     const samples = await Promise.all(
@@ -228,10 +228,10 @@ export class LibvirtSource implements Source {
   ): Promise<Answer | undefined> {
     let answer: Answer = { stats: first, devices: undefined };
     try {
-      answer = { stats: first, devices: await this.#deviceSamples(domain, first, leftMs()) };
+      answer = { stats: first, devices: await this.#deviceSamples(domain, first, leftMs) };
       const stats = await reports.completed(domain);
       // The devices are usually cached already.
-      if (stats !== undefined) answer = { stats, devices: await this.#deviceSamples(domain, stats, leftMs()) };
+      if (stats !== undefined) answer = { stats, devices: await this.#deviceSamples(domain, stats, leftMs) };
     } catch (error) {
       if (isGone(error)) return undefined;
       report(error, this.#responses.isStarting(domain));
@@ -265,33 +265,27 @@ export class LibvirtSource implements Source {
   }
 
   async #withReadings(
-    sample: DomainSample,
     readers: ReturnType<typeof readersOf>,
-    { domain, stats, report, leftMs }: Omit<CycleContext, "reports"> & { domain: DomainRef; stats: Answer["stats"] },
+    about: Omit<ReadingOptions, "session" | "deadlineMs">,
+    { report, leftMs }: Omit<CycleContext, "reports">,
   ): Promise<DomainSample> {
+    if (readers.length === 0) return about.sample;
     const session = (): Promise<LibvirtClient> => this.#daemon.session(this.#clock.monotonic() + leftMs());
     try {
-      const about = { session, domain, sample, report: stats, deadlineMs: leftMs() };
-      return { ...sample, readings: await this.#readings.read(readers, about) };
+      const readings = await this.#readings.read(readers, { ...about, session, deadlineMs: leftMs() });
+      return { ...about.sample, readings };
     } catch (error) {
-      report(error, this.#responses.isStarting(domain));
-      return sample;
+      report(error, this.#responses.isStarting(about.info.domain));
+      return about.sample;
     }
   }
 
   async #deviceSamples(
     domain: DomainRef,
     report: DomainReport | undefined,
-    leftMs: number,
+    leftMs: () => number,
   ): Promise<DeviceSamples | undefined> {
     if (report === undefined || !this.#settings.needs.includes(DEVICES)) return undefined;
-    const { nics, disks, monitorAnswered } = report;
-    const seen = { nics: new Set(nics.keys()), blocks: monitorAnswered === true ? new Set(disks.keys()) : undefined };
-    const layout = await this.#devices.layout(domain, seen, async () => {
-      const deadlineMs = Math.max(LAST_CALL_MS, leftMs);
-      const session = await this.#daemon.session(this.#clock.monotonic() + deadlineMs);
-      return session.domainXml(domain, { deadlineMs });
-    });
-    return deviceSamples(layout, report);
+    return this.#devices.samples(domain, report, leftMs());
   }
 }

@@ -74,21 +74,19 @@ export class QemuResponses {
   }
 }
 
+/** Returns whether a QEMU does not answer: a command waits for it for STUCK_MS, or its monitor has failed. */
+export function isStuck({ state, details, stateTimeMs }: DomainControlInfo): boolean {
+  if (state === CONTROL_STATE.OCCUPIED) return stateTimeMs >= STUCK_MS;
+  return state === CONTROL_STATE.ERROR && details !== CONTROL_ERROR.INTERNAL;
+}
+
 /** Returns the reason for a domain that has not answered for STUCK_MS. */
 async function reasonOf(control: Promise<DomainControlInfo>): Promise<Reason> {
   try {
-    const { state, details, stateTimeMs } = await control;
-    switch (state) {
-      case CONTROL_STATE.JOB:
-        return "busy";
-      case CONTROL_STATE.OCCUPIED:
-        // If the command is recent, QEMU answers, but too late for the cycle.
-        return stateTimeMs >= STUCK_MS ? "stuck" : "slow";
-      case CONTROL_STATE.ERROR:
-        return details === CONTROL_ERROR.INTERNAL ? "busy" : "stuck";
-      default:
-        return "slow";
-    }
+    const info = await control;
+    if (isStuck(info)) return "stuck";
+    // If a command is recent, QEMU answers, but too late for the cycle. ERROR is a job that does not wait for QEMU.
+    return info.state === CONTROL_STATE.JOB || info.state === CONTROL_STATE.ERROR ? "busy" : "slow";
   } catch (error) {
     // The domain is gone, or the daemon has failed, which the cycle reports.
     if (error instanceof LibvirtError) return "slow";

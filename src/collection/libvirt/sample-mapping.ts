@@ -106,13 +106,16 @@ export function memorySample({ info, readMs }: BasicInfo, params: TypedParameter
   };
 }
 
-export type DeviceSamples = Pick<DomainSample, "nics" | "disks">;
+export interface DeviceSamples extends Pick<DomainSample, "nics" | "disks"> {
+  readonly layout: DomainLayout;
+}
 
 export function deviceSamples(
   layout: DomainLayout,
   { params, nics, disks, monitorAnswered }: DomainReport,
 ): DeviceSamples {
   return {
+    layout,
     nics: layout.nics.map((nic) => nicSample(nic, params, nics.get(nic.device))),
     disks:
       monitorAnswered === true

@@ -3,6 +3,7 @@ import { domainKey, retainDomains } from "../../discovery/domain-name.ts";
 import type { DomainRef } from "../../libvirt/types.ts";
 import type { ReaderInput, StatsNeed, StatsReader } from "../stats-needs.ts";
 import type { BudgetChecks } from "./budget-checks.ts";
+import { RunStarts } from "./run-starts.ts";
 import { undefinedIfRejected } from "./basic-info.ts";
 
 /** Returns the groups of the bulk call that serve all these needs, a mask of STATS_GROUP. */
@@ -18,9 +19,8 @@ export function readersOf(needs: readonly StatsNeed[]): readonly StatsReader<unk
   return needs.filter((need): need is StatsReader<unknown> => "read" in need);
 }
 
-interface ReadingOptions extends Omit<ReaderInput, "answer"> {
+export interface ReadingOptions extends Omit<ReaderInput, "answer" | "startedS"> {
   readonly session: () => Promise<LibvirtClient>;
-  readonly domain: DomainRef;
   readonly deadlineMs: number;
 }
 
@@ -28,19 +28,30 @@ interface ReadingOptions extends Omit<ReaderInput, "answer"> {
 export class DomainReadings {
   /** Run of a domain -> reader -> its last value. */
   readonly #previous = new Map<string, Map<object, unknown>>();
+  readonly #starts = new RunStarts();
   readonly #checks: BudgetChecks | undefined;
 
   constructor(checks: BudgetChecks | undefined) {
     this.#checks = checks;
   }
 
-  /** Removes all other domains. */
-  retain(domains: readonly DomainRef[]): void {
+  /** Takes the list of running domains of a cycle that has readers. `nowMs` is in milliseconds since the epoch. */
+  observe(domains: readonly DomainRef[], nowMs: number): void {
     retainDomains(this.#previous, domains);
+    this.#starts.observe(domains, nowMs);
+  }
+
+  /** Call this after a cycle without a list of domains. */
+  interrupt(): void {
+    this.#starts.interrupt();
   }
 
   /** Removes the values of readers that are not among these needs. */
   configure(needs: readonly StatsNeed[]): void {
+    if (readersOf(needs).length === 0) {
+      this.observe([], 0);
+      this.interrupt();
+    }
     const needed = new Set<object>(needs);
     for (const values of this.#previous.values())
       for (const reader of values.keys()) if (!needed.has(reader)) values.delete(reader);
@@ -52,9 +63,11 @@ export class DomainReadings {
    */
   async read(
     readers: readonly StatsReader<unknown>[],
-    { session, domain, deadlineMs, ...input }: ReadingOptions,
+    { session, deadlineMs, ...about }: ReadingOptions,
   ): Promise<ReadonlyMap<object, unknown>> {
+    const { domain } = about.info;
     const run = domainKey(domain);
+    const input = { ...about, startedS: this.#starts.startOf(domain) };
     const values = await Promise.all(
       readers.map(async (reader) => {
         const ask = reader.ask && (async () => reader.ask?.(await session(), domain, { deadlineMs }));

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import type { Point } from "../../../scripts/demo/line-protocol-parser.ts";
 import { stateName } from "../../../src/collection/domain-sample.ts";
+import { reasonName } from "../../../src/measurement/vm-status.ts";
 import { MEASUREMENTS } from "../../../src/measurement/registry.ts";
 import { docTables } from "../../support/docs.ts";
 import { goldenPoints, goldenTexts, typeOf } from "../../support/golden-lines.ts";
@@ -50,6 +51,18 @@ test("the examples are lines of the encoder", () => {
   const written = goldenTexts().split("\n");
   assert.equal(examples.length, goldenPoints().length);
   for (const example of examples) assert.ok(written.includes(example), example);
+});
+
+test("the table of reasons has the words of every state that a running VM can have", () => {
+  const rows = tables.find(({ heading }) => heading === "Reasons")?.rows ?? [];
+  const states = rows.map(([state = ""]) => [1, 3, 4, 6].find((number) => `\`${stateName(number)}\`` === state) ?? 0);
+  assert.deepEqual(states, [1, 3, 4, 6]);
+  for (const [at, [, reasons = ""]] of rows.entries()) {
+    const words = Array.from({ length: 32 }, (_, code) => [code, reasonName(states[at] ?? 0, code)] as const)
+      .filter(([code, word]) => code === 0 || word !== "unknown")
+      .map(([code, word]) => `${code} \`${word}\``);
+    assert.equal(reasons, words.join(", "));
+  }
 });
 
 test("the table of states has every state's word", () => {

@@ -1,0 +1,47 @@
+import { growth } from "../../lib/growth.ts";
+import type { StatsReader } from "../stats-needs.ts";
+import { counter } from "./typed-values.ts";
+
+export interface CpuUsage {
+  /** CPU time in nanoseconds. */
+  readonly time: bigint;
+  /** Whether the time is from cgroups. Other sources count less, so the two are not compared. */
+  readonly isFromCgroup: boolean;
+  /** When the time was read, in milliseconds on the monotonic clock. */
+  readonly readMs: number;
+  /** Usage since the previous sample: 100 is one CPU of the host. Undefined in the first sample, and after a reset. */
+  readonly percent: number | undefined;
+  /** Time that the host has polled for work of an idle vCPU, in nanoseconds. Present if CPU_TOTAL is asked anyhow. */
+  readonly haltPollSuccess: bigint | undefined;
+  readonly haltPollFail: bigint | undefined;
+  /** vCPUs that can be plugged; known if the XML is read anyhow. */
+  readonly maxVcpus: number | undefined;
+}
+
+const NANOSECONDS_PER_MS = 1e6;
+
+/** The use of the host's CPUs, from what is read anyhow. */
+export const CPU_USAGE: StatsReader<CpuUsage> = {
+  groups: 0,
+  keepsPrevious: true,
+  read({ info: { info, cpu, readMs }, report, layout }, previous) {
+    const fromCgroup = cpu?.time;
+    const now = { time: fromCgroup ?? info.cpuTimeNs, isFromCgroup: fromCgroup !== undefined, readMs };
+    const value = (field: string): bigint | undefined => report && counter(report.params, field);
+    return {
+      ...now,
+      percent: percentOf(previous, now),
+      haltPollSuccess: value("cpu.haltpoll.success.time"),
+      haltPollFail: value("cpu.haltpoll.fail.time"),
+      maxVcpus: layout?.maxVcpus,
+    };
+  },
+};
+
+type Reading = Pick<CpuUsage, "time" | "isFromCgroup" | "readMs">;
+
+function percentOf(before: Reading | undefined, now: Reading): number | undefined {
+  if (before?.isFromCgroup !== now.isFromCgroup || now.readMs <= before.readMs) return undefined;
+  const ns = growth(before.time, now.time);
+  return ns === undefined ? undefined : (ns / ((now.readMs - before.readMs) * NANOSECONDS_PER_MS)) * 100;
+}
