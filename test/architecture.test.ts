@@ -29,12 +29,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // Connects Kubernetes to the stages.
   cluster: ["config", "discovery", "errors", "kubernetes", "lib", "log", "status"],
   // Composition roots, and the parts that only they use.
-  routing: ["budget", "collection", "config", "delivery", "errors", "lib", "measurement", "spool"],
+  routing: ["budget", "collection", "config", "contract", "delivery", "errors", "lib", "measurement", "spool"],
   node: [
     "budget",
     "cluster",
     "collection",
     "config",
+    "contract",
     "delivery",
     "discovery",
     "errors",

@@ -1,4 +1,5 @@
 import type { Clock } from "../lib/clock.ts";
+import type { StatsNeed } from "./stats-needs.ts";
 import type { Source, SourceCycle, SourceFactory, SourceSettings, SourceStats } from "./source.ts";
 
 export interface CollectorSettings extends SourceSettings {
@@ -52,10 +53,11 @@ export class Collector {
   }
 
   /**
-   * Runs one cycle of all sources and passes each result to `onCycle` as soon as it is available. Rejects only if
-   * `onCycle` throws, and only after all sources are done.
+   * Runs one cycle of all sources and passes each result to `onCycle` as soon as it is available. `needs` are those of this
+   * cycle; without them it has all needs of the settings. Rejects only if `onCycle` throws, and only after all sources are
+   * done.
    */
-  async collect(onCycle: (cycle: SourceCycle) => void): Promise<void> {
+  async collect(onCycle: (cycle: SourceCycle) => void, needs?: readonly StatsNeed[]): Promise<void> {
     const waiting = this.#sources.values();
     const all: Promise<void>[] = [];
     const failures: unknown[] = [];
@@ -63,7 +65,7 @@ export class Collector {
       for (const source of waiting) {
         const done = new AbortController();
         const collected = source
-          .collect()
+          .collect(needs)
           .then(onCycle)
           .catch((error: unknown) => void failures.push(error))
           .finally(() => {

@@ -7,8 +7,8 @@ export interface Source {
   /** Unique on the node; for libvirt the path of the socket. */
   readonly id: string;
   readonly stats: SourceStats;
-  /** Runs one cycle. Never rejects; calls must not overlap. */
-  collect(): Promise<SourceCycle>;
+  /** Runs one cycle, which collects these of the needs in its settings, or all. Never rejects; calls must not overlap. */
+  collect(needs?: readonly StatsNeed[]): Promise<SourceCycle>;
   /** Applies to the next cycle. */
   configure(settings: SourceSettings): void;
   /** Ends all connections. */

@@ -1,7 +1,7 @@
 import type { Family } from "../contract.ts";
 import { TelemetryError } from "../errors.ts";
 import { parseDuration } from "../lib/duration.ts";
-import { defaultTimeoutMs } from "./defaults.ts";
+import { DEFAULT_SCHEDULES, defaultTimeoutMs } from "./defaults.ts";
 import type { TargetSpec, TelemetryConfig } from "./schema.ts";
 import { Secret } from "./secret.ts";
 import type { VmFilter } from "./selectors.ts";
@@ -14,6 +14,8 @@ export interface EffectiveConfig {
   readonly intervalMs: number;
   readonly timeoutMs: number;
   readonly families: readonly Family[];
+  /** Of the families, those that are collected once in a number of cycles. If not given, each cycle collects all. */
+  readonly schedules?: readonly { readonly families: readonly Family[]; readonly cycles: number }[];
   readonly onMissing: "Zero" | "Omit";
   readonly maxConcurrentEndpoints: number;
   readonly deviceCacheTtlMs: number;
@@ -54,6 +56,7 @@ export async function resolveConfig({ spec }: TelemetryConfig, reader: TargetAcc
     intervalMs,
     timeoutMs: collection.timeout === undefined ? defaultTimeoutMs(intervalMs) : milliseconds(collection.timeout),
     families: collection.families,
+    ...resolveSchedules(collection, intervalMs),
     onMissing: collection.onMissing,
     maxConcurrentEndpoints: collection.maxConcurrentEndpoints,
     // The default is shorter than the longest intervals, and a shorter time than one cycle has no effect.
@@ -69,6 +72,25 @@ export async function resolveConfig({ spec }: TelemetryConfig, reader: TargetAcc
       return target === undefined ? [] : resolveTarget(target, collection.families, access);
     }),
   };
+}
+
+/** The rules have checked that a given interval is a multiple of `intervalMs`; a default one becomes the next multiple. */
+function resolveSchedules(
+  { families, schedules = DEFAULT_SCHEDULES }: ScheduledFamilies,
+  intervalMs: number,
+): Pick<EffectiveConfig, "schedules"> {
+  const resolved = schedules
+    .map((schedule) => ({
+      families: families.filter((family) => schedule.families.includes(family)),
+      cycles: Math.ceil(milliseconds(schedule.interval) / intervalMs),
+    }))
+    .filter((schedule) => schedule.families.length > 0 && schedule.cycles > 1);
+  return resolved.length === 0 ? {} : { schedules: resolved };
+}
+
+interface ScheduledFamilies {
+  readonly families: readonly Family[];
+  readonly schedules?: typeof DEFAULT_SCHEDULES;
 }
 
 /** Returns why a Secret of the configuration cannot be used; undefined if each target has what it needs. */

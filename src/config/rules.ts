@@ -34,6 +34,22 @@ function shorter(a: string | undefined, b: string): boolean {
   return left === undefined || right === undefined || left < right;
 }
 
+/** Returns whether a duration is a multiple of the interval, and 24h at most. True if one is malformed. */
+function isMultiple(text: string, interval: string): boolean {
+  const [ms, intervalMs] = [parseDuration(text), parseDuration(interval)];
+  if (ms === undefined || intervalMs === undefined) return true;
+  return ms >= intervalMs && ms <= 24 * HOUR_MS && ms % intervalMs === 0;
+}
+
+/**
+ * Returns the milliseconds of a duration in CEL. Evaluators disagree whether getMilliseconds() is the whole duration or
+ * its part below a second, so it is used only for a duration below a second.
+ */
+function milliseconds(field: string): string {
+  const whole = `duration(${field}).getSeconds()`;
+  return `(${whole} * 1000 + (duration(${field}) - duration(string(${whole}) + 's')).getMilliseconds())`;
+}
+
 /** The shape of a URL, in the regular expressions that Go and JavaScript share. Other rules limit its parts. */
 const URL_SHAPE = String.raw`^https?://([^/?#@\\]*@)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9]([-A-Za-z0-9._]*[A-Za-z0-9])?)(:[0-9]{1,5})?([/?#]([!-$&-~]|%[0-9A-Fa-f]{2})*)?$`;
 
@@ -115,6 +131,22 @@ export const SPEC_RULES: readonly Rule<TelemetrySpec>[] = [
     message: "must not name a family twice",
     cel: "self.collection.families.all(f, self.collection.families.exists_one(g, g == f))",
     holds: ({ collection: { families } }) => new Set(families).size === families.length,
+  },
+  {
+    path: ["collection", "schedules"],
+    message: "must have intervals that are whole multiples of collection.interval, 24h at most",
+    cel: `!has(self.collection.schedules) || duration(self.collection.interval) < duration('1s') || self.collection.schedules.all(s, duration(s.interval) >= duration(self.collection.interval) && duration(s.interval) <= duration('24h') && ${milliseconds("s.interval")} % ${milliseconds("self.collection.interval")} == 0)`,
+    holds: ({ collection: { interval, schedules = [] } }) =>
+      !within(interval, 1_000, Infinity) || schedules.every((schedule) => isMultiple(schedule.interval, interval)),
+  },
+  {
+    path: ["collection", "schedules"],
+    message: "must not name a family twice",
+    cel: "!has(self.collection.schedules) || self.collection.schedules.all(s, s.families.all(f, self.collection.schedules.exists_one(t, f in t.families)))",
+    holds: ({ collection: { schedules = [] } }) => {
+      const named = schedules.flatMap((schedule) => [...new Set(schedule.families)]);
+      return new Set(named).size === named.length;
+    },
   },
   {
     path: ["deviceCache", "ttl"],

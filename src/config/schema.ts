@@ -2,7 +2,7 @@ import type { Static } from "typebox";
 import * as Type from "typebox";
 import { DEFAULT_FAMILIES } from "../contract.ts";
 import { formatDuration } from "../lib/duration.ts";
-import { choice, keyedList } from "../lib/schema-types.ts";
+import { choice, keyedList, list } from "../lib/schema-types.ts";
 import { DEFAULT_CONCURRENT_ENDPOINTS, DEFAULT_DEVICE_CACHE_MS } from "./defaults.ts";
 import {
   text,
@@ -144,6 +144,19 @@ export const SPEC_SCHEMA = Type.Object({
         }),
       ),
       families: defaultedFamilies("Families to collect.", DEFAULT_FAMILIES),
+      schedules: Type.Optional(
+        list(
+          Type.Object({
+            families: families("Families with this interval."),
+            interval: duration({ description: "Time between two lines: a whole multiple of collection.interval." }),
+          }),
+          {
+            description:
+              "Families that are not collected in every cycle. If not given, Vcpus every 30s and Info every 5m, or the next multiple of collection.interval.",
+            maxItems: 16,
+          },
+        ),
+      ),
       onMissing: choice(
         ["Zero", "Omit"],
         "A value that libvirt does not report. Zero: written as 0. Omit: the field is left out.",

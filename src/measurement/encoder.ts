@@ -26,19 +26,28 @@ interface SeriesTags {
   readonly rest: string;
 }
 
-/** The sample that is being encoded, and what is kept about its VM. */
+/** What an encoder keeps about a VM between two samples. */
+interface KnownVm {
+  readonly tags: SeriesTags;
+  /** By the number of the measurement. */
+  readonly series: Series[][];
+}
+
+/** The sample that is being encoded. */
 interface Encoding {
   readonly sample: DomainSample;
   readonly tags: SeriesTags;
-  /** The series of the lines of the last sample, in their order. */
-  readonly series: Series[];
+  /** The series of the last lines of the current measurement, in their order. */
+  series: Series[];
   /** Undefined if the endpoint has no budget. */
   readonly quota: LineQuota | undefined;
-  /** Number of lines so far, with those that are left out. */
+  /** Number of lines of the current measurement so far, with those that are left out. */
   begun: number;
   /** Whether the line that is being written is not left out. */
   admitted: boolean;
 }
+
+const NO_SERIES: Series[] = [];
 
 /** Encodes samples as line protocol. One encoder serves all targets with the same families and tags. */
 export class Encoder implements SampleLines {
@@ -48,7 +57,7 @@ export class Encoder implements SampleLines {
   readonly #writer: LineWriter;
   readonly #measurements: readonly (Measurement & { readonly escaped: string })[];
   // A domain keeps its identity object in all cycles, so its tags are escaped once, and those of its parts until they change.
-  readonly #known = new WeakMap<DomainIdentity, Pick<Encoding, "tags" | "series">>();
+  readonly #known = new WeakMap<DomainIdentity, KnownVm>();
   #encoding: Encoding | undefined;
   #current = { name: "", escaped: "" };
 
@@ -64,24 +73,30 @@ export class Encoder implements SampleLines {
   }
 
   /**
-   * Writes the lines of one sample that `quota` admits, which are all lines without a quota. If it throws, it has written
-   * none.
+   * Writes the lines of one sample that `quota` admits, which are all lines without a quota. `due` are the families that
+   * the cycle has collected, all without it. If it throws, it has written none.
    */
-  encode(sample: DomainSample, quota?: LineQuota): void {
+  encode(sample: DomainSample, quota?: LineQuota, due?: ReadonlySet<Family>): void {
     const start = this.#writer.position;
-    const encoding = { sample, ...this.#knownOf(sample.identity), quota, begun: 0, admitted: true };
+    const { tags, series } = this.#knownOf(sample.identity);
+    const encoding: Encoding = { sample, tags, series: NO_SERIES, quota, begun: 0, admitted: true };
     this.#encoding = encoding;
     try {
+      let index = 0;
       for (const measurement of this.#measurements) {
+        const known = (series[index++] ??= []);
+        if (due !== undefined && !due.has(measurement.family)) continue;
         this.#current = measurement;
+        encoding.series = known;
+        encoding.begun = 0;
         measurement.write(sample, this);
+        known.length = encoding.begun;
       }
     } catch (error) {
       this.#writer.rewind(start);
       throw error;
     } finally {
       this.#encoding = undefined;
-      encoding.series.length = encoding.begun;
     }
     quota?.addBytes(this.#writer.position.bytes - start.bytes);
   }
@@ -153,7 +168,7 @@ export class Encoder implements SampleLines {
     return this.#encoding;
   }
 
-  #knownOf(identity: DomainIdentity): Pick<Encoding, "tags" | "series"> {
+  #knownOf(identity: DomainIdentity): KnownVm {
     let known = this.#known.get(identity);
     if (known === undefined) {
       known = { tags: this.#tagsOf(identity), series: [] };

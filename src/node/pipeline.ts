@@ -3,8 +3,10 @@ import type { ConnectionLimit } from "../collection/libvirt/connection-limit.ts"
 import type { Endpoint } from "../collection/libvirt/endpoint.ts";
 import { libvirtSources } from "../collection/libvirt/libvirt-sources.ts";
 import type { SourceCycle, SourceStats } from "../collection/source.ts";
+import { Schedule } from "../collection/schedule.ts";
 import { Ticker } from "../collection/ticker.ts";
 import type { EffectiveConfig } from "../config/resolve.ts";
+import type { Family } from "../contract.ts";
 import { TelemetryError, unexpected } from "../errors.ts";
 import { isAborted } from "../lib/abort.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -38,6 +40,9 @@ export class Pipeline {
   readonly #ticker: Ticker;
   readonly #sourceOf: ReturnType<typeof libvirtSources>;
   #collector: Collector | undefined;
+  #schedule = new Schedule();
+  /** Ticks since the schedule began, with those that were skipped. */
+  #tick = 0;
   #next: { readonly config: EffectiveConfig | undefined } | undefined;
 
   constructor(options: PipelineOptions) {
@@ -73,8 +78,10 @@ export class Pipeline {
     let complete = true;
     for (let cycle = 0; cycle < cycles;) {
       if (state.config === undefined) await this.#idle(signal);
+      const { skipped } = this.#ticker;
       await this.#ticker.next(signal);
       if (isAborted(signal)) break;
+      this.#tick += 1 + this.#ticker.skipped - skipped;
       state.cycles.recordProgress();
       complete = (await this.#activateNext()) && complete;
       const collector = this.#collector;
@@ -107,6 +114,8 @@ export class Pipeline {
     let used = true;
     try {
       if (config !== state.config) state.activate(config);
+      this.#schedule = new Schedule(config?.families, config?.schedules);
+      this.#tick = 0;
       if (config !== undefined) await router.apply(config);
     } catch (error) {
       used = false;
@@ -132,6 +141,8 @@ export class Pipeline {
     const begun = clock.monotonic();
     let domains = 0;
     let lines = 0;
+    const due = this.#schedule.due(this.#tick);
+    const needs = due && needsOf(familiesOf(config).filter((family) => due.has(family)));
     let complete = await this.#findEndpoints(config, collector);
     const guarded = async (what: string, act: () => Promise<void>): Promise<void> => {
       try {
@@ -152,12 +163,12 @@ export class Pipeline {
       collector.collect(({ errors, ...rest }) => {
         const { quotas } = router;
         const quota = quotas.of(rest.endpoint);
-        const failures = rest.samples.flatMap((sample) => router.route(sample, quota));
+        const failures = rest.samples.flatMap((sample) => router.route(sample, quota, due));
         const cycle = { ...rest, errors: [...errors, ...failures, ...quotas.endCycle(rest.endpoint)] };
         domains += cycle.samples.length;
         complete &&= isComplete(cycle);
         state.endpoints.recordCycle(cycle);
-      }),
+      }, needs),
     );
     collected.abort();
     await flushing;
@@ -196,16 +207,12 @@ function isComplete({ outcome, errors, tolerated, stuck, busy, slow }: SourceCyc
   return outcome === "absent" || (outcome === "collected" && missing === 0);
 }
 
-function collectorSettings({
-  timeoutMs,
-  deviceCacheTtlMs,
-  maxConcurrentEndpoints,
-  targets,
-}: EffectiveConfig): CollectorSettings {
-  return {
-    timeoutMs,
-    deviceCacheTtlMs,
-    maxConcurrentEndpoints,
-    needs: needsOf(targets.flatMap(({ families }) => families)),
-  };
+/** Returns the families that a target receives. */
+function familiesOf({ targets }: EffectiveConfig): readonly Family[] {
+  return targets.flatMap(({ families }) => families);
+}
+
+function collectorSettings(config: EffectiveConfig): CollectorSettings {
+  const { timeoutMs, deviceCacheTtlMs, maxConcurrentEndpoints } = config;
+  return { timeoutMs, deviceCacheTtlMs, maxConcurrentEndpoints, needs: needsOf(familiesOf(config)) };
 }

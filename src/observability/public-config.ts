@@ -14,6 +14,10 @@ export function publicConfig(config: EffectiveConfig): string {
         interval: formatDuration(config.intervalMs),
         timeout: formatDuration(config.timeoutMs),
         families: config.families,
+        schedules: config.schedules?.map(({ families, cycles }) => ({
+          families,
+          interval: formatDuration(cycles * config.intervalMs),
+        })),
         onMissing: config.onMissing,
         maxConcurrentEndpoints: config.maxConcurrentEndpoints,
       },

@@ -1,6 +1,7 @@
 import type { DomainIdentity, DomainSample } from "../collection/domain-sample.ts";
 import type { EffectiveConfig, EffectiveTarget } from "../config/resolve.ts";
 import { matchesVm } from "../config/selectors.ts";
+import type { Family } from "../contract.ts";
 import { RequestBodyCache } from "../delivery/request-body-cache.ts";
 import { laneNames, Lanes } from "../delivery/lanes.ts";
 import { configuredProtocol } from "../delivery/protocols.ts";
@@ -96,10 +97,10 @@ export class Router {
   }
 
   /**
-   * Encodes the lines of a sample that `quota` admits for all targets that receive it. Returns the unplanned failures. A
-   * failure loses all lines of this sample in one encoder, and no others.
+   * Encodes the lines of a sample that `quota` admits for all targets that receive it: those of the families that are due,
+   * or all. Returns the unplanned failures. A failure loses all lines of this sample in one encoder, and no others.
    */
-  route(sample: DomainSample, quota?: LineQuota): readonly TelemetryError[] {
+  route(sample: DomainSample, quota?: LineQuota, due?: ReadonlySet<Family>): readonly TelemetryError[] {
     const failures: TelemetryError[] = [];
     const guarded = <Result>(act: () => Result): Result | undefined => {
       try {
@@ -111,7 +112,7 @@ export class Router {
     };
     for (const { encoder } of guarded(() => this.#streamsFor(sample.identity)) ?? [])
       guarded(() => {
-        encoder.encode(sample, quota);
+        encoder.encode(sample, quota, due);
       });
     return failures;
   }

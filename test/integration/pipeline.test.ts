@@ -59,7 +59,7 @@ before(async () => {
       targets: target1(influx1) + target2(influx2),
       // Enough time for a cycle on a busy machine: a late one would be incomplete.
       interval: "2s",
-      spec: "    families: [Metrics, Features, Devices, Totals, Vcpus]",
+      spec: "    families: [Metrics, Features, Devices, Totals, Vcpus]\n    schedules: []",
       sockets: [host.socket],
       secrets: { influx2: { token: `${influx2.token}\n` } },
       args: ["--cycles", "3", "--node-name", "node-1"],

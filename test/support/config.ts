@@ -20,6 +20,7 @@ export const FULL_SPEC = {
     interval: "10s",
     timeout: "4s",
     families: ["Totals", "Metrics"],
+    schedules: [{ families: ["Totals", "Vcpus"], interval: "1h" }],
     onMissing: "Omit",
     maxConcurrentEndpoints: 4,
   },

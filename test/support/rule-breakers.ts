@@ -12,6 +12,18 @@ export const RULE_BREAKERS: readonly object[] = [
   { collection: { interval: "5s", timeout: "5s" } },
   { collection: { timeout: "0s" } },
   { collection: { families: ["Metrics", "Totals", "Metrics"] } },
+  { collection: { schedules: [{ families: ["Vcpus"], interval: "7s" }] } },
+  { collection: { schedules: [{ families: ["Vcpus"], interval: "0s" }] } },
+  { collection: { schedules: [{ families: ["Vcpus"], interval: "24h5s" }] } },
+  { collection: { interval: "1500ms", schedules: [{ families: ["Vcpus"], interval: "2s" }] } },
+  {
+    collection: {
+      schedules: [
+        { families: ["Vcpus", "Disks"], interval: "10s" },
+        { families: ["Disks"], interval: "1m" },
+      ],
+    },
+  },
   { deviceCache: { ttl: "999ms" } },
   { deviceCache: { ttl: "24h1s" } },
   { tags: { static: { VMID: "7" } } },

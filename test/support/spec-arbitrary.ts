@@ -89,9 +89,18 @@ const target = given({
   vmSelector: maybe(selector),
 });
 
+const schedules = fc.array(given({ families, interval: duration }), { maxLength: 3 });
+
 /** Specs that match the schema and may break some of the rules. */
 export const anySpec = given({
-  collection: maybe(given({ interval: maybe(duration), timeout: maybe(duration), families: maybe(families) })),
+  collection: maybe(
+    given({
+      interval: maybe(duration),
+      timeout: maybe(duration),
+      families: maybe(families),
+      schedules: maybe(schedules),
+    }),
+  ),
   deviceCache: rarely(given({ ttl: maybe(duration) })),
   tags: maybe(
     given({ static: maybe(fc.dictionary(tagKeys, fc.constant("x"))), vmLabels: tagSources, vmAnnotations: tagSources }),

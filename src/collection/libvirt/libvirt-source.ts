@@ -32,6 +32,7 @@ import { DomainReadings, readersOf, statsGroups, type ReadingOptions } from "./s
 import { QemuResponses, STARTING_MS } from "./qemu-responses.ts";
 
 interface CycleContext {
+  readonly needs: SourceSettings["needs"];
   readonly reports: CycleReports;
   readonly report: (error: unknown, tolerate?: boolean) => void;
   readonly leftMs: () => number;
@@ -79,7 +80,7 @@ export class LibvirtSource implements Source {
     this.#breaker = new CircuitBreaker(clock);
     this.#vm = vm;
     this.#checks = budget && new BudgetChecks(budget, clock);
-    this.#readings = new DomainReadings(this.#checks);
+    this.#readings = new DomainReadings(settings.needs, this.#checks);
     this.#responses = new QemuResponses(clock);
     this.#cpuStats = new CpuStatsProbe(clock);
     const onLost = (): void => {
@@ -107,12 +108,12 @@ export class LibvirtSource implements Source {
     this.#readings.configure(settings.needs);
   }
 
-  async collect(): Promise<SourceCycle> {
+  async collect(needs = this.#settings.needs): Promise<SourceCycle> {
     const nothing = { endpoint: this.id, samples: [], stuck: [], busy: [], slow: [] };
     const found = new CycleErrors(this.#vm);
     if (!this.#breaker.allows) return { ...nothing, ...found.lists, outcome: "skipped" };
     try {
-      const collected = await this.#cycle(this.#clock.monotonic() + this.#settings.timeoutMs, found);
+      const collected = await this.#cycle(needs, this.#clock.monotonic() + this.#settings.timeoutMs, found);
       const limitError = this.#daemon.takeLimitError();
       if (limitError !== undefined) throw limitError;
       if (found.rejection !== undefined) return { ...nothing, ...this.#cutOff(found.rejection) };
@@ -146,7 +147,11 @@ export class LibvirtSource implements Source {
     return this.#transient && this.#clock.monotonic() - this.#firstSeenMs < STARTING_MS;
   }
 
-  async #cycle(deadline: number, found: CycleErrors): Promise<Pick<SourceCycle, "samples"> & UnansweredDomains> {
+  async #cycle(
+    needs: SourceSettings["needs"],
+    deadline: number,
+    found: CycleErrors,
+  ): Promise<Pick<SourceCycle, "samples"> & UnansweredDomains> {
     const session = await this.#daemon.session(deadline);
     const leftMs = (): number => Math.max(1, deadline - this.#clock.monotonic());
     const timestampMs = this.#clock.now();
@@ -154,8 +159,8 @@ export class LibvirtSource implements Source {
     this.#checks?.checkDomains(domains);
     this.#devices.cache.retain(domains);
     this.#history.retain(domains);
-    const readers = readersOf(this.#settings.needs);
-    if (readers.length > 0) this.#readings.observe(domains, timestampMs);
+    this.#readings.observe(domains, timestampMs);
+    const readers = readersOf(needs);
     this.#responses.retain(domains);
     const report = (error: unknown, tolerate = false, domain?: DomainRef): void => {
       found.report(error, { tolerate: tolerate || this.#isStarting, domain });
@@ -168,7 +173,7 @@ export class LibvirtSource implements Source {
     const calledMs = this.#clock.monotonic();
     // The reason of a state shows whether this domain is the source or the target of a live migration.
     const state = this.#identify === undefined ? 0 : STATS_GROUP.STATE;
-    const groups = state | statsGroups(this.#settings.needs, infos.every(hasCpuTimes));
+    const groups = state | statsGroups(needs, infos.every(hasCpuTimes));
     if (groups !== 0) {
       try {
         bulk = await this.#bulk.read(groups, domains, deadline);
@@ -187,7 +192,7 @@ export class LibvirtSource implements Source {
       const { state, reason } = domainState(info, first?.params);
       const vm = this.#identify === undefined ? domain : this.#identify(domain, state, reason);
       if (vm === undefined) return [];
-      const answer = await this.#completeReport(domain, first, { reports, report, leftMs });
+      const answer = await this.#completeReport(domain, first, { needs, reports, report, leftMs });
       if (answer === undefined) return [];
       const { stats, devices } = answer;
       const answered = this.#qemuAnswered(domain, stats);
@@ -224,14 +229,16 @@ export class LibvirtSource implements Source {
   async #completeReport(
     domain: DomainRef,
     first: DomainReport | undefined,
-    { reports, report, leftMs }: CycleContext,
+    { needs, reports, report, leftMs }: CycleContext,
   ): Promise<Answer | undefined> {
+    const devicesOf = async (stats: DomainReport | undefined): Promise<Answer["devices"]> =>
+      stats && needs.includes(DEVICES) ? this.#devices.samples(domain, stats, leftMs()) : undefined;
     let answer: Answer = { stats: first, devices: undefined };
     try {
-      answer = { stats: first, devices: await this.#deviceSamples(domain, first, leftMs) };
+      answer = { stats: first, devices: await devicesOf(first) };
       const stats = await reports.completed(domain);
       // The devices are usually cached already.
-      if (stats !== undefined) answer = { stats, devices: await this.#deviceSamples(domain, stats, leftMs) };
+      if (stats !== undefined) answer = { stats, devices: await devicesOf(stats) };
     } catch (error) {
       if (isGone(error)) return undefined;
       report(error, this.#responses.isStarting(domain));
@@ -267,7 +274,7 @@ export class LibvirtSource implements Source {
   async #withReadings(
     readers: ReturnType<typeof readersOf>,
     about: Omit<ReadingOptions, "session" | "deadlineMs">,
-    { report, leftMs }: Omit<CycleContext, "reports">,
+    { report, leftMs }: Pick<CycleContext, "report" | "leftMs">,
   ): Promise<DomainSample> {
     if (readers.length === 0) return about.sample;
     const session = (): Promise<LibvirtClient> => this.#daemon.session(this.#clock.monotonic() + leftMs());
@@ -278,14 +285,5 @@ export class LibvirtSource implements Source {
       report(error, this.#responses.isStarting(about.info.domain));
       return about.sample;
     }
-  }
-
-  async #deviceSamples(
-    domain: DomainRef,
-    report: DomainReport | undefined,
-    leftMs: () => number,
-  ): Promise<DeviceSamples | undefined> {
-    if (report === undefined || !this.#settings.needs.includes(DEVICES)) return undefined;
-    return this.#devices.samples(domain, report, leftMs());
   }
 }

@@ -30,13 +30,16 @@ export class DomainReadings {
   readonly #previous = new Map<string, Map<object, unknown>>();
   readonly #starts = new RunStarts();
   readonly #checks: BudgetChecks | undefined;
+  #isNeeded = false;
 
-  constructor(checks: BudgetChecks | undefined) {
+  constructor(needs: readonly StatsNeed[], checks: BudgetChecks | undefined) {
     this.#checks = checks;
+    this.configure(needs);
   }
 
-  /** Takes the list of running domains of a cycle that has readers. `nowMs` is in milliseconds since the epoch. */
+  /** Takes the list of running domains of a cycle. `nowMs` is in milliseconds since the epoch. */
   observe(domains: readonly DomainRef[], nowMs: number): void {
+    if (!this.#isNeeded) return;
     retainDomains(this.#previous, domains);
     this.#starts.observe(domains, nowMs);
   }
@@ -46,12 +49,13 @@ export class DomainReadings {
     this.#starts.interrupt();
   }
 
-  /** Removes the values of readers that are not among these needs. */
+  /** Sets what the configuration needs. Removes the values of all other readers. */
   configure(needs: readonly StatsNeed[]): void {
     if (readersOf(needs).length === 0) {
       this.observe([], 0);
       this.interrupt();
     }
+    this.#isNeeded = readersOf(needs).length > 0;
     const needed = new Set<object>(needs);
     for (const values of this.#previous.values())
       for (const reader of values.keys()) if (!needed.has(reader)) values.delete(reader);

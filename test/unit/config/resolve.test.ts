@@ -69,6 +69,7 @@ test("every field is resolved", async () => {
     intervalMs: 10_000,
     timeoutMs: 4_000,
     families: ["Totals", "Metrics"],
+    schedules: [{ families: ["Totals"], cycles: 360 }],
     onMissing: "Omit",
     maxConcurrentEndpoints: 4,
     deviceCacheTtlMs: 5_400_000,
@@ -102,6 +103,18 @@ test("every field is resolved", async () => {
   assert.deepEqual(two.tls, { mode: "Plaintext" });
   assert.deepEqual(three?.protocol, { version: "v3", database: "d", api: "V2Compatible" });
   assert.deepEqual(three.tls, { mode: "Verify", ca: "<Secret.authority.root.pem>" });
+});
+
+test("a default schedule is rounded up to a multiple of the interval, and only for collected families", async () => {
+  const schedulesOf = async (collection: object): Promise<EffectiveConfig["schedules"]> =>
+    (await resolved({ ...LEAST_SPEC, collection })).schedules;
+  const families = ["Metrics", "Vcpus"];
+  const cycles = async (interval: string): Promise<unknown> => schedulesOf({ interval, families });
+  assert.deepEqual(await cycles("5s"), [{ families: ["Vcpus"], cycles: 6 }]);
+  assert.deepEqual(await cycles("7s"), [{ families: ["Vcpus"], cycles: 5 }]);
+  assert.equal(await cycles("30s"), undefined);
+  assert.equal(await schedulesOf({ families, schedules: [] }), undefined, "an empty list replaces the default");
+  assert.equal(await schedulesOf({ families, schedules: [{ families: ["Totals"], interval: "1m" }] }), undefined);
 });
 
 test("only the secrets that targets name are read", async () => {
