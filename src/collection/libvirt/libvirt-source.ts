@@ -24,6 +24,7 @@ import {
   domainState,
   hasCpuTimes,
   memorySample,
+  reportedDevices,
   type DeviceSamples,
   type DomainReport,
 } from "./sample-mapping.ts";
@@ -271,9 +272,7 @@ export class LibvirtSource implements Source {
     leftMs: number,
   ): Promise<DeviceSamples | undefined> {
     if (report === undefined || !this.#settings.needs.includes(DEVICES)) return undefined;
-    const { nics, disks, monitorAnswered } = report;
-    const seen = { nics: new Set(nics.keys()), blocks: monitorAnswered === true ? new Set(disks.keys()) : undefined };
-    const layout = await this.#devices.layout(domain, seen, async () => {
+    const layout = await this.#devices.layout(domain, reportedDevices(report), async () => {
       const deadlineMs = Math.max(LAST_CALL_MS, leftMs);
       const session = await this.#daemon.session(this.#clock.monotonic() + deadlineMs);
       return session.domainXml(domain, { deadlineMs });
