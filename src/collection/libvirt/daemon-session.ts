@@ -1,6 +1,6 @@
 import type { Clock } from "../../lib/clock.ts";
 import { LibvirtClient } from "../../libvirt/client.ts";
-import type { LibvirtError } from "../../libvirt/errors.ts";
+import { LibvirtError } from "../../libvirt/errors.ts";
 import { limitedPeer, trustedPeer, type Peer, type SharedLimits } from "../../libvirt/peer.ts";
 import type { SessionLease } from "./bulk-stats.ts";
 import { ConnectionLimit } from "./connection-limit.ts";
@@ -19,6 +19,7 @@ export interface SessionOptions {
 /** Holds the current connection to one daemon, and opens a new one when needed. */
 export class DaemonSession implements SessionLease {
   readonly #socket: string;
+  readonly #onUnreachable: () => void;
   readonly #peer: Peer;
   readonly #clock: Clock;
   readonly #onLost: () => void;
@@ -30,10 +31,11 @@ export class DaemonSession implements SessionLease {
   #limitError: LibvirtError | undefined;
 
   constructor(
-    { socket, budget }: Pick<Endpoint, "socket" | "budget">,
+    { socket, budget, onUnreachable = () => undefined }: Pick<Endpoint, "socket" | "budget" | "onUnreachable">,
     { shared, clock, onLost, connections = new ConnectionLimit() }: SessionOptions,
   ) {
     this.#socket = socket;
+    this.#onUnreachable = onUnreachable;
     this.#peer = budget === undefined ? trustedPeer() : limitedPeer(budget, shared, () => clock.monotonic());
     this.#clock = clock;
     this.#onLost = onLost;
@@ -82,7 +84,7 @@ export class DaemonSession implements SessionLease {
   }
 
   async #open(deadline: number): Promise<LibvirtClient> {
-    const session = await this.#connections.open(() =>
+    const opening = this.#connections.open(() =>
       LibvirtClient.open(this.#socket, {
         deadlineMs: Math.max(1, deadline - this.#clock.monotonic()),
         onCall: () => {
@@ -91,6 +93,10 @@ export class DaemonSession implements SessionLease {
         peer: this.#peer,
       }),
     );
+    const session = await opening.catch((error: unknown) => {
+      if (error instanceof LibvirtError && error.code === "E_LIBVIRT_UNREACHABLE") this.#onUnreachable();
+      throw error;
+    });
     this.#current = session;
     void session.closed.then((error) => {
       if (error?.code === "E_LIBVIRT_LIMIT") this.#limitError = error;
