@@ -2,9 +2,11 @@ import type { Clock } from "../../lib/clock.ts";
 import { LibvirtClient } from "../../libvirt/client.ts";
 import { LibvirtError } from "../../libvirt/errors.ts";
 import { limitedPeer, trustedPeer, type Peer, type SharedLimits } from "../../libvirt/peer.ts";
+import type { CallOptions } from "../../libvirt/types.ts";
 import type { SessionLease } from "./bulk-stats.ts";
 import { ConnectionLimit } from "./connection-limit.ts";
 import type { Endpoint } from "./endpoint.ts";
+import { LAST_CALL_MS } from "./time-limits.ts";
 
 export interface SessionOptions {
   /** What all launchers share. */
@@ -63,6 +65,16 @@ export class DaemonSession implements SessionLease {
       this.#opening = undefined;
     });
     return this.#opening;
+  }
+
+  /** Makes a call that never waits for a QEMU, also after `deadline` (monotonic clock). */
+  async lastCall<Result>(
+    deadline: number,
+    call: (session: LibvirtClient, options: CallOptions) => Promise<Result>,
+  ): Promise<Result> {
+    const end = Math.max(deadline, this.#clock.monotonic() + LAST_CALL_MS);
+    const session = await this.session(end);
+    return call(session, { deadlineMs: Math.max(LAST_CALL_MS, end - this.#clock.monotonic()) });
   }
 
   /**

@@ -2,22 +2,23 @@ import { RECEIVED_BYTES } from "../../budget.ts";
 import { DeviceCache } from "../../discovery/device-cache.ts";
 import type { BudgetError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
+import { LibvirtError } from "../../libvirt/errors.ts";
 import { SharedLimits } from "../../libvirt/peer.ts";
-import { DOMAIN_FILTER, STATS_GROUP } from "../../libvirt/protocol.ts";
+import { STATS_GROUP } from "../../libvirt/protocol.ts";
 import type { DomainRef, TypedParameters } from "../../libvirt/types.ts";
 import { BudgetChecks } from "./budget-checks.ts";
 import { BulkStats, cycleTimeout, type BulkReply } from "./bulk-stats.ts";
 import { CircuitBreaker } from "./circuit-breaker.ts";
-import { CpuStatsProbe } from "./cpu-stats-probe.ts";
 import { CycleErrors, tooManyStuck } from "./cycle-errors.ts";
-import { CycleReports } from "./cycle-reports.ts";
+import { CycleReports, type DomainAnswer } from "./cycle-reports.ts";
 import { DaemonSession, type SessionOptions } from "./daemon-session.ts";
-import { readBasicInfo, isGone, type BasicInfo } from "./basic-info.ts";
+import { BasicInfoReader, isGone, type BasicInfo } from "./basic-info.ts";
+import { DomainList, notListed } from "./domain-list.ts";
 import { DomainHistory } from "./domain-history.ts";
 import type { DomainSample } from "../domain-sample.ts";
 import type { Source, SourceCycle, SourceSettings, SourceStats, UnansweredDomains } from "../source.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { LAST_CALL_MS, progressCheckMs } from "./time-limits.ts";
+import { progressCheckMs } from "./time-limits.ts";
 import {
   cpuSample,
   deviceSamples,
@@ -30,18 +31,13 @@ import {
 } from "./sample-mapping.ts";
 import { DEVICES, type StatsReader } from "../stats-needs.ts";
 import { readAll, readersOf, statsGroups } from "./stats-readers.ts";
+import { STUCK_MS } from "./blocked-calls.ts";
 import { QemuResponses, STARTING_MS } from "./qemu-responses.ts";
 
 interface CycleContext {
   readonly reports: CycleReports;
   readonly report: (error: unknown, tolerate?: boolean) => void;
   readonly leftMs: () => number;
-}
-
-/** What is known about a domain. */
-interface Answer {
-  readonly stats: DomainReport | undefined;
-  readonly devices: DeviceSamples | undefined;
 }
 
 interface ReadingContext extends Omit<CycleContext, "reports"> {
@@ -64,7 +60,8 @@ export class LibvirtSource implements Source {
   readonly #checks: BudgetChecks | undefined;
   readonly #history = new DomainHistory();
   readonly #responses: QemuResponses;
-  readonly #cpuStats: CpuStatsProbe;
+  readonly #list: DomainList;
+  readonly #infos: BasicInfoReader;
   #settings: SourceSettings;
 
   constructor(
@@ -86,10 +83,11 @@ export class LibvirtSource implements Source {
     this.#vm = vm;
     this.#checks = budget && new BudgetChecks(budget, clock);
     this.#responses = new QemuResponses(clock);
-    this.#cpuStats = new CpuStatsProbe(clock);
+    this.#list = new DomainList(clock);
+    this.#infos = new BasicInfoReader(clock);
     const onLost = (): void => {
       // The next connection may be to another daemon, so what is known about this one is not valid for it.
-      this.#cpuStats.reset();
+      this.#infos.reset();
       this.#devices.invalidate();
     };
     this.#daemon = new DaemonSession(endpoint, { shared, clock, onLost, connections });
@@ -98,11 +96,8 @@ export class LibvirtSource implements Source {
 
   get stats(): SourceStats {
     const { libvirtVersion, calls } = this.#daemon;
-    return {
-      versions: libvirtVersion === undefined ? [] : [libvirtVersion],
-      calls,
-      blockedCalls: this.#bulk.blockedCalls,
-    };
+    const versions = libvirtVersion === undefined ? [] : [libvirtVersion];
+    return { versions, calls, blockedCalls: this.#bulk.blockedCalls };
   }
 
   configure(settings: SourceSettings): void {
@@ -125,6 +120,8 @@ export class LibvirtSource implements Source {
       found.report(this.#daemon.takeLimitError() ?? error, { tolerate: this.#isStarting });
       if (found.rejection !== undefined) return { ...nothing, ...this.#cutOff(found.rejection) };
       this.#breaker.failed();
+      // Another connection may get an answer.
+      if (error instanceof LibvirtError && error.code === "E_LIBVIRT_TIMEOUT") this.#daemon.close();
       if (found.errors.length === 0) return { ...nothing, ...found.lists, outcome: "starting" };
       const absent = this.#transient && found.errors.every(({ code }) => code === "E_LIBVIRT_UNREACHABLE");
       return { ...nothing, ...found.lists, outcome: absent ? "absent" : "failed" };
@@ -152,24 +149,27 @@ export class LibvirtSource implements Source {
     const session = await this.#daemon.session(deadline);
     const leftMs = (): number => Math.max(1, deadline - this.#clock.monotonic());
     const timestampMs = this.#clock.now();
-    const domains = await session.listDomains(DOMAIN_FILTER.ACTIVE, { deadlineMs: leftMs() });
-    this.#checks?.checkDomains(domains);
-    this.#devices.retain(domains);
-    this.#history.retain(domains);
-    this.#responses.retain(domains);
+    const probeMs = progressCheckMs(this.#settings.timeoutMs);
+    const { domains: listed, lateMs } = await this.#list.read(session, probeMs, deadline);
+    if (lateMs === 0) this.#retain(listed);
     const report = (error: unknown, tolerate = false, domain?: DomainRef): void => {
       found.report(error, { tolerate: tolerate || this.#isStarting, domain });
     };
-    const withCpu = await this.#cpuStats.isUsable(session, domains, progressCheckMs(this.#settings.timeoutMs));
-    const infos = await readBasicInfo(session, domains, { withCpu, deadlineMs: leftMs(), clock: this.#clock }, report);
-    if (withCpu && infos.length > 0 && infos.every(({ cpu }) => cpu === undefined)) this.#cpuStats.markUnavailable();
+    if (lateMs >= STUCK_MS) report(notListed(lateMs));
+    const infos = await this.#infos.read(session, listed, {
+      deadline: this.#clock.monotonic() + leftMs() / 2,
+      probeMs,
+      isStarting: (domain) => this.#responses.isStarting(domain),
+      report,
+    });
+    const domains = infos.map(({ domain }) => domain);
 
     let bulk: BulkReply | undefined;
     const calledMs = this.#clock.monotonic();
     // The reason of a state shows whether this domain is the source or the target of a live migration.
     const state = this.#identify === undefined ? 0 : STATS_GROUP.STATE;
     const groups = state | statsGroups(this.#settings.needs, infos.every(hasCpuTimes));
-    if (groups !== 0) {
+    if (groups !== 0 && domains.length > 0) {
       try {
         bulk = await this.#bulk.read(groups, domains, deadline);
       } catch (error) {
@@ -222,13 +222,19 @@ export class LibvirtSource implements Source {
     return { samples: samples.flat(), ...(await this.#classify(unanswered, calledMs, deadline)) };
   }
 
+  /** @throws {BudgetError} if the list exceeds the budget */
+  #retain(listed: readonly DomainRef[]): void {
+    this.#checks?.checkDomains(listed);
+    for (const known of [this.#devices, this.#history, this.#responses]) known.retain(listed);
+  }
+
   /** Returns the domain's statistics, completed by late replies, and its devices; undefined if the domain has ended. */
   async #completeReport(
     domain: DomainRef,
     first: DomainReport | undefined,
     { reports, report, leftMs }: CycleContext,
-  ): Promise<Answer | undefined> {
-    let answer: Answer = { stats: first, devices: undefined };
+  ): Promise<DomainAnswer | undefined> {
+    let answer: DomainAnswer = { stats: first, devices: undefined };
     try {
       answer = { stats: first, devices: await this.#deviceSamples(domain, first, leftMs()) };
       const stats = await reports.completed(domain);
@@ -257,12 +263,7 @@ export class LibvirtSource implements Source {
     return this.#responses.classify(
       unanswered,
       (domain) => this.#bulk.blockedSince(domain),
-      async (domain) => {
-        const session = await this.#daemon.session(Math.max(deadline, this.#clock.monotonic() + LAST_CALL_MS));
-        return session.domainControlInfo(domain, {
-          deadlineMs: Math.max(LAST_CALL_MS, deadline - this.#clock.monotonic()),
-        });
-      },
+      (domain) => this.#daemon.lastCall(deadline, (session, options) => session.domainControlInfo(domain, options)),
     );
   }
 
@@ -272,11 +273,9 @@ export class LibvirtSource implements Source {
     leftMs: number,
   ): Promise<DeviceSamples | undefined> {
     if (report === undefined || !this.#settings.needs.includes(DEVICES)) return undefined;
-    const layout = await this.#devices.layout(domain, reportedDevices(report), async () => {
-      const deadlineMs = Math.max(LAST_CALL_MS, leftMs);
-      const session = await this.#daemon.session(this.#clock.monotonic() + deadlineMs);
-      return session.domainXml(domain, { deadlineMs });
-    });
+    const layout = await this.#devices.layout(domain, reportedDevices(report), () =>
+      this.#daemon.lastCall(this.#clock.monotonic() + leftMs, (session, options) => session.domainXml(domain, options)),
+    );
     return deviceSamples(layout, report);
   }
 
@@ -286,8 +285,9 @@ export class LibvirtSource implements Source {
   ): Promise<Pick<DomainSample, "readings">> {
     if (readers.length === 0) return {};
     try {
-      const session = await this.#daemon.session(this.#clock.monotonic() + leftMs());
-      const values = await readAll(readers, { session, domain, params, deadlineMs: leftMs() });
+      const values = await this.#daemon.lastCall(this.#clock.monotonic() + leftMs(), (session, options) =>
+        readAll(readers, { session, domain, params, ...options }),
+      );
       this.#checks?.checkReadings(values.readings);
       return values;
     } catch (error) {
