@@ -25,15 +25,15 @@ test("at an interval of 1 s, VMs that start cost the others no cycle and not the
   await source.collect();
   opened.mock.resetCalls();
 
-  let started = false;
+  const started = new AbortController();
   const starting = (async () => {
     // Two at a time: each start holds the lock of its domain for a while.
     for (let index = 0; index < STARTS; index += 2)
       await Promise.all([index, index + 1].map((one) => host.createGuest(`new-${one}`, { taps: [] })));
-    started = true;
+    started.abort();
   })();
   const ticker = new Ticker(1_000, systemClock);
-  for (let cycles = 0; !started || cycles < 5; cycles++) {
+  for (let cycles = 0; !started.signal.aborted || cycles < 5; cycles++) {
     await ticker.next(t.signal);
     const { outcome, samples, errors } = await source.collect();
     assert.deepEqual([outcome, errors], ["collected", []]);
