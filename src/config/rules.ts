@@ -57,6 +57,64 @@ function selectorRule<Subject>(at: Path, selectorOf: (subject: Subject) => Label
   };
 }
 
+/** Headers of the agent and of HTTP itself, in lower case. */
+const RESERVED_HEADERS: readonly string[] = [
+  "accept",
+  "accept-encoding",
+  "connection",
+  "content-encoding",
+  "content-length",
+  "content-type",
+  "expect",
+  "host",
+  "keep-alive",
+  "proxy-authenticate",
+  "proxy-authorization",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+];
+
+/** The rules for the headers of a target. The case of a name does not matter. */
+const HEADER_RULES: readonly Rule<TargetSpec>[] = [
+  {
+    message: "must have either value or valueSecretRef",
+    cel: "self.headers.all(h, has(h.value) != has(h.valueSecretRef))",
+    holds: ({ headers }: TargetSpec) =>
+      headers.every(({ value, valueSecretRef }) => (value === undefined) !== (valueSecretRef === undefined)),
+  },
+  {
+    message: "must not name a header twice; upper and lower case are the same",
+    cel: "self.headers.all(h, self.headers.exists_one(g, g.name.lowerAscii() == h.name.lowerAscii()))",
+    holds: ({ headers }: TargetSpec) => new Set(headers.map(({ name }) => name.toLowerCase())).size === headers.length,
+  },
+  {
+    message: `must not name a header that the agent or HTTP sets: ${RESERVED_HEADERS.join(", ")}`,
+    cel: `self.headers.all(h, !(h.name.lowerAscii() in ['${RESERVED_HEADERS.join("', '")}']))`,
+    holds: ({ headers }: TargetSpec) => !headers.some(({ name }) => RESERVED_HEADERS.includes(name.toLowerCase())),
+  },
+  {
+    message:
+      "must not write the value of Authorization into the configuration; put it into a Secret, in valueSecretRef",
+    cel: "!self.headers.exists(h, h.name.lowerAscii() == 'authorization' && has(h.value))",
+    holds: ({ headers }: TargetSpec) =>
+      !headers.some(({ name, value }) => isAuthorization(name) && value !== undefined),
+  },
+  {
+    message: "must not name Authorization beside credentialsSecretRef or tokenSecretRef, which set it",
+    cel: "!self.headers.exists(h, h.name.lowerAscii() == 'authorization') || !((has(self.v1) && has(self.v1.credentialsSecretRef)) || (has(self.v2) && has(self.v2.tokenSecretRef)) || (has(self.v3) && has(self.v3.tokenSecretRef)))",
+    holds: ({ headers, v1, v2, v3 }: TargetSpec) =>
+      !headers.some(({ name }) => isAuthorization(name)) ||
+      (v1?.credentialsSecretRef ?? v2?.tokenSecretRef ?? v3?.tokenSecretRef) === undefined,
+  },
+].map((rule) => ({ path: ["headers"], ...rule }));
+
+function isAuthorization(name: string): boolean {
+  return name.toLowerCase() === "authorization";
+}
+
 /** The rules that no tag has a name that is taken. */
 const TAG_NAME_RULES: readonly Rule<TelemetrySpec>[] = TAKEN_NAMES.flatMap(([names, message]) => {
   const cel = `['${names.join("', '")}']`;
@@ -182,6 +240,7 @@ export const TARGET_RULES: readonly Rule<TargetSpec>[] = [
     cel: "[has(self.v1), has(self.v2), has(self.v3)].filter(x, x).size() == 1",
     holds: ({ v1, v2, v3 }) => [v1, v2, v3].filter((one) => one !== undefined).length === 1,
   },
+  ...HEADER_RULES,
   {
     path: ["flush", "interval"],
     message: "must be from 100ms to 5m",

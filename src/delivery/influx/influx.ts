@@ -9,7 +9,9 @@ import { classify } from "./rules.ts";
 
 /** InfluxDB 1, 2 and 3: a request is line protocol as one gzip member. */
 export const INFLUX: Protocol = {
-  destination: ({ url, protocol }) => JSON.stringify([url, protocol]),
+  // A header such as X-Scope-OrgID names the tenant that stores the lines. A value from a Secret may be a token, and change.
+  destination: ({ url, protocol, headers }) =>
+    JSON.stringify([url, protocol, ...headers.filter(({ value }) => typeof value === "string")]),
   open: (target, { clock, proxies }) => {
     const { url, tls, timeoutMs } = target;
     const http = openHttp({
