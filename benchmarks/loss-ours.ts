@@ -24,6 +24,7 @@ const sender = new Sender(
     protocol: { version: "v2", org, bucket },
     credentials: { kind: "token", token: new Secret(token) },
     tls: { mode: "Plaintext" },
+    headers: [],
     flush: { intervalMs: FLUSH_MS, maxLines: 5_000, maxBytes: 2 << 20 },
     timeoutMs: TIMEOUT_MS,
     maxDrainLinesPerSecond: 0,

@@ -46,7 +46,7 @@ export function mapperOf(domains: readonly SyntheticDomain[]): (stats: readonly 
       readMs: 5_000,
       cpu: { time, user, system },
     };
-    return { facts, layout: parseDomainXml(domain.xml()) };
+    return { facts, layout: parseDomainXml(domain.ref.name, domain.xml()) };
   });
   return (stats) =>
     stats.flatMap(({ domain: identity, params }, index): DomainSample[] => {

@@ -49,7 +49,7 @@ export async function runAgent({ cycles, listen, allowedHosts, spoolDir, ...opti
     resources.use(await StatusServer.start({ address: listen, allowedHosts, routes, clock, log }));
   }
   const parts = await openParts(options, spoolDir);
-  const { router } = parts;
+  const { router, nodeLog } = parts;
   let complete: boolean;
   try {
     await using node = await startNode({ ...options, ...parts });
@@ -60,7 +60,9 @@ export async function runAgent({ cycles, listen, allowedHosts, spoolDir, ...opti
     throw error;
   }
   const limited = Number.isFinite(cycles) && !signal.aborted;
-  return (await end(router, { ...options, spoolDir }, limited)) && (complete || !limited) ? 0 : 1;
+  const delivered = await end(router, { ...options, spoolDir }, limited);
+  nodeLog.losses.dropped(router.losses, true);
+  return delivered && (complete || !limited) ? 0 : 1;
 }
 
 /** Opens the spool, and the router over it. */
@@ -87,6 +89,9 @@ async function openParts(
     observer: nodeLog,
     onMissing: (field, domain) => {
       state.countMissing(field, domain);
+    },
+    onDiscarded: (target, lines) => {
+      nodeLog.losses.discarded(target, lines);
     },
     proxies: process.env,
     spool,

@@ -186,7 +186,7 @@ function podsDir(): Option {
 }
 
 function libvirtSocket(): Option {
-  const fallback = "default: the first standard socket that exists";
+  const fallback = "default: the first standard socket with a daemon";
   return option("--libvirt-socket <path...>", `libvirt socket, repeatable or with commas; ${fallback}`);
 }
 

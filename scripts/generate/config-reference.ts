@@ -1,5 +1,6 @@
 import type { Schema } from "../../src/config/check.ts";
-import { SPEC_RULES, TARGET_RULES, type Rule } from "../../src/config/rules.ts";
+import type { Rule } from "../../src/config/rule.ts";
+import { SPEC_RULES, TARGET_RULES } from "../../src/config/rules.ts";
 import { API_VERSION, KIND, SPEC_SCHEMA } from "../../src/config/schema.ts";
 import { CLUSTER_ONLY } from "../../src/config/parse.ts";
 import { TELEMETRY_CONFIG_STATUS } from "../../src/status/config-status.ts";

@@ -1,6 +1,7 @@
 import { stringify } from "yaml";
 import type { Schema } from "../../src/config/check.ts";
-import { SPEC_RULES, TARGET_RULES, type Rule } from "../../src/config/rules.ts";
+import type { Rule } from "../../src/config/rule.ts";
+import { SPEC_RULES, TARGET_RULES } from "../../src/config/rules.ts";
 import { API, KIND, SPEC_SCHEMA } from "../../src/config/schema.ts";
 import { TELEMETRY_CONFIG_STATUS } from "../../src/status/config-status.ts";
 import { NODE_TELEMETRY_STATUS } from "../../src/status/node-telemetry.ts";

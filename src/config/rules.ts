@@ -1,23 +1,10 @@
 import { parseDuration } from "../lib/duration.ts";
-import { FAMILY_NAMES, namesTakenBy } from "../contract.ts";
 import type { Finding, Path } from "./check.ts";
+import type { Rule } from "./rule.ts";
 import { TAG_KEY } from "./schema-parts.ts";
 import type { LabelSelector, TargetSpec, TelemetrySpec } from "./schema.ts";
-import { RESERVED_TAGS, TAG_OF_CEL, tagOf } from "./tag-names.ts";
-
-/**
- * A rule over more than one field, in CEL for the CRD and in TypeScript for files. `self` in the CEL text is the argument
- * of `holds`. A rule whose fields are malformed holds, because malformed fields are reported separately.
- */
-export interface Rule<Subject> {
-  /** The field that a finding names, relative to the subject. */
-  readonly path: Path;
-  readonly message: string;
-  readonly cel: string;
-  readonly holds: (subject: Subject) => boolean;
-  /** In files the schema check reports it, with a more exact path. */
-  readonly bySchema?: boolean;
-}
+import { TAG_OF_CEL, tagOf } from "./tag-names.ts";
+import { TAG_NAME_RULES } from "./tag-rules.ts";
 
 const HOUR_MS = 3_600_000;
 const MINUTE_MS = 60_000;
@@ -68,48 +55,62 @@ function selectorRule<Subject>(at: Path, selectorOf: (subject: Subject) => Label
   };
 }
 
-/** The tags of a configuration: its field, their names, and a CEL macro over them with the name of one as `tag`. */
-const TAG_FIELDS: readonly {
-  readonly field: "static" | "vmLabels" | "vmAnnotations";
-  readonly names: (tags: TelemetrySpec["tags"]) => readonly string[];
-  readonly all: (condition: (tag: string) => string) => string;
-}[] = [
-  {
-    field: "static",
-    names: (tags) => Object.keys(tags.static),
-    all: (condition) => `self.tags.static.all(k, ${condition("k")})`,
-  },
-  ...(["vmLabels", "vmAnnotations"] as const).map((field) => ({
-    field,
-    names: (tags: TelemetrySpec["tags"]) => tags[field].map(tagOf),
-    all: (condition: (tag: string) => string) => `self.tags.${field}.all(s, ${condition(TAG_OF_CEL)})`,
-  })),
+/** Headers of the agent and of HTTP itself, in lower case. */
+const RESERVED_HEADERS: readonly string[] = [
+  "accept",
+  "accept-encoding",
+  "connection",
+  "content-encoding",
+  "content-length",
+  "content-type",
+  "expect",
+  "host",
+  "keep-alive",
+  "proxy-authenticate",
+  "proxy-authorization",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
 ];
 
-/** The rules that no tag has a name that is taken: by a tag, or by a field of a family that is collected. */
-const TAG_NAME_RULES: readonly Rule<TelemetrySpec>[] = TAG_FIELDS.flatMap(({ field, names, all }) => [
+/** The rules for the headers of a target. The case of a name does not matter. */
+const HEADER_RULES: readonly Rule<TargetSpec>[] = [
   {
-    path: ["tags", field],
-    message: `must not use a tag of the measurements or of InfluxDB: ${RESERVED_TAGS.join(", ")}`,
-    cel: all((tag) => `!(${tag} in ${celList(RESERVED_TAGS)})`),
-    holds: ({ tags }: TelemetrySpec) => !names(tags).some((name) => RESERVED_TAGS.includes(name)),
+    message: "must have either value or valueSecretRef",
+    cel: "self.headers.all(h, has(h.value) != has(h.valueSecretRef))",
+    holds: ({ headers }: TargetSpec) =>
+      headers.every(({ value, valueSecretRef }) => (value === undefined) !== (valueSecretRef === undefined)),
   },
   {
-    path: ["tags", field],
-    message: "must not use the name of a field, such as state or errors: InfluxDB 3 rejects lines with such a tag",
-    cel: FAMILY_NAMES.map(
-      (family) =>
-        `(!('${family}' in self.collection.families) || ${all((tag) => `!(${tag} in ${celList(namesTakenBy(family))})`)})`,
-    ).join(" && "),
-    holds: ({ tags, collection }: TelemetrySpec) => {
-      const taken = new Set(collection.families.flatMap((family) => namesTakenBy(family)));
-      return !names(tags).some((name) => taken.has(name));
-    },
+    message: "must not name a header twice; upper and lower case are the same",
+    cel: "self.headers.all(h, self.headers.exists_one(g, g.name.lowerAscii() == h.name.lowerAscii()))",
+    holds: ({ headers }: TargetSpec) => new Set(headers.map(({ name }) => name.toLowerCase())).size === headers.length,
   },
-]);
+  {
+    message: `must not name a header that the agent or HTTP sets: ${RESERVED_HEADERS.join(", ")}`,
+    cel: `self.headers.all(h, !(h.name.lowerAscii() in ['${RESERVED_HEADERS.join("', '")}']))`,
+    holds: ({ headers }: TargetSpec) => !headers.some(({ name }) => RESERVED_HEADERS.includes(name.toLowerCase())),
+  },
+  {
+    message:
+      "must not write the value of Authorization into the configuration; put it into a Secret, in valueSecretRef",
+    cel: "!self.headers.exists(h, h.name.lowerAscii() == 'authorization' && has(h.value))",
+    holds: ({ headers }: TargetSpec) =>
+      !headers.some(({ name, value }) => isAuthorization(name) && value !== undefined),
+  },
+  {
+    message: "must not name Authorization beside credentialsSecretRef or tokenSecretRef, which set it",
+    cel: "!self.headers.exists(h, h.name.lowerAscii() == 'authorization') || !((has(self.v1) && has(self.v1.credentialsSecretRef)) || (has(self.v2) && has(self.v2.tokenSecretRef)) || (has(self.v3) && has(self.v3.tokenSecretRef)))",
+    holds: ({ headers, v1, v2, v3 }: TargetSpec) =>
+      !headers.some(({ name }) => isAuthorization(name)) ||
+      (v1?.credentialsSecretRef ?? v2?.tokenSecretRef ?? v3?.tokenSecretRef) === undefined,
+  },
+].map((rule) => ({ path: ["headers"], ...rule }));
 
-function celList(names: readonly string[]): string {
-  return `['${names.join("', '")}']`;
+function isAuthorization(name: string): boolean {
+  return name.toLowerCase() === "authorization";
 }
 
 export const SPEC_RULES: readonly Rule<TelemetrySpec>[] = [
@@ -234,6 +235,7 @@ export const TARGET_RULES: readonly Rule<TargetSpec>[] = [
     cel: "[has(self.v1), has(self.v2), has(self.v3)].filter(x, x).size() == 1",
     holds: ({ v1, v2, v3 }) => [v1, v2, v3].filter((one) => one !== undefined).length === 1,
   },
+  ...HEADER_RULES,
   {
     path: ["flush", "interval"],
     message: "must be from 100ms to 5m",

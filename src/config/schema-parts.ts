@@ -50,6 +50,13 @@ export const TAG_KEY = described(
   "a tag key: a letter, then letters, digits and underscores, 64 at most",
 );
 
+/** A `token` of RFC 9110. */
+const HEADER_NAME = described(
+  "^[-!#$%&'*+.^_`|~0-9A-Za-z]+$",
+  "the name of a header: letters, digits and dashes, such as X-Scope-OrgID",
+);
+const HEADER_VALUE = described("^[!-~]([ -~]*[!-~])?$", "printable ASCII text without blanks around it");
+
 /** No `#` at the start: InfluxDB would treat every line as a comment and acknowledge it. */
 export const PREFIX = described(
   "^([A-Za-z][-A-Za-z0-9_.:/]*)?$",
@@ -150,10 +157,23 @@ export const tagSources = (what: string) =>
     { description: `VMI ${what}s to copy into tags.`, maxItems: 16, default: [] },
   );
 
-export const secretKeyRef = (description: string) =>
+export const secretKeyRef = (description: string, key = "token") =>
   Type.Object(
-    { name: name("Secret in the agent's own namespace."), key: dataKey("Key in the Secret.", "token") },
+    { name: name("Secret in the agent's own namespace."), key: dataKey("Key in the Secret.", key) },
     { description },
+  );
+
+export const headers = (description: string) =>
+  keyedList(
+    "name",
+    Type.Object({
+      name: text({ description: "Name of the header.", maxLength: 64, pattern: HEADER_NAME }),
+      value: Type.Optional(
+        text({ description: "Value that is not a secret.", maxLength: 1024, pattern: HEADER_VALUE }),
+      ),
+      valueSecretRef: Type.Optional(secretKeyRef("Value that is a secret.", "value")),
+    }),
+    { description, maxItems: 16, default: [] },
   );
 
 export const objectKeyRef = (what: string) =>

@@ -15,6 +15,7 @@ import {
   namespaces,
   defaultedFamilies,
   families,
+  headers,
   tagSources,
   secretKeyRef,
   objectKeyRef,
@@ -106,6 +107,7 @@ const target = Type.Object({
     ),
   ),
   tls,
+  headers: headers("Headers of every request, such as the tenant for a gateway."),
   flush: Type.Object(
     {
       interval: duration({ description: "Longest time that lines are held back to share a request.", default: "1s" }),

@@ -3,6 +3,12 @@ import type { TargetSpec } from "./schema.ts";
 import { Secret } from "./secret.ts";
 import type { SecretSource } from "./secrets-dir.ts";
 
+/** A header of every request. A value from a Secret is a `Secret`. */
+export interface TargetHeader {
+  readonly name: string;
+  readonly value: string | Secret;
+}
+
 /** The values of Secrets and ConfigMaps that a target needs. */
 export interface TargetAccess {
   readonly credentials:
@@ -18,6 +24,7 @@ export interface TargetAccess {
     readonly key?: Secret;
     readonly serverName?: string;
   };
+  readonly headers: readonly TargetHeader[];
   /** Why a value cannot be read. Values of an earlier read are used as long as there are any. */
   readonly fault?: AccessFault;
 }
@@ -52,20 +59,24 @@ export class TargetAccessReader {
   async #read(target: TargetSpec): Promise<TargetAccess> {
     const known = this.#known.get(keyOf(target));
     try {
-      return { credentials: await credentialsOf(target, this.#secrets), tls: await tlsOf(target, this.#secrets) };
+      return {
+        credentials: await credentialsOf(target, this.#secrets),
+        tls: await tlsOf(target, this.#secrets),
+        headers: await headersOf(target, this.#secrets),
+      };
     } catch (error) {
       if (!(error instanceof TelemetryError)) throw error;
       const { code, message } = error;
       if (known !== undefined && !OF_ONE_TARGET.has(code)) throw error;
       const reason = code === "E_SECRET_INVALID" ? "TargetUnauthorized" : "SecretNotFound";
-      const withoutValues = { credentials: { kind: "missing" }, tls: { mode: target.tls.mode } } as const;
+      const withoutValues = { credentials: { kind: "missing" }, tls: { mode: target.tls.mode }, headers: [] } as const;
       return { ...(known ?? withoutValues), fault: { reason, code, message } };
     }
   }
 }
 
-function keyOf({ url, v1, v2, v3, tls }: TargetSpec): string {
-  return JSON.stringify([url, v1, v2, v3, tls]);
+function keyOf({ url, v1, v2, v3, tls, headers }: TargetSpec): string {
+  return JSON.stringify([url, v1, v2, v3, tls, headers]);
 }
 
 async function credentialsOf({ v1, v2, v3 }: TargetSpec, secrets: SecretSource): Promise<TargetAccess["credentials"]> {
@@ -77,26 +88,53 @@ async function credentialsOf({ v1, v2, v3 }: TargetSpec, secrets: SecretSource):
   }
   const token = v2?.tokenSecretRef ?? v3?.tokenSecretRef;
   if (token === undefined) return { kind: "none" };
-  const value = await readCredential(secrets, token);
-  const wanted = `the key \`${token.key}\` of the Secret \`${token.name}\``;
-  // An empty token often comes from an unset variable. The server's answer would not say that it is empty.
-  if (value === "") throw new TelemetryError("E_SECRET_NOT_FOUND", `${wanted} is empty`);
-  if (!TOKEN.test(value)) {
-    const where = `character ${value.search(NOT_IN_TOKEN) + 1} of ${value.length}`;
-    throw new TelemetryError("E_SECRET_INVALID", `${wanted} is not a token: ${where} cannot be in a header`);
-  }
-  return { kind: "token", token: new Secret(value) };
+  return { kind: "token", token: await readHeaderText(secrets, token, TOKEN) };
 }
 
-/** A token has the printable characters of ASCII, without blanks. */
-const TOKEN = /^[!-~]+$/;
-const NOT_IN_TOKEN = /[^!-~]/;
+async function headersOf({ headers }: TargetSpec, secrets: SecretSource): Promise<TargetAccess["headers"]> {
+  return Promise.all(
+    headers.map(async ({ name, value = "", valueSecretRef: ref }) => ({
+      name,
+      value: ref === undefined ? value : await readHeaderText(secrets, ref, HEADER_VALUE),
+    })),
+  );
+}
+
+interface KeyRef {
+  readonly name: string;
+  readonly key: string;
+}
+
+/** What a text in a header is called, and the characters that it cannot have. */
+interface HeaderText {
+  readonly what: string;
+  readonly forbidden: RegExp;
+}
+
+const TOKEN: HeaderText = { what: "a token", forbidden: /[^!-~]/ };
+const HEADER_VALUE: HeaderText = { what: "the value of a header", forbidden: /[^ -~]/ };
+/** Servers reject longer headers. */
+const MAX_HEADER_TEXT = 8_192;
+
+/** Resolves to a secret that can be in a header. */
+async function readHeaderText(secrets: SecretSource, ref: KeyRef, { what, forbidden }: HeaderText): Promise<Secret> {
+  const value = await readCredential(secrets, ref);
+  const wanted = `the key \`${ref.key}\` of the Secret \`${ref.name}\``;
+  // An empty value often comes from an unset variable. The server's answer would not say that it is empty.
+  if (value === "") throw new TelemetryError("E_SECRET_NOT_FOUND", `${wanted} is empty`);
+  const at = value.search(forbidden);
+  const fault =
+    at >= 0
+      ? `character ${at + 1} of ${value.length} cannot be in a header`
+      : value.length > MAX_HEADER_TEXT
+        ? `it has ${value.length} characters, more than ${MAX_HEADER_TEXT}`
+        : undefined;
+  if (fault !== undefined) throw new TelemetryError("E_SECRET_INVALID", `${wanted} is not ${what}: ${fault}`);
+  return new Secret(value);
+}
 
 /** Resolves to a credential without the byte order mark and the blanks that editors and shells add around it. */
-async function readCredential(
-  secrets: SecretSource,
-  { name, key }: { readonly name: string; readonly key: string },
-): Promise<string> {
+async function readCredential(secrets: SecretSource, { name, key }: KeyRef): Promise<string> {
   return (await secrets.read("Secret", name, key)).trim();
 }
 

@@ -39,7 +39,7 @@ export class BadLineSearch {
   #treats500AsBadLines = false;
   /** The target accepted a line after it was suspected. From then on all lines of the batch may be bad. */
   #targetIsHealthy = false;
-  /** A probe line was sent before the search was done, to notice early that the target calls every request too large. */
+  /** A probe line was sent before the search was done, to notice early that the target rejects every request. */
   #probedMidway = false;
   /** A line that the target accepted. */
   #probeLine: Uint8Array | undefined;
@@ -85,6 +85,12 @@ export class BadLineSearch {
     return true;
   }
 
+  /** Applies the outcome of a request with the whole batch. Without `maySplit` no smaller parts are sent to find bad lines. */
+  answered(outcome: Outcome, maySplit: boolean): void {
+    this.#bisection.answered(outcome, maySplit);
+    this.#suspectTarget();
+  }
+
   /** Sends one request, if one is left to send. Resolves to the reason if the search cannot go on now. */
   async step(send: Send): Promise<NotDelivered | undefined> {
     if (this.#suspicion !== undefined) return this.#probe(send, this.#suspicion);
@@ -93,12 +99,15 @@ export class BadLineSearch {
       if (outcome.kind !== "retry" || outcome.maybePoison !== true || !this.#treats500AsBadLines) return outcome;
       this.#suspicion = "lastPart";
       this.#serverError = outcome;
-    } else if (this.#bisection.everythingRejected && !this.#targetIsHealthy) {
-      const { done } = this.#bisection;
-      if (done || !this.#probedMidway) this.#suspicion = "wholeBatch";
-      this.#probedMidway = true;
-    }
+    } else this.#suspectTarget();
     return undefined;
+  }
+
+  /** After too many rejections without a success, a probe line shows whether the target accepts any line. */
+  #suspectTarget(): void {
+    if (!this.#bisection.everythingRejected || this.#targetIsHealthy) return;
+    if (this.#bisection.done || !this.#probedMidway) this.#suspicion = "wholeBatch";
+    this.#probedMidway = true;
   }
 
   async #probe(send: Send, suspicion: Suspicion): Promise<NotDelivered | undefined> {

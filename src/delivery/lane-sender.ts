@@ -10,7 +10,7 @@ import { isNotDelivered, type NotDelivered, type Outcome } from "./outcome.ts";
 import type { LineRequest, Protocol } from "./protocol.ts";
 import { configuredProtocol } from "./protocols.ts";
 import type { RejectedSink } from "./rejected-lines.ts";
-import { countLines, exampleOf, rejectionsOf, type Rejection } from "./rejection.ts";
+import { countLines, exampleOf, type Rejection } from "./rejection.ts";
 import { RequestBodyCache } from "./request-body-cache.ts";
 import { RetryPolicy } from "./retry-policy.ts";
 import { SenderStats, type SenderObserver, type SentState } from "./sender-stats.ts";
@@ -105,7 +105,8 @@ export class LaneSender {
   /** Sends one request of a lane. Resolves to the delay before the next request of any lane, in milliseconds. */
   async sendOnce(lane: Lane): Promise<number> {
     const { clock } = this.#options;
-    if (this.#target.credentials.kind === "missing") return Infinity;
+    const target = this.#target;
+    if (target.credentials.kind === "missing") return Infinity;
     if (lane.search !== undefined) return this.#continueSearch(lane, lane.search);
     const limits = { maxLines: this.#limit.lines, maxRawBytes: this.#target.flush.maxBytes };
     const frames = await lane.read(limits);
@@ -131,11 +132,10 @@ export class LaneSender {
       case "delivered":
         return this.#delivered(lane, frames, { tookMs, rejections: [] });
       case "partial":
-        return this.#delivered(lane, frames, { tookMs, rejections: rejectionsOf(outcome.rejectedLines, outcome) });
+      case "rejected":
+        return this.#searchAfter(lane, frames, { outcome, target, tookMs });
       case "tooLarge":
         return frames.length > 1 ? 0 : this.#startSearch(lane, frames, this.#limit.lines);
-      case "rejected":
-        return this.#startSearch(lane, frames, Math.ceil(lines / 2));
       default:
         return this.#postpone(lane, frames, outcome);
     }
@@ -165,6 +165,27 @@ export class LaneSender {
     return 0;
   }
 
+  /** Starts a search with the outcome of a request that held all these frames. It may be done with that. */
+  async #searchAfter(
+    lane: Lane,
+    frames: readonly Frame[],
+    {
+      outcome,
+      target,
+      tookMs,
+    }: { readonly outcome: Outcome; readonly target: EffectiveTarget; readonly tookMs: number },
+  ): Promise<number> {
+    await this.#startSearch(lane, frames, this.#limit.lines);
+    const { search } = lane;
+    // New settings: the answer is from the old target.
+    if (this.#target !== target || search === undefined) return 0;
+    search.durationMs = tookMs;
+    // The good lines are stored. To find out which lines are bad must not delay the following lines without a bound.
+    const maySplit = outcome.kind === "rejected" || this.#searchPace.nextMs <= this.#options.clock.monotonic();
+    search.answered(outcome, maySplit);
+    return search.done ? this.#finishSearch(lane, search) : 0;
+  }
+
   async #continueSearch(lane: Lane, search: BadLineSearch): Promise<number> {
     const { clock } = this.#options;
     const startedMs = clock.monotonic();
@@ -176,9 +197,12 @@ export class LaneSender {
     if (isAborted(this.#options.signal) || lane.search !== search) return 0;
     if (notDelivered !== undefined) return this.#postpone(lane, search.frames, notDelivered);
     this.#separateBacklog(lane, search.frames);
-    if (!search.done) return 0;
+    return search.done ? this.#finishSearch(lane, search) : 0;
+  }
+
+  async #finishSearch(lane: Lane, { frames, durationMs, rejections }: BadLineSearch): Promise<number> {
     lane.search = undefined;
-    return this.#delivered(lane, search.frames, { tookMs: search.durationMs, rejections: search.rejections });
+    return this.#delivered(lane, frames, { tookMs: durationMs, rejections });
   }
 
   async #send(request: LineRequest): Promise<Outcome> {

@@ -1,7 +1,9 @@
-/** A rejected line that a server names, and the reason. */
+/** A rejected line that a server names. */
 export interface NamedLine {
-  /** Empty when the server tells only the reason. */
-  readonly line: string;
+  /** Its number in the request, from 1 on. Blank lines and comments have none. */
+  readonly number?: number;
+  /** Its whole text. Undefined if the server shows none, or only a part. */
+  readonly text?: string;
   readonly reason: string;
 }
 
@@ -17,14 +19,25 @@ export type Outcome =
       readonly kind: "partial";
       readonly rejectedLines: number;
       readonly detail: string;
-      /** The rejected lines that the server names, at most `rejectedLines`. */
+      /** The rejected lines that the server names, perhaps fewer than it rejected. */
       readonly named: readonly NamedLine[];
+      /** The server is at a limit. It would call a smaller request with only these lines misconfigured, so no search finds them. */
+      readonly isAtLimit?: true;
     }
   | NotDelivered
   /** The request is larger than the target accepts. */
   | { readonly kind: "tooLarge"; readonly detail: string }
-  /** At least one line is bad. The target stored nothing, or it is unknown what it stored. */
-  | { readonly kind: "rejected"; readonly detail: string };
+  | Rejected;
+
+/** At least one line is bad. The target stored nothing, or it is unknown what it stored. */
+export interface Rejected {
+  readonly kind: "rejected";
+  readonly detail: string;
+  /** The server counts or lists every line of the request as bad. It may count good lines too. */
+  readonly everyLine?: true;
+  /** Bad lines that the server names. There may be more. */
+  readonly named?: readonly NamedLine[];
+}
 
 /** The target stored nothing, and the lines are sent again later. */
 export interface NotDelivered {

@@ -19,4 +19,5 @@ export const PRINT: Protocol = {
   body: async (frames) => Buffer.concat(await Promise.all(frames.map(expandFrame))),
   // Standard output rejects no line, so there is no bad line to find.
   split: (lines) => [0, lines.length],
+  kinds: [],
 };

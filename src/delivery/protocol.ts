@@ -21,6 +21,11 @@ export interface Protocol {
    * of `lines`. The target stores or rejects the lines between two offsets together.
    */
   split(lines: Uint8Array): readonly number[];
+  /**
+   * Functions that return the kind of a line, the coarsest first. Lines of one kind are often good or bad together, so the search
+   * for bad lines separates the kinds first.
+   */
+  readonly kinds: readonly ((line: Uint8Array) => string)[];
 }
 
 export interface TransportContext {

@@ -2,32 +2,41 @@ import type { LauncherBudget } from "../budget.ts";
 import { BudgetError, TelemetryError } from "../errors.ts";
 import { BurstLimit } from "../lib/burst-limit.ts";
 import type { Clock } from "../lib/clock.ts";
+import { LibvirtError } from "../libvirt/errors.ts";
 import type { DomainRef } from "../libvirt/types.ts";
 import { domainKey, retainDomains } from "./domain-name.ts";
 import { type DomainLayout, parseDomainXml } from "./domain-layout.ts";
 
-/** Device names in the statistics of a domain; undefined if the statistics were not requested or have no answer. */
+/** The devices of one kind in the statistics of a domain. */
 export interface ReportedDevices {
-  readonly nics: ReadonlySet<string> | undefined;
-  readonly blocks: ReadonlySet<string> | undefined;
+  /** Names, paths and numbers that are the same while the devices are, in the order of the statistics. */
+  readonly identity: readonly unknown[];
+  /** Counters of the devices. A smaller value than before belongs to another device with the same name. */
+  readonly counters: readonly (bigint | undefined)[];
+}
+
+/** A kind is undefined if its statistics were not requested or have no answer. */
+export interface Reported {
+  readonly nics: ReportedDevices | undefined;
+  readonly blocks: ReportedDevices | undefined;
 }
 
 interface Entry {
-  /** The devices, or why the XML cannot be used. */
-  readonly result: DomainLayout | TelemetryError;
+  /** The devices, or why the XML cannot be used or read. */
+  readonly result: DomainLayout | Error;
   expiresAt: number;
-  /** The differences to the statistics that remained after the XML was read; they do not cause another read. */
-  readonly knownDifferences: string;
+  /** The statistics to compare the next ones with. */
+  reported: Reported;
   readonly rereads: BurstLimit;
 }
 
-/** Reads of the XML before an entry expires. A hot-plug needs one; a layout that always differs would cost one in each cycle. */
+/** Reads of the XML before an entry expires. A hot-plug needs one; devices that always differ would cost one in each cycle. */
 const REREADS = { burst: 10, periodMs: 30_000 };
 
 /**
  * Caches the devices of the domains of one libvirt connection, from their XML, for `ttlMs` each. An entry belongs to one run
  * of a domain (UUID and id), so a reused id or a restarted guest does not get the devices of another run. XML that cannot be
- * used is cached too.
+ * used is cached too. XML that libvirt does not send is requested again as often as for a hot-plug.
  */
 export class DeviceCache {
   readonly #entries = new Map<string, Entry>();
@@ -47,24 +56,39 @@ export class DeviceCache {
   }
 
   /**
-   * Resolves to the devices of a domain: from the cache, or from `readXml` if the entry is missing or expired, or if its
-   * devices differ from those in the statistics (hot-plug).
+   * Resolves to the devices of a domain: from the cache, or from `readXml` if the entry is missing or expired, or if the
+   * statistics show other devices than before (hot-plug, or another device in the same place).
    * @throws {TelemetryError} E_DOMAIN_XML, the same error until the entry expires
    * @throws {BudgetError} if the XML exceeds the budget; or the error of `readXml`
    */
-  async layout(domain: DomainRef, reported: ReportedDevices, readXml: () => Promise<string>): Promise<DomainLayout> {
+  async layout(domain: DomainRef, reported: Reported, readXml: () => Promise<string>): Promise<DomainLayout> {
     const run = domainKey(domain);
     const before = this.#entries.get(run);
-    if (before !== undefined && !this.#mustRead(before, reported)) return layoutOf(before);
-    const result = this.#parsed(await readXml());
-    const entry: Entry = {
-      result,
-      expiresAt: this.#clock.monotonic() + this.#ttlMs,
-      knownDifferences: result instanceof Error ? "" : differences(result, reported),
-      rereads: before?.rereads ?? new BurstLimit(REREADS, this.#clock),
+    const latest = { nics: reported.nics ?? before?.reported.nics, blocks: reported.blocks ?? before?.reported.blocks };
+    const store = (result: Entry["result"], expiresAt: number): void => {
+      const rereads = before?.rereads ?? new BurstLimit(REREADS, this.#clock);
+      this.#entries.set(run, { result, expiresAt, reported: latest, rereads });
     };
-    this.#entries.set(run, entry);
-    return layoutOf(entry);
+    if (before !== undefined) {
+      const isSame = !isOther(before.reported.nics, reported.nics) && !isOther(before.reported.blocks, reported.blocks);
+      if (!this.#mustRead(before, isSame)) {
+        if (isSame) before.reported = latest;
+        return layoutOf(before.result);
+      }
+    }
+    let xml: string;
+    try {
+      xml = await readXml();
+    } catch (error) {
+      // Without an entry the daemon would get the same call in each cycle.
+      const isExpired = before === undefined || this.#isExpired(before);
+      if (isExpired && error instanceof LibvirtError && error.code === "E_LIBVIRT_REMOTE")
+        store(error, Number.NEGATIVE_INFINITY);
+      throw error;
+    }
+    const result = this.#parsed(domain, xml);
+    store(result, this.#clock.monotonic() + this.#ttlMs);
+    return layoutOf(result);
   }
 
   /** Deletes the entries of all other domains. */
@@ -77,16 +101,18 @@ export class DeviceCache {
     for (const entry of this.#entries.values()) if (entry.rereads.allows()) entry.expiresAt = Number.NEGATIVE_INFINITY;
   }
 
-  #mustRead(entry: Entry, reported: ReportedDevices): boolean {
-    if (this.#clock.monotonic() >= entry.expiresAt) return true;
-    if (entry.result instanceof Error) return false;
-    const difference = differences(entry.result, reported);
-    return difference !== "" && difference !== entry.knownDifferences && entry.rereads.allows();
+  #mustRead(entry: Entry, isSame: boolean): boolean {
+    if (this.#isExpired(entry)) return !(entry.result instanceof LibvirtError) || entry.rereads.allows();
+    return !isSame && !(entry.result instanceof Error) && entry.rereads.allows();
   }
 
-  #parsed(xml: string): Entry["result"] {
+  #isExpired({ expiresAt }: Entry): boolean {
+    return this.#clock.monotonic() >= expiresAt;
+  }
+
+  #parsed({ name }: DomainRef, xml: string): Entry["result"] {
     try {
-      return parseDomainXml(xml, this.#budget);
+      return parseDomainXml(name, xml, this.#budget);
     } catch (error) {
       // A launcher over its budget is cut off, and a later attempt may read its XML again.
       if (error instanceof TelemetryError && !(error instanceof BudgetError)) return error;
@@ -95,25 +121,17 @@ export class DeviceCache {
   }
 }
 
-function layoutOf({ result }: Entry): DomainLayout {
+function layoutOf(result: Entry["result"]): DomainLayout {
   if (result instanceof Error) throw result;
   return result;
 }
 
-/** Returns the devices that are only in the XML (`-`) or only in the statistics (`+`); empty if there are none. */
-function differences({ nics, disks, otherBlocks }: DomainLayout, reported: ReportedDevices): string {
-  const nicNames = nics.map(({ device }) => device);
-  const blockNames = [...disks.map(({ device }) => device), ...otherBlocks];
-  return [
-    ...(reported.nics === undefined ? [] : diff(nicNames, reported.nics, "nic")),
-    ...(reported.blocks === undefined ? [] : diff(blockNames, reported.blocks, "disk")),
-  ].join(" ");
-}
-
-function diff(layout: readonly string[], reported: ReadonlySet<string>, kind: string): string[] {
-  const inXml = new Set(layout);
-  return [
-    ...layout.filter((device) => !reported.has(device)).map((device) => `-${kind}:${device}`),
-    ...[...reported].filter((device) => !inXml.has(device)).map((device) => `+${kind}:${device}`),
-  ];
+/** Returns whether the statistics are of other devices than before. Missing statistics are not. */
+function isOther(before: ReportedDevices | undefined, after: ReportedDevices | undefined): boolean {
+  if (after === undefined) return false;
+  if (before === undefined || before.identity.length !== after.identity.length) return true;
+  return (
+    after.identity.some((value, index) => value !== before.identity[index]) ||
+    after.counters.some((value = 0n, index) => value < (before.counters[index] ?? 0n))
+  );
 }

@@ -1,5 +1,6 @@
 import type { LauncherBudget } from "../budget.ts";
 import { BudgetError, TelemetryError, messageOf } from "../errors.ts";
+import { LIMIT } from "../libvirt/protocol.ts";
 import { attributeOf, scanXml, type XmlVisitor } from "./xml-scanner.ts";
 
 /** The devices of a domain that the agent reports, in the order of its XML. */
@@ -19,8 +20,8 @@ export interface LayoutDevice {
   readonly alias?: string;
 }
 
-/** For a daemon without a budget. Far more than a domain with hundreds of devices needs. */
-const MAX_XML_LENGTH = 1024 * 1024;
+/** For a daemon without a budget: the longest string that libvirt sends. */
+const MAX_XML_LENGTH = LIMIT.STRING;
 /** For a daemon without a budget, too. The kernel allows 31 characters. */
 const MAX_NAME_LENGTH = 1024;
 /** Values of the attribute `device` that the agent reports; a missing attribute means `disk`. */
@@ -29,11 +30,13 @@ const REPORTED_DISKS = new Set(["disk", "lun"]);
 type Limits = Pick<LauncherBudget, "xmlLength" | "devices" | "deviceNameLength">;
 
 /**
- * Returns the devices in a domain's XML. The time is proportional to the length of the text, whatever is in it.
- * @throws {TelemetryError} E_DOMAIN_XML if the text is not a domain's XML, has a document type, or is larger than 1 MiB
+ * Returns the devices in the XML of the domain `name`. The time is proportional to the length of the text, whatever is in it.
+ * @throws {TelemetryError} E_DOMAIN_XML if the text is not a domain's XML, has a document type, or is larger than 4 MiB
  * @throws {BudgetError} if the text or the number of devices exceeds `limits`, or a name does
  */
-export function parseDomainXml(xml: string, limits?: Limits): DomainLayout {
+export function parseDomainXml(name: string, xml: string, limits?: Limits): DomainLayout {
+  const invalid = (why: string): TelemetryError =>
+    new TelemetryError("E_DOMAIN_XML", `libvirt's XML of the domain ${name} cannot be used: ${why}`);
   if (limits !== undefined && xml.length > limits.xmlLength)
     throw new BudgetError("XmlWork", `XML of more than ${limits.xmlLength} characters`);
   if (xml.length > MAX_XML_LENGTH) throw invalid(`it has ${xml.length} characters, more than ${MAX_XML_LENGTH}`);
@@ -133,10 +136,6 @@ class DeviceElements implements XmlVisitor {
 function wholeNumber(xml: string, at: number): number | undefined {
   const digits = /^\s*(\d{1,7})\s*</.exec(xml.slice(at, at + 32))?.[1];
   return digits === undefined ? undefined : Number(digits);
-}
-
-function invalid(why: string): TelemetryError {
-  return new TelemetryError("E_DOMAIN_XML", `libvirt's XML of the domain cannot be used: ${why}`);
 }
 
 const ENTITIES: ReadonlyMap<string, string> = new Map([

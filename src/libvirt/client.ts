@@ -1,4 +1,5 @@
-import { LibvirtConnection, type Call } from "./connection.ts";
+import type { Call } from "./call.ts";
+import { LibvirtConnection } from "./connection.ts";
 import { LibvirtError } from "./errors.ts";
 import { statsLimits, type PeerLimits } from "./limits.ts";
 import { trustedPeer, type Peer } from "./peer.ts";
@@ -107,6 +108,11 @@ export class LibvirtClient implements Disposable {
     return this.#connection.isOpen;
   }
 
+  /** Whether no further call may be late without the end of the connection. */
+  get isCrowded(): boolean {
+    return this.#connection.isCrowded;
+  }
+
   /**
    * Returns the statistics of `domains` in one call; without them, of every domain that matches the flags. `groups` are
    * bits of STATS_GROUP, `flags` bits of DOMAIN_FILTER.
@@ -205,6 +211,7 @@ export class LibvirtClient implements Disposable {
   ): Promise<Result> {
     return this.#connection.call({
       procedure,
+      domain: domain.uuid,
       write: (writer) => {
         writeDomain(writer, domain);
         wire.arguments?.(writer);

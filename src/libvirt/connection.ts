@@ -1,19 +1,21 @@
 import type { Socket } from "node:net";
+import type { Call, PendingCall } from "./call.ts";
 import { setDeadline } from "./deadline.ts";
-import type { Steps } from "./decode-queue.ts";
 import { LibvirtError } from "./errors.ts";
 import { openSocket } from "./open-socket.ts";
 import { encodePacket, PacketAssembler, type PacketHeader } from "./packet.ts";
 import { trustedPeer, type Peer } from "./peer.ts";
-import { EVENT, KEEPALIVE, MESSAGE_TYPE, PROCEDURE, PROGRAM, STATUS, type ProcedureName } from "./protocol.ts";
+import { EVENT, KEEPALIVE, MESSAGE_TYPE, PROCEDURE, PROGRAM, STATUS } from "./protocol.ts";
 import { readLifecycleEvent } from "./replies.ts";
 import { KeptBytes } from "./receive-memory.ts";
 import { readRemoteError } from "./wire-types.ts";
 import type { LifecycleEvent } from "./types.ts";
-import type { XdrReader, XdrWriter } from "./xdr.ts";
+import type { XdrReader } from "./xdr.ts";
 
 /** Libvirtd stops reading from a client that has five outstanding calls. This client stays one below. */
 const MAX_OUTSTANDING = 4;
+/** Calls that may be late while the daemon answers others. They leave room for a call and for one that looks after it. */
+const MAX_LATE = 2;
 /** Time that a daemon has to answer CONNECT_CLOSE. */
 const CLOSE_TIMEOUT_MS = 500;
 /** A read of fewer bytes that completes no packet counts like an unasked packet. Daemons write whole packets. */
@@ -22,32 +24,10 @@ const PIECE_BYTES = 1_024;
 /** Receive buffer of all sockets, so that no read allocates. Its bytes are processed before the next read. */
 const RECEIVED = Buffer.allocUnsafeSlow(64 * 1024);
 
-export interface Call<Result> {
-  readonly procedure: ProcedureName;
-  readonly write?: (writer: XdrWriter) => void;
-  /**
-   * Decodes the reply. The reader is valid only during this call, except for steps that are passed to `inTurns`: they
-   * may go on in later turns of the event loop.
-   */
-  readonly read: (
-    reader: XdrReader,
-    inTurns: <Decoded>(steps: Steps<Decoded>) => Decoded | Promise<Decoded>,
-  ) => Result | Promise<Result>;
-  /** Milliseconds from now; Infinity for no deadline. */
-  readonly deadlineMs: number;
-}
-
-interface PendingCall {
-  readonly call: Call<unknown>;
-  readonly resolve: (result: unknown) => void;
-  readonly reject: (error: LibvirtError) => void;
-  timer: NodeJS.Timeout | undefined;
-  answered: boolean;
-}
-
 /**
- * One connection to a libvirt daemon: calls, replies in any order, events, keepalive. A missed deadline or a protocol
- * error ends it, because later bytes from the daemon cannot be trusted.
+ * One connection to a libvirt daemon: calls, replies in any order, events, keepalive. A protocol error ends it, because later
+ * bytes from the daemon cannot be trusted. So does a missed deadline, unless the daemon has answered other calls since: then
+ * the call waits for a lock in the daemon, and its late reply is ignored.
  */
 export class LibvirtConnection {
   readonly #socket: Socket;
@@ -56,6 +36,9 @@ export class LibvirtConnection {
   readonly #kept: KeptBytes;
   readonly #outstanding = new Map<number, PendingCall>();
   readonly #queued = new Set<PendingCall>();
+  /** Calls that have missed their deadline. */
+  readonly #late = new Set<PendingCall>();
+  #replies = 0;
   readonly #whenClosed = Promise.withResolvers<LibvirtError | undefined>();
   #serial = 0;
   #closing = false;
@@ -119,11 +102,21 @@ export class LibvirtConnection {
     return !this.#ended && !this.#closing;
   }
 
+  /** Whether so many calls are late that another late one would end the connection. */
+  get isCrowded(): boolean {
+    return this.#late.size >= MAX_LATE;
+  }
+
   /** @throws {LibvirtError} */
   call<Result>(call: Call<Result>): Promise<Result> {
     if (!this.isOpen) {
       const closed = new LibvirtError("E_LIBVIRT_CLOSED", "the connection to libvirt is closed");
       return Promise.reject(this.#exceeded ?? closed);
+    }
+    for (const { call: late } of this.#late) {
+      if (late.domain === undefined || late.domain !== call.domain) continue;
+      const why = `libvirt has not answered an earlier ${late.procedure} of the same domain`;
+      return Promise.reject(new LibvirtError("E_LIBVIRT_TIMEOUT", why));
     }
     return this.#enqueue(call);
   }
@@ -158,6 +151,7 @@ export class LibvirtConnection {
         reject,
         timer: undefined,
         answered: false,
+        repliesBefore: this.#replies,
       };
       pending.timer = setDeadline(call.deadlineMs, () => {
         // Timers run before sockets are read: if this process was busy, a reply in time may still be unread.
@@ -187,6 +181,12 @@ export class LibvirtConnection {
       `libvirt did not answer ${procedure} within ${Math.round(deadlineMs)} ms`,
     );
     pending.reject(error);
+    const isAlive = this.#replies > pending.repliesBefore;
+    if (isAlive && this.#queued.delete(pending)) return;
+    if (isAlive && !this.isCrowded) {
+      this.#late.add(pending);
+      return;
+    }
     this.#end(new LibvirtError("E_LIBVIRT_CLOSED", `the connection was dropped: ${error.message}`, { cause: error }));
   }
 
@@ -223,11 +223,16 @@ export class LibvirtConnection {
   #answered({ serial, status, procedure }: PacketHeader, payload: XdrReader): void {
     const pending = this.#outstanding.get(serial);
     if (pending === undefined) throw payload.fault(`no call has the serial ${serial} of this reply`);
+    this.#replies++;
     const { call } = pending;
     if (procedure !== PROCEDURE[call.procedure])
       throw payload.fault(`the reply to ${call.procedure} is for procedure ${procedure}`);
     if (status !== STATUS.OK && status !== STATUS.ERROR) throw payload.fault(`a reply has the status ${status}`);
     if (pending.answered) throw payload.fault(`the call ${serial} has two replies`);
+    if (this.#late.delete(pending)) {
+      this.#finished(serial, undefined);
+      return;
+    }
     // An exception of the decoder ends the connection, and #end rejects this call with all others.
     if (status === STATUS.ERROR) {
       this.#finished(serial, readRemoteError(payload, call.procedure));

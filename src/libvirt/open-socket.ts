@@ -43,7 +43,7 @@ export function openSocket<Connection>(path: string, options: SocketOptions<Conn
         clearTimeout(timer);
       })
       .then(resolve, (error: unknown) => {
-        reject(connectError(path, error));
+        reject(connectError(path, error, mustBeSocket));
       });
   });
 }
@@ -129,9 +129,16 @@ const CONNECT_ERRORS: ReadonlyMap<unknown, readonly [LibvirtErrorCode, string]> 
   ["ECONNREFUSED", ["E_LIBVIRT_UNREACHABLE", "no process listens on the socket; the daemon has ended"]],
 ]);
 
-function connectError(path: string, error: unknown): LibvirtError {
+/** What to do about E_LIBVIRT_DENIED: values of the chart, or the user of the process. */
+const REMEDY = {
+  launcher: "if launchers run as root, set agent.launchers=root; with SELinux, set agent.seLinuxOptions.type=spc_t",
+  host: "run the agent as a user that may use it",
+} as const;
+
+function connectError(path: string, error: unknown, isLauncher: boolean): LibvirtError {
   if (error instanceof LibvirtError) return error;
   const text = error instanceof Error ? error.message : String(error);
   const [code, message] = CONNECT_ERRORS.get(errorCode(error)) ?? ["E_LIBVIRT_CLOSED", `no connection: ${text}`];
-  return new LibvirtError(code, `${path}: ${message}`, { cause: error });
+  const remedy = code === "E_LIBVIRT_DENIED" ? `: ${isLauncher ? REMEDY.launcher : REMEDY.host}` : "";
+  return new LibvirtError(code, `${path}: ${message}${remedy}`, { cause: error });
 }

@@ -6,7 +6,7 @@ import { claimedName } from "../discovery/named-domain.ts";
 import { presenceOf } from "../discovery/domain-presence.ts";
 import type { NamingRules, VmiInventory } from "../discovery/inventory.ts";
 import { LauncherSockets, type Launcher } from "../discovery/launcher-sockets.ts";
-import { findLibvirtSocket } from "../discovery/libvirt-sockets.ts";
+import { HostSocket, type HostSocketOptions } from "../discovery/libvirt-sockets.ts";
 import { TelemetryError, messageOf } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
 
@@ -19,7 +19,7 @@ export const ALL_VMS: Naming = { vms: { namespaces: {}, vmSelector: {} }, vmLabe
 export interface EndpointPlaces {
   /** The kubelet's pods directory, which contains the sockets of the launchers. */
   readonly podsDir: string | undefined;
-  /** The first standard socket that exists, if neither this nor `podsDir` is given. */
+  /** The first standard socket with a daemon, if neither this nor `podsDir` is given. */
   readonly libvirtSockets: readonly string[] | undefined;
   /** What each launcher may cost. */
   readonly launcherBudget?: LauncherBudget;
@@ -52,22 +52,28 @@ export function vmiEndpoints(
 
 /**
  * Returns a function that finds the endpoints of a node without a cluster: the given sockets and the launchers in the pods
- * directory, or the standard socket if neither is given. Launchers are trusted, and their domains have the names that they
+ * directory, or a standard socket if neither is given. `onSkipped` is called when that is not the preferred one. Launchers are trusted, and their domains have the names that they
  * claim. Labels are unknown, so a selector that needs one selects no VM.
  */
 export function localEndpoints(
   { podsDir, libvirtSockets, launcherBudget }: EndpointPlaces,
   clock: Clock,
+  onSkipped?: HostSocketOptions["onSkipped"],
 ): (config: { readonly vms: VmFilter }) => Promise<readonly Endpoint[]> {
   const launchers = podsDir === undefined ? undefined : new LauncherSockets(podsDir, clock);
   const plain = plainEndpoints(libvirtSockets);
+  const host = new HostSocket(onSkipped === undefined ? {} : { onSkipped });
   let current = ALL_VMS.vms;
   return async ({ vms }) => {
     // An endpoint lives for many cycles and uses the filter of the latest one.
     current = vms;
     if (launchers !== undefined)
       return [...plain, ...trustedEndpoints(await scan(launchers), () => current, launcherBudget)];
-    return plain.length > 0 ? plain : [{ socket: await findLibvirtSocket() }];
+    if (plain.length > 0) return plain;
+    const onUnreachable = (): void => {
+      host.unreachable();
+    };
+    return [{ socket: await host.find(), onUnreachable }];
   };
 }
 

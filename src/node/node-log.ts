@@ -4,12 +4,17 @@ import type { EffectiveConfig } from "../config/resolve.ts";
 import type { SenderObserver } from "../delivery/sender-stats.ts";
 import type { TelemetryError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
+import { ClockJumps } from "../lib/clock-jumps.ts";
+import { formatDuration } from "../lib/duration.ts";
 import { RateLimit, WARNING_PERIOD_MS } from "../lib/rate-limit.ts";
 import { Transitions } from "../lib/transitions.ts";
 import type { Logger } from "../log.ts";
 import type { LineCounters } from "../measurement/line-protocol.ts";
 import type { SpoolObserver } from "../spool/disk-monitor.ts";
+import type { Losses } from "../spool/losses.ts";
 import type { Silence } from "./endpoint-states.ts";
+import { LossLog } from "./loss-log.ts";
+import { ValueLog } from "./value-log.ts";
 import type { CompletedCycle, MissingValue, NodeObserver, NodeTotals } from "./node-state.ts";
 
 const SUMMARY_PERIOD_MS = 60_000;
@@ -65,8 +70,10 @@ export class NodeLog implements NodeObserver, SenderObserver {
   /** The states of targets, by name. */
   readonly #deliveries: Transitions;
   readonly #silences: Transitions;
-  /** The counters of altered values at their last warning. */
-  readonly #altered = new Map<string, number>();
+  readonly #values: ValueLog;
+  readonly #clockJumps: ClockJumps;
+  /** The lines that the spool lost. */
+  readonly losses: LossLog;
   #deliveredLines = 0;
   #rejectedLines = 0;
   /** The totals at the last summary. */
@@ -82,6 +89,9 @@ export class NodeLog implements NodeObserver, SenderObserver {
     this.#transitions = new Transitions((cause) => warnings.allows(cause));
     this.#deliveries = new Transitions((cause) => warnings.allows(`target ${cause}`));
     this.#silences = new Transitions((cause) => silences.allows(cause));
+    this.#clockJumps = new ClockJumps(clock);
+    this.losses = new LossLog(log, warnings);
+    this.#values = new ValueLog(log, warnings);
     this.#summaryDueMs = clock.monotonic() + SUMMARY_PERIOD_MS;
   }
 
@@ -193,8 +203,12 @@ export class NodeLog implements NodeObserver, SenderObserver {
     altered: Readonly<LineCounters>,
   ): void {
     this.#log.debug({ domains, lines, ms: Math.round(durationMs) }, "cycle");
-    this.#logAltered(altered);
-    this.#logMissing(missing);
+    this.#values.altered(altered);
+    this.#values.missing(missing);
+  }
+
+  linesLost(losses: Losses): void {
+    this.losses.dropped(losses);
   }
 
   /** Logs a summary of the last minute once a minute. */
@@ -202,6 +216,7 @@ export class NodeLog implements NodeObserver, SenderObserver {
     this.#transitions.retry();
     this.#deliveries.retry();
     this.#silences.retry();
+    this.#logClockJump();
     if (this.#clock.monotonic() < this.#summaryDueMs) return;
     this.#summaryDueMs = this.#clock.monotonic() + SUMMARY_PERIOD_MS;
     const now = { ...ZERO, ...totals, deliveredLines: this.#deliveredLines, rejectedLines: this.#rejectedLines };
@@ -234,26 +249,11 @@ export class NodeLog implements NodeObserver, SenderObserver {
       this.#log.error({ target, lines }, `lines rejected, they are not sent again: ${example}`);
   }
 
-  #logAltered(counters: Readonly<LineCounters>): void {
-    for (const [kind, total] of Object.entries(counters)) {
-      const before = this.#altered.get(kind) ?? 0;
-      if (total === before || !this.#warnings.allows(`altered ${kind}`)) continue;
-      this.#altered.set(kind, total);
-      this.#log.warn({ kind, values: total - before }, "values changed: line protocol cannot hold them");
-    }
-  }
-
-  /** Logs one line for all fields whose warning is due. It is a warning because a missing value may be written as 0. */
-  #logMissing(missing: ReadonlyMap<string, MissingValue>): void {
-    const due = [...missing].filter(([field]) => this.#warnings.allows(`missing ${field}`));
-    const example = due.at(-1)?.[1].example;
-    if (example === undefined) return;
-    const domains = Object.fromEntries(due.map(([field, { domains }]) => [field, domains]));
-    const { namespace, name } = example;
-    this.#log.warn(
-      { domains, example: namespace === undefined ? name : `${namespace}/${name}` },
-      "values missing: libvirt does not report them for these numbers of domains",
-    );
+  #logClockJump(): void {
+    const jumpMs = this.#clockJumps.take();
+    if (jumpMs === 0) return;
+    const jump = `${formatDuration(Math.abs(jumpMs))} ${jumpMs > 0 ? "forward" : "back"}`;
+    this.#log.warn({ jumpMs }, `the wall clock jumped ${jump}: new lines have the new time`);
   }
 }
 

@@ -3,6 +3,7 @@ import type { EffectiveConfig } from "../config/resolve.ts";
 import type { TelemetryError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { LineCounters } from "../measurement/line-protocol.ts";
+import type { Losses } from "../spool/losses.ts";
 import { CycleStats } from "./cycle-stats.ts";
 import { EndpointStates, type EndpointObserver } from "./endpoint-states.ts";
 
@@ -47,6 +48,8 @@ export interface NodeObserver extends EndpointObserver {
     missing: ReadonlyMap<string, MissingValue>,
     altered: Readonly<LineCounters>,
   ): void;
+  /** The queued lines that were lost since the start, by reason. Called at each tick. */
+  linesLost(losses: Losses): void;
   /** The end of a tick, with or without a cycle. */
   ticked(totals: NodeTotals): void;
 }
@@ -102,6 +105,10 @@ export class NodeState {
     this.#missing = new Map();
     this.cycles.record(cycle);
     this.#observer.cycleCompleted(cycle, missing, altered);
+  }
+
+  recordLosses(losses: Losses): void {
+    this.#observer.linesLost(losses);
   }
 
   recordTick({ skippedTicks, droppedLines }: Pick<NodeTotals, "skippedTicks" | "droppedLines">): void {

@@ -88,6 +88,7 @@ export class Pipeline {
       if (state.config?.state === "Active" && collector !== undefined)
         complete = (await this.#cycle(state.config, collector)) && complete;
       if (state.config !== undefined) cycle++;
+      state.recordLosses(router.losses);
       state.recordTick({ skippedTicks: this.#ticker.skipped, droppedLines: router.droppedLines });
     }
     this.#stopCollecting();

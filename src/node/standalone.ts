@@ -18,7 +18,7 @@ export function localConfig({ configFile, secretsDir, print }: NodeOptions): Con
  * @throws {TelemetryError} if the configuration cannot be used
  */
 export async function standaloneNode(options: NodeOptions & NodeParts, source: ConfigSource): Promise<NodeMode> {
-  const { clock, nodeLog } = options;
+  const { clock, log, nodeLog } = options;
   const config = new ConfigLoop(source, clock);
   await config.load();
   const reload = (): void => {
@@ -26,7 +26,9 @@ export async function standaloneNode(options: NodeOptions & NodeParts, source: C
   };
   return {
     config,
-    findEndpoints: localEndpoints(options, clock),
+    findEndpoints: localEndpoints(options, clock, (socket, dead) => {
+      log.warn({ socket, dead }, "sockets without a libvirt daemon: the next one is used");
+    }),
     watches: () => [],
     async run(listener, _pipeline, signal) {
       process.on("SIGHUP", reload);

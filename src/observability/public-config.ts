@@ -41,6 +41,7 @@ function publicTarget(target: EffectiveTarget): object {
     [version]: address,
     credentials: target.credentials.kind,
     tls: { mode, ownCa: ca !== undefined, clientCertificate: cert !== undefined, serverName },
+    headers: target.headers.map(({ name }) => name),
     flush: {
       interval: formatDuration(target.flush.intervalMs),
       maxLines: target.flush.maxLines,

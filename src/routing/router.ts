@@ -13,6 +13,7 @@ import { newLineCounters } from "../measurement/line-protocol.ts";
 import { Encoder, type MissingListener } from "../measurement/encoder.ts";
 import type { LineQuota } from "../measurement/series.ts";
 import { MemorySpool } from "../spool/memory-spool.ts";
+import type { Losses } from "../spool/losses.ts";
 import type { Spool, SpoolStats } from "../spool/spool.ts";
 import { Quotas } from "./quotas.ts";
 
@@ -26,6 +27,8 @@ interface Stream {
 export interface RouterOptions extends SenderOptions {
   readonly node: string | undefined;
   readonly onMissing: MissingListener;
+  /** Called with the number of queued lines of a target that is removed. */
+  readonly onDiscarded?: ((target: string, lines: number) => void) | undefined;
   /** The default is a spool in memory. */
   readonly spool?: Spool | undefined;
   /** The directory for rejected lines; without it they are not kept. */
@@ -73,6 +76,11 @@ export class Router {
 
   get spoolStats(): SpoolStats {
     return this.#spool.stats;
+  }
+
+  /** Lines that the spool dropped, by reason. */
+  get losses(): Losses {
+    return this.#spool.stats.losses;
   }
 
   get droppedLines(): number {
@@ -208,6 +216,7 @@ export class Router {
     this.#senders.delete(sender.name);
     this.#retired.delete(sender.name);
     await sender.stop();
+    this.#options.onDiscarded?.(sender.name, sender.backlog.lines);
     for (const lane of laneNames(sender.name)) this.#spool.removeCursor(lane);
   }
 

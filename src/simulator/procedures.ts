@@ -47,7 +47,10 @@ const ofDomain =
   (perform: (domain: SyntheticDomain, host: SimulatedHost, jobs: MonitorJobs) => Write): Procedure =>
   (args) => {
     const ref = readDomain(args);
-    return (host, jobs) => Promise.resolve(perform(findDomain(host, ref), host, jobs));
+    return async (host, jobs) => {
+      await host.unlocked([ref.name]);
+      return perform(findDomain(host, ref), host, jobs);
+    };
   };
 
 export const PROCEDURES: ReadonlyMap<number, Procedure> = new Map<number, Procedure>([
@@ -83,14 +86,16 @@ function open(args: XdrReader): PerformCall {
 function listDomains(args: XdrReader): PerformCall {
   args.int(); // 1: the domains; 0: only their number
   const flags = args.uint();
-  return (host) => {
+  return async (host) => {
+    await host.unlocked(host.domains.keys());
     const refs = filterDomains(host, [...host.domains.values()], flags).map((domain) => refOf(host, domain));
-    return Promise.resolve((writer) => {
+    host.onListed();
+    return (writer) => {
       writer.array(refs, (ref) => {
         writeDomain(writer, ref);
       });
       writer.uint(refs.length);
-    });
+    };
   };
 }
 
@@ -138,6 +143,7 @@ function cpuStats(args: XdrReader): PerformCall {
   const ref = readDomain(args);
   return async (host) => {
     await host.cpuStatsReady;
+    await host.unlocked([ref.name]);
     const domain = findDomain(host, ref);
     requireActive(host, domain);
     if (!host.cgroups)
@@ -175,6 +181,7 @@ function allDomainStats(args: XdrReader): PerformCall {
   return async (host, { since }) => {
     const domains =
       wanted.length === 0 ? [...host.domains.values()] : wanted.flatMap(({ name }) => host.domains.get(name) ?? []);
+    await host.unlocked(domains.map(({ ref }) => ref.name));
     const records: { ref: DomainRef; params: TypedParameters }[] = [];
     for (const domain of filterDomains(host, domains, flags)) {
       const { name } = domain.ref;

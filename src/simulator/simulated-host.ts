@@ -36,10 +36,13 @@ export class SimulatedHost {
   adjustStats: (name: string, params: Map<string, TypedValue>) => void = () => undefined;
   /** Changes the XML of a domain before it is sent. */
   adjustXml: (name: string, xml: string) => string = (_name, xml) => xml;
+  /** Is called when the domains have been listed. */
+  onListed: () => void = () => undefined;
   /** Procedure number -> number of calls. */
   readonly calls = new Map<number, number>();
   readonly #clock: Clock;
   readonly #startedMs: number;
+  readonly #locks = new Map<string, PromiseWithResolvers<undefined>>();
   #released = Promise.withResolvers<undefined>();
   #frozen: PromiseWithResolvers<undefined> | undefined;
 
@@ -72,6 +75,21 @@ export class SimulatedHost {
 
   addDomain(domain: SyntheticDomain): void {
     this.domains.set(domain.ref.name, domain);
+  }
+
+  /** Locks a domain, as the daemon does while it starts one: every call that looks at the domain waits, also a list of all. */
+  lock(name: string): void {
+    if (!this.#locks.has(name)) this.#locks.set(name, Promise.withResolvers());
+  }
+
+  unlock(name: string): void {
+    this.#locks.get(name)?.resolve(undefined);
+    this.#locks.delete(name);
+  }
+
+  /** Resolves once none of these domains is locked. */
+  async unlocked(names: Iterable<string>): Promise<void> {
+    for (const name of names) for (let lock; (lock = this.#locks.get(name)) !== undefined;) await lock.promise;
   }
 
   /** Lets a stuck QEMU answer again; calls that wait for it continue. */

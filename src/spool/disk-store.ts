@@ -5,7 +5,7 @@ import { errorCode } from "../lib/error-code.ts";
 import type { DiskMonitor } from "./disk-monitor.ts";
 import type { LockOwner } from "./lock.ts";
 import type { DropReason } from "./losses.ts";
-import { monotonicTimeOn, recover, type Recovered } from "./recovery.ts";
+import { recover, type Recovered } from "./recovery.ts";
 import { SegmentLog, type OpenFile } from "./segment-log.ts";
 import type { Segment } from "./segment.ts";
 import type { SpoolCaps } from "./spool.ts";
@@ -69,7 +69,7 @@ export class DiskStore {
       monitor.report("E_SPOOL_LOCKED", `another agent writes to ${root}; this one uses a directory of its own in it`);
       return undefined;
     }
-    const recovered = await recover(writerDir.directory, monotonicTimeOn(clock)).catch(async (error: unknown) => {
+    const recovered = await recover(writerDir.directory, clock).catch(async (error: unknown) => {
       await writerDir.lock.release();
       throw error;
     });

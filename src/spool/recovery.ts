@@ -1,6 +1,7 @@
 import { truncate } from "node:fs/promises";
 import type { Clock } from "../lib/clock.ts";
 import { FORMAT_VERSION, type FrameHeader } from "./frame-format.ts";
+import { FrameTime } from "./frame-time.ts";
 import { MAX_SCAN_BYTES, SegmentReader } from "./segment-reader.ts";
 import { Segment } from "./segment.ts";
 import { openRegularFile } from "./small-file.ts";
@@ -33,10 +34,10 @@ export interface Recovered {
 /**
  * Resolves to what a directory contains. No other process may write to it. Only headers are read: payloads are checked when they
  * are needed. Damage costs only the damaged frames. Memory and time are bounded: of a directory with too many files or too much
- * damage, one call reads the oldest segments. `monotonicTime` converts a time of the wall clock to the monotonic clock.
+ * damage, one call reads the oldest segments. FrameTime says how old a frame is.
  */
-export async function recover(directory: string, monotonicTime: (createdAtMs: number) => number): Promise<Recovered> {
-  const recovery = new Recovery(await readCursors(directory), monotonicTime);
+export async function recover(directory: string, clock: Pick<Clock, "now" | "monotonic">): Promise<Recovered> {
+  const recovery = new Recovery(await readCursors(directory));
   const paths = await segmentPaths(directory, MAX_SEGMENTS);
   for (const path of paths) {
     await recovery.scan(path);
@@ -45,13 +46,8 @@ export async function recover(directory: string, monotonicTime: (createdAtMs: nu
     break;
   }
   if (paths.length >= MAX_SEGMENTS) recovery.complete = false;
+  recovery.endAt(clock);
   return recovery;
-}
-
-/** Returns a function from a time of the wall clock to the monotonic clock; a time in the future becomes the present. */
-export function monotonicTimeOn(clock: Clock): (createdAtMs: number) => number {
-  const [now, monotonic] = [clock.now(), clock.monotonic()];
-  return (createdAtMs) => monotonic - Math.max(0, now - createdAtMs);
 }
 
 class Recovery implements Recovered {
@@ -66,13 +62,12 @@ class Recovery implements Recovered {
   /** Bytes that were searched for frames. */
   damagedBytes = 0;
   complete = true;
-  readonly #monotonicTime: (createdAtMs: number) => number;
+  readonly #time = new FrameTime();
   /** The last sequence number that was read. */
   #last = -1n;
 
-  constructor(cursors: ReadonlyMap<string, bigint>, monotonicTime: (createdAtMs: number) => number) {
+  constructor(cursors: ReadonlyMap<string, bigint>) {
     this.cursors = cursors;
-    this.#monotonicTime = monotonicTime;
     for (const next of cursors.values()) this.#raiseNextSequence(next);
   }
 
@@ -83,6 +78,12 @@ class Recovery implements Recovered {
     this.#raiseNextSequence(segment.first);
     if (await this.#readInto(segment)) (segment.pending.size > 0 ? this.segments : this.consumed).push(segment);
     else this.unsupportedFiles.push(path);
+  }
+
+  /** Converts the times of all frames to the monotonic clock. */
+  endAt(clock: Pick<Clock, "now" | "monotonic">): void {
+    const shiftMs = clock.monotonic() - this.#time.next(clock.now());
+    for (const segment of [...this.segments, ...this.consumed]) segment.shiftTimes(shiftMs);
   }
 
   /** Resolves to false if this version cannot read the file. */
@@ -126,7 +127,7 @@ class Recovery implements Recovered {
     if (sequence <= this.#last) return;
     this.#last = sequence;
     this.#raiseNextSequence(sequence + 1n);
-    segment.addFrame(sequence, this.#monotonicTime(createdAtMs));
+    segment.addFrame(sequence, this.#time.next(createdAtMs));
     for (const target of targets) {
       if (sequence < (this.cursors.get(target) ?? 0n)) continue;
       segment.addPending(target, { frames: 1, lines, bytes: payloadBytes });

@@ -59,6 +59,11 @@ export class Segment {
     this.newestMonotonicMs = Math.max(this.newestMonotonicMs, monotonicMs);
   }
 
+  shiftTimes(ms: number): void {
+    this.oldestMonotonicMs += ms;
+    this.newestMonotonicMs += ms;
+  }
+
   addPending(target: string, totals: Totals): void {
     this.#pending.set(target, plus(this.pendingFor(target), totals));
   }

@@ -6,7 +6,8 @@ import type { DiskMonitor } from "./disk-monitor.ts";
 import type { DiskStore } from "./disk-store.ts";
 import { readLock, SpoolLock, type LockOwner } from "./lock.ts";
 import type { DropReason } from "./losses.ts";
-import { monotonicTimeOn, recover, type Recovered } from "./recovery.ts";
+import { recover, type Recovered } from "./recovery.ts";
+import { FrameTime } from "./frame-time.ts";
 import { SegmentReader } from "./segment-reader.ts";
 import type { Segment } from "./segment.ts";
 import type { SpoolCaps } from "./spool.ts";
@@ -77,7 +78,7 @@ export class Takeover {
     const writerDir = { directory, lock };
     let isEmpty = false;
     try {
-      const recovered = await recover(directory, monotonicTimeOn(this.#options.clock));
+      const recovered = await recover(directory, this.#options.clock);
       if (!(await this.#import(recovered, writerDir, signal))) return;
       // A directory that is read in parts has other files now, so the next check continues with it.
       isEmpty = recovered.complete && recovered.unsupportedFiles.length === 0;
@@ -140,10 +141,10 @@ export class Takeover {
 
   /** Yields the frames of a segment that some target still needs, in chunks. */
   async *#pendingFrames(
-    { path, bytes }: Segment,
+    { path, bytes, oldestMonotonicMs }: Segment,
     cursors: ReadonlyMap<string, bigint>,
   ): AsyncGenerator<readonly PendingFrame[]> {
-    const monotonicTime = monotonicTimeOn(this.#options.clock);
+    const time = new FrameTime(oldestMonotonicMs);
     await using file = await open(path, "r");
     const reader = new SegmentReader(file, bytes);
     let chunk: PendingFrame[] = [];
@@ -151,6 +152,7 @@ export class Takeover {
     for (let found = await reader.next(); found !== undefined; found = await reader.next()) {
       if (found.kind !== "frame") continue;
       const { sequence, lines, rawBytes, createdAtMs } = found.header;
+      const monotonicMs = time.next(createdAtMs);
       const targets = found.header.targets.filter((target) => sequence >= (cursors.get(target) ?? 0n));
       if (targets.length === 0) continue;
       const payload = await reader.payload(found);
@@ -161,7 +163,7 @@ export class Takeover {
       }
       const consumers = new Set(targets.map((target) => this.#options.cursor(target)));
       const frame = { lines, rawBytes, createdAtMs, payload };
-      chunk.push({ frame, monotonicMs: monotonicTime(createdAtMs), consumers });
+      chunk.push({ frame, monotonicMs, consumers });
       chunkBytes += payload.length;
       if (chunkBytes < CHUNK_BYTES) continue;
       yield chunk;

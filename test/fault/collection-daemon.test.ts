@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { byName, SimulatedEndpoint } from "../support/simulated-endpoint.ts";
 
-test("a daemon without answers fails a cycle with one call, and is skipped after three more", async (t) => {
+test("a daemon without answers fails a cycle with at most four calls, and is skipped after three more", async (t) => {
   const endpoint = await SimulatedEndpoint.start(t, { fakeDeadlines: true });
   const calls = (): number => [...endpoint.host.calls.values()].reduce((sum, count) => sum + count, 0);
   await endpoint.samples();
@@ -15,8 +15,9 @@ test("a daemon without answers fails a cycle with one call, and is skipped after
       errors.map(({ code }) => code),
       ["E_LIBVIRT_TIMEOUT"],
     );
-    assert.equal(calls() - before, 1);
-    assert.equal(endpoint.clients, 0, "the call and its connection end before the next call");
+    // In the first cycle the list, and then known domains; later the first call of a new connection.
+    assert.ok(calls() - before <= (failure === 0 ? 4 : 1), `${calls() - before} calls`);
+    assert.equal(endpoint.clients, 0, "the calls and their connection end before the next call");
   }
   // The backoff is random, but soon longer than an interval.
   for (let skipped = 0; skipped < 3;) {

@@ -6,7 +6,7 @@ import type { EffectiveTarget } from "../../src/config/resolve.ts";
 import { CertificateAuthority, type KeyPair } from "../support/certificates.ts";
 import { batchOf, DeliveryBench, secret, targetSettings, until } from "../support/delivery.ts";
 import { FakeInflux } from "../support/fake-influx.ts";
-import { HttpProxy } from "../support/http-proxy.ts";
+import { BEHIND_PROXY, behindProxy, HttpProxy } from "../support/http-proxy.ts";
 import { skipWithoutOpenssl } from "../support/openssl.ts";
 
 const TOKEN = "s3cr3t-t0ken-behind-a-proxy";
@@ -30,27 +30,37 @@ test("for a target without https, a proxy is used only if plain text is allowed"
   await using proxy = await HttpProxy.start();
   await using bench = new DeliveryBench();
   const proxies = { http_proxy: `http://${proxy.address}` };
-  const sender = await begin({ bench, proxies, url: influx.url });
+  const url = behindProxy(influx.url);
+  const sender = await begin({ bench, proxies, url });
   assert.equal(await sender.drain(never), true);
   assert.equal(influx.stored.length, 5);
-  assert.match(proxy.requests[0]?.target ?? "", /^http:\/\/127\.0\.0\.1:\d+\/api\/v2\/write\?/);
+  assert.match(proxy.requests[0]?.target ?? "", /^http:\/\/influx\.example:\d+\/api\/v2\/write\?/);
 
   await using other = new DeliveryBench();
-  const strict = await begin({ bench: other, proxies, url: influx.url, tls: { mode: "Verify" } });
+  const strict = await begin({ bench: other, proxies, url, tls: { mode: "Verify" } });
   await until("it failed", () => strict.state.state === "Failing");
   assert.match(strict.state.detail ?? "", /tls\.mode: Plaintext/);
   assert.equal(proxy.requests.length, 1);
 });
 
-test("a target that NO_PROXY names is reached without the proxy", async () => {
+for (const variable of ["NO_PROXY", "no_proxy"]) {
+  test(`a target that ${variable} names is not reached through the proxy`, async () => {
+    await using proxy = await HttpProxy.start();
+    await using bench = new DeliveryBench();
+    // This name does not resolve, so the request fails without the proxy.
+    const proxies = { HTTP_PROXY: `http://${proxy.address}`, [variable]: "invalid" };
+    const sender = await begin({ bench, proxies, url: "http://influx.invalid:8086" });
+    await until("it failed", () => sender.state.state === "Failing");
+    assert.equal(proxy.requests.length, 0);
+  });
+}
+
+test("a target on this machine is not reached through the proxy", async () => {
   await using influx = await FakeInflux.start({ version: "v2" });
   await using proxy = await HttpProxy.start();
-  for (const variable of ["NO_PROXY", "no_proxy"]) {
-    await using bench = new DeliveryBench();
-    const proxies = { HTTP_PROXY: `http://${proxy.address}`, [variable]: "influx.example,127.0.0.1" };
-    assert.equal(await (await begin({ bench, proxies, url: influx.url })).drain(never), true);
-  }
-  assert.equal(influx.stored.length, 10);
+  await using bench = new DeliveryBench();
+  const sender = await begin({ bench, proxies: { HTTP_PROXY: `http://${proxy.address}` }, url: influx.url });
+  assert.equal(await sender.drain(never), true);
   assert.equal(proxy.requests.length, 0);
 });
 
@@ -81,7 +91,7 @@ suite("https through a proxy", { skip: skipWithoutOpenssl("https through a proxy
 
   before(() => {
     authority = new CertificateAuthority("test authority");
-    pair = authority.issue("address", "IP:127.0.0.1");
+    pair = authority.issue("name", `DNS:${BEHIND_PROXY}`);
     tls = { mode: "Verify", ca: authority.cert };
   });
   after(() => {
@@ -94,13 +104,13 @@ suite("https through a proxy", { skip: skipWithoutOpenssl("https through a proxy
       await using proxy = await HttpProxy.start();
       for (const value of [`http://${proxy.address}`, proxy.address]) {
         await using bench = new DeliveryBench();
-        const sender = await begin({ bench, proxies: { [variable]: value }, url: influx.url, tls });
+        const sender = await begin({ bench, proxies: { [variable]: value }, url: behindProxy(influx.url), tls });
         assert.equal(await sender.drain(never), true);
         await bench.append(batchOf(5, 5));
         assert.equal(await sender.drain(never), true);
       }
       assert.equal(new Set(influx.stored).size, 10);
-      const tunnel = { method: "CONNECT", target: new URL(influx.url).host };
+      const tunnel = { method: "CONNECT", target: new URL(behindProxy(influx.url)).host };
       // One connection serves all requests of a sender.
       assert.deepEqual(
         proxy.requests.map(({ method, target }) => ({ method, target })),
@@ -115,7 +125,7 @@ suite("https through a proxy", { skip: skipWithoutOpenssl("https through a proxy
     await using proxy = await HttpProxy.start();
     await using bench = new DeliveryBench();
     const proxies = { HTTPS_PROXY: `http://user:pa55-w0rd%21@${proxy.address}` };
-    const sender = await begin({ bench, proxies, url: influx.url, tls });
+    const sender = await begin({ bench, proxies, url: behindProxy(influx.url), tls });
     const basic = Buffer.from("user:pa55-w0rd!").toString("base64");
     influx.fault = { kind: "status", status: 403, body: `Basic ${basic}, that is pa55-w0rd!` };
     await until("it failed", () => sender.state.state === "Failing");
@@ -130,7 +140,7 @@ suite("https through a proxy", { skip: skipWithoutOpenssl("https through a proxy
     await using proxy = await HttpProxy.start();
     await using bench = new DeliveryBench();
     const proxies = { HTTPS_PROXY: `http://${proxy.address}` };
-    const sender = await begin({ bench, proxies, url: influx.url, tls: { mode: "Verify" } });
+    const sender = await begin({ bench, proxies, url: behindProxy(influx.url), tls: { mode: "Verify" } });
     await until("it failed", () => sender.state.state === "Failing");
     assert.match(sender.state.detail ?? "", /certificate is not from a known authority/);
     assert.equal(influx.requests.length, 0);
@@ -142,7 +152,7 @@ suite("https through a proxy", { skip: skipWithoutOpenssl("https through a proxy
     await using bench = new DeliveryBench();
     proxy.fault = "reject";
     const proxies = { HTTPS_PROXY: `http://user:pa55-w0rd@${proxy.address}` };
-    const sender = await begin({ bench, proxies, url: influx.url, tls });
+    const sender = await begin({ bench, proxies, url: behindProxy(influx.url), tls });
     await until("it failed twice", () => sender.state.consecutiveFailures >= 2);
     assert.match(sender.state.detail ?? "", /407 Proxy Authentication Required.*check HTTPS_PROXY/);
     assert.equal(bench.everything().includes("pa55-w0rd"), false);
@@ -158,7 +168,7 @@ suite("https through a proxy", { skip: skipWithoutOpenssl("https through a proxy
       await using bench = new DeliveryBench();
       proxy.fault = fault;
       const proxies = { HTTPS_PROXY: `http://${proxy.address}` };
-      const sender = await begin({ bench, proxies, url: influx.url, tls, timeoutMs: 30 });
+      const sender = await begin({ bench, proxies, url: behindProxy(influx.url), tls, timeoutMs: 30 });
       let most = 0;
       await until("ten tunnels were closed", () => {
         most = Math.max(most, proxy.openConnections);

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { LibvirtClient } from "../../src/libvirt/client.ts";
 import { LibvirtError, type LibvirtErrorCode } from "../../src/libvirt/errors.ts";
+import type { DomainRef } from "../../src/libvirt/types.ts";
 import type { XdrWriter } from "../../src/libvirt/xdr.ts";
 import { openPeer, startPeer, type PeerCall } from "../support/libvirt-peer.ts";
 
@@ -9,7 +10,7 @@ const SOON = { deadlineMs: 50 };
 const LATER = { deadlineMs: 10_000 };
 const NEVER = { deadlineMs: Number.POSITIVE_INFINITY };
 
-function domain(id: number): { readonly name: string; readonly uuid: string; readonly id: number } {
+function domain(id: number): DomainRef {
   return { name: `vm-${id}`, uuid: "6b6f8c52-3f5e-4e2a-9a53-0c4f9c1f7a01", id };
 }
 
@@ -84,6 +85,55 @@ void test("a missed deadline drops the connection, and all other calls fail as c
   assert.deepEqual(codes, [closed, closed, "E_LIBVIRT_TIMEOUT", closed, closed, closed]);
   assert.equal((await client.closed)?.code, closed);
   for (const socket of peer.sockets) await new Promise((resolve) => socket.on("close", resolve));
+});
+
+/** Returns a domain with a UUID of its own. */
+function other(id: number): DomainRef {
+  return { ...domain(id), uuid: `00000000-0000-0000-0000-00000000000${id}` };
+}
+
+void test("while the daemon answers other calls, a late one ends only itself, and its reply is ignored", async (t) => {
+  let release = (): void => undefined;
+  const { client, peer } = await openPeer(t, {
+    DOMAIN_GET_INFO: (call) => {
+      const id = calledId(call);
+      const answer = (): void => {
+        call.reply(writeInfo(id));
+      };
+      if (id === 0) release = answer;
+      else answer();
+    },
+  });
+  const late = client.domainInfo(other(0), SOON);
+  await client.domainInfo(other(1), LATER);
+  await assert.rejects(late, failsWith("E_LIBVIRT_TIMEOUT"));
+  const calls = peer.received.length;
+  await assert.rejects(client.domainInfo(other(0), LATER), /an earlier DOMAIN_GET_INFO/);
+  assert.equal(peer.received.length, calls, "another call would wait for the same lock");
+  release();
+  assert.equal((await client.domainInfo(other(2), LATER)).vcpus, 2);
+  const again = client.domainInfo(other(0), LATER);
+  // The second call of the domain has arrived when a later one is answered.
+  await client.domainInfo(other(3), LATER);
+  release();
+  assert.equal((await again).vcpus, 0);
+  assert.ok(client.isOpen);
+});
+
+void test("a third late call ends the connection, because two calls need room", async (t) => {
+  const { client } = await openPeer(t, {
+    DOMAIN_GET_INFO: (call) => {
+      const id = calledId(call);
+      if (id > 2) call.reply(writeInfo(id));
+    },
+  });
+  for (const id of [0, 1, 2]) {
+    assert.equal(client.isCrowded, id === 2);
+    const late = client.domainInfo(other(id), SOON);
+    await client.domainInfo(other(9), LATER);
+    await assert.rejects(late, failsWith("E_LIBVIRT_TIMEOUT"));
+  }
+  assert.equal(client.isOpen, false);
 });
 
 void test("a queued call keeps its deadline", async (t) => {

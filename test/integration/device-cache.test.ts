@@ -110,6 +110,21 @@ test("a plugged or unplugged device is noticed in the next cycle", async () => {
   }
 });
 
+test("a volume swapped for another on the same target has its own name in the next cycle", async () => {
+  await bootWorkingGuest(host, "swapped");
+  const [first, second] = [await host.createDisk("first", 1 << 20), await host.createDisk("second", 1 << 20)];
+  const swap = async (alias: string, file: string, before?: string): Promise<unknown> => {
+    if (before !== undefined) await host.detach("swapped", before);
+    await host.attach("swapped", diskXml(file, "vdc", alias));
+    return (await collect()).get("swapped")?.disks?.find(({ device }) => device === "vdc")?.volume;
+  };
+  assert.equal(await swap("ua-old", first), "old");
+  assert.equal(await swap("ua-new", second, "ua-old"), "new");
+  assert.equal(await swap("ua-same-file", second, "ua-new"), "same-file");
+  await collect();
+  assert.deepEqual(asked(), []);
+});
+
 test("a domain that is created again under its name and UUID has only its new devices", async () => {
   const uuid = "7d0b7f0e-6f0a-4c5b-9a51-3f6f1c2b7a10";
   const [oldTap, newTap] = [await host.createTap(), await host.createTap()];

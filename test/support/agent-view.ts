@@ -32,6 +32,7 @@ const CONFIG: EffectiveConfig = {
       protocol: { version: "v2", org: "example", bucket: "telemetry" },
       credentials: { kind: "none" },
       tls: { mode: "Verify" },
+      headers: [],
       flush: { intervalMs: 1_000, maxLines: 5_000, maxBytes: 2 ** 20 },
       timeoutMs: 10_000,
       maxDrainLinesPerSecond: 0,

@@ -43,6 +43,10 @@ export const FULL_SPEC = {
         clientCertSecretRef: { name: "client" },
         serverName: "influx.internal",
       },
+      headers: [
+        { name: "X-Scope-OrgID", value: "team a" },
+        { name: "X-Api-Key", valueSecretRef: { name: "gateway", key: "api-key" } },
+      ],
       flush: { interval: "2s", maxLines: 100, maxKiB: 64 },
       timeout: "20s",
       maxDrainLinesPerSecond: 500,

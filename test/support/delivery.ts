@@ -17,6 +17,7 @@ export function targetSettings(change: Partial<EffectiveTarget> = {}): Effective
     protocol: { version: "v2", org: "org", bucket: "metrics" },
     credentials: { kind: "none" },
     tls: { mode: "Plaintext" },
+    headers: [],
     flush: { intervalMs: 1, maxLines: 5_000, maxBytes: 2 << 20 },
     timeoutMs: 10_000,
     maxDrainLinesPerSecond: 10_000_000,

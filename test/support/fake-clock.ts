@@ -46,6 +46,11 @@ export class FakeClock implements Clock {
     this.#monotonic += ms;
   }
 
+  /** Sets the wall clock forward, or back. No time passes. */
+  step(ms: number): void {
+    this.#now += ms;
+  }
+
   /** Moves both clocks and wakes the sleepers that are due, in order. After each, lets the work that it starts run. */
   async advance(ms: number): Promise<void> {
     const end = this.#monotonic + ms;

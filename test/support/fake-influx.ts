@@ -4,7 +4,9 @@ import assert from "node:assert/strict";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer, Server as TlsServer, type ServerOptions } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
+import { gunzipSync } from "node:zlib";
 import type { KeyPair } from "./certificates.ts";
+import { FakeInflux3, type Influx3Options, type Reply } from "./fake-influx3.ts";
 import { readFirstMember, type GzipMember } from "./gzip-member.ts";
 
 export type Fault =
@@ -24,17 +26,20 @@ export type Fault =
   /** Stores the lines and closes the connection without an answer. */
   | { readonly kind: "lostAck" };
 
-export interface FakeInfluxOptions {
+export interface FakeInfluxOptions extends Influx3Options {
+  /** v3: an InfluxDB 3 Core with all its APIs, of `release`. */
   readonly version: "v1" | "v2" | "v3";
   /** The required Authorization header; undefined if no header is required. */
   readonly authorization?: string;
-  /** The only database or bucket; a request for another is answered with 404. */
+  /** The only database or bucket of v1 and v2; a request for another is answered with 404. */
   readonly database?: string;
+  /** False: a compressed body is answered with 415, and a plain one is taken. */
+  readonly gzip?: false;
   /** Limit of a body on the wire; a larger one is answered with 413. */
   readonly maxBodyBytes?: number;
   /**
    * What happens to gzip members behind the first of a body. "lost": they are dropped and the answer is a success, as by
-   * InfluxDB 3.0 to 3.7. "fail": the test fails when the server ends. "lost" by default.
+   * InfluxDB 3.0 to 3.7. "fail": the test fails when the server ends. "lost" by default; v3 of a later release reads all.
    */
   readonly furtherMembers?: "lost" | "fail";
   readonly tls?: ServerOptions;
@@ -52,12 +57,6 @@ export interface ReceivedRequest {
   readonly status: number;
 }
 
-interface Reply {
-  readonly status: number;
-  readonly body?: string;
-  readonly headers?: Readonly<Record<string, string>>;
-}
-
 const NAME = String.raw`(?:[^,= \\"]|\\.|(?<!^)")+`;
 const VALUE = String.raw`(?:-?\d{1,19}i|-?\d+(?:\.\d+)?(?:e[+-]?\d+)?|true|false|"(?:[^"\\]|\\.)*")`;
 const LINE = new RegExp(
@@ -72,7 +71,9 @@ export class FakeInflux implements AsyncDisposable {
   fault: Fault | undefined;
   readonly requests: ReceivedRequest[] = [];
   /** The stored lines in the order of arrival, with repetitions. */
-  readonly stored: string[] = [];
+  readonly stored: string[];
+  /** The databases of v3. */
+  readonly v3: FakeInflux3;
   options: FakeInfluxOptions;
   openConnections = 0;
   totalConnections = 0;
@@ -82,6 +83,8 @@ export class FakeInflux implements AsyncDisposable {
 
   private constructor(options: FakeInfluxOptions) {
     this.options = options;
+    this.v3 = new FakeInflux3(options);
+    this.stored = this.v3.stored;
     const listener = (request: IncomingMessage, response: ServerResponse): void => {
       void this.#receive(request, response);
     };
@@ -147,61 +150,86 @@ export class FakeInflux implements AsyncDisposable {
     const body = Buffer.concat(chunks);
     const url = new URL(request.url ?? "/", "http://fake");
     const query = Object.fromEntries(url.searchParams);
-    const member = firstMember(body);
+    const { headers } = request;
+    const member = headers["content-encoding"] === "gzip" ? this.#unzip(body) : { contents: body, behind: 0 };
     const lines = member?.contents.toString().split("\n").filter(Boolean) ?? [];
     const reply: Reply =
-      fault?.kind === "status" ? fault : (this.#reject(request, url, body) ?? this.#write(lines, url, fault));
-    const { headers } = request;
+      fault?.kind === "status" ? fault : (this.#reject(request, url, body) ?? this.#write(url, body, member, fault));
     const behind = member?.behind ?? 0;
     this.requests.push({ path: url.pathname, query, headers, lines, behind, status: reply.status });
-    if (fault === undefined || fault.kind === "status") {
+    if (reply.closes === true) request.socket.destroy();
+    else if (fault === undefined || fault.kind === "status") {
       response.writeHead(reply.status, { ...reply.headers });
       response.end(reply.body);
     } else this.#fail(fault, request.socket, response);
   }
 
+  /** Returns what the server reads of a compressed body, or undefined if it cannot. */
+  #unzip(body: Buffer): GzipMember | undefined {
+    const { version, release = "3.6" } = this.options;
+    try {
+      return version === "v3" && release !== "3.6" ? { contents: gunzipSync(body), behind: 0 } : readFirstMember(body);
+    } catch {
+      return undefined;
+    }
+  }
+
   /** Returns the answer to a request that is rejected before its lines are read. */
-  #reject(request: IncomingMessage, url: URL, body: Buffer): Reply | undefined {
-    const { authorization, database, maxBodyBytes, basePath = "" } = this.options;
-    const path = url.pathname.startsWith(basePath) ? url.pathname.slice(basePath.length) : "";
-    const api = API[this.options.version].find((known) => known.path === path);
+  #reject({ method, headers }: IncomingMessage, url: URL, body: Buffer): Reply | undefined {
+    const { version, authorization, database, maxBodyBytes, gzip = true } = this.options;
+    const api = this.#apiOf(url);
     if (api === undefined) return { status: 404, body: "404 page not found" };
-    if (request.method !== "POST") return { status: 405 };
-    if (authorization !== undefined && request.headers.authorization !== authorization)
-      return { status: 401, body: '{"code":"unauthorized","message":"unauthorized access"}' };
-    if (maxBodyBytes !== undefined && body.length > maxBodyBytes) return { status: 413, body: "too large" };
-    if (request.headers["content-encoding"] !== "gzip") return { status: 400, body: '{"error":"not gzip"}' };
+    if (method !== "POST") return { status: 405 };
+    if (authorization !== undefined && headers.authorization !== authorization)
+      return version === "v3"
+        ? this.v3.unauthorized(headers.authorization)
+        : { status: 401, body: '{"code":"unauthorized","message":"unauthorized access"}' };
+    const encoding = headers["content-encoding"];
+    if (!gzip && encoding !== undefined) return { status: 415, body: "unsupported content encoding" };
+    if (gzip && encoding !== "gzip") return { status: 400, body: '{"error":"not gzip"}' };
     if (url.searchParams.get("precision") !== api.precision)
       return { status: 400, body: '{"error":"invalid precision"}' };
-    if (database !== undefined && url.searchParams.get(api.database) !== database)
-      return {
-        status: 404,
-        body: `{"error":"database not found: \\"${String(url.searchParams.get(api.database))}\\""}`,
-      };
-    if (firstMember(body) === undefined) return BROKEN_BODY[this.options.version];
+    if (version === "v3") return undefined;
+    if (maxBodyBytes !== undefined && body.length > maxBodyBytes) return { status: 413, body: "too large" };
+    const asked = url.searchParams.get(api.database);
+    if (database !== undefined && asked !== database)
+      return { status: 404, body: `{"error":"database not found: \\"${String(asked)}\\""}` };
     return undefined;
   }
 
-  #write(lines: readonly string[], url: URL, fault: Fault | undefined): Reply {
+  #write(url: URL, body: Buffer, member: GzipMember | undefined, fault: Fault | undefined): Reply {
     if (fault !== undefined && fault.kind !== "lostAck") return { status: 0 };
+    const { version } = this.options;
+    if (version === "v3") {
+      const api = this.#apiOf(url);
+      const { db, bucket, rp, accept_partial: partial } = Object.fromEntries(url.searchParams);
+      return this.v3.write({
+        api: api?.name ?? "native",
+        database: [db ?? bucket ?? "", ...(rp === undefined ? [] : [rp])].join("/"),
+        text: member?.contents.toString(),
+        bodyBytes: member?.contents.length ?? body.length,
+        acceptPartial: api?.name === "native" && partial !== "false",
+      });
+    }
+    if (member === undefined) return BROKEN_BODY[version];
+    const lines = member.contents.toString().split("\n").filter(Boolean);
     const bad = lines.filter((line) => !LINE.test(line));
-    const partial = this.options.version === "v1" || url.searchParams.get("accept_partial") === "true";
-    if (bad.length === 0 || partial) this.stored.push(...lines.filter((line) => LINE.test(line)));
+    if (bad.length === 0 || version === "v1") this.stored.push(...lines.filter((line) => LINE.test(line)));
     if (bad.length === 0) return { status: 204 };
     const messages = bad.map((line) => `unable to parse '${line}': invalid field format`).join("\n");
-    if (this.options.version === "v1")
+    if (version === "v1")
       return { status: 400, body: JSON.stringify({ error: `partial write: ${messages} dropped=0` }) };
-    if (this.options.version === "v2")
-      return {
-        status: 400,
-        body: JSON.stringify({ code: "invalid", message: messages }),
-        headers: { "content-type": "application/json; charset=utf-8" },
-      };
-    const data = lines.flatMap((line, index) =>
-      LINE.test(line) ? [] : [{ original_line: line, line_number: index + 1, error_message: "invalid" }],
-    );
-    const error = partial ? "partial write of line protocol occurred" : "parsing failed for write_lp endpoint";
-    return { status: 400, body: JSON.stringify({ error, data }) };
+    return {
+      status: 400,
+      body: JSON.stringify({ code: "invalid", message: messages }),
+      headers: { "content-type": "application/json; charset=utf-8" },
+    };
+  }
+
+  #apiOf({ pathname }: URL): (typeof API)[keyof typeof API][number] | undefined {
+    const { version, basePath = "" } = this.options;
+    const path = pathname.startsWith(basePath) ? pathname.slice(basePath.length) : "";
+    return API[version].find((known) => known.path === path);
   }
 
   #fail(fault: Fault, socket: Socket, response: ServerResponse): void {
@@ -231,26 +259,12 @@ export class FakeInflux implements AsyncDisposable {
   }
 }
 
-const API = {
-  v1: [{ path: "/write", database: "db", precision: "ns" }],
-  v2: [{ path: "/api/v2/write", database: "bucket", precision: "ns" }],
-  v3: [
-    { path: "/api/v3/write_lp", database: "db", precision: "nanosecond" },
-    { path: "/api/v2/write", database: "bucket", precision: "ns" },
-  ],
-};
+const V1_API = { name: "v1", path: "/write", database: "db", precision: "ns" } as const;
+const V2_API = { name: "v2", path: "/api/v2/write", database: "bucket", precision: "ns" } as const;
+const V3_API = { name: "native", path: "/api/v3/write_lp", database: "db", precision: "nanosecond" } as const;
+const API = { v1: [V1_API], v2: [V2_API], v3: [V3_API, V2_API, V1_API] };
 
 const BROKEN_BODY = {
   v1: { status: 400, body: '{"error":"unexpected EOF"}' },
   v2: { status: 500, body: '{"code":"internal error","message":"An internal error has occurred"}' },
-  v3: { status: 400, body: '{"error":"unexpected EOF"}' },
 };
-
-/** Returns the first member, or undefined if it cannot be read. */
-function firstMember(body: Uint8Array): GzipMember | undefined {
-  try {
-    return readFirstMember(body);
-  } catch {
-    return undefined;
-  }
-}

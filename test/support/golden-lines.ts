@@ -3,9 +3,9 @@ import { parseLines, type Point } from "../../scripts/demo/line-protocol-parser.
 
 const DIRECTORY = "test/golden/lines";
 
-/** Returns all recorded lines without a prefix, as one text. */
+/** Returns all recorded lines without tags of a configuration, as one text. */
 export function goldenTexts(): string {
-  const names = readdirSync(DIRECTORY).filter((file) => file !== "kubevirt-domain.lp");
+  const names = readdirSync(DIRECTORY).filter((file) => !file.startsWith("kubevirt-"));
   return names.map((file) => readFileSync(`${DIRECTORY}/${file}`, "utf8")).join("");
 }
 

@@ -8,7 +8,15 @@ export interface ProxiedRequest {
   readonly headers: IncomingMessage["headers"];
 }
 
-/** A proxy for HTTP on this machine: tunnels for https, requests in absolute form for http. */
+/** A name that only the proxy knows. The agent reaches this machine without a proxy under its own names. */
+export const BEHIND_PROXY = "influx.example";
+
+/** Returns the URL of a server on this machine under the name that only the proxy knows. */
+export function behindProxy(url: string): string {
+  return url.replace("127.0.0.1", BEHIND_PROXY);
+}
+
+/** A proxy for HTTP on this machine: tunnels for https, requests in absolute form for http. For it, each name is this machine. */
 export class HttpProxy implements AsyncDisposable {
   readonly requests: ProxiedRequest[] = [];
   /** Everything that clients sent, as text. */
@@ -90,7 +98,9 @@ export class HttpProxy implements AsyncDisposable {
       return;
     }
     const { method, headers } = request;
-    const onward = forward(request.url ?? "", { method, headers }, (answer) => {
+    const { port, pathname, search } = new URL(request.url ?? "");
+    const options = { host: "127.0.0.1", port, path: `${pathname}${search}`, method, headers };
+    const onward = forward(options, (answer) => {
       response.writeHead(answer.statusCode ?? 502, answer.headers);
       answer.pipe(response);
     });

@@ -41,6 +41,8 @@ export class RouterBench implements AsyncDisposable {
   readonly clock = new FakeClock();
   readonly log = new ObserverLog();
   readonly missing: string[] = [];
+  /** The queued lines of removed targets. */
+  readonly discarded: string[] = [];
   #stopped = false;
   readonly targets: Readonly<Record<"a" | "b", MemoryTarget>> = { a: new MemoryTarget(), b: new MemoryTarget() };
   readonly router = new Router({
@@ -48,6 +50,7 @@ export class RouterBench implements AsyncDisposable {
     clock: this.clock,
     observer: this.log,
     onMissing: (field, { name }) => this.missing.push(`${name} ${field}`),
+    onDiscarded: (target, lines) => this.discarded.push(`${target} ${lines}`),
     protocolOf: ({ name }) => this.targets[name === "a" ? "a" : "b"].protocol,
   });
 

@@ -54,6 +54,20 @@ export const RULE_BREAKERS: readonly object[] = [
   target({ tls: { caRef: { configMap: { name: "ca" }, secret: { name: "ca" } } } }),
   target({ v1: { database: "d" } }),
   target({ v2: undefined }),
+  target({ headers: [{ name: "X-Scope-OrgID" }] }),
+  target({ headers: [{ name: "X-Scope-OrgID", value: "a", valueSecretRef: { name: "s" } }] }),
+  target({
+    headers: [
+      { name: "X-Scope-OrgID", value: "a" },
+      { name: "x-scope-orgid", value: "b" },
+    ],
+  }),
+  target({ headers: [{ name: "Content-Length", value: "1" }] }),
+  target({ headers: [{ name: "Authorization", value: "Bearer a" }] }),
+  target({
+    v2: { org: "o", bucket: "b", tokenSecretRef: { name: "t" } },
+    headers: [{ name: "authorization", valueSecretRef: { name: "s" } }],
+  }),
   target({ flush: { interval: "99ms" } }),
   target({ flush: { interval: "5m1s" } }),
   target({ timeout: "999ms" }),

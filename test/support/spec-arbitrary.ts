@@ -76,12 +76,24 @@ const caRef = maybe(
   given({ configMap: maybe(fc.constant({ name: "ca" })), secret: maybe(fc.constant({ name: "ca" })) }),
 );
 
+const header = given({
+  name: fc.constantFrom("X-Scope-OrgID", "x-scope-orgid", "Authorization", "Host", "connection", "X-Key"),
+  value: maybe(fc.constant("a")),
+  valueSecretRef: maybe(fc.constant({ name: "s" })),
+});
+
+const tokenSecretRef = rarely(fc.constant({ name: "t" }));
+
 const target = given({
   name: fc.constantFrom("one", "two", "three"),
   url,
-  v1: rarely(fc.constant({ database: "d" })),
-  v2: fc.constantFrom({ org: "o", bucket: "b" }, { org: "o", bucket: "b" }, undefined),
-  v3: rarely(fc.constant({ database: "d" })),
+  v1: rarely(given({ database: fc.constant("d"), credentialsSecretRef: tokenSecretRef })),
+  v2: fc.option(given({ org: fc.constant("o"), bucket: fc.constant("b"), tokenSecretRef }), {
+    nil: undefined,
+    freq: 2,
+  }),
+  v3: rarely(given({ database: fc.constant("d"), tokenSecretRef })),
+  headers: maybe(fc.array(header, { maxLength: 2 })),
   tls: maybe(given({ mode: maybe(fc.constantFrom("Verify", "Plaintext", "Insecure")), caRef })),
   flush: maybe(given({ interval: maybe(duration) })),
   timeout: maybe(duration),

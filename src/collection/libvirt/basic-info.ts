@@ -1,9 +1,11 @@
+import { domainKey } from "../../discovery/domain-name.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { LibvirtClient } from "../../libvirt/client.ts";
 import { LibvirtError } from "../../libvirt/errors.ts";
 import { DOMAIN_STATE, REMOTE_ERROR } from "../../libvirt/protocol.ts";
 import type { DomainInfo, DomainRef, TypedParameters } from "../../libvirt/types.ts";
 import type { CpuSample } from "../domain-sample.ts";
+import { CpuStatsProbe } from "./cpu-stats-probe.ts";
 import { counter } from "./typed-values.ts";
 
 /** The values of a domain that libvirt has without asking QEMU. Cheap to read, and never blocked by a stopped QEMU. */
@@ -19,31 +21,105 @@ export interface BasicInfo {
 /** virErrorNumber values of a domain that has ended since it was listed. */
 const GONE: readonly (number | undefined)[] = [REMOTE_ERROR.NO_DOMAIN, REMOTE_ERROR.OPERATION_INVALID];
 
+export interface BasicInfoOptions {
+  /** On the monotonic clock. */
+  readonly deadline: number;
+  /** How long to wait until a new daemon can read CPU times, in milliseconds. */
+  readonly probeMs: number;
+  readonly isStarting: (domain: DomainRef) => boolean;
+  /** Called with the error of a domain that is left out. `tolerate`: the domain is starting, so it is not a fault yet. */
+  readonly report: (error: LibvirtError, tolerate: boolean) => void;
+}
+
+/** Reads the basic information of the domains of one daemon. */
+export class BasicInfoReader {
+  readonly #clock: Clock;
+  readonly #cpuStats: CpuStatsProbe;
+  /** Runs of domains that have answered before. */
+  #known: ReadonlySet<string> = new Set();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#cpuStats = new CpuStatsProbe(clock);
+  }
+
+  /** Must be called when the next connection may be to another daemon. */
+  reset(): void {
+    this.#cpuStats.reset();
+  }
+
+  /**
+   * Returns the basic information of these domains. Leaves out domains that have ended, and those that are locked because they
+   * start: new domains are asked one after the other after all others, so that no more than one of them is waited for. Only in
+   * the first cycle all are new.
+   * @throws {LibvirtError} if the connection fails, or if no domain answers although it is not starting
+   */
+  async read(
+    session: LibvirtClient,
+    domains: readonly DomainRef[],
+    { deadline, probeMs, isStarting, report }: BasicInfoOptions,
+  ): Promise<BasicInfo[]> {
+    const isKnown = (domain: DomainRef): boolean => this.#known.has(domainKey(domain));
+    const [known, fresh] = [domains.filter(isKnown), domains.filter((domain) => !isKnown(domain))];
+    const withCpu = await this.#cpuStats.isUsable(session, [...known, ...fresh], probeMs);
+    const leftMs = (): number => deadline - this.#clock.monotonic();
+    const silent: LibvirtError[] = [];
+    const leftOut = (error: LibvirtError, domain: DomainRef): void => {
+      if (error.code === "E_LIBVIRT_TIMEOUT" && !isStarting(domain)) silent.push(error);
+      else report(error, isStarting(domain));
+    };
+    const read = (some: readonly DomainRef[]): Promise<BasicInfo[]> =>
+      readBasicInfo(session, some, { withCpu, deadlineMs: Math.max(1, leftMs()), clock: this.#clock }, leftOut);
+    const [witness] = known;
+    const infos = await read(witness === undefined ? fresh : known);
+    for (const domain of fresh) {
+      if (witness === undefined || session.isCrowded || leftMs() <= 0) break;
+      // While the new domain does not answer, the other one shows that the daemon does.
+      const answers = await read([domain, witness]);
+      infos.push(...answers.filter((info) => info.domain === domain));
+    }
+    if (infos.length === 0 && silent[0] !== undefined) throw silent[0];
+    for (const error of silent) report(error, false);
+    if (withCpu && infos.length > 0 && infos.every(({ cpu }) => cpu === undefined)) this.#cpuStats.markUnavailable();
+    this.#known = new Set([...known, ...infos.map(({ domain }) => domain)].map(domainKey));
+    return infos;
+  }
+}
+
 /**
  * Returns the basic information of these domains. Leaves out domains that have ended. If the daemon rejects the call for a
- * domain, leaves it out and passes the error to `report`.
- * @throws LibvirtError if the connection fails
+ * domain, or does not answer it while it answers others, leaves it out and passes the error to `report`.
+ * @throws {LibvirtError} if the connection fails
  */
 export async function readBasicInfo(
   session: LibvirtClient,
   domains: readonly DomainRef[],
   { withCpu, deadlineMs, clock }: { readonly withCpu: boolean; readonly deadlineMs: number; readonly clock: Clock },
-  report: (error: LibvirtError) => void,
+  report: (error: LibvirtError, domain: DomainRef) => void,
 ): Promise<BasicInfo[]> {
+  const end = clock.monotonic() + deadlineMs;
   const infos = await Promise.all(
     domains.map(async (domain): Promise<BasicInfo[]> => {
-      const dated = async (): Promise<Pick<BasicInfo, "info" | "readMs">> => {
-        const info = await session.domainInfo(domain, { deadlineMs });
-        return { info, readMs: clock.monotonic() };
-      };
-      const [known, cpu] = await Promise.all([
-        undefinedIfRejected(dated(), (error) => {
-          if (!isGone(error)) report(error);
-        }),
-        withCpu ? undefinedIfRejected(session.domainCpuStats(domain, { deadlineMs })) : undefined,
-      ]);
-      if (known === undefined || known.info.state === DOMAIN_STATE.SHUT_OFF) return [];
-      return [{ domain, ...known, cpu: cpu && cpuTimes(cpu) }];
+      try {
+        const info = await undefinedIfRejected(session.domainInfo(domain, { deadlineMs }), (error) => {
+          if (!isGone(error)) report(error, domain);
+        });
+        if (info === undefined || info.state === DOMAIN_STATE.SHUT_OFF) return [];
+        const readMs = clock.monotonic();
+        // One call after the other, so that a locked domain makes only one of them late.
+        const cpuDeadlineMs = Math.max(1, end - readMs);
+        const cpu = withCpu
+          ? await undefinedIfRejected(session.domainCpuStats(domain, { deadlineMs: cpuDeadlineMs }))
+          : undefined;
+        return [{ domain, info, readMs, cpu: cpu && cpuTimes(cpu) }];
+      } catch (error) {
+        if (!(error instanceof LibvirtError)) throw error;
+        // The missed deadline that ended the connection says more than the end.
+        if (!session.isOpen) throw error.cause instanceof LibvirtError ? error.cause : error;
+        if (error.code !== "E_LIBVIRT_TIMEOUT") throw error;
+        report(error, domain);
+        return [];
+      }
     }),
   );
   return infos.flat();

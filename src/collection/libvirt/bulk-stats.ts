@@ -54,7 +54,8 @@ export class BulkStats {
   }
 
   /**
-   * Returns the statistics of all active domains. `domains` are the listed ones; `deadline` is on the monotonic clock.
+   * Returns the statistics of these domains. Calls for all domains would wait for each one that starts. `deadline` is on the
+   * monotonic clock.
    * @throws LibvirtError E_LIBVIRT_TIMEOUT if the daemon makes no progress and no domain is the reason
    */
   async read(groups: number, domains: readonly DomainRef[], deadline: number): Promise<BulkReply> {
@@ -77,14 +78,14 @@ export class BulkStats {
       const session = await this.#lease.session(deadline);
       const answeredBefore = await this.#answeredBefore(session, domains, deadline);
       timestampMs ??= this.#clock.now();
-      const only = answeredBefore.size === 0 ? undefined : domains.filter(({ uuid }) => !answeredBefore.has(uuid));
-      if (only?.length === 0) return { stats: [], timestampMs, groups, answeredBefore, limitedBy: undefined };
+      const only = answeredBefore.size === 0 ? domains : domains.filter(({ uuid }) => !answeredBefore.has(uuid));
+      if (only.length === 0) return { stats: [], timestampMs, groups, answeredBefore, limitedBy: undefined };
       const asked = this.#clock.monotonic();
       const stats = await this.#callUntilBlocked({ session, groups, only, domains, deadline, checkMs }, firstWaitMs);
       firstWaitMs = checkMs;
       if (stats === undefined) continue;
       // The daemon skipped domains that block another call.
-      const own = (only ?? domains).filter(({ uuid }) => this.#blocked.blockedBy(uuid) === undefined);
+      const own = only.filter(({ uuid }) => this.#blocked.blockedBy(uuid) === undefined);
       this.#times.recordReply(this.#clock.monotonic() - asked, checkMs, own);
       return { stats, timestampMs, groups, answeredBefore, limitedBy: undefined };
     }
@@ -94,7 +95,11 @@ export class BulkStats {
     const session = await this.#lease.session(end);
     timestampMs ??= this.#clock.now();
     const safe = groups & SAFE_GROUPS;
-    const stats = await this.#call(session, { groups: safe }, Math.max(1, end - this.#clock.monotonic()));
+    const stats = await this.#call(
+      session,
+      { only: domains, groups: safe },
+      Math.max(1, end - this.#clock.monotonic()),
+    );
     return { stats, timestampMs, groups: safe, answeredBefore: new Set(), limitedBy };
   }
 
@@ -140,7 +145,7 @@ export class BulkStats {
 
   #call(session: LibvirtClient, { only, groups }: Request, deadlineMs: number): Promise<DomainStats[]> {
     const flags = DOMAIN_FILTER.ACTIVE | DOMAIN_FILTER.NOWAIT;
-    return session.allDomainStats({ ...(only !== undefined && { domains: only }), groups, flags }, { deadlineMs });
+    return session.allDomainStats({ domains: only, groups, flags }, { deadlineMs });
   }
 
   /** Returns the statistics, or undefined once a domain blocks the call. The first check for this is after `firstWaitMs`. */
@@ -263,8 +268,8 @@ export interface BulkReply {
 }
 
 interface Request {
-  /** The domains to call for; undefined for all active ones. */
-  readonly only?: readonly DomainRef[] | undefined;
+  /** The domains to call for. Never empty, which would mean all. */
+  readonly only: readonly DomainRef[];
   readonly groups: number;
 }
 

@@ -3,7 +3,13 @@ import { STATS_GROUP } from "../../libvirt/protocol.ts";
 import type { DomainRef } from "../../libvirt/types.ts";
 import type { BudgetChecks } from "./budget-checks.ts";
 import type { BulkReply, BulkStats } from "./bulk-stats.ts";
-import { completedReport, domainReport, type DomainReport } from "./sample-mapping.ts";
+import { completedReport, domainReport, type DeviceSamples, type DomainReport } from "./sample-mapping.ts";
+
+/** What is known about a domain in a cycle. */
+export interface DomainAnswer {
+  readonly stats: DomainReport | undefined;
+  readonly devices: DeviceSamples | undefined;
+}
 
 /** The statistics of each domain in a cycle: from the bulk call, and from blocked calls that return in time. */
 export class CycleReports {

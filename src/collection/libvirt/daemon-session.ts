@@ -1,10 +1,12 @@
 import type { Clock } from "../../lib/clock.ts";
 import { LibvirtClient } from "../../libvirt/client.ts";
-import type { LibvirtError } from "../../libvirt/errors.ts";
+import { LibvirtError } from "../../libvirt/errors.ts";
 import { limitedPeer, trustedPeer, type Peer, type SharedLimits } from "../../libvirt/peer.ts";
+import type { CallOptions } from "../../libvirt/types.ts";
 import type { SessionLease } from "./bulk-stats.ts";
 import { ConnectionLimit } from "./connection-limit.ts";
 import type { Endpoint } from "./endpoint.ts";
+import { LAST_CALL_MS } from "./time-limits.ts";
 
 export interface SessionOptions {
   /** What all launchers share. */
@@ -19,6 +21,7 @@ export interface SessionOptions {
 /** Holds the current connection to one daemon, and opens a new one when needed. */
 export class DaemonSession implements SessionLease {
   readonly #socket: string;
+  readonly #onUnreachable: () => void;
   readonly #peer: Peer;
   readonly #clock: Clock;
   readonly #onLost: () => void;
@@ -30,10 +33,11 @@ export class DaemonSession implements SessionLease {
   #limitError: LibvirtError | undefined;
 
   constructor(
-    { socket, budget }: Pick<Endpoint, "socket" | "budget">,
+    { socket, budget, onUnreachable = () => undefined }: Pick<Endpoint, "socket" | "budget" | "onUnreachable">,
     { shared, clock, onLost, connections = new ConnectionLimit() }: SessionOptions,
   ) {
     this.#socket = socket;
+    this.#onUnreachable = onUnreachable;
     this.#peer = budget === undefined ? trustedPeer() : limitedPeer(budget, shared, () => clock.monotonic());
     this.#clock = clock;
     this.#onLost = onLost;
@@ -63,6 +67,16 @@ export class DaemonSession implements SessionLease {
     return this.#opening;
   }
 
+  /** Makes a call that never waits for a QEMU, also after `deadline` (monotonic clock). */
+  async lastCall<Result>(
+    deadline: number,
+    call: (session: LibvirtClient, options: CallOptions) => Promise<Result>,
+  ): Promise<Result> {
+    const end = Math.max(deadline, this.#clock.monotonic() + LAST_CALL_MS);
+    const session = await this.session(end);
+    return call(session, { deadlineMs: Math.max(LAST_CALL_MS, end - this.#clock.monotonic()) });
+  }
+
   /**
    * Returns the error of a connection that ended because the daemon exceeds its budget, once. The cycle must end with this
    * error: the connection may have been idle, or may have had a blocked call, so that no call of the cycle failed with it.
@@ -82,7 +96,7 @@ export class DaemonSession implements SessionLease {
   }
 
   async #open(deadline: number): Promise<LibvirtClient> {
-    const session = await this.#connections.open(() =>
+    const opening = this.#connections.open(() =>
       LibvirtClient.open(this.#socket, {
         deadlineMs: Math.max(1, deadline - this.#clock.monotonic()),
         onCall: () => {
@@ -91,6 +105,10 @@ export class DaemonSession implements SessionLease {
         peer: this.#peer,
       }),
     );
+    const session = await opening.catch((error: unknown) => {
+      if (error instanceof LibvirtError && error.code === "E_LIBVIRT_UNREACHABLE") this.#onUnreachable();
+      throw error;
+    });
     this.#current = session;
     void session.closed.then((error) => {
       if (error?.code === "E_LIBVIRT_LIMIT") this.#limitError = error;

@@ -1,4 +1,5 @@
 import { DISK_COUNTERS, DISK_DETAIL_COUNTERS, NIC_COUNTERS, type Counter, type Counters } from "../../contract.ts";
+import type { ReportedDevices } from "../../discovery/device-cache.ts";
 import type { LayoutDevice } from "../../discovery/domain-layout.ts";
 import type { TypedParameters } from "../../libvirt/types.ts";
 import type { DiskSample, NicSample } from "../domain-sample.ts";
@@ -7,15 +8,30 @@ import { count, counter, text } from "./typed-values.ts";
 /** Device name -> index in the statistics. Indexes have gaps where an interface has no device on the host. */
 export type DeviceIndex = ReadonlyMap<string, number>;
 
+/** The fields that tell two devices with the same name apart. */
+interface Sameness {
+  /** Fields that do not change. */
+  readonly identity: readonly string[];
+  /** Fields that only grow. */
+  readonly growing: readonly string[];
+}
+
+interface FieldNames extends Sameness {
+  readonly name: string;
+  readonly counters: readonly string[];
+}
+
 /** The statistics of one kind of device: `net.0.rx.bytes` is the counter `rx.bytes` of the kind `net`. */
 class DeviceStats<Table extends Readonly<Record<string, Counter>>> {
   readonly #kind: string;
   readonly #counters: readonly (readonly [name: keyof Table, counter: Counter])[];
+  readonly #sameness: Sameness;
   /** Field names by device index, created once per index. */
-  readonly #keys: { readonly name: string; readonly counters: readonly string[] }[] = [];
+  readonly #keys: FieldNames[] = [];
 
-  constructor(kind: string, table: Table) {
+  constructor(kind: string, table: Table, sameness: Sameness) {
     this.#kind = kind;
+    this.#sameness = sameness;
     this.#counters = Object.entries(table);
   }
 
@@ -45,20 +61,42 @@ class DeviceStats<Table extends Readonly<Record<string, Counter>>> {
     return values as Sample & Counters<Table>;
   }
 
+  /** Returns what shows in a later cycle whether the devices are still the same. */
+  reported(params: TypedParameters, index: DeviceIndex): ReportedDevices {
+    const identity: unknown[] = [];
+    const counters: (bigint | undefined)[] = [];
+    for (const [name, at] of index) {
+      const keys = this.#keysOf(at);
+      identity.push(name);
+      for (const key of keys.identity) identity.push(params.get(key));
+      for (const key of keys.growing) counters.push(counter(params, key));
+    }
+    return { identity, counters };
+  }
+
   /** Returns whether any of these devices has a counter. */
   hasCounters(params: TypedParameters, index: DeviceIndex): boolean {
     return [...index.values()].some((at) => params.has(this.#keysOf(at).counters[0] ?? ""));
   }
 
-  #keysOf(index: number): { readonly name: string; readonly counters: readonly string[] } {
+  #keysOf(index: number): FieldNames {
     const of = (stat: string): string => `${this.#kind}.${index}.${stat}`;
-    return (this.#keys[index] ??= { name: of("name"), counters: this.#counters.map(([, { stat }]) => of(stat)) });
+    return (this.#keys[index] ??= {
+      name: of("name"),
+      identity: this.#sameness.identity.map(of),
+      growing: this.#sameness.growing.map(of),
+      counters: this.#counters.map(([, { stat }]) => of(stat)),
+    });
   }
 }
 
-const NICS = new DeviceStats("net", NIC_COUNTERS);
-const DISKS = new DeviceStats("block", DISK_COUNTERS);
-const DISK_DETAILS = new DeviceStats("block", DISK_DETAIL_COUNTERS);
+const NICS = new DeviceStats("net", NIC_COUNTERS, { identity: [], growing: ["rx.bytes", "tx.bytes"] });
+const DISKS = new DeviceStats("block", DISK_COUNTERS, {
+  // Libvirt gives each image of a running domain a number, the `backingIndex`, and does not use it again.
+  identity: ["path", "backingIndex"],
+  growing: ["rd.reqs", "wr.reqs"],
+});
+const DISK_DETAILS = new DeviceStats("block", DISK_DETAIL_COUNTERS, { identity: [], growing: [] });
 
 export function nicIndex(params: TypedParameters): DeviceIndex {
   return NICS.index(params);
@@ -66,6 +104,14 @@ export function nicIndex(params: TypedParameters): DeviceIndex {
 
 export function diskIndex(params: TypedParameters): DeviceIndex {
   return DISKS.index(params);
+}
+
+export function reportedNics(params: TypedParameters, index: DeviceIndex): ReportedDevices {
+  return NICS.reported(params, index);
+}
+
+export function reportedDisks(params: TypedParameters, index: DeviceIndex): ReportedDevices {
+  return DISKS.reported(params, index);
 }
 
 export function nicSample(

@@ -12,6 +12,8 @@ export interface Endpoint {
    * @throws {TelemetryError} if the domain must not be collected; the error is reported
    */
   readonly identify?: (domain: DomainRef, state: number, reason: number | undefined) => VmName | undefined;
+  /** Called when no process listens on the socket. */
+  readonly onUnreachable?: () => void;
   /** The daemon starts and stops with its guest, so a socket without a listener is not a failure. */
   readonly transient?: boolean;
   /** What the daemon may cost. Without it only the bounds of libvirt's protocol apply, as for a host's own daemon. */

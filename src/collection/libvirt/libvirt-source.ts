@@ -1,34 +1,37 @@
 import { RECEIVED_BYTES } from "../../budget.ts";
+import { DeviceCache } from "../../discovery/device-cache.ts";
 import type { BudgetError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
-import type { LibvirtClient } from "../../libvirt/client.ts";
+import { LibvirtError } from "../../libvirt/errors.ts";
 import { SharedLimits } from "../../libvirt/peer.ts";
-import { DOMAIN_FILTER, STATS_GROUP } from "../../libvirt/protocol.ts";
+import { STATS_GROUP } from "../../libvirt/protocol.ts";
 import type { DomainRef } from "../../libvirt/types.ts";
 import { BudgetChecks } from "./budget-checks.ts";
 import { BulkStats, cycleTimeout, type BulkReply } from "./bulk-stats.ts";
 import { CircuitBreaker } from "./circuit-breaker.ts";
-import { CpuStatsProbe } from "./cpu-stats-probe.ts";
 import { CycleErrors, tooManyStuck } from "./cycle-errors.ts";
-import { CycleReports } from "./cycle-reports.ts";
+import { CycleReports, type DomainAnswer } from "./cycle-reports.ts";
 import { DaemonSession, type SessionOptions } from "./daemon-session.ts";
-import { readBasicInfo, isGone, type BasicInfo } from "./basic-info.ts";
+import { BasicInfoReader, isGone, type BasicInfo } from "./basic-info.ts";
+import { DomainList, notListed } from "./domain-list.ts";
 import { DomainHistory } from "./domain-history.ts";
 import type { DomainSample } from "../domain-sample.ts";
 import type { Source, SourceCycle, SourceSettings, SourceStats, UnansweredDomains } from "../source.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { DomainDevices } from "./domain-devices.ts";
-import { LAST_CALL_MS, progressCheckMs } from "./time-limits.ts";
+import { progressCheckMs } from "./time-limits.ts";
 import {
   cpuSample,
+  deviceSamples,
   domainState,
   hasCpuTimes,
   memorySample,
+  reportedDevices,
   type DeviceSamples,
   type DomainReport,
 } from "./sample-mapping.ts";
 import { DEVICES } from "../stats-needs.ts";
 import { DomainReadings, readersOf, statsGroups, type ReadingOptions } from "./stats-readers.ts";
+import { STUCK_MS } from "./blocked-calls.ts";
 import { QemuResponses, STARTING_MS } from "./qemu-responses.ts";
 
 interface CycleContext {
@@ -36,12 +39,6 @@ interface CycleContext {
   readonly reports: CycleReports;
   readonly report: (error: unknown, tolerate?: boolean) => void;
   readonly leftMs: () => number;
-}
-
-/** What is known about a domain. */
-interface Answer {
-  readonly stats: DomainReport | undefined;
-  readonly devices: DeviceSamples | undefined;
 }
 
 /** Collects the domains of one libvirt daemon, over connections of its own. */
@@ -54,13 +51,14 @@ export class LibvirtSource implements Source {
   readonly #breaker: CircuitBreaker;
   readonly #daemon: DaemonSession;
   readonly #bulk: BulkStats;
-  readonly #devices: DomainDevices;
+  readonly #devices: DeviceCache;
   readonly #vm: string | undefined;
   readonly #checks: BudgetChecks | undefined;
   readonly #history = new DomainHistory();
   readonly #readings: DomainReadings;
   readonly #responses: QemuResponses;
-  readonly #cpuStats: CpuStatsProbe;
+  readonly #list: DomainList;
+  readonly #infos: BasicInfoReader;
   #settings: SourceSettings;
 
   constructor(
@@ -78,33 +76,31 @@ export class LibvirtSource implements Source {
     this.#settings = settings;
     this.#clock = clock;
     this.#breaker = new CircuitBreaker(clock);
+    this.#devices = new DeviceCache(settings.deviceCacheTtlMs, clock, budget);
     this.#vm = vm;
     this.#checks = budget && new BudgetChecks(budget, clock);
     this.#readings = new DomainReadings(settings.needs, this.#checks);
     this.#responses = new QemuResponses(clock);
-    this.#cpuStats = new CpuStatsProbe(clock);
+    this.#list = new DomainList(clock);
+    this.#infos = new BasicInfoReader(clock);
     const onLost = (): void => {
       // The next connection may be to another daemon, so what is known about this one is not valid for it.
-      this.#cpuStats.reset();
-      this.#devices.cache.invalidate();
+      this.#infos.reset();
+      this.#devices.invalidate();
     };
     this.#daemon = new DaemonSession(endpoint, { shared, clock, onLost, connections });
-    this.#devices = new DomainDevices(this.#daemon, clock, { ttlMs: settings.deviceCacheTtlMs, budget });
     this.#bulk = new BulkStats(this.#daemon, clock);
   }
 
   get stats(): SourceStats {
     const { libvirtVersion, calls } = this.#daemon;
-    return {
-      versions: libvirtVersion === undefined ? [] : [libvirtVersion],
-      calls,
-      blockedCalls: this.#bulk.blockedCalls,
-    };
+    const versions = libvirtVersion === undefined ? [] : [libvirtVersion];
+    return { versions, calls, blockedCalls: this.#bulk.blockedCalls };
   }
 
   configure(settings: SourceSettings): void {
     this.#settings = settings;
-    this.#devices.cache.ttlMs = settings.deviceCacheTtlMs;
+    this.#devices.ttlMs = settings.deviceCacheTtlMs;
     this.#readings.configure(settings.needs);
   }
 
@@ -124,6 +120,8 @@ export class LibvirtSource implements Source {
       if (found.rejection !== undefined) return { ...nothing, ...this.#cutOff(found.rejection) };
       this.#breaker.failed();
       this.#readings.interrupt();
+      // Another connection may get an answer.
+      if (error instanceof LibvirtError && error.code === "E_LIBVIRT_TIMEOUT") this.#daemon.close();
       if (found.errors.length === 0) return { ...nothing, ...found.lists, outcome: "starting" };
       const absent = this.#transient && found.errors.every(({ code }) => code === "E_LIBVIRT_UNREACHABLE");
       return { ...nothing, ...found.lists, outcome: absent ? "absent" : "failed" };
@@ -155,26 +153,28 @@ export class LibvirtSource implements Source {
     const session = await this.#daemon.session(deadline);
     const leftMs = (): number => Math.max(1, deadline - this.#clock.monotonic());
     const timestampMs = this.#clock.now();
-    const domains = await session.listDomains(DOMAIN_FILTER.ACTIVE, { deadlineMs: leftMs() });
-    this.#checks?.checkDomains(domains);
-    this.#devices.cache.retain(domains);
-    this.#history.retain(domains);
-    this.#readings.observe(domains, timestampMs);
-    const readers = readersOf(needs);
-    this.#responses.retain(domains);
+    const probeMs = progressCheckMs(this.#settings.timeoutMs);
+    const { domains: listed, lateMs } = await this.#list.read(session, probeMs, deadline);
+    if (lateMs === 0) this.#retain(listed, timestampMs);
+    else this.#readings.interrupt();
     const report = (error: unknown, tolerate = false, domain?: DomainRef): void => {
       found.report(error, { tolerate: tolerate || this.#isStarting, domain });
     };
-    const withCpu = await this.#cpuStats.isUsable(session, domains, progressCheckMs(this.#settings.timeoutMs));
-    const infos = await readBasicInfo(session, domains, { withCpu, deadlineMs: leftMs(), clock: this.#clock }, report);
-    if (withCpu && infos.length > 0 && infos.every(({ cpu }) => cpu === undefined)) this.#cpuStats.markUnavailable();
+    if (lateMs >= STUCK_MS) report(notListed(lateMs));
+    const infos = await this.#infos.read(session, listed, {
+      deadline: this.#clock.monotonic() + leftMs() / 2,
+      probeMs,
+      isStarting: (domain) => this.#responses.isStarting(domain),
+      report,
+    });
+    const domains = infos.map(({ domain }) => domain);
 
     let bulk: BulkReply | undefined;
     const calledMs = this.#clock.monotonic();
     // The reason of a state shows whether this domain is the source or the target of a live migration.
     const state = this.#identify === undefined ? 0 : STATS_GROUP.STATE;
     const groups = state | statsGroups(needs, infos.every(hasCpuTimes));
-    if (groups !== 0) {
+    if (groups !== 0 && domains.length > 0) {
       try {
         bulk = await this.#bulk.read(groups, domains, deadline);
       } catch (error) {
@@ -183,6 +183,7 @@ export class LibvirtSource implements Source {
       }
     }
     const reports = new CycleReports(this.#bulk, bulk, { groups, deadline, checks: this.#checks });
+    const readers = readersOf(needs);
     const unanswered: DomainRef[] = [];
     let notCalled = 0;
     const sampleOf = async (info: BasicInfo): Promise<DomainSample[]> => {
@@ -225,15 +226,22 @@ export class LibvirtSource implements Source {
     return { samples: samples.flat(), ...(await this.#classify(unanswered, calledMs, deadline)) };
   }
 
+  /** @throws {BudgetError} if the list exceeds the budget */
+  #retain(listed: readonly DomainRef[], nowMs: number): void {
+    this.#checks?.checkDomains(listed);
+    for (const known of [this.#devices, this.#history, this.#responses]) known.retain(listed);
+    this.#readings.observe(listed, nowMs);
+  }
+
   /** Returns the domain's statistics, completed by late replies, and its devices; undefined if the domain has ended. */
   async #completeReport(
     domain: DomainRef,
     first: DomainReport | undefined,
     { needs, reports, report, leftMs }: CycleContext,
-  ): Promise<Answer | undefined> {
-    const devicesOf = async (stats: DomainReport | undefined): Promise<Answer["devices"]> =>
-      stats && needs.includes(DEVICES) ? this.#devices.samples(domain, stats, leftMs()) : undefined;
-    let answer: Answer = { stats: first, devices: undefined };
+  ): Promise<DomainAnswer | undefined> {
+    const devicesOf = async (stats: DomainReport | undefined): Promise<DeviceSamples | undefined> =>
+      stats && needs.includes(DEVICES) ? this.#deviceSamples(domain, stats, leftMs()) : undefined;
+    let answer: DomainAnswer = { stats: first, devices: undefined };
     try {
       answer = { stats: first, devices: await devicesOf(first) };
       const stats = await reports.completed(domain);
@@ -262,25 +270,26 @@ export class LibvirtSource implements Source {
     return this.#responses.classify(
       unanswered,
       (domain) => this.#bulk.blockedSince(domain),
-      async (domain) => {
-        const session = await this.#daemon.session(Math.max(deadline, this.#clock.monotonic() + LAST_CALL_MS));
-        return session.domainControlInfo(domain, {
-          deadlineMs: Math.max(LAST_CALL_MS, deadline - this.#clock.monotonic()),
-        });
-      },
+      (domain) => this.#daemon.lastCall(deadline, (session, options) => session.domainControlInfo(domain, options)),
     );
+  }
+
+  async #deviceSamples(domain: DomainRef, report: DomainReport, leftMs: number): Promise<DeviceSamples> {
+    const layout = await this.#devices.layout(domain, reportedDevices(report), () =>
+      this.#daemon.lastCall(this.#clock.monotonic() + leftMs, (session, options) => session.domainXml(domain, options)),
+    );
+    return deviceSamples(layout, report);
   }
 
   async #withReadings(
     readers: ReturnType<typeof readersOf>,
-    about: Omit<ReadingOptions, "session" | "deadlineMs">,
+    about: Omit<ReadingOptions, "call">,
     { report, leftMs }: Pick<CycleContext, "report" | "leftMs">,
   ): Promise<DomainSample> {
     if (readers.length === 0) return about.sample;
-    const session = (): Promise<LibvirtClient> => this.#daemon.session(this.#clock.monotonic() + leftMs());
+    const call: ReadingOptions["call"] = (ask) => this.#daemon.lastCall(this.#clock.monotonic() + leftMs(), ask);
     try {
-      const readings = await this.#readings.read(readers, { ...about, session, deadlineMs: leftMs() });
-      return { ...about.sample, readings };
+      return { ...about.sample, readings: await this.#readings.read(readers, { ...about, call }) };
     } catch (error) {
       report(error, this.#responses.isStarting(about.info.domain));
       return about.sample;

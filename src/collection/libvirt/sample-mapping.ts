@@ -1,7 +1,17 @@
+import type { Reported } from "../../discovery/device-cache.ts";
 import type { DomainLayout } from "../../discovery/domain-layout.ts";
 import { STATS_GROUP } from "../../libvirt/protocol.ts";
 import type { TypedParameters } from "../../libvirt/types.ts";
-import { diskIndex, diskSample, hasDiskCounters, nicIndex, nicSample, type DeviceIndex } from "./device-stats.ts";
+import {
+  diskIndex,
+  diskSample,
+  hasDiskCounters,
+  nicIndex,
+  nicSample,
+  reportedDisks,
+  reportedNics,
+  type DeviceIndex,
+} from "./device-stats.ts";
 import type { BudgetChecks } from "./budget-checks.ts";
 import type { BasicInfo } from "./basic-info.ts";
 import type { CpuSample, DomainSample, MemorySample } from "../domain-sample.ts";
@@ -103,6 +113,14 @@ export function memorySample({ info, readMs }: BasicInfo, params: TypedParameter
     minorFault: balloon("minor_fault"),
     diskCaches: balloon("disk_caches"),
     monotonicMs: readMs,
+  };
+}
+
+/** Returns the devices in the statistics. The disks are certain only if QEMU's monitor has answered. */
+export function reportedDevices({ params, nics, disks, monitorAnswered }: DomainReport): Reported {
+  return {
+    nics: reportedNics(params, nics),
+    blocks: monitorAnswered === true ? reportedDisks(params, disks) : undefined,
   };
 }
 

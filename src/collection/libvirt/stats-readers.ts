@@ -1,6 +1,6 @@
 import type { LibvirtClient } from "../../libvirt/client.ts";
 import { domainKey, retainDomains } from "../../discovery/domain-name.ts";
-import type { DomainRef } from "../../libvirt/types.ts";
+import type { CallOptions, DomainRef } from "../../libvirt/types.ts";
 import type { ReaderInput, StatsNeed, StatsReader } from "../stats-needs.ts";
 import type { BudgetChecks } from "./budget-checks.ts";
 import { RunStarts } from "./run-starts.ts";
@@ -20,8 +20,8 @@ export function readersOf(needs: readonly StatsNeed[]): readonly StatsReader<unk
 }
 
 export interface ReadingOptions extends Omit<ReaderInput, "answer" | "startedS"> {
-  readonly session: () => Promise<LibvirtClient>;
-  readonly deadlineMs: number;
+  /** Makes a call that does not wait for QEMU. */
+  readonly call: <Answer>(ask: (session: LibvirtClient, options: CallOptions) => Promise<Answer>) => Promise<Answer>;
 }
 
 /** Reads the values of the optional measurements, and keeps those that the next ones are compared with. */
@@ -67,15 +67,16 @@ export class DomainReadings {
    */
   async read(
     readers: readonly StatsReader<unknown>[],
-    { session, deadlineMs, ...about }: ReadingOptions,
+    { call, ...about }: ReadingOptions,
   ): Promise<ReadonlyMap<object, unknown>> {
     const { domain } = about.info;
     const run = domainKey(domain);
     const input = { ...about, startedS: this.#starts.startOf(domain) };
     const values = await Promise.all(
       readers.map(async (reader) => {
-        const ask = reader.ask && (async () => reader.ask?.(await session(), domain, { deadlineMs }));
-        const answer = ask && (await undefinedIfRejected(ask()));
+        const answer =
+          reader.ask &&
+          (await undefinedIfRejected(call(async (session, options) => reader.ask?.(session, domain, options))));
         const value = reader.read({ ...input, answer }, this.#previous.get(run)?.get(reader));
         return [reader, value] as const;
       }),

@@ -1,4 +1,10 @@
-import { request as httpRequest, type Agent, type ClientRequest, type IncomingMessage } from "node:http";
+import {
+  request as httpRequest,
+  type Agent,
+  type ClientRequest,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+} from "node:http";
 import { request as httpsRequest, type RequestOptions } from "node:https";
 import { urlToHttpOptions } from "node:url";
 import { gunzipSync } from "node:zlib";
@@ -12,7 +18,15 @@ import { REMEDIES } from "./remedies.ts";
 
 /** The result of one request: the server's answer, or the reason why no answer arrived. */
 export type Answer =
-  | { readonly status: number; readonly retryAfter?: string | undefined; readonly body: string }
+  | {
+      readonly status: number;
+      readonly retryAfter?: string | undefined;
+      readonly body: string;
+      /** The body was longer, and its end is missing. */
+      readonly isCut?: boolean;
+      /** Those of `HttpOptions.answerHeaders` that the answer has, by name in lower case. */
+      readonly headers?: Readonly<Record<string, string>>;
+    }
   /** `local`: the agent's own settings are at fault, and nothing was sent. */
   | { readonly failure: string; readonly local?: boolean };
 
@@ -31,14 +45,16 @@ export interface HttpOptions extends Pick<EffectiveTarget, "url" | "tls" | "time
   readonly proxies?: ProxyEnvironment | undefined;
   /** Texts that are redacted in answers and failures. */
   readonly secrets: readonly string[];
-  /** The header that has the error if the answer has no body. */
-  readonly errorHeader?: string;
+  /** Names of headers that an answer keeps, in lower case. */
+  readonly answerHeaders?: readonly string[];
 }
 
 /** The rest of a longer answer is not read: a list of 5,000 rejected lines is not worth the memory. */
 const MAX_ANSWER_BYTES = 64 * 1024;
 /** A server sends such an answer in a few parts. Each part costs more than its bytes. */
 const MAX_ANSWER_PARTS = 1_000;
+/** Longest value of a header that an answer keeps. */
+const MAX_HEADER = 512;
 const TIMEOUT = new Error("timeout");
 /** Error codes of a write to a connection that the server has closed. */
 const CLOSED_BY_SERVER = ["ECONNRESET", "EPIPE"];
@@ -140,8 +156,23 @@ class KeepAliveClient implements HttpClient {
     if (!response.complete) request.destroy();
     if (body === undefined) return { failure: `the answer with status ${status} is incomplete` };
     const text = textOf(body, headers["content-encoding"]);
-    const reason = headers[this.#options.errorHeader ?? ""];
-    return { status, retryAfter: headers["retry-after"], body: this.#redact(text || String(reason ?? "")) };
+    const isCut = !response.complete || body.length >= MAX_ANSWER_BYTES || (text === "" && body.length > 0);
+    return {
+      status,
+      retryAfter: headers["retry-after"],
+      body: this.#redact(text),
+      ...(isCut && { isCut }),
+      headers: this.#kept(headers),
+    };
+  }
+
+  #kept(headers: IncomingHttpHeaders): Readonly<Record<string, string>> {
+    const { answerHeaders = [] } = this.#options;
+    const kept = answerHeaders.flatMap((name) => {
+      const value = headers[name];
+      return typeof value === "string" ? [[name, this.#redact(value).slice(0, MAX_HEADER)] as const] : [];
+    });
+    return Object.fromEntries(kept);
   }
 }
 

@@ -5,6 +5,7 @@ import type { Duplex } from "node:stream";
 import { TLSSocket } from "node:tls";
 import type { EffectiveTarget } from "../../config/resolve.ts";
 import { checkAltName } from "../../lib/server-identity.ts";
+import { bypassesProxy } from "./no-proxy.ts";
 import { limitTunnelAnswer } from "./receive-limit.ts";
 import { TargetLookup } from "./target-lookup.ts";
 
@@ -22,7 +23,7 @@ const POOL = { keepAlive: true, maxSockets: 2 };
  * content the proxy cannot read. Throws if a variable is not the URL of a proxy.
  */
 export function createAgent({ url, tls }: Pick<EffectiveTarget, "url" | "tls">, proxies: ProxyEnvironment): HttpAgent {
-  const common = { ...POOL, proxyEnv: withSchemes(proxies), lookup: new TargetLookup().lookup };
+  const common = { ...POOL, proxyEnv: proxiesFor(url, proxies), lookup: new TargetLookup().lookup };
   if (new URL(url).protocol !== "https:") return new HttpAgent(common);
   return new TunnelAgent({
     ...common,
@@ -46,6 +47,12 @@ export function proxySecrets(proxies: ProxyEnvironment): readonly string[] {
     const [user, password] = [decodeURIComponent(proxy.username), decodeURIComponent(proxy.password)];
     return [Buffer.from(`${user}:${password}`).toString("base64"), proxy.password, password];
   });
+}
+
+/** Returns the proxies for a URL: none if it needs none. Node's own reading of NO_PROXY knows no networks and no subdomains. */
+function proxiesFor(url: string, proxies: ProxyEnvironment): ProxyEnvironment {
+  const { no_proxy: lowerCase, NO_PROXY: upperCase, ...others } = proxies;
+  return bypassesProxy(url, lowerCase || (upperCase ?? "")) ? {} : withSchemes(others);
 }
 
 /** Adds `http://` to proxies that are given as `host:port`. Node ignores these; other programs use http. */

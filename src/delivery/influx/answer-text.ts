@@ -3,15 +3,18 @@ import type { NamedLine } from "../outcome.ts";
 
 /**
  * The error text of an answer. InfluxDB 1 answers `{"error"}`, InfluxDB 2 `{"code", "message"}`, InfluxDB 3
- * `{"error", "data": [{original_line, line_number, error_message}]}`. A proxy may answer anything.
+ * `{"error", "data": [{original_line, line_number, error_message}]}`, VictoriaMetrics a text that begins with the request. A
+ * proxy may answer anything.
  */
 export interface ServerMessage {
   /** The message, without the JSON around it. */
   readonly text: string;
   /** The first part of `text`, which ends before a quotation mark. Quoted text may come from a line and says nothing about the answer. */
   readonly head: string;
-  /** The rejected lines that InfluxDB 3 lists, each once. */
+  /** The rejected lines that InfluxDB 3 lists, each once. `original_line` is not the line: it is cut after 20 bytes. */
   readonly listed: readonly NamedLine[];
+  /** The bad line that InfluxDB 3 and QuestDB name if they store a whole batch or nothing. There may be more. */
+  readonly named: NamedLine | undefined;
   /** Whether more lines may be rejected: the end of the answer is missing, or a listed line cannot be read. */
   readonly isIncomplete: boolean;
   /** The server's text if its limit on series, tables, columns or databases excludes lines. */
@@ -25,26 +28,30 @@ const QUOTATION = /['"`]/;
 const MAX_HEAD = 400;
 /** InfluxDB 1 quotes the lines that it cannot parse, one per row. */
 const QUOTED_LINE = /^(?:partial write: )?unable to parse '(.+?)': (.+)$/;
+/** VictoriaMetrics puts the request before its message. */
+const REQUEST = /^remoteAddr: "[^"]*"(?:, X-Forwarded-For: "[^"]*")?; requestURI: \S*; /;
 const COUNT = /\bdropped=(\d+)\s*$/;
 /** InfluxDB 1: max-series-per-database, max-values-per-tag. InfluxDB 3: databases, tables, columns, tag columns. */
 const LIMIT = /\bmax-[a-z-]+ limit exceeded|\bwould exceed .*\blimit of \d+/i;
 
-/** Returns what the body of an answer reveals. */
-export function readServerMessage(body: string): ServerMessage {
+/** Returns what the body of an answer reveals. `isCut`: the end of the body is missing. */
+export function readServerMessage(body: string, isCut = false): ServerMessage {
   const parsed = parseObject(body);
+  const plain = body.replace(REQUEST, "");
   const text =
-    parsed === undefined ? withoutOpening(body) : (textOf(parsed["error"]) ?? textOf(parsed["message"]) ?? body);
+    parsed === undefined ? withoutOpening(plain) : (textOf(parsed["error"]) ?? textOf(parsed["message"]) ?? body);
   const data = parsed?.["data"];
   const entries: readonly unknown[] = Array.isArray(data) ? data : [];
   const listed = listedLines(entries);
-  const isCutOff = parsed === undefined && text !== body;
-  // If InfluxDB 3 stores a whole batch or nothing, it names one line, in an object.
-  const reasons = [...listed, ...listedLines([data])].map(({ reason }) => reason);
+  const named = listedLines([data])[0] ?? namedByNumber(parsed?.["line"], text);
+  const reasons = [...listed, ...(named === undefined ? [] : [named])].map(({ reason }) => reason);
   return {
     text,
     head: headOf(text),
     listed,
-    isIncomplete: isCutOff || entries.some((entry) => reasonOf(entry) === undefined),
+    named,
+    isIncomplete:
+      isCut || (parsed === undefined && text !== plain) || entries.some((entry) => reasonOf(entry) === undefined),
     limit: [text, ...reasons].find((reason) => LIMIT.test(headOf(reason))),
   };
 }
@@ -57,11 +64,12 @@ export function countRejected({ text, listed }: ServerMessage): number {
 }
 
 /** Returns the rejected lines that the server names, each with its reason. */
-export function namedLines({ text, listed }: ServerMessage): readonly NamedLine[] {
+export function namedLines({ text, listed, named }: ServerMessage): readonly NamedLine[] {
   if (listed.length > 0) return listed;
+  if (named !== undefined) return [named];
   return text.split("\n").flatMap((row) => {
     const [, line, reason] = QUOTED_LINE.exec(row.replace(COUNT, "").trimEnd()) ?? [];
-    return line === undefined || reason === undefined ? [] : [{ line, reason: foreignText(reason, MAX_REASON) }];
+    return line === undefined || reason === undefined ? [] : [{ text: line, reason: foreignText(reason, MAX_REASON) }];
   });
 }
 
@@ -82,19 +90,28 @@ function parseObject(body: string): Record<string, unknown> | undefined {
 
 /** Returns the message of JSON that is cut off and cannot be parsed. */
 function withoutOpening(body: string): string {
-  return body.replace(/^\s*\{\s*"(?:error|message)"\s*:\s*"/, "");
+  return body.replace(/^\s*\{\s*(?:"code"\s*:\s*"[^"]{0,99}"\s*,\s*)?"(?:error|message)"\s*:\s*"/, "");
 }
 
 /** Returns each listed line once, with its first error. */
 function listedLines(entries: readonly unknown[]): readonly NamedLine[] {
   const numbers = new Set<unknown>();
   return entries.filter(isRecord).flatMap((entry) => {
-    const { line_number: number, original_line: line } = entry;
+    const number = entry["line_number"];
     const reason = reasonOf(entry);
     if (reason === undefined || numbers.has(number)) return [];
-    if (typeof number === "number") numbers.add(number);
-    return [{ line: textOf(line) ?? "", reason }];
+    if (!isLineNumber(number)) return [{ reason }];
+    numbers.add(number);
+    return [{ number, reason }];
   });
+}
+
+function namedByNumber(number: unknown, reason: string): NamedLine | undefined {
+  return isLineNumber(number) ? { number, reason: foreignText(reason, MAX_REASON) } : undefined;
+}
+
+function isLineNumber(value: unknown): value is number {
+  return typeof value === "number" && Number.isSafeInteger(value) && value > 0;
 }
 
 function reasonOf(entry: unknown): string | undefined {

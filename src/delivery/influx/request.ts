@@ -1,7 +1,9 @@
 import type { EffectiveTarget } from "../../config/resolve.ts";
+import type { TargetHeader } from "../../config/target-access.ts";
 
 type Written = Pick<EffectiveTarget, "protocol" | "url">;
 type Authorized = Pick<EffectiveTarget, "protocol" | "credentials">;
+type WithHeaders = Pick<EffectiveTarget, "headers">;
 
 /** Returns path and query of a write request, after the base path of the target's URL. Timestamps are nanoseconds. */
 export function writePath({ protocol, url }: Written): string {
@@ -20,7 +22,7 @@ export function writePath({ protocol, url }: Written): string {
 }
 
 /** Returns the headers of a write request. */
-export function writeHeaders(target: Authorized): Readonly<Record<string, string>> {
+export function writeHeaders(target: Authorized & WithHeaders): Readonly<Record<string, string>> {
   const credentials = authorization(target);
   return {
     "content-type": "text/plain; charset=utf-8",
@@ -29,6 +31,10 @@ export function writeHeaders(target: Authorized): Readonly<Record<string, string
     accept: "application/json",
     "user-agent": "kubevirt-telemetry",
     ...(credentials !== undefined && { authorization: credentials }),
+    // The rules of the configuration allow none of the names above, but the User-Agent.
+    ...Object.fromEntries(
+      target.headers.map(({ name, value }) => [name.toLowerCase(), typeof value === "string" ? value : value.reveal()]),
+    ),
   };
 }
 
@@ -46,7 +52,14 @@ export function authorization({ protocol, credentials }: Authorized): string | u
 }
 
 /** Returns every text that would reveal the target's credentials. */
-export function secretsOf({ credentials }: Pick<EffectiveTarget, "credentials">): readonly string[] {
+export function secretsOf({
+  credentials,
+  headers,
+}: Pick<EffectiveTarget, "credentials"> & WithHeaders): readonly string[] {
+  return [...credentialTexts(credentials), ...headers.flatMap(headerTexts)];
+}
+
+function credentialTexts(credentials: EffectiveTarget["credentials"]): readonly string[] {
   switch (credentials.kind) {
     case "none":
     case "missing":
@@ -58,6 +71,13 @@ export function secretsOf({ credentials }: Pick<EffectiveTarget, "credentials">)
       return [Buffer.from(`${credentials.username}:${password}`).toString("base64"), password];
     }
   }
+}
+
+/** A value that is no secret may be a word that servers use. A secret one may have a scheme before it, such as `Bearer`. */
+function headerTexts({ value }: TargetHeader): readonly string[] {
+  if (typeof value === "string") return [];
+  const text = value.reveal();
+  return [text, text.slice(text.indexOf(" ") + 1)];
 }
 
 function query(values: Readonly<Record<string, string | undefined>>): string {

@@ -7,7 +7,7 @@ import { openHttp, type Answer } from "../../../src/delivery/http/http-client.ts
 import { classify } from "../../../src/delivery/influx/rules.ts";
 import { atEnd } from "../../support/at-end.ts";
 import { CertificateAuthority } from "../../support/certificates.ts";
-import { HttpProxy } from "../../support/http-proxy.ts";
+import { BEHIND_PROXY, behindProxy, HttpProxy } from "../../support/http-proxy.ts";
 import { FakeInflux } from "../../support/fake-influx.ts";
 
 const never = new AbortController().signal;
@@ -74,11 +74,12 @@ if (!available && process.env["CI"] === "true") throw new Error("openssl is miss
 
 test("an answer of 60 kB arrives through a proxy's tunnel", { skip: !available }, async (t) => {
   using authority = new CertificateAuthority("test authority");
-  await using influx = await FakeInflux.start({ version: "v2", tls: authority.issue("a", "IP:127.0.0.1") });
+  await using influx = await FakeInflux.start({ version: "v2", tls: authority.issue("a", `DNS:${BEHIND_PROXY}`) });
   await using proxy = await HttpProxy.start();
   influx.fault = { kind: "status", status: 400, body: "x".repeat(60_000) };
   const proxies = { https_proxy: proxy.address };
-  const http = openHttp({ ...SETTINGS, url: influx.url, tls: { mode: "Verify", ca: authority.cert }, proxies });
+  const url = behindProxy(influx.url);
+  const http = openHttp({ ...SETTINGS, url, tls: { mode: "Verify", ca: authority.cert }, proxies });
   atEnd(t, () => {
     http.close();
   });

@@ -180,7 +180,7 @@ test("the words of a target are printable in every outcome, for each protocol an
     if (outcome.kind === "delivered") return;
     assertPrintable(outcome.detail, 400, "the detail");
     if (outcome.kind !== "partial") return;
-    const rejections = rejectionsOf(outcome.rejectedLines, outcome);
+    const rejections = rejectionsOf([Buffer.from(TEXTS.join("\n")), Buffer.from("a b=1\n")], outcome);
     for (const { reason } of rejections) assertPrintable(reason, 400, "the reason");
     assertPrintable(exampleOf(rejections), 800, "the example");
   };

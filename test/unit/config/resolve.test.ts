@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { inspect } from "node:util";
 import { test } from "node:test";
 import { parseConfig } from "../../../src/config/parse.ts";
-import { resolveConfig, type EffectiveConfig } from "../../../src/config/resolve.ts";
+import { fingerprint, resolveConfig, type EffectiveConfig } from "../../../src/config/resolve.ts";
 import { Secret } from "../../../src/config/secret.ts";
 import { TargetAccessReader } from "../../../src/config/target-access.ts";
 import type { SecretSource } from "../../../src/config/secrets-dir.ts";
@@ -51,6 +51,7 @@ test("defaults are resolved to the agent's units", async () => {
         protocol: { version: "v2", org: "o", bucket: "b" },
         credentials: { kind: "none" },
         tls: { mode: "Verify" },
+        headers: [],
         flush: { intervalMs: 1_000, maxLines: 5_000, maxBytes: 2 * 1024 * 1024 },
         timeoutMs: 10_000,
         maxDrainLinesPerSecond: 0,
@@ -93,6 +94,10 @@ test("every field is resolved", async () => {
       key: new Secret("<Secret.client.tls.key>"),
       serverName: "influx.internal",
     },
+    headers: [
+      { name: "X-Scope-OrgID", value: "team a" },
+      { name: "X-Api-Key", value: new Secret("<Secret.gateway.api-key>") },
+    ],
     flush: { intervalMs: 2_000, maxLines: 100, maxBytes: 64 * 1024 },
     timeoutMs: 20_000,
     maxDrainLinesPerSecond: 500,
@@ -144,6 +149,7 @@ test("only the secrets that targets name are read", async () => {
       "Secret authority root.pem",
       "Secret client tls.crt",
       "Secret client tls.key",
+      "Secret gateway api-key",
       "Secret one pass",
       "Secret one user",
       "Secret three t",
@@ -224,10 +230,54 @@ for (const token of ["a b", "a\nb", "a\u0000", "t\u00f6ken", "\u{1f511}"]) {
   });
 }
 
+test("a header without its Secret is a fault of its target only", async () => {
+  const error = new TelemetryError("E_SECRET_NOT_FOUND", "there is no Secret gateway");
+  const secrets: SecretSource = {
+    read: (_kind, name) => (name === "gateway" ? Promise.reject(error) : Promise.resolve("a")),
+  };
+  const none = [undefined, undefined];
+  assert.deepEqual(await accesses(secrets), [
+    ["missing", "SecretNotFound", "there is no Secret gateway"],
+    ["token", ...none],
+    ["token", ...none],
+  ]);
+});
+
+for (const [value, why] of [
+  ["a\r\nHost: b", "character 2 of 10 cannot be in a header"],
+  ["t\u00f6ken", "character 2 of 5 cannot be in a header"],
+  ["a".repeat(8_193), "it has 8193 characters, more than 8192"],
+] as const) {
+  test(`the header value ${JSON.stringify(value.slice(0, 12))} is a fault of its target: ${why}`, async () => {
+    const secrets: SecretSource = { read: (_kind, name) => Promise.resolve(name === "gateway" ? value : "a") };
+    const [one] = await accesses(secrets);
+    const message = `the key \`api-key\` of the Secret \`gateway\` is not the value of a header: ${why}`;
+    assert.deepEqual(one, ["missing", "TargetUnauthorized", message]);
+  });
+}
+
+test("a renewed Secret of a header makes another configuration", async () => {
+  let value = "first";
+  const secrets: SecretSource = { read: (_kind, name) => Promise.resolve(name === "gateway" ? value : "a") };
+  const { config } = parseConfig(configText(FULL_SPEC));
+  assert.ok(config);
+  const reader = new TargetAccessReader(secrets);
+  const before = fingerprint(await resolveConfig(config, reader));
+  assert.equal(fingerprint(await resolveConfig(config, reader)), before);
+  value = "second";
+  assert.notEqual(fingerprint(await resolveConfig(config, reader)), before);
+});
+
 test("a printed configuration shows no tokens, passwords or keys", async () => {
   const config = await resolved(FULL_SPEC);
   for (const text of [JSON.stringify(config), inspect(config, { depth: null, showHidden: true })]) {
-    for (const secret of ["<Secret.one.pass>", "<Secret.client.tls.key>", "<Secret.two.api-token>", "<Secret.three.t>"])
+    for (const secret of [
+      "<Secret.one.pass>",
+      "<Secret.client.tls.key>",
+      "<Secret.two.api-token>",
+      "<Secret.three.t>",
+      "<Secret.gateway.api-key>",
+    ])
       assert.equal(text.includes(secret), false, secret);
     assert.ok(text.includes("<Secret.one.user>"), "other values are shown");
   }

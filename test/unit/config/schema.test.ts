@@ -15,6 +15,7 @@ function fullWith(path: Path, value: unknown): unknown {
 }
 
 const TARGET_DEFAULTS = {
+  headers: [],
   flush: { interval: "1s", maxLines: 5_000, maxKiB: 2_048 },
   timeout: "10s",
   maxDrainLinesPerSecond: 0,

@@ -143,7 +143,8 @@ test("only the bad line is lost among the lines that are sent before a backlog",
   await using bench = new SenderBench({ flush: FLUSH, maxDrainLinesPerSecond: 100 });
   const latest = await outage(bench, 120);
   const bad = latest.at(-3) ?? "";
-  bench.target.answer = (lines) => (lines.includes(bad) ? { status: 400, body: '{"message":"no"}' } : taken());
+  bench.target.answer = (lines) =>
+    lines.includes(bad) ? { status: 400, body: '{"message":"unable to parse"}' } : taken();
   await bench.clock.advance(2_000);
   assert.equal(missing(bench, latest), 1);
   assert.equal(bench.sender.state.rejectedLines, 1);
@@ -181,7 +182,7 @@ test("a search for a bad line in the backlog does not delay new lines", async ()
   const [bad = ""] = bench.target.requests.at(-1)?.slice(3, 4) ?? [];
   bench.target.answer = async (lines) => {
     await bench.clock.sleep(200);
-    return lines.includes(bad) ? { status: 400, body: '{"message":"no"}' } : taken();
+    return lines.includes(bad) ? { status: 400, body: '{"message":"unable to parse"}' } : taken();
   };
   assert.deepEqual(new Set(await live(bench, 20)), new Set([0]));
   assert.equal(bench.sender.state.rejectedLines, 1);

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { LAUNCHER_BUDGET } from "../../../src/budget.ts";
-import { DeviceCache } from "../../../src/discovery/device-cache.ts";
+import { DeviceCache, type ReportedDevices } from "../../../src/discovery/device-cache.ts";
+import { LibvirtError } from "../../../src/libvirt/errors.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 
 const TTL_MS = 300_000;
@@ -9,6 +10,11 @@ const DOMAIN = { name: "web", uuid: "6b6f8c52-3f5e-4e2a-9a53-0c4f9c1f7a01", id: 
 
 function xml(...disks: string[]): string {
   return `<domain><devices>${disks.map((disk) => `<disk><target dev='${disk}'/></disk>`).join("")}</devices></domain>`;
+}
+
+/** Returns statistics with these devices. */
+function devices(names: readonly unknown[], counters: readonly bigint[] = []): ReportedDevices {
+  return { identity: names, counters };
 }
 
 function fixture() {
@@ -23,8 +29,8 @@ function fixture() {
     hostSends: (text: string) => (current = text),
     reads: () => reads,
     /** Resolves to the disks in the cache. `reported` are the block devices in the statistics. */
-    async disks(reported: readonly string[], domain = DOMAIN): Promise<string[]> {
-      const layout = await cache.layout(domain, { nics: undefined, blocks: new Set(reported) }, () => {
+    async disks(reported: readonly unknown[], domain = DOMAIN): Promise<string[]> {
+      const layout = await cache.layout(domain, { nics: undefined, blocks: devices(reported) }, () => {
         reads++;
         return Promise.resolve(current);
       });
@@ -68,6 +74,63 @@ test("missing statistics are not a difference", async () => {
   assert.equal(reads(), 1);
 });
 
+test("a disk that replaces another one under the same name is noticed by its path or its number", async () => {
+  const { disks, reads } = fixture();
+  await disks(["sda", "/old.img", 3]);
+  await disks(["sda", "/old.img", 3]);
+  assert.equal(reads(), 1);
+  await disks(["sda", "/new.img", 3]);
+  assert.equal(reads(), 2);
+  await disks(["sda", "/new.img", 4]);
+  assert.equal(reads(), 3);
+  await disks(["sda", undefined, undefined]);
+  assert.equal(reads(), 4);
+});
+
+test("a device whose counters restart is another device", async () => {
+  const { cache } = fixture();
+  let reads = 0;
+  const readsAfter = async (...counters: bigint[]): Promise<number> => {
+    await cache.layout(DOMAIN, { nics: devices(["tap0"], counters), blocks: undefined }, () => {
+      reads++;
+      return Promise.resolve(xml());
+    });
+    return reads;
+  };
+  assert.equal(await readsAfter(100n, 50n), 1);
+  assert.equal(await readsAfter(100n, 60n), 1);
+  assert.equal(await readsAfter(200n, 59n), 2, "the second counter is smaller");
+  assert.equal(await readsAfter(200n, 59n), 2);
+});
+
+test("disks that are reported again after a cycle without an answer are not other disks", async () => {
+  const { cache, disks, reads } = fixture();
+  await disks(["vda"]);
+  const unanswered = { nics: undefined, blocks: undefined };
+  await cache.layout(DOMAIN, unanswered, () => Promise.reject(new Error("not needed")));
+  await disks(["vda"]);
+  assert.equal(reads(), 1);
+});
+
+test("XML that libvirt rejects to send is requested eleven times, and then twice a minute", async () => {
+  const { clock, cache } = fixture();
+  const rejection = new LibvirtError("E_LIBVIRT_REMOTE", "the document is too large");
+  let reads = 0;
+  const cycle = async (): Promise<void> => {
+    const rejected = (): Promise<string> => {
+      reads++;
+      return Promise.reject(rejection);
+    };
+    const cached = cache.layout(DOMAIN, { nics: undefined, blocks: devices(["vda"]) }, rejected);
+    await assert.rejects(cached, rejection);
+    await clock.advance(1_000);
+  };
+  for (let second = 0; second < 20; second++) await cycle();
+  assert.equal(reads, 11);
+  for (let second = 20; second < 320; second++) await cycle();
+  assert.ok(reads <= 11 + 11, `${reads} reads`);
+});
+
 test("a reused id or a restarted guest does not get the devices of another run", async () => {
   const { disks, hostHas } = fixture();
   await disks(["vda"]);
@@ -96,7 +159,7 @@ test("an unreadable XML does not replace the cached entry", async () => {
   const { cache, disks } = fixture();
   await disks(["vda"]);
   const failing = (): Promise<string> => Promise.reject(new Error("gone"));
-  await assert.rejects(cache.layout(DOMAIN, { nics: undefined, blocks: new Set(["vda", "vdb"]) }, failing), /gone/);
+  await assert.rejects(cache.layout(DOMAIN, { nics: undefined, blocks: devices(["vda", "vdb"]) }, failing), /gone/);
   assert.deepEqual(await disks(["vda"]), ["vda"]);
 });
 

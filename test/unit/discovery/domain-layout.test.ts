@@ -21,7 +21,7 @@ const KUBEVIRT = `
 </domain>`;
 
 test("disks and luns are reported, drives are not; aliases lose libvirt's prefix", () => {
-  assert.deepEqual(parseDomainXml(KUBEVIRT), {
+  assert.deepEqual(parseDomainXml("web", KUBEVIRT), {
     nics: [{ device: "tap0", alias: "default" }, { device: "a&bA" }],
     disks: [{ device: "vda", alias: "rootdisk" }, { device: "sda", alias: "lun" }, { device: "vdb" }],
     otherBlocks: new Set(["sdb", "fda"]),
@@ -32,6 +32,7 @@ test("of two devices with the same target the first is reported", () => {
   const device = (alias: string): string => `<interface><target dev='tap0'/><alias name='ua-${alias}'/></interface>`;
   const disk = "<disk><target dev='vda'/></disk>";
   const { nics, disks } = parseDomainXml(
+    "web",
     `<domain><devices>${device("first")}${device("second")}${disk}${disk}</devices></domain>`,
   );
   assert.deepEqual(nics, [{ device: "tap0", alias: "first" }]);
@@ -40,23 +41,23 @@ test("of two devices with the same target the first is reported", () => {
 
 test("a domain without devices has an empty layout", () => {
   const none = { nics: [], disks: [], otherBlocks: new Set() };
-  assert.deepEqual(parseDomainXml("<domain><name>a</name></domain>"), none);
-  assert.deepEqual(parseDomainXml("<domain><devices/></domain>"), none);
+  assert.deepEqual(parseDomainXml("web", "<domain><name>a</name></domain>"), none);
+  assert.deepEqual(parseDomainXml("web", "<domain><devices/></domain>"), none);
 });
 
 test("a document type is rejected, so entities are not expanded", () => {
   const bomb = `<!DOCTYPE d [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><domain><name>&b;</name></domain>`;
-  assert.throws(() => parseDomainXml(bomb), { code: "E_DOMAIN_XML" });
+  assert.throws(() => parseDomainXml("web", bomb), { code: "E_DOMAIN_XML" });
 });
 
 for (const [what, xml] of [
   ["an empty text", ""],
   ["another document", "<network/>"],
   ["an incomplete document", KUBEVIRT.slice(0, 300)],
-  ["a text over the limit", `<domain>${"x".repeat(1024 * 1024)}</domain>`],
+  ["a text over the limit", `<domain>${"x".repeat(4 << 20)}</domain>`],
 ] as const) {
   test(`${what} is E_DOMAIN_XML`, () => {
-    assert.throws(() => parseDomainXml(xml), { code: "E_DOMAIN_XML" });
+    assert.throws(() => parseDomainXml("web", xml), { code: "E_DOMAIN_XML" });
   });
 }
 
@@ -67,7 +68,7 @@ test("any text is parsed or is E_DOMAIN_XML", () => {
   fc.assert(
     fc.property(fc.oneof(fc.string(), mutated), (xml) => {
       try {
-        parseDomainXml(xml);
+        parseDomainXml("web", xml);
       } catch (error) {
         assert.ok(error instanceof TelemetryError);
         assert.equal(error.code, "E_DOMAIN_XML");
@@ -82,8 +83,46 @@ test("elements, attributes and entities named constructor do not hide a device",
     const metadata = `<metadata><${name} ${name}='1'><${name}/></${name}></metadata>`;
     const xml = KUBEVIRT.replace("<devices>", `${metadata}<devices>`).replace("ua-rootdisk", `ua-&${name};`);
     const alias = /^[a-z]+$/i.test(name) ? `&${name};` : "";
-    const layout = parseDomainXml(xml);
+    const layout = parseDomainXml("web", xml);
     assert.equal(layout.disks.length, 3, name);
     if (alias !== "") assert.equal(layout.disks[0]?.alias, alias);
   }
 });
+
+test("the error names the domain", () => {
+  assert.throws(() => parseDomainXml("shop_web", "<domain>"), /XML of the domain shop_web cannot be used/);
+});
+
+/** Returns XML with one disk, and `text` in the place of its backing chain. */
+function withChain(text: string): string {
+  return `<domain><devices><disk>${text}<target dev='vda'/><alias name='ua-root'/></disk></devices></domain>`;
+}
+
+const ROOT_DISK = { nics: [], disks: [{ device: "vda", alias: "root" }], otherBlocks: new Set() };
+
+for (const [what, xml] of [
+  [
+    "a backing chain of 200 images with slices and encryption",
+    withChain(
+      "<backingStore><source file='/a'><encryption><secret type='a'/></encryption></source>".repeat(200) +
+        "</backingStore>".repeat(200),
+    ),
+  ],
+  ["a document type in a comment", withChain("<!-- <!DOCTYPE a [<!ENTITY b 'c'>]> -->")],
+  ["a document type in CDATA", withChain("<![CDATA[<!DOCTYPE a [<!ENTITY b 'c'>]>]]>")],
+  [
+    "4 MiB of metadata",
+    withChain("").replace("<devices>", `<metadata>${"<a b='c'/>".repeat(400_000)}</metadata><devices>`),
+  ],
+  ...["constructor", "prototype", "__proto__", "hasOwnProperty"].map(
+    (name) =>
+      [
+        `elements named ${name}`,
+        withChain(`<${name}/>`).replace("<devices>", `<${name} dev='a'><${name}/></${name}><devices>`),
+      ] as const,
+  ),
+] as const) {
+  test(`${what} is valid XML of a domain`, () => {
+    assert.deepEqual(parseDomainXml("web", xml), ROOT_DISK);
+  });
+}

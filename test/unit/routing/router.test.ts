@@ -142,3 +142,12 @@ test("one failing target makes the drain fail, and its queued lines are counted 
   );
   assert.equal(bench.clock.sleeping, 0);
 });
+
+test("the queued lines of a removed target are reported", async () => {
+  await using bench = new RouterBench();
+  bench.down("a", "b");
+  await bench.apply({ a: ["Metrics"], b: ["Metrics", "Totals"] });
+  await bench.sample("web");
+  await bench.apply({ a: ["Metrics"] });
+  assert.deepEqual(bench.discarded, ["b 2"]);
+});

@@ -23,7 +23,9 @@ test("the domains of a host differ in name, id, UUID and interfaces", () => {
   const domains = [...SimulatedHost.of(200, SHAPE).domains.values()];
   for (const key of ["name", "id", "uuid"] as const)
     assert.equal(new Set(domains.map(({ ref }) => ref[key])).size, 200);
-  const nics = domains.flatMap((domain) => parseDomainXml(domain.xml()).nics.map(({ device }) => device));
+  const nics = domains.flatMap((domain) =>
+    parseDomainXml(domain.ref.name, domain.xml()).nics.map(({ device }) => device),
+  );
   assert.equal(new Set(nics).size, 400);
 });
 
@@ -34,7 +36,7 @@ test("UUIDs are of version 4, lower-case with dashes", () => {
 
 test("the XML and the statistics have the same devices, including the CD-ROM", () => {
   const domain = new SyntheticDomain(3, { nics: 4, disks: 60, seed: 9 });
-  const { nics, disks, otherBlocks } = parseDomainXml(domain.xml());
+  const { nics, disks, otherBlocks } = parseDomainXml(domain.ref.name, domain.xml());
   const stats = domain.stats(ALL, 1, true);
   const named = (kind: string): unknown[] =>
     Array.from({ length: Number(stats.get(`${kind}.count`)) }, (_, index) => stats.get(`${kind}.${index}.name`));

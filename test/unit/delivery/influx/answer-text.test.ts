@@ -38,8 +38,8 @@ test("the lines that InfluxDB 3 lists are read, and invalid entries are ignored"
     "text",
   ];
   assert.deepEqual(readServerMessage(JSON.stringify({ error: "partial", data })).listed, [
-    { line: "vm a", reason: "no field" },
-    { line: "", reason: "no name" },
+    { number: 3, reason: "no field" },
+    { number: 4, reason: "no name" },
   ]);
   assert.deepEqual(readServerMessage(`{"error":"partial","data":{"error_message":"x"}}`).listed, []);
 });
@@ -61,15 +61,15 @@ test("lines that InfluxDB 1 quotes or InfluxDB 3 lists are known", () => {
       "partial write: unable to parse 'm,a=it\\'s x=': missing field value\nunable to parse 'b': bad: very dropped=0",
     ),
     [
-      { line: "m,a=it\\'s x=", reason: "missing field value" },
-      { line: "b", reason: "bad: very" },
+      { text: "m,a=it\\'s x=", reason: "missing field value" },
+      { text: "b", reason: "bad: very" },
     ],
   );
   assert.deepEqual(named("partial write: points beyond retention policy dropped=17"), []);
   assert.deepEqual(named("partial write: unable to parse 'cut of"), []);
-  const data = [{ original_line: "c", error_message: "no field" }];
+  const data = [{ original_line: "c", line_number: 7, error_message: "no field" }];
   const message = readServerMessage(JSON.stringify({ error: "unable to parse 'a': b", data }));
-  assert.deepEqual(namedLines(message), [{ line: "c", reason: "no field" }]);
+  assert.deepEqual(namedLines(message), [{ number: 7, reason: "no field" }]);
 });
 
 test("a number in a rejected line is not taken for the server's count", () => {

@@ -84,7 +84,7 @@ test("the detail names the server limit and what to do", () => {
   assert.deepEqual(classify({ status: 422, body }, { lines: 2, protocol: V3, nowMs: NOW }), {
     kind: "misconfigured",
     reason: "TargetRejecting",
-    detail: `HTTP 422 partial write of line protocol occurred: ${TOO_MANY_TABLES} (a limit of the server: raise it, or delete there what is no longer needed)`,
+    detail: `the server is at a limit: raise it, or delete there what is no longer needed: HTTP 422 partial write of line protocol occurred: ${TOO_MANY_TABLES}`,
     maybePoison: true,
   });
 });

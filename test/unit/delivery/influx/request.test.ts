@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { authorization, secretsOf, writePath } from "../../../../src/delivery/influx/request.ts";
+import { authorization, secretsOf, writeHeaders, writePath } from "../../../../src/delivery/influx/request.ts";
 import type { EffectiveTarget } from "../../../../src/config/resolve.ts";
 import { secret } from "../../../support/delivery.ts";
 
@@ -67,7 +67,26 @@ test("each kind of credentials becomes the header that its server expects", () =
 });
 
 test("secrets include every form of the credentials that a server could send back", () => {
-  assert.deepEqual(secretsOf({ credentials: { kind: "none" } }), []);
-  assert.deepEqual(secretsOf({ credentials: TOKEN }), ["t0ken"]);
-  assert.deepEqual(secretsOf({ credentials: BASIC }), ["bcO8bGxlcjphOmIgYw==", "a:b c"]);
+  assert.deepEqual(secretsOf({ credentials: { kind: "none" }, headers: [] }), []);
+  assert.deepEqual(secretsOf({ credentials: TOKEN, headers: [] }), ["t0ken"]);
+  assert.deepEqual(secretsOf({ credentials: BASIC, headers: [] }), ["bcO8bGxlcjphOmIgYw==", "a:b c"]);
+});
+
+test("secrets include a header's value from a Secret, with and without its scheme", () => {
+  const headers = [
+    { name: "X-Scope-OrgID", value: "metrics" },
+    { name: "Authorization", value: secret("Bearer abcd") },
+  ];
+  assert.deepEqual(secretsOf({ credentials: { kind: "none" }, headers }), ["Bearer abcd", "abcd"]);
+});
+
+test("headers of the configuration are added to those of the agent", () => {
+  const headers = [
+    { name: "X-Scope-OrgID", value: "team-a" },
+    { name: "User-Agent", value: "ours" },
+    { name: "X-Api-Key", value: secret("k3y") },
+  ];
+  const written = writeHeaders({ protocol: V2, credentials: TOKEN, headers });
+  const before = writeHeaders({ protocol: V2, credentials: TOKEN, headers: [] });
+  assert.deepEqual(written, { ...before, "x-scope-orgid": "team-a", "user-agent": "ours", "x-api-key": "k3y" });
 });
