@@ -141,6 +141,26 @@ const FAMILIES = {
     byDefault: false,
     measurements: { vm_vcpus: integers("state", "time_ns", "cpu", "wait_ns", "delay_ns") },
   },
+  Node: {
+    byDefault: false,
+    measurements: {
+      vm_node: {
+        ...integers("vms", "vms_running", "vms_paused", "vms_stuck", "vcpus", "memory_max_kb", "memory_rss_kb"),
+        ...integers("cputime_ns", "cpus", "memory_kb", "cpu_user_ns", "cpu_kernel_ns", "cpu_idle_ns"),
+        ...integers("cpu_iowait_ns", "memory_free_kb"),
+        ...strings("libvirt_version", "qemu_version"),
+      },
+    },
+  },
+  Agent: {
+    byDefault: false,
+    measurements: {
+      vm_agent: integers(
+        ...["cycle_ms", "cycles", "skipped", "lines", "queued_lines", "dropped_lines", "rejected_lines"],
+        ...["stuck", "rss_kb", "cpu_ms"],
+      ),
+    },
+  },
 } satisfies Readonly<Record<string, FamilyRow>>;
 
 export type Family = keyof typeof FAMILIES;

@@ -23,11 +23,13 @@ export class Collector {
     this.#clock = clock;
   }
 
-  /** Sums of all sources. `versions` is sorted and unique; `calls` counts since the collector was created. */
+  /** Sums of all sources. Versions are sorted and unique; `calls` counts since the collector was created. */
   get stats(): SourceStats {
     const all = [...this.#sources.values()].map(({ stats }) => stats);
+    const qemuVersions = sortedUnique(all.flatMap(({ qemuVersions: some = [] }) => some));
     return {
-      versions: [...new Set(all.flatMap(({ versions }) => versions))].sort(),
+      versions: sortedUnique(all.flatMap(({ versions }) => versions)),
+      ...(qemuVersions.length > 0 && { qemuVersions }),
       calls: all.reduce((sum, { calls }) => sum + calls, this.#closedCalls),
       blockedCalls: all.reduce((sum, { blockedCalls }) => sum + blockedCalls, 0),
     };
@@ -86,4 +88,8 @@ export class Collector {
   close(): void {
     this.setSources([]);
   }
+}
+
+function sortedUnique(texts: readonly string[]): readonly string[] {
+  return [...new Set(texts)].sort();
 }

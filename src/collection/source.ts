@@ -33,6 +33,8 @@ export interface SourceSettings {
 export interface SourceStats {
   /** Versions of the connected daemons. */
   readonly versions: readonly string[];
+  /** Versions of their QEMUs, if they are needed. */
+  readonly qemuVersions?: readonly string[];
   /** Calls since the source was created. */
   readonly calls: number;
   /** Calls that wait for a stuck domain at this moment. */

@@ -21,6 +21,9 @@ export const BALLOON: StatsNeed = { groups: STATS_GROUP.BALLOON };
 /** User and system time: `sample.cpu`. */
 export const CPU_TIMES: StatsNeed = { groups: STATS_GROUP.CPU_TOTAL, unlessCpuTimes: true };
 
+/** The version of each daemon's QEMU: `qemuVersions` of a source. */
+export const VERSIONS: StatsNeed = { groups: 0 };
+
 /** A need with a value of its own in the sample; `reading()` returns it. `Answer` is the result of `ask`. */
 export interface StatsReader<Value, Answer = unknown> extends StatsNeed {
   /** Makes a call for one domain. The call must not wait for QEMU, because a stopped QEMU would delay all domains. */

@@ -29,12 +29,11 @@ function isMultiple(text: string, interval: string): boolean {
 }
 
 /**
- * Returns the milliseconds of a duration in CEL. Evaluators disagree whether getMilliseconds() is the whole duration or
- * its part below a second, so it is used only for a duration below a second.
+ * Returns the milliseconds of a duration in CEL. Evaluators disagree whether getMilliseconds() of a duration is the whole
+ * or its part below a second. Of a time of day it is always the part.
  */
 function milliseconds(field: string): string {
-  const whole = `duration(${field}).getSeconds()`;
-  return `(${whole} * 1000 + (duration(${field}) - duration(string(${whole}) + 's')).getMilliseconds())`;
+  return `(duration(${field}).getSeconds() * 1000 + (timestamp('1970-01-01T00:00:00Z') + duration(${field})).getMilliseconds())`;
 }
 
 /** The shape of a URL, in the regular expressions that Go and JavaScript share. Other rules limit its parts. */

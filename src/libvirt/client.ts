@@ -113,6 +113,11 @@ export class LibvirtClient implements Disposable {
     return this.#connection.isCrowded;
   }
 
+  /** Returns the version of QEMU. The first call to a new daemon can take seconds, because it tries its QEMU. */
+  hypervisorVersion({ deadlineMs }: CallOptions): Promise<string> {
+    return this.#connection.call({ procedure: "CONNECT_GET_VERSION", read: readVersion, deadlineMs });
+  }
+
   /**
    * Returns the statistics of `domains` in one call; without them, of every domain that matches the flags. `groups` are
    * bits of STATS_GROUP, `flags` bits of DOMAIN_FILTER.

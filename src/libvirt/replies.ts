@@ -27,7 +27,7 @@ export function readAuthTypes(reader: XdrReader): number[] {
   return reader.array(LIMIT.AUTH_TYPES, 4, () => reader.uint());
 }
 
-/** CONNECT_GET_LIB_VERSION: major * 1000000 + minor * 1000 + micro on the wire, `9.0.0` in the result. */
+/** CONNECT_GET_LIB_VERSION and CONNECT_GET_VERSION: major * 1000000 + minor * 1000 + micro on the wire, `9.0.0` in the result. */
 export function readVersion(reader: XdrReader): string {
   const version = Number(reader.uhyper());
   return `${Math.floor(version / 1_000_000)}.${Math.floor(version / 1_000) % 1_000}.${version % 1_000}`;

@@ -1,8 +1,9 @@
 import type { DomainIdentity, DomainSample } from "../collection/domain-sample.ts";
+import type { NodeSample } from "../collection/node-sample.ts";
 import { SERIES_TAGS, type Family, type PartTag, type VmTag } from "../contract.ts";
 import { LineWriter, type LineCounters } from "./line-protocol.ts";
-import type { Measurement, PartTags, SampleLines } from "./measurement.ts";
-import { MEASUREMENTS } from "./registry.ts";
+import type { Measurement, NodeMeasurement, PartTags, SampleLines } from "./measurement.ts";
+import { MEASUREMENTS, NODE_MEASUREMENTS } from "./registry.ts";
 import { isSeriesOf, type LineQuota, type Series } from "./series.ts";
 import { escapeMeasurement, tag } from "./tags.ts";
 
@@ -56,6 +57,7 @@ export class Encoder implements SampleLines {
   readonly #onMissing: MissingListener;
   readonly #writer: LineWriter;
   readonly #measurements: readonly (Measurement & { readonly escaped: string })[];
+  readonly #nodeMeasurements: readonly (NodeMeasurement & { readonly series: string })[];
   // A domain keeps its identity object in all cycles, so its tags are escaped once, and those of its parts until they change.
   readonly #known = new WeakMap<DomainIdentity, KnownVm>();
   #encoding: Encoding | undefined;
@@ -70,6 +72,12 @@ export class Encoder implements SampleLines {
       ...measurement,
       escaped: escapeMeasurement(options.measurementPrefix + measurement.name),
     }));
+    this.#nodeMeasurements = NODE_MEASUREMENTS.filter(({ family }) => options.families.includes(family)).map(
+      (measurement) => ({
+        ...measurement,
+        series: escapeMeasurement(options.measurementPrefix + measurement.name) + this.#nodeTags(),
+      }),
+    );
   }
 
   /**
@@ -99,6 +107,16 @@ export class Encoder implements SampleLines {
       this.#encoding = undefined;
     }
     quota?.addBytes(this.#writer.position.bytes - start.bytes);
+  }
+
+  /** Writes the lines of the node whose families are due. */
+  encodeNode(sample: NodeSample, due: ReadonlySet<Family>): void {
+    for (const measurement of this.#nodeMeasurements) {
+      if (!due.has(measurement.family)) continue;
+      this.#writer.begin(measurement.series);
+      measurement.write(sample, this);
+      this.#writer.end(sample.timestampMs);
+    }
   }
 
   /** Returns the lines since the last call. */
@@ -175,6 +193,12 @@ export class Encoder implements SampleLines {
       this.#known.set(identity, known);
     }
     return known;
+  }
+
+  #nodeTags(): string {
+    const { node, staticTags } = this.#options;
+    const tags = [["node", node] as const, ...Object.entries(staticTags)];
+    return tags.map(([key, value]) => tag(key, value, this.#counters)).join("");
   }
 
   #tagsOf(identity: DomainIdentity): SeriesTags {

@@ -1,4 +1,5 @@
 import type { DomainSample } from "../collection/domain-sample.ts";
+import type { NodeSample } from "../collection/node-sample.ts";
 import type { StatsNeed } from "../collection/stats-needs.ts";
 import type { Family, PartTag } from "../contract.ts";
 
@@ -10,6 +11,15 @@ export interface Measurement {
   readonly needs: readonly StatsNeed[];
   /** Writes the lines of one domain. It leaves out a line if the sample lacks the values to fill it correctly. */
   write(sample: DomainSample, lines: SampleLines): void;
+}
+
+/** One measurement with a line for each node, without tags of a VM. */
+export interface NodeMeasurement {
+  readonly name: string;
+  readonly family: Family;
+  readonly needs: readonly StatsNeed[];
+  /** Writes the fields of the line. */
+  write(sample: NodeSample, fields: Pick<SampleLines, "knownInteger" | "string">): void;
 }
 
 /** Writes the lines of a sample for a measurement: adds the domain's tags and applies the policy for missing values. */

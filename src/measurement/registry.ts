@@ -1,23 +1,31 @@
 import type { StatsNeed } from "../collection/stats-needs.ts";
 import type { Family } from "../contract.ts";
-import type { Measurement } from "./measurement.ts";
+import type { Measurement, NodeMeasurement } from "./measurement.ts";
+import { vmAgent } from "./vm-agent.ts";
 import { vmCpu } from "./vm-cpu.ts";
 import { vmDevices } from "./vm-devices.ts";
 import { vmDisks } from "./vm-disks.ts";
 import { vmFeatures } from "./vm-features.ts";
 import { vmMemory } from "./vm-memory.ts";
 import { vmMetrics } from "./vm-metrics.ts";
+import { vmNode } from "./vm-node.ts";
 import { vmStatus } from "./vm-status.ts";
 import { vmTotals } from "./vm-totals.ts";
 import { vmVcpus } from "./vm-vcpus.ts";
 
-/** All measurements, in the order of their lines. */
+/** All measurements of VMs, in the order of their lines. */
 export const MEASUREMENTS: readonly Measurement[] = [
   ...[vmMetrics, vmFeatures, vmDevices, vmTotals],
   ...[vmDisks, vmMemory, vmStatus, vmCpu, vmVcpus],
 ];
 
+export const NODE_MEASUREMENTS: readonly NodeMeasurement[] = [vmNode, vmAgent];
+
+/** The families with lines about the node. */
+export const NODE_FAMILIES: readonly Family[] = NODE_MEASUREMENTS.map(({ family }) => family);
+
 /** Returns what the measurements of these families need from libvirt, without duplicates. */
 export function needsOf(families: readonly Family[]): readonly StatsNeed[] {
-  return [...new Set(MEASUREMENTS.filter(({ family }) => families.includes(family)).flatMap(({ needs }) => needs))];
+  const wanted = [...MEASUREMENTS, ...NODE_MEASUREMENTS].filter(({ family }) => families.includes(family));
+  return [...new Set(wanted.flatMap(({ needs }) => needs))];
 }

@@ -9,10 +9,8 @@ import type { EffectiveConfig } from "../config/resolve.ts";
 import type { Family } from "../contract.ts";
 import { TelemetryError, unexpected } from "../errors.ts";
 import { isAborted } from "../lib/abort.ts";
-import type { Clock } from "../lib/clock.ts";
 import { needsOf } from "../measurement/registry.ts";
-import type { Router } from "../routing/router.ts";
-import type { NodeState } from "./node-state.ts";
+import { NodeLines, type NodeLinesOptions } from "./node-lines.ts";
 
 /**
  * Returns the endpoints to collect from in the cycle that begins.
@@ -20,10 +18,7 @@ import type { NodeState } from "./node-state.ts";
  */
 export type EndpointFinder = (config: EffectiveConfig) => Promise<readonly Endpoint[]>;
 
-export interface PipelineOptions {
-  readonly router: Router;
-  readonly state: NodeState;
-  readonly clock: Clock;
+export interface PipelineOptions extends NodeLinesOptions {
   readonly findEndpoints: EndpointFinder;
   /** For the connections to all launchers. Without it their number has no limit. */
   readonly connections?: ConnectionLimit;
@@ -144,6 +139,7 @@ export class Pipeline {
     let lines = 0;
     const due = this.#schedule.due(this.#tick);
     const needs = due && needsOf(familiesOf(config).filter((family) => due.has(family)));
+    const nodeLines = NodeLines.of(due ?? familiesOf(config), this.#options);
     let complete = await this.#findEndpoints(config, collector);
     const guarded = async (what: string, act: () => Promise<void>): Promise<void> => {
       try {
@@ -168,9 +164,12 @@ export class Pipeline {
         const cycle = { ...rest, errors: [...errors, ...failures, ...quotas.endCycle(rest.endpoint)] };
         domains += cycle.samples.length;
         complete &&= isComplete(cycle);
+        nodeLines?.add(cycle);
         state.endpoints.recordCycle(cycle);
       }, needs),
     );
+    if (nodeLines !== undefined)
+      await guarded("writing the lines of the node", () => nodeLines.write(collector.stats, this.#ticker.skipped));
     collected.abort();
     await flushing;
     await flush();

@@ -1,4 +1,5 @@
 import type { DomainIdentity, DomainSample } from "../collection/domain-sample.ts";
+import type { NodeSample } from "../collection/node-sample.ts";
 import type { EffectiveConfig, EffectiveTarget } from "../config/resolve.ts";
 import { matchesVm } from "../config/selectors.ts";
 import type { Family } from "../contract.ts";
@@ -118,11 +119,17 @@ export class Router {
         return undefined;
       }
     };
-    for (const { encoder } of guarded(() => this.#streamsFor(sample.identity)) ?? [])
+    for (const { encoder } of guarded(() => this.#streamsOfVm(sample.identity)) ?? [])
       guarded(() => {
         encoder.encode(sample, quota, due);
       });
     return failures;
+  }
+
+  /** Encodes the lines of the node that are due, for all targets: what they select are VMs. */
+  routeNode(sample: NodeSample, due: ReadonlySet<Family>): void {
+    if (this.#config === undefined) return;
+    for (const { encoder } of this.#streamsFor(this.#config, this.#config.targets)) encoder.encodeNode(sample, due);
   }
 
   /** Appends the encoded lines to the spool. Returns their number; a line for several targets counts once. */
@@ -157,20 +164,25 @@ export class Router {
     return targets.flatMap((target) => this.#senders.get(target)?.appendCursor ?? []);
   }
 
-  #streamsFor(identity: DomainIdentity): readonly Stream[] {
+  #streamsOfVm(identity: DomainIdentity): readonly Stream[] {
     const known = this.#streamsByVm.get(identity);
     if (known !== undefined || this.#config === undefined) return known ?? [];
     const { namespace = "", labels = {} } = identity;
     const targets = this.#config.targets.filter(({ vms }) => matchesVm(vms, namespace, labels));
-    // The name of a target contains no comma.
-    const key = targets.map(({ name }) => name).join(",");
-    const streams = this.#streamsByTargets.get(key) ?? this.#streamsOf(this.#config, targets);
-    this.#streamsByTargets.set(key, streams);
+    const streams = this.#streamsFor(this.#config, targets);
     this.#streamsByVm.set(identity, streams);
     return streams;
   }
 
-  #streamsOf(
+  #streamsFor(config: EffectiveConfig, targets: readonly EffectiveTarget[]): readonly Stream[] {
+    // The name of a target contains no comma.
+    const key = targets.map(({ name }) => name).join(",");
+    const streams = this.#streamsByTargets.get(key) ?? this.#newStreams(config, targets);
+    this.#streamsByTargets.set(key, streams);
+    return streams;
+  }
+
+  #newStreams(
     { families, onMissing, measurementPrefix, staticTags }: EffectiveConfig,
     targets: readonly EffectiveTarget[],
   ): readonly Stream[] {

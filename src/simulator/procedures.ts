@@ -33,6 +33,7 @@ export type PerformCall = (host: SimulatedHost, jobs: MonitorJobs) => Promise<Wr
 type Procedure = (args: XdrReader) => PerformCall;
 
 const LIB_VERSION = 9_000_000n;
+const QEMU_VERSION = 7_002_000n;
 const MONITOR_GROUPS = STATS_GROUP.BALLOON | STATS_GROUP.BLOCK | STATS_GROUP.CPU_TOTAL | STATS_GROUP.VCPU;
 
 /** Returns a procedure that always sends the same reply. */
@@ -57,6 +58,7 @@ export const PROCEDURES: ReadonlyMap<number, Procedure> = new Map<number, Proced
   [PROCEDURE.AUTH_LIST, answering((writer) => writer.array([AUTH.NONE], (type) => writer.uint(type)))],
   [PROCEDURE.CONNECT_SUPPORTS_FEATURE, answering((writer) => writer.int(1))],
   [PROCEDURE.CONNECT_GET_LIB_VERSION, answering((writer) => writer.uhyper(LIB_VERSION))],
+  [PROCEDURE.CONNECT_GET_VERSION, answering((writer) => writer.uhyper(QEMU_VERSION))],
   [PROCEDURE.CONNECT_CLOSE, answering(() => undefined)],
   [PROCEDURE.CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY, answering((writer) => writer.int(1))],
   [PROCEDURE.CONNECT_OPEN, open],

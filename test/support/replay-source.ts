@@ -18,7 +18,7 @@ export class ReplaySource implements Source, SourceFactory {
   }
 
   get stats(): SourceStats {
-    return { versions: ["replay"], calls: this.#replayed, blockedCalls: 0 };
+    return { qemuVersions: [], versions: ["replay"], calls: this.#replayed, blockedCalls: 0 };
   }
 
   create(settings: SourceSettings): Source {

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FAMILY_NAMES, MEASUREMENT_FIELDS, namesTakenBy, TAGS } from "../../src/contract.ts";
-import { MEASUREMENTS } from "../../src/measurement/registry.ts";
+import { MEASUREMENTS, NODE_MEASUREMENTS } from "../../src/measurement/registry.ts";
 import { parseLines } from "../../scripts/demo/line-protocol-parser.ts";
 import { goldenTexts, typeOf } from "../support/golden-lines.ts";
 
+const REGISTERED = [...MEASUREMENTS, ...NODE_MEASUREMENTS];
 const written = parseLines(goldenTexts());
 
 test("the contract has exactly the fields of the recorded lines, with their types", () => {
@@ -19,8 +20,8 @@ test("the contract has exactly the fields of the recorded lines, with their type
 });
 
 test("the measurements of the contract are those of the registry, with their families", () => {
-  assert.deepEqual([...new Set(MEASUREMENTS.map(({ family }) => family))].sort(), [...FAMILY_NAMES].sort());
-  for (const { name, family } of MEASUREMENTS)
+  assert.deepEqual([...new Set(REGISTERED.map(({ family }) => family))].sort(), [...FAMILY_NAMES].sort());
+  for (const { name, family } of REGISTERED)
     for (const field of Object.keys(MEASUREMENT_FIELDS[name] ?? {}))
       assert.ok(namesTakenBy(family).includes(field), `${name}.${field}`);
 });

@@ -31,6 +31,9 @@ export class DaemonSession implements SessionLease {
   /** The connection that is being opened, so that callers at the same time share it. */
   #opening: Promise<LibvirtClient> | undefined;
   #limitError: LibvirtError | undefined;
+  #qemuVersion: string | undefined;
+  /** The connection that was asked for the version of QEMU. */
+  #askedForQemu: LibvirtClient | undefined;
 
   constructor(
     { socket, budget, onUnreachable = () => undefined }: Pick<Endpoint, "socket" | "budget" | "onUnreachable">,
@@ -49,9 +52,26 @@ export class DaemonSession implements SessionLease {
     return this.#calls;
   }
 
-  /** The daemon's version; undefined without a connection. */
-  get libvirtVersion(): string | undefined {
-    return this.#current?.libvirtVersion;
+  /** The daemon's version; empty without a connection. */
+  get versions(): readonly string[] {
+    return this.#current === undefined ? [] : [this.#current.libvirtVersion];
+  }
+
+  /** The version of the daemon's QEMU; empty until `learnQemuVersion` has an answer. */
+  get qemuVersions(): readonly string[] {
+    return this.#qemuVersion === undefined ? [] : [this.#qemuVersion];
+  }
+
+  /** Asks for the version of QEMU, once in each connection. Does not wait: the answer of a new daemon can take seconds. */
+  learnQemuVersion(session: LibvirtClient): void {
+    if (this.#askedForQemu === session) return;
+    this.#askedForQemu = session;
+    session.hypervisorVersion({ deadlineMs: Number.POSITIVE_INFINITY }).then(
+      (version) => {
+        this.#qemuVersion = version;
+      },
+      () => undefined,
+    );
   }
 
   /** @throws {LibvirtError} E_LIBVIRT_LIMIT until `takeLimitError`, if the daemon has exceeded its budget */

@@ -29,7 +29,7 @@ import {
   type DeviceSamples,
   type DomainReport,
 } from "./sample-mapping.ts";
-import { DEVICES } from "../stats-needs.ts";
+import { DEVICES, VERSIONS } from "../stats-needs.ts";
 import { DomainReadings, readersOf, statsGroups, type ReadingOptions } from "./stats-readers.ts";
 import { STUCK_MS } from "./blocked-calls.ts";
 import { QemuResponses, STARTING_MS } from "./qemu-responses.ts";
@@ -93,9 +93,8 @@ export class LibvirtSource implements Source {
   }
 
   get stats(): SourceStats {
-    const { libvirtVersion, calls } = this.#daemon;
-    const versions = libvirtVersion === undefined ? [] : [libvirtVersion];
-    return { versions, calls, blockedCalls: this.#bulk.blockedCalls };
+    const { versions, qemuVersions, calls } = this.#daemon;
+    return { versions, qemuVersions, calls, blockedCalls: this.#bulk.blockedCalls };
   }
 
   configure(settings: SourceSettings): void {
@@ -151,6 +150,7 @@ export class LibvirtSource implements Source {
     found: CycleErrors,
   ): Promise<Pick<SourceCycle, "samples"> & UnansweredDomains> {
     const session = await this.#daemon.session(deadline);
+    if (needs.includes(VERSIONS)) this.#daemon.learnQemuVersion(session);
     const leftMs = (): number => Math.max(1, deadline - this.#clock.monotonic());
     const timestampMs = this.#clock.now();
     const probeMs = progressCheckMs(this.#settings.timeoutMs);

@@ -4,10 +4,11 @@ import { test } from "node:test";
 import type { Point } from "../../../scripts/demo/line-protocol-parser.ts";
 import { stateName } from "../../../src/collection/domain-sample.ts";
 import { reasonName } from "../../../src/measurement/vm-status.ts";
-import { MEASUREMENTS } from "../../../src/measurement/registry.ts";
+import { MEASUREMENTS, NODE_MEASUREMENTS } from "../../../src/measurement/registry.ts";
 import { docTables } from "../../support/docs.ts";
 import { goldenPoints, goldenTexts, typeOf } from "../../support/golden-lines.ts";
 
+const REGISTERED = [...MEASUREMENTS, ...NODE_MEASUREMENTS];
 const PAGE = "docs/measurements.md";
 const tables = docTables(PAGE);
 
@@ -20,7 +21,7 @@ test("the tables of fields have every field with its type, in the order of the l
   const documented = tables
     .filter(({ columns }) => columns[0] === "field")
     .map(({ heading, rows }) => [heading, rows.map(([name = "", type = ""]) => `${name} ${type}`)]);
-  const order = MEASUREMENTS.map(({ name }) => name);
+  const order = REGISTERED.map(({ name }) => name);
   const written = [...goldenPoints()].sort((a, b) => order.indexOf(a.measurement) - order.indexOf(b.measurement));
   assert.deepEqual(
     documented,
@@ -42,7 +43,7 @@ test("the overview has every measurement with its family", () => {
   const overview = tables.find(({ columns }) => columns[0] === "measurement");
   assert.deepEqual(
     overview?.rows.map(([name, family]) => [name, family]),
-    MEASUREMENTS.map(({ name, family }) => [`[\`${name}\`](#${name})`, `\`${family}\``]),
+    REGISTERED.map(({ name, family }) => [`[\`${name}\`](#${name})`, `\`${family}\``]),
   );
 });
 

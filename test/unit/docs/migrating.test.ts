@@ -11,7 +11,7 @@ const fields = new Set(
 );
 /** Fields that the agent computes. */
 const COMPUTED =
-  /_latency_us$|_percent$|^vm_cpu\.(?:steal|wait)_ns$|^vm_status\.(?!reason)|\.(?:guest_stats_age_s|ballooned_kb|used_kb|overhead_kb)$/;
+  /_latency_us$|_percent$|^vm_cpu\.(?:steal|wait)_ns$|^vm_status\.(?!reason)|^vm_node|^vm_agent|\.(?:guest_stats_age_s|ballooned_kb|used_kb|overhead_kb)$/;
 const mapped = docTables("docs/migrating.md").filter(({ columns }) => columns[1] === "here");
 
 function oursIn(rows: readonly (readonly string[])[]): string[] {

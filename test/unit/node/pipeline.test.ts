@@ -153,6 +153,22 @@ test("a family with an interval of its own has lines and calls in the first cycl
   assert.equal(host.calls.get(PROCEDURE.CONNECT_GET_ALL_DOMAIN_STATS), 4);
 });
 
+test("the lines of the node and the agent are written once in a cycle, and cost a call in each connection", async (t) => {
+  const { pipeline, router, host, run } = await bench(t);
+  pipeline.configure(await config("", ", families: [Node, Agent], schedules: [{families: [Agent], interval: 2s}]"));
+  assert.equal(await run(3), true);
+  assert.equal(router.senders[0]?.backlog.lines, 3 + 2);
+  assert.equal(host.calls.get(PROCEDURE.CONNECT_GET_VERSION), 1);
+  assert.equal(host.calls.get(PROCEDURE.CONNECT_GET_ALL_DOMAIN_STATS), undefined);
+});
+
+test("without the family Node there is no call for the version of QEMU", async (t) => {
+  const { pipeline, host, run } = await bench(t);
+  pipeline.configure(await config());
+  assert.equal(await run(1), true);
+  assert.equal(host.calls.get(PROCEDURE.CONNECT_GET_VERSION), undefined);
+});
+
 test("a new configuration begins with all families", async (t) => {
   const { pipeline, host, clock, run } = await bench(t);
   const scheduled = ", families: [Metrics, Vcpus], schedules: [{families: [Vcpus], interval: 1m}]";

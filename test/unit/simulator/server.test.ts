@@ -170,7 +170,7 @@ test("an unknown procedure is an error, and the connection stays open", async (t
   const { socket } = await served(t);
   const connection = await LibvirtConnection.connect(socket, 10_000);
   const call = { read: () => undefined, deadlineMs: 10_000 };
-  await assert.rejects(connection.call({ procedure: "CONNECT_GET_VERSION", ...call }), {
+  await assert.rejects(connection.call({ procedure: "AUTH_POLKIT", ...call }), {
     code: "E_LIBVIRT_REMOTE",
     libvirtCode: 1,
   });

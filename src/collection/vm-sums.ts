@@ -1,0 +1,41 @@
+import { DOMAIN_STATE } from "../libvirt/protocol.ts";
+import type { DomainSample } from "./domain-sample.ts";
+import type { VmSums } from "./node-sample.ts";
+import type { SourceCycle } from "./source.ts";
+
+/** Adds up the VMs of one cycle of a node. */
+export class VmSummer {
+  readonly #samples: DomainSample[] = [];
+  #stuck = 0;
+
+  add({ samples, stuck }: Pick<SourceCycle, "samples" | "stuck">): void {
+    this.#samples.push(...samples);
+    this.#stuck += stuck.length;
+  }
+
+  get sums(): VmSums {
+    const { RUNNING, BLOCKED, PAUSED } = DOMAIN_STATE;
+    const inState = (...states: readonly number[]): number =>
+      this.#samples.filter(({ state }) => state !== undefined && states.includes(state)).length;
+    const vcpus = this.#sum(({ cpu }) => (cpu.count === undefined ? undefined : BigInt(cpu.count)));
+    return {
+      vms: this.#samples.length,
+      running: inState(RUNNING, BLOCKED),
+      paused: inState(PAUSED),
+      stuck: this.#stuck,
+      vcpus: vcpus === undefined ? undefined : Number(vcpus),
+      memoryMaxKib: this.#sum(({ memory }) => memory.maximum),
+      memoryRssKib: this.#sum(({ memory }) => memory.rss),
+      cpuTimeNs: this.#sum(({ cpu }) => cpu.time),
+    };
+  }
+
+  #sum(value: (sample: DomainSample) => bigint | undefined): bigint | undefined {
+    let sum: bigint | undefined;
+    for (const sample of this.#samples) {
+      const one = value(sample);
+      if (one !== undefined) sum = (sum ?? 0n) + one;
+    }
+    return sum;
+  }
+}

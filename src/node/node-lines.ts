@@ -1,0 +1,70 @@
+import type { HostStats, NodeSample } from "../collection/node-sample.ts";
+import type { SourceCycle, SourceStats } from "../collection/source.ts";
+import { VmSummer } from "../collection/vm-sums.ts";
+import type { Family } from "../contract.ts";
+import type { Clock } from "../lib/clock.ts";
+import { NODE_FAMILIES } from "../measurement/registry.ts";
+import type { Router } from "../routing/router.ts";
+import { readHostStats } from "./host-stats.ts";
+import type { NodeState } from "./node-state.ts";
+
+export interface NodeLinesOptions {
+  readonly router: Router;
+  readonly state: NodeState;
+  readonly clock: Clock;
+  readonly readHost?: () => Promise<HostStats | undefined>;
+}
+
+/** Writes the lines of one cycle that are about the node and the agent, and not about a VM. */
+export class NodeLines {
+  readonly #options: NodeLinesOptions;
+  readonly #due: ReadonlySet<Family>;
+  readonly #begunMs: number;
+  readonly #sums = new VmSummer();
+
+  constructor(due: ReadonlySet<Family>, options: NodeLinesOptions) {
+    this.#options = options;
+    this.#due = due;
+    this.#begunMs = options.clock.monotonic();
+  }
+
+  /** Returns the lines of a cycle that has these families; undefined if none of them is about the node. */
+  static of(families: Iterable<Family>, options: NodeLinesOptions): NodeLines | undefined {
+    const due = new Set([...families].filter((family) => NODE_FAMILIES.includes(family)));
+    return due.size === 0 ? undefined : new NodeLines(due, options);
+  }
+
+  /** Counts the VMs of an endpoint. */
+  add(cycle: SourceCycle): void {
+    this.#sums.add(cycle);
+  }
+
+  /** Writes the lines once everything is collected. */
+  async write({ versions, qemuVersions = [] }: SourceStats, skippedTicks: number): Promise<void> {
+    const { router, state, clock, readHost = readHostStats } = this.#options;
+    const { cycles } = state;
+    const sample: NodeSample = {
+      timestampMs: clock.now(),
+      vms: this.#sums.sums,
+      host: this.#due.has("Node") ? await readHost() : undefined,
+      versions: { libvirt: versions, qemu: qemuVersions },
+      agent: {
+        cycleMs: Math.round(clock.monotonic() - this.#begunMs),
+        cycles: cycles.count + 1,
+        skippedTicks,
+        lines: cycles.lines,
+        queuedLines: router.undeliveredLines,
+        droppedLines: router.droppedLines,
+        rejectedLines: router.senders.reduce((sum, sender) => sum + sender.state.rejectedLines, 0),
+        rssKib: Math.round(process.memoryUsage.rss() / 1024),
+        cpuMs: cpuMs(),
+      },
+    };
+    router.routeNode(sample, this.#due);
+  }
+}
+
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return Math.round((user + system) / 1000);
+}

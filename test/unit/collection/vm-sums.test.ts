@@ -1,0 +1,24 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { VmSummer } from "../../../src/collection/vm-sums.ts";
+import { sample } from "../../support/samples.ts";
+
+test("the sums count the VMs by state, and add up the values that are known", () => {
+  const summer = new VmSummer();
+  const { cpu, memory } = sample();
+  summer.add({ samples: [sample(), sample({ state: 3, memory: { ...memory, rss: undefined } })], stuck: ["web"] });
+  summer.add({ samples: [sample({ state: 2, cpu: { ...cpu, count: 4 } })], stuck: [] });
+  assert.deepEqual(summer.sums, {
+    ...{ vms: 3, running: 2, paused: 1, stuck: 1 },
+    vcpus: 8,
+    memoryMaxKib: 3n * 1_048_576n,
+    memoryRssKib: 800_000n,
+    cpuTimeNs: 27_000_000_000n,
+  });
+});
+
+test("without VMs there are counts and no sums", () => {
+  const { vms, running, paused, stuck, ...sums } = new VmSummer().sums;
+  assert.deepEqual([vms, running, paused, stuck], [0, 0, 0, 0]);
+  assert.deepEqual(new Set(Object.values(sums)), new Set([undefined]));
+});
