@@ -4,6 +4,7 @@ import { STATS_GROUP } from "../libvirt/protocol.ts";
 import type { DomainRef } from "../libvirt/types.ts";
 import type { DomainSample } from "./domain-sample.ts";
 import type { BasicInfo } from "./libvirt/basic-info.ts";
+import type { VmName } from "./libvirt/domain-history.ts";
 import type { DomainReport } from "./libvirt/sample-mapping.ts";
 
 /** A part of the statistics of a domain. A measurement names the parts that it needs; no others are collected. */
@@ -41,6 +42,7 @@ export interface ReaderInput<Answer = unknown> {
   readonly sample: DomainSample;
   /** The domain's bulk statistics; undefined if they are missing. */
   readonly report: DomainReport | undefined;
+  readonly vm: VmName;
   /** The domain's XML; undefined if it was not needed. */
   readonly layout: DomainLayout | undefined;
   /** When the VM began to run, in seconds since the epoch; undefined if it is not known. */

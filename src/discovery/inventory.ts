@@ -110,10 +110,11 @@ export class VmiInventory {
   #namedDomain(vmi: Vmi): NamedDomain {
     const known = this.#named.get(vmi);
     if (known !== undefined) return known;
-    const { namespace, name, firmwareUuid, labels, annotations } = vmi;
+    const { namespace, name, firmwareUuid, labels, annotations, startedS, claims } = vmi;
     const tags = [...pick(this.#rules.labelTags, labels), ...pick(this.#rules.annotationTags, annotations)];
     const uuid = firmwareUuid === undefined ? {} : { uuid: firmwareUuid };
-    const named = { namespace, name, ...uuid, labels, tags };
+    const more = { ...(startedS !== undefined && { startedS }), ...(claims !== undefined && { claims }) };
+    const named = { namespace, name, ...uuid, labels, tags, ...more };
     this.#named.set(vmi, named);
     return named;
   }

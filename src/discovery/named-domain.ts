@@ -5,6 +5,10 @@ import { splitDomainName, type ObjectName } from "./domain-name.ts";
 export interface NamedDomain extends ObjectName {
   /** The UUID in the VMI; undefined if the VMI has none or there is no cluster. */
   readonly uuid?: string;
+  /** When the VMI began to run, in seconds since the epoch. */
+  readonly startedS?: number;
+  /** Volume of the VMI -> its PersistentVolumeClaim. */
+  readonly claims?: Readonly<Record<string, string>>;
   /** Labels of the VMI. */
   readonly labels: Readonly<Record<string, string>>;
   /** Tags from the labels and annotations that the configuration names. */

@@ -15,17 +15,27 @@ export interface Vmi {
    * empty. KubeVirt writes the name of the node a moment after the pod.
    */
   readonly pods: readonly string[];
+  /** When it began to run, in seconds since the epoch. */
+  readonly startedS?: number;
+  /** Volume -> the PersistentVolumeClaim of its data. */
+  readonly claims?: Readonly<Record<string, string>>;
 }
 
 /** Limits of Kubernetes, in characters. */
 const MAX = { NAMESPACE: 63, NAME: 253, UID: 64, KEY: 317, LABEL: 63 };
 /** Longest value of a tag. Annotations such as kubectl's last-applied-configuration are much longer. */
 const MAX_ANNOTATION = 256;
+/** Volumes whose claim is read. KubeVirt's largest VM has 250. */
+const MAX_VOLUMES = 512;
+/** KubeVirt has ten phases, and a time has 20 characters. */
+const MAX_TRANSITIONS = 32;
+const MAX_TIME = 40;
+const RFC_3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/;
 /** Launchers of one VMI on one node. Ended ones are listed until the VMI is deleted: one for each migration to this node. */
 const MAX_PODS = 128;
 /**
- * Memory for the pods, then the labels and then the annotations of one VMI, in bytes; the last ones are left out. A tenant
- * chooses their number. 60 labels of usual length fit, and 2,000 VMIs need at most 32 MiB.
+ * Memory for the pods, then the labels, the annotations and the claims of one VMI, in bytes; the last ones are left out. A
+ * tenant chooses their number. 60 labels of usual length fit, and 2,000 VMIs need at most 32 MiB.
  */
 const LISTS_BYTES = 15 << 10;
 /** Memory for a pod, and for a label or an annotation, besides its text, measured with V8. */
@@ -47,25 +57,42 @@ export function projectVmi(object: unknown, thisNode: string): Vmi | undefined {
   const pods = readPods(status["activePods"], thisNode);
   const podsBytes = pods.reduce((sum, podUid) => sum + POD_BYTES + podUid.length, 0);
   const attributes = new AttributeReader(LISTS_BYTES - podsBytes);
+  const spec = field(object, "spec");
+  const startedS = readStart(status["phaseTransitionTimestamps"]);
+  const lists = {
+    labels: attributes.read(metadata["labels"], MAX.LABEL),
+    annotations: attributes.read(metadata["annotations"], MAX_ANNOTATION),
+  };
+  const claims = attributes.read(claimsIn(field(spec, "volumes")), MAX.NAME);
   return {
     namespace,
     name,
     uid,
-    firmwareUuid: readUuid(field(field(field(field(object, "spec"), "domain"), "firmware"), "uuid")),
-    labels: attributes.read(metadata["labels"], MAX.LABEL),
-    annotations: attributes.read(metadata["annotations"], MAX_ANNOTATION),
+    firmwareUuid: readUuid(field(field(field(spec, "domain"), "firmware"), "uuid")),
+    ...lists,
     nodeName: text(status["nodeName"], MAX.NAME),
     pods,
+    ...(startedS !== undefined && { startedS }),
+    ...(Object.keys(claims).length > 0 && { claims }),
   };
 }
 
 /** Returns an object of which `projectVmi` returns an equal VMI. */
 export function vmiObject(vmi: Vmi): object {
-  const { namespace, name, uid, firmwareUuid, labels, annotations, nodeName, pods } = vmi;
+  const { namespace, name, uid, firmwareUuid, labels, annotations, nodeName, pods, startedS, claims = {} } = vmi;
+  const volumes = Object.entries(claims).map(([volume, claim]) => ({
+    name: volume,
+    persistentVolumeClaim: { claimName: claim },
+  }));
+  const running = startedS !== undefined && {
+    phaseTransitionTimestamps: [
+      { phase: "Running", phaseTransitionTimestamp: new Date(startedS * 1000).toISOString() },
+    ],
+  };
   return {
     metadata: { namespace, name, uid, labels, annotations },
-    spec: { domain: { firmware: { uuid: firmwareUuid } } },
-    status: { nodeName, activePods: Object.fromEntries(pods.map((podUid) => [podUid, ""])) },
+    spec: { domain: { firmware: { uuid: firmwareUuid } }, ...(volumes.length > 0 && { volumes }) },
+    status: { nodeName, activePods: Object.fromEntries(pods.map((podUid) => [podUid, ""])), ...running },
   };
 }
 
@@ -99,6 +126,28 @@ function readPods(activePods: unknown, thisNode: string): readonly string[] {
       .filter(([podUid, node]) => podUid !== "" && podUid.length <= MAX.UID && (node === "" || node === thisNode))
       .slice(0, MAX_PODS)
       .map(([podUid]) => podUid)
+  );
+}
+
+/** Returns when the phase Running began, in seconds since the epoch; undefined if the VMI does not say it. */
+function readStart(transitions: unknown): number | undefined {
+  if (!Array.isArray(transitions)) return undefined;
+  const running = transitions.slice(0, MAX_TRANSITIONS).find((transition) => field(transition, "phase") === "Running");
+  const time = text(field(running, "phaseTransitionTimestamp"), MAX_TIME);
+  const ms = time !== undefined && RFC_3339.test(time) ? Date.parse(time) : Number.NaN;
+  return Number.isFinite(ms) && ms >= 0 ? Math.floor(ms / 1000) : undefined;
+}
+
+/** Returns volume -> claim. The claim of a DataVolume has its name. */
+function claimsIn(volumes: unknown): Readonly<Record<string, unknown>> {
+  if (!Array.isArray(volumes)) return {};
+  return Object.fromEntries(
+    volumes.slice(0, MAX_VOLUMES).flatMap((volume: unknown) => {
+      const name = text(field(volume, "name"), MAX.NAME);
+      const claim =
+        field(field(volume, "persistentVolumeClaim"), "claimName") ?? field(field(volume, "dataVolume"), "name");
+      return name === undefined || claim === undefined || claim === "" ? [] : [[name, claim] as const];
+    }),
   );
 }
 

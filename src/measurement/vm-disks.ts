@@ -12,7 +12,7 @@ export const vmDisks: Measurement = {
   needs: [DEVICES, DISK_DETAILS],
   write(sample, lines) {
     for (const disk of reading(sample, DISK_DETAILS) ?? []) {
-      lines.begin({ device: disk.device, volume: disk.volume });
+      lines.begin({ device: disk.device, volume: disk.volume, pvc: disk.claim });
       for (const [name, { field }] of FIELDS) lines.knownInteger(field, disk[name]);
       lines.float("rd_latency_us", disk.readLatencyUs);
       lines.float("wr_latency_us", disk.writeLatencyUs);

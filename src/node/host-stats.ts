@@ -5,8 +5,8 @@ import type { HostStats } from "../collection/node-sample.ts";
 const NANOSECONDS_PER_TICK = 10_000_000n;
 
 /**
- * Returns the CPU times and the memory of the host. They are those that `virsh nodeinfo`, `nodecpustats` and `nodememstats`
- * show, from the same files of the kernel. A container sees those of its host. Libvirt is not asked, because in a cluster
+ * Returns the CPU times and the memory of the host. They are those that `virsh nodecpustats` and `nodememstats` show,
+ * from the same files of the kernel. A container sees those of its host. Libvirt is not asked, because in a cluster
  * each libvirt belongs to a tenant. Returns undefined if the files cannot be read.
  */
 export async function readHostStats(directory = "/proc"): Promise<HostStats | undefined> {

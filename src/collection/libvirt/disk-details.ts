@@ -1,11 +1,14 @@
 import type { Counters, DISK_DETAIL_COUNTERS } from "../../contract.ts";
 import { growth } from "../../lib/growth.ts";
+import { ownValue } from "../../lib/own-value.ts";
 import type { DiskSample } from "../domain-sample.ts";
 import { DEVICES, type StatsReader } from "../stats-needs.ts";
 import { diskDetails } from "./device-stats.ts";
 
 /** A disk with its times and sizes. */
 export interface DiskDetails extends DiskSample, Counters<typeof DISK_DETAIL_COUNTERS> {
+  /** Name of the PersistentVolumeClaim. */
+  readonly claim: string | undefined;
   /** Average time of a request since the previous sample, in microseconds; undefined without requests or after a reset. */
   readonly readLatencyUs: number | undefined;
   readonly writeLatencyUs: number | undefined;
@@ -16,7 +19,7 @@ export interface DiskDetails extends DiskSample, Counters<typeof DISK_DETAIL_COU
 export const DISK_DETAILS: StatsReader<readonly DiskDetails[]> = {
   groups: DEVICES.groups,
   keepsPrevious: true,
-  read({ sample: { disks }, report }, previous = []) {
+  read({ sample: { disks }, report, vm: { claims = {} } }, previous = []) {
     if (report === undefined || disks === undefined) return undefined;
     const known = new Map(previous.map((disk) => [disk.device, disk]));
     return disks.map((disk) => {
@@ -24,6 +27,7 @@ export const DISK_DETAILS: StatsReader<readonly DiskDetails[]> = {
       const before = known.get(disk.device);
       return {
         ...now,
+        claim: disk.volume === undefined ? undefined : ownValue(claims, disk.volume),
         readLatencyUs: latencyUs(before?.readNs, now.readNs, before?.readRequests, now.readRequests),
         writeLatencyUs: latencyUs(before?.writeNs, now.writeNs, before?.writeRequests, now.writeRequests),
         flushLatencyUs: latencyUs(before?.flushNs, now.flushNs, before?.flushRequests, now.flushRequests),

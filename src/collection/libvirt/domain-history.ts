@@ -2,8 +2,15 @@ import { domainKey, retainDomains } from "../../discovery/domain-name.ts";
 import type { DomainRef } from "../../libvirt/types.ts";
 import type { DomainIdentity, DomainSample, MemoryPoint, MemorySample } from "../domain-sample.ts";
 
-/** The identity of a VM, see DomainIdentity. If `uuid` is not given, that of the domain is used. */
-export type VmName = Omit<DomainIdentity, "id" | "uuid"> & { readonly uuid?: string };
+/** The identity of a VM, see DomainIdentity, and what is known about it. */
+export interface VmName extends Omit<DomainIdentity, "id" | "uuid"> {
+  /** If it is not given, that of the domain is used. */
+  readonly uuid?: string;
+  /** When the VM began to run, in seconds since the epoch. */
+  readonly startedS?: number;
+  /** KubeVirt volume -> its PersistentVolumeClaim. */
+  readonly claims?: Readonly<Record<string, string>>;
+}
 
 interface Entry {
   vm: VmName;

@@ -210,7 +210,7 @@ export class LibvirtSource implements Source {
         disks: devices?.disks,
         ...this.#history.update(domain, memory, vm),
       };
-      const about = { info, sample, report: stats, layout: devices?.layout };
+      const about = { info, vm, sample, report: stats, layout: devices?.layout };
       return [await this.#withReadings(readers, about, { report, leftMs })];
     };
     // A failure in one domain must not affect the samples of the others.

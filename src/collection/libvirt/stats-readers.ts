@@ -71,7 +71,7 @@ export class DomainReadings {
   ): Promise<ReadonlyMap<object, unknown>> {
     const { domain } = about.info;
     const run = domainKey(domain);
-    const input = { ...about, startedS: this.#starts.startOf(domain) };
+    const input = { ...about, startedS: about.vm.startedS ?? this.#starts.startOf(domain) };
     const values = await Promise.all(
       readers.map(async (reader) => {
         const answer =

@@ -47,6 +47,57 @@ test("a VMI is reduced to the fields that the agent needs", () => {
   });
 });
 
+test("a VMI has the claims of its volumes and the time when it began to run", () => {
+  const volumes = [
+    { name: "rootdisk", dataVolume: { name: "web-root" } },
+    { name: "data", persistentVolumeClaim: { claimName: "web-data" } },
+    { name: "cloudinit", cloudInitNoCloud: {} },
+    { name: "__proto__", dataVolume: { name: "own" } },
+    { name: 7, dataVolume: { name: "x" } },
+    { name: "odd", dataVolume: { name: 7 } },
+    null,
+  ];
+  const phaseTransitionTimestamps = [
+    { phase: "Pending", phaseTransitionTimestamp: "2026-01-02T03:04:05Z" },
+    { phase: "Running", phaseTransitionTimestamp: "2026-01-02T03:04:06Z" },
+  ];
+  const vmi = projectVmi({ metadata: IDENTITY, spec: { volumes }, status: { phaseTransitionTimestamps } });
+  assert.deepEqual(Object.entries(vmi?.claims ?? {}), [
+    ["rootdisk", "web-root"],
+    ["data", "web-data"],
+    ["__proto__", "own"],
+  ]);
+  assert.equal(vmi?.startedS, Date.UTC(2026, 0, 2, 3, 4, 6) / 1000);
+  assert.ok(vmi !== undefined);
+  assert.deepEqual(projectVmi(vmiObject(vmi)), vmi, "it is the same after a restart");
+});
+
+test("times and volumes that are not valid are left out", () => {
+  for (const time of ["yesterday", "2026-13-45T00:00:00Z", "1900-01-01T00:00:00Z", 7, "2026-01-02", "x".repeat(50)]) {
+    const phaseTransitionTimestamps = [{ phase: "Running", phaseTransitionTimestamp: time }];
+    assert.ok(!("startedS" in (projectVmi({ metadata: IDENTITY, status: { phaseTransitionTimestamps } }) ?? {})));
+  }
+  for (const volumes of [undefined, {}, "all", [], [{ name: "a" }]])
+    assert.ok(!("claims" in (projectVmi({ metadata: IDENTITY, spec: { volumes } }) ?? {})));
+});
+
+test("claims use only the memory that labels and annotations leave", () => {
+  const labels = Object.fromEntries(
+    Array.from({ length: 60 }, (_, index) => [`example.com/label-${index}`, "x".repeat(63)]),
+  );
+  const volumes = Array.from({ length: 600 }, (_, index) => ({
+    name: `v${index}`,
+    dataVolume: { name: "x".repeat(253) },
+  }));
+  const vmi = projectVmi({ metadata: { ...IDENTITY, labels }, spec: { volumes } });
+  assert.equal(Object.keys(vmi?.labels ?? {}).length, 60);
+  const bytes = Object.entries({ ...vmi?.labels, ...vmi?.claims }).reduce(
+    (sum, entry) => sum + 128 + entry.join("").length,
+    0,
+  );
+  assert.ok(bytes <= 15 << 10, String(bytes));
+});
+
 test("a new VMI has no node and no pods", () => {
   const vmi = projectVmi({ metadata: { namespace: "shop", name: "web", uid: "u1" } });
   assert.deepEqual([vmi?.nodeName, vmi?.pods, vmi?.labels], [undefined, [], {}]);

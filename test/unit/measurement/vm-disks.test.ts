@@ -14,6 +14,7 @@ const FAMILIES = ["Disks"] as const;
 function details(device: string, values: Partial<DiskDetails> = {}): DiskDetails {
   return {
     ...disk(device),
+    claim: undefined,
     readNs: 32_000_000n,
     writeNs: 128_000_000n,
     flushRequests: 4n,
@@ -58,7 +59,9 @@ test("each disk has a line, and values that libvirt does not report are left out
     ...{ readLatencyUs: undefined, writeLatencyUs: undefined, flushLatencyUs: undefined },
     ...{ capacity: undefined, allocation: undefined, physical: undefined },
   };
-  const one = sample({ readings: new Map([[DISK_DETAILS, [details("vda", { volume: "rootdisk" }), bare]]]) });
+  const one = sample({
+    readings: new Map([[DISK_DETAILS, [details("vda", { volume: "rootdisk", claim: "web-root" }), bare]]]),
+  });
   const { text, missing } = encode([one], { families: FAMILIES });
   assert.equal(text, readFileSync("test/golden/lines/disks.lp", "utf8"));
   assert.deepEqual(missing, []);
@@ -115,6 +118,30 @@ test("a disk that was unplugged and returns has no latency in its first sample",
   endpoint.host.adjustStats = () => undefined;
   assert.ok(!("rd_latency_us" in fields(await endpoint.sample())));
   assert.ok("rd_latency_us" in fields(await endpoint.sample()));
+});
+
+test("a disk has the claim of its volume, and no claim for a name that objects inherit", async (t) => {
+  const volumes = ["rootdisk", "toString"];
+  const vm = { name: "web", namespace: "shop", claims: { rootdisk: "web-root" } };
+  const endpoint = await SimulatedEndpoint.start(t, {
+    domains: 1,
+    shape: { nics: 0, disks: 2, seed: 1 },
+    settings: { needs: needsOf(FAMILIES) },
+    identify: () => vm,
+  });
+  endpoint.host.adjustXml = (_name, xml) =>
+    volumes.reduce(
+      (text, volume) => text.replace("bus='virtio'/></disk>", `bus='virtio'/><alias name='ua-${volume}'/></disk>`),
+      xml,
+    );
+  const written = points([await endpoint.sample("web")], { families: FAMILIES });
+  assert.deepEqual(
+    written.map(({ tags }) => [tags.get("volume"), tags.get("pvc")]),
+    [
+      ["rootdisk", "web-root"],
+      ["toString", undefined],
+    ],
+  );
 });
 
 test("a disk without a size has no fill level", async (t) => {

@@ -92,6 +92,16 @@ test("the start of a run is known if the agent has seen it appear, and not of an
   assert.equal(await started("vm-001"), BigInt(Math.floor(endpoint.clock.now() / 1000)) - 5n);
 });
 
+test("the start of a VMI is that of its VM, also for a run that is older than the agent", async (t) => {
+  const vm = { name: "web", namespace: "shop", startedS: 1_699_000_000 };
+  const endpoint = await SimulatedEndpoint.start(t, {
+    domains: 1,
+    settings: { needs: needsOf(FAMILIES) },
+    identify: () => vm,
+  });
+  assert.equal(fields(await endpoint.sample("web"))["started_s"], 1_699_000_000n);
+});
+
 test("a run that appears while the daemon cannot be observed has no start", async (t) => {
   const endpoint = await SimulatedEndpoint.start(t, { domains: 1, settings: { needs: needsOf(FAMILIES) } });
   await endpoint.sample();
