@@ -132,7 +132,9 @@ function readPods(activePods: unknown, thisNode: string): readonly string[] {
 /** Returns when the phase Running began, in seconds since the epoch; undefined if the VMI does not say it. */
 function readStart(transitions: unknown): number | undefined {
   if (!Array.isArray(transitions)) return undefined;
-  const running = transitions.slice(0, MAX_TRANSITIONS).find((transition) => field(transition, "phase") === "Running");
+  const running = (transitions as unknown[])
+    .slice(0, MAX_TRANSITIONS)
+    .find((transition) => field(transition, "phase") === "Running");
   const time = text(field(running, "phaseTransitionTimestamp"), MAX_TIME);
   const ms = time !== undefined && RFC_3339.test(time) ? Date.parse(time) : Number.NaN;
   return Number.isFinite(ms) && ms >= 0 ? Math.floor(ms / 1000) : undefined;

@@ -67,8 +67,8 @@ test("a VMI has the claims of its volumes and the time when it began to run", ()
     ["data", "web-data"],
     ["__proto__", "own"],
   ]);
-  assert.equal(vmi?.startedS, Date.UTC(2026, 0, 2, 3, 4, 6) / 1000);
   assert.ok(vmi !== undefined);
+  assert.equal(vmi.startedS, Date.UTC(2026, 0, 2, 3, 4, 6) / 1000);
   assert.deepEqual(projectVmi(vmiObject(vmi)), vmi, "it is the same after a restart");
 });
 
