@@ -63,10 +63,13 @@ function requiredOf({ required = [], properties = {} }: Shape): readonly string[
 /** A field for a secret, which the schema does not have. */
 const CREDENTIAL = /token|passw|credential|secret|api.?key|^auth|^user|^value$/i;
 
+/** The name of a Secret, or of a key in it. */
+const NAME = /ref$|secret_?name$|(token|password|username|secret)_?key$/i;
+
 /** Returns what an unknown field may be meant to be, and otherwise the fields that there are. */
 export function fieldHint(key: string, properties: Readonly<Record<string, Shape>>): string {
   const known = Object.keys(properties);
-  if (CREDENTIAL.test(key) && !/ref$/i.test(key)) {
+  if (CREDENTIAL.test(key) && !NAME.test(key)) {
     const refs = secretRefs(properties);
     if (refs.length > 0)
       return `: put the value into a Secret, not into the configuration, and name the Secret in ${refs.map((ref) => `\`${ref}\``).join(" or ")}`;

@@ -57,6 +57,7 @@ for (const [path, value, message] of [
     "s3cr3t",
     "is not a known field: put the value into a Secret, not into the configuration; `name` names the Secret, and `key` the key in it",
   ],
+  [["targets", 1, "v2", "tokenSecretRef", "secretName"], "a", "is not a known field; known are name, key"],
   [["tags", "vmLabels"], ["app"], "must be an object, is a string: write {key: ...}"],
   [["targets", 1, "v2", "tokenSecretRef"], "s3cr3t", "must be an object, is a string: write {name: ...}"],
   [
