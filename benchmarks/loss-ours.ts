@@ -35,7 +35,7 @@ const sender = new Sender(
   {
     clock,
     rejectedLines,
-    observer: { delivered: ignore, failing: ignore, recovered: ignore, rejected: ignore },
+    observer: { delivered: ignore, failing: ignore, recovered: ignore, notice: ignore, rejected: ignore },
   },
 );
 await makeLines(given, (lines) =>

@@ -60,11 +60,15 @@ export class ObserverLog implements SenderObserver {
     this.events.push(`${target} recovered`);
   }
 
+  notice(target: string, text: string): void {
+    this.events.push(`${target} notice ${text}`);
+  }
+
   rejected(target: string, lines: number, example: string): void {
     this.events.push(`${target} rejected ${lines}: ${example}`);
   }
 
-  of(kind: "delivered" | "failing" | "recovered" | "rejected"): string[] {
+  of(kind: "delivered" | "failing" | "recovered" | "notice" | "rejected"): string[] {
     return this.events.filter((event) => event.split(" ")[1] === kind);
   }
 }
