@@ -157,6 +157,16 @@ test("a target that rejects compressed bodies gets plain ones from then on", asy
   assert.deepEqual(bench.log.of("failing"), []);
 });
 
+test("with gzip: false every body is plain", async () => {
+  await using influx = await FakeInflux.start({ version: "v2", gzip: false });
+  await using bench = new DeliveryBench();
+  const sender = bench.start(targetSettings({ url: influx.url, gzip: false }));
+  await bench.append(batchOf(300));
+  assert.equal(await sender.drain(never), true);
+  assert.deepEqual([influx.requests.map(({ status }) => status), influx.stored.length], [[204], 300]);
+  assert.deepEqual(bench.log.of("notice"), []);
+});
+
 test("a target that also rejects a plain body is not an InfluxDB, and gets compressed ones again", async () => {
   await using influx = await FakeInflux.start({ version: "v2" });
   await using bench = new DeliveryBench();

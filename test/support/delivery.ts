@@ -20,6 +20,7 @@ export function targetSettings(change: Partial<EffectiveTarget> = {}): Effective
     headers: [],
     flush: { intervalMs: 1, maxLines: 5_000, maxBytes: 2 << 20 },
     timeoutMs: 10_000,
+    gzip: true,
     maxDrainLinesPerSecond: 10_000_000,
     families: [],
     vms: { namespaces: {}, vmSelector: {} },

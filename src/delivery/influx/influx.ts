@@ -43,15 +43,16 @@ export class InfluxTransport implements Transport {
   readonly #http: HttpClient;
   readonly #protocol: EffectiveTarget["protocol"];
   readonly #context: Pick<TransportContext, "clock" | "notice">;
-  #gzip = true;
+  #gzip: boolean;
 
   constructor(
     http: HttpClient,
-    { protocol }: Pick<EffectiveTarget, "protocol">,
+    { protocol, gzip }: Pick<EffectiveTarget, "protocol" | "gzip">,
     context: Pick<TransportContext, "clock" | "notice">,
   ) {
     this.#http = http;
     this.#protocol = protocol;
+    this.#gzip = gzip;
     this.#context = context;
   }
 
