@@ -27,6 +27,7 @@ const sender = new Sender(
     headers: [],
     flush: { intervalMs: FLUSH_MS, maxLines: 5_000, maxBytes: 2 << 20 },
     timeoutMs: TIMEOUT_MS,
+    gzip: true,
     maxDrainLinesPerSecond: 0,
     families: [],
     vms: { namespaces: {}, vmSelector: {} },
@@ -35,7 +36,7 @@ const sender = new Sender(
   {
     clock,
     rejectedLines,
-    observer: { delivered: ignore, failing: ignore, recovered: ignore, rejected: ignore },
+    observer: { delivered: ignore, failing: ignore, recovered: ignore, notice: ignore, rejected: ignore },
   },
 );
 await makeLines(given, (lines) =>

@@ -4,7 +4,7 @@ import { ownValue } from "../lib/own-value.ts";
 
 /** A JSON schema, limited to what a structural CRD schema allows and this project uses. */
 export interface Schema {
-  readonly type: "object" | "array" | "string" | "integer";
+  readonly type: "object" | "array" | "string" | "integer" | "boolean";
   readonly description?: string;
   readonly default?: unknown;
   readonly required?: readonly string[];
@@ -66,6 +66,8 @@ export function check(schema: Schema, value: unknown, path: Path, report: (findi
       checkRange("", value as number, [schema.minimum, schema.maximum], (message) => {
         report({ path, message });
       });
+      return value;
+    case "boolean":
       return value;
   }
 }
@@ -191,11 +193,19 @@ function isOfType(type: Schema["type"], value: unknown): boolean {
       return typeof value === "string";
     case "integer":
       return Number.isSafeInteger(value);
+    case "boolean":
+      return typeof value === "boolean";
   }
 }
 
 function article(type: Schema["type"]): string {
-  return { object: "an object", array: "a list", string: "a string", integer: "a whole number" }[type];
+  return {
+    object: "an object",
+    array: "a list",
+    string: "a string",
+    integer: "a whole number",
+    boolean: "true or false",
+  }[type];
 }
 
 function kindOf(value: unknown): string {

@@ -232,9 +232,13 @@ export class NodeLog implements NodeObserver, SenderObserver {
   }
 
   failing(target: string, reason: string, detail: string): void {
-    this.#deliveries.enter(target, reason, `${target} ${reason}`, () => {
+    this.#deliveries.enter(target, `${reason} ${detail}`, `${target} ${reason}`, () => {
       this.#log.warn({ target, reason }, `delivery failing, lines are buffered: ${detail}`);
     });
+  }
+
+  notice(target: string, text: string): void {
+    if (this.#warnings.allows(`notice ${target}`)) this.#log.info({ target }, text);
   }
 
   recovered(target: string): void {

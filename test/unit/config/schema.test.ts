@@ -18,6 +18,7 @@ const TARGET_DEFAULTS = {
   headers: [],
   flush: { interval: "1s", maxLines: 5_000, maxKiB: 2_048 },
   timeout: "10s",
+  gzip: true,
   maxDrainLinesPerSecond: 0,
 };
 
@@ -211,6 +212,11 @@ const BOUNDS: readonly (readonly [path: Path, accepted: readonly unknown[], reje
     [...TARGET, "timeout"],
     ["1s", "5m"],
     ["999ms", "5m1ms"],
+  ],
+  [
+    [...TARGET, "gzip"],
+    [true, false],
+    ["false", 0],
   ],
   [
     [...TARGET, "maxDrainLinesPerSecond"],
