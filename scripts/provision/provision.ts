@@ -162,7 +162,7 @@ async function telegraf(): Promise<readonly string[]> {
 async function victoriaMetrics(): Promise<readonly string[]> {
   if (existsSync(victoriaMetricsPath())) return [];
   if (!isThere("go")) return ["go, to build VictoriaMetrics"];
-  console.log("# building VictoriaMetrics, about three minutes on two cores; the result is kept");
+  console.log("# building VictoriaMetrics, about a minute on two cores; the result is kept");
   return (await script("victoria-metrics.sh", victoriaMetricsPath()))
     ? []
     : ["VictoriaMetrics (scripts/provision/victoria-metrics.sh failed)"];

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds VictoriaMetrics from its Go module, for the tests. Usage: victoria-metrics.sh TARGET
-# Needs go; takes two to three minutes on two cores.
+# Needs go; takes about a minute on two cores.
 set -euo pipefail
 target=$1
 version=v1.151.0

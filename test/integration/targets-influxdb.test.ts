@@ -24,6 +24,7 @@ const DATABASES = ["telemetry", "elsewhere"];
 testTarget("InfluxDB 1.6.7, v1", async () => {
   const server = await Influxd1.start();
   return {
+    documented: "InfluxDB 1",
     server,
     api: (database) => `v1: {database: ${database}}`,
     createDatabase: async (name) => {
@@ -45,6 +46,7 @@ for (const [version, api] of Object.entries(APIS_OF_2))
     const server = await Influxd2.start();
     const { token } = server;
     return {
+      documented: "InfluxDB 2",
       server,
       api,
       secrets: { influx2: { token, username: "anyone", password: token } },

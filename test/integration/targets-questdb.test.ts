@@ -29,6 +29,7 @@ for (const [version, api] of Object.entries({
     const server = await startQuestDb();
     await deduplicate(server);
     return {
+      documented: "QuestDB",
       server,
       api,
       badLine: "rejected",

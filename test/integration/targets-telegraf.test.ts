@@ -12,6 +12,7 @@ for (const [listener, api] of Object.entries(LISTENERS))
   testTarget(`Telegraf 1.37.2, ${listener}`, async (): Promise<TargetCase> => {
     const server = await startTelegraf(listener as keyof typeof LISTENERS);
     return {
+      documented: "Telegraf",
       server,
       api,
       badLine: "rejected",

@@ -22,6 +22,7 @@ for (const [version, { program, badLine }] of Object.entries(VERSIONS))
     testTarget(`${version}, ${name}`, async (): Promise<TargetCase> => {
       const server = await startVictoriaMetrics(program);
       return {
+        documented: version,
         server,
         api,
         badLine,

@@ -9,13 +9,17 @@ import { SimulatorServer } from "../../../src/simulator/server.ts";
 import { DurableSpool } from "../../../src/spool/durable-spool.ts";
 import { atEnd } from "../../support/at-end.ts";
 import { batchFrom } from "../../support/delivery.ts";
+import { docTables } from "../../support/docs.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
 import { RunningAgent } from "./agent.ts";
 import { until } from "./process.ts";
+import { TargetStates } from "./target-states.ts";
 import { writtenTo } from "./written-lines.ts";
 
 /** A server with one of its APIs. */
 export interface TargetCase {
+  /** Its name in the table of docs/targets.md. */
+  readonly documented: string;
   readonly server: { readonly url: string; restart(): Promise<void>; stop(): Promise<void> } & AsyncDisposable;
   /** Returns the field of a target that names the API and the database, in YAML. */
   readonly api: (database: string) => string;
@@ -59,11 +63,12 @@ export function testTarget(name: string, open: () => Promise<TargetCase>): void 
   test(`${name}: every good line is stored, every bad one is on record, the state is true`, async (t) => {
     const target = await open();
     atEnd(t, () => target.server[Symbol.asyncDispose]());
+    checkDocumented(target);
     await target.server.stop();
     const spoolDir = await temporaryDirectory(t);
     await queueLines(spoolDir);
     const { agent, simulator } = await startAgent(t, target, spoolDir);
-    const seen = await Observation.of(agent);
+    const seen = await TargetStates.of(agent);
 
     await seen.until(
       "the outage to be seen",
@@ -97,8 +102,25 @@ export function testTarget(name: string, open: () => Promise<TargetCase>): void 
   });
 }
 
+/** Checks what docs/targets.md says about the server. */
+function checkDocumented({
+  documented,
+  badLine,
+  typeConflict,
+  createDatabase,
+  keepsRepeats = false,
+}: TargetCase): void {
+  const rows = docTables("docs/targets.md").flatMap(({ rows }) => rows);
+  const row = rows.find(([server, ...cells]) => server === documented && cells.length === 4);
+  const [ofBadLine = "", ofConflict = "", ofDatabase = "", ofRepeat = ""] = row?.slice(1) ?? [];
+  assert.match(ofBadLine, badLine === "rejected" ? /^rejected, on record$/ : /lost/);
+  assert.match(ofConflict, typeConflict === "rejected" ? /^rejected, on record$/ : /^(stored|passed on)$/);
+  assert.equal(ofDatabase.includes("TargetNotFound"), createDatabase !== undefined);
+  assert.equal(/two|twice/.test(ofRepeat), keepsRepeats);
+}
+
 /** While a database does not exist, its lines wait. Then it is created. */
-async function createLate(create: (name: string) => Promise<void>, seen: Observation): Promise<void> {
+async function createLate(create: (name: string) => Promise<void>, seen: TargetStates): Promise<void> {
   await seen.until("the missing database", ({ reasons }) => reasons(ELSEWHERE).includes("TargetNotFound"));
   assert.deepEqual([seen.state(ELSEWHERE), seen.stored(ELSEWHERE), seen.rejected(ELSEWHERE)], ["Failing", 0, 0]);
   assert.ok(seen.queued(ELSEWHERE) >= FRAMES * LINES_OF_FRAME);
@@ -161,62 +183,6 @@ async function startAgent(
 
 function yamlOf(name: string, url: string, api: string): string {
   return `    - name: ${name}\n      url: ${url}\n      tls: {mode: Plaintext}\n      ${api}\n${SETTINGS}`;
-}
-
-/** What an agent says about its targets. */
-class Observation {
-  readonly #agent: RunningAgent;
-  readonly #url: string;
-  #metrics = "";
-
-  private constructor(agent: RunningAgent, url: string) {
-    this.#agent = agent;
-    this.#url = url;
-  }
-
-  static async of(agent: RunningAgent): Promise<Observation> {
-    const { address } = await agent.logged(({ msg }) => msg.startsWith("serving"), "where it serves");
-    return new Observation(agent, `http://${String(address)}/metrics`);
-  }
-
-  /** Reads the metrics until the condition holds. */
-  async until(what: string, holds: (seen: Observation) => boolean): Promise<void> {
-    await until(async () => {
-      this.#metrics = await (await fetch(this.#url)).text();
-      return holds(this) || undefined;
-    }, what);
-  }
-
-  get frames(): number {
-    return this.#value("spool_frames");
-  }
-
-  readonly state = (target: string): string | undefined =>
-    ["Idle", "Delivering", "Failing"].find(
-      (state) => this.#value(`target_state{target="${target}",state="${state}"}`) === 1,
-    );
-
-  readonly stored = (target: string): number => this.#value(`target_sent_lines_total{target="${target}"}`);
-  readonly queued = (target: string): number => this.#value(`target_queue_lines{target="${target}"}`);
-  readonly rejected = (target: string): number => this.#value(`target_rejected_lines_total{target="${target}"}`);
-
-  /** Returns the number of dropped lines, for all reasons. */
-  readonly dropped = (target: string): number =>
-    this.#metrics
-      .split("\n")
-      .filter((row) => row.startsWith(`kubevirt_telemetry_target_dropped_lines_total{target="${target}"`))
-      .reduce((sum, row) => sum + Number(row.split(" ").at(-1)), 0);
-
-  /** Returns the reasons of the failures in the log, in the order of time. */
-  readonly reasons = (target: string): readonly unknown[] =>
-    this.#agent.log
-      .filter((entry) => entry["target"] === target && entry.msg.startsWith("delivery failing"))
-      .map(({ reason }) => reason);
-
-  #value(name: string): number {
-    const row = this.#metrics.split("\n").find((row) => row.startsWith(`kubevirt_telemetry_${name} `));
-    return Number(row?.split(" ").at(-1) ?? NaN);
-  }
 }
 
 /** Compares all lines that were ever written to the spool with the server and with the record of rejected lines. */
