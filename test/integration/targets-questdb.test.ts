@@ -27,11 +27,11 @@ for (const [version, api] of Object.entries({
 }))
   testTarget(`QuestDB 9.3.4, ${version}`, async (): Promise<TargetCase> => {
     const server = await startQuestDb();
-    await deduplicate(server);
     return {
       documented: "QuestDB",
       server,
       api,
+      prepare: () => deduplicate(server),
       badLine: "rejected",
       typeConflict: "rejected",
       stored: () => storedRows(server),
