@@ -10,20 +10,22 @@ const VERSIONS = {
   "VictoriaMetrics 1.151": { program: victoriaMetricsPath(), badLine: "rejected" },
 } as const;
 const APIS = {
-  v1: { api: (database: string) => `v1: {database: ${database}}`, label: (database: string) => database },
+  v1: { basePath: "", api: (database: string) => `v1: {database: ${database}}`, label: (database: string) => database },
   v2: {
+    basePath: "/influx",
     api: (database: string) => `v2: {org: o, bucket: ${database}}`,
     label: () => undefined,
   },
 } as const;
 
 for (const [version, { program, badLine }] of Object.entries(VERSIONS))
-  for (const [name, { api, label }] of Object.entries(APIS))
+  for (const [name, { basePath, api, label }] of Object.entries(APIS))
     testTarget(`${version}, ${name}`, async (): Promise<TargetCase> => {
       const server = await startVictoriaMetrics(program);
       return {
         documented: version,
         server,
+        basePath,
         api,
         badLine,
         typeConflict: "stored",

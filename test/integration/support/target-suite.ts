@@ -21,6 +21,8 @@ export interface TargetCase {
   /** Its name in the table of docs/targets.md. */
   readonly documented: string;
   readonly server: { readonly url: string; restart(): Promise<void>; stop(): Promise<void> } & AsyncDisposable;
+  /** Path of the API below the URL of the server, if not its root. */
+  readonly basePath?: string;
   /** Returns the field of a target that names the API and the database, in YAML. */
   readonly api: (database: string) => string;
   /** Secret name -> key -> value. */
@@ -45,8 +47,8 @@ export interface TargetCase {
 export const DATABASE = "telemetry";
 /** It does not exist at first. */
 const UNKNOWN_DATABASE = "elsewhere";
-/** The names of the targets with these databases. */
-const [MAIN, ELSEWHERE] = ["main", "elsewhere"];
+/** The names of the targets: with each of these databases, and with the API of InfluxDB 3, which none of the servers has. */
+const [MAIN, ELSEWHERE, OTHER_API] = ["main", "elsewhere", "other-api"];
 
 const FRAMES = 220;
 const LINES_OF_FRAME = 10;
@@ -59,7 +61,7 @@ const SETTINGS =
 
 /**
  * Tests the bundled agent with a real server: an outage, a database that does not exist, a restart in the middle of the backlog,
- * a bad line and a line with another type. All lines are on disk when the agent starts, except those of simulated VMs.
+ * a bad line, a line with another type, and a target with an API that the server does not have. All lines are on disk when the agent starts, except those of simulated VMs.
  */
 export function testTarget(name: string, open: () => Promise<TargetCase>): void {
   test(`${name}: every good line is stored, every bad one is on record, the state is true`, async (t) => {
@@ -132,7 +134,7 @@ async function createLate(create: (name: string) => Promise<void>, seen: TargetS
 /** Appends frames as an agent leaves them on disk. The points are a minute old, so that no server finds them too old. */
 async function queueLines(spoolDir: string): Promise<void> {
   const spool = await DurableSpool.open({ directory: spoolDir, clock: systemClock, minFreeShare: 0 });
-  const targets = [MAIN, ELSEWHERE, "down"];
+  const targets = [MAIN, ELSEWHERE, OTHER_API];
   for (const target of targets) spool.cursor(target);
   const beginMs = Date.now() - 60_000;
   await Promise.all(
@@ -160,7 +162,7 @@ function lineOf(vm: number, frame: number, time: string): string {
 
 async function startAgent(
   t: TestContext,
-  { server, api, secrets = {} }: TargetCase,
+  { server, basePath = "", api, secrets = {} }: TargetCase,
   spoolDir: string,
 ): Promise<{ readonly agent: RunningAgent; readonly simulator: SimulatorServer }> {
   const socket = path.join(await temporaryDirectory(t), "sock");
@@ -171,10 +173,9 @@ async function startAgent(
     // The fractions of Features are long.
     spec: "    families: [Metrics, Devices, Totals]",
     targets: [
-      yamlOf(MAIN, server.url, api(DATABASE)),
-      yamlOf(ELSEWHERE, server.url, api(UNKNOWN_DATABASE)),
-      // A port without a listener: so the spool keeps every line, and the test can read what was written.
-      yamlOf("down", "http://127.0.0.1:9", "v1: {database: telemetry}"),
+      yamlOf(MAIN, server.url + basePath, api(DATABASE)),
+      yamlOf(ELSEWHERE, server.url + basePath, api(UNKNOWN_DATABASE)),
+      yamlOf(OTHER_API, server.url, `v3: {database: ${DATABASE}}`),
     ].join(""),
     secrets,
     args: ["--spool-dir", spoolDir, "--listen", "127.0.0.1:0", "--node-name", "node-1"],
@@ -187,7 +188,10 @@ function yamlOf(name: string, url: string, api: string): string {
   return `    - name: ${name}\n      url: ${url}\n      tls: {mode: Plaintext}\n      ${api}\n${SETTINGS}`;
 }
 
-/** Compares all lines that were ever written to the spool with the server and with the record of rejected lines. */
+/**
+ * Compares all lines that were ever written to the spool with the server and with the record of rejected lines. The spool still has
+ * them, because one target cannot deliver any.
+ */
 async function compare(target: TargetCase, spoolDir: string, seen: TargetStates): Promise<void> {
   const { lines, missingFrames } = await writtenTo(spoolDir);
   assert.equal(missingFrames, 0);
@@ -202,6 +206,11 @@ async function compare(target: TargetCase, spoolDir: string, seen: TargetStates)
     assert.deepEqual(counts, [lines.length - rejected.length, rejected.length, 0], name);
   }
   assert.deepEqual([...new Set(seen.reasons(MAIN))], ["TargetUnreachable"]);
+  assert.deepEqual(
+    [seen.state(OTHER_API), seen.queued(OTHER_API), seen.rejected(OTHER_API)],
+    ["Failing", lines.length, 0],
+  );
+  assert.ok(seen.reasons(OTHER_API).includes("TargetNotFound"));
 
   const points = parseLines(
     lines
