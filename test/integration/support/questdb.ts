@@ -25,7 +25,7 @@ export function startQuestDb(): Promise<ServerProcess> {
 }
 
 /** Returns the rows of an SQL query. */
-export async function questDbQuery(server: ServerProcess, query: string): Promise<Row[]> {
+async function questDbQuery(server: ServerProcess, query: string): Promise<Row[]> {
   return parseCsv(await server.ask(`/exp?query=${encodeURIComponent(query)}`));
 }
 

@@ -44,7 +44,7 @@ export interface TargetCase {
 }
 
 /** It exists, or the server does not know databases. */
-export const DATABASE = "telemetry";
+const DATABASE = "telemetry";
 /** It does not exist at first. */
 const UNKNOWN_DATABASE = "elsewhere";
 /** The names of the targets: with each of these databases, and with the API of InfluxDB 3, which none of the servers has. */
