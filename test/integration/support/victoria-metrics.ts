@@ -3,6 +3,7 @@ import { ServerProcess } from "./server-process.ts";
 
 /** Samples become visible at once, and old ones are kept. */
 const OPTIONS = ["-search.latencyOffset=0s", "-retentionPeriod=100y"];
+
 interface Series {
   readonly metric: Readonly<Record<string, string>>;
   readonly values: readonly number[];
