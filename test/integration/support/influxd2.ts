@@ -84,8 +84,7 @@ export class Influxd2 implements AsyncDisposable {
 
   /** Creates a token that may write, and a function that revokes it. */
   async createToken(): Promise<{ readonly token: string; revoke(): Promise<void> }> {
-    const { orgs } = JSON.parse(await this.#call("GET", `/api/v2/orgs?org=${this.org}`)) as { orgs: { id: string }[] };
-    const orgID = orgs[0]?.id;
+    const orgID = await this.#orgID();
     const permissions = [{ action: "write", resource: { type: "buckets", orgID } }];
     const made = await this.#post("/api/v2/authorizations", "application/json", JSON.stringify({ orgID, permissions }));
     const { id, token } = JSON.parse(made) as { id: string; token: string };
@@ -97,9 +96,19 @@ export class Influxd2 implements AsyncDisposable {
     };
   }
 
+  async createBucket(name: string): Promise<void> {
+    const bucket = JSON.stringify({ orgID: await this.#orgID(), name, retentionRules: [] });
+    await this.#post("/api/v2/buckets", "application/json", bucket);
+  }
+
   /** Queries InfluxQL, in which every bucket is also a database of its name. */
-  query(q: string): Promise<Row[]> {
-    return influxql({ url: this.url, database: this.bucket, token: this.token }, q);
+  query(q: string, database = this.bucket): Promise<Row[]> {
+    return influxql({ url: this.url, database, token: this.token }, q);
+  }
+
+  async #orgID(): Promise<string | undefined> {
+    const { orgs } = JSON.parse(await this.#call("GET", `/api/v2/orgs?org=${this.org}`)) as { orgs: { id: string }[] };
+    return orgs[0]?.id;
   }
 
   #post(path: string, type: string, body: string): Promise<string> {
