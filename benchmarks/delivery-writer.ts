@@ -39,7 +39,7 @@ const samples = simulatedSamples(DOMAINS * Number(interval), NODE_SHAPE);
 const router = new Router({
   node: "bench",
   clock,
-  observer: { delivered: ignore, failing: ignore, recovered: ignore, rejected: ignore },
+  observer: { delivered: ignore, failing: ignore, recovered: ignore, notice: ignore, rejected: ignore },
   onMissing: ignore,
   spool: await DurableSpool.open({ directory: path.join(directory, "spool"), clock, minFreeShare: 0 }),
 });

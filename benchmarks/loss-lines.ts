@@ -6,8 +6,13 @@ export interface LossOrder {
   readonly run: string;
   readonly url: string;
   readonly org: string;
-  readonly bucket: string;
   readonly token: string;
+  /** The buckets that get every line, one target each. */
+  readonly buckets: readonly string[];
+  /** Whether the token of the last target cannot be read before the message "calm". */
+  readonly tokenMissing: boolean;
+  /** The error of the wall clock in milliseconds. */
+  readonly clockAheadMs: number;
   /** The number of its first line. */
   readonly first: number;
   /** A directory that survives a restart. */
@@ -30,8 +35,8 @@ export async function makeLines(
 ): Promise<void> {
   const enough = new AbortController();
   // The listener stays: without it the process would end as soon as it is idle.
-  process.on("message", () => {
-    enough.abort();
+  process.on("message", (message) => {
+    if (message === "enough") enough.abort();
   });
   const beganMs = performance.now();
   for (let number = first; !enough.signal.aborted; number += LINES_AT_ONCE) {
@@ -42,7 +47,14 @@ export async function makeLines(
   }
 }
 
-/** Resolves on the second message to the process, which means to end. */
+/** Calls a function when the faults are over. */
+export function onCalm(call: () => void): void {
+  process.on("message", (message) => {
+    if (message === "calm") call();
+  });
+}
+
+/** Resolves on SIGTERM, which means to end. */
 export function ending(): Promise<unknown> {
   return new Promise((resolve) => process.once("SIGTERM", resolve));
 }

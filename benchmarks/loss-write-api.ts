@@ -1,20 +1,33 @@
 // Delivers lines with the official client's WriteApi, with limits so high that it does not have to drop a line.
-import { InfluxDB, setLogger } from "@influxdata/influxdb-client";
-import { ending, makeLines, order } from "./loss-lines.ts";
+import { InfluxDB, setLogger, type WriteApi } from "@influxdata/influxdb-client";
+import { ending, makeLines, onCalm, order } from "./loss-lines.ts";
 import { LIMITS, TIMEOUT_MS } from "./loss-settings.ts";
 
 setLogger({ error: ignore, warn: ignore });
 
 const given = order();
-const { url, org, bucket, token } = given;
+const { url, org, buckets, token, tokenMissing } = given;
 const ended = ending();
-const api = new InfluxDB({ url, token, timeout: TIMEOUT_MS }).getWriteApi(org, bucket, "ns", LIMITS);
+const apis = buckets.map((bucket, index) =>
+  apiOf(bucket, tokenMissing && index === buckets.length - 1 ? undefined : token),
+);
+onCalm(() => {
+  if (!tokenMissing) return;
+  // A client keeps the token of its start, so the one with a token is another.
+  void apis.pop()?.close().catch(ignore);
+  apis.push(apiOf(buckets.at(-1) ?? "", token));
+});
 await makeLines(given, (lines) => {
-  api.writeRecords([...lines]);
+  for (const api of apis) api.writeRecords([...lines]);
 });
 await ended;
-await api.close().catch(ignore);
+await Promise.all(apis.map((api) => api.close().catch(ignore)));
 process.exit();
+
+function apiOf(bucket: string, token: string | undefined): WriteApi {
+  const client = new InfluxDB({ url, ...(token !== undefined && { token }), timeout: TIMEOUT_MS });
+  return client.getWriteApi(org, bucket, "ns", LIMITS);
+}
 
 function ignore(): void {
   // The benchmark queries the server for the stored lines.

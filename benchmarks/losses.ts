@@ -27,6 +27,12 @@ interface Scenario extends Omit<FaultyProxyOptions, "seed"> {
   readonly what: string;
   /** Whether the process is killed repeatedly. */
   readonly killed?: boolean;
+  /** The number of targets; one by default. */
+  readonly targets?: number;
+  /** Whether the token of the last target cannot be read during the faults. */
+  readonly tokenMissing?: boolean;
+  /** How far the wall clock is ahead during the faults, except in the first process. */
+  readonly clockAheadMs?: number;
 }
 
 /** One line of five hundred that no InfluxDB can parse. */
@@ -51,6 +57,17 @@ const SCENARIOS: readonly Scenario[] = [
   always("404, until the bucket is created", "404"),
   { what: `413 for more than ${SMALL_BODY} bytes`, faults: [], maxBodyBytes: SMALL_BODY },
   { what: "one line in 500 is bad", faults: [], isBad },
+  { what: "the server reads one gzip member of a request", faults: ["refuse"], passes: 1, firstMemberOnly: true },
+  always("a partial write that rejects every line", "422 limit"),
+  always("200 with a page of a gateway", "200 page"),
+  { what: "the Secret of one of three targets is missing", faults: [], targets: 3, tokenMissing: true },
+  {
+    what: "no connection, and after a restart the clock is 2 days ahead",
+    faults: ["refuse"],
+    passes: 0,
+    killed: true,
+    clockAheadMs: 2 * 86_400_000,
+  },
   { what: "the process is killed every 2.5 s", faults: [], killed: true },
   { what: "the process is killed while there is no connection", faults: ["refuse"], passes: 0, killed: true },
   {
@@ -101,28 +118,33 @@ interface Run {
 
 async function lose(
   influx: Influxd2,
-  { killed = false, ...faults }: Scenario,
+  { killed = false, targets = 1, tokenMissing = false, clockAheadMs = 0, ...faults }: Scenario,
   { contender, run }: Run,
 ): Promise<{ readonly written: number; readonly lost: number }> {
   const directory = await mkdtemp(path.join(tmpdir(), "loss-"));
   await using resources = new AsyncDisposableStack();
   resources.defer(() => rm(directory, { recursive: true, force: true }));
   const proxy = resources.use(await FaultyProxy.start(influx.url, { seed: SEED, ...faults }));
-  const { org, bucket, token } = influx;
-  const order = { run, url: proxy.url, org, bucket, token, directory };
+  const { org, token } = influx;
+  const buckets = Array.from({ length: targets }, (_, index) => `${run}-${index}`);
+  for (const bucket of buckets) await influx.createBucket(bucket);
+  const order = { run, url: proxy.url, org, token, buckets, tokenMissing, clockAheadMs: 0, directory };
   const lives = new Lives(PROGRAMS[contender], order);
   resources.defer(() => lives.end());
   for (const overAt = Date.now() + FAULTS_S * 1_000; Date.now() < overAt;) {
     lives.begin();
     await sleep(killed ? LIFE_MS : FAULTS_S * 1_000);
     if (killed) await lives.kill();
+    lives.order = { ...order, clockAheadMs };
   }
   proxy.calm();
+  lives.order = order;
   lives.begin();
+  lives.send("calm");
   await sleep(CALM_S * 1_000);
-  lives.makeNoMore();
+  lives.send("enough");
   await sleep(1_000);
-  const lost = (): Promise<number> => missing(influx, run, lives.written, faults.isBad);
+  const lost = (): Promise<number> => missing(influx, buckets, lives.written, faults.isBad);
   let [least, sinceMs] = [await lost(), Date.now()];
   while (least > 0 && Date.now() - sinceMs < QUIET_S * 1_000) {
     await sleep(1_000);
@@ -130,41 +152,46 @@ async function lose(
     if (left < least) [least, sinceMs] = [left, Date.now()];
   }
   await lives.end();
-  return { written: lives.written, lost: await lost() };
+  return { written: lives.written * targets, lost: await lost() };
 }
 
-/** Resolves to the number of valid lines that are not stored. */
+/** Resolves to the number of valid lines that are not stored, of all buckets. */
 async function missing(
   influx: Influxd2,
-  run: string,
+  buckets: readonly string[],
   written: number,
   isBad: ((line: string) => boolean) | undefined,
 ): Promise<number> {
-  const rows = await influx.query(`SELECT "number" FROM "loss" WHERE "run" = '${run}'`);
-  const stored = new Set(rows.map(({ number }) => Number(number)));
   const good = Array.from({ length: written }, (_, number) => number).filter(
     (number) => isBad?.(` number=${number}i`) !== true,
   );
-  return good.filter((number) => !stored.has(number)).length;
+  let lost = 0;
+  for (const bucket of buckets) {
+    const rows = await influx.query('SELECT "number" FROM "loss"', bucket);
+    const stored = new Set(rows.map(({ number }) => Number(number)));
+    lost += good.filter((number) => !stored.has(number)).length;
+  }
+  return lost;
 }
 
 /** A contender's process, restarted when it is killed. */
 class Lives {
   /** Number of accepted lines. */
   written = 0;
+  /** The settings of the next process. */
+  order: Omit<LossOrder, "first">;
   readonly #program: string;
-  readonly #order: Omit<LossOrder, "first">;
   #child: ChildProcess | undefined;
 
   constructor(program: string, order: Omit<LossOrder, "first">) {
     this.#program = program;
-    this.#order = order;
+    this.order = order;
   }
 
   /** Starts it if it does not run. */
   begin(): void {
     if (this.#child !== undefined) return;
-    const order: LossOrder = { ...this.#order, first: this.written };
+    const order: LossOrder = { ...this.order, first: this.written };
     this.#child = fork(this.#program, [JSON.stringify(order)], { stdio: "inherit" });
     this.#child.on("message", (written) => (this.written = Number(written)));
   }
@@ -178,8 +205,9 @@ class Lives {
     await gone;
   }
 
-  makeNoMore(): void {
-    this.#child?.send("enough");
+  /** Tells the process that the faults are over ("calm"), or to make no more lines ("enough"). */
+  send(message: "calm" | "enough"): void {
+    this.#child?.send(message);
   }
 
   /** Ends it in order: it may deliver the rest. */

@@ -15,6 +15,8 @@ const ALLOWED: Readonly<Record<string, string>> = {
   "SimulatedHost.release": "tests control the simulator",
   "SimulatedHost.freeze": "tests control the simulator",
   "SimulatedHost.thaw": "tests control the simulator",
+  "SimulatedHost.lock": "tests control the simulator",
+  "SimulatedHost.unlock": "tests control the simulator",
 };
 
 const root = process.cwd();

@@ -1,5 +1,7 @@
 import path from "node:path";
 import { PROTOCOLS } from "./delivery/protocols.ts";
+import type { Sender } from "./delivery/sender.ts";
+import { isAborted } from "./lib/abort.ts";
 import { systemClock } from "./lib/clock.ts";
 import type { Histogram } from "./lib/histogram.ts";
 import { NodeLog } from "./node/node-log.ts";
@@ -28,6 +30,9 @@ export interface AgentOptions extends NodeOptions {
 const SHUTDOWN_DRAIN_MS = 5_000;
 /** The time to deliver queued lines after the last of a limited number of cycles. A target may need a retry. */
 const FINAL_DRAIN_MS = 30_000;
+/** Failures in a row after which no target is waited for. A drain retries about twice a second, unless the target sets a delay. */
+const FINAL_ATTEMPTS = 8;
+const FINAL_CHECK_MS = 100;
 /** The share of a file system that the spool of a plain host leaves free. The default is for a node of a cluster. */
 const HOST_FREE_SHARE = 0.02;
 
@@ -111,7 +116,12 @@ async function end(
   const withinMs = limited ? FINAL_DRAIN_MS : SHUTDOWN_DRAIN_MS;
   const deadline = AbortSignal.timeout(withinMs);
   if (router.undeliveredLines > 0) log.info({ lines: router.undeliveredLines, withinMs }, "delivering what is left");
-  const delivered = await router.drain(limited ? AbortSignal.any([deadline, signal]) : deadline);
+  const ended = new AbortController();
+  const givenUp = limited ? giveUp(router, log, ended) : undefined;
+  const ends = [deadline, ended.signal, ...(limited ? [signal] : [])];
+  const delivered = await router.drain(AbortSignal.any(ends));
+  ended.abort();
+  await givenUp;
   await router.stop();
   const { undeliveredLines } = router;
   if (undeliveredLines > 0 && spoolDir === undefined)
@@ -124,4 +134,26 @@ async function end(
   const rejectedLines = sum("rejectedLines");
   log.info({ deliveredLines: sum("deliveredLines"), undeliveredLines, rejectedLines }, "stopped");
   return signal.aborted || (delivered && rejectedLines === 0);
+}
+
+/** Aborts `ended` when every target with queued lines fails again and again, and logs why. Resolves when `ended` is aborted. */
+async function giveUp(router: Router, log: NodeOptions["log"], ended: AbortController): Promise<void> {
+  const failuresOf = ({ state }: Sender): number => state.consecutiveFailures;
+  const before = new Map(router.senders.map((sender) => [sender.name, failuresOf(sender)]));
+  while (!isAborted(ended.signal)) {
+    await systemClock.sleep(FINAL_CHECK_MS, ended.signal);
+    // A drain does not wait for a target without its Secret.
+    const waiting = router.senders.filter(
+      ({ backlog, settings }) => backlog.lines > 0 && settings.credentials.kind !== "missing",
+    );
+    const isHopeless = (sender: Sender): boolean =>
+      failuresOf(sender) >= (before.get(sender.name) ?? 0) + FINAL_ATTEMPTS;
+    if (isAborted(ended.signal) || waiting.length === 0 || !waiting.every(isHopeless)) continue;
+    for (const { name, state, backlog } of waiting)
+      log.warn(
+        { target: name, reason: state.reason, lines: backlog.lines },
+        `lines not delivered after ${FINAL_ATTEMPTS} more attempts: ${state.detail ?? ""}`,
+      );
+    ended.abort();
+  }
 }

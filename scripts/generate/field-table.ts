@@ -50,6 +50,8 @@ function typeOf(schema: Schema): string {
       return numberType(schema);
     case "string":
       return stringType(schema);
+    case "boolean":
+      return "true or false";
   }
 }
 

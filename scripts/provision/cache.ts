@@ -17,9 +17,19 @@ export function datafusionPath(): string {
   return cached("datafusion-50.1.0");
 }
 
-/** Telegraf, for the benchmarks; the version is that of telegraf.sh. */
+/** Telegraf with the plugins of telegraf.sh; the version is that of telegraf.sh. */
 export function telegrafPath(): string {
-  return cached("telegraf-1.37.2", "telegraf");
+  return cached("telegraf-1.37.2-with-listeners", "telegraf");
+}
+
+/** A current VictoriaMetrics; the version is that of victoria-metrics.sh. */
+export function victoriaMetricsPath(): string {
+  return cached("victoria-metrics-1.151.0", "victoria-metrics");
+}
+
+/** QuestDB as a Java archive; the version is that of questdb.sh. */
+export function questdbPath(): string {
+  return cached("questdb-9.3.4", "questdb.jar");
 }
 
 /** A kernel for test guests, with its modules in `modules` beside it. */

@@ -10,7 +10,9 @@ import {
   kubernetesDirectory,
   kubernetesPath,
   type KubernetesProgram,
+  questdbPath,
   telegrafPath,
+  victoriaMetricsPath,
 } from "./cache.ts";
 import { importsOf } from "./imports.ts";
 
@@ -49,12 +51,21 @@ const PARTS: Readonly<Record<string, Part>> = {
   "test/integration/support/libvirt-host.ts": LIBVIRT,
   "test/integration/support/prometheus.ts": { packages: { prometheus: "prometheus" } },
   "test/integration/support/promtool.ts": { packages: { prometheus: "promtool" } },
+  "test/integration/support/questdb.ts": {
+    packages: { "default-jre-headless": "java", maven: "mvn" },
+    make: questdb,
+  },
   "test/integration/support/terminal.ts": { packages: { python3: "python3" } },
   "test/integration/support/working-guest.ts": {
     packages: { "busybox-static": "busybox", cpio: "cpio" },
     make: kernel,
   },
   "benchmarks/telegraf.ts": { make: telegraf },
+  "test/integration/support/telegraf-listener.ts": { make: telegraf },
+  "test/integration/support/victoria-metrics.ts": {
+    packages: { "victoria-metrics": "victoria-metrics" },
+    make: victoriaMetrics,
+  },
   "test/integration/support/kube.ts": { make: kubernetes },
   "test/integration/support/influxd2.ts": { make: influxd2 },
 };
@@ -146,6 +157,22 @@ async function telegraf(): Promise<readonly string[]> {
   if (!isThere("go")) return ["go, to build Telegraf"];
   console.log("# building Telegraf, about a minute on two cores; the result is kept");
   return (await script("telegraf.sh", telegrafPath())) ? [] : ["Telegraf (scripts/provision/telegraf.sh failed)"];
+}
+
+async function victoriaMetrics(): Promise<readonly string[]> {
+  if (existsSync(victoriaMetricsPath())) return [];
+  if (!isThere("go")) return ["go, to build VictoriaMetrics"];
+  console.log("# building VictoriaMetrics, about a minute on two cores; the result is kept");
+  return (await script("victoria-metrics.sh", victoriaMetricsPath()))
+    ? []
+    : ["VictoriaMetrics (scripts/provision/victoria-metrics.sh failed)"];
+}
+
+async function questdb(): Promise<readonly string[]> {
+  if (existsSync(questdbPath())) return [];
+  if (!isThere("mvn")) return ["mvn, to fetch QuestDB"];
+  console.log("# fetching QuestDB, 30 MB; the result is kept");
+  return (await script("questdb.sh", questdbPath())) ? [] : ["QuestDB (scripts/provision/questdb.sh failed)"];
 }
 
 async function kubernetes(): Promise<readonly string[]> {

@@ -29,14 +29,15 @@ export function domainOverviews({
   const loads = domainLoads(before, samples);
   const isStuck = new Set(stuck);
   return samples.map((sample) => ({
-    label: labelOf(sample.identity),
+    label: vmLabel(sample.identity),
     sample,
     load: loads.get(sample),
     stuck: isStuck.has(libvirtNameOf(sample.identity)),
   }));
 }
 
-function labelOf({ namespace = "", name }: DomainIdentity): string {
+/** Returns `namespace/name`, or the name on a plain host. */
+export function vmLabel({ namespace = "", name }: DomainIdentity): string {
   return namespace === "" ? name : `${namespace}/${name}`;
 }
 

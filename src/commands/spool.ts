@@ -1,3 +1,4 @@
+import { TelemetryError } from "../errors.ts";
 import { foreignText } from "../lib/display-text.ts";
 import { expandFrame } from "../spool/gzip-member.ts";
 import {
@@ -5,6 +6,7 @@ import {
   neededBy,
   partsOf,
   summarize,
+  targetOf,
   type DirSummary,
   type FrameSum,
   type InspectedDir,
@@ -12,6 +14,8 @@ import {
 
 /** Of a path, and of a target in the files of a directory that another process may have written. */
 const MAX_NAME = 500;
+/** A configuration has at most 8 targets. Others are of earlier configurations. */
+const MAX_TARGETS = 20;
 
 type Print = (line: string) => void;
 
@@ -39,22 +43,34 @@ export async function verifyCommand(root: string, print: Print): Promise<number>
   return places > 0 ? 1 : 0;
 }
 
-/** Writes the lines of a spool directory: all, or the backlog of one target. Resolves to the exit code. */
+/**
+ * Writes the lines of a spool directory: all, or the backlog of one target. Resolves to the exit code.
+ * @throws {TelemetryError} E_SPOOL_NOT_FOUND if the spool has no such target
+ */
 export async function exportCommand(
   root: string,
   { target }: { readonly target?: string },
   write: (lines: Uint8Array) => Promise<void>,
 ): Promise<number> {
   const { directories } = await inspectSpool(root);
+  const targets = new Set(directories.flatMap(({ cursors }) => [...cursors.keys()].map(targetOf)));
   for (const directory of directories) {
     for await (const part of partsOf(directory)) {
       if (part.kind !== "frame") continue;
       const { header, payload } = part;
+      for (const cursor of header.targets) targets.add(targetOf(cursor));
       if (target === undefined || neededBy(directory, header).includes(target))
         await write(await expandFrame({ ...header, payload }));
     }
   }
+  if (target !== undefined && !targets.has(target)) throw unknownTarget(root, target, targets);
   return 0;
+}
+
+function unknownTarget(root: string, target: string, targets: ReadonlySet<string>): TelemetryError {
+  const names = [...targets].sort().slice(0, MAX_TARGETS).join(", ");
+  const known = names === "" ? "it has no target" : `its targets are ${names}`;
+  return new TelemetryError("E_SPOOL_NOT_FOUND", `${root} has no target ${named(target)}: ${known}`);
 }
 
 function describe({ directory, inUse, segments }: InspectedDir, contents: DirSummary): string[] {

@@ -1,9 +1,10 @@
+import { fieldHint, meant, typeHint } from "./hints.ts";
 import { PATTERN_HELP, PATTERN_HINT } from "./schema-parts.ts";
 import { ownValue } from "../lib/own-value.ts";
 
 /** A JSON schema, limited to what a structural CRD schema allows and this project uses. */
 export interface Schema {
-  readonly type: "object" | "array" | "string" | "integer";
+  readonly type: "object" | "array" | "string" | "integer" | "boolean";
   readonly description?: string;
   readonly default?: unknown;
   readonly required?: readonly string[];
@@ -50,7 +51,7 @@ export function formatPath(path: Path): string {
 /** Returns the value with the schema's defaults filled in. Reports every fault, without the values of strings. */
 export function check(schema: Schema, value: unknown, path: Path, report: (finding: Finding) => void): unknown {
   if (!isOfType(schema.type, value)) {
-    report({ path, message: wrongType(schema, value) });
+    report({ path, message: wrongType(schema, value, path) });
     return value;
   }
   switch (schema.type) {
@@ -65,6 +66,8 @@ export function check(schema: Schema, value: unknown, path: Path, report: (findi
       checkRange("", value as number, [schema.minimum, schema.maximum], (message) => {
         report({ path, message });
       });
+      return value;
+    case "boolean":
       return value;
   }
 }
@@ -88,7 +91,7 @@ function checkObject(
     } else if (additionalProperties !== true)
       report({
         path: at,
-        message: `is not a known field${fieldHint(key, Object.keys(properties))}`,
+        message: `is not a known field${fieldHint(key, properties)}`,
         unknownField: true,
       });
   }
@@ -190,11 +193,19 @@ function isOfType(type: Schema["type"], value: unknown): boolean {
       return typeof value === "string";
     case "integer":
       return Number.isSafeInteger(value);
+    case "boolean":
+      return typeof value === "boolean";
   }
 }
 
 function article(type: Schema["type"]): string {
-  return { object: "an object", array: "a list", string: "a string", integer: "a whole number" }[type];
+  return {
+    object: "an object",
+    array: "a list",
+    string: "a string",
+    integer: "a whole number",
+    boolean: "true or false",
+  }[type];
 }
 
 function kindOf(value: unknown): string {
@@ -203,56 +214,14 @@ function kindOf(value: unknown): string {
   return typeof value === "number" ? "a number" : typeof value === "object" ? "an object" : `a ${typeof value}`;
 }
 
-function wrongType(schema: Schema, value: unknown): string {
+function wrongType(schema: Schema, value: unknown, path: Path): string {
   const { type, pattern = "" } = schema;
   const hint = PATTERN_HINT.get(pattern)?.(value);
   if (hint !== undefined) return `must be ${PATTERN_HELP.get(pattern) ?? ""}: ${hint}`;
-  return `must be ${article(type)}, is ${kindOf(value)}${typeHint(schema, value)}`;
-}
-
-function typeHint({ type, required = [], properties = {} }: Schema, value: unknown): string {
-  if (typeof value !== "string") return "";
-  if (type === "integer") return /^[0-9]+ *[a-z]+$/i.test(value) ? ": write the number without the unit" : "";
-  const [field, ...others] = required.filter((name) => ownValue(properties, name)?.default === undefined);
-  return field === undefined || others.length > 0 ? "" : `: write {${field}: ...}`;
+  return `must be ${article(type)}, is ${kindOf(value)}${typeHint(schema, value, String(path.at(-1)))}`;
 }
 
 function patternHint({ pattern = "" }: Schema, value: unknown): string {
   const hint = PATTERN_HINT.get(pattern)?.(value);
   return hint === undefined ? "" : `: ${hint}`;
-}
-
-/** A field for the value of a credential, which the schema does not have. */
-const CREDENTIAL = /token|password|credential|^user/i;
-
-function fieldHint(key: string, known: readonly string[]): string {
-  const secretRef = known.find((name) => name.endsWith("SecretRef"));
-  if (CREDENTIAL.test(key) && !key.endsWith("Ref") && secretRef !== undefined)
-    return `: put the value into a Secret, not into the configuration, and name the Secret in \`${secretRef}\``;
-  const hint = meant(key, known);
-  return known.length === 0 || hint !== "" ? hint : `; known are ${known.join(", ")}`;
-}
-
-/** Returns `; did you mean ...?` if one of the known names is similar. */
-function meant(name: string, known: readonly string[]): string {
-  const nearest = known.map((one) => ({ one, distance: editDistance(name.toLowerCase(), one.toLowerCase()) }));
-  const [best] = nearest.sort((a, b) => a.distance - b.distance);
-  return best !== undefined && best.distance <= Math.max(2, best.one.length / 3)
-    ? `; did you mean \`${best.one}\`?`
-    : "";
-}
-
-/** Returns the Levenshtein distance of two names; only their first 64 characters count. */
-function editDistance(a: string, b: string): number {
-  const target = b.slice(0, 64);
-  let row = Array.from({ length: target.length + 1 }, (_, index) => index);
-  for (const [i, left] of Array.from(a.slice(0, 64)).entries()) {
-    const next = [i + 1];
-    for (const [j, right] of Array.from(target).entries()) {
-      const replace = (row[j] ?? 0) + (left === right ? 0 : 1);
-      next.push(Math.min(replace, (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[target.length] ?? target.length;
 }

@@ -39,6 +39,8 @@ export interface EffectiveTarget extends TargetAccess {
     | { readonly version: "v3"; readonly database: string; readonly api: "Native" | "V2Compatible" };
   readonly flush: { readonly intervalMs: number; readonly maxLines: number; readonly maxBytes: number };
   readonly timeoutMs: number;
+  /** Whether bodies are compressed. */
+  readonly gzip: boolean;
   readonly maxDrainLinesPerSecond: number;
   /** The collected families that this target receives. */
   readonly families: readonly Family[];
@@ -108,6 +110,7 @@ function resolveTarget(target: TargetSpec, collected: readonly Family[], access:
     ...access,
     flush: { intervalMs: milliseconds(flush.interval), maxLines: flush.maxLines, maxBytes: flush.maxKiB * 1024 },
     timeoutMs: milliseconds(target.timeout),
+    gzip: target.gzip,
     maxDrainLinesPerSecond: target.maxDrainLinesPerSecond,
     families: collected.filter((family) => families.includes(family)),
     vms: vmsOf(target),

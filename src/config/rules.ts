@@ -191,7 +191,7 @@ export const SPEC_RULES: readonly Rule<TelemetrySpec>[] = [
 export const TARGET_RULES: readonly Rule<TargetSpec>[] = [
   {
     path: ["url"],
-    message: "must be an http or https URL, such as https://influxdb.example.com:8086",
+    message: "must be an http or https URL that begins with its scheme, such as https://influxdb.example.com:8086",
     cel: `self.url.matches(r'${URL_SHAPE}')`,
     // URL.canParse rejects addresses that the shape allows but that are not valid, such as port 70000.
     holds: ({ url }) => url.match(URL_SHAPE) !== null && URL.canParse(url),

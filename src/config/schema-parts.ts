@@ -1,7 +1,7 @@
 import type { TStringOptions } from "typebox";
 import * as Type from "typebox";
 import { FAMILY_NAMES } from "../contract.ts";
-import { DURATION_PATTERN } from "../lib/duration.ts";
+import { DURATION_PATTERN, formatDuration } from "../lib/duration.ts";
 import { choice, keyedList, list, set } from "../lib/schema-types.ts";
 
 /** Pattern -> the required form in words, for error messages. */
@@ -15,13 +15,24 @@ function described(pattern: string, help: string): string {
 }
 
 const DURATION = described(DURATION_PATTERN, "a duration such as 5s, 500ms or 1h30m");
+/** How people write a unit of time -> its milliseconds, and what is wrong with it. */
+const TIME_UNITS: readonly (readonly [unit: RegExp, ms: number, why: string])[] = [
+  [/^$/, 1_000, "the unit is missing"],
+  [/^(ms|millis(econds?)?)$/, 1, "the units are h, m, s and ms"],
+  [/^s(ec(ond)?s?)?$/, 1_000, "the units are h, m, s and ms"],
+  [/^m(in(ute)?s?)?$/, 60_000, "the units are h, m, s and ms"],
+  [/^h(rs?|ours?)?$/, 3_600_000, "the units are h, m, s and ms"],
+  [/^d(ays?)?$/, 86_400_000, "there is no unit for days"],
+  [/^w(eeks?)?$/, 604_800_000, "there is no unit for weeks"],
+];
 PATTERN_HINT.set(DURATION, (value) => {
   if (typeof value !== "string" && typeof value !== "number") return undefined;
-  const [, digits, unit] = /^([0-9]{1,4})(d?)$/.exec(String(value)) ?? [];
-  if (digits === undefined) return undefined;
-  return unit === "d"
-    ? `there is no unit for days, write ${Number(digits) * 24}h`
-    : `the unit is missing, write ${digits}s`;
+  const given = String(value).trim().toLowerCase();
+  const [, number, unit = ""] = /^([0-9]{1,5}(?:\.[0-9]{1,3})?) *([a-z]*)$/.exec(given) ?? [];
+  const [, ms, why] = (number !== undefined && TIME_UNITS.find(([pattern]) => pattern.test(unit))) || [];
+  if (ms !== undefined) return `${why}, write ${formatDuration(Number(number) * ms)}`;
+  const compact = given.slice(0, 32).replace(/ +/g, "");
+  return new RegExp(DURATION).test(compact) ? `write ${compact}` : undefined;
 });
 export const DNS_LABEL = described(
   "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",

@@ -120,6 +120,10 @@ const target = Type.Object({
     description: "Time limit of one request, from the connection to the end of the answer.",
     default: "10s",
   }),
+  gzip: Type.Boolean({
+    description: "Whether bodies are compressed. A target that answers 415 gets plain ones in any case.",
+    default: true,
+  }),
   maxDrainLinesPerSecond: integer(
     "Limit for sending a backlog, in lines per second. 0: three times the live rate, at least 1000.",
     0,

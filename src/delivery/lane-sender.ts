@@ -67,7 +67,10 @@ export class LaneSender {
     this.#retry = new RetryPolicy(this.#random);
     this.#searchPace = new BurstLimit(SEARCH_PACE, options.clock);
     this.#stats = new SenderStats(() => this.#target.name, options.observer, options.clock);
-    this.#connection = new TargetConnection(options);
+    const notice = (text: string): void => {
+      options.observer.notice(this.#target.name, text);
+    };
+    this.#connection = new TargetConnection({ ...options, notice });
     this.#bodyCache = options.bodyCache ?? new RequestBodyCache();
     this.#reportMissing();
   }

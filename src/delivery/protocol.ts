@@ -32,6 +32,8 @@ export interface TransportContext {
   readonly clock: Clock;
   /** The environment variables that name proxies. Without them no proxy is used. */
   readonly proxies?: ProxyEnvironment | undefined;
+  /** Receives a text when the transport has to work in another way from then on. */
+  readonly notice?: ((text: string) => void) | undefined;
   /** The output of this process. */
   readonly stdout?: Writable | undefined;
 }

@@ -7,6 +7,8 @@ export interface SenderObserver {
   /** Delivery started to fail, or fails for another reason than before. The lines stay queued. */
   failing(target: string, reason: FailureReason, detail: string): void;
   recovered(target: string): void;
+  /** Lines are sent in another way from now on. */
+  notice(target: string, text: string): void;
   /** The target rejected lines for good. */
   rejected(target: string, lines: number, example: string): void;
 }
@@ -93,10 +95,17 @@ export class SenderStats {
     const before = this.#state;
     this.#change({ state: "Failing", reason, detail, consecutiveFailures: before.consecutiveFailures + 1 });
     if (before.state !== "Failing") this.#change({ sinceMs: this.#clock.now() });
-    if (before.reason !== reason) this.#observer.failing(this.#target(), reason, detail);
+    // The same failure may have another number, such as an identifier of the request.
+    if (before.reason !== reason || withoutNumbers(before.detail) !== withoutNumbers(detail))
+      this.#observer.failing(this.#target(), reason, detail);
   }
 
   #change(change: Partial<SentState>): void {
     this.#state = { ...this.#state, ...change };
   }
+}
+
+/** Returns a text without its long decimal and hexadecimal numbers. */
+function withoutNumbers(text = ""): string {
+  return text.replace(/\b(?=[a-f-]*\d)[0-9a-f-]{4,}\b/gi, "");
 }

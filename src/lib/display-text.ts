@@ -24,6 +24,17 @@ export function foreignText(text: string, max: number): string {
     .trimEnd()}…`;
 }
 
+/**
+ * Returns one printable line of at most `max` code units, as `foreignText` does. The remedy of an error, which is in parentheses
+ * at its end, is kept: the text before it is cut.
+ */
+export function foreignError(text: string, max: number): string {
+  const [remedy] = (text.length > max ? / \([^()]*\)\s*$/.exec(text.slice(-max / 2)) : null) ?? [];
+  if (remedy === undefined) return foreignText(text, max);
+  const end = foreignText(remedy, max);
+  return `${foreignText(text.slice(0, text.length - remedy.length), max - end.length - 1)} ${end}`;
+}
+
 /** Returns the number of terminal columns that a printable text takes. */
 export function displayWidth(text: string): number {
   let width = 0;

@@ -5,7 +5,7 @@ import type { XdrReader, XdrWriter } from "./xdr.ts";
 
 export interface Call<Result> {
   readonly procedure: ProcedureName;
-  /** The domain that the call waits for in the daemon. While a call for it is late, others for it are not sent. */
+  /** UUID of the domain that the call is about. While a call for it is late, others for it are rejected. */
   readonly domain?: string;
   readonly write?: (writer: XdrWriter) => void;
   /**

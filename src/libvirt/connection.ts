@@ -102,7 +102,7 @@ export class LibvirtConnection {
     return !this.#ended && !this.#closing;
   }
 
-  /** Whether so many calls are late that another late one would end the connection. */
+  /** Whether another late call would end the connection. */
   get isCrowded(): boolean {
     return this.#late.size >= MAX_LATE;
   }

@@ -1,4 +1,5 @@
 import { REJECTION_REASONS, type RejectionReason } from "../budget.ts";
+import { vmLabel } from "../collection/domain-overview.ts";
 import { isMisbehavior, type SourceCycle, type SourceError } from "../collection/source.ts";
 import { domainKey } from "../discovery/domain-name.ts";
 import type { TelemetryError } from "../errors.ts";
@@ -19,8 +20,9 @@ export interface EndpointObserver {
   domainSilent(endpoint: string, domain: string, silence: Silence): void;
   /** QEMU answers again, or the domain is gone. */
   domainNotSilent(endpoint: string, domain: string): void;
-  domainAppeared(endpoint: string, domain: string): void;
-  domainGone(endpoint: string, domain: string): void;
+  /** `vm` is `namespace/name`, or its name on a plain host. */
+  domainAppeared(endpoint: string, vm: string): void;
+  domainGone(endpoint: string, vm: string): void;
 }
 
 interface EndpointState {
@@ -28,7 +30,7 @@ interface EndpointState {
   readonly view: EndpointView;
   /** Name of a silent domain -> why, in the last cycle that collected. */
   readonly silences: ReadonlyMap<string, Silence>;
-  /** UUID and id of a domain -> its name, in the last cycle that collected. */
+  /** UUID and id of a domain -> its VM, `namespace/name`, in the last cycle that collected. */
   readonly domains: ReadonlyMap<string, string>;
 }
 
@@ -156,7 +158,7 @@ function silencesOf({ stuck, busy }: SourceCycle): ReadonlyMap<string, Silence> 
 }
 
 function domainsOf({ samples }: SourceCycle): ReadonlyMap<string, string> {
-  return new Map(samples.map(({ identity }) => [domainKey(identity), identity.name]));
+  return new Map(samples.map(({ identity }) => [domainKey(identity), vmLabel(identity)]));
 }
 
 function reportDomains(
@@ -168,6 +170,6 @@ function reportDomains(
   for (const [domain, silence] of after.silences)
     if (silences.get(domain) !== silence) observer.domainSilent(endpoint, domain, silence);
   for (const domain of silences.keys()) if (!after.silences.has(domain)) observer.domainNotSilent(endpoint, domain);
-  for (const [key, domain] of after.domains) if (!domains.has(key)) observer.domainAppeared(endpoint, domain);
-  for (const [key, domain] of domains) if (!after.domains.has(key)) observer.domainGone(endpoint, domain);
+  for (const [key, vm] of after.domains) if (!domains.has(key)) observer.domainAppeared(endpoint, vm);
+  for (const [key, vm] of domains) if (!after.domains.has(key)) observer.domainGone(endpoint, vm);
 }

@@ -14,29 +14,16 @@ import type { SpoolObserver } from "../spool/disk-monitor.ts";
 import type { Losses } from "../spool/losses.ts";
 import type { Silence } from "./endpoint-states.ts";
 import { LossLog } from "./loss-log.ts";
+import { MinuteSummary } from "./minute-summary.ts";
 import { ValueLog } from "./value-log.ts";
 import type { CompletedCycle, MissingValue, NodeObserver, NodeTotals } from "./node-state.ts";
 
-const SUMMARY_PERIOD_MS = 60_000;
 /** A host's daemon has many domains. More silent ones than this in five minutes are logged later, if the silence lasts. */
 const MAX_SILENCES = 10;
 
 const SILENCES: Readonly<Record<Silence, string>> = {
   stuck: "QEMU does not answer libvirt",
   busy: "the domain is busy with a job of another client",
-};
-
-type Totals = Readonly<Record<keyof NodeTotals | "deliveredLines" | "rejectedLines", number>>;
-
-const ZERO: Totals = {
-  cycles: 0,
-  failedCycles: 0,
-  domains: 0,
-  lines: 0,
-  deliveredLines: 0,
-  rejectedLines: 0,
-  skippedTicks: 0,
-  droppedLines: 0,
 };
 
 /**
@@ -63,7 +50,6 @@ export class NodeLog implements NodeObserver, SenderObserver {
     },
   };
   readonly #log: Logger;
-  readonly #clock: Clock;
   readonly #warnings: RateLimit;
   /** The states of endpoints and the spool. */
   readonly #transitions: Transitions;
@@ -72,17 +58,12 @@ export class NodeLog implements NodeObserver, SenderObserver {
   readonly #silences: Transitions;
   readonly #values: ValueLog;
   readonly #clockJumps: ClockJumps;
+  readonly #summary: MinuteSummary;
   /** The lines that the spool lost. */
   readonly losses: LossLog;
-  #deliveredLines = 0;
-  #rejectedLines = 0;
-  /** The totals at the last summary. */
-  #summarized = ZERO;
-  #summaryDueMs: number;
 
   constructor(log: Logger, clock: Clock) {
     this.#log = log;
-    this.#clock = clock;
     const warnings = new RateLimit(WARNING_PERIOD_MS, clock);
     const silences = new RateLimit(WARNING_PERIOD_MS, clock, MAX_SILENCES);
     this.#warnings = warnings;
@@ -92,7 +73,7 @@ export class NodeLog implements NodeObserver, SenderObserver {
     this.#clockJumps = new ClockJumps(clock);
     this.losses = new LossLog(log, warnings);
     this.#values = new ValueLog(log, warnings);
-    this.#summaryDueMs = clock.monotonic() + SUMMARY_PERIOD_MS;
+    this.#summary = new MinuteSummary(log, clock);
   }
 
   configured(before: EffectiveConfig | undefined, after: EffectiveConfig | undefined): void {
@@ -149,7 +130,9 @@ export class NodeLog implements NodeObserver, SenderObserver {
     this.#silences.forget(placeOf(endpoint));
   }
 
-  endpointCycle({ endpoint, outcome, errors, tolerated, slow }: SourceCycle): void {
+  endpointCycle(cycle: SourceCycle): void {
+    const { endpoint, outcome, errors, tolerated, slow } = cycle;
+    this.#summary.count(cycle);
     for (const { code, message } of tolerated) this.#log.debug({ endpoint, code }, `not a failure yet: ${message}`);
     if (slow.length > 0) this.#log.debug({ endpoint, domains: slow }, "QEMU has not answered in this cycle");
     const [first] = errors;
@@ -211,30 +194,27 @@ export class NodeLog implements NodeObserver, SenderObserver {
     this.losses.dropped(losses);
   }
 
-  /** Logs a summary of the last minute once a minute. */
   ticked(totals: NodeTotals): void {
     this.#transitions.retry();
     this.#deliveries.retry();
     this.#silences.retry();
     this.#logClockJump();
-    if (this.#clock.monotonic() < this.#summaryDueMs) return;
-    this.#summaryDueMs = this.#clock.monotonic() + SUMMARY_PERIOD_MS;
-    const now = { ...ZERO, ...totals, deliveredLines: this.#deliveredLines, rejectedLines: this.#rejectedLines };
-    const before = this.#summarized;
-    const grown = Object.entries(now).map(([name, total]) => [name, total - before[name as keyof Totals]]);
-    this.#log.info({ ...Object.fromEntries(grown), domains: totals.domains }, "last minute");
-    this.#summarized = now;
+    this.#summary.ticked(totals);
   }
 
   delivered(target: string, lines: number, durationMs: number): void {
-    this.#deliveredLines += lines;
+    this.#summary.deliveredLines += lines;
     this.#log.debug({ target, lines, ms: Math.round(durationMs) }, "delivered");
   }
 
   failing(target: string, reason: string, detail: string): void {
-    this.#deliveries.enter(target, reason, `${target} ${reason}`, () => {
+    this.#deliveries.enter(target, `${reason} ${detail}`, `${target} ${reason}`, () => {
       this.#log.warn({ target, reason }, `delivery failing, lines are buffered: ${detail}`);
     });
+  }
+
+  notice(target: string, text: string): void {
+    if (this.#warnings.allows(`notice ${target}`)) this.#log.info({ target }, text);
   }
 
   recovered(target: string): void {
@@ -244,7 +224,7 @@ export class NodeLog implements NodeObserver, SenderObserver {
   }
 
   rejected(target: string, lines: number, example: string): void {
-    this.#rejectedLines += lines;
+    this.#summary.rejectedLines += lines;
     if (this.#warnings.allows(`rejected ${target}`))
       this.#log.error({ target, lines }, `lines rejected, they are not sent again: ${example}`);
   }

@@ -48,6 +48,7 @@ function publicTarget(target: EffectiveTarget): object {
       maxKiB: target.flush.maxBytes / 1024,
     },
     timeout: formatDuration(target.timeoutMs),
+    gzip: target.gzip,
     maxDrainLinesPerSecond: target.maxDrainLinesPerSecond,
     families: target.families,
     ...target.vms,

@@ -1,4 +1,4 @@
-import { foreignText } from "../lib/display-text.ts";
+import { foreignError, foreignText } from "../lib/display-text.ts";
 import { toConditions, type Condition, type Finding } from "./conditions.ts";
 import { MAX_FAILURES, type TelemetryConfigStatus } from "./config-status.ts";
 import type { NodeSummary } from "./node-summary.ts";
@@ -42,7 +42,7 @@ export function aggregate(
   const failures = degraded
     .map(({ node, status }) => {
       const { reason, message } = readyOf(status) ?? { reason: "Unknown", message: "" };
-      return { node, reason: foreignText(reason, MAX_REASON), message: foreignText(message, MAX_FAILURE_MESSAGE) };
+      return { node, reason: foreignText(reason, MAX_REASON), message: foreignError(message, MAX_FAILURE_MESSAGE) };
     })
     .sort((a, b) => (a.node < b.node ? -1 : 1))
     .slice(0, MAX_FAILURES);

@@ -1,6 +1,6 @@
 import type { Static } from "typebox";
 import * as Type from "typebox";
-import { foreignText } from "../lib/display-text.ts";
+import { foreignError, foreignText } from "../lib/display-text.ts";
 import { choice, keyedList, type Immutable } from "../lib/schema-types.ts";
 import { MAX_MESSAGE, MAX_REASON, boundedText, generation, message, reason, time } from "./status-parts.ts";
 
@@ -35,7 +35,7 @@ export function toConditions(
     return {
       ...finding,
       reason: foreignText(finding.reason, MAX_REASON),
-      message: foreignText(finding.message, MAX_MESSAGE),
+      message: foreignError(finding.message, MAX_MESSAGE),
       lastTransitionTime: known?.status === finding.status ? known.lastTransitionTime : now,
     };
   });

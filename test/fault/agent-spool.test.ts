@@ -138,3 +138,22 @@ test("an agent that fails to start releases its spool", async (t) => {
   const { exitCode: code, stdout } = await run(["spool", "inspect", spool]);
   assert.deepEqual([code, stdout.split(",")[0]], [0, `${spool}/v1: not in use`]);
 });
+
+test("--once with a target that nothing listens for ends with a sentence, and keeps the lines", async (t) => {
+  const influx = await FakeInflux.start({ version: "v1" });
+  const { args, spool } = await argumentsFor(t, influx.url);
+  await influx[Symbol.asyncDispose]();
+  const { exitCode, stdout } = await run([...args, "--once"]);
+  assert.equal(exitCode, 1);
+  assert.match(stdout, /"msg":"lines not delivered after 8 more attempts: .*ECONNREFUSED.*\(nothing listens there: /);
+  assert.ok((await queued(spool)).length > 0);
+});
+
+test("--once waits for a target that fails a few times", async (t) => {
+  await using influx = await FakeInflux.start({ version: "v1" });
+  const { args, spool } = await argumentsFor(t, influx.url);
+  influx.faults.push(...Array.from({ length: 4 }, () => ({ kind: "status", status: 503 }) as const));
+  const { exitCode } = await run([...args, "--once"]);
+  assert.equal(exitCode, 0);
+  assert.deepEqual(await queued(spool), []);
+});

@@ -143,6 +143,43 @@ test("a frame that is too large is sent in parts, and only a too large line is r
   assert.match(bench.log.of("rejected")[0] ?? "", /HTTP 413/);
 });
 
+test("a target that rejects compressed bodies gets plain ones from then on", async () => {
+  await using influx = await FakeInflux.start({ version: "v2", gzip: false });
+  await using bench = new DeliveryBench();
+  const sender = bench.start(targetSettings({ url: influx.url }));
+  for (const first of [0, 300]) {
+    await bench.append(batchOf(300, first));
+    assert.equal(await sender.drain(never), true);
+  }
+  assert.equal(new Set(influx.stored).size, 600);
+  assert.equal(influx.requests.filter(({ status }) => status === 415).length, 1);
+  assert.deepEqual(bench.log.of("notice"), ["main notice the target rejects compressed bodies, plain ones are sent"]);
+  assert.deepEqual(bench.log.of("failing"), []);
+});
+
+test("with gzip: false every body is plain", async () => {
+  await using influx = await FakeInflux.start({ version: "v2", gzip: false });
+  await using bench = new DeliveryBench();
+  const sender = bench.start(targetSettings({ url: influx.url, gzip: false }));
+  await bench.append(batchOf(300));
+  assert.equal(await sender.drain(never), true);
+  assert.deepEqual([influx.requests.map(({ status }) => status), influx.stored.length], [[204], 300]);
+  assert.deepEqual(bench.log.of("notice"), []);
+});
+
+test("a target that also rejects a plain body is not an InfluxDB, and gets compressed ones again", async () => {
+  await using influx = await FakeInflux.start({ version: "v2" });
+  await using bench = new DeliveryBench();
+  influx.fault = { kind: "status", status: 415 };
+  const sender = bench.start(targetSettings({ url: influx.url }));
+  await bench.append(batchOf(3));
+  await until("it failed twice", () => influx.requests.length >= 4);
+  assert.match(sender.state.detail ?? "", /^the target takes no line protocol, compressed or not: .*: HTTP 415/);
+  influx.fault = undefined;
+  assert.equal(await sender.drain(never), true);
+  assert.deepEqual([influx.stored.length, bench.log.of("notice").length], [3, 0]);
+});
+
 test("401 keeps the lines, and a new token delivers them at once", async () => {
   await using influx = await FakeInflux.start({ version: "v2", authorization: "Token the-new-one" });
   await using bench = new DeliveryBench();

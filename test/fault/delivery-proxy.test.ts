@@ -71,7 +71,7 @@ test("a proxy that requires credentials is reported, and the lines are kept", as
   const proxies = { HTTP_PROXY: `http://${proxy.address}` };
   const sender = await begin({ bench, proxies, url: "http://influx.example:8086" });
   await until("it failed", () => sender.state.state === "Failing");
-  assert.match(sender.state.detail ?? "", /HTTP 407.*HTTP_PROXY/);
+  assert.match(sender.state.detail ?? "", /check HTTP_PROXY .*HTTP 407/);
   assert.equal(sender.backlog.lines, 5);
 });
 

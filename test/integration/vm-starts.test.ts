@@ -1,29 +1,25 @@
 import assert from "node:assert/strict";
-import { mock, test } from "node:test";
+import { test } from "node:test";
 import { LibvirtSource } from "../../src/collection/libvirt/libvirt-source.ts";
 import { BALLOON, CPU_TIMES, DEVICES } from "../../src/collection/stats-needs.ts";
 import { Ticker } from "../../src/collection/ticker.ts";
 import { systemClock } from "../../src/lib/clock.ts";
-import { LibvirtClient } from "../../src/libvirt/client.ts";
 import { atEnd } from "../support/at-end.ts";
 import { LibvirtHost } from "./support/libvirt-host.ts";
 
 const STARTS = 6;
 
-test("at an interval of 1 s, VMs that start cost the others no cycle and not the connection", async (t) => {
+test("at an interval of 1 s, VMs that start cost the others no cycle", async (t) => {
   const host = await LibvirtHost.start();
   const settings = { timeoutMs: 800, deviceCacheTtlMs: 300_000, needs: [DEVICES, BALLOON, CPU_TIMES] };
   const source = new LibvirtSource({ socket: host.socket }, settings, systemClock);
-  const opened = mock.method(LibvirtClient, "open");
   atEnd(t, async () => {
-    opened.mock.restore();
     source.close();
     await host[Symbol.asyncDispose]();
   });
   const old = ["old-1", "old-2"];
   for (const name of old) await host.createGuest(name, { taps: [] });
   await source.collect();
-  opened.mock.resetCalls();
 
   const started = new AbortController();
   const starting = (async () => {
@@ -46,5 +42,4 @@ test("at an interval of 1 s, VMs that start cost the others no cycle and not the
   await starting;
   const { samples } = await source.collect();
   assert.equal(samples.length, old.length + STARTS);
-  assert.equal(opened.mock.callCount(), 0, "new connections");
 });

@@ -35,6 +35,7 @@ const CONFIG: EffectiveConfig = {
       headers: [],
       flush: { intervalMs: 1_000, maxLines: 5_000, maxBytes: 2 ** 20 },
       timeoutMs: 10_000,
+      gzip: true,
       maxDrainLinesPerSecond: 0,
       families: ["Metrics", "Totals"],
       vms: VMS,

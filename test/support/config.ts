@@ -49,6 +49,7 @@ export const FULL_SPEC = {
       ],
       flush: { interval: "2s", maxLines: 100, maxKiB: 64 },
       timeout: "20s",
+      gzip: false,
       maxDrainLinesPerSecond: 500,
       families: ["Totals"],
     },

@@ -20,6 +20,7 @@ export function targetSettings(change: Partial<EffectiveTarget> = {}): Effective
     headers: [],
     flush: { intervalMs: 1, maxLines: 5_000, maxBytes: 2 << 20 },
     timeoutMs: 10_000,
+    gzip: true,
     maxDrainLinesPerSecond: 10_000_000,
     families: [],
     vms: { namespaces: {}, vmSelector: {} },
@@ -60,11 +61,15 @@ export class ObserverLog implements SenderObserver {
     this.events.push(`${target} recovered`);
   }
 
+  notice(target: string, text: string): void {
+    this.events.push(`${target} notice ${text}`);
+  }
+
   rejected(target: string, lines: number, example: string): void {
     this.events.push(`${target} rejected ${lines}: ${example}`);
   }
 
-  of(kind: "delivered" | "failing" | "recovered" | "rejected"): string[] {
+  of(kind: "delivered" | "failing" | "recovered" | "notice" | "rejected"): string[] {
     return this.events.filter((event) => event.split(" ")[1] === kind);
   }
 }

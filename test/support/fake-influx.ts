@@ -152,10 +152,10 @@ export class FakeInflux implements AsyncDisposable {
     const query = Object.fromEntries(url.searchParams);
     const { headers } = request;
     const member = headers["content-encoding"] === "gzip" ? this.#unzip(body) : { contents: body, behind: 0 };
-    const lines = member?.contents.toString().split("\n").filter(Boolean) ?? [];
+    const { contents = "", behind = 0 } = member ?? {};
+    const lines = contents.toString().split("\n").filter(Boolean);
     const reply: Reply =
       fault?.kind === "status" ? fault : (this.#reject(request, url, body) ?? this.#write(url, body, member, fault));
-    const behind = member?.behind ?? 0;
     this.requests.push({ path: url.pathname, query, headers, lines, behind, status: reply.status });
     if (reply.closes === true) request.socket.destroy();
     else if (fault === undefined || fault.kind === "status") {
@@ -176,22 +176,30 @@ export class FakeInflux implements AsyncDisposable {
 
   /** Returns the answer to a request that is rejected before its lines are read. */
   #reject({ method, headers }: IncomingMessage, url: URL, body: Buffer): Reply | undefined {
-    const { version, authorization, database, maxBodyBytes, gzip = true } = this.options;
     const api = this.#apiOf(url);
     if (api === undefined) return { status: 404, body: "404 page not found" };
     if (method !== "POST") return { status: 405 };
+    const { version, authorization } = this.options;
     if (authorization !== undefined && headers.authorization !== authorization)
       return version === "v3"
         ? this.v3.unauthorized(headers.authorization)
         : { status: 401, body: '{"code":"unauthorized","message":"unauthorized access"}' };
-    const encoding = headers["content-encoding"];
-    if (!gzip && encoding !== undefined) return { status: 415, body: "unsupported content encoding" };
-    if (gzip && encoding !== "gzip") return { status: 400, body: '{"error":"not gzip"}' };
+    const badEncoding = this.#rejectEncoding(headers["content-encoding"]);
+    if (badEncoding !== undefined) return badEncoding;
     if (url.searchParams.get("precision") !== api.precision)
       return { status: 400, body: '{"error":"invalid precision"}' };
-    if (version === "v3") return undefined;
+    return version === "v3" ? undefined : this.#rejectBody(url.searchParams.get(api.database), body);
+  }
+
+  #rejectEncoding(encoding: string | undefined): Reply | undefined {
+    if (this.options.gzip === false)
+      return encoding === undefined ? undefined : { status: 415, body: "unsupported content encoding" };
+    return encoding === "gzip" ? undefined : { status: 400, body: '{"error":"not gzip"}' };
+  }
+
+  #rejectBody(asked: string | null, body: Buffer): Reply | undefined {
+    const { database, maxBodyBytes } = this.options;
     if (maxBodyBytes !== undefined && body.length > maxBodyBytes) return { status: 413, body: "too large" };
-    const asked = url.searchParams.get(api.database);
     if (database !== undefined && asked !== database)
       return { status: 404, body: `{"error":"database not found: \\"${String(asked)}\\""}` };
     return undefined;
@@ -200,17 +208,7 @@ export class FakeInflux implements AsyncDisposable {
   #write(url: URL, body: Buffer, member: GzipMember | undefined, fault: Fault | undefined): Reply {
     if (fault !== undefined && fault.kind !== "lostAck") return { status: 0 };
     const { version } = this.options;
-    if (version === "v3") {
-      const api = this.#apiOf(url);
-      const { db, bucket, rp, accept_partial: partial } = Object.fromEntries(url.searchParams);
-      return this.v3.write({
-        api: api?.name ?? "native",
-        database: [db ?? bucket ?? "", ...(rp === undefined ? [] : [rp])].join("/"),
-        text: member?.contents.toString(),
-        bodyBytes: member?.contents.length ?? body.length,
-        acceptPartial: api?.name === "native" && partial !== "false",
-      });
-    }
+    if (version === "v3") return this.#write3(url, body, member);
     if (member === undefined) return BROKEN_BODY[version];
     const lines = member.contents.toString().split("\n").filter(Boolean);
     const bad = lines.filter((line) => !LINE.test(line));
@@ -224,6 +222,18 @@ export class FakeInflux implements AsyncDisposable {
       body: JSON.stringify({ code: "invalid", message: messages }),
       headers: { "content-type": "application/json; charset=utf-8" },
     };
+  }
+
+  #write3(url: URL, body: Buffer, member: GzipMember | undefined): Reply {
+    const api = this.#apiOf(url)?.name ?? "native";
+    const { db, bucket, rp, accept_partial: partial } = Object.fromEntries(url.searchParams);
+    return this.v3.write({
+      api,
+      database: [db ?? bucket ?? "", ...(rp === undefined ? [] : [rp])].join("/"),
+      text: member?.contents.toString(),
+      bodyBytes: member?.contents.length ?? body.length,
+      acceptPartial: api === "native" && partial !== "false",
+    });
   }
 
   #apiOf({ pathname }: URL): (typeof API)[keyof typeof API][number] | undefined {

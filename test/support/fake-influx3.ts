@@ -52,7 +52,7 @@ export class FakeInflux3 {
   state: "running" | keyof typeof FAULTS = "running";
   readonly #databases = new Set<string>();
   /** Database and table -> columns. */
-  readonly #tables = new Map<string, Map<string, Column>>();
+  #tables = new Map<string, Map<string, Column>>();
 
   constructor(options: Influx3Options) {
     this.options = options;
@@ -69,13 +69,24 @@ export class FakeInflux3 {
     const { maxDatabases, maxBodyBytes } = { ...LIMITS, ...this.options };
     if (bodyBytes > maxBodyBytes) return this.#tooLarge(api, maxBodyBytes);
     if (text === undefined) return this.#unreadable(api);
+    const lines = linesOutsideQuotes(text).filter((line) => line.trim() !== "" && !line.startsWith("#"));
     if (database.length > 64) return rejection(api, 400, "db name too long: max 64");
     if (!this.#databases.has(database) && this.#databases.size >= maxDatabases)
       return rejection(api, 422, `Adding a new database would exceed limit of ${maxDatabases} databases`);
     if (this.state !== "running") return fault(api, FAULTS[this.state]);
     this.#databases.add(database);
-    const lines = linesOutsideQuotes(text).filter((line) => line.trim() !== "" && !line.startsWith("#"));
     if (lines.length === 0) return rejection(api, 400, "incoming write was empty");
+    return this.#writeLines(lines, { api, database, acceptPartial });
+  }
+
+  get #release(): Release {
+    return this.options.release ?? "3.6";
+  }
+
+  #writeLines(
+    lines: readonly string[],
+    { api, database, acceptPartial }: Pick<Write, "api" | "database" | "acceptPartial">,
+  ): Reply {
     const bad: BadLine[] = [];
     const good: string[] = [];
     const before = structuredClone(this.#tables);
@@ -87,10 +98,7 @@ export class FakeInflux3 {
     const isAtLimit = bad.some(({ error_message }) => error_message.startsWith("Update to schema"));
     const [first] = bad;
     if (first === undefined || (acceptPartial && !isAtLimit)) this.stored.push(...good);
-    else {
-      this.#tables.clear();
-      for (const [name, columns] of before) this.#tables.set(name, columns);
-    }
+    else this.#tables = before;
     if (first === undefined) return { status: 204 };
     if (this.#release !== "3.10" && api !== "v2" && bad.some(({ original_line }) => original_line.includes("\ufffd")))
       return { status: 0, closes: true };
@@ -99,10 +107,6 @@ export class FakeInflux3 {
       ? lines.map((line, at) => ({ ...first, line_number: at + 1, original_line: stub(line) }))
       : bad;
     return json(isAtLimit ? 422 : 400, { error: "partial write of line protocol occurred", data });
-  }
-
-  get #release(): Release {
-    return this.options.release ?? "3.6";
   }
 
   /** Returns why the line is bad, or adds its columns. */

@@ -14,6 +14,8 @@ export const FAULTS = {
   "429 date": "429, Retry-After as a date",
   "503 seconds": "503, Retry-After in seconds",
   "503 date": "503, Retry-After as a date",
+  "200 page": "200 with a page, as from a gateway that wants a login",
+  "422 limit": "a limit of the server rejects every line as a partial write",
   garble: "the body arrives without its end",
 } as const;
 

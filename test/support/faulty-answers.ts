@@ -16,7 +16,10 @@ const WAIT_S = 1;
 export function faultyAnswer(
   fault: Extract<FaultKind, `${number}${string}`>,
   { url = "" }: Pick<IncomingMessage, "url">,
+  lines: number,
 ): Reply & { readonly notBeforeMs: number } {
+  if (fault === "200 page") return { ...PAGE, notBeforeMs: 0 };
+  if (fault === "422 limit") return { ...limitReached(url, lines), notBeforeMs: 0 };
   const status = Number(fault.slice(0, 3));
   const [code, message] = MEANINGS[status] ?? ["", ""];
   const body = JSON.stringify(url.startsWith("/api/v2/") ? { code, message } : { error: message });
@@ -25,6 +28,23 @@ export function faultyAnswer(
   return fault.endsWith("date")
     ? { status, body, headers: { "retry-after": date }, notBeforeMs: Date.parse(date) }
     : { status, body, headers: { "retry-after": String(WAIT_S) }, notBeforeMs: Date.now() + 1_000 * WAIT_S };
+}
+
+const PAGE: Reply = {
+  status: 200,
+  headers: { "content-type": "text/html; charset=utf-8" },
+  body: "<!-- gateway --><html><body>Please log in.</body></html>",
+};
+
+/** InfluxDB 1 and 2 call it a partial write although they stored none of the lines. */
+function limitReached(url: string, lines: number): Reply {
+  const what = `partial write: max-series-per-database limit exceeded: (1000000) dropped=${lines}`;
+  return url.startsWith("/api/v2/")
+    ? {
+        status: 422,
+        body: JSON.stringify({ code: "unprocessable entity", message: `failure writing points to database: ${what}` }),
+      }
+    : { status: 400, body: JSON.stringify({ error: what }) };
 }
 
 const MEANINGS: Readonly<Record<number, readonly [code: string, message: string]>> = {

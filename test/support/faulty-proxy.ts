@@ -12,6 +12,7 @@ import { gunzipSync, gzipSync } from "node:zlib";
 import { mulberry32 } from "../../src/simulator/synthetic-domain.ts";
 import { FAULT_KINDS, FaultDeck, type FaultKind } from "./fault-deck.ts";
 import { faultyAnswer, reply, type Reply } from "./faulty-answers.ts";
+import { readFirstMember } from "./gzip-member.ts";
 import { conflicting, spoil } from "./spoiled-lines.ts";
 
 export interface FaultyProxyOptions {
@@ -22,6 +23,8 @@ export interface FaultyProxyOptions {
   readonly passes?: number;
   /** Limit of a body on the wire; above it the proxy answers 413. */
   readonly maxBodyBytes?: number;
+  /** The server reads only the first gzip member of a body, as InfluxDB 3.0 to 3.7 does. */
+  readonly firstMemberOnly?: boolean;
   /** Lines that arrive in a form that the server cannot parse; see `spoil`. */
   readonly isBad?: (line: string) => boolean;
   /** Lines that arrive with a field of another type; see `conflicting`. */
@@ -98,12 +101,18 @@ export class FaultyProxy implements AsyncDisposable {
     try {
       if (fault === "slow") await this.#pause(SLOW_MS * this.#random());
       const body = await buffer(request);
-      const text = (request.headers["content-encoding"] === "gzip" ? gunzipSync(body) : body).toString();
-      await this.#handle({ request, response, body, text }, fault);
+      await this.#handle({ request, response, ...this.#decoded(request, body) }, fault);
     } catch (error) {
       this.#deck.putBack(fault);
       throw error;
     }
+  }
+
+  #decoded(request: IncomingMessage, received: Buffer): Pick<Write, "body" | "text"> {
+    if (request.headers["content-encoding"] !== "gzip") return { body: received, text: received.toString() };
+    const behind = this.#options.firstMemberOnly === true ? readFirstMember(received).behind : 0;
+    const body = received.subarray(0, received.length - behind);
+    return { body, text: gunzipSync(body).toString() };
   }
 
   #countEarly({ socket }: IncomingMessage): void {
@@ -149,7 +158,7 @@ export class FaultyProxy implements AsyncDisposable {
       case "hang":
         break;
       default: {
-        const { notBeforeMs, ...answer } = faultyAnswer(fault, request);
+        const { notBeforeMs, ...answer } = faultyAnswer(fault, request, write.text.split("\n").filter(Boolean).length);
         this.#notBefore.set(socket, notBeforeMs);
         reply(response, answer);
       }

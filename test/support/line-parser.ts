@@ -33,22 +33,21 @@ export function linesOutsideQuotes(text: string): readonly string[] {
 /** Returns the table and the columns of a line, or what is wrong with it. */
 export function parseLine(line: string): ParsedLine | string {
   const [series = "", fieldSet = "", time = "", ...rest] = cut(line, " ");
-  const [table = "", ...tagSet] = cut(series, ",");
-  const tags = tagSet.map((tag) => cut(tag, "="));
-  if (table === "" || tags.some((tag) => tag.length !== 2 || tag.includes("")))
+  const [table = [], ...tags] = cut(series, ",").map((tag) => cut(tag, "="));
+  if (table[0] === "" || tags.some((tag) => tag.length !== 2 || tag.includes("")))
     return "Expected at least one space character, got end of input";
-  const fields = cut(fieldSet, ",").map((field) => cut(field, "="));
-  const columns: (readonly [string, Column])[] = tags.map(([name = ""]) => [name, "tag"]);
-  const names = new Set<string>();
-  for (const [name = "", value = "", ...more] of fields) {
-    const [, type] = VALUES.find(([pattern]) => pattern.test(value)) ?? [];
-    if (name === "" || more.length > 0 || type === undefined) return "No fields were provided";
-    if (names.has(name)) return `duplicate field '${name}'`;
-    names.add(name);
-    columns.push([name, type]);
-  }
+  const fields = cut(fieldSet, ",").map((field) => fieldOf(field));
+  const known = fields.flatMap((field) => (field === undefined ? [] : [field]));
+  if (known.length < fields.length) return "No fields were provided";
+  if (new Set(known.map(([name]) => name)).size < known.length) return "duplicate field";
   if (!/^-?\d{1,19}$/.test(time) || rest.length > 0) return "Found trailing content";
-  return { table, columns };
+  return { table: table[0] ?? "", columns: [...tags.map(([name = ""]) => [name, "tag"] as const), ...known] };
+}
+
+function fieldOf(field: string): readonly [name: string, column: Column] | undefined {
+  const [name = "", value = "", ...more] = cut(field, "=");
+  const [, type] = VALUES.find(([pattern]) => pattern.test(value)) ?? [];
+  return name === "" || more.length > 0 || type === undefined ? undefined : [name, type];
 }
 
 /** Splits a text at a character, but neither behind a backslash nor inside quotation marks that follow `=`. */

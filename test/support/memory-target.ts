@@ -1,6 +1,6 @@
 import type { EffectiveTarget } from "../../src/config/resolve.ts";
 import type { Answer, HttpClient } from "../../src/delivery/http/http-client.ts";
-import { INFLUX, influxTransport } from "../../src/delivery/influx/influx.ts";
+import { INFLUX, InfluxTransport } from "../../src/delivery/influx/influx.ts";
 import type { Protocol } from "../../src/delivery/protocol.ts";
 import { linesOf } from "./gzip-member.ts";
 
@@ -18,9 +18,9 @@ export class MemoryTarget {
 
   readonly protocol: Protocol = {
     ...INFLUX,
-    open: (target, { clock }) => {
+    open: (target, context) => {
       this.connections.push(target);
-      return influxTransport(this.#http, target, clock);
+      return new InfluxTransport(this.#http, target, context);
     },
   };
 

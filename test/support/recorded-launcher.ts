@@ -35,7 +35,7 @@ export function recorded(file: string): string {
 }
 
 /** Returns the statistics in the output of `virsh domstats`. */
-export function domstats(text: string): ReadonlyMap<string, TypedValue> {
+function domstats(text: string): ReadonlyMap<string, TypedValue> {
   const fields = [...text.matchAll(/^ +([^=\s]+)=(.*)$/gm)];
   return new Map(
     fields.map(([, field = "", value = ""]) => [field, /^-?\d+$/.test(value) ? BigInt(value) : value] as const),
@@ -48,6 +48,16 @@ export interface RecordedDomain {
   readonly podUid: string;
   readonly stats: ReadonlyMap<string, TypedValue>;
   readonly xml: string;
+}
+
+/** Returns the recorded domain of a VM in the namespace `prod`. */
+export function domainOf(
+  name: string,
+  podUid: string,
+  stats = `${name}.domstats.txt`,
+  xml = `${name}.xml`,
+): RecordedDomain {
+  return { name: `prod_${name}`, podUid, stats: domstats(recorded(stats)), xml: recorded(xml) };
 }
 
 /** Starts a launcher with a recorded domain below the pods directory. `linksDir` is for the server, whose path must be short. */

@@ -49,9 +49,9 @@ export class BasicInfoReader {
   }
 
   /**
-   * Returns the basic information of these domains. Leaves out domains that have ended, and those that are locked because they
-   * start: new domains are asked one after the other after all others, so that no more than one of them is waited for. Only in
-   * the first cycle all are new.
+   * Returns the basic information of these domains. Leaves out domains that have ended, and domains that libvirt has locked, as it
+   * does while they start. New domains are read after the others, one after the other, so that a cycle waits for one of them at
+   * most. In the first cycle all are new, and are read together.
    * @throws {LibvirtError} if the connection fails, or if no domain answers although it is not starting
    */
   async read(
@@ -65,8 +65,8 @@ export class BasicInfoReader {
     const leftMs = (): number => deadline - this.#clock.monotonic();
     const silent: LibvirtError[] = [];
     const leftOut = (error: LibvirtError, domain: DomainRef): void => {
-      if (error.code === "E_LIBVIRT_TIMEOUT" && !isStarting(domain)) silent.push(error);
-      else report(error, isStarting(domain));
+      if (error.code !== "E_LIBVIRT_TIMEOUT" || isStarting(domain)) report(error, isStarting(domain));
+      else silent.push(new LibvirtError(error.code, `${domain.name} is left out: ${error.message}`, { cause: error }));
     };
     const read = (some: readonly DomainRef[]): Promise<BasicInfo[]> =>
       readBasicInfo(session, some, { withCpu, deadlineMs: Math.max(1, leftMs()), clock: this.#clock }, leftOut);

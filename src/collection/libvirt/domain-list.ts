@@ -16,13 +16,13 @@ interface PendingList {
 
 export interface ListedDomains {
   readonly domains: readonly DomainRef[];
-  /** For how long the daemon has not answered the call for the list, so that the domains are those of an earlier list. */
+  /** For how long the daemon has not answered the call for the list; the domains are those of the last list. 0 if it has. */
   readonly lateMs: number;
 }
 
 /**
- * The running domains of one daemon. To list them, libvirt waits for the lock of each, and holds the lock of a domain while it
- * starts. So the list is late for seconds then, and the domains of the last list are collected without it.
+ * Lists the running domains of one daemon. For a list libvirt waits for the lock of each domain, and it holds the lock of a domain
+ * that starts, up to seconds. Meanwhile the domains of the last list are used.
  */
 export class DomainList {
   readonly #clock: Clock;
@@ -34,8 +34,8 @@ export class DomainList {
   }
 
   /**
-   * Returns the running domains. Waits `waitMs` for the list, without an earlier one until `deadline` (monotonic clock). A late
-   * list is used in the next cycle.
+   * Returns the running domains. Waits for the list for `waitMs`, or until `deadline` (monotonic clock) if there is no earlier one.
+   * A late list is used in the next cycle.
    * @throws {LibvirtError} if the call fails, or E_LIBVIRT_TIMEOUT if there is no earlier list
    */
   async read(session: LibvirtClient, waitMs: number, deadline: number): Promise<ListedDomains> {

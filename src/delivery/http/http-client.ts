@@ -32,8 +32,8 @@ export type Answer =
 
 /** Sends requests to one URL. */
 export interface HttpClient {
-  /** Sends a POST request and resolves to the answer, without secrets. Never rejects. */
-  post(body: Uint8Array, signal: AbortSignal): Promise<Answer>;
+  /** Sends a POST request with a body of this encoding. Resolves to the answer, without secrets. Never rejects. */
+  post(body: Uint8Array, signal: AbortSignal, encoding?: "gzip"): Promise<Answer>;
   /** Closes all connections. A request in flight fails. */
   close(): void;
 }
@@ -92,7 +92,7 @@ class KeepAliveClient implements HttpClient {
     this.#redact = redactor([...secrets, ...proxySecrets(proxies)]);
   }
 
-  async post(body: Uint8Array, signal: AbortSignal): Promise<Answer> {
+  async post(body: Uint8Array, signal: AbortSignal, encoding?: "gzip"): Promise<Answer> {
     const { timeoutMs } = this.#options;
     const controller = new AbortController();
     const deadline = setTimeout(() => {
@@ -104,9 +104,10 @@ class KeepAliveClient implements HttpClient {
     signal.addEventListener("abort", abort, { once: true });
     if (signal.aborted) abort();
     try {
-      let answer = await this.#attempt(body, controller.signal);
+      const headers = { ...this.#options.headers, ...(encoding !== undefined && { "content-encoding": encoding }) };
+      let answer = await this.#attempt(body, headers, controller.signal);
       // A server may close an idle connection just when it is used again. This is not a failure of the server.
-      if (answer.staleConnection === true) answer = await this.#attempt(body, controller.signal);
+      if (answer.staleConnection === true) answer = await this.#attempt(body, headers, controller.signal);
       // Aborting a request does not close a connection that is still being made.
       if (controller.signal.aborted) this.#agent.destroy();
       if ("failure" in answer && controller.signal.reason === TIMEOUT)
@@ -125,10 +126,10 @@ class KeepAliveClient implements HttpClient {
     this.#agent.destroy();
   }
 
-  #attempt(body: Uint8Array, signal: AbortSignal): Promise<Attempt> {
+  #attempt(body: Uint8Array, fixed: HttpOptions["headers"], signal: AbortSignal): Promise<Attempt> {
     return new Promise((resolve) => {
       const send = this.#request.protocol === "https:" ? httpsRequest : httpRequest;
-      const headers = { ...this.#options.headers, "content-length": body.length };
+      const headers = { ...fixed, "content-length": body.length };
       const request = send({ ...this.#request, headers, signal }, (response) => {
         resolve(this.#answer(request, response));
       });

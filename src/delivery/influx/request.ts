@@ -26,7 +26,6 @@ export function writeHeaders(target: Authorized & WithHeaders): Readonly<Record<
   const credentials = authorization(target);
   return {
     "content-type": "text/plain; charset=utf-8",
-    "content-encoding": "gzip",
     "accept-encoding": "identity",
     accept: "application/json",
     "user-agent": "kubevirt-telemetry",

@@ -5,12 +5,14 @@ import { LAUNCHER_BUDGET } from "../../../src/budget.ts";
 import { DaemonSession } from "../../../src/collection/libvirt/daemon-session.ts";
 import { LibvirtSource } from "../../../src/collection/libvirt/libvirt-source.ts";
 import { SharedLimits } from "../../../src/libvirt/peer.ts";
+import { writeDomain } from "../../../src/libvirt/wire-types.ts";
 import { XdrWriter } from "../../../src/libvirt/xdr.ts";
 import { atEnd } from "../../support/at-end.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 import { startPeer, type Peer } from "../../support/libvirt-peer.ts";
 import { exceeds } from "../../support/limited-launcher.ts";
 
+const DOMAIN = { name: "shop_web", uuid: "6b6f8c52-3f5e-4e2a-9a53-0c4f9c1f7a01", id: 1 };
 const OVERSIZE = new XdrWriter().uint(LAUNCHER_BUDGET.packetBytes + 1).bytes();
 
 function session(t: TestContext, { socketPath }: Peer) {
@@ -62,7 +64,18 @@ test("callers at the same time share one connection", async (t) => {
 test("a cycle in which a launcher exceeds a limit fails, also if only its statistics are too large", async (t) => {
   const peer = await startPeer(t, {
     CONNECT_LIST_ALL_DOMAINS: (call) => {
-      call.reply((writer) => writer.uint(0).uint(0));
+      call.reply((writer) => {
+        writer.array([DOMAIN], (domain) => {
+          writeDomain(writer, domain);
+        });
+        writer.uint(1);
+      });
+    },
+    DOMAIN_GET_INFO: (call) => {
+      call.reply((writer) => writer.uint(1).uhyper(1024n).uhyper(1024n).uint(1).uhyper(1n));
+    },
+    DOMAIN_GET_CPU_STATS: (call) => {
+      call.fail(55, "no cgroups");
     },
     CONNECT_GET_ALL_DOMAIN_STATS: ({ socket }) => {
       socket.write(OVERSIZE);

@@ -19,7 +19,7 @@ interface Influxd1Options {
 /** A real InfluxDB 1 with a database `telemetry`, in a directory and on ports of its own. */
 export class Influxd1 implements AsyncDisposable {
   readonly url: string;
-  readonly database = "telemetry";
+  readonly database: string = "telemetry";
   readonly #dir: string;
   readonly #ports: Ports;
   #child: ChildProcess | undefined;
@@ -43,9 +43,13 @@ export class Influxd1 implements AsyncDisposable {
     }
   }
 
+  async stop(): Promise<void> {
+    if (this.#child !== undefined) await end(this.#child);
+  }
+
   /** With the same data. */
   async restart(options: Influxd1Options = {}): Promise<void> {
-    if (this.#child !== undefined) await end(this.#child);
+    await this.stop();
     const file = path.join(this.#dir, "influxdb.conf");
     await writeFile(file, configuration(this.#dir, this.#ports, options));
     this.#child = spawn("influxd", ["run", "-config", file], { stdio: "ignore" });
@@ -53,8 +57,8 @@ export class Influxd1 implements AsyncDisposable {
   }
 
   /** The rows of an InfluxQL query; every value as the server wrote it, times in nanoseconds. */
-  query(q: string): Promise<Row[]> {
-    return influxql(this, q);
+  query(q: string, database = this.database): Promise<Row[]> {
+    return influxql({ url: this.url, database }, q);
   }
 
   async write(lines: string): Promise<void> {
@@ -63,7 +67,7 @@ export class Influxd1 implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#child !== undefined) await end(this.#child);
+    await this.stop();
     await rm(this.#dir, { recursive: true, force: true, maxRetries: 5 });
   }
 }

@@ -11,36 +11,22 @@ import { end, freePort, until } from "./process.ts";
 export class Influxd2 implements AsyncDisposable {
   readonly url: string;
   readonly org = "tests";
-  readonly bucket = "telemetry";
+  readonly bucket: string = "telemetry";
   readonly token = "a-token-of-the-tests";
   readonly #dir: string;
-  readonly #child: ChildProcess;
+  readonly #port: number;
+  #child: ChildProcess | undefined;
 
-  private constructor(url: string, dir: string, child: ChildProcess) {
-    this.url = url;
+  private constructor(dir: string, port: number) {
+    this.url = `http://127.0.0.1:${port}`;
     this.#dir = dir;
-    this.#child = child;
+    this.#port = port;
   }
 
   static async start(): Promise<Influxd2> {
-    const dir = await mkdtemp(path.join(tmpdir(), "influxd2-"));
-    const port = await freePort();
-    const args = [
-      `--bolt-path=${dir}/influxd.bolt`,
-      `--engine-path=${dir}/engine`,
-      `--sqlite-path=${dir}/influxd.sqlite`,
-    ];
-    const child = spawn(
-      influxd2Path(),
-      [`--http-bind-address=127.0.0.1:${port}`, "--reporting-disabled", "--log-level=error", ...args],
-      {
-        stdio: "ignore",
-        env: { ...process.env, HOME: dir },
-      },
-    );
-    const server = new Influxd2(`http://127.0.0.1:${port}`, dir, child);
+    const server = new Influxd2(await mkdtemp(path.join(tmpdir(), "influxd2-")), await freePort());
     try {
-      await until(async () => (await fetch(`${server.url}/ping`)).ok || undefined, "influxd 2 to answer");
+      await server.restart();
       const { org, bucket, token } = server;
       await server.#post(
         "/api/v2/setup",
@@ -52,6 +38,30 @@ export class Influxd2 implements AsyncDisposable {
       await server[Symbol.asyncDispose]();
       throw error;
     }
+  }
+
+  async stop(): Promise<void> {
+    if (this.#child !== undefined) await end(this.#child);
+  }
+
+  /** With the same data. */
+  async restart(): Promise<void> {
+    await this.stop();
+    const dir = this.#dir;
+    const args = [
+      `--bolt-path=${dir}/influxd.bolt`,
+      `--engine-path=${dir}/engine`,
+      `--sqlite-path=${dir}/influxd.sqlite`,
+    ];
+    this.#child = spawn(
+      influxd2Path(),
+      [`--http-bind-address=127.0.0.1:${this.#port}`, "--reporting-disabled", "--log-level=error", ...args],
+      {
+        stdio: "ignore",
+        env: { ...process.env, HOME: dir },
+      },
+    );
+    await until(async () => (await fetch(`${this.url}/ping`)).ok || undefined, "influxd 2 to answer");
   }
 
   /** The points of a measurement, a row for each series and time with its tags and fields, times in RFC 3339. */
@@ -82,10 +92,14 @@ export class Influxd2 implements AsyncDisposable {
     return parseCsv(await this.#post(`/api/v2/query?org=${this.org}`, "application/vnd.flux", query));
   }
 
+  async createBucket(name: string): Promise<void> {
+    const orgID = await this.#orgId();
+    await this.#post("/api/v2/buckets", "application/json", JSON.stringify({ orgID, name, retentionRules: [] }));
+  }
+
   /** Creates a token that may write, and a function that revokes it. */
   async createToken(): Promise<{ readonly token: string; revoke(): Promise<void> }> {
-    const { orgs } = JSON.parse(await this.#call("GET", `/api/v2/orgs?org=${this.org}`)) as { orgs: { id: string }[] };
-    const orgID = orgs[0]?.id;
+    const orgID = await this.#orgId();
     const permissions = [{ action: "write", resource: { type: "buckets", orgID } }];
     const made = await this.#post("/api/v2/authorizations", "application/json", JSON.stringify({ orgID, permissions }));
     const { id, token } = JSON.parse(made) as { id: string; token: string };
@@ -98,8 +112,13 @@ export class Influxd2 implements AsyncDisposable {
   }
 
   /** Queries InfluxQL, in which every bucket is also a database of its name. */
-  query(q: string): Promise<Row[]> {
-    return influxql({ url: this.url, database: this.bucket, token: this.token }, q);
+  query(q: string, bucket = this.bucket): Promise<Row[]> {
+    return influxql({ url: this.url, database: bucket, token: this.token }, q);
+  }
+
+  async #orgId(): Promise<string | undefined> {
+    const { orgs } = JSON.parse(await this.#call("GET", `/api/v2/orgs?org=${this.org}`)) as { orgs: { id: string }[] };
+    return orgs[0]?.id;
   }
 
   #post(path: string, type: string, body: string): Promise<string> {
@@ -119,7 +138,7 @@ export class Influxd2 implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await end(this.#child);
+    await this.stop();
     await rm(this.#dir, { recursive: true, force: true, maxRetries: 5 });
   }
 }

@@ -179,3 +179,19 @@ async function segmentsOf(directory: string): Promise<string[]> {
   const home = path.join(directory, MAIN);
   return (await readdir(home)).filter((name) => name.endsWith(".seg")).map((name) => path.join(home, name));
 }
+
+test("export of an unknown target exits with 1 and names the targets that there are", async (t) => {
+  const directory = await filled(t);
+  const { exitCode, stdout, stderr } = await run(["spool", "export", directory, "--target", "nope"]);
+  assert.deepEqual([exitCode, stdout], [1, ""]);
+  assert.ok(stderr.endsWith(`${directory} has no target nope: its targets are central, idle, other\n`), stderr);
+  assert.equal(await exported(directory, { target: "idle" }), "");
+});
+
+test("export of a target from a spool without any target exits with 1", async (t) => {
+  const directory = await temporaryDirectory(t);
+  await (await SpoolBench.open(directory))[Symbol.asyncDispose]();
+  const { exitCode, stderr } = await run(["spool", "export", directory, "--target", "nope"]);
+  assert.equal(exitCode, 1);
+  assert.match(stderr, /has no target nope: it has no target$/m);
+});

@@ -26,7 +26,12 @@ const CASES: readonly (readonly [what: string, schema: Schema, value: unknown, e
   ["a text for a list", { type: "array" }, "a,b", ["at: must be a list, is a string"]],
   ["a number for a text", TEXT, 5, ["at: must be a string, is a number"]],
   ["a boolean for a text", TEXT, true, ["at: must be a string, is a boolean"]],
-  ["a text for a number", NUMBER, "5", ["at: must be a whole number, is a string"]],
+  [
+    "a text for a number",
+    NUMBER,
+    "5",
+    ["at: must be a whole number, is a string: write the number without quotation marks"],
+  ],
   ["a fraction", NUMBER, 1.5, ["at: must be a whole number, is a number"]],
   ["NaN", NUMBER, NaN, ["at: must be a whole number, is a number"]],
   ["a number that is not exact", NUMBER, 2 ** 53, ["at: must be a whole number, is a number"]],

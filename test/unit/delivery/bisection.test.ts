@@ -1,69 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { Bisection, type Send } from "../../../src/delivery/bisection.ts";
+import { Bisection } from "../../../src/delivery/bisection.ts";
 import { INFLUX } from "../../../src/delivery/influx/influx.ts";
-import { isNotDelivered, type Outcome } from "../../../src/delivery/outcome.ts";
-import type { LineRequest } from "../../../src/delivery/protocol.ts";
+import type { Outcome } from "../../../src/delivery/outcome.ts";
 import { countLines, exampleOf } from "../../../src/delivery/rejection.ts";
-import { compressLines } from "../../../src/spool/gzip-member.ts";
-import type { Frame, LineBatch } from "../../../src/spool/spool.ts";
 import { batchFrom, goodLine } from "../../support/delivery.ts";
-import { linesOf } from "../../support/gzip-member.ts";
+import { PartServer, REJECTED, UNLIMITED, anyOf, frameOf, numbered, run, search } from "../../support/part-server.ts";
 
-const UNLIMITED = { maxLines: 1_000_000, maxBytes: 1 << 30 };
-const REJECTED: Outcome = { kind: "rejected", detail: "HTTP 400 bad" };
 const TOO_LARGE: Outcome = { kind: "tooLarge", detail: "HTTP 413" };
-
-async function frameOf({ lines, bytes }: LineBatch): Promise<Frame> {
-  return { sequence: 0n, lines, rawBytes: bytes.length, createdAtMs: 0, payload: await compressLines(bytes) };
-}
-
-/** Stores a request whole, or returns another outcome. */
-class Server {
-  readonly stored: string[] = [];
-  readonly requests: number[] = [];
-  rejects: (lines: readonly string[]) => Outcome | undefined;
-
-  constructor(rejects: Server["rejects"] = () => undefined) {
-    this.rejects = rejects;
-  }
-
-  readonly send = ({ body, lines: count }: LineRequest): Promise<Outcome> => {
-    const lines = linesOf(body);
-    assert.equal(lines.length, count);
-    this.requests.push(count);
-    const outcome = this.rejects(lines);
-    if (outcome === undefined) this.stored.push(...lines);
-    return Promise.resolve(outcome ?? { kind: "delivered" });
-  };
-}
-
-function numbered(count: number): string[] {
-  return Array.from({ length: count }, (_, index) => goodLine(index));
-}
-
-function anyOf(bad: ReadonlySet<string>): Server["rejects"] {
-  return (lines) => (lines.some((line) => bad.has(line)) ? REJECTED : undefined);
-}
-
-/** Sends until all is decided. Returns an outcome that interrupts. */
-async function run(bisection: Bisection, send: Send): Promise<Outcome | undefined> {
-  while (!bisection.done) {
-    const outcome = await bisection.step(send);
-    if (outcome !== undefined && isNotDelivered(outcome)) return outcome;
-  }
-  return undefined;
-}
-
-function bytesOf(bisection: Bisection): readonly string[] {
-  const bytes = bisection.rejections.map(({ bytes: some = new Uint8Array() }) => Buffer.from(some).toString());
-  return bytes.flatMap((some) => some.split("\n").filter(Boolean)).sort();
-}
-
-async function search(lines: readonly string[], limits = UNLIMITED): Promise<Bisection> {
-  return Bisection.of([await frameOf(batchFrom(lines))], INFLUX, limits);
-}
 
 test("each good line is stored once and exactly the bad lines are rejected", async () => {
   // Three bad lines among 500 take 24 splits at most, which is within the bound.
@@ -73,7 +18,7 @@ test("each good line is stored once and exactly the bad lines are rejected", asy
     fc.asyncProperty(size, places, fc.integer({ min: 30, max: 500 }), async (count, bads, maxLines) => {
       const lines = numbered(count);
       const bad = new Set(bads.map((place) => lines[Math.floor(place * count)] ?? ""));
-      const server = new Server(anyOf(bad));
+      const server = new PartServer(anyOf(bad));
       const bisection = await search(lines, { ...UNLIMITED, maxLines });
       assert.equal(await run(bisection, server.send), undefined);
       assert.deepEqual([...server.stored].sort(), lines.filter((line) => !bad.has(line)).sort());
@@ -93,7 +38,7 @@ test("the number of requests is bounded, and each line is stored or rejected", a
       async (count, badness, dice) => {
         const lines = numbered(count);
         const bad = new Set(lines.filter(() => Number(dice.next().value) < badness));
-        const server = new Server(anyOf(bad));
+        const server = new PartServer(anyOf(bad));
         const bisection = await search(lines);
         await run(bisection, server.send);
         assert.ok(server.requests.length <= 1 + 2 * 32, `${server.requests.length} requests`);
@@ -109,7 +54,7 @@ test("after the bound on splits, parts that were not rejected are still sent", a
   const lines = numbered(4_096);
   // Twenty bad lines in the first half.
   const bad = new Set(Array.from({ length: 20 }, (_, index) => lines[index * 100] ?? ""));
-  const server = new Server(anyOf(bad));
+  const server = new PartServer(anyOf(bad));
   const bisection = await search(lines);
   await run(bisection, server.send);
   assert.ok(server.stored.length >= 2_048, `${server.stored.length} stored`);
@@ -122,7 +67,7 @@ test("a configured limit on lines or bytes loses no good line", async () => {
     { ...UNLIMITED, maxLines: 3 },
     { ...UNLIMITED, maxBytes: 500 },
   ]) {
-    const server = new Server();
+    const server = new PartServer();
     const bisection = await search(lines, limits);
     await run(bisection, server.send);
     assert.deepEqual(server.stored, lines);
@@ -134,7 +79,7 @@ test("a configured limit on lines or bytes loses no good line", async () => {
 test("a small server limit rejects only lines that are too large by themselves", async () => {
   const lines = numbered(700);
   const long = lines.with(123, `${"x".repeat(400)} up=true`);
-  const server = new Server((part) => (part.join("\n").length > 300 ? TOO_LARGE : undefined));
+  const server = new PartServer((part) => (part.join("\n").length > 300 ? TOO_LARGE : undefined));
   const bisection = await search(long);
   await run(bisection, server.send);
   assert.deepEqual([...server.stored].sort(), lines.toSpliced(123, 1).sort());
@@ -149,8 +94,8 @@ test("a request that is not delivered interrupts the search, which then continue
     { kind: "retry", reason: "TargetUnreachable", detail: "503" },
     { kind: "misconfigured", reason: "TargetUnauthorized", detail: "401" },
   ];
-  const server = new Server(anyOf(bad));
-  const undisturbed = new Server(anyOf(bad));
+  const server = new PartServer(anyOf(bad));
+  const undisturbed = new PartServer(anyOf(bad));
   const bisection = await search(lines);
   const found: (Outcome | undefined)[] = [];
   for (const interruption of interruptions) {
@@ -175,89 +120,10 @@ test("a part stored in part counts at most as many rejected lines as it has", as
   assert.equal(exampleOf(bisection.rejections), `no value: ${goodLine(0)}`);
 });
 
-test("lines that the server counts and does not name are found in smaller parts", async () => {
-  const lines = numbered(500);
-  const bad = new Set([3, 77, 499].map((index) => lines[index] ?? ""));
-  const server = new Server((part) => {
-    const dropped = part.filter((line) => bad.has(line)).length;
-    if (dropped === 0) return undefined;
-    server.stored.push(...part.filter((line) => !bad.has(line)));
-    return { kind: "partial", rejectedLines: dropped, detail: "conflict", named: [] };
-  });
-  const bisection = await search(lines);
-  await run(bisection, server.send);
-  assert.deepEqual(bytesOf(bisection), [...bad].sort());
-  assert.ok(server.requests.length <= 65, `${server.requests.length} requests`);
-});
-
-test("after the bound on splits, all lines are on record among which the rejected ones are", async () => {
-  const lines = numbered(500);
-  // Every second line: no number of splits finds them.
-  const server = new Server((part) => ({
-    kind: part.length > 1 ? "partial" : "delivered",
-    rejectedLines: Math.floor(part.length / 2),
-    detail: "conflict",
-    named: [],
-  }));
-  const bisection = await search(lines);
-  await run(bisection, server.send);
-  assert.deepEqual(bytesOf(bisection), lines.toSorted());
-  assert.ok(countLines(bisection.rejections) <= 250);
-  assert.match(exampleOf(bisection.rejections), /^\d+ of these \d+ lines: conflict$/);
-});
-
-test("lines of a kind that is bad as a whole cost no line of another kind", async () => {
-  const batch = Array.from({ length: 800 }, (_, index) => `table_${index % 8},name=vm x=${index}i,y=1 ${index}`);
-  const isBad = (line: string): boolean => line.startsWith("table_3,");
-  const server = new Server((part) => (part.some(isBad) ? REJECTED : undefined));
-  const bisection = await search(batch);
-  bisection.answered(REJECTED, true);
-  await run(bisection, server.send);
-  assert.deepEqual([...server.stored].sort(), batch.filter((line) => !isBad(line)).sort());
-  assert.deepEqual(bytesOf(bisection), batch.filter(isBad).sort());
-  assert.ok(server.requests.length <= 8 + 2 * 16, `${server.requests.length} requests`);
-});
-
-test("lines that the server names are sent by themselves first, and rejected only if it rejects them again", async () => {
-  const lines = numbered(900);
-  const bad = new Set([lines[7] ?? "", lines[800] ?? ""]);
-  const answer = (part: readonly string[], shift: number): Outcome | undefined => {
-    const at = part.findIndex((line) => bad.has(line));
-    const named = [{ number: at + 1 + shift, reason: "bad" }];
-    return at < 0 ? undefined : { kind: "rejected", detail: "HTTP 400", named };
-  };
-  for (const [shift, most] of [
-    [0, 4],
-    // The server names the wrong line.
-    [1, 44],
-  ] as const) {
-    const server = new Server((part) => answer(part, shift));
-    const bisection = await search(lines);
-    bisection.answered(answer(lines, shift) ?? REJECTED, true);
-    await run(bisection, server.send);
-    assert.deepEqual(bytesOf(bisection), [...bad].sort());
-    assert.equal(new Set(server.stored).size, 898);
-    assert.ok(server.requests.length <= most, `${server.requests.length} requests`);
-  }
-});
-
-test("a batch of many kinds takes a bounded number of requests", async () => {
-  const batch = Array.from(
-    { length: 3_000 },
-    (_, index) => `table_${index % 300},t${index % 7}=a x=${index}i ${index}`,
-  );
-  const bisection = await search(batch);
-  const server = new Server(() => REJECTED);
-  bisection.answered(REJECTED, true);
-  await run(bisection, server.send);
-  assert.equal(countLines(bisection.rejections), 3_000);
-  assert.ok(server.requests.length <= 700, `${server.requests.length} requests`);
-});
-
 test("the example is the first rejected line and its reason", async () => {
   const lines = numbered(9);
   const bisection = await search(lines);
-  await run(bisection, new Server(anyOf(new Set([lines[7] ?? ""]))).send);
+  await run(bisection, new PartServer(anyOf(new Set([lines[7] ?? ""]))).send);
   assert.equal(exampleOf(bisection.rejections), `HTTP 400 bad: ${goodLine(7)}`);
 });
 
@@ -265,7 +131,7 @@ test("a damaged frame is rejected with a reason, and the others are sent", async
   const [first, second] = [numbered(3), numbered(8).slice(3)];
   const damaged = { ...(await frameOf(batchFrom(first))), payload: Buffer.from("damaged") };
   const bisection = await Bisection.of([damaged, await frameOf(batchFrom(second))], INFLUX, UNLIMITED);
-  const server = new Server(anyOf(new Set([goodLine(7)])));
+  const server = new PartServer(anyOf(new Set([goodLine(7)])));
   assert.equal(await run(bisection, server.send), undefined);
   assert.deepEqual([...server.stored].sort(), second.slice(0, 4));
   assert.equal(countLines(bisection.rejections), 3 + 1);
@@ -276,7 +142,7 @@ test("a damaged frame is rejected with a reason, and the others are sent", async
 test("frames that are all damaged leave nothing to send", async () => {
   const damaged = { ...(await frameOf(batchFrom(numbered(3)))), payload: Buffer.from("damaged") };
   const bisection = await Bisection.of([damaged], INFLUX, UNLIMITED);
-  const server = new Server();
+  const server = new PartServer();
   assert.equal(await run(bisection, server.send), undefined);
   assert.deepEqual([server.requests, countLines(bisection.rejections)], [[], 3]);
 });
@@ -286,7 +152,7 @@ test("a part that causes a server error is split down to one line, which is reje
   // More bad lines than the bound on splits allows to find.
   const poison = new Set(lines.filter((_, index) => index % 4 === 0));
   const fault = { kind: "retry", reason: "TargetUnreachable", detail: "HTTP 500", maybePoison: true } as const;
-  const server = new Server((part) => (part.some((line) => poison.has(line)) ? fault : undefined));
+  const server = new PartServer((part) => (part.some((line) => poison.has(line)) ? fault : undefined));
   const bisection = await search(lines);
   while (!bisection.done) {
     const outcome = await bisection.step(server.send);
@@ -312,7 +178,7 @@ test("a restart forgets all outcomes except damaged frames", async () => {
   assert.equal(countLines(bisection.rejections), 7);
   bisection.restart();
   assert.deepEqual([bisection.done, bisection.everythingRejected, countLines(bisection.rejections)], [false, false, 3]);
-  const server = new Server();
+  const server = new PartServer();
   await run(bisection, server.send);
   assert.deepEqual(server.stored, numbered(4));
 });

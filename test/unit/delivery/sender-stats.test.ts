@@ -52,19 +52,24 @@ test("the first answer changes Idle to Delivering without a recovery", async () 
   assert.deepEqual(log.events, []);
 });
 
-test("a failure is reported once for each reason, and the state has the newest detail", async () => {
+test("a failure is reported again when its text changes, but not for another number in it", async () => {
   const { clock, log, record } = setUp();
   record.answered();
   await clock.advance(1_000);
   const since = clock.now();
-  record.failed("TargetUnreachable", "refused");
+  record.failed("TargetUnreachable", "HTTP 503 request 0f3a-11");
   await clock.advance(1_000);
+  record.failed("TargetUnreachable", "HTTP 503 request 77ab-90");
   record.failed("TargetUnreachable", "late");
   assert.deepEqual([record.state.reason, record.state.detail], ["TargetUnreachable", "late"]);
   record.failed("TargetUnauthorized", "401");
   const { state, sinceMs, consecutiveFailures } = record.state;
-  assert.deepEqual([state, sinceMs, consecutiveFailures], ["Failing", since, 3]);
-  assert.deepEqual(log.events, ["main failing TargetUnreachable: refused", "main failing TargetUnauthorized: 401"]);
+  assert.deepEqual([state, sinceMs, consecutiveFailures], ["Failing", since, 4]);
+  assert.deepEqual(log.events, [
+    "main failing TargetUnreachable: HTTP 503 request 0f3a-11",
+    "main failing TargetUnreachable: late",
+    "main failing TargetUnauthorized: 401",
+  ]);
 });
 
 test("an answer ends a failure, is reported, and clears the reason", async () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { displayWidth, fit, foreignText } from "../../../src/lib/display-text.ts";
+import { displayWidth, fit, foreignError, foreignText } from "../../../src/lib/display-text.ts";
 import { codePoint } from "../../support/code-point.ts";
 
 /** What no terminal, page or status may get from a stranger. */
@@ -50,6 +50,27 @@ test("a fitted text is never wider than the limit", () => {
     fc.property(fc.string({ unit: "grapheme" }), fc.nat(40), (text, columns) => {
       const known = foreignText(text, 100);
       assert.ok(displayWidth(fit(known, columns)) <= columns);
+    }),
+  );
+});
+
+test("a text that is cut keeps the remedy at its end", () => {
+  const remedy = "(check the target's url)";
+  assert.equal(foreignError(`HTTP 404 ${"x".repeat(300)} ${remedy}`, 60), `HTTP 404 ${"x".repeat(25)}… ${remedy}`);
+  assert.equal(foreignError(`short ${remedy}`, 60), `short ${remedy}`);
+  assert.equal(foreignError("x".repeat(100), 10), `${"x".repeat(9)}…`);
+});
+
+test("every text with or without a remedy fits and does not change a second time", () => {
+  const text = fc.tuple(
+    fc.string({ maxLength: 200 }),
+    fc.constantFrom("", " (a remedy)", ` (${"y".repeat(90)})`, ")", " ()"),
+  );
+  fc.assert(
+    fc.property(text, fc.integer({ min: 32, max: 100 }), ([start, end], max) => {
+      const line = foreignError(start + end, max);
+      assert.ok(line.length <= max, line);
+      assert.equal(foreignError(line, max), line);
     }),
   );
 });

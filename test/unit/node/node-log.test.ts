@@ -141,17 +141,18 @@ test("errors while a launcher or a VM starts are logged at debug level only", ()
 test("domains that appear, disappear and restart are logged at debug level", () => {
   const { state, entries } = nodeLog();
   const logged = (): unknown[] => entries.splice(0).map(({ level, msg, domain }) => [level, msg, domain]);
-  const run = (name: string, id: number) => sample({ identity: { id, uuid: `uuid of ${name}`, name } });
+  const run = (name: string, id: number) =>
+    sample({ identity: { id, uuid: `uuid of ${name}`, name, namespace: "shop" } });
   state.endpoints.recordCycle(cycle({ samples: [run("web", 1), run("db", 2)] }));
   assert.deepEqual(logged(), [
-    ["debug", "domain appeared", "web"],
-    ["debug", "domain appeared", "db"],
+    ["debug", "domain appeared", "shop/web"],
+    ["debug", "domain appeared", "shop/db"],
   ]);
   state.endpoints.recordCycle(cycle({ samples: [run("web", 3)] }));
   assert.deepEqual(logged(), [
-    ["debug", "domain appeared", "web"],
-    ["debug", "domain gone", "web"],
-    ["debug", "domain gone", "db"],
+    ["debug", "domain appeared", "shop/web"],
+    ["debug", "domain gone", "shop/web"],
+    ["debug", "domain gone", "shop/db"],
   ]);
 });
 
@@ -205,6 +206,21 @@ test("a summary is logged once a minute", async () => {
   assert.deepEqual(entries, [{ level: "info", ...second, skippedTicks: 0, droppedLines: 0, msg: "last minute" }]);
 });
 
+test("the summary has the reasons of cycles that are not complete, also those that are not faults", async () => {
+  const { clock, state, entries } = nodeLog("info");
+  const late = new LibvirtError("E_LIBVIRT_TIMEOUT", "no answer");
+  for (let times = 0; times < 2; times++)
+    state.endpoints.recordCycle(cycle({ tolerated: [late], slow: ["web", "db"] }));
+  await clock.advance(60_000);
+  state.recordTick({ skippedTicks: 0, droppedLines: 0 });
+  await clock.advance(60_000);
+  state.recordTick({ skippedTicks: 0, droppedLines: 0 });
+  assert.deepEqual(
+    entries.map((entry) => entry["reasons"]),
+    [{ E_LIBVIRT_TIMEOUT: 2, slow: 4 }, undefined],
+  );
+});
+
 test("a failing target and its recovery are logged, and deliveries only at debug level", () => {
   const { log, entries } = nodeLog();
   log.delivered("main", 7, 3.6);
@@ -220,6 +236,27 @@ test("a failing target and its recovery are logged, and deliveries only at debug
     },
     { level: "info", target: "main", msg: "delivery recovered" },
   ]);
+});
+
+test("another cause of a failure with the same reason is logged, at most one in five minutes", async () => {
+  const { clock, log, logged } = nodeLog();
+  for (const detail of ["connect ECONNREFUSED", "no complete answer within 10s", "HTTP 503"])
+    log.failing("main", "TargetUnreachable", detail);
+  await clock.advance(300_000);
+  log.ticked({ cycles: 0, failedCycles: 0, domains: 0, lines: 0, skippedTicks: 0, droppedLines: 0 });
+  assert.deepEqual(
+    logged().filter((line) => line.includes("failing")),
+    [
+      "warn delivery failing, lines are buffered: connect ECONNREFUSED",
+      "warn delivery failing, lines are buffered: HTTP 503",
+    ],
+  );
+});
+
+test("that a target gets plain bodies is logged", () => {
+  const { log, logged } = nodeLog();
+  for (let request = 0; request < 3; request++) log.notice("main", "plain bodies are sent");
+  assert.deepEqual(logged(), ["info plain bodies are sent"]);
 });
 
 test("rejected lines are logged with an example, once in five minutes for each target", async () => {

@@ -14,18 +14,14 @@ import { atEnd } from "../../support/at-end.ts";
 import { docTables } from "../../support/docs.ts";
 import { encode } from "../../support/encode.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
-import { domstats, recorded, startRecordedLauncher, type RecordedDomain } from "../../support/recorded-launcher.ts";
+import { domainOf, recorded, startRecordedLauncher, type RecordedDomain } from "../../support/recorded-launcher.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
 import { vmi } from "../../support/vmis.ts";
 
 const NODE = "node1";
 const WEB_POD = "2f3cb772-045b-4272-9e1a-bec3dfde68cf";
 
-/** Returns a recorded domain and a VMI that lists its pod. */
-function domainOf(name: string, podUid: string, stats = `${name}.domstats.txt`, xml = `${name}.xml`): RecordedDomain {
-  return { name: `prod_${name}`, podUid, stats: domstats(recorded(stats)), xml: recorded(xml) };
-}
-
+/** Returns a VMI that lists the pod of the domain. */
 function vmiOf({ name, podUid }: RecordedDomain): Vmi {
   const [namespace = "", vm = ""] = name.split("_");
   return vmi({ namespace, name: vm, uid: `uid-of-${vm}`, nodeName: NODE, pods: [podUid] });

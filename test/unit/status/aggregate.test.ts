@@ -53,6 +53,17 @@ test("a failing node is counted and named, with its reason", () => {
   assert.equal(conditions(CONFIG, [node("b", failing), node("a")])["Ready"], "False TargetUnauthorized");
 });
 
+test("a failure that is cut keeps its remedy", () => {
+  const detail = `HTTP 404 ${"x".repeat(190)}… (check the target's url, version, database, bucket and organization)`;
+  const targets = [{ name: "main", state: "Failing", sinceMs: NOW, reason: "TargetNotFound", detail }] as const;
+  const [failure] = aggregate(CONFIG, [node("a", { targets })], NOW).failures;
+  assert.match(
+    failure?.message ?? "",
+    /^TargetsDelivering: main: HTTP 404 x+… \(check the target's url, .*organization\)$/,
+  );
+  assert.equal(failure?.message.length, 256);
+});
+
 test("at most ten failures are listed, always the same ones", () => {
   const names = Array.from({ length: 15 }, (_, index) => `node-${String(index).padStart(2, "0")}`);
   const status = aggregate(

@@ -1,12 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { LibvirtSource } from "../../../../src/collection/libvirt/libvirt-source.ts";
 import type { DomainSample } from "../../../../src/collection/domain-sample.ts";
 import { TelemetryError } from "../../../../src/errors.ts";
 import type { TypedValue } from "../../../../src/libvirt/types.ts";
 import { SyntheticDomain } from "../../../../src/simulator/synthetic-domain.ts";
 import { points } from "../../../support/encode.ts";
-import { FakeClock } from "../../../support/fake-clock.ts";
 import { SimulatedEndpoint } from "../../../support/simulated-endpoint.ts";
 import { BALLOON, CPU_TIMES, DEVICES } from "../../../../src/collection/stats-needs.ts";
 
@@ -184,19 +182,6 @@ for (const needs of [[DEVICES, BALLOON, CPU_TIMES], []]) {
     assert.deepEqual([...(await endpoint.samples()).keys()], ["vm-001", "vm-003"]);
   });
 }
-
-test("a daemon that does not listen is told to the owner of its socket", async () => {
-  let calls = 0;
-  const onUnreachable = (): number => calls++;
-  const settings = { timeoutMs: 4_000, deviceCacheTtlMs: 300_000, needs: [] };
-  const source = new LibvirtSource(
-    { socket: "/nonexistent/libvirt-sock-ro", onUnreachable },
-    settings,
-    new FakeClock(),
-  );
-  assert.equal((await source.collect()).outcome, "failed");
-  assert.equal(calls, 1);
-});
 
 test("the rate after a failed cycle covers the time since the last good one", async (t) => {
   const endpoint = await SimulatedEndpoint.start(t);

@@ -73,6 +73,7 @@ test("an old VM that is locked is reported, and the others are complete", async 
   for (let second = 0; second < 8; second++) {
     const { outcome, samples, errors } = await endpoint.cycle();
     assert.deepEqual([outcome, errors.map(({ code }) => code)], ["collected", ["E_LIBVIRT_TIMEOUT"]]);
+    assert.match(errors[0]?.message ?? "", /^vm-002 is left out: libvirt /);
     assert.deepEqual([...byName(samples).keys()], ["vm-001", "vm-003"]);
     assert.ok(samples.every(({ disks }) => disks !== undefined));
   }

@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Fetches QuestDB from Maven Central, for the tests. Usage: questdb.sh TARGET
+# Needs mvn; downloads 30 MB.
+set -euo pipefail
+target=$1
+version=9.3.4
+
+mkdir -p "$(dirname "$target")"
+exec 9>"$target.lock"
+flock 9                                   # two runs at once: the second waits and finds the result
+[ -e "$target" ] && exit 0
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+mvn --batch-mode --quiet dependency:copy -Dartifact=org.questdb:questdb:$version -DoutputDirectory="$work"
+mv "$work/questdb-$version.jar" "$target.new"
+mv "$target.new" "$target"
