@@ -35,7 +35,7 @@ export interface HostStats {
 }
 
 /** The agent itself. Numbers of lines and cycles are of the time since its start. */
-export interface AgentStats {
+interface AgentStats {
   /** How long the cycle took until everything was collected. */
   readonly cycleMs: number;
   readonly cycles: number;

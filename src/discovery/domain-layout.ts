@@ -132,7 +132,7 @@ class DeviceElements implements XmlVisitor {
   }
 }
 
-/** Returns the whole number at a position, of seven digits at most; undefined if there is none. */
+/** Returns the whole number at a position, of seven digits at most; undefined for other content. */
 function wholeNumber(xml: string, at: number): number | undefined {
   const digits = /^\s*(\d{1,7})\s*</.exec(xml.slice(at, at + 32))?.[1];
   return digits === undefined ? undefined : Number(digits);
