@@ -2,7 +2,8 @@
 export interface NodeSample {
   /** Wall clock of the end of the cycle, in milliseconds since the epoch. */
   readonly timestampMs: number;
-  readonly vms: VmSums;
+  /** Undefined if no endpoint could be collected. */
+  readonly vms: VmSums | undefined;
   /** Undefined if the family Node is not due, or the kernel's files cannot be read. */
   readonly host: HostStats | undefined;
   /** Versions of the connected daemons and of their QEMUs, sorted and unique. */

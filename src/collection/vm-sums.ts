@@ -7,13 +7,19 @@ import type { SourceCycle } from "./source.ts";
 export class VmSummer {
   readonly #samples: DomainSample[] = [];
   #stuck = 0;
+  #collected = 0;
+  #failed = 0;
 
-  add({ samples, stuck }: Pick<SourceCycle, "samples" | "stuck">): void {
+  add({ outcome, samples, stuck }: Pick<SourceCycle, "outcome" | "samples" | "stuck">): void {
     this.#samples.push(...samples);
     this.#stuck += stuck.length;
+    if (outcome === "collected") this.#collected++;
+    else if (outcome === "failed" || outcome === "skipped") this.#failed++;
   }
 
-  get sums(): VmSums {
+  /** Undefined if no endpoint could be collected: a count of 0 would mean that there is no VM. */
+  get sums(): VmSums | undefined {
+    if (this.#failed > 0 && this.#collected === 0) return undefined;
     const { RUNNING, BLOCKED, PAUSED } = DOMAIN_STATE;
     const inState = (...states: readonly number[]): number =>
       this.#samples.filter(({ state }) => state !== undefined && states.includes(state)).length;

@@ -13,7 +13,7 @@ export const vmAgent: NodeMeasurement = {
     fields.knownInteger("queued_lines", agent.queuedLines);
     fields.knownInteger("dropped_lines", agent.droppedLines);
     fields.knownInteger("rejected_lines", agent.rejectedLines);
-    fields.knownInteger("stuck", vms.stuck);
+    fields.knownInteger("stuck", vms?.stuck);
     fields.knownInteger("rss_kb", agent.rssKib);
     fields.knownInteger("cpu_ms", agent.cpuMs);
   },

@@ -1,3 +1,4 @@
+import type { HostStats, VmSums } from "../collection/node-sample.ts";
 import { VERSIONS } from "../collection/stats-needs.ts";
 import type { NodeMeasurement } from "./measurement.ts";
 
@@ -10,21 +11,23 @@ export const vmNode: NodeMeasurement = {
   family: "Node",
   needs: [VERSIONS],
   write({ vms, host, versions }, fields) {
-    fields.knownInteger("vms", vms.vms);
-    fields.knownInteger("vms_running", vms.running);
-    fields.knownInteger("vms_paused", vms.paused);
-    fields.knownInteger("vms_stuck", vms.stuck);
-    fields.knownInteger("vcpus", vms.vcpus);
-    fields.knownInteger("memory_max_kb", vms.memoryMaxKib);
-    fields.knownInteger("memory_rss_kb", vms.memoryRssKib);
-    fields.knownInteger("cputime_ns", vms.cpuTimeNs);
-    fields.knownInteger("cpus", host?.cpus);
-    fields.knownInteger("memory_kb", host?.memoryKib);
-    fields.knownInteger("cpu_user_ns", host?.userNs);
-    fields.knownInteger("cpu_kernel_ns", host?.kernelNs);
-    fields.knownInteger("cpu_idle_ns", host?.idleNs);
-    fields.knownInteger("cpu_iowait_ns", host?.iowaitNs);
-    fields.knownInteger("memory_free_kb", host?.freeKib);
+    const sums: Partial<VmSums> = vms ?? {};
+    const node: Partial<HostStats> = host ?? {};
+    fields.knownInteger("vms", sums.vms);
+    fields.knownInteger("vms_running", sums.running);
+    fields.knownInteger("vms_paused", sums.paused);
+    fields.knownInteger("vms_stuck", sums.stuck);
+    fields.knownInteger("vcpus", sums.vcpus);
+    fields.knownInteger("memory_max_kb", sums.memoryMaxKib);
+    fields.knownInteger("memory_rss_kb", sums.memoryRssKib);
+    fields.knownInteger("cputime_ns", sums.cpuTimeNs);
+    fields.knownInteger("cpus", node.cpus);
+    fields.knownInteger("memory_kb", node.memoryKib);
+    fields.knownInteger("cpu_user_ns", node.userNs);
+    fields.knownInteger("cpu_kernel_ns", node.kernelNs);
+    fields.knownInteger("cpu_idle_ns", node.idleNs);
+    fields.knownInteger("cpu_iowait_ns", node.iowaitNs);
+    fields.knownInteger("memory_free_kb", node.freeKib);
     for (const [key, list] of [
       ["libvirt_version", versions.libvirt],
       ["qemu_version", versions.qemu],

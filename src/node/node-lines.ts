@@ -39,13 +39,16 @@ export class NodeLines {
     this.#sums.add(cycle);
   }
 
-  /** Writes the lines once everything is collected. */
-  async write({ versions, qemuVersions = [] }: SourceStats, skippedTicks: number): Promise<void> {
+  /** Writes the lines once everything is collected. `found` is false if the endpoints are not known. */
+  async write(
+    { versions, qemuVersions = [] }: SourceStats,
+    { skippedTicks, found }: { readonly skippedTicks: number; readonly found: boolean },
+  ): Promise<void> {
     const { router, state, clock, readHost = readHostStats } = this.#options;
     const { cycles } = state;
     const sample: NodeSample = {
       timestampMs: clock.now(),
-      vms: this.#sums.sums,
+      vms: found ? this.#sums.sums : undefined,
       host: this.#due.has("Node") ? await readHost() : undefined,
       versions: { libvirt: versions, qemu: qemuVersions },
       agent: {

@@ -138,9 +138,11 @@ export class Pipeline {
     let domains = 0;
     let lines = 0;
     const due = this.#schedule.due(this.#tick);
-    const needs = due && needsOf(familiesOf(config).filter((family) => due.has(family)));
-    const nodeLines = NodeLines.of(due ?? familiesOf(config), this.#options);
-    let complete = await this.#findEndpoints(config, collector);
+    const families = familiesOf(config).filter((family) => due?.has(family) ?? true);
+    const needs = due && needsOf(families);
+    const nodeLines = NodeLines.of(families, this.#options);
+    const found = await this.#findEndpoints(config, collector);
+    let complete = found;
     const guarded = async (what: string, act: () => Promise<void>): Promise<void> => {
       try {
         await act();
@@ -169,7 +171,9 @@ export class Pipeline {
       }, needs),
     );
     if (nodeLines !== undefined)
-      await guarded("writing the lines of the node", () => nodeLines.write(collector.stats, this.#ticker.skipped));
+      await guarded("writing the lines of the node", () =>
+        nodeLines.write(collector.stats, { skippedTicks: this.#ticker.skipped, found }),
+      );
     collected.abort();
     await flushing;
     await flush();

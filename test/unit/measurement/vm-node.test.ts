@@ -62,7 +62,9 @@ test("each family has its own line, with the prefix and the static tags", () => 
 });
 
 test("what is not known about the node is left out", () => {
-  const { vms, running, paused, stuck } = SAMPLE.vms;
+  const unknown = { ...SAMPLE, vms: undefined, versions: { libvirt: [], qemu: [] }, host: undefined };
+  assert.match(encodeNode(unknown), /^vm_agent,node=node-1 [^\n]*rejected_lines=0i,rss_kb=[^\n]*\n$/);
+  const [vms, running, paused, stuck] = [12, 10, 2, 1];
   const none = { vcpus: undefined, memoryMaxKib: undefined, memoryRssKib: undefined, cpuTimeNs: undefined };
   const bare = {
     ...SAMPLE,
