@@ -18,8 +18,8 @@ export interface GateOptions {
  * A connection that shows its server one request at a time. Node parses every request that a read returns, so 64 KiB of
  * pipelined requests would block the process for tens of milliseconds. Here the next request waits, unparsed, until the server
  * calls `next`, and until there is a turn: readers that ask again and again get a bounded number of answers in a second. A
- * connection with more bytes waiting than one request can have is closed, and one whose request is incomplete for too long. Requests have no bodies: the server closes a
- * connection that sends one.
+ * connection with more bytes waiting than one request can have is closed, and one whose request is incomplete for too long.
+ * Requests have no bodies: the server closes a connection that sends one.
  */
 export class RequestGate extends Duplex {
   readonly #socket: Socket;

@@ -94,7 +94,7 @@ export class LibvirtSource implements Source {
       this.#devices.invalidate();
     };
     this.#daemon = new DaemonSession(endpoint, { shared, clock, onLost, connections });
-    this.#bulk = new BulkStats(this.#daemon, clock);
+    this.#bulk = new BulkStats(this.#daemon, clock, this.#share.count);
   }
 
   get stats(): SourceStats {
@@ -176,7 +176,7 @@ export class LibvirtSource implements Source {
     if (groups !== 0 && domains.length > 0) {
       try {
         bulk = await this.#bulk.read(groups, domains, deadline);
-        this.#share.record(bulk.stats);
+        this.#share.charge();
       } catch (error) {
         // The basic information is valid without statistics.
         report(error);

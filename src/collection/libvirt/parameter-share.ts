@@ -18,7 +18,8 @@ export class ParameterShare {
   readonly #perSecond: number | undefined;
   readonly #clock: Pick<Clock, "monotonic">;
   #xmlReadMs = Number.NEGATIVE_INFINITY;
-  /** Characters of XML to charge with the next replies. */
+  /** What was received and is not charged yet. */
+  #parameters = 0;
   #xmlLength = 0;
 
   constructor(shares: ParameterShares, budget: LauncherBudget | undefined, clock: Pick<Clock, "monotonic">) {
@@ -29,15 +30,22 @@ export class ParameterShare {
 
   /** Returns whether the launcher is sampled in this cycle. Called once in each cycle. */
   isDue(): boolean {
+    // Replies that came late.
+    if (this.#parameters > 0) this.charge();
     return this.#perSecond === undefined || this.#shares.allows(this, this.#perSecond, this.#clock.monotonic());
   }
 
-  /** Records the replies of a cycle. */
-  record(stats: readonly DomainStats[]): void {
+  /** Counts the parameters of a reply. */
+  readonly count = (stats: readonly DomainStats[]): void => {
+    for (const { params } of stats) this.#parameters += params.size;
+  };
+
+  /** Records what was received since the last call. */
+  charge(): void {
     if (this.#perSecond === undefined) return;
-    const parameters = stats.reduce((sum, { params }) => sum + params.size, 0);
-    const beyond = parameters + this.#xmlLength / XML_CHARACTERS - OWN_PARAMETERS;
+    const beyond = this.#parameters + this.#xmlLength / XML_CHARACTERS - OWN_PARAMETERS;
     this.#shares.record(this, beyond, this.#clock.monotonic());
+    this.#parameters = 0;
     this.#xmlLength = 0;
   }
 

@@ -19,7 +19,7 @@ async function samples(ttlMs: number): Promise<number[]> {
     for (const [index, launcher] of launchers.entries()) {
       if (!launcher.isDue()) continue;
       counts[index] = (counts[index] ?? 0) + 1;
-      launcher.record([]);
+      launcher.charge();
       launcher.recordXml(XML_LENGTH, ttlMs);
     }
     await clock.advance(PERIOD_MS);
@@ -37,4 +37,23 @@ test("XML that a launcher makes the agent read again and again counts as paramet
 
 test("XML that is read again because its time to live is over does not count", async () => {
   assert.deepEqual(await samples(PERIOD_MS), [20, 20, 20, 20, 20]);
+});
+
+test("replies that come after their cycle count in the next one", async () => {
+  const clock = new FakeClock();
+  const shares = new ParameterShares();
+  const launchers = Array.from({ length: 5 }, () => new ParameterShare(shares, LAUNCHER_BUDGET, clock));
+  const domain = { name: "web", uuid: "0", id: 1 };
+  const params = new Map(Array.from({ length: LAUNCHER_BUDGET.parameters }, (_, index) => [`p${index}`, index]));
+  let calls = 0;
+  for (let cycle = 0; cycle < 20; cycle++) {
+    for (const launcher of launchers) {
+      if (!launcher.isDue()) continue;
+      calls++;
+      launcher.charge();
+      launcher.count([{ domain, params }]);
+    }
+    await clock.advance(PERIOD_MS);
+  }
+  assert.ok(calls < 70, String(calls));
 });
