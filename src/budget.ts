@@ -13,8 +13,8 @@ export interface LauncherBudget {
   /** Further parameters of a reply with vCPUs, which only the family Vcpus needs. KVM has 46 for each: 256 have 11,776. */
   readonly vcpuParameters: number;
   /**
-   * Parameters in a second of all launchers together, without the `OWN_PARAMETERS` of each. It suffices for three of the largest VM
-   * at the default interval of 5 s, and for six at 10 s. If there are more, the largest launchers are sampled less often.
+   * Parameters in a second of all launchers together, without the `OWN_PARAMETERS` of each and those of vCPUs. It suffices for five
+   * of the largest VM at the default interval of 5 s, and for one at 1 s. If there are more, the largest are sampled less often.
    */
   readonly sharedParameters: number;
   /** Packets that answer no call, such as pings and events, in a minute. A daemon pings every 5 seconds. */
@@ -40,7 +40,7 @@ export const LAUNCHER_BUDGET: LauncherBudget = {
   packetBytes: 1 << 20,
   parameters: 6_144,
   vcpuParameters: 16_384,
-  sharedParameters: 2_048,
+  sharedParameters: 3_072,
   unaskedPackets: 600,
   xmlLength: 256 << 10,
   devices: 384,

@@ -34,12 +34,16 @@ const SAFE_GROUPS = STATS_GROUP.STATE | STATS_GROUP.INTERFACE;
 export class BulkStats {
   readonly #lease: SessionLease;
   readonly #clock: Clock;
-  readonly #received: (stats: readonly DomainStats[]) => void;
+  readonly #received: (stats: readonly DomainStats[], groups: number) => void;
   readonly #blocked: BlockedCalls;
   readonly #times = new ReplyTimes();
 
   /** `received` is called with each reply, also with one that comes late. */
-  constructor(lease: SessionLease, clock: Clock, received: (stats: readonly DomainStats[]) => void = () => undefined) {
+  constructor(
+    lease: SessionLease,
+    clock: Clock,
+    received: (stats: readonly DomainStats[], groups: number) => void = () => undefined,
+  ) {
     this.#lease = lease;
     this.#clock = clock;
     this.#received = received;
@@ -149,7 +153,7 @@ export class BulkStats {
   async #call(session: LibvirtClient, { only, groups }: Request, deadlineMs: number): Promise<DomainStats[]> {
     const flags = DOMAIN_FILTER.ACTIVE | DOMAIN_FILTER.NOWAIT;
     const stats = await session.allDomainStats({ domains: only, groups, flags }, { deadlineMs });
-    this.#received(stats);
+    this.#received(stats, groups);
     return stats;
   }
 

@@ -1,6 +1,7 @@
 import { OWN_PARAMETERS, type LauncherBudget } from "../../budget.ts";
 import { BudgetError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
+import { STATS_GROUP } from "../../libvirt/protocol.ts";
 import type { ParameterShares } from "../../libvirt/parameter-shares.ts";
 import type { DomainStats } from "../../libvirt/types.ts";
 import type { SourceCycle } from "../source.ts";
@@ -35,9 +36,11 @@ export class ParameterShare {
     return this.#perSecond === undefined || this.#shares.allows(this, this.#perSecond, this.#clock.monotonic());
   }
 
-  /** Counts the parameters of a reply. */
-  readonly count = (stats: readonly DomainStats[]): void => {
-    for (const { params } of stats) this.#parameters += params.size;
+  /** Counts the parameters of a reply. Those of vCPUs are free if they were requested: each launcher has its own limit for them. */
+  readonly count = (stats: readonly DomainStats[], groups: number): void => {
+    const hasVcpus = (groups & STATS_GROUP.VCPU) !== 0;
+    for (const { params } of stats)
+      this.#parameters += hasVcpus && params.size > OWN_PARAMETERS ? countWithoutVcpus(params) : params.size;
   };
 
   /** Records what was received since the last call. */
@@ -71,4 +74,10 @@ export class ParameterShare {
   giveBack(): void {
     this.#shares.forget(this);
   }
+}
+
+function countWithoutVcpus(params: DomainStats["params"]): number {
+  let count = 0;
+  for (const name of params.keys()) if (!name.startsWith("vcpu.")) count++;
+  return count;
 }

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { LAUNCHER_BUDGET } from "../../../../src/budget.ts";
 import { ParameterShare } from "../../../../src/collection/libvirt/parameter-share.ts";
 import { ParameterShares } from "../../../../src/libvirt/parameter-shares.ts";
+import { STATS_GROUP } from "../../../../src/libvirt/protocol.ts";
 import { FakeClock } from "../../../support/fake-clock.ts";
 
 const TTL_MS = 600_000;
@@ -39,21 +40,34 @@ test("XML that is read again because its time to live is over does not count", a
   assert.deepEqual(await samples(PERIOD_MS), [20, 20, 20, 20, 20]);
 });
 
-test("replies that come after their cycle count in the next one", async () => {
+/** Returns how often five launchers are called together in 20 cycles, if each sends a large reply after its cycle. */
+async function calls(prefix: string, groups: number): Promise<number> {
   const clock = new FakeClock();
   const shares = new ParameterShares();
   const launchers = Array.from({ length: 5 }, () => new ParameterShare(shares, LAUNCHER_BUDGET, clock));
   const domain = { name: "web", uuid: "0", id: 1 };
-  const params = new Map(Array.from({ length: LAUNCHER_BUDGET.parameters }, (_, index) => [`p${index}`, index]));
+  const params = new Map(
+    Array.from({ length: LAUNCHER_BUDGET.parameters }, (_, index) => [`${prefix}${index}`, index]),
+  );
   let calls = 0;
   for (let cycle = 0; cycle < 20; cycle++) {
     for (const launcher of launchers) {
       if (!launcher.isDue()) continue;
       calls++;
       launcher.charge();
-      launcher.count([{ domain, params }]);
+      launcher.count([{ domain, params }], groups);
     }
     await clock.advance(PERIOD_MS);
   }
-  assert.ok(calls < 70, String(calls));
+  return calls;
+}
+
+test("replies that come after their cycle count in the next one", async () => {
+  const count = await calls("block.", STATS_GROUP.BLOCK);
+  assert.ok(count < 90, String(count));
+});
+
+test("the parameters of vCPUs count only if they were not requested", async () => {
+  assert.equal(await calls("vcpu.", STATS_GROUP.BLOCK | STATS_GROUP.VCPU), 100);
+  assert.ok((await calls("vcpu.", STATS_GROUP.BLOCK)) < 90);
 });
