@@ -29,18 +29,18 @@ export class Sink implements AsyncDisposable {
     });
   }
 
-  static start(onPoints: (points: readonly Point[]) => void): Promise<Sink> {
+  static start(onPoints: (points: readonly Point[]) => void, address?: string): Promise<Sink> {
     return Sink.startUnparsed((lines) => {
       onPoints(parseLines(lines));
-    });
+    }, address);
   }
 
   /** Starts a server that accepts every write, except if `onLines` throws. */
-  static async startUnparsed(onLines: (lines: string) => void): Promise<Sink> {
+  static async startUnparsed(onLines: (lines: string) => void, address = "127.0.0.1"): Promise<Sink> {
     const sink = new Sink(onLines);
     await new Promise<void>((resolve, reject) => {
       sink.#server.once("error", reject);
-      sink.#server.listen(0, "127.0.0.1", resolve);
+      sink.#server.listen(0, address, resolve);
     });
     return sink;
   }
@@ -48,7 +48,7 @@ export class Sink implements AsyncDisposable {
   get url(): string {
     const address = this.#server.address();
     if (address === null || typeof address === "string") throw new Error("the sink does not listen");
-    return `http://127.0.0.1:${address.port}`;
+    return `http://${address.address}:${address.port}`;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

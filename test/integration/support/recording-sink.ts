@@ -20,9 +20,10 @@ export class RecordingSink implements AsyncDisposable {
     this.points = points;
   }
 
-  static async start(): Promise<RecordingSink> {
+  /** `address`: one of this machine that the agents reach. */
+  static async start(address?: string): Promise<RecordingSink> {
     const points: Point[] = [];
-    return new RecordingSink(await Sink.start((received) => points.push(...received)), points);
+    return new RecordingSink(await Sink.start((received) => points.push(...received), address), points);
   }
 
   get url(): string {
