@@ -5,7 +5,7 @@ import { AGENT, CONTROLLER, InstalledCluster, NAMESPACE } from "./support/node/i
 import { pidOf, type RunningPod } from "./support/node/pods.ts";
 import { SimulatedLauncher } from "./support/node/simulated-launcher.ts";
 import { until } from "./support/process.ts";
-import { missedTicks } from "./support/recording-sink.ts";
+import { missedTicks, RecordingSink } from "./support/recording-sink.ts";
 
 // `helm install` on a real node: containerd runs the containers, and the kubelet probes them, mounts their volumes and gives
 // them their tokens.
@@ -15,6 +15,7 @@ const INTERVAL_MS = 5_000;
 
 const resources = new AsyncDisposableStack();
 let cluster: InstalledCluster;
+let sink: RecordingSink;
 /** The log of the agent before there is a TelemetryConfig. */
 let firstLog: string;
 
@@ -22,7 +23,8 @@ before(async () => {
   cluster = resources.use(await InstalledCluster.start());
   firstLog = await logOfAgent();
   resources.use(await SimulatedLauncher.start(cluster.kube, cluster.node, VM));
-  await cluster.configure(`${INTERVAL_MS}ms`);
+  sink = resources.use(await RecordingSink.start({ address: cluster.hostAddress }));
+  await cluster.configure(sink, INTERVAL_MS);
   await newPoints(1);
 });
 after(() => resources.disposeAsync());
@@ -38,9 +40,7 @@ async function newPoints(count: number): Promise<void> {
 }
 
 function pointsOfVm() {
-  return cluster.sink.points.filter(
-    ({ measurement, tags }) => measurement === "vm_metrics" && tags.get("name") === VM.name,
-  );
+  return sink.points.filter(({ measurement, tags }) => measurement === "vm_metrics" && tags.get("name") === VM.name);
 }
 
 /** Reads a file of /proc about the first process of a container. */
@@ -78,14 +78,6 @@ test("the agent and the controller start once, and the spool is prepared before"
 
 test("without a TelemetryConfig the log of the agent says that nothing is collected", () => {
   assert.match(firstLog, /no Active TelemetryConfig selects this node: nothing is collected/);
-});
-
-test("kubectl get shows that the node collects and delivers", async () => {
-  const shown = await until(async () => {
-    const text = await cluster.shell.run("kubectl get tcfg,nt");
-    return /node-a +True/.test(text) && /default +0 .* True +1\/1/.test(text) ? text : undefined;
-  }, "the reports");
-  assert.match(shown, /^nodetelemetry\S+\/node-a +True +default +1 +1\/1 /m);
 });
 
 test("a pod of the agent or of the controller that starts causes no Warning event", async () => {
@@ -127,7 +119,7 @@ test("the agent sees volumes of pods that start later, and releases those of pod
   const memory = ` /p/${launcher.podUid}/volumes/kubernetes.io~empty-dir/memory `;
   assert.ok((await procOf(agent, "agent", "mountinfo")).includes(memory), "the mount of the new pod");
   await until(
-    () => Promise.resolve(cluster.sink.points.find(({ tags }) => tags.get("name") === "db")),
+    () => Promise.resolve(sink.points.find(({ tags }) => tags.get("name") === "db")),
     "a point of the new VM",
   );
   await launcher.end();
@@ -150,6 +142,14 @@ test("helm upgrade and a deleted pod cost at most one cycle each", async () => {
     await newPoints(2);
     assert.ok(missedTicks(pointsOfVm().slice(from), VM.name, INTERVAL_MS) <= 1, command);
   }
+});
+
+test("kubectl get shows that the node collects and delivers", async () => {
+  const shown = await until(async () => {
+    const text = await cluster.shell.run("kubectl get tcfg,nt");
+    return /node-a +True/.test(text) && /default +0 .* True +1\/1/.test(text) ? text : undefined;
+  }, "the reports");
+  assert.match(shown, /^nodetelemetry\S+\/node-a +True +default +1 +1\/1 /m);
 });
 
 test("the agent stays below the requests of the chart", async (t) => {

@@ -5,7 +5,7 @@ import path from "node:path";
 import { DocShell } from "../doc-shell.ts";
 import { Image } from "../image.ts";
 import type { KubeCluster } from "../kube.ts";
-import { RecordingSink } from "../recording-sink.ts";
+import type { RecordingSink } from "../recording-sink.ts";
 import { applyConfig, target } from "../telemetry-config.ts";
 import { VMI_CRD } from "../vmi-crd.ts";
 import type { KubeNode } from "./kube-node.ts";
@@ -25,25 +25,18 @@ export class InstalledCluster implements AsyncDisposable {
   readonly kube: KubeCluster;
   readonly node: KubeNode;
   readonly shell: DocShell;
-  /** A target that pods reach. */
-  readonly sink: RecordingSink;
+  /** An address of this machine that pods reach. */
+  readonly hostAddress: string;
   /** What `helm install` printed. */
   readonly notes: string;
-  readonly #resources: AsyncDisposableStack;
+  #resources = new AsyncDisposableStack();
 
-  private constructor(
-    { kube }: NodeCluster,
-    node: KubeNode,
-    shell: DocShell,
-    sink: RecordingSink,
-    installed: { readonly notes: string; readonly resources: AsyncDisposableStack },
-  ) {
-    this.kube = kube;
+  private constructor(cluster: NodeCluster, node: KubeNode, shell: DocShell, notes: string) {
+    this.kube = cluster.kube;
+    this.hostAddress = cluster.network.hostAddress;
     this.node = node;
     this.shell = shell;
-    this.sink = sink;
-    this.notes = installed.notes;
-    this.#resources = installed.resources;
+    this.notes = notes;
   }
 
   /** Resolves when the agent and the controller are Ready. There is no TelemetryConfig. */
@@ -52,14 +45,14 @@ export class InstalledCluster implements AsyncDisposable {
     const cluster = resources.use(await NodeCluster.start());
     const archive = await imageArchive(resources);
     const node = await cluster.addNode("node-a", [archive]);
-    const sink = resources.use(await RecordingSink.start(cluster.network.hostAddress));
     const shell = resources.use(await DocShell.on(cluster.kube));
     await cluster.kube.apply(VMI_CRD);
     await shell.follow(PAGE, "1. Create the namespace");
     await shell.follow(PAGE, "2. Store the target's token");
     const notes = await shell.follow(PAGE, "3. Install the chart");
-    const installed = new InstalledCluster(cluster, node, shell, sink, { notes, resources: resources.move() });
+    const installed = new InstalledCluster(cluster, node, shell, notes);
     for (const component of [AGENT, CONTROLLER]) await installed.ready(component);
+    installed.#resources = resources.move();
     return installed;
   }
 
@@ -68,9 +61,10 @@ export class InstalledCluster implements AsyncDisposable {
     return readyPod(this.kube, NAMESPACE, component, options);
   }
 
-  /** Creates the TelemetryConfig `default` with the sink as its target. */
-  async configure(interval = "5s"): Promise<void> {
-    await applyConfig(this.kube, "default", { collection: { interval }, targets: [target(this.sink)] });
+  /** Creates the TelemetryConfig `default` with this target. */
+  async configure(sink: RecordingSink, intervalMs: number): Promise<void> {
+    const collection = { interval: `${intervalMs}ms` };
+    await applyConfig(this.kube, "default", { collection, targets: [target(sink)] });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
