@@ -72,6 +72,8 @@ export class ClusterNetwork implements AsyncDisposable {
     const { address, podRange } = this.node(index);
     const holder = this.#pid;
     const port = `node${index}`;
+    // The kernel removes the devices of a namespace some time after its last process: those of a node that lost power.
+    await inside(holder, `ip link delete ${port} 2> /dev/null || true`);
     await inside(
       holder,
       `ip link add ${port} type veth peer name eth0 netns ${pid}; ip link set ${port} master lan up`,

@@ -1,5 +1,6 @@
 import { access, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
+import { run, until } from "../process.ts";
 
 const ROOT = "/sys/fs/cgroup";
 
@@ -33,6 +34,16 @@ async function createInHierarchy(hierarchy: string, name: string): Promise<void>
   for (const file of ["cpuset.cpus", "cpuset.mems"])
     if (await exists(path.join(hierarchy, file)))
       await writeFile(path.join(group, file), await readFile(path.join(hierarchy, file)));
+}
+
+/** Removes a control group without processes, in every hierarchy. */
+export async function removeControlGroup(name: string): Promise<void> {
+  const roots = (await exists(`${ROOT}/cgroup.controllers`)) ? [ROOT] : await hierarchies();
+  for (const group of roots.map((root) => root + name)) {
+    // A process that has ended leaves its group a moment later.
+    const remove = () => run("find", group, "-depth", "-type", "d", "-exec", "rmdir", "{}", "+");
+    if (await exists(group)) await until(remove, `the control group ${group} to go`);
+  }
 }
 
 async function hierarchies(): Promise<readonly string[]> {

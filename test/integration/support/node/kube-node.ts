@@ -1,13 +1,14 @@
 import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
-import { mkdir, readFile, readlink, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { containerdPath, kubernetesPath } from "../../../../scripts/provision/cache.ts";
 import type { KubeCluster } from "../kube.ts";
 import type { ApiObject } from "../kube-api.ts";
-import { end, run, until } from "../process.ts";
+import { run, until } from "../process.ts";
 import type { ClusterNetwork } from "./cluster-network.ts";
-import { createControlGroup } from "./control-groups.ts";
+import { createControlGroup, removeControlGroup } from "./control-groups.ts";
 import { nodeFiles } from "./node-files.ts";
 
 /**
@@ -94,20 +95,15 @@ export class KubeNode implements AsyncDisposable {
   /** Ends every process of the node at once. What it wrote to its disk stays, as far as the machine's cache is concerned. */
   async losePower(): Promise<void> {
     if (this.#unshare === undefined) return;
-    const network = `/proc/${this.#pid}/ns/net`;
-    const namespace = await readlink(network).catch(() => undefined);
-    process.kill(this.#pid, "SIGKILL");
-    for (const child of [...this.#programs.values(), this.#unshare]) await end(child, "SIGKILL");
+    const children = [this.#unshare, ...this.#programs.values()];
     this.#programs.clear();
     this.#unshare = undefined;
-    await until(
-      () =>
-        readlink(network).then(
-          (now) => (now === namespace ? undefined : true),
-          () => true,
-        ),
-      "its end",
-    );
+    // The kernel kills the other processes of its namespace with it, and the commands that started them see their end.
+    const gone = Promise.all(children.map(exitOf));
+    process.kill(this.#pid, "SIGKILL");
+    await gone;
+    // Those of a machine do not survive either, and a kubelet waits three seconds for each that has no container.
+    await removeControlGroup(this.#cgroupRoot);
   }
 
   /** Imports a docker archive. */
@@ -147,7 +143,7 @@ export class KubeNode implements AsyncDisposable {
     const child = this.#programs.get(program);
     if (child?.pid === undefined) return;
     this.#programs.delete(program);
-    const gone = end(child, "SIGCONT");
+    const gone = exitOf(child);
     process.kill(await onlyChild(child.pid), "SIGTERM");
     await gone;
   }
@@ -236,6 +232,10 @@ interface NodeObject extends ApiObject {
       readonly lastHeartbeatTime: string;
     }[];
   };
+}
+
+async function exitOf(child: ChildProcess): Promise<void> {
+  if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
 }
 
 /** Resolves to the child of a process that has one. */
