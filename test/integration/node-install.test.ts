@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { atEnd } from "../support/at-end.ts";
-import { AGENT, CONTROLLER, InstalledCluster, NAMESPACE } from "./support/node/installed-cluster.ts";
+import { AGENT, ChartCluster, CONTROLLER, NAMESPACE } from "./support/node/chart-cluster.ts";
 import { pidOf, type RunningPod } from "./support/node/pods.ts";
 import { SimulatedLauncher } from "./support/node/simulated-launcher.ts";
 import { until } from "./support/process.ts";
@@ -14,13 +14,16 @@ const VM = { namespace: "prod", name: "web" };
 const INTERVAL_MS = 5_000;
 
 const resources = new AsyncDisposableStack();
-let cluster: InstalledCluster;
+let cluster: ChartCluster;
 let sink: RecordingSink;
+/** What `helm install` printed. */
+let notes: string;
 /** The log of the agent before there is a TelemetryConfig. */
 let firstLog: string;
 
 before(async () => {
-  cluster = resources.use(await InstalledCluster.start());
+  cluster = resources.use(await ChartCluster.start());
+  notes = await cluster.install();
   firstLog = await logOfAgent();
   resources.use(await SimulatedLauncher.start(cluster.kube, cluster.node, VM));
   sink = resources.use(await RecordingSink.start({ address: cluster.hostAddress }));
@@ -73,7 +76,7 @@ test("the agent and the controller start once, and the spool is prepared before"
       status.containerStatuses?.map(({ restartCount }) => restartCount),
       [0],
     );
-  assert.match(cluster.notes, /is installed in the namespace kubevirt-telemetry: one agent on every node/);
+  assert.match(notes, /is installed in the namespace kubevirt-telemetry: one agent on every node/);
 });
 
 test("without a TelemetryConfig the log of the agent says that nothing is collected", () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { AGENT, InstalledCluster } from "./support/node/installed-cluster.ts";
+import { AGENT, ChartCluster } from "./support/node/chart-cluster.ts";
 import { pidOf, type RunningPod } from "./support/node/pods.ts";
 import { SimulatedLauncher } from "./support/node/simulated-launcher.ts";
 import { until } from "./support/process.ts";
@@ -12,11 +12,12 @@ const VM = { namespace: "prod", name: "web" };
 const INTERVAL_MS = 1_000;
 
 const resources = new AsyncDisposableStack();
-let cluster: InstalledCluster;
+let cluster: ChartCluster;
 let sink: RecordingSink;
 
 before(async () => {
-  cluster = resources.use(await InstalledCluster.start());
+  cluster = resources.use(await ChartCluster.start());
+  await cluster.install();
   resources.use(await SimulatedLauncher.start(cluster.kube, cluster.node, VM));
   sink = resources.use(await RecordingSink.start({ address: cluster.hostAddress }));
   await cluster.configure(sink, INTERVAL_MS);

@@ -29,11 +29,8 @@ export class DocShell implements AsyncDisposable {
 
   /** Runs the commands of a page below a heading like a user's copy of them; resolves to their output. */
   async follow(page: string, heading: string): Promise<string> {
-    const blocks = docBlocks(page).filter((block) => block.language === "sh" && block.heading === heading);
-    const texts = blocks.flatMap(({ text, notRun }) => (notRun === undefined ? text : []));
-    assert.notEqual(texts.length, 0, `${page}: ${heading}`);
     let output = "";
-    for (const text of texts) {
+    for (const text of commandsOf(page, heading)) {
       this.ran.add(text);
       output += await this.run(text);
     }
@@ -50,4 +47,12 @@ export class DocShell implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return rm(this.#home, { recursive: true, force: true });
   }
+}
+
+/** Returns the blocks of commands of a page below a heading that a test can run. There is at least one. */
+export function commandsOf(page: string, heading: string): readonly string[] {
+  const blocks = docBlocks(page).filter((block) => block.language === "sh" && block.heading === heading);
+  const texts = blocks.flatMap(({ text, notRun }) => (notRun === undefined ? text : []));
+  assert.notEqual(texts.length, 0, `${page}: ${heading}`);
+  return texts;
 }

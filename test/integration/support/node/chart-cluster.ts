@@ -15,45 +15,45 @@ import { readyPod, type RunningPod } from "./pods.ts";
 export const NAMESPACE = "kubevirt-telemetry";
 export const AGENT = "app.kubernetes.io/component=agent";
 export const CONTROLLER = "app.kubernetes.io/component=controller";
-const PAGE = "docs/install.md";
+export const INSTALL = "docs/install.md";
 /** The chart's default, so that the commands of the page need no values. */
 const REPOSITORY = "ghcr.io/kubevirt-telemetry/kubevirt-telemetry";
 const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { version: string };
 
-/** A cluster with one real node, on which the chart is installed as docs/install.md says, with the image of our Dockerfile. */
-export class InstalledCluster implements AsyncDisposable {
+/** A cluster with one real node that has the image of our Dockerfile, for the chart. */
+export class ChartCluster implements AsyncDisposable {
   readonly kube: KubeCluster;
   readonly node: KubeNode;
   readonly shell: DocShell;
   /** An address of this machine that pods reach. */
   readonly hostAddress: string;
-  /** What `helm install` printed. */
-  readonly notes: string;
-  #resources = new AsyncDisposableStack();
+  readonly #resources: AsyncDisposableStack;
 
-  private constructor(cluster: NodeCluster, node: KubeNode, shell: DocShell, notes: string) {
+  private constructor(cluster: NodeCluster, node: KubeNode, shell: DocShell, resources: AsyncDisposableStack) {
     this.kube = cluster.kube;
     this.hostAddress = cluster.network.hostAddress;
     this.node = node;
     this.shell = shell;
-    this.notes = notes;
+    this.#resources = resources;
   }
 
-  /** Resolves when the agent and the controller are Ready. There is no TelemetryConfig. */
-  static async start(): Promise<InstalledCluster> {
+  static async start(): Promise<ChartCluster> {
     await using resources = new AsyncDisposableStack();
     const cluster = resources.use(await NodeCluster.start());
     const archive = await imageArchive(resources);
     const node = await cluster.addNode("node-a", [archive]);
     const shell = resources.use(await DocShell.on(cluster.kube));
     await cluster.kube.apply(VMI_CRD);
-    await shell.follow(PAGE, "1. Create the namespace");
-    await shell.follow(PAGE, "2. Store the target's token");
-    const notes = await shell.follow(PAGE, "3. Install the chart");
-    const installed = new InstalledCluster(cluster, node, shell, notes);
-    for (const component of [AGENT, CONTROLLER]) await installed.ready(component);
-    installed.#resources = resources.move();
-    return installed;
+    return new ChartCluster(cluster, node, shell, resources.move());
+  }
+
+  /** Installs the chart as docs/install.md says. Resolves to the notes when the agent and the controller are Ready. */
+  async install(): Promise<string> {
+    await this.shell.follow(INSTALL, "1. Create the namespace");
+    await this.shell.follow(INSTALL, "2. Store the target's token");
+    const notes = await this.shell.follow(INSTALL, "3. Install the chart");
+    for (const component of [AGENT, CONTROLLER]) await this.ready(component);
+    return notes;
   }
 
   /** Resolves to the only pod of a component when it is Ready and, with `not`, another one than that. */
