@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
+import { atEnd } from "../support/at-end.ts";
 import { after, afterEach, before, test } from "node:test";
 import { commandsOf } from "./support/doc-shell.ts";
 import { AGENT, ChartCluster, INSTALL, NAMESPACE } from "./support/node/chart-cluster.ts";
-import { podsOf } from "./support/node/pods.ts";
+import { isReady, podsOf } from "./support/node/pods.ts";
 import { until } from "./support/process.ts";
 
 // What a namespace and a cluster do to the chart on a real node, and what the chart leaves in them.
@@ -44,6 +45,21 @@ test("the commands of the notes start the agents in a namespace with Pod Securit
   const [, commands = ""] = /WARNING: no agent can start.*?:\n((?: {2}kubectl [^\n]*\n)+)/s.exec(notes) ?? [];
   await cluster.shell.run(commands);
   await cluster.ready(AGENT);
+});
+
+test("a node that joins later gets an agent of its own", async (t) => {
+  await cluster.install();
+  const node = await cluster.addNode("node-b");
+  atEnd(t, () => node[Symbol.asyncDispose]());
+  const agents = `kubectl --namespace ${NAMESPACE} logs --selector ${AGENT} --prefix`;
+  await until(async () => {
+    const log = await cluster.shell.run(agents);
+    return ["node-a", "node-b"].every((name) => log.includes(`"node":"${name}"`)) || undefined;
+  }, "an agent on each node");
+  await until(async () => {
+    const pods = await podsOf(cluster.kube, NAMESPACE, AGENT);
+    return (pods.length === 2 && pods.every(isReady)) || undefined;
+  }, "both agents to be Ready");
 });
 
 test("an uninstallation leaves what the page says, and its last commands remove that too", async () => {

@@ -9,7 +9,7 @@ import type { RecordingSink } from "../recording-sink.ts";
 import { applyConfig, target } from "../telemetry-config.ts";
 import { VMI_CRD } from "../vmi-crd.ts";
 import type { KubeNode } from "./kube-node.ts";
-import { NodeCluster } from "./node-cluster.ts";
+import { NodeCluster, type NodeName } from "./node-cluster.ts";
 import { readyPod, type RunningPod } from "./pods.ts";
 
 export const NAMESPACE = "kubevirt-telemetry";
@@ -27,13 +27,23 @@ export class ChartCluster implements AsyncDisposable {
   readonly shell: DocShell;
   /** An address of this machine that pods reach. */
   readonly hostAddress: string;
+  readonly #cluster: NodeCluster;
+  readonly #archive: string;
   readonly #resources: AsyncDisposableStack;
 
-  private constructor(cluster: NodeCluster, node: KubeNode, shell: DocShell, resources: AsyncDisposableStack) {
+  private constructor(
+    cluster: NodeCluster,
+    archive: string,
+    node: KubeNode,
+    shell: DocShell,
+    resources: AsyncDisposableStack,
+  ) {
     this.kube = cluster.kube;
     this.hostAddress = cluster.network.hostAddress;
     this.node = node;
     this.shell = shell;
+    this.#cluster = cluster;
+    this.#archive = archive;
     this.#resources = resources;
   }
 
@@ -44,7 +54,12 @@ export class ChartCluster implements AsyncDisposable {
     const node = await cluster.addNode("node-a", [archive]);
     const shell = resources.use(await DocShell.on(cluster.kube));
     await cluster.kube.apply(VMI_CRD);
-    return new ChartCluster(cluster, node, shell, resources.move());
+    return new ChartCluster(cluster, archive, node, shell, resources.move());
+  }
+
+  /** Adds another node with the image. Its disposal removes it from the cluster. */
+  addNode(name: NodeName): Promise<KubeNode> {
+    return this.#cluster.addNode(name, [this.#archive]);
   }
 
   /** Installs the chart as docs/install.md says. Resolves to the notes when the agent and the controller are Ready. */

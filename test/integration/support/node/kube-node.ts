@@ -154,8 +154,10 @@ export class KubeNode implements AsyncDisposable {
     return run(program, ...args);
   }
 
+  /** Ends the node, and removes it from the cluster while there is one. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.losePower();
+    await this.#options.cluster.request("DELETE", `/api/v1/nodes/${this.name}`).catch(() => undefined);
   }
 
   async #writeFiles(): Promise<void> {

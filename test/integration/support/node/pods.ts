@@ -31,6 +31,10 @@ export async function podsOf(cluster: KubeCluster, namespace: string, labels: st
   return (items as readonly RunningPod[]).filter(({ metadata }) => metadata.deletionTimestamp === undefined);
 }
 
+export function isReady({ status }: RunningPod): boolean {
+  return status.conditions?.some((condition) => condition.type === "Ready" && condition.status === "True") === true;
+}
+
 /** Resolves to the only pod with these labels when it is Ready and, with `not`, another one than that. */
 export async function readyPod(
   cluster: KubeCluster,
@@ -42,7 +46,7 @@ export async function readyPod(
     async () => {
       const [pod, ...others] = await podsOf(cluster, namespace, labels);
       if (pod === undefined || others.length > 0 || pod.metadata.uid === not) return undefined;
-      return pod.status.conditions?.some(({ type, status }) => type === "Ready" && status === "True") ? pod : undefined;
+      return isReady(pod) ? pod : undefined;
     },
     `a Ready pod ${labels}`,
     READY_MS,
