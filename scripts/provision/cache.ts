@@ -37,6 +37,11 @@ export function kernelPath(): string {
   return cached("guest-kernel", "vmlinuz");
 }
 
+/** kube-router, for NetworkPolicies; the version is that of kube-router.sh. */
+export function kubeRouterPath(): string {
+  return cached("kube-router-2.1.0", "kube-router");
+}
+
 /** A path in Debian's containerd, runc and CNI plugins, unpacked by containerd.sh. */
 export function containerdPath(inside = ""): string {
   return cached("containerd", inside);

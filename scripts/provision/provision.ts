@@ -7,6 +7,7 @@ import {
   datafusionPath,
   influxd2Path,
   kernelPath,
+  kubeRouterPath,
   KUBERNETES_PROGRAMS,
   kubernetesDirectory,
   kubernetesPath,
@@ -76,6 +77,10 @@ const PARTS: Readonly<Record<string, Part>> = {
       libseccomp2: "/usr/lib/x86_64-linux-gnu/libseccomp.so.2",
     },
     make: node,
+  },
+  "test/integration/support/node/network-policies.ts": {
+    packages: { ipset: "ipset", iptables: "iptables" },
+    make: kubeRouter,
   },
   "test/integration/support/influxd2.ts": { make: influxd2 },
 };
@@ -199,6 +204,15 @@ async function containerd(): Promise<readonly string[]> {
   return (await script("containerd.sh", containerdPath()))
     ? []
     : ["containerd (scripts/provision/containerd.sh failed)"];
+}
+
+async function kubeRouter(): Promise<readonly string[]> {
+  if (existsSync(kubeRouterPath())) return [];
+  if (!isThere("go")) return ["go, to build kube-router"];
+  console.log("# building kube-router, about two minutes on two cores; the result is kept");
+  return (await script("kube-router.sh", kubeRouterPath()))
+    ? []
+    : ["kube-router (scripts/provision/kube-router.sh failed)"];
 }
 
 async function programs(wanted: readonly KubernetesProgram[]): Promise<readonly string[]> {

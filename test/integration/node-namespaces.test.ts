@@ -3,10 +3,21 @@ import { atEnd } from "../support/at-end.ts";
 import { after, afterEach, before, test } from "node:test";
 import { commandsOf } from "./support/doc-shell.ts";
 import { AGENT, ChartCluster, INSTALL, NAMESPACE } from "./support/node/chart-cluster.ts";
+import { enforcePolicies } from "./support/node/network-policies.ts";
 import { isReady, podsOf } from "./support/node/pods.ts";
+import { SimulatedLauncher } from "./support/node/simulated-launcher.ts";
+import { RecordingSink } from "./support/recording-sink.ts";
 import { until } from "./support/process.ts";
 
 // What a namespace and a cluster do to the chart on a real node, and what the chart leaves in them.
+
+/** A NetworkPolicy of the namespace that allows nothing. */
+const DENY_ALL = {
+  apiVersion: "networking.k8s.io/v1",
+  kind: "NetworkPolicy",
+  metadata: { name: "deny-all", namespace: NAMESPACE },
+  spec: { podSelector: {}, policyTypes: ["Ingress", "Egress"] },
+};
 
 const resources = new AsyncDisposableStack();
 let cluster: ChartCluster;
@@ -46,6 +57,37 @@ test("the commands of the notes start the agents in a namespace with Pod Securit
   await cluster.shell.run(commands);
   await cluster.ready(AGENT);
 });
+
+test("where all traffic is denied, the chart's NetworkPolicy lets agents reach what it names", async (t) => {
+  const launcher = await SimulatedLauncher.start(cluster.kube, cluster.node, { namespace: "prod", name: "web" });
+  atEnd(t, () => launcher.end());
+  await using sink = await RecordingSink.start({ address: cluster.hostAddress });
+  await enforcePolicies(cluster.kube, cluster.node);
+  await cluster.shell.follow(INSTALL, "1. Create the namespace");
+  await cluster.kube.apply(JSON.stringify(DENY_ALL));
+
+  await cluster.shell.follow(INSTALL, "3. Install the chart");
+  await logged(/no connection to the API server/);
+
+  const upgrade = `helm upgrade kubevirt-telemetry charts/kubevirt-telemetry --namespace ${NAMESPACE}`;
+  await cluster.shell.run(`${upgrade} --set networkPolicy.enabled=true`);
+  await cluster.configure(sink, 1_000);
+  await logged(/delivery failing/);
+  assert.deepEqual(sink.points, []);
+
+  const { hostname, port } = new URL(sink.url);
+  const targets = [{ to: [{ ipBlock: { cidr: `${hostname}/32` } }], ports: [{ port: Number(port), protocol: "TCP" }] }];
+  await cluster.shell.run(
+    `${upgrade} --set-json 'networkPolicy={"enabled":true,"targets":${JSON.stringify(targets)}}'`,
+  );
+  await until(() => Promise.resolve(sink.points.length > 0 || undefined), "points");
+});
+
+/** Waits for a line in the log of the agent. */
+async function logged(line: RegExp): Promise<void> {
+  const command = `kubectl --namespace ${NAMESPACE} logs daemonset/kubevirt-telemetry-agent`;
+  await until(async () => line.test(await cluster.shell.run(command)) || undefined, `${line.source} in the log`);
+}
 
 test("a node that joins later gets an agent of its own", async (t) => {
   await cluster.install();

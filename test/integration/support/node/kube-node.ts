@@ -121,13 +121,13 @@ export class KubeNode implements AsyncDisposable {
   }
 
   async startContainerd(): Promise<void> {
-    this.#start("containerd", ["containerd", "--config", this.#file("containerd.toml")]);
+    this.startProgram("containerd", ["containerd", "--config", this.#file("containerd.toml")]);
     await until(() => this.run("ctr", "version"), "containerd to answer", READY_MS);
   }
 
   async startKubelet(): Promise<void> {
     const { cluster, network, index } = this.#options;
-    this.#start("kubelet", [
+    this.startProgram("kubelet", [
       kubernetesPath("kubelet"),
       `--config=${this.#file("kubelet.yaml")}`,
       `--kubeconfig=${cluster.kubeconfigOfNode(this.name)}`,
@@ -136,6 +136,14 @@ export class KubeNode implements AsyncDisposable {
       `--cert-dir=${this.#file("pki")}`,
     ]);
     await Promise.resolve();
+  }
+
+  /** Starts a program in the node's namespaces, with a log of its name in the node's directory. It ends with the node. */
+  startProgram(name: string, command: readonly string[]): void {
+    const [program = "", ...args] = this.#inside(command);
+    const log = openSync(this.#file(`${name}.log`), "a");
+    this.#programs.set(name, spawn(program, args, { stdio: ["ignore", log, log] }));
+    closeSync(log);
   }
 
   /** Ends a program of the node; containers go on. */
@@ -202,13 +210,6 @@ export class KubeNode implements AsyncDisposable {
   async #snapshotter(): Promise<"overlayfs" | "native"> {
     const type = await run("stat", "--file-system", "--format", "%T", this.#options.directory);
     return type.trim() === "overlayfs" ? "native" : "overlayfs";
-  }
-
-  #start(name: string, command: readonly string[]): void {
-    const [program = "", ...args] = this.#inside(command);
-    const log = openSync(this.#file(`${name}.log`), "a");
-    this.#programs.set(name, spawn(program, args, { stdio: ["ignore", log, log] }));
-    closeSync(log);
   }
 
   #inside(command: readonly string[]): readonly string[] {
