@@ -94,6 +94,8 @@ test("Helm can take over the objects that kubectl has installed", async () => {
 });
 
 test("every command of these pages was run or says why not", () => {
-  const left = commands.filter((block) => block.page !== "readme" && !shell.ran.has(block.text) && block.notRun === undefined);
+  const left = commands.filter(
+    (block) => block.page !== "readme" && !shell.ran.has(block.text) && block.notRun === undefined,
+  );
   assert.deepEqual(left, []);
 });
