@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { atEnd } from "../support/at-end.ts";
 import { after, afterEach, before, test } from "node:test";
+import { atEnd } from "../support/at-end.ts";
 import { commandsOf } from "./support/doc-shell.ts";
 import { AGENT, ChartCluster, INSTALL, NAMESPACE } from "./support/node/chart-cluster.ts";
 import { enforcePolicies } from "./support/node/network-policies.ts";

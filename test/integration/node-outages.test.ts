@@ -56,7 +56,7 @@ test("a restart of the kubelet and of containerd costs no cycle and no container
   await cluster.node.stop("containerd");
   await pointSince(Date.now() + 2 * INTERVAL_MS);
   await cluster.node.startContainerd();
-  await cluster.node.startKubelet();
+  cluster.node.startKubelet();
   await cluster.kube.kubectl("wait", "--for=condition=Ready", "node", cluster.node.name, "--timeout=60s");
   await pointSince(Date.now() + 2 * INTERVAL_MS);
   assert.deepEqual(containersOf(await cluster.ready(AGENT)), containersOf(agent));
@@ -67,7 +67,7 @@ test("a kubelet that restarts renews the token, and the agent goes on", async ()
   const agent = await cluster.ready(AGENT);
   const token = await tokenOf(agent);
   await cluster.node.stop("kubelet");
-  await cluster.node.startKubelet();
+  cluster.node.startKubelet();
   await until(async () => ((await tokenOf(agent)) === token ? undefined : true), "another token");
   await pointSince(Date.now());
   assert.deepEqual(containersOf(await cluster.ready(AGENT)), containersOf(agent));

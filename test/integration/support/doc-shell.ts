@@ -9,7 +9,7 @@ import { run } from "./process.ts";
 
 /** The shell of a user that follows pages of the documentation on a cluster, with kubectl and helm. */
 export class DocShell implements AsyncDisposable {
-  /** Commands that were run, by their text. */
+  /** The texts of the blocks that were run. */
   readonly ran = new Set<string>();
   readonly #cluster: KubeCluster;
   readonly #home: string;

@@ -45,6 +45,8 @@ export interface NodeOptions {
   readonly index: number;
   /** Directory of the node's disk, files and logs. */
   readonly directory: string;
+  /** A control group, as a path below the root of every hierarchy. */
+  readonly cgroupRoot: string;
   /** Image archives that the node has from the beginning. */
   readonly images: readonly string[];
 }
@@ -53,7 +55,6 @@ export interface NodeOptions {
 export class KubeNode implements AsyncDisposable {
   readonly name: string;
   readonly #options: NodeOptions;
-  readonly #cgroupRoot: string;
   readonly #programs = new Map<string, ChildProcess>();
   #unshare: ChildProcess | undefined;
   #pid = 0;
@@ -61,7 +62,6 @@ export class KubeNode implements AsyncDisposable {
   constructor(options: NodeOptions) {
     this.#options = options;
     this.name = options.name;
-    this.#cgroupRoot = `/${options.network.name}-${options.name}`;
   }
 
   /** The node's first process. `/proc/PID/root` is its file system with the mounts of its pods. */
@@ -78,13 +78,13 @@ export class KubeNode implements AsyncDisposable {
   async powerOn(): Promise<void> {
     const { network, index, directory, images } = this.#options;
     await this.#writeFiles();
-    await createControlGroup(this.#cgroupRoot);
+    await createControlGroup(this.#options.cgroupRoot);
     await this.#boot();
     await network.attach(this.#pid, index);
     const since = Date.now();
     await this.startContainerd();
     for (const image of images) await this.importImage(image);
-    await this.startKubelet();
+    this.startKubelet();
     await until(
       () => this.#isReady(since),
       `the node ${this.name} to be Ready; its logs are in ${directory}`,
@@ -103,7 +103,7 @@ export class KubeNode implements AsyncDisposable {
     process.kill(this.#pid, "SIGKILL");
     await gone;
     // Those of a machine do not survive either, and a kubelet waits three seconds for each that has no container.
-    await removeControlGroup(this.#cgroupRoot);
+    await removeControlGroup(this.#options.cgroupRoot);
   }
 
   /** Imports a docker archive. */
@@ -125,7 +125,7 @@ export class KubeNode implements AsyncDisposable {
     await until(() => this.run("ctr", "version"), "containerd to answer", READY_MS);
   }
 
-  async startKubelet(): Promise<void> {
+  startKubelet(): void {
     const { cluster, network, index } = this.#options;
     this.startProgram("kubelet", [
       kubernetesPath("kubelet"),
@@ -135,7 +135,6 @@ export class KubeNode implements AsyncDisposable {
       `--node-ip=${network.node(index).address}`,
       `--cert-dir=${this.#file("pki")}`,
     ]);
-    await Promise.resolve();
   }
 
   /** Starts a program in the node's namespaces, with a log of its name in the node's directory. It ends with the node. */
@@ -172,7 +171,7 @@ export class KubeNode implements AsyncDisposable {
     const { cluster, network, index, directory } = this.#options;
     const settings = {
       podRange: network.node(index).podRange,
-      cgroupRoot: this.#cgroupRoot,
+      cgroupRoot: this.#options.cgroupRoot,
       caFile: cluster.caFile,
       directory,
       snapshotter: await this.#snapshotter(),

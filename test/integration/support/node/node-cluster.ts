@@ -33,7 +33,7 @@ export class NodeCluster implements AsyncDisposable {
     await using resources = new AsyncDisposableStack();
     const network = resources.use(await ClusterNetwork.create());
     const directory = await mkdtemp(path.join(tmpdir(), `${network.name}-`));
-    resources.use(new Remains(network.name, directory));
+    resources.use(new Remains(directory));
     const { serviceAddress, serviceRange } = network;
     const reachable = { serviceAddress, serviceRange, nodes: NODES, directory };
     const kube = resources.use(await KubeCluster.start({ controllers: true, network: reachable }));
@@ -44,13 +44,15 @@ export class NodeCluster implements AsyncDisposable {
   async addNode(name: NodeName, images: readonly string[] = []): Promise<KubeNode> {
     const { kube: cluster, network } = this;
     const directory = path.join(this.#directory, name);
-    await mkdir(directory);
+    await mkdir(directory, { recursive: true });
     const node = new KubeNode({
       cluster,
       network,
       name,
       index: NODES.indexOf(name),
       directory,
+      // No other cluster has a directory of this name, not even one that was killed a moment ago.
+      cgroupRoot: `/${path.basename(this.#directory)}-${name}`,
       images: [await busyboxArchive(this.#directory), ...images],
     });
     this.#resources.use(node);

@@ -31,6 +31,7 @@ export async function podsOf(cluster: KubeCluster, namespace: string, labels: st
   return (items as readonly RunningPod[]).filter(({ metadata }) => metadata.deletionTimestamp === undefined);
 }
 
+/** Returns whether the kubelet reports the pod as Ready. */
 export function isReady({ status }: RunningPod): boolean {
   return status.conditions?.some((condition) => condition.type === "Ready" && condition.status === "True") === true;
 }

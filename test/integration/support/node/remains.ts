@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import path from "node:path";
 
 /**
  * Waits for the end of the test, however it ends, because its standard input then closes. The processes of the nodes have ended
@@ -7,7 +8,7 @@ import { once } from "node:events";
  */
 const REMOVE = `
 cat > /dev/null
-groups() { find /sys/fs/cgroup -type d -path "*/$CLUSTER-*" "$@" 2> /dev/null; }
+groups() { find /sys/fs/cgroup -type d -path "*/$NAME-*" "$@" 2> /dev/null; }
 for attempt in $(seq 300); do
   groups -depth -exec rmdir {} +
   [ -z "$(groups -prune)" ] && break
@@ -20,13 +21,13 @@ rm -rf "$DIRECTORY"
 export class Remains implements AsyncDisposable {
   readonly #watcher: ChildProcess;
 
-  /** Control groups whose name begins with the cluster's and a hyphen, and a directory with all its content. */
-  constructor(cluster: string, directory: string) {
+  /** Removes the directory with all its content, and control groups with the directory's name before a hyphen. */
+  constructor(directory: string) {
     this.#watcher = spawn("bash", ["-c", REMOVE], {
       // In a session of its own, a signal for the test does not end it.
       detached: true,
       stdio: ["pipe", "ignore", "ignore"],
-      env: { PATH: process.env["PATH"], CLUSTER: cluster, DIRECTORY: directory },
+      env: { PATH: process.env["PATH"], NAME: path.basename(directory), DIRECTORY: directory },
     });
   }
 
