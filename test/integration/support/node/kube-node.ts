@@ -26,6 +26,7 @@ mount -t tmpfs -o mode=755 tmpfs /run
 mkdir /run/sysctl
 for file in vm/overcommit_memory vm/panic_on_oom kernel/panic kernel/panic_on_oops kernel/keys/root_maxkeys \\
   kernel/keys/root_maxbytes; do
+  [ -e "/proc/sys/$file" ] || continue
   cat "/proc/sys/$file" > "/run/sysctl/\${file##*/}"
   mount --bind "/run/sysctl/\${file##*/}" "/proc/sys/$file"
 done
