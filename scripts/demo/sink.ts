@@ -4,6 +4,12 @@ import { parseLines, type Point } from "./line-protocol-parser.ts";
 
 const MAX_BODY = 64 * 1024 * 1024;
 
+/** Where a sink listens: by default on any port of 127.0.0.1. */
+export interface Where {
+  readonly address?: string;
+  readonly port?: number;
+}
+
 /** A small server for InfluxDB writes (the v1 and v2 API). It parses them strictly and passes the points on. */
 export class Sink implements AsyncDisposable {
   readonly #server: Server;
@@ -29,18 +35,21 @@ export class Sink implements AsyncDisposable {
     });
   }
 
-  static start(onPoints: (points: readonly Point[]) => void): Promise<Sink> {
+  static start(onPoints: (points: readonly Point[]) => void, where?: Where): Promise<Sink> {
     return Sink.startUnparsed((lines) => {
       onPoints(parseLines(lines));
-    });
+    }, where);
   }
 
   /** Starts a server that accepts every write, except if `onLines` throws. */
-  static async startUnparsed(onLines: (lines: string) => void): Promise<Sink> {
+  static async startUnparsed(
+    onLines: (lines: string) => void,
+    { address = "127.0.0.1", port = 0 }: Where = {},
+  ): Promise<Sink> {
     const sink = new Sink(onLines);
     await new Promise<void>((resolve, reject) => {
       sink.#server.once("error", reject);
-      sink.#server.listen(0, "127.0.0.1", resolve);
+      sink.#server.listen(port, address, resolve);
     });
     return sink;
   }
@@ -48,7 +57,7 @@ export class Sink implements AsyncDisposable {
   get url(): string {
     const address = this.#server.address();
     if (address === null || typeof address === "string") throw new Error("the sink does not listen");
-    return `http://127.0.0.1:${address.port}`;
+    return `http://${address.address}:${address.port}`;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

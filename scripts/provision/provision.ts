@@ -3,13 +3,16 @@ import { once } from "node:events";
 import { accessSync, constants, existsSync } from "node:fs";
 import path from "node:path";
 import {
+  containerdPath,
   datafusionPath,
   influxd2Path,
   kernelPath,
+  kubeRouterPath,
   KUBERNETES_PROGRAMS,
   kubernetesDirectory,
   kubernetesPath,
   type KubernetesProgram,
+  NODE_PROGRAMS,
   questdbPath,
   telegrafPath,
   victoriaMetricsPath,
@@ -67,6 +70,18 @@ const PARTS: Readonly<Record<string, Part>> = {
     make: victoriaMetrics,
   },
   "test/integration/support/kube.ts": { make: kubernetes },
+  "test/integration/support/node/kube-node.ts": {
+    packages: {
+      "busybox-static": "busybox",
+      iproute2: "ip",
+      libseccomp2: "/usr/lib/x86_64-linux-gnu/libseccomp.so.2",
+    },
+    make: node,
+  },
+  "test/integration/support/node/network-policies.ts": {
+    packages: { ipset: "ipset", iptables: "iptables" },
+    make: kubeRouter,
+  },
   "test/integration/support/influxd2.ts": { make: influxd2 },
 };
 
@@ -122,7 +137,7 @@ function install(packages: Readonly<Record<string, string>>): void {
 }
 
 function root(): readonly string[] {
-  return isRoot() ? [] : ["root, to run libvirt and make tap devices"];
+  return isRoot() ? [] : ["root, for libvirt, network devices and namespaces"];
 }
 
 function isRoot(): boolean {
@@ -178,6 +193,26 @@ async function questdb(): Promise<readonly string[]> {
 async function kubernetes(): Promise<readonly string[]> {
   const certificates = isThere("openssl") ? [] : ["openssl, for the certificates of Kubernetes"];
   return [...certificates, ...(await programs(KUBERNETES_PROGRAMS))];
+}
+
+async function node(): Promise<readonly string[]> {
+  return [...root(), ...(await programs(NODE_PROGRAMS)), ...(await containerd())];
+}
+
+async function containerd(): Promise<readonly string[]> {
+  if (existsSync(containerdPath())) return [];
+  return (await script("containerd.sh", containerdPath()))
+    ? []
+    : ["containerd (scripts/provision/containerd.sh failed)"];
+}
+
+async function kubeRouter(): Promise<readonly string[]> {
+  if (existsSync(kubeRouterPath())) return [];
+  if (!isThere("go")) return ["go, to build kube-router"];
+  console.log("# building kube-router, about two minutes on two cores; the result is kept");
+  return (await script("kube-router.sh", kubeRouterPath()))
+    ? []
+    : ["kube-router (scripts/provision/kube-router.sh failed)"];
 }
 
 async function programs(wanted: readonly KubernetesProgram[]): Promise<readonly string[]> {

@@ -84,7 +84,7 @@ export class Bisection {
   }
 
   /**
-   * Whether the target rejected everything so far: each line, or so many parts that it may reject every line, also good ones.
+   * Whether the target rejected everything so far: each line, or more parts than a few bad lines explain. It may reject good lines too.
    */
   get everythingRejected(): boolean {
     const isMidway = Math.max(this.#tooLarge, this.#splits) >= MAX_SPLITS;

@@ -26,8 +26,11 @@ const STARTING_MS = 60_000;
 const RESCAN_MS = 30_000;
 /** The kubelet creates the volumes of a pod in its first seconds. A pod without libvirt's volume is not a launcher. */
 const VOLUME_CREATION_MS = 300_000;
-/** Pods that one scan inspects. Any tenant can create pods, and an inspection takes about 20 microseconds of CPU. */
-const MAX_INSPECTIONS = 1_000;
+/**
+ * Pods that one scan inspects: of those that a VMI lists, and of all others. Any tenant can create pods, and an inspection takes up
+ * to 50 microseconds of CPU. The others are not collected, so they may wait.
+ */
+const MAX_INSPECTIONS = { listed: 1_000, others: 50 };
 
 interface Pod {
   /** When the pod was first seen, or first listed. */
@@ -87,9 +90,23 @@ export class LauncherSockets {
     for (const podUid of this.#pods.keys()) if (!names.has(podUid)) this.#pods.delete(podUid);
     const now = this.#clock.monotonic();
     for (const podUid of names) this.#update(podUid, now);
-    const due = [...this.#pods].filter(([, { nextScanMs }]) => nextScanMs <= now);
-    due.sort(([, a], [, b]) => Number(b.listed) - Number(a.listed) || a.nextScanMs - b.nextScanMs);
-    await Promise.all(due.slice(0, MAX_INSPECTIONS).map(([podUid, pod]) => this.#inspect(podUid, pod, now)));
+    const due = [...this.#due(now, true, MAX_INSPECTIONS.listed), ...this.#due(now, false, MAX_INSPECTIONS.others)];
+    await Promise.all(due.map(([podUid, pod]) => this.#inspect(podUid, pod, now)));
+  }
+
+  /** Returns some of the pods that are due, those first that were not inspected for longest. */
+  #due(nowMs: number, listed: boolean, atMost: number): readonly (readonly [podUid: string, pod: Pod])[] {
+    const due: (readonly [string, Pod])[] = [];
+    for (const entry of this.#pods) {
+      if (entry[1].listed === listed && entry[1].nextScanMs <= nowMs) due.push(entry);
+      if (due.length === atMost) break;
+    }
+    // They go to the end of the map.
+    for (const [podUid, pod] of due) {
+      this.#pods.delete(podUid);
+      this.#pods.set(podUid, pod);
+    }
+    return due;
   }
 
   /**

@@ -1,11 +1,13 @@
 import { DecodeQueue } from "./decode-queue.ts";
 import { PROTOCOL_LIMITS, UnaskedPackets, type PeerLimits } from "./limits.ts";
+import { ParameterShares } from "./parameter-shares.ts";
 import { ReceiveMemory } from "./receive-memory.ts";
 
-/** What all daemons with limits share: memory for received bytes, and time for decoding. */
+/** What all daemons with limits share: memory for received bytes, time for decoding, and large replies. */
 export class SharedLimits {
   readonly memory: ReceiveMemory;
   readonly queue = new DecodeQueue();
+  readonly parameters = new ParameterShares();
 
   constructor(receivedBytes: number) {
     this.memory = new ReceiveMemory(receivedBytes);

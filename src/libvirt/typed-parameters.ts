@@ -15,7 +15,8 @@ interface KnownName {
 
 /**
  * Decodes typed parameters. Field names repeat in every cycle, so a name is looked up by its bytes instead of decoded
- * again. The table has a fixed number of slots; a new name replaces the one in its slot.
+ * again. The table has a fixed number of slots. A name whose slot has another one is decoded each time: replaced names would
+ * cost more.
  */
 export class TypedParameterDecoder {
   readonly #names: (KnownName | undefined)[] = new Array<KnownName | undefined>(NAME_SLOTS);
@@ -42,9 +43,8 @@ export class TypedParameterDecoder {
     const slot = hash & (NAME_SLOTS - 1);
     const known = this.#names[slot];
     if (known !== undefined && sameBytes(known.bytes, buffer, start, end)) return known.text;
-    const bytes = Buffer.from(buffer.subarray(start, end));
-    const text = bytes.toString();
-    this.#names[slot] = { bytes, text };
+    const text = buffer.toString("utf8", start, end);
+    this.#names[slot] ??= { bytes: Buffer.from(buffer.subarray(start, end)), text };
     return text;
   }
 }

@@ -56,6 +56,7 @@ export class NodeReport {
       libvirt: {
         versions: pipeline.stats.versions,
         endpoints: reachable.length,
+        answering: this.#options.launchers.error === undefined ? reachable.filter(answersFully).length : 0,
         domains: state.endpoints.domains,
         failures: this.#failures(),
         misbehavior: state.endpoints.views.flatMap(({ error }) =>
@@ -133,4 +134,8 @@ export class NodeReport {
     if (clock.monotonic() - this.#lostAtMs > LOSS_MS) return undefined;
     return { reason: "BufferFull", message: `${dropped} lines were dropped since the agent started` };
   }
+}
+
+function answersFully(view: EndpointView): boolean {
+  return answers(view) && view.stuck.length === 0 && view.busy.length === 0;
 }

@@ -1,7 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { isIPv6, type AddressInfo } from "node:net";
+import { createServer as listener, isIPv6, type AddressInfo, type Server as Listener } from "node:net";
 import type { Duplex } from "node:stream";
 import { messageOf, TelemetryError } from "../errors.ts";
+import type { BurstOptions } from "../lib/burst-limit.ts";
 import { systemClock } from "../lib/clock.ts";
 import { openFileLimit } from "../lib/open-files.ts";
 import { ownValue } from "../lib/own-value.ts";
@@ -28,7 +29,7 @@ export interface HttpServerOptions {
   readonly allowedHosts?: ReadonlySet<string>;
   /** Called when a route throws; the client gets a 500 without details. */
   readonly onError: (error: unknown) => void;
-  readonly limits?: Limits;
+  readonly limits?: Partial<Limits>;
 }
 
 export interface Limits {
@@ -36,25 +37,29 @@ export interface Limits {
   readonly connections: number;
   /** A connection that others wait for is served for at least this time. */
   readonly minimumMs: number;
-  /** Time to send the headers of a request. */
-  readonly headersMs: number;
+  /** Time to send the head of a request, from its first byte; of the first request, from the connection. */
+  readonly headMs: number;
   /** Time between two requests, and time to receive an answer. */
   readonly idleMs: number;
+  /** Of answers, and of new connections. */
+  readonly rate: BurstOptions;
 }
 
-const LIMITS: Limits = { connections: 64, minimumMs: 1_000, headersMs: 5_000, idleMs: 15_000 };
-/**
- * Of answers, and of new connections: 30 a second. The kubelet, Prometheus and a few people need less than two. The largest page
- * takes 1 ms.
- */
-const RATE = { burst: 60, periodMs: 1_000 / 30 };
+const LIMITS: Limits = {
+  connections: 64,
+  minimumMs: 1_000,
+  headMs: 5_000,
+  idleMs: 15_000,
+  // 8 a second. The kubelet, Prometheus and a few people need less than two. An answer takes 1.5 ms, half of it in the system.
+  rate: { burst: 24, periodMs: 125 },
+};
 const MAX_HEADER_BYTES = 8 * 1024;
 /**
- * Connections that the system holds until they are accepted. Above it, it ignores new ones, and their clients try again after
- * one second and after three: too late for a health check. With 128, 400 clients that connect again and again delayed health
- * by two seconds; the server accepts 1,024 connections in less than one.
+ * Connections that the system holds until they are accepted; it may have a lower bound of its own. Above it, it ignores new ones, and
+ * their clients try again after one second and after three: too late for a health check. The server accepts as many in a quarter of
+ * a second.
  */
-const BACKLOG = 1_024;
+const BACKLOG = 4_096;
 const NO_NAMES: ReadonlySet<string> = new Set();
 
 const MISDIRECTED =
@@ -71,42 +76,35 @@ const HEADERS = {
  * read; a connection has one request at a time; the number of connections and the time per client are bounded.
  */
 export class HttpServer implements AsyncDisposable {
-  readonly #server: Server;
+  readonly #listener: Listener;
+  readonly #http: Server;
   readonly #options: HttpServerOptions;
-  readonly #limits: Limits;
   readonly #slots: ConnectionSlots;
 
   private constructor(options: HttpServerOptions) {
     this.#options = options;
-    this.#limits = options.limits ?? LIMITS;
-    const { headersMs, idleMs } = this.#limits;
-    this.#server = createServer(
+    const { connections, minimumMs, headMs, idleMs, rate } = { ...LIMITS, ...options.limits };
+    // It does not listen: it gets the gate of each connection that is served.
+    this.#http = createServer({ keepAliveTimeout: idleMs, maxHeaderSize: MAX_HEADER_BYTES }, (request, response) => {
+      this.#answer(request, response);
+    });
+    this.#http.setTimeout(idleMs);
+    const turns = new Turns<() => void>(
       {
-        headersTimeout: headersMs,
-        // The server does not wait for bodies.
-        requestTimeout: headersMs,
-        connectionsCheckingInterval: headersMs,
-        keepAliveTimeout: idleMs,
-        maxHeaderSize: MAX_HEADER_BYTES,
+        rate,
+        start: (show) => {
+          show();
+        },
       },
-      (request, response) => {
-        this.#answer(request, response);
-      },
-    );
-    this.#server.setTimeout(idleMs);
-    // Node's own listener, which parses what it is given, gets the gate in place of the socket.
-    const [parse] = this.#server.listeners("connection");
-    this.#server.removeAllListeners("connection");
-    const turns = new Turns(RATE, systemClock);
-    const { connections: slots, minimumMs } = this.#limits;
-    this.#slots = new ConnectionSlots(
-      { slots, minimumMs, waiting: maxWaiting(openFileLimit()), rate: RATE },
       systemClock,
-      (socket, client) => {
-        parse?.call(this.#server, new RequestGate(socket, (act) => turns.take(client, act)));
-      },
     );
-    this.#server.on("connection", (socket) => {
+    this.#slots = new ConnectionSlots(
+      { slots: connections, minimumMs, waiting: maxWaiting(openFileLimit()), rate },
+      systemClock,
+      (socket, client) => this.#http.emit("connection", new RequestGate(socket, { client, turns, headMs })),
+    );
+    // A connection that waits is not read: it could send 64 KiB otherwise, and others as much.
+    this.#listener = listener({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (socket) => {
       // Node's own timeout begins with the first request.
       socket.setTimeout(idleMs, () => socket.destroy());
       this.#slots.accept(socket);
@@ -117,16 +115,17 @@ export class HttpServer implements AsyncDisposable {
   static async listen(options: HttpServerOptions): Promise<HttpServer> {
     const { host, port } = options.address;
     const server = new HttpServer(options);
+    const listener = server.#listener;
     try {
       await new Promise<void>((resolve, reject) => {
-        server.#server.once("error", reject);
-        server.#server.listen({ port, backlog: BACKLOG, ...(host !== undefined && { host }) }, () => {
-          server.#server.off("error", reject);
+        listener.once("error", reject);
+        listener.listen({ port, backlog: BACKLOG, ...(host !== undefined && { host }) }, () => {
+          listener.off("error", reject);
           resolve();
         });
       });
       // Such as too many open files. Without a listener the error would end the process.
-      server.#server.on("error", options.onError);
+      listener.on("error", options.onError);
     } catch (error) {
       const where = `${host ?? ""}:${port}`;
       throw new TelemetryError(
@@ -140,12 +139,12 @@ export class HttpServer implements AsyncDisposable {
 
   /** The address that it listens on, as HOST:PORT. */
   get address(): string {
-    const { address, port } = this.#server.address() as AddressInfo;
+    const { address, port } = this.#listener.address() as AddressInfo;
     return `${isIPv6(address) ? `[${address}]` : address}:${port}`;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const closed = new Promise((resolve) => this.#server.close(resolve));
+    const closed = new Promise((resolve) => this.#listener.close(resolve));
     this.#slots.closeAll();
     await closed;
   }

@@ -1,23 +1,29 @@
 import type { Socket } from "node:net";
 import { Duplex } from "node:stream";
+import type { Turns } from "./turns.ts";
 
 /** Longer than the head of any request that the server accepts. */
 const MAX_WAITING_BYTES = 8 * 1024;
 const END_OF_HEAD = "\r\n\r\n";
 
-/** Calls a function at the turn of the connection. Returns a function that gives the turn up. */
-type TakeTurn = (act: () => void) => () => void;
+export interface GateOptions {
+  readonly client: string;
+  /** Each answer needs a turn. */
+  readonly turns: Turns<() => void>;
+  /** Time to send the head of a request. */
+  readonly headMs: number;
+}
 
 /**
  * A connection that shows its server one request at a time. Node parses every request that a read returns, so 64 KiB of
  * pipelined requests would block the process for tens of milliseconds. Here the next request waits, unparsed, until the server
  * calls `next`, and until there is a turn: readers that ask again and again get a bounded number of answers in a second. A
- * connection with more bytes waiting than one request can have is closed. Requests have no bodies: the server closes a
- * connection that sends one.
+ * connection with more bytes waiting than one request can have is closed, and one whose request is incomplete for too long.
+ * Requests have no bodies: the server closes a connection that sends one.
  */
 export class RequestGate extends Duplex {
   readonly #socket: Socket;
-  readonly #takeTurn: TakeTurn;
+  readonly #options: GateOptions;
   /** Received, and not shown to the server. */
   #waiting: Buffer = Buffer.alloc(0);
   /** The last bytes of an incomplete head that was shown: its end may be split between two reads. */
@@ -25,12 +31,15 @@ export class RequestGate extends Duplex {
   /** A complete head waits for its turn, or was shown and `next` has not been called for it. */
   #busy = false;
   #giveUpTurn: () => void = () => undefined;
+  /** Runs while the head of a request is incomplete. */
+  #deadline: NodeJS.Timeout | undefined;
   #ended = false;
 
-  constructor(socket: Socket, takeTurn: TakeTurn) {
+  constructor(socket: Socket, options: GateOptions) {
     super();
     this.#socket = socket;
-    this.#takeTurn = takeTurn;
+    this.#options = options;
+    this.#expectHead();
     socket.on("data", (bytes: Buffer) => {
       this.#receive(bytes);
     });
@@ -42,6 +51,8 @@ export class RequestGate extends Duplex {
     // The cause, such as a reset by the client, does not matter.
     socket.on("error", () => this.destroy());
     socket.on("close", () => this.destroy());
+    // It was paused while it waited.
+    socket.resume();
   }
 
   /** Shows the next request. The server calls it when the answer is sent. */
@@ -77,8 +88,25 @@ export class RequestGate extends Duplex {
       // The client waits for answers, and sends no more requests.
       if (this.#ended && this.#waiting.length === 0) this.push(null);
     };
-    if (this.#busy) this.#giveUpTurn = this.#takeTurn(push);
-    else push();
+    if (this.#busy) this.#takeTurn(push);
+    else {
+      if (shown.length > 0) this.#expectHead();
+      push();
+    }
+  }
+
+  #takeTurn(push: () => void): void {
+    const { client, turns } = this.#options;
+    clearTimeout(this.#deadline);
+    this.#deadline = undefined;
+    this.#giveUpTurn = () => {
+      turns.giveUp(client, push);
+    };
+    turns.take(client, push);
+  }
+
+  #expectHead(): void {
+    this.#deadline ??= setTimeout(() => this.destroy(), this.#options.headMs);
   }
 
   override _read(): void {
@@ -96,6 +124,7 @@ export class RequestGate extends Duplex {
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    clearTimeout(this.#deadline);
     this.#giveUpTurn();
     this.#waiting = Buffer.alloc(0);
     this.#socket.destroy();

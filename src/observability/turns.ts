@@ -1,95 +1,139 @@
 import { BurstLimit, type BurstOptions } from "../lib/burst-limit.ts";
 import type { Clock } from "../lib/clock.ts";
 
-type Act = () => void;
+export interface TurnOptions<Item> {
+  readonly rate: BurstOptions;
+  readonly start: (item: Item, client: string) => void;
+  /** What a client uses now. Clients that use less go first. */
+  readonly loadOf?: (client: string) => number;
+  /** Whether an item of this client can start now. If not, no item of a client that uses as much or more can. */
+  readonly canStart?: (client: string) => boolean;
+}
 
 /** How long a turn of a client counts, in milliseconds. */
 const RECENT_MS = 1_000;
+/** How many clients are remembered, and for how long after their last turn. */
+const KNOWN = { clients: 256, ms: 600_000 };
+
+interface KnownClient {
+  readonly firstMs: number;
+  lastMs: number;
+}
 
 /**
- * Hands out turns at a bounded rate, after a burst. Above it clients wait, and the one with the fewest recent turns goes on
- * first: a client that asks rarely, such as the kubelet, does not wait for those that ask all the time.
+ * Starts items of clients at a bounded rate, after a burst; the others wait. The client that uses least goes first, then the one
+ * with the fewest recent turns, then the one that is known for longest. So a client that asks rarely, such as the kubelet, does not
+ * wait for one that asks all the time, nor for many that are new.
  */
-export class Turns {
-  readonly #periodMs: number;
+export class Turns<Item> {
+  readonly #options: TurnOptions<Item>;
   readonly #limit: BurstLimit;
   readonly #clock: Clock;
-  /** Client -> what waits, the oldest first. */
-  readonly #waiting = new Map<string, Set<Act>>();
+  /** Client -> its items that wait, the oldest first. */
+  readonly #waiting = new Map<string, Set<Item>>();
+  #size = 0;
   /** Client -> number of its recent turns. */
   readonly #recent = new Map<string, number>();
   #recentSinceMs: number;
-  #isHandingOut = false;
+  readonly #known = new Map<string, KnownClient>();
+  #isStarting = false;
 
-  constructor(rate: BurstOptions, clock: Clock) {
-    this.#periodMs = rate.periodMs;
-    this.#limit = new BurstLimit(rate, clock);
+  constructor(options: TurnOptions<Item>, clock: Clock) {
+    this.#options = options;
+    this.#limit = new BurstLimit(options.rate, clock);
     this.#clock = clock;
     this.#recentSinceMs = clock.monotonic();
   }
 
-  /** Calls `act` at the turn of the client, which may be now. Returns a function that gives the turn up. */
-  take(client: string, act: Act): () => void {
-    if (this.#waiting.size === 0 && this.#limit.allows()) {
-      this.#count(client);
-      act();
-      return () => undefined;
-    }
-    const acts = this.#waiting.get(client) ?? new Set();
-    this.#waiting.set(client, acts.add(act));
-    void this.#handOut();
-    return () => {
-      this.#remove(client, act);
-    };
+  /** Number of items that wait. */
+  get size(): number {
+    return this.#size;
   }
 
-  async #handOut(): Promise<void> {
-    if (this.#isHandingOut) return;
-    this.#isHandingOut = true;
+  /** Client -> its items that wait, the oldest first. Each client has at least one. */
+  get waiting(): ReadonlyMap<string, ReadonlySet<Item>> {
+    return this.#waiting;
+  }
+
+  /** Starts an item at the turn of its client, which may be now. */
+  take(client: string, item: Item): void {
+    const items = this.#waiting.get(client) ?? new Set();
+    this.#waiting.set(client, items.add(item));
+    this.#size++;
+    this.#startAvailable();
+    if (!this.#isStarting) void this.#startLater();
+  }
+
+  /** Forgets an item, if it waits. */
+  giveUp(client: string, item: Item): void {
+    const items = this.#waiting.get(client);
+    if (items?.delete(item) !== true) return;
+    this.#size--;
+    if (items.size === 0) this.#waiting.delete(client);
+  }
+
+  async #startLater(): Promise<void> {
+    this.#isStarting = true;
     try {
-      while (this.#waiting.size > 0) {
-        await this.#clock.sleep(this.#periodMs);
-        this.#handOutAvailable();
+      while (this.#size > 0) {
+        await this.#clock.sleep(this.#options.rate.periodMs);
+        this.#startAvailable();
       }
     } finally {
       // An exception of one must not end the turns of all.
-      this.#isHandingOut = false;
+      this.#isStarting = false;
     }
   }
 
-  #handOutAvailable(): void {
-    for (let next = this.#next(); next !== undefined && this.#limit.allows(); next = this.#next()) {
-      const [client, act] = next;
-      this.#remove(client, act);
+  #startAvailable(): void {
+    const { start, canStart } = this.#options;
+    while (this.#clock.monotonic() >= this.#limit.nextMs) {
+      const next = this.#next();
+      if (next === undefined) return;
+      const [client, item] = next;
+      if (canStart?.(client) === false) return;
+      this.giveUp(client, item);
+      this.#limit.count();
       this.#count(client);
-      act();
+      start(item, client);
     }
   }
 
-  #next(): readonly [client: string, act: Act] | undefined {
-    let next: readonly [client: string, act: Act] | undefined;
-    let fewest = Infinity;
-    for (const [client, [act]] of this.#waiting) {
-      const recent = this.#recent.get(client) ?? 0;
-      if (act === undefined || recent >= fewest) continue;
-      next = [client, act];
-      fewest = recent;
+  #next(): readonly [client: string, item: Item] | undefined {
+    this.#forgetTurns();
+    let next: readonly [client: string, item: Item] | undefined;
+    let least = [Infinity, Infinity, Infinity] as const;
+    for (const [client, [item]] of this.#waiting) {
+      const rank = [
+        this.#options.loadOf?.(client) ?? 0,
+        this.#recent.get(client) ?? 0,
+        this.#known.get(client)?.firstMs ?? Number.MAX_VALUE,
+      ] as const;
+      if (item === undefined || !isBefore(rank, least)) continue;
+      next = [client, item];
+      least = rank;
     }
     return next;
   }
 
-  #remove(client: string, act: Act): void {
-    const acts = this.#waiting.get(client);
-    acts?.delete(act);
-    if (acts?.size === 0) this.#waiting.delete(client);
+  #count(client: string): void {
+    this.#recent.set(client, (this.#recent.get(client) ?? 0) + 1);
+    const nowMs = this.#clock.monotonic();
+    const known = this.#known.get(client);
+    if (known !== undefined) known.lastMs = nowMs;
+    else if (this.#known.size < KNOWN.clients) this.#known.set(client, { firstMs: nowMs, lastMs: nowMs });
   }
 
-  #count(client: string): void {
-    const now = this.#clock.monotonic();
-    if (now - this.#recentSinceMs >= RECENT_MS) {
-      this.#recent.clear();
-      this.#recentSinceMs = now;
-    }
-    this.#recent.set(client, (this.#recent.get(client) ?? 0) + 1);
+  #forgetTurns(): void {
+    const nowMs = this.#clock.monotonic();
+    if (nowMs - this.#recentSinceMs < RECENT_MS) return;
+    this.#recent.clear();
+    this.#recentSinceMs = nowMs;
+    for (const [client, { lastMs }] of this.#known) if (nowMs - lastMs >= KNOWN.ms) this.#known.delete(client);
   }
+}
+
+function isBefore(rank: readonly number[], other: readonly number[]): boolean {
+  const at = rank.findIndex((value, index) => value !== other[index]);
+  return at >= 0 && (rank[at] ?? 0) < (other[at] ?? 0);
 }

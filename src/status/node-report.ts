@@ -21,6 +21,8 @@ export interface NodeObservation {
     readonly versions: readonly string[];
     /** Daemons with a socket, including those that fail. */
     readonly endpoints: number;
+    /** Daemons that answer, with all of their domains. */
+    readonly answering: number;
     readonly domains: number;
     readonly failures: readonly LibvirtFailure[];
     /** What launchers do that KubeVirt's never do, one sentence each, with the VM. No fault of the node. */
@@ -102,19 +104,20 @@ function configApplied({ config, configFault }: NodeObservation): Verdict {
 }
 
 function libvirtReachable({ config, libvirt }: NodeObservation): Verdict {
-  const { endpoints, domains, failures, misbehavior } = libvirt;
+  const { endpoints, answering, domains, failures, misbehavior } = libvirt;
   const more = (sentences: readonly unknown[]): string =>
     sentences.length > 1 ? `, and ${sentences.length - 1} more` : "";
   const [misbehaving] = misbehavior;
   const also = misbehaving === undefined ? [] : [`${misbehaving}${more(misbehavior)}`];
+  // A tenant can make its own launcher fail, and must not be able to make the node look faulty.
+  const status = answering === 0 ? "False" : "True";
   const denied = failures.find((failure) => failure.denied);
-  if (denied !== undefined) return ["False", "SocketDenied", [withPlace(denied), ...also].join("; ")];
+  if (denied !== undefined) return [status, "SocketDenied", [withPlace(denied), ...also].join("; ")];
   const [first] = failures;
   if (first !== undefined) {
     const others = failures.length > 1 ? `${more(failures)} of ${endpoints}` : "";
-    return ["False", "EndpointTimeout", [`${withPlace(first)}${others}`, ...also].join("; ")];
+    return [status, "EndpointTimeout", [`${withPlace(first)}${others}`, ...also].join("; ")];
   }
-  // One VM is not collected, or in part. A tenant must not be able to make the node look faulty.
   if (misbehaving !== undefined) return ["True", "LauncherMisbehaving", also.join("; ")];
   if (config === undefined) return ["Unknown", "NoConfig", "libvirt is not read without a configuration"];
   if (domains === 0) return ["True", "NoDomains", "no virtual machine runs on this node"];

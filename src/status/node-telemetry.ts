@@ -61,7 +61,7 @@ export const NODE_TELEMETRY_STATUS = Type.Object({
   targets: keyedList("name", target, { description: "State of delivery to each target.", maxItems: 8 }),
   targetSummary: boundedText("Targets that do not fail, of all targets: `2/2`. For the print column.", 16),
   conditions: conditionList(
-    "Ready: no other condition is False, except NamesKnown. ConfigApplied: the governing configuration is in use. NamesKnown: the list of virtual machines is complete and up to date; Ready does not depend on it. LibvirtReachable: every libvirt daemon answers; a launcher that misbehaves is named there, but does not make it False. TargetsDelivering: every target accepts lines. BufferHealthy: no lines are dropped.",
+    "Ready: no other condition is False, except NamesKnown. ConfigApplied: the governing configuration is in use. NamesKnown: the list of virtual machines is complete and up to date; Ready does not depend on it. LibvirtReachable: a libvirt daemon answers, or the node has none; a launcher that does not answer or misbehaves is named there, but does not make it False. TargetsDelivering: every target accepts lines. BufferHealthy: no lines are dropped.",
   ),
 });
 
@@ -76,8 +76,10 @@ export const NODE_REASONS = {
     "This agent's version cannot read the TelemetryConfig that governs the node. The last good configuration stays in use. The message has every fault.",
   SecretNotFound:
     "A Secret, a ConfigMap or a key in one does not exist, or the agent's Role does not name it. Its target keeps the values that were read before; without any, its lines are queued. Other targets are not affected.",
-  SocketDenied: "The agent may not open a libvirt socket, because of its user, its capabilities or SELinux.",
-  EndpointTimeout: "A libvirt daemon does not answer in time. Its VMs are missing; other VMs are collected.",
+  SocketDenied:
+    "The agent may not open a libvirt socket, because of its user, its capabilities or SELinux. The node is not ready if no daemon answers.",
+  EndpointTimeout:
+    "A libvirt daemon or a QEMU does not answer in time. Its VMs are missing, or some of their values; other VMs are collected. The node is not ready if no daemon answers.",
   NoDomains: "No virtual machine runs on the node.",
   LauncherMisbehaving:
     "A launcher exceeds its budget or claims to be another VM, so an attacker may control it. Its VM is not collected, or in part; other VMs are. The message names the VM. Ready does not depend on it.",

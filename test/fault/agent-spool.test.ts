@@ -10,6 +10,7 @@ import { SimulatorServer } from "../../src/simulator/server.ts";
 import { run, runningProcess } from "../support/command-line.ts";
 import { configText } from "../support/config.ts";
 import { until } from "../support/delivery.ts";
+import { FaultyProxy } from "../support/faulty-proxy.ts";
 import { FakeInflux } from "../support/fake-influx.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { atEnd } from "../support/at-end.ts";
@@ -106,18 +107,20 @@ test("an agent without a spool logs the lines that are lost at its end", async (
   );
 });
 
-test("rejected lines are kept beside the spool", async (t) => {
+test("rejected lines are kept beside the spool, whole", async (t) => {
   await using influx = await FakeInflux.start({ version: "v1" });
-  const { args, spool } = await argumentsFor(t, influx.url);
-  influx.faults.push({
-    kind: "status",
-    status: 400,
-    body: `{"error":"partial write: unable to parse 'vm a=': missing field value dropped=0"}`,
-  });
+  const isBad = (line: string): boolean => line.startsWith("vm_metrics,");
+  await using proxy = await FaultyProxy.start(influx.url, { seed: 1, faults: [], isBad });
+  const { args, spool } = await argumentsFor(t, proxy.url);
   const { exitCode } = await run([...args, "--once"]);
   assert.equal(exitCode, 1);
-  const records = await readFile(path.join(spool, "rejected", "rejected.jsonl"), "utf8");
-  assert.match(records, /^\{"time":"[^"]+","target":"main","reason":"missing field value","line":"vm a="\}\n$/);
+  const records = (await readFile(path.join(spool, "rejected", "rejected.jsonl"), "utf8")).trim().split("\n");
+  for (const record of records) {
+    const { target, line } = JSON.parse(record) as { readonly target: string; readonly line: string };
+    assert.equal(target, "main");
+    assert.match(line, /^vm_metrics,.* \d{19}$/);
+  }
+  assert.ok(influx.stored.length > 0 && !influx.stored.some(isBad));
 });
 
 test("an unusable spool directory is logged as an error, and the lines are delivered", async (t) => {

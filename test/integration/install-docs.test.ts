@@ -1,15 +1,11 @@
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, rm, symlink } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import path from "node:path";
 import { after, afterEach, before, test } from "node:test";
-import { kubernetesPath } from "../../scripts/provision/cache.ts";
 import { nodeReport } from "../../src/status/node-report.ts";
-import { docBlocks, type DocBlock } from "../support/docs.ts";
+import { docBlocks } from "../support/docs.ts";
 import { observation } from "../support/observation.ts";
+import { DocShell } from "./support/doc-shell.ts";
 import { JobRunner } from "./support/job-runner.ts";
 import { KubeCluster } from "./support/kube.ts";
-import { run } from "./support/process.ts";
 import { ReadyNodes } from "./support/ready-nodes.ts";
 import { wantedPods } from "./support/release.ts";
 import { VMI_CRD } from "./support/vmi-crd.ts";
@@ -27,20 +23,14 @@ const REPORTS = "/apis/kubevirt-telemetry.io/v1alpha1/nodetelemetries";
 const commands = Object.entries(PAGES).flatMap(([page, file]) =>
   docBlocks(file).flatMap((block) => (block.language === "sh" ? [{ page, ...block }] : [])),
 );
-const ran = new Set<DocBlock>();
 
 const resources = new AsyncDisposableStack();
 let cluster: KubeCluster;
-/** The home directory of the user, with the programs that the pages need. */
-let home: string;
+let shell: DocShell;
 
 before(async () => {
-  home = await mkdtemp(path.join(tmpdir(), "home-"));
-  resources.defer(() => rm(home, { recursive: true, force: true }));
-  await mkdir(path.join(home, "bin"));
-  for (const program of ["kubectl", "helm"] as const)
-    await symlink(kubernetesPath(program), path.join(home, "bin", program));
   cluster = resources.use(await KubeCluster.start({ controllers: true }));
+  shell = resources.use(await DocShell.on(cluster));
   await cluster.apply(VMI_CRD);
   resources.use(await ReadyNodes.create(cluster, ["node-a"], { "kubernetes.io/os": "linux" }));
   resources.use(new JobRunner(cluster, NAMESPACE));
@@ -48,26 +38,12 @@ before(async () => {
 after(() => resources.disposeAsync());
 // A test that fails half-way leaves objects behind.
 afterEach(() =>
-  shell(`helm uninstall kubevirt-telemetry --namespace ${NAMESPACE} --ignore-not-found
+  shell.run(`helm uninstall kubevirt-telemetry --namespace ${NAMESPACE} --ignore-not-found
     kubectl delete --filename manifests/install.yaml --ignore-not-found --timeout=60s`),
 );
 
-/** Runs the commands below a heading like a user's copy of them; resolves to their output. */
-async function follow(page: keyof typeof PAGES, heading: string): Promise<string> {
-  const blocks = commands.filter((block) => block.page === page && block.heading === heading && !block.notRun);
-  assert.notEqual(blocks.length, 0, `${page}: ${heading}`);
-  let output = "";
-  for (const block of blocks) {
-    ran.add(block);
-    output += await shell(block.text);
-  }
-  return output;
-}
-
-function shell(text: string): Promise<string> {
-  const user = { HOME: home, KUBECONFIG: cluster.kubeconfig, INFLUX_TOKEN: "secret", NODE: "node-a" };
-  const env = { ...user, PATH: `${home}/bin:${process.env["PATH"] ?? ""}` };
-  return run("env", ...Object.entries(env).map(([name, value]) => `${name}=${value}`), "sh", "-ec", text);
+function follow(page: keyof typeof PAGES, heading: string): Promise<string> {
+  return shell.follow(PAGES[page], heading);
 }
 
 test("install, upgrade, rollback and uninstallation work as documented", async () => {
@@ -118,6 +94,8 @@ test("Helm can take over the objects that kubectl has installed", async () => {
 });
 
 test("every command of these pages was run or says why not", () => {
-  const left = commands.filter((block) => block.page !== "readme" && !ran.has(block) && block.notRun === undefined);
+  const left = commands.filter(
+    (block) => block.page !== "readme" && !shell.ran.has(block.text) && block.notRun === undefined,
+  );
   assert.deepEqual(left, []);
 });

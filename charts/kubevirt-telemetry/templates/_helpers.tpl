@@ -61,17 +61,20 @@ ports:
   - name: metrics
     containerPort: {{ .Values.port }}
 {{- if .Values.probes.enabled }}
+# A probe in the first second finds no listener, and Kubernetes reports a warning.
 livenessProbe:
   httpGet:
     path: /healthz
     port: metrics
+  initialDelaySeconds: 15
   periodSeconds: 15
   timeoutSeconds: 5
 readinessProbe:
   httpGet:
     path: /readyz
     port: metrics
-  periodSeconds: 10
+  initialDelaySeconds: 5
+  periodSeconds: 5
   timeoutSeconds: 5
 {{- end }}
 {{- end -}}

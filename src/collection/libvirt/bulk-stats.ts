@@ -34,12 +34,19 @@ const SAFE_GROUPS = STATS_GROUP.STATE | STATS_GROUP.INTERFACE;
 export class BulkStats {
   readonly #lease: SessionLease;
   readonly #clock: Clock;
+  readonly #received: (stats: readonly DomainStats[], groups: number) => void;
   readonly #blocked: BlockedCalls;
   readonly #times = new ReplyTimes();
 
-  constructor(lease: SessionLease, clock: Clock) {
+  /** `received` is called with each reply, also with one that comes late. */
+  constructor(
+    lease: SessionLease,
+    clock: Clock,
+    received: (stats: readonly DomainStats[], groups: number) => void = () => undefined,
+  ) {
     this.#lease = lease;
     this.#clock = clock;
+    this.#received = received;
     this.#blocked = new BlockedCalls(clock);
   }
 
@@ -143,9 +150,11 @@ export class BulkStats {
     return tooMany ? "slow" : "late";
   }
 
-  #call(session: LibvirtClient, { only, groups }: Request, deadlineMs: number): Promise<DomainStats[]> {
+  async #call(session: LibvirtClient, { only, groups }: Request, deadlineMs: number): Promise<DomainStats[]> {
     const flags = DOMAIN_FILTER.ACTIVE | DOMAIN_FILTER.NOWAIT;
-    return session.allDomainStats({ domains: only, groups, flags }, { deadlineMs });
+    const stats = await session.allDomainStats({ domains: only, groups, flags }, { deadlineMs });
+    this.#received(stats, groups);
+    return stats;
   }
 
   /** Returns the statistics, or undefined once a domain blocks the call. The first check for this is after `firstWaitMs`. */

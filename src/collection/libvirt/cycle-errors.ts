@@ -3,6 +3,7 @@ import { BudgetError, TelemetryError, messageOf, unexpected } from "../../errors
 import { foreignText } from "../../lib/display-text.ts";
 import { LibvirtError } from "../../libvirt/errors.ts";
 import type { DomainRef } from "../../libvirt/types.ts";
+import { cycleTimeout, type BulkReply } from "./bulk-stats.ts";
 
 /** The errors that are expected for a moment while a launcher or a domain starts. */
 const STARTUP_CODES: ReadonlySet<string> = new Set(["E_LIBVIRT_TIMEOUT", "E_LIBVIRT_CLOSED", "E_QEMU_STUCK"]);
@@ -50,8 +51,18 @@ export class CycleErrors {
   }
 }
 
+/** Reports why the values of QEMU are missing for domains that do not block a call themselves. */
+export function reportLimit(
+  limitedBy: BulkReply["limitedBy"],
+  blockedCalls: number,
+  report: (error: unknown, tolerate?: boolean) => void,
+): void {
+  if (limitedBy === "late") report(cycleTimeout());
+  else if (limitedBy !== undefined) report(tooManyStuck(blockedCalls), limitedBy === "slow");
+}
+
 /** Returns the error of statistics that are missing because too many calls are blocked. */
-export function tooManyStuck(calls: number): TelemetryError {
+function tooManyStuck(calls: number): TelemetryError {
   return new TelemetryError(
     "E_QEMU_STUCK",
     `libvirt has not answered ${calls} calls for statistics: no disk values and totals for any of its domains until one returns`,

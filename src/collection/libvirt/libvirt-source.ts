@@ -7,9 +7,9 @@ import { SharedLimits } from "../../libvirt/peer.ts";
 import { STATS_GROUP } from "../../libvirt/protocol.ts";
 import type { DomainRef } from "../../libvirt/types.ts";
 import { BudgetChecks } from "./budget-checks.ts";
-import { BulkStats, cycleTimeout, type BulkReply } from "./bulk-stats.ts";
+import { BulkStats, type BulkReply } from "./bulk-stats.ts";
 import { CircuitBreaker } from "./circuit-breaker.ts";
-import { CycleErrors, tooManyStuck } from "./cycle-errors.ts";
+import { CycleErrors, reportLimit } from "./cycle-errors.ts";
 import { CycleReports, type DomainAnswer } from "./cycle-reports.ts";
 import { DaemonSession, type SessionOptions } from "./daemon-session.ts";
 import { BasicInfoReader, isGone, type BasicInfo } from "./basic-info.ts";
@@ -18,6 +18,7 @@ import { DomainHistory } from "./domain-history.ts";
 import type { DomainSample } from "../domain-sample.ts";
 import type { Source, SourceCycle, SourceSettings, SourceStats, UnansweredDomains } from "../source.ts";
 import type { Endpoint } from "./endpoint.ts";
+import { ParameterShare } from "./parameter-share.ts";
 import { progressCheckMs } from "./time-limits.ts";
 import {
   cpuSample,
@@ -54,6 +55,7 @@ export class LibvirtSource implements Source {
   readonly #devices: DeviceCache;
   readonly #vm: string | undefined;
   readonly #checks: BudgetChecks | undefined;
+  readonly #share: ParameterShare;
   readonly #history = new DomainHistory();
   readonly #readings: DomainReadings;
   readonly #responses: QemuResponses;
@@ -80,6 +82,7 @@ export class LibvirtSource implements Source {
     this.#vm = vm;
     this.#checks = budget && new BudgetChecks(budget, clock);
     this.#readings = new DomainReadings(settings.needs, this.#checks);
+    this.#share = new ParameterShare(shared.parameters, budget, clock);
     this.#responses = new QemuResponses(clock);
     this.#list = new DomainList(clock);
     this.#infos = new BasicInfoReader(clock);
@@ -89,7 +92,7 @@ export class LibvirtSource implements Source {
       this.#devices.invalidate();
     };
     this.#daemon = new DaemonSession(endpoint, { shared, clock, onLost, connections });
-    this.#bulk = new BulkStats(this.#daemon, clock);
+    this.#bulk = new BulkStats(this.#daemon, clock, this.#share.count);
   }
 
   get stats(): SourceStats {
@@ -106,14 +109,14 @@ export class LibvirtSource implements Source {
   async collect(needs = this.#settings.needs): Promise<SourceCycle> {
     const nothing = { endpoint: this.id, samples: [], stuck: [], busy: [], slow: [] };
     const found = new CycleErrors(this.#vm);
-    if (!this.#breaker.allows) return { ...nothing, ...found.lists, outcome: "skipped" };
+    if (!this.#breaker.allows || !this.#share.isDue()) return { ...nothing, ...found.lists, outcome: "skipped" };
     try {
       const collected = await this.#cycle(needs, this.#clock.monotonic() + this.#settings.timeoutMs, found);
       const limitError = this.#daemon.takeLimitError();
       if (limitError !== undefined) throw limitError;
       if (found.rejection !== undefined) return { ...nothing, ...this.#cutOff(found.rejection) };
       this.#breaker.succeeded();
-      return { ...nothing, ...collected, ...found.lists, outcome: "collected" };
+      return { ...nothing, ...collected, ...this.#share.addError(found.lists, this.#vm), outcome: "collected" };
     } catch (error) {
       found.report(this.#daemon.takeLimitError() ?? error, { tolerate: this.#isStarting });
       if (found.rejection !== undefined) return { ...nothing, ...this.#cutOff(found.rejection) };
@@ -128,6 +131,7 @@ export class LibvirtSource implements Source {
   }
 
   close(): void {
+    this.#share.giveBack();
     this.#daemon.close();
     this.#bulk.close();
   }
@@ -177,6 +181,7 @@ export class LibvirtSource implements Source {
     if (groups !== 0 && domains.length > 0) {
       try {
         bulk = await this.#bulk.read(groups, domains, deadline);
+        this.#share.charge();
       } catch (error) {
         // The basic information is valid without statistics.
         report(error);
@@ -222,7 +227,7 @@ export class LibvirtSource implements Source {
         }),
       ),
     );
-    if (notCalled > 0) this.#reportLimit(bulk, report);
+    if (notCalled > 0) reportLimit(bulk?.limitedBy, this.#bulk.blockedCalls, report);
     return { samples: samples.flat(), ...(await this.#classify(unanswered, calledMs, deadline)) };
   }
 
@@ -259,12 +264,6 @@ export class LibvirtSource implements Source {
     return stats?.monitorAnswered ?? (this.#bulk.blockedSince(domain) === undefined ? undefined : false);
   }
 
-  /** Reports why the values of QEMU are missing for domains that do not block a call themselves. */
-  #reportLimit(bulk: BulkReply | undefined, report: CycleContext["report"]): void {
-    if (bulk?.limitedBy === "late") report(cycleTimeout());
-    else if (bulk?.limitedBy !== undefined) report(tooManyStuck(this.#bulk.blockedCalls), bulk.limitedBy === "slow");
-  }
-
   #classify(unanswered: readonly DomainRef[], calledMs: number, deadline: number): Promise<UnansweredDomains> {
     for (const domain of unanswered) this.#responses.recordSilence(domain, calledMs);
     return this.#responses.classify(
@@ -275,9 +274,12 @@ export class LibvirtSource implements Source {
   }
 
   async #deviceSamples(domain: DomainRef, report: DomainReport, leftMs: number): Promise<DeviceSamples> {
-    const layout = await this.#devices.layout(domain, reportedDevices(report), () =>
-      this.#daemon.lastCall(this.#clock.monotonic() + leftMs, (session, options) => session.domainXml(domain, options)),
-    );
+    const layout = await this.#devices.layout(domain, reportedDevices(report), async () => {
+      const until = this.#clock.monotonic() + leftMs;
+      const xml = await this.#daemon.lastCall(until, (session, options) => session.domainXml(domain, options));
+      this.#share.recordXml(xml.length, this.#settings.deviceCacheTtlMs);
+      return xml;
+    });
     return deviceSamples(layout, report);
   }
 

@@ -62,12 +62,12 @@ test("thousands of pods that no VMI lists are inspected a few times each", async
   );
 });
 
-test("one scan inspects a bounded number of pods, and those of VMIs first", async (t) => {
+test("one scan inspects few of the pods that no VMI lists, and all of the others", async (t) => {
   const { pods, sockets } = await node(t);
   await fs.writeFile(path.join(pods, "vm", RUNTIME, "virtqemud-sock"), "");
   const counts = countCalls(t, pods);
   await sockets.scan();
-  assert.ok(counts.calls < 1_100, String(counts.calls));
+  assert.ok(counts.calls < 70, String(counts.calls));
   assert.equal(sockets.launchers.length, 1);
 });
 

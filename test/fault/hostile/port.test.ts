@@ -1,24 +1,33 @@
 // Readers of the status port that want to do harm, over real connections.
 import assert from "node:assert/strict";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { text } from "node:stream/consumers";
 import { test, type TestContext } from "node:test";
 import { agentRoutes } from "../../../src/observability/agent-routes.ts";
 import type { AgentView } from "../../../src/observability/agent-view.ts";
-import { HttpServer, type Routes } from "../../../src/observability/http-server.ts";
+import {
+  HttpServer,
+  type HttpServerOptions,
+  type Limits,
+  type Routes,
+} from "../../../src/observability/http-server.ts";
 import { agentView, launcher, vm } from "../../support/agent-view.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 import { atEnd } from "../../support/at-end.ts";
 
 const REQUEST = "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
 
-async function serve(t: TestContext, routes: Routes, allowedHosts: ReadonlySet<string> = new Set()) {
+/** Enough answers for a test that is about other things. */
+const FAST: Partial<Limits> = { rate: { burst: 1_000, periodMs: 1 } };
+
+async function serve(t: TestContext, routes: Routes, options: Partial<HttpServerOptions> = { limits: FAST }) {
   const faults: unknown[] = [];
   const server = await HttpServer.listen({
     address: { host: "127.0.0.1", port: 0 },
     routes,
-    allowedHosts,
+    ...options,
     onError: (error) => faults.push(error),
   });
   atEnd(t, () => server[Symbol.asyncDispose]());
@@ -124,7 +133,7 @@ test("a few pipelined requests are answered in order, also when they arrive in p
 
 test("a request for another host name is answered 421 with what to do", async (t) => {
   const routes: Routes = { "/": () => ({ type: "text/plain", body: "names of VMs" }) };
-  const { open } = await serve(t, routes, new Set(["node-1.example.com"]));
+  const { open } = await serve(t, routes, { allowedHosts: new Set(["node-1.example.com"]) });
   const get = (host: string): Promise<string> => {
     const socket = open();
     socket.end(`GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
@@ -172,7 +181,8 @@ test("a new client is served after a moment if all clients have one connection e
 });
 
 test("clients that ask again and again get a bounded number of answers in a second", async (t) => {
-  const { open } = await agent(t);
+  const ok = { type: "text/plain", body: "ok" };
+  const { open } = await serve(t, { "/healthz": () => ok }, { limits: { rate: { burst: 50, periodMs: 10 } } });
   const request = "GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
   const startedMs = performance.now();
   let answers = 0;
@@ -180,11 +190,47 @@ test("clients that ask again and again get a bounded number of answers in a seco
   for (let client = 0; client < 32; client++) {
     const socket = open();
     socket.on("data", () => {
-      if (++answers === 150) enough.resolve(undefined);
+      if (++answers === 100) enough.resolve(undefined);
       socket.write(request);
     });
     socket.write(request);
   }
   await enough.promise;
-  assert.ok(performance.now() - startedMs > 400, "a burst of 100, then 100 a second");
+  assert.ok(performance.now() - startedMs > 400, "a burst of 50, then 100 a second");
+});
+
+test("a client that is known does not wait for many new ones", async (t) => {
+  const ok = { type: "text/plain", body: "ok" };
+  const { open } = await serve(t, { "/healthz": () => ok }, {});
+  const ask = (address?: string): Promise<string> => {
+    const socket = open(address);
+    socket.end("GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n");
+    return text(socket).catch(() => "");
+  };
+  assert.match(await ask(), /^HTTP\/1\.1 200 /);
+  const flood = Array.from({ length: 200 }, (_, index) => ask(`127.0.0.${2 + (index % 100)}`));
+  let floodAnswers = 0;
+  for (const each of flood) void each.then((answer) => (floodAnswers += answer === "" ? 0 : 1));
+  assert.match(await ask(), /^HTTP\/1\.1 200 /);
+  assert.ok(floodAnswers < 60, String(floodAnswers));
+});
+
+test("connections that wait for a slot are not read", async (t) => {
+  const accepted: Socket[] = [];
+  const note = (message: unknown): void => {
+    accepted.push((message as { readonly socket: Socket }).socket);
+  };
+  subscribe("net.server.socket", note);
+  atEnd(t, () => unsubscribe("net.server.socket", note));
+  const { open } = await serve(t, {}, { limits: { ...FAST, connections: 1 } });
+  const bytes = `GET / HTTP/1.1\r\nX: ${"x".repeat(4_096)}`;
+  const sockets = Array.from({ length: 50 }, () => open());
+  await Promise.all(sockets.map((socket) => new Promise((resolve) => socket.write(bytes, resolve))));
+  // When one of another client is served, all of them were accepted.
+  const other = open("127.0.0.2");
+  other.end("GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n");
+  assert.match(await text(other), /^HTTP\/1\.1 404 /);
+  const waiting = accepted.filter(({ destroyed }) => !destroyed);
+  assert.ok(waiting.length >= 40, String(waiting.length));
+  assert.ok(waiting.filter(({ bytesRead }) => bytesRead > 0).length <= 2);
 });

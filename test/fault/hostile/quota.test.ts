@@ -201,7 +201,7 @@ function memorySpool(clock: FakeClock): Spool {
 
 test("launchers that fill a spool in memory push out no line of the others", async (t) => {
   const node = await Node.start(t, memorySpool);
-  for (const name of ["noisy-1", "noisy-2"]) await node.launch(t, name, noisy(node.clock, 400));
+  for (const name of ["noisy-1", "noisy-2"]) await node.launch(t, name, noisy(node.clock, 350));
   await node.cycles(60);
   assert.deepEqual(node.rejections("noisy-1"), ["SpoolShare"]);
   assert.deepEqual(node.rejections("honest-0"), []);
@@ -222,7 +222,7 @@ test("launchers that fill a spool on disk push out no line of the others, also a
     return DurableSpool.open({ directory, clock, minFreeShare: 0 });
   };
   const node = await Node.start(t, open);
-  for (const name of ["noisy-1", "noisy-2"]) await node.launch(t, name, noisy(node.clock, 400));
+  for (const name of ["noisy-1", "noisy-2"]) await node.launch(t, name, noisy(node.clock, 350));
   await node.cycles(45);
   assert.deepEqual([...node.rejected].sort(), ["noisy-1: SpoolShare", "noisy-2: SpoolShare"]);
   await node.stopAgent();
@@ -234,9 +234,25 @@ test("launchers that fill a spool on disk push out no line of the others, also a
   assert.equal((await node.deliver("honest")).length, honestLines);
 });
 
+test("five launchers at their limit are sampled in turns and named, and the others lose no line", async (t) => {
+  const node = await Node.start(t, memorySpool);
+  const names = [1, 2, 3, 4, 5].map((index) => `noisy-${index}`);
+  for (const name of names) await node.launch(t, name, noisy(node.clock, 380));
+  await node.cycles(8);
+  assert.deepEqual(
+    [...node.rejected].sort(),
+    names.map((name) => `${name}: SharedParameters`),
+  );
+  const { honestLines } = node;
+  const lines = await node.deliver("");
+  assert.equal(lines.filter((line) => line.includes(",name=honest")).length, honestLines);
+  const samples = lines.filter((line) => line.startsWith("vm_metrics,") && line.includes(",name=noisy")).length;
+  assert.ok(samples >= 5 * names.length && samples < 8 * names.length, String(samples));
+});
+
 test("a launcher that makes new series all the time makes no more than its budget, and keeps the known ones", async (t) => {
   const node = await Node.start(t, memorySpool);
-  await node.launch(t, "inventive", inventive(node.clock, 1, 450));
+  await node.launch(t, "inventive", inventive(node.clock, 1, 380));
   await node.cycles(12);
   assert.deepEqual(node.rejections("inventive"), ["NewSeries"]);
   assert.deepEqual(node.rejections("honest-0"), []);

@@ -75,6 +75,11 @@ export class Image implements AsyncDisposable {
     return this.#store.build(version);
   }
 
+  /** Writes the image to a docker archive, under this name. */
+  async writeArchive(file: string, name: string): Promise<void> {
+    await this.#store.buildah("push", "--quiet", this.id, `docker-archive:${file}:${name}`);
+  }
+
   /** Runs the image to its end; resolves to its output. */
   async run(options: RunOptions, ...args: string[]): Promise<string> {
     const [program, ...rest] = await this.command(options, ...args);

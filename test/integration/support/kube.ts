@@ -5,8 +5,8 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { kubernetesPath, type KubernetesProgram } from "../../../scripts/provision/cache.ts";
-import { CertificateAuthority } from "../../support/certificates.ts";
 import { KubeApi } from "./kube-api.ts";
+import { KUBELET_CLIENT, KubeFiles } from "./kube-files.ts";
 import { end, freePort, run, until } from "./process.ts";
 
 const CUSTOM_KINDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
@@ -25,36 +25,58 @@ const FIRST_LISTS = [
 /** A long limit, for two busy cores. */
 const START_MS = 180_000;
 
-/**
- * A real Kubernetes control plane on this machine, with its own directory and ports. It has no kubelets: tests create Node and
- * Pod objects, and no container runs.
- */
+/** It rejects pods until the controllers have created their service account, and tests without nodes start no controllers. */
+const WITHOUT_SERVICE_ACCOUNTS = ["--disable-admission-plugins=ServiceAccount"];
+
+/** A network with real nodes, whose kubelets and pods reach the API server. */
+export interface NodeNetwork {
+  /** The address of the API server, and of the service `kubernetes`, because there is no kube-proxy. */
+  readonly serviceAddress: string;
+  /** Its first address is the one above. */
+  readonly serviceRange: string;
+  /** Names of the nodes whose kubelets may join. */
+  readonly nodes: readonly string[];
+  /** Where the control plane has its directory. */
+  readonly directory: string;
+}
+
+export interface KubeOptions {
+  /** Controllers delete garbage, and create service accounts and the pods of DaemonSets; most tests do not need them. */
+  readonly controllers?: boolean;
+  /** Without it no container runs: tests create Node and Pod objects. */
+  readonly network?: NodeNetwork;
+}
+
+/** A real Kubernetes control plane on this machine, with its own directory and ports. */
 export class KubeCluster extends KubeApi implements AsyncDisposable {
   /** A file with the address, the authority and the administrator's token. */
   readonly kubeconfig: string;
-  readonly #dir: string;
+  readonly #files: KubeFiles;
   readonly #etcdUrl: string;
+  readonly #network: NodeNetwork | undefined;
   readonly #children = new Map<KubernetesProgram, ChildProcess>();
 
-  private constructor(url: string, ca: string, token: string, dir: string, etcdUrl: string) {
-    super(url, ca, token);
-    this.#dir = dir;
+  private constructor(files: KubeFiles, ca: string, token: string, etcdUrl: string, network?: NodeNetwork) {
+    super(files.url, ca, token);
+    this.#files = files;
     this.#etcdUrl = etcdUrl;
-    this.kubeconfig = path.join(dir, "kubeconfig");
+    this.#network = network;
+    this.kubeconfig = files.path("admin.kubeconfig");
   }
 
-  /** Controllers delete garbage, and create service accounts and the pods of DaemonSets; most tests do not need them. */
-  static async start({ controllers = false } = {}): Promise<KubeCluster> {
-    const dir = await mkdtemp(path.join(tmpdir(), "kube-"));
-    using authority = new CertificateAuthority("kubernetes");
+  static async start({ controllers = false, network }: KubeOptions = {}): Promise<KubeCluster> {
+    const [etcd, peer] = [await freePort(), await freePort()];
+    // A service has the port 443, and without kube-proxy it is the server's own.
+    const url = network ? `https://${network.serviceAddress}` : `https://127.0.0.1:${await freePort()}`;
+    const files = new KubeFiles(await mkdtemp(path.join(network?.directory ?? tmpdir(), "kube-")), url);
     const token = randomUUID();
-    const [api, etcd, peer] = [await freePort(), await freePort(), await freePort()];
-    const cluster = new KubeCluster(`https://127.0.0.1:${api}`, authority.cert, token, dir, `http://127.0.0.1:${etcd}`);
+    const ca = await files.write(token, network?.nodes ?? []);
+    const cluster = new KubeCluster(files, ca, token, `http://127.0.0.1:${etcd}`, network);
     try {
-      await cluster.#writeFiles(authority, token);
       await cluster.#startEtcd(`http://127.0.0.1:${peer}`);
       await cluster.startApiServer();
       if (controllers) await cluster.#startControllers();
+      if (network) await cluster.#startScheduler();
       return cluster;
     } catch (error) {
       await cluster[Symbol.asyncDispose]();
@@ -64,15 +86,15 @@ export class KubeCluster extends KubeApi implements AsyncDisposable {
 
   /** Starts the API server, or restarts it on its port, and waits until it serves everything. */
   async startApiServer(): Promise<void> {
-    const port = new URL(this.url).port;
+    const { hostname, port } = new URL(this.url);
     await this.#start(
       "kube-apiserver",
       [
         `--etcd-servers=${this.#etcdUrl}`,
-        "--bind-address=127.0.0.1",
-        "--advertise-address=127.0.0.1",
-        `--secure-port=${port}`,
-        `--cert-dir=${this.#dir}`,
+        `--bind-address=${hostname}`,
+        `--advertise-address=${hostname}`,
+        `--secure-port=${port || "443"}`,
+        `--cert-dir=${this.#files.directory}`,
         `--tls-cert-file=${this.#file("apiserver.crt")}`,
         `--tls-private-key-file=${this.#file("apiserver.key")}`,
         `--client-ca-file=${this.#file("ca.crt")}`,
@@ -80,11 +102,10 @@ export class KubeCluster extends KubeApi implements AsyncDisposable {
         `--service-account-issuer=${this.url}`,
         `--service-account-signing-key-file=${this.#file("service-accounts.key")}`,
         `--service-account-key-file=${this.#file("service-accounts.crt")}`,
-        "--service-cluster-ip-range=10.0.0.0/24",
+        `--service-cluster-ip-range=${this.#network?.serviceRange ?? "10.0.0.0/24"}`,
         "--authorization-mode=Node,RBAC",
         "--enable-admission-plugins=NodeRestriction,OwnerReferencesPermissionEnforcement",
-        // It rejects pods until the controllers have created their service account.
-        "--disable-admission-plugins=ServiceAccount",
+        ...(this.#network ? this.#kubeletFlags() : WITHOUT_SERVICE_ACCOUNTS),
         "--allow-privileged=true",
         "--endpoint-reconciler-type=none",
       ],
@@ -145,47 +166,26 @@ export class KubeCluster extends KubeApi implements AsyncDisposable {
     return (status as { readonly token: string }).token;
   }
 
+  /** Returns a file of the authority's certificate. */
+  get caFile(): string {
+    return this.#file("ca.crt");
+  }
+
+  /** Returns a kubeconfig file for the kubelet of a node of the network. */
+  kubeconfigOfNode(node: string): string {
+    return this.#file(`${node}.kubeconfig`);
+  }
+
   /** Writes a kubeconfig file for a service account. */
   async kubeconfigOf(namespace: string, serviceAccount: string): Promise<string> {
-    const file = this.#file(`${serviceAccount}.kubeconfig`);
     const token = await this.createServiceAccountToken(namespace, serviceAccount);
-    await writeFile(file, this.#kubeconfig(token, namespace), { mode: 0o600 });
-    return file;
+    return this.#files.writeKubeconfig(serviceAccount, token, namespace);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     // Killed, because no data is kept, and after SIGTERM an API server waits a minute for its watches.
     for (const program of [...this.#children.keys()].reverse()) await this.#kill(program);
-    await rm(this.#dir, { recursive: true, force: true, maxRetries: 5 });
-  }
-
-  async #writeFiles(authority: CertificateAuthority, token: string): Promise<void> {
-    const server = authority.issue("apiserver", "IP:127.0.0.1");
-    const serviceAccounts = authority.issue("service-accounts", "DNS:service-accounts");
-    const files = {
-      "ca.crt": authority.cert,
-      "apiserver.crt": server.cert,
-      "apiserver.key": server.key,
-      "service-accounts.crt": serviceAccounts.cert,
-      "service-accounts.key": serviceAccounts.key,
-      "tokens.csv": `${token},admin,admin,system:masters\n`,
-      kubeconfig: this.#kubeconfig(token, "default"),
-    };
-    for (const [name, text] of Object.entries(files)) await writeFile(this.#file(name), text, { mode: 0o600 });
-  }
-
-  #kubeconfig(token: string, namespace: string): string {
-    const user = { name: "test", user: { token } };
-    const cluster = { name: "test", cluster: { server: this.url, "certificate-authority": this.#file("ca.crt") } };
-    const context = { name: "test", context: { cluster: cluster.name, user: user.name, namespace } };
-    return JSON.stringify({
-      apiVersion: "v1",
-      kind: "Config",
-      clusters: [cluster],
-      users: [user],
-      contexts: [context],
-      "current-context": context.name,
-    });
+    await rm(this.#files.directory, { recursive: true, force: true, maxRetries: 5 });
   }
 
   async #startEtcd(peerUrl: string): Promise<void> {
@@ -207,11 +207,10 @@ export class KubeCluster extends KubeApi implements AsyncDisposable {
   }
 
   async #startControllers(): Promise<void> {
-    const kubeconfigs = ["", "authentication-", "authorization-"].map((of) => `--${of}kubeconfig=${this.kubeconfig}`);
     await this.#start(
       "kube-controller-manager",
       [
-        ...kubeconfigs,
+        ...this.#kubeconfigFlags(),
         `--service-account-private-key-file=${this.#file("service-accounts.key")}`,
         `--root-ca-file=${this.#file("ca.crt")}`,
         "--leader-elect=false",
@@ -220,6 +219,25 @@ export class KubeCluster extends KubeApi implements AsyncDisposable {
       ],
       () => this.call("GET", "/api/v1/namespaces/default/serviceaccounts/default"),
     );
+  }
+
+  async #startScheduler(): Promise<void> {
+    const role = ["clusterrolebinding", KUBELET_CLIENT, "--clusterrole=system:kubelet-api-admin"];
+    await this.kubectl("create", ...role, `--user=${KUBELET_CLIENT}`);
+    const flags = [...this.#kubeconfigFlags(), "--leader-elect=false", "--secure-port=0"];
+    await this.#start("kube-scheduler", flags, () => Promise.resolve());
+  }
+
+  #kubeconfigFlags(): readonly string[] {
+    return ["", "authentication-", "authorization-"].map((of) => `--${of}kubeconfig=${this.kubeconfig}`);
+  }
+
+  #kubeletFlags(): readonly string[] {
+    return [
+      `--kubelet-client-certificate=${this.#file(`${KUBELET_CLIENT}.crt`)}`,
+      `--kubelet-client-key=${this.#file(`${KUBELET_CLIENT}.key`)}`,
+      "--kubelet-preferred-address-types=InternalIP",
+    ];
   }
 
   /** Waits until a custom kind is served and known to kubectl, a moment after its definition or the server's start. */
@@ -238,7 +256,9 @@ export class KubeCluster extends KubeApi implements AsyncDisposable {
 
   async #start(program: KubernetesProgram, args: readonly string[], ask: () => Promise<unknown>): Promise<void> {
     const log = openSync(this.#file(`${program}.log`), "a");
-    const child = spawn(kubernetesPath(program), args, { stdio: ["ignore", log, log] });
+    // The program ends with the test, even if the test is killed.
+    const command = ["--pdeathsig", "KILL", kubernetesPath(program), ...args];
+    const child = spawn("setpriv", command, { stdio: ["ignore", log, log] });
     closeSync(log);
     this.#children.set(program, child);
     const hasEnded = async (): Promise<boolean> => {
@@ -261,6 +281,6 @@ export class KubeCluster extends KubeApi implements AsyncDisposable {
   }
 
   #file(name: string): string {
-    return path.join(this.#dir, name);
+    return this.#files.path(name);
   }
 }

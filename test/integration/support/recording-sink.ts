@@ -1,4 +1,4 @@
-import { Sink } from "../../../scripts/demo/sink.ts";
+import { Sink, type Where } from "../../../scripts/demo/sink.ts";
 import type { Point } from "../../../scripts/demo/line-protocol-parser.ts";
 
 /** The points of one cycle of one libvirt daemon, which carry one timestamp. */
@@ -20,9 +20,9 @@ export class RecordingSink implements AsyncDisposable {
     this.points = points;
   }
 
-  static async start(): Promise<RecordingSink> {
+  static async start(where?: Where): Promise<RecordingSink> {
     const points: Point[] = [];
-    return new RecordingSink(await Sink.start((received) => points.push(...received)), points);
+    return new RecordingSink(await Sink.start((received) => points.push(...received), where), points);
   }
 
   get url(): string {

@@ -47,7 +47,7 @@ void test("counters above 2^53 are exact", () => {
 
 void test("names that share a slot of the table are not confused", () => {
   const decoder = new TypedParameterDecoder();
-  // More names than the table has slots, twice, so that each slot is replaced many times.
+  // More names than the table has slots, twice: most find their slot taken.
   const names = Array.from({ length: 10_000 }, (_, index) => `block.${index}.rd.bytes`);
   const params = new Map(names.map((name, index) => [name, BigInt(index)]));
   for (let round = 0; round < 2; round++) {

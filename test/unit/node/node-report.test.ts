@@ -149,3 +149,15 @@ test("a loss to a cap is reported for five minutes", async () => {
   await clock.advance(300_001);
   assert.equal(report.observe().bufferFault, undefined);
 });
+
+test("a daemon answers if no QEMU of its domains is silent", () => {
+  const { cycle, report, state } = bench();
+  cycle("/pods/here", { outcome: "collected" });
+  cycle("/pods/elsewhere", { errors: [new LibvirtError("E_LIBVIRT_TIMEOUT", "no answer")] });
+  assert.equal(report.observe().libvirt.answering, 1);
+  cycle("/pods/here", { outcome: "collected", stuck: ["prod_web"] });
+  assert.equal(report.observe().libvirt.answering, 0);
+  cycle("/pods/here", { outcome: "collected" });
+  state.error = new Error("no such directory");
+  assert.equal(report.observe().libvirt.answering, 0, "the pods directory cannot be read");
+});

@@ -98,7 +98,7 @@ test("without a host the server listens on all addresses", async (t) => {
 
 test("above the limit a new connection replaces the oldest one of its client after a moment", async (t) => {
   const { server, url } = await serve(t, {
-    limits: { connections: 3, minimumMs: 50, headersMs: 60_000, idleMs: 60_000 },
+    limits: { connections: 3, minimumMs: 50, headMs: 60_000, idleMs: 60_000 },
   });
   const held = [];
   for (let index = 0; index < 3; index++) {
@@ -116,7 +116,7 @@ test("above the limit a new connection replaces the oldest one of its client aft
 });
 
 test("slow and idle clients are disconnected", async (t) => {
-  const { server } = await serve(t, { limits: { connections: 10, minimumMs: 1_000, headersMs: 50, idleMs: 100 } });
+  const { server } = await serve(t, { limits: { connections: 10, minimumMs: 1_000, headMs: 50, idleMs: 100 } });
   assert.match(await raw(t, server, "GET / HTTP/1.1\r\nhost: localhost\r\n").ended, /^(HTTP\/1\.1 408 |$)/);
   assert.match(await raw(t, server).ended, /^(HTTP\/1\.1 408 |$)/);
   const idle = await raw(t, server, "GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").ended;

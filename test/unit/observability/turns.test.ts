@@ -6,11 +6,25 @@ import { FakeClock } from "../../support/fake-clock.ts";
 /** Takes turns that write down their numbers. */
 class Bench {
   readonly clock = new FakeClock();
-  readonly turns = new Turns({ burst: 3, periodMs: 100 }, this.clock);
   readonly taken: number[] = [];
+  /** Clients whose items cannot start. */
+  readonly blocked = new Set<string>();
+  readonly loads = new Map<string, number>();
+  readonly turns = new Turns<number>(
+    {
+      rate: { burst: 3, periodMs: 100 },
+      start: (number) => this.taken.push(number),
+      loadOf: (client) => this.loads.get(client) ?? 0,
+      canStart: (client) => !this.blocked.has(client),
+    },
+    this.clock,
+  );
 
   take(number: number, client = "a"): () => void {
-    return this.turns.take(client, () => this.taken.push(number));
+    this.turns.take(client, number);
+    return () => {
+      this.turns.giveUp(client, number);
+    };
   }
 }
 
@@ -59,4 +73,40 @@ test("a client with fewer turns in the last second goes on before those that wai
   bench.take(100, "b");
   await bench.clock.advance(100);
   assert.deepEqual(bench.taken, [0, 1, 2, 3, 100]);
+});
+
+test("a client that is known for longer goes on before many that are new", async () => {
+  const bench = new Bench();
+  bench.take(0, "kubelet");
+  await bench.clock.advance(10_000);
+  for (let number = 1; number <= 50; number++) bench.take(number, `new ${number}`);
+  bench.take(100, "kubelet");
+  await bench.clock.advance(1_100);
+  assert.ok(bench.taken.indexOf(100) <= 13, bench.taken.join(" "));
+});
+
+test("a client is forgotten ten minutes after its last turn, and many new ones do not replace it earlier", async () => {
+  const bench = new Bench();
+  bench.take(0, "kubelet");
+  for (let number = 1; number <= 1_000; number++) {
+    bench.take(number, `new ${number}`);
+    await bench.clock.advance(100);
+  }
+  for (let number = 2_000; number < 2_020; number++) bench.take(number, `other ${number}`);
+  bench.take(3_000, "kubelet");
+  await bench.clock.advance(1_200);
+  assert.ok(bench.taken.includes(3_000));
+});
+
+test("a client with less load goes on first, and while it cannot start no other does", async () => {
+  const bench = new Bench();
+  for (let number = 0; number < 5; number++) bench.take(number);
+  bench.loads.set("a", 2).set("b", 1);
+  bench.take(100, "b");
+  bench.blocked.add("b");
+  await bench.clock.advance(300);
+  assert.deepEqual(bench.taken, [0, 1, 2]);
+  bench.blocked.clear();
+  await bench.clock.advance(100);
+  assert.equal(bench.taken[3], 100);
 });

@@ -44,6 +44,7 @@ test("the report of a healthy node", () => {
   });
 });
 
+const LIBVIRT = observation().libvirt;
 const failure = { where: "/p/pod-1/virtqemud-sock", denied: false, message: "no answer within 4s" };
 const cases: readonly [what: string, change: Partial<NodeObservation>, expected: Record<string, string>][] = [
   [
@@ -83,38 +84,38 @@ const cases: readonly [what: string, change: Partial<NodeObservation>, expected:
     { Ready: "True AsExpected", NamesKnown: "False Unreachable" },
   ],
   [
-    "a libvirt daemon without an answer",
-    { libvirt: { versions: [], endpoints: 2, domains: 1, failures: [failure], misbehavior: [] } },
+    "one of two libvirt daemons without an answer, which does not change Ready",
+    { libvirt: { ...LIBVIRT, answering: 1, failures: [failure] } },
+    { Ready: "True EndpointTimeout", LibvirtReachable: "True EndpointTimeout" },
+  ],
+  [
+    "no libvirt daemon of the node answers",
+    { libvirt: { ...LIBVIRT, answering: 0, failures: [failure, failure] } },
     { Ready: "False EndpointTimeout", LibvirtReachable: "False EndpointTimeout" },
   ],
   [
+    "one socket without permission, which does not change Ready",
+    { libvirt: { ...LIBVIRT, answering: 1, failures: [{ ...failure, denied: true }] } },
+    { Ready: "True SocketDenied", LibvirtReachable: "True SocketDenied" },
+  ],
+  [
     "a socket without permission takes precedence",
-    {
-      libvirt: {
-        versions: [],
-        endpoints: 2,
-        domains: 0,
-        failures: [failure, { ...failure, denied: true }],
-        misbehavior: [],
-      },
-    },
+    { libvirt: { ...LIBVIRT, answering: 0, failures: [failure, { ...failure, denied: true }] } },
     { Ready: "False SocketDenied", LibvirtReachable: "False SocketDenied" },
   ],
   [
     "a launcher that misbehaves, which does not change Ready",
-    {
-      libvirt: { versions: [], endpoints: 2, domains: 0, failures: [], misbehavior: ["the launcher of shop/web ..."] },
-    },
+    { libvirt: { ...LIBVIRT, answering: 0, misbehavior: ["the launcher of shop/web ..."] } },
     { Ready: "True LauncherMisbehaving", LibvirtReachable: "True LauncherMisbehaving" },
   ],
   [
     "a libvirt daemon without an answer takes precedence over a launcher that misbehaves",
-    { libvirt: { versions: [], endpoints: 2, domains: 1, failures: [failure], misbehavior: ["one", "two"] } },
-    { Ready: "False EndpointTimeout", LibvirtReachable: "False EndpointTimeout" },
+    { libvirt: { ...LIBVIRT, answering: 1, failures: [failure], misbehavior: ["one", "two"] } },
+    { Ready: "True EndpointTimeout", LibvirtReachable: "True EndpointTimeout" },
   ],
   [
     "a node without virtual machines is ready",
-    { libvirt: { versions: [], endpoints: 0, domains: 0, failures: [], misbehavior: [] } },
+    { libvirt: { ...LIBVIRT, endpoints: 0, answering: 0, domains: 0 } },
     { Ready: "True NoDomains", LibvirtReachable: "True NoDomains" },
   ],
   [

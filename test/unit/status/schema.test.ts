@@ -32,6 +32,7 @@ const anyObservation = fc
       libvirt: {
         versions,
         endpoints: 300,
+        answering: denied ? 0 : 300,
         domains: 300,
         failures: denied ? [{ where: "/p", denied, message }] : [],
         misbehavior: failing ? [message] : [],

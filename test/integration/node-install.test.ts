@@ -1,0 +1,188 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { atEnd } from "../support/at-end.ts";
+import { AGENT, ChartCluster, CONTROLLER, NAMESPACE } from "./support/node/chart-cluster.ts";
+import { pidOf, type RunningPod } from "./support/node/pods.ts";
+import { SimulatedLauncher } from "./support/node/simulated-launcher.ts";
+import { until } from "./support/process.ts";
+import { missedTicks, RecordingSink } from "./support/recording-sink.ts";
+
+// `helm install` on a real node: containerd runs the containers, and the kubelet probes them, mounts their volumes and gives
+// them their tokens.
+
+const VM = { namespace: "prod", name: "web" };
+const INTERVAL_MS = 5_000;
+
+const resources = new AsyncDisposableStack();
+let cluster: ChartCluster;
+let sink: RecordingSink;
+/** What `helm install` printed. */
+let notes: string;
+/** The log of the agent before there is a TelemetryConfig. */
+let firstLog: string;
+
+before(async () => {
+  cluster = resources.use(await ChartCluster.start());
+  notes = await cluster.install();
+  firstLog = await logOfAgent();
+  resources.use(await SimulatedLauncher.start(cluster.kube, cluster.node, VM));
+  sink = resources.use(await RecordingSink.start({ address: cluster.hostAddress }));
+  await cluster.configure(sink, INTERVAL_MS);
+  await newPoints(1);
+});
+after(() => resources.disposeAsync());
+
+function logOfAgent(): Promise<string> {
+  return cluster.shell.run(`kubectl --namespace ${NAMESPACE} logs daemonset/kubevirt-telemetry-agent`);
+}
+
+/** Waits for points of the VM, from this moment on. */
+async function newPoints(count: number): Promise<void> {
+  const before = pointsOfVm().length;
+  await until(() => Promise.resolve(pointsOfVm().length >= before + count || undefined), `${count} points of the VM`);
+}
+
+function pointsOfVm() {
+  return sink.points.filter(({ measurement, tags }) => measurement === "vm_metrics" && tags.get("name") === VM.name);
+}
+
+/** Reads a file of /proc about the first process of a container. */
+async function procOf(pod: RunningPod, container: string, file: string): Promise<string> {
+  return cluster.node.run("cat", `/proc/${await pidOf(cluster.node, pod, container)}/${file}`);
+}
+
+/** Resolves to the warnings about a pod, each as `reason: message`. */
+async function warningsAbout({ metadata }: RunningPod): Promise<string[]> {
+  const { items = [] } = await cluster.kube.call("GET", `/api/v1/namespaces/${NAMESPACE}/events`);
+  const events = items as unknown as readonly {
+    readonly type: string;
+    readonly reason: string;
+    readonly message: string;
+    readonly involvedObject: { readonly uid: string };
+  }[];
+  return events
+    .filter(({ type, involvedObject }) => type === "Warning" && involvedObject.uid === metadata.uid)
+    .map(({ reason, message }) => `${reason}: ${message}`);
+}
+
+test("the agent and the controller start once, and the spool is prepared before", async () => {
+  const agent = await cluster.ready(AGENT);
+  const controller = await cluster.ready(CONTROLLER);
+  const [spool] = agent.status.initContainerStatuses ?? [];
+  assert.equal(spool?.name, "prepare-spool");
+  assert.equal(spool.state.terminated?.exitCode, 0);
+  for (const { status } of [agent, controller])
+    assert.deepEqual(
+      status.containerStatuses?.map(({ restartCount }) => restartCount),
+      [0],
+    );
+  assert.match(notes, /is installed in the namespace kubevirt-telemetry: one agent on every node/);
+});
+
+test("without a TelemetryConfig the log of the agent says that nothing is collected", () => {
+  assert.match(firstLog, /no Active TelemetryConfig selects this node: nothing is collected/);
+});
+
+test("pods that start on a busy machine cause no Warning event", async (t) => {
+  const upgrade = `helm upgrade kubevirt-telemetry charts/kubevirt-telemetry --namespace ${NAMESPACE}`;
+  atEnd(t, () => cluster.shell.run(upgrade));
+  const old = await Promise.all([AGENT, CONTROLLER].map((component) => cluster.ready(component)));
+  await cluster.shell.run(`${upgrade} --set agent.resources.limits.cpu=250m,controller.resources.limits.cpu=250m`);
+  for (const [index, component] of [AGENT, CONTROLLER].entries()) {
+    const pod = await cluster.ready(component, { not: old[index]?.metadata.uid ?? "" });
+    assert.deepEqual(await warningsAbout(pod), []);
+  }
+});
+
+test("the agent is user 107 without capabilities, on a read-only file system", async () => {
+  const agent = await cluster.ready(AGENT);
+  const status = await procOf(agent, "agent", "status");
+  assert.match(status, /^Uid:\s+107\s+107\s+107\s+107$/m);
+  assert.match(status, /^Gid:\s+0\s+0\s+0\s+0$/m);
+  for (const set of ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"])
+    assert.match(status, new RegExp(`^${set}:\\s+0+$`, "m"), set);
+  assert.match(status, /^NoNewPrivs:\s+1$/m);
+  assert.match(status, /^Seccomp:\s+2$/m, "a filter");
+  const mounts = await procOf(agent, "agent", "mountinfo");
+  assert.match(mounts, / \/ \/ ro[, ]/, "the root");
+  assert.match(mounts, / \/p ro[^\n]* master:\d+/, "the pods");
+  assert.match(mounts, / \/spool rw[, ]/, "the spool");
+});
+
+test("the controller is a user without capabilities, on a read-only file system", async () => {
+  const controller = await cluster.ready(CONTROLLER);
+  const status = await procOf(controller, "controller", "status");
+  assert.match(status, /^Uid:\s+65532\s/m);
+  assert.match(status, /^CapBnd:\s+0+$/m);
+  assert.match(await procOf(controller, "controller", "mountinfo"), / \/ \/ ro[, ]/);
+});
+
+test("the agent sees volumes of pods that start later, and releases those of pods that end", async (t) => {
+  const agent = await cluster.ready(AGENT);
+  const launcher = await SimulatedLauncher.start(cluster.kube, cluster.node, { namespace: "later", name: "db" });
+  atEnd(t, () => launcher[Symbol.asyncDispose]());
+  const memory = ` /p/${launcher.podUid}/volumes/kubernetes.io~empty-dir/memory `;
+  assert.ok((await procOf(agent, "agent", "mountinfo")).includes(memory), "the mount of the new pod");
+  await until(
+    () => Promise.resolve(sink.points.find(({ tags }) => tags.get("name") === "db")),
+    "a point of the new VM",
+  );
+  await launcher.end();
+  await until(async () => {
+    const mounts = await procOf(agent, "agent", "mountinfo");
+    const pods = await cluster.node.run("ls", "/var/lib/kubelet/pods");
+    return !mounts.includes(launcher.podUid) && !pods.includes(launcher.podUid) ? true : undefined;
+  }, "the kubelet to remove the pod's directory");
+});
+
+test("helm upgrade and a deleted pod cost at most one cycle each", async () => {
+  const agent = `kubectl --namespace ${NAMESPACE} delete pod --selector ${AGENT}`;
+  const upgrade = `helm upgrade kubevirt-telemetry charts/kubevirt-telemetry --namespace ${NAMESPACE} --set logLevel=debug`;
+  for (const command of [upgrade, agent]) {
+    const from = pointsOfVm().length - 1;
+    const { metadata } = await cluster.ready(AGENT);
+    await cluster.shell.run(command);
+    await cluster.ready(AGENT, { not: metadata.uid });
+    await newPoints(1);
+    assert.ok(missedTicks(pointsOfVm().slice(from), VM.name, INTERVAL_MS) <= 1, command);
+  }
+});
+
+test("kubectl get shows that the node collects and delivers", async () => {
+  const shown = await until(async () => {
+    const text = await cluster.shell.run("kubectl get tcfg,nt");
+    return /node-a +True/.test(text) && /default +0 .* True +1\/1/.test(text) ? text : undefined;
+  }, "the reports");
+  assert.match(shown, /^nodetelemetry\S+\/node-a +True +default +1 +1\/1 /m);
+});
+
+test("the agent stays below the requests of the chart", async (t) => {
+  await newPoints(3);
+  const { metadata } = await cluster.ready(AGENT);
+  const { cpu, memory } = await until(() => usageOf(metadata.name), "the kubelet's statistics");
+  t.diagnostic(`working set ${Math.round(memory / 2 ** 20)} MiB, CPU ${Math.round(cpu / 1e6)} m`);
+  const [{ resources }] = (await cluster.ready(AGENT)).spec?.["containers"] as [
+    { readonly resources: { readonly requests: { readonly cpu: string; readonly memory: string } } },
+  ];
+  assert.ok(memory < Number.parseInt(resources.requests.memory, 10) * 2 ** 20, "memory");
+  assert.ok(cpu < Number.parseInt(resources.requests.cpu, 10) * 1e6, "CPU");
+});
+
+/** Resolves to the agent's use: nanocores and bytes of its working set. */
+async function usageOf(pod: string): Promise<{ readonly cpu: number; readonly memory: number } | undefined> {
+  const summary = await cluster.kube.call("GET", `/api/v1/nodes/${cluster.node.name}/proxy/stats/summary`);
+  const { pods } = summary as unknown as {
+    readonly pods: readonly {
+      readonly podRef: { readonly name: string };
+      readonly containers: readonly [
+        {
+          readonly cpu?: { readonly usageNanoCores?: number };
+          readonly memory?: { readonly workingSetBytes?: number };
+        },
+      ];
+    }[];
+  };
+  const [container] = pods.find(({ podRef }) => podRef.name === pod)?.containers ?? [];
+  const [cpu, memory] = [container?.cpu?.usageNanoCores, container?.memory?.workingSetBytes];
+  return cpu === undefined || memory === undefined ? undefined : { cpu, memory };
+}
