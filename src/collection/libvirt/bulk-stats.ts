@@ -38,7 +38,7 @@ export class BulkStats {
   readonly #blocked: BlockedCalls;
   readonly #times = new ReplyTimes();
 
-  /** `received` is called with each reply, also with one that comes late. */
+  /** `received` is called with each reply, also after the wait for it is over. */
   constructor(
     lease: SessionLease,
     clock: Clock,
