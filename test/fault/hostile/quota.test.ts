@@ -234,9 +234,9 @@ test("launchers that fill a spool on disk push out no line of the others, also a
   assert.equal((await node.deliver("honest")).length, honestLines);
 });
 
-test("five launchers at their limit are sampled in turns and named, and the others lose no line", async (t) => {
+test("eight launchers at their limit are sampled in turns and named, and the others lose no line", async (t) => {
   const node = await Node.start(t, memorySpool);
-  const names = [1, 2, 3, 4, 5].map((index) => `noisy-${index}`);
+  const names = [1, 2, 3, 4, 5, 6, 7, 8].map((index) => `noisy-${index}`);
   for (const name of names) await node.launch(t, name, noisy(node.clock, 380));
   await node.cycles(8);
   assert.deepEqual(

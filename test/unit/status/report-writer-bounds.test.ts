@@ -53,24 +53,25 @@ async function attempts(phases: readonly Phase[], random: () => number, fails: (
   return found;
 }
 
-/** Returns the spans of time in which the written report differed from the state. */
+/**
+ * Returns the spans of time in which the written report differed from the state. A write in the same millisecond as a change was
+ * before it.
+ */
 function differences(phases: readonly Phase[], attempted: readonly Attempt[]): { fromMs: number; toMs: number }[] {
-  const changes = phases.map(({ state }, index) => ({
-    atMs: phases.slice(0, index).reduce((sum, { ms }) => sum + ms, 0),
-    state,
-  }));
-  const endMs = phases.reduce((sum, { ms }) => sum + ms, 0);
-  const written = attempted.filter(({ failed }) => !failed);
-  const moments = [...new Set([...changes, ...written].map(({ atMs }) => atMs))].sort((a, b) => a - b);
+  let endMs = 0;
+  const changes = phases.map(({ state, ms }) => ({ atMs: (endMs += ms) - ms, actual: state }));
+  const writes = attempted.filter(({ failed }) => !failed).map(({ atMs, state }) => ({ atMs, reported: state }));
+  const events = [...writes, ...changes].sort((a, b) => a.atMs - b.atMs);
   const spans: { fromMs: number; toMs: number }[] = [];
-  let open: number | undefined;
-  for (const moment of [...moments, endMs]) {
-    const actual = changes.findLast(({ atMs }) => atMs <= moment)?.state;
-    const reported = written.findLast(({ atMs }) => atMs <= moment)?.state;
-    if (actual === reported && open !== undefined) {
-      spans.push({ fromMs: open, toMs: moment });
+  let now: { actual?: number; reported?: number } = { actual: phases[0]?.state ?? 0 };
+  let open: number | undefined = 0;
+  for (const { atMs, ...event } of events) {
+    now = { ...now, ...event };
+    if (now.actual !== now.reported) open ??= atMs;
+    else if (open !== undefined) {
+      spans.push({ fromMs: open, toMs: atMs });
       open = undefined;
-    } else if (actual !== reported) open ??= moment;
+    }
   }
   return open === undefined ? spans : [...spans, { fromMs: open, toMs: endMs }];
 }
