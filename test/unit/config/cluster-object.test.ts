@@ -44,7 +44,10 @@ test("fields of a newer version are ignored at every depth", () => {
 
 test("invalid values are faults with their path and without the value", () => {
   const read = readClusterObject(
-    object({ collection: { families: ["Metrics", "Filesystems"], interval: 5 }, targets: [{ ...TARGET, url: "ftp://x" }] }),
+    object({
+      collection: { families: ["Metrics", "Filesystems"], interval: 5 },
+      targets: [{ ...TARGET, url: "ftp://x" }],
+    }),
   );
   assert.equal(read?.config, undefined);
   assert.deepEqual(read?.faults, [
