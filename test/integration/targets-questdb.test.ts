@@ -9,6 +9,12 @@ vm_features,VMID=1,name=a,uuid=u,namespace=shop,node=n memory_angle_deg=1
 vm_devices,VMID=1,name=a,uuid=u,devtype=nic,device=tap0,namespace=shop,node=n rxbytes=1i
 vm_totals,VMID=1,name=a,uuid=u,namespace=shop,node=n cpus=1i
 vm_vcpus,VMID=1,name=a,uuid=u,vcpu=0,namespace=shop,node=n state=1i
+vm_disks,VMID=1,name=a,uuid=u,device=sda,namespace=shop,node=n,pvc=p rd_ns=1i
+vm_memory,VMID=1,name=a,uuid=u,namespace=shop,node=n used_kb=1i
+vm_status,VMID=1,name=a,uuid=u,namespace=shop,node=n stuck=1i
+vm_cpu,VMID=1,name=a,uuid=u,namespace=shop,node=n vcpus_max=1i
+vm_node,node=n vms=1i
+vm_agent,node=n cycles=1i
 `;
 
 /** Runs the statements of docs/targets.md, which need the tables that the first lines create. */

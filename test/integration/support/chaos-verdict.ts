@@ -73,7 +73,7 @@ function timeOf(line: string): bigint {
 interface Case {
   readonly measurement: string;
   readonly target: Examined;
-  readonly onRecord: OnRecord;
+  readonly onRecord: ReadonlySet<string>;
   readonly verdict: Mutable;
 }
 
@@ -94,9 +94,8 @@ function compare(
     if (row !== undefined) {
       if (isSame(point, row)) verdict.stored++;
       else verdict.different.push(`${line} is ${JSON.stringify(row)}`);
-    } else if (target.isConflicting(line) && onRecord.nameless-- > 0) verdict.rejected++;
-    else if (!onRecord.lines.has(line)) verdict.lost.push(line);
-    else if (target.isBad(line)) verdict.rejected++;
+    } else if (!onRecord.has(line)) verdict.lost.push(line);
+    else if (target.isBad(line) || target.isConflicting(line)) verdict.rejected++;
     else verdict.givenUp.push(line);
   }
   for (const row of rest.values()) verdict.unwritten.push(`${measurement} ${JSON.stringify(row)}`);
@@ -122,24 +121,14 @@ function isSame({ tags, fields, timestamp }: Point, row: Row): boolean {
   );
 }
 
-/** The lines on record as rejected. */
-interface OnRecord {
-  /** The original lines, before they were spoiled. */
-  readonly lines: ReadonlySet<string>;
-  /** Most further lines; a kill can put one on record twice. */
-  nameless: number;
-}
-
-async function linesOnRecord(spoolDir: string, target: string): Promise<OnRecord> {
+/** Resolves to the lines on record as rejected, as they were before they were spoiled. */
+async function linesOnRecord(spoolDir: string, target: string): Promise<ReadonlySet<string>> {
   const directory = path.join(spoolDir, "rejected");
   const files = await readdir(directory).catch(() => []);
   const texts = await Promise.all(files.map((file) => readFile(path.join(directory, file), "utf8")));
   const records = texts
     .flatMap((text) => text.split("\n").filter(Boolean))
-    .map((record) => JSON.parse(record) as { readonly target: string; readonly line?: string; readonly lines?: number })
+    .map((record) => JSON.parse(record) as { readonly target: string; readonly line?: string })
     .filter((record) => record.target === target);
-  return {
-    lines: new Set(records.flatMap(({ line }) => (line === undefined ? [] : unspoil(line)))),
-    nameless: records.reduce((sum, { lines = 0 }) => sum + lines, 0),
-  };
+  return new Set(records.flatMap(({ line }) => (line === undefined ? [] : unspoil(line))));
 }
