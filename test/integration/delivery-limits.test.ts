@@ -36,7 +36,7 @@ test("when InfluxDB 1 drops a whole batch at its series limit, no line is lost",
   assert.deepEqual([state, reason], ["Failing", "TargetRejecting"]);
   assert.match(
     detail ?? "",
-    /max-series-per-database limit exceeded: \(50\) dropped=\d+ \(a limit of the server: raise it/,
+    /^the server is at a limit: raise it, .*max-series-per-database limit exceeded: \(50\) dropped=\d+/,
   );
   assert.deepEqual([deliveredLines, rejectedLines, lastSuccessMs], [0, 0, undefined]);
   assert.deepEqual([sender.backlog.lines, await storedLines(server, "new")], [1_400, 0]);

@@ -95,7 +95,12 @@ test("a line that makes InfluxDB 2 answer 500 is found and rejected alone", asyn
     open: (target, context) => {
       const real = INFLUX.open(target, context);
       const cut = (body: Uint8Array): Uint8Array => (linesOf(body).includes(poison) ? body.subarray(0, -12) : body);
-      return { ...real, send: ({ body, lines }, signal) => real.send({ body: cut(body), lines }, signal) };
+      return {
+        send: ({ body, lines }, signal) => real.send({ body: cut(body), lines }, signal),
+        close: () => {
+          real.close();
+        },
+      };
     },
   };
   const sender = bench.start(server.settings, { rejectedLines, protocolOf: () => protocol, clock: rushing });
