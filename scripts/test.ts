@@ -112,10 +112,10 @@ async function runJobs(jobs: readonly Job[]): Promise<readonly string[]> {
   const failures: string[] = [];
   while (waiting.size > 0) {
     await Promise.race(waiting.values());
-    for (const job of jobs.filter((job) => ready.delete(job))) {
-      waiting.delete(job);
-      failures.push(...(await job.run()));
-    }
+    const job = jobs.find((job) => ready.delete(job));
+    if (job === undefined) continue;
+    waiting.delete(job);
+    failures.push(...(await job.run()));
   }
   return failures;
 }
