@@ -123,7 +123,9 @@ function startSender(name: string, influx: Pick<Server, "query">, settings: Part
     open: (target, context) => {
       const real = INFLUX.open(target, context);
       return {
-        ...real,
+        close: () => {
+          real.close();
+        },
         send: async (request, signal) => {
           const outcome = await real.send(request, signal);
           outcomes.push(outcome);
