@@ -141,8 +141,11 @@ function milliseconds(duration: string): number {
   return ms;
 }
 
-/** Returns a text that is equal for configurations that do the same. It contains their secrets, so keep it in memory only. */
-export function fingerprint(config: EffectiveConfig): string {
+/**
+ * Returns a text that is equal for configurations, or for targets, that do the same. It contains their secrets, so keep it in
+ * memory only.
+ */
+export function fingerprint(config: EffectiveConfig | EffectiveTarget): string {
   return JSON.stringify(config, function (this: Record<string, unknown>, key, value: unknown) {
     // `value` is already the result of toJSON, which hides secrets.
     const original = this[key];

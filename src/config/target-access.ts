@@ -69,14 +69,22 @@ export class TargetAccessReader {
       const { code, message } = error;
       if (known !== undefined && !OF_ONE_TARGET.has(code)) throw error;
       const reason = code === "E_SECRET_INVALID" ? "TargetUnauthorized" : "SecretNotFound";
-      const withoutValues = { credentials: { kind: "missing" }, tls: { mode: target.tls.mode }, headers: [] } as const;
-      return { ...(known ?? withoutValues), fault: { reason, code, message } };
+      return { ...(known ?? withoutSecrets(target)), fault: { reason, code, message } };
     }
   }
 }
 
 function keyOf({ url, v1, v2, v3, tls, headers }: TargetSpec): string {
   return JSON.stringify([url, v1, v2, v3, tls, headers]);
+}
+
+/** Returns what is known of a target without its Secrets. Its plain headers stay: they tell where it stores lines. */
+function withoutSecrets({ tls, headers }: TargetSpec): TargetAccess {
+  return {
+    credentials: { kind: "missing" },
+    tls: { mode: tls.mode },
+    headers: headers.flatMap(({ name, value }) => (value === undefined ? [] : { name, value })),
+  };
 }
 
 async function credentialsOf({ v1, v2, v3 }: TargetSpec, secrets: SecretSource): Promise<TargetAccess["credentials"]> {

@@ -19,10 +19,12 @@ const MAX_SPLITS_CONFIRMED = 4;
 const MAX_NAMED_SPLITS = 2;
 /** Named lines that are sent by themselves after one split. */
 const MAX_NAMED = 8;
-/** Parts into which one part is split by kind. The lines of other kinds are the last one together. */
+/** Parts into which one part is split by kind. The lines of other kinds are the last one together, which is split in the same way. */
 const MAX_KINDS = 16;
-/** Bound on the splits of a batch of many kinds. */
+/** Bound on the splits of a batch of many kinds, without those by kind. */
 const MAX_SPLITS_OF_BATCH = 160;
+/** Bound on the splits of a batch by kind: for some hundred kinds. */
+const MAX_KIND_SPLITS = 24;
 
 export type Send = (request: LineRequest) => Promise<Outcome>;
 
@@ -54,6 +56,7 @@ export class Bisection {
   #parts: readonly Part[] = [];
   #sent: Part | undefined;
   #splits = 0;
+  #kindSplits = 0;
   #tooLarge = 0;
   #rejected: Rejection[] = [];
   #accepted = false;
@@ -133,6 +136,7 @@ export class Bisection {
     this.#parts = this.#firstParts.map((pieces) => ({ pieces, search: newSearch(0) }));
     this.#sent = undefined;
     this.#splits = 0;
+    this.#kindSplits = 0;
     this.#tooLarge = 0;
     this.#rejected = [];
     this.#accepted = false;
@@ -179,7 +183,7 @@ export class Bisection {
   /** Splits a part as the answer suggests: named lines, kinds, or halves. Returns false if it is one line, or after too many splits. */
   #split(part: Part, { named = [], everyLine }: Pick<Rejected, "named" | "everyLine"> = {}): boolean {
     const { pieces, search } = part;
-    if (pieces.length === 1 || this.#splits >= MAX_SPLITS_OF_BATCH) return false;
+    if (pieces.length === 1) return false;
     const bad = search.splits < MAX_NAMED_SPLITS ? this.#find(pieces, named) : [];
     const kinds = bad.length > 0 ? undefined : this.#kindsOf(part);
     if (kinds !== undefined) {
@@ -187,7 +191,7 @@ export class Bisection {
       return true;
     }
     const max = everyLine === true ? MAX_SPLITS_CONFIRMED : MAX_SPLITS_WITHOUT_SUCCESS;
-    if (search.splits >= (search.accepted ? MAX_SPLITS : max)) return false;
+    if (this.#splits >= MAX_SPLITS_OF_BATCH || search.splits >= (search.accepted ? MAX_SPLITS : max)) return false;
     search.splits++;
     this.#splits++;
     if (bad.length === 0) this.#halve(part);
@@ -209,8 +213,9 @@ export class Bisection {
     return [...new Set(named.slice(0, MAX_NAMED).flatMap((line) => finder.find(line) ?? []))];
   }
 
-  /** Returns the part in parts by the kind of their lines, or undefined if all are of one kind. */
+  /** Returns the part in parts by the kind of their lines, or undefined if all are of one kind, or after too many such splits. */
   #kindsOf({ pieces, search }: Part): readonly Part[] | undefined {
+    if (this.#kindSplits >= MAX_KIND_SPLITS) return undefined;
     for (
       let kindOf = this.#protocol.kinds[search.level];
       kindOf !== undefined;
@@ -219,9 +224,12 @@ export class Bisection {
       search.level++;
       const groups = [...Map.groupBy(pieces, kindOf).values()].toSorted((one, other) => other.length - one.length);
       if (groups.length === 1) continue;
-      const others = groups.splice(MAX_KINDS - 1).flat();
-      if (others.length > 0) groups.push(others);
-      return groups.map((some) => ({ pieces: some, search: newSearch(search.level) }));
+      this.#kindSplits++;
+      const parts = groups.map((some) => ({ pieces: some, search: newSearch(search.level) }));
+      // The others may be of several kinds, so their split begins with the same function.
+      const others = groups.slice(MAX_KINDS - 1).flat();
+      if (others.length === 0) return parts;
+      return [...parts.slice(0, MAX_KINDS - 1), { pieces: others, search: newSearch(search.level - 1) }];
     }
     return undefined;
   }

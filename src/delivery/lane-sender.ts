@@ -28,6 +28,8 @@ const BACKLOG_AGE_MS = 10_000;
 const SEARCH_PACE = { burst: 100, periodMs: 500 };
 /** Delay before the next read of a lane with unreadable frames. */
 const UNREADABLE_MS = 1_000;
+/** How often the lines of a batch are on record if the server is at a limit. Of other batches the record has only the number of lines. */
+const LIMIT_RECORDS = { burst: 1, periodMs: 300_000 };
 
 export interface SenderOptions extends ConnectionOptions {
   readonly observer: SenderObserver;
@@ -51,6 +53,7 @@ export class LaneSender {
   readonly #limit: BatchLimit;
   readonly #retry: RetryPolicy;
   readonly #searchPace: BurstLimit;
+  readonly #limitRecords: BurstLimit;
   readonly #stats: SenderStats;
   readonly #connection: TargetConnection;
   readonly #bodyCache: RequestBodyCache;
@@ -66,6 +69,7 @@ export class LaneSender {
     this.#limit = new BatchLimit(target.flush.maxLines);
     this.#retry = new RetryPolicy(this.#random);
     this.#searchPace = new BurstLimit(SEARCH_PACE, options.clock);
+    this.#limitRecords = new BurstLimit(LIMIT_RECORDS, options.clock);
     this.#stats = new SenderStats(() => this.#target.name, options.observer, options.clock);
     const notice = (text: string): void => {
       options.observer.notice(this.#target.name, text);
@@ -232,9 +236,9 @@ export class LaneSender {
     frames: readonly Frame[],
     { tookMs, rejections }: { readonly tookMs: number; readonly rejections: readonly Rejection[] },
   ): Promise<number> {
-    const { clock, rejectedLines } = this.#options;
+    const { clock } = this.#options;
     // Written before the lines leave the spool: a kill must not lose both.
-    if (rejections.length > 0) await rejectedLines?.write(this.#target.name, rejections);
+    if (rejections.length > 0) await this.#record(rejections);
     const last = frames.at(-1);
     if (last !== undefined) lane.acknowledge(last.sequence);
     lane.clearSuspicion();
@@ -248,6 +252,16 @@ export class LaneSender {
       this.#lanes.pace(lane, clock.monotonic() + paceMs);
     this.#separateBacklog(lane, frames);
     return 0;
+  }
+
+  /** At a limit each batch has such lines, most of them stored. All of them would fill the files, which all targets share. */
+  async #record(rejections: readonly Rejection[]): Promise<void> {
+    const isRecorded = rejections.some(({ isAtLimit }) => isAtLimit) && this.#limitRecords.allows();
+    const recorded = rejections.map((rejection) => {
+      const { lines, reason, isAtLimit } = rejection;
+      return isAtLimit === true && !isRecorded ? { lines, reason } : rejection;
+    });
+    await this.#options.rejectedLines?.write(this.#target.name, recorded);
   }
 
   /** If the target accepts old lines and more of them are queued, new lines get a lane of their own. */

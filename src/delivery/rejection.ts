@@ -11,6 +11,8 @@ export interface Rejection {
    * lines cannot be read.
    */
   readonly bytes?: Uint8Array;
+  /** The server is at a limit, and most of these lines are stored. Later batches have such a rejection too. */
+  readonly isAtLimit?: true;
 }
 
 const MAX_EXAMPLE = 200;
@@ -27,7 +29,7 @@ export function isExact({ lines, bytes }: Rejection): boolean {
  */
 export function rejectionsOf(
   pieces: readonly Uint8Array[],
-  { rejectedLines, detail, named }: Omit<Extract<Outcome, { readonly kind: "partial" }>, "kind">,
+  { rejectedLines, detail, named, isAtLimit }: Omit<Extract<Outcome, { readonly kind: "partial" }>, "kind">,
 ): readonly Rejection[] {
   const finder = new PieceFinder(pieces);
   const reasons = new Map<Uint8Array, string>();
@@ -39,8 +41,10 @@ export function rejectionsOf(
   const others = pieces.filter((piece) => !reasons.has(piece));
   const lines = Math.min(others.length, rejectedLines - rejections.length);
   if (lines <= 0) return rejections;
-  const reason = lines < others.length ? `${lines} of these ${others.length} lines: ${detail}` : detail;
-  return [...rejections, { lines, reason, bytes: Buffer.concat(others) }];
+  const bytes = Buffer.concat(others);
+  if (lines === others.length) return [...rejections, { lines, reason: detail, bytes }];
+  const reason = `${lines} of these ${others.length} lines: ${detail}`;
+  return [...rejections, { lines, reason, bytes, ...(isAtLimit && { isAtLimit }) }];
 }
 
 /** Finds the lines of a request that a server names. */
@@ -55,20 +59,25 @@ export class PieceFinder {
 
   /**
    * Returns the line, or undefined if it cannot be told. A quotation mark without a second one makes a server read the
-   * following lines as a part of this one. Then a number says too little.
+   * following lines as a part of this one. From there on a number says too little.
    */
   find({ number, text }: NamedLine): Uint8Array | undefined {
     if (number === undefined) return text === undefined ? undefined : this.#withText(text);
     // InfluxDB 3 counts neither blank lines nor comments.
-    this.#numbered ??= this.#pieces.filter(([first]) => first !== HASH && first !== NEWLINE);
-    const piece = this.#numbered[number - 1];
-    return piece === undefined || hasOddQuotes(piece) ? undefined : piece;
+    this.#numbered ??= untilOddQuotes(this.#pieces.filter(([first]) => first !== HASH && first !== NEWLINE));
+    return this.#numbered[number - 1];
   }
 
   #withText(text: string): Uint8Array | undefined {
     this.#byText ??= new Map(this.#pieces.map((piece) => [Buffer.from(piece).toString().trimEnd(), piece]));
     return this.#byText.get(text.trimEnd());
   }
+}
+
+/** Returns the pieces before the first one with a quotation mark that has no second one. */
+function untilOddQuotes(pieces: readonly Uint8Array[]): readonly Uint8Array[] {
+  const end = pieces.findIndex(hasOddQuotes);
+  return end === -1 ? pieces : pieces.slice(0, end);
 }
 
 function hasOddQuotes(piece: Uint8Array): boolean {

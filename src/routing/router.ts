@@ -1,6 +1,6 @@
 import type { DomainIdentity, DomainSample } from "../collection/domain-sample.ts";
 import type { NodeSample } from "../collection/node-sample.ts";
-import type { EffectiveConfig, EffectiveTarget } from "../config/resolve.ts";
+import { fingerprint, type EffectiveConfig, type EffectiveTarget } from "../config/resolve.ts";
 import { matchesVm } from "../config/selectors.ts";
 import type { Family } from "../contract.ts";
 import { RequestBodyCache } from "../delivery/request-body-cache.ts";
@@ -216,7 +216,7 @@ export class Router {
     if (renamed === undefined) return this.#remove(sender);
     this.#senders.delete(name);
     this.#retired.set(name, sender);
-    sender.update({ ...renamed, name });
+    updateIfChanged(sender, { ...renamed, name });
   }
 
   #destinationOf(target: EffectiveTarget): string {
@@ -236,9 +236,14 @@ export class Router {
     const { name } = target;
     const known = this.#senders.get(name) ?? this.#retired.get(name);
     this.#retired.delete(name);
-    known?.update(target);
+    if (known !== undefined) updateIfChanged(known, target);
     this.#senders.set(name, known ?? new Sender(target, new Lanes(name, this.#spool), this.#options));
   }
+}
+
+/** An update ends the searches and the backoff of a target, which the change of another target must not do. */
+function updateIfChanged(sender: Sender, target: EffectiveTarget): void {
+  if (fingerprint(sender.settings) !== fingerprint(target)) sender.update(target);
 }
 
 function nameOf({ namespace, name }: DomainIdentity): string {

@@ -7,7 +7,7 @@ const MAX_INTERVAL_MS = 7_200_000;
  * Converts the wall-clock times of frames, in their order, to a clock that never steps. The wall clock alone does not tell how old
  * a frame is: it may be wrong now, may have been wrong at the append, or may have been set in between. So a step back counts as no
  * time, and a gap counts as a minute at most, or as much as the gap before it. That is enough for an agent that runs. The time
- * between two agents counts as a minute at most: the age of a frame may be too low, but is never too high by more than that.
+ * between two agents is such a gap too. So the age of a frame may be too low, but is too high by one such gap at most.
  */
 export class FrameTime {
   #ms: number;

@@ -1,4 +1,5 @@
 import { Lanes } from "../../src/delivery/lanes.ts";
+import type { RejectedSink } from "../../src/delivery/rejected-lines.ts";
 import { Sender } from "../../src/delivery/sender.ts";
 import type { EffectiveTarget } from "../../src/config/resolve.ts";
 import { MemorySpool } from "../../src/spool/memory-spool.ts";
@@ -19,9 +20,10 @@ export class SenderBench implements AsyncDisposable {
   #frames = 0;
   #stopped = false;
 
-  constructor(change: Partial<EffectiveTarget> = {}, protocol = this.target.protocol) {
+  constructor(change: Partial<EffectiveTarget> = {}, protocol = this.target.protocol, rejectedLines?: RejectedSink) {
     this.settings = targetSettings(change);
-    const options = { clock: this.clock, observer: this.log, random: () => 1, protocolOf: () => protocol };
+    const { clock, log: observer } = this;
+    const options = { clock, observer, random: () => 1, protocolOf: () => protocol, rejectedLines };
     this.sender = new Sender(this.settings, new Lanes(this.settings.name, this.spool), options);
     // Compression takes no time on this clock.
     this.clock.isBusy = () => !this.#stopped && !this.#isWaiting;

@@ -19,6 +19,7 @@ interface Case extends AnswerContext {
   readonly retryAfter?: string | undefined;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
+  readonly isCut?: boolean;
   readonly message: ServerMessage;
   readonly detail: string;
 }
@@ -107,13 +108,13 @@ const RULES: readonly Rule[] = [
   [both(rejects, ({ message }) => message.limit !== undefined), limited],
   [both(rejects, rejectsEveryLine), ({ detail }) => ({ kind: "rejected", detail, everyLine: true })],
   [both(rejects, isPartialWrite), rejected],
-  [both(rejects, says(ABOUT_SERVER)), retry],
+  [both(rejects, isAboutServer), retry],
   [both(rejects, isAboutLines), rejected],
   // No known server says this about lines. A setting, the server or, of an unknown server, a line may be the cause.
   [rejects, unknown],
   // InfluxDB 2 gives this answer to a body that it cannot unzip. With Retry-After it is an overload, or another server.
   [
-    (answer) => answer.status === 500 && answer.retryAfter === undefined && !says(ABOUT_SERVER)(answer),
+    (answer) => answer.status === 500 && answer.retryAfter === undefined && !isAboutServer(answer),
     (answer) => ({ ...retry(answer), maybePoison: true }),
   ],
   [(answer) => among(408, 425, 429)(answer) || answer.status >= 500, retry],
@@ -141,8 +142,9 @@ function isSuccess({ status }: Case): boolean {
 }
 
 /** All servers answer 204. A 200 of an old InfluxDB 1 is empty and has its header; that of another program proves nothing. */
-function isStored({ status, body, headers }: Case): boolean {
-  return status === 204 || (status === 200 && body === "" && headers["x-influxdb-version"] !== undefined);
+function isStored({ status, body, isCut, headers }: Case): boolean {
+  if (status === 204) return true;
+  return status === 200 && body === "" && isCut !== true && headers["x-influxdb-version"] !== undefined;
 }
 
 function isHtml(body: string): boolean {
@@ -151,10 +153,11 @@ function isHtml(body: string): boolean {
 
 function redirected(answer: Case): Outcome {
   const { location = "" } = answer.headers;
-  // Credentials may be in the user part, or in the query.
+  // Credentials may be in the user part, or in the query. The body may have the same address whole, so it is not shown.
   const shown = location.replace(/[?#].*$/s, "").replace(/\/\/[^/]*@/, "//");
   const to = foreignText(shown === "" ? "an unknown address" : shown, MAX_TEXT);
-  return misconfigured("TargetNotFound", `check the target's url: the answer is a redirect to ${to}`)(answer);
+  const remedy = `check the target's url: the answer is a redirect to ${to}`;
+  return misconfigured("TargetNotFound", remedy)({ ...answer, detail: `HTTP ${answer.status}` });
 }
 
 function hasOtherApi(answer: Case): boolean {
@@ -174,6 +177,11 @@ function isStoredInPart(answer: Case): boolean {
 
 function rejectsEveryLine(answer: Case): boolean {
   return isPartialWrite(answer) && !answer.message.isIncomplete && countRejected(answer.message) >= answer.lines;
+}
+
+/** A rejected line may be quoted without quotation marks, and its text may be one of those about the server. */
+function isAboutServer({ message }: Case): boolean {
+  return ABOUT_SERVER.test(message.head) && !ABOUT_LINES.test(message.head);
 }
 
 function isAboutLines({ message }: Case): boolean {

@@ -42,9 +42,9 @@ export function fittingProtocol(answer: Answer): string | undefined {
 function kindOf({ headers }: Answer, isUnsupported: boolean): ServerKind | undefined {
   const { "x-influxdb-version": version = "", server = "" } = headers;
   const shown = foreignText(version.replace(/^v/, ""), MAX_VERSION);
-  // InfluxDB 1.8 also takes requests of version 2. Telegraf calls itself 1.0.
+  // InfluxDB 1.8 and later also take requests of version 2. Telegraf calls itself 1.0.
   if (/^v?1\./.test(version))
-    return { name: `an InfluxDB ${shown}`, takes: /^v?1\.8/.test(version) ? ["v1", "v2"] : ["v1"] };
+    return { name: `an InfluxDB ${shown}`, takes: /^v?1\.(?:[89]|\d\d)/.test(version) ? ["v1", "v2"] : ["v1"] };
   if (/^v?2\./.test(version)) return { name: `an InfluxDB ${shown}`, takes: ["v2", "v1"] };
   if (/questdb/i.test(server)) return { name: "a QuestDB", takes: ["v2", "v1"] };
   if (isUnsupported && headers["x-server-hostname"] !== undefined)

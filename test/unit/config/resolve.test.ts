@@ -258,6 +258,13 @@ for (const [value, why] of [
   });
 }
 
+test("a target without its Secret keeps its plain headers, which tell where it stores lines", async () => {
+  const fails = (): Promise<never> => Promise.reject(new TelemetryError("E_SECRET_NOT_FOUND", "no Secret"));
+  const [target] = (await resolved(FULL_SPEC, { read: fails })).targets;
+  assert.equal(target?.credentials.kind, "missing");
+  assert.deepEqual(target.headers, [{ name: "X-Scope-OrgID", value: "team a" }]);
+});
+
 test("a renewed Secret of a header makes another configuration", async () => {
   let value = "first";
   const secrets: SecretSource = { read: (_kind, name) => Promise.resolve(name === "gateway" ? value : "a") };

@@ -82,3 +82,26 @@ test("a batch of many kinds takes a bounded number of requests", async () => {
   assert.equal(countLines(bisection.rejections), 3_000);
   assert.ok(server.requests.length <= 700, `${server.requests.length} requests`);
 });
+
+test("a small bad kind among more than sixteen kinds costs no line of another kind", async () => {
+  for (const [kinds, bad] of [
+    [20, 18],
+    [60, 40],
+  ] as const) {
+    // The larger its number, the fewer lines a kind has, and they alternate with those of other kinds.
+    const rounds = Array.from({ length: 100 }, (_, round) => round);
+    const batch = rounds.flatMap((round) =>
+      Array.from({ length: kinds }, (_, kind) => `table_${kind},name=vm x=${round}i ${round}`).filter(
+        (_, kind) => round < 100 - kind,
+      ),
+    );
+    const isBad = (line: string): boolean => line.startsWith(`table_${bad},`);
+    const server = new PartServer((part) => (part.some(isBad) ? REJECTED : undefined));
+    const bisection = await search(batch);
+    bisection.answered(REJECTED, true);
+    await run(bisection, server.send);
+    assert.deepEqual(bytesOf(bisection), batch.filter(isBad).sort());
+    assert.deepEqual([...server.stored].sort(), batch.filter((line) => !isBad(line)).sort());
+    assert.ok(server.requests.length <= 2 * kinds + 2 * 16, `${server.requests.length} requests`);
+  }
+});

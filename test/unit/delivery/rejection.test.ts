@@ -52,11 +52,18 @@ test("a line number counts neither blank lines nor comments", () => {
   for (const number of [0, 3, -1, 1.5, Number.NaN]) assert.equal(finder.find({ number, reason: "" }), undefined);
 });
 
-test("the number of a line with an open quotation mark is not enough: it may hide the lines behind it", () => {
-  const pieces = ['m x="open 1\n', 'm x="closed" 2\n'].map((line) => Buffer.from(line));
+test("from a line with an open quotation mark on, a number names no line: it may hide the lines behind it", () => {
+  const pieces = ['m x="closed" 1\n', 'm x="open 2\n', 'm x="closed" 3\n', "m x=4\n"].map((line) => Buffer.from(line));
   const finder = new PieceFinder(pieces);
-  assert.equal(finder.find({ number: 1, reason: "" }), undefined);
-  assert.equal(finder.find({ number: 2, reason: "" }), pieces[1]);
+  assert.equal(finder.find({ number: 1, reason: "" }), pieces[0]);
+  for (const number of [2, 3, 4]) assert.equal(finder.find({ number, reason: "" }), undefined);
+});
+
+test("a rejection at a limit says so if most of its lines are stored", () => {
+  const partial = { detail: "HTTP 400 limit", named: [], isAtLimit: true } as const;
+  const isAtLimit = (rejectedLines: number): unknown =>
+    rejectionsOf(PIECES, { ...partial, rejectedLines }).map((rejection) => rejection.isAtLimit);
+  assert.deepEqual([isAtLimit(2), isAtLimit(4)], [[true], [undefined]]);
 });
 
 test("a text that is no line of the request names none", () => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Answer } from "../../../src/delivery/http/http-client.ts";
+import { countLines, type Rejection } from "../../../src/delivery/rejection.ts";
 import { targetSettings } from "../../support/delivery.ts";
 import { taken } from "../../support/memory-target.ts";
 import { SenderBench } from "../../support/sender-bench.ts";
@@ -11,6 +12,18 @@ const UNPARSABLE: Answer = { status: 400, body: '{"code":"invalid","message":"un
 
 function withFrames(): SenderBench {
   return new SenderBench({ flush: { ...targetSettings().flush, intervalMs: 1_000, maxLines: 1_000 } });
+}
+
+/** A sender and what it puts on record. */
+function withRecord(name: string): readonly [SenderBench, readonly Rejection[]] {
+  const records: Rejection[] = [];
+  const bench = new SenderBench({ name }, undefined, {
+    write: (_target, rejections) => {
+      records.push(...rejections);
+      return Promise.resolve();
+    },
+  });
+  return [bench, records];
 }
 
 function dropped(reason: string, lines: number): Answer {
@@ -145,6 +158,26 @@ test("at a server limit the lines of known series are still stored", async () =>
   assert.equal(bench.sender.backlog.lines, 0);
   assert.deepEqual([bench.sender.state.rejectedLines, bench.sender.state.deliveredLines], [fresh.length, 350]);
   assert.equal(bench.sender.state.state, "Delivering");
+});
+
+test("at a server limit, lines that are stored in part are on record once in five minutes for each target", async () => {
+  const benches = ["one", "two"].map((name) => withRecord(name));
+  const minutes = 12;
+  for (const [bench] of benches) {
+    // Half of each batch is of new series.
+    bench.target.answer = (lines) => atLimit(lines.slice(lines.length / 2));
+    for (let minute = 0; minute < minutes; minute++) {
+      await bench.append(100);
+      await bench.clock.advance(MINUTE);
+    }
+    await bench.stop();
+  }
+  for (const [bench, records] of benches) {
+    assert.equal(bench.sender.state.rejectedLines, minutes * 50);
+    assert.equal(countLines(records), minutes * 50);
+    const whole = records.flatMap(({ bytes }, minute) => (bytes === undefined ? [] : [minute]));
+    assert.deepEqual(whole, [0, 5, 10]);
+  }
 });
 
 test("lines that are all too old are rejected at once and are not a success", async () => {

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { EffectiveTarget } from "../../../src/config/resolve.ts";
+import { Secret } from "../../../src/config/secret.ts";
 import { configOf, FAMILIES, named, RouterBench } from "../../support/router-bench.ts";
 
 const never = new AbortController().signal;
@@ -135,4 +137,30 @@ test("the removal of a renamed target drops its queued lines, also those of the 
   await bench.apply({}, { targets: [{ ...elsewhere, url: "http://127.0.0.1:2" }] });
   assert.equal(bench.router.undeliveredLines, 0);
   assert.equal(bench.router.spoolStats.frames, 0);
+});
+
+test("the backoff of a target goes on when only another target changes, and ends when its Secret does", async () => {
+  await using bench = new RouterBench();
+  bench.down("a");
+  const targets = (token: string, other: Partial<EffectiveTarget> = {}): readonly EffectiveTarget[] => {
+    const [a, b] = configOf({ a: ["Metrics"], b: ["Metrics"] }).targets;
+    assert.ok(a !== undefined && b !== undefined);
+    return [
+      { ...a, credentials: { kind: "token", token: new Secret(token) } },
+      { ...b, ...other },
+    ];
+  };
+  await bench.apply({}, { targets: targets("one") });
+  await bench.sample("web");
+  await bench.clock.advance(60_000);
+  const { requests } = bench.targets.a;
+  const before = requests.length;
+  for (const timeoutMs of [1_000, 2_000, 3_000]) {
+    await bench.apply({}, { targets: targets("one", { timeoutMs }) });
+    await bench.clock.advance(0);
+  }
+  assert.equal(requests.length, before);
+  await bench.apply({}, { targets: targets("two") });
+  await bench.clock.advance(0);
+  assert.equal(requests.length, before + 1);
 });

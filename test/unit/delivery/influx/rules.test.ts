@@ -159,6 +159,20 @@ const ANSWERS: readonly (readonly [
     `{"error":"too many columns","data":[{"original_line":"a b","line_number":1,"error_message":"no room"}]}`,
     "rejected",
   ],
+  [
+    "v3 through the API of v2, a bad line of a table with a word about servers in its name",
+    V3_COMPATIBLE,
+    400,
+    `{"code":"invalid","message":"write buffer error: line protocol parse failed: invalid column type for catalog_timeout.up"}`,
+    "rejected",
+  ],
+  [
+    "v3 through the API of v2, a fault of the catalog",
+    V3_COMPATIBLE,
+    400,
+    `{"code":"invalid","message":"write buffer error: catalog update error: object store"}`,
+    RETRY,
+  ],
   ["v3, a limit of the catalog", V3, 422, `{"error":"number of tables exceeded","data":null}`, UNKNOWN],
   ["v3, too large", V3, 413, `{"error":"max request size exceeded"}`, "tooLarge"],
   ["v3 in the cloud, too much at once", V3_COMPATIBLE, 429, `{"code":"too many requests"}`, RETRY],
@@ -259,4 +273,13 @@ test("each answer has an outcome with a short detail on one line", () => {
       assert.doesNotMatch(outcome.detail, /[\r\n\t]/);
     }),
   );
+});
+
+test("an empty 200 of an InfluxDB 1 counts as delivered only if its body is not cut", () => {
+  const outcome = (isCut?: boolean): string =>
+    classify(
+      { status: 200, body: "", ...(isCut !== undefined && { isCut }), headers: { "x-influxdb-version": "1.2.4" } },
+      { lines: 100, protocol: V1, nowMs: NOW },
+    ).kind;
+  assert.deepEqual([outcome(), outcome(false), outcome(true)], ["delivered", "delivered", "misconfigured"]);
 });

@@ -36,6 +36,15 @@ const ANSWERS: readonly (readonly [
     "404 page not found",
     /^set v1 instead of v3: the server is an InfluxDB 1\.6\.7: HTTP 404/,
   ],
+  [
+    "InfluxDB 1.11, v3",
+    V3,
+    404,
+    { "x-influxdb-version": "1.11.8" },
+    "404 page not found",
+    /^set v1 or v2 instead of v3: the server is an InfluxDB 1\.11\.8: /,
+  ],
+  ["InfluxDB 1.11, v2", V2, 404, { "x-influxdb-version": "v1.11.8" }, "404 page not found", GENERAL],
   ["InfluxDB 1.6, v2", V2, 404, { "x-influxdb-version": "1.6.7" }, "404 page not found", /^set v1 instead of v2: /],
   [
     "InfluxDB 1.8, v2, without the bucket",
@@ -94,7 +103,9 @@ test("a redirect shows where to, without credentials", () => {
     ["https://influx.example/api/v2/write", "https://influx.example/api/v2/write"],
     ["", "an unknown address"],
   ] as const) {
-    const outcome = classify({ status: 302, body: "", headers: { location } }, { lines: 3, protocol: V2, nowMs: 0 });
+    // Servers often have the address in the body too.
+    const body = `<a href="${location}">Found</a>`;
+    const outcome = classify({ status: 302, body, headers: { location } }, { lines: 3, protocol: V2, nowMs: 0 });
     const detail = "detail" in outcome ? outcome.detail : "";
     assert.equal(detail, `check the target's url: the answer is a redirect to ${shown}: HTTP 302`);
   }
