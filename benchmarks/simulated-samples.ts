@@ -44,7 +44,7 @@ export function mapperOf(domains: readonly SyntheticDomain[]): (stats: readonly 
       domain: domain.ref,
       info: domain.info(UPTIME_S),
       readMs: 5_000,
-      cpu: { time, user, system },
+      cpu: { time, user, system, readMs: 5_000 },
     };
     return { facts, layout: parseDomainXml(domain.ref.name, domain.xml()) };
   });

@@ -16,7 +16,8 @@ export interface VmSums {
   readonly vms: number;
   readonly running: number;
   readonly paused: number;
-  readonly stuck: number;
+  /** Undefined if no QEMU is called. */
+  readonly stuck: number | undefined;
   readonly vcpus: number | undefined;
   readonly memoryMaxKib: bigint | undefined;
   readonly memoryRssKib: bigint | undefined;

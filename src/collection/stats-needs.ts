@@ -51,6 +51,14 @@ export interface ReaderInput<Answer = unknown> {
   readonly answer: Answer | undefined;
 }
 
+/** Groups of the bulk call whose values libvirt gets from QEMU. */
+const QEMU_GROUPS = STATS_GROUP.BLOCK | STATS_GROUP.BALLOON | STATS_GROUP.VCPU;
+
+/** Returns whether QEMU is called for any of these needs. Without it no QEMU is known to be stuck. */
+export function callsQemu(needs: readonly StatsNeed[]): boolean {
+  return needs.some(({ groups }) => (groups & QEMU_GROUPS) !== 0);
+}
+
 /** Returns the value of this reader in the sample. */
 export function reading<Value>(sample: DomainSample, reader: StatsReader<Value>): Value | undefined {
   return sample.readings?.get(reader) as Value | undefined;

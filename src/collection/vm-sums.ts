@@ -5,10 +5,16 @@ import type { SourceCycle } from "./source.ts";
 
 /** Adds up the VMs of one cycle of a node. */
 export class VmSummer {
+  readonly #knowsStuck: boolean;
   readonly #samples: DomainSample[] = [];
   #stuck = 0;
   #collected = 0;
   #failed = 0;
+
+  /** `knowsStuck` is whether QEMU is called, which shows the ones that are stuck. */
+  constructor(knowsStuck: boolean) {
+    this.#knowsStuck = knowsStuck;
+  }
 
   add({ outcome, samples, stuck }: Pick<SourceCycle, "outcome" | "samples" | "stuck">): void {
     this.#samples.push(...samples);
@@ -28,7 +34,7 @@ export class VmSummer {
       vms: this.#samples.length,
       running: inState(RUNNING, BLOCKED),
       paused: inState(PAUSED),
-      stuck: this.#stuck,
+      stuck: this.#knowsStuck ? this.#stuck : undefined,
       vcpus: vcpus === undefined ? undefined : Number(vcpus),
       memoryMaxKib: this.#sum(({ memory }) => memory.maximum),
       memoryRssKib: this.#sum(({ memory }) => memory.rss),

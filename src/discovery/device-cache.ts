@@ -64,18 +64,17 @@ export class DeviceCache {
   async layout(domain: DomainRef, reported: Reported, readXml: () => Promise<string>): Promise<DomainLayout> {
     const run = domainKey(domain);
     const before = this.#entries.get(run);
-    const latest = { nics: reported.nics ?? before?.reported.nics, blocks: reported.blocks ?? before?.reported.blocks };
-    const store = (result: Entry["result"], expiresAt: number): void => {
-      const rereads = before?.rereads ?? new BurstLimit(REREADS, this.#clock);
-      this.#entries.set(run, { result, expiresAt, reported: latest, rereads });
-    };
     if (before !== undefined) {
       const isSame = !isOther(before.reported.nics, reported.nics) && !isOther(before.reported.blocks, reported.blocks);
       if (!this.#mustRead(before, isSame)) {
-        if (isSame) before.reported = latest;
+        if (isSame) before.reported = latest(before, reported);
         return layoutOf(before.result);
       }
     }
+    const store = (result: Entry["result"], expiresAt: number): void => {
+      const rereads = before?.rereads ?? new BurstLimit(REREADS, this.#clock);
+      this.#entries.set(run, { result, expiresAt, reported: latest(before, reported), rereads });
+    };
     let xml: string;
     try {
       xml = await readXml();
@@ -119,6 +118,13 @@ export class DeviceCache {
       throw error;
     }
   }
+}
+
+/** Returns the statistics to compare the next ones with. */
+function latest(before: Entry | undefined, reported: Reported): Reported {
+  const { nics, blocks } = reported;
+  if (nics !== undefined && blocks !== undefined) return reported;
+  return { nics: nics ?? before?.reported.nics, blocks: blocks ?? before?.reported.blocks };
 }
 
 function layoutOf(result: Entry["result"]): DomainLayout {

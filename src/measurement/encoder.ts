@@ -1,3 +1,4 @@
+import { hostname } from "node:os";
 import type { DomainIdentity, DomainSample } from "../collection/domain-sample.ts";
 import type { NodeSample } from "../collection/node-sample.ts";
 import { SERIES_TAGS, type Family, type PartTag, type VmTag } from "../contract.ts";
@@ -197,7 +198,8 @@ export class Encoder implements SampleLines {
 
   #nodeTags(): string {
     const { node, staticTags } = this.#options;
-    const tags = [["node", node] as const, ...Object.entries(staticTags)];
+    // Without a tag the agents of two hosts would write the same series.
+    const tags = [["node", node ?? hostname()] as const, ...Object.entries(staticTags)];
     return tags.map(([key, value]) => tag(key, value, this.#counters)).join("");
   }
 

@@ -40,7 +40,11 @@ function percent(part: bigint | undefined, whole: bigint | undefined): number | 
   return part === undefined || whole === undefined || whole === 0n ? undefined : (Number(part) / Number(whole)) * 100;
 }
 
-/** Returns whole seconds. QEMU's clock is the node's; within the second of an update it can be ahead of the sample. */
+/**
+ * Returns whole seconds. QEMU's clock is the node's; within the second of an update it can be ahead of the sample. Undefined
+ * for a later update: the node's clock was set back.
+ */
 function ageOf(lastUpdateS: bigint | undefined, nowMs: number): number | undefined {
-  return lastUpdateS === undefined ? undefined : Math.max(0, Math.floor(nowMs / 1000) - Number(lastUpdateS));
+  const ageS = lastUpdateS === undefined ? Number.NEGATIVE_INFINITY : Math.floor(nowMs / 1000) - Number(lastUpdateS);
+  return ageS < -1 ? undefined : Math.max(0, ageS);
 }

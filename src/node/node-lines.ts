@@ -1,5 +1,6 @@
 import type { HostStats, NodeSample } from "../collection/node-sample.ts";
 import type { SourceCycle, SourceStats } from "../collection/source.ts";
+import { callsQemu, type StatsNeed } from "../collection/stats-needs.ts";
 import { VmSummer } from "../collection/vm-sums.ts";
 import type { Family } from "../contract.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -20,18 +21,22 @@ export class NodeLines {
   readonly #options: NodeLinesOptions;
   readonly #due: ReadonlySet<Family>;
   readonly #begunMs: number;
-  readonly #sums = new VmSummer();
+  readonly #sums: VmSummer;
 
-  constructor(due: ReadonlySet<Family>, options: NodeLinesOptions) {
+  private constructor(due: ReadonlySet<Family>, knowsStuck: boolean, options: NodeLinesOptions) {
     this.#options = options;
     this.#due = due;
+    this.#sums = new VmSummer(knowsStuck);
     this.#begunMs = options.clock.monotonic();
   }
 
-  /** Returns the lines of a cycle that has these families; undefined if none of them is about the node. */
-  static of(families: Iterable<Family>, options: NodeLinesOptions): NodeLines | undefined {
+  /**
+   * Returns the lines of a cycle that has these families; undefined if none of them is about the node. `needs` are those of
+   * all families.
+   */
+  static of(families: Iterable<Family>, needs: readonly StatsNeed[], options: NodeLinesOptions): NodeLines | undefined {
     const due = new Set([...families].filter((family) => NODE_FAMILIES.includes(family)));
-    return due.size === 0 ? undefined : new NodeLines(due, options);
+    return due.size === 0 ? undefined : new NodeLines(due, callsQemu(needs), options);
   }
 
   /** Counts the VMs of an endpoint. */
@@ -58,7 +63,7 @@ export class NodeLines {
         lines: cycles.lines,
         queuedLines: router.undeliveredLines,
         droppedLines: router.droppedLines,
-        rejectedLines: router.senders.reduce((sum, sender) => sum + sender.state.rejectedLines, 0),
+        rejectedLines: router.rejectedLines,
         rssKib: Math.round(process.memoryUsage.rss() / 1024),
         cpuMs: cpuMs(),
       },

@@ -140,7 +140,7 @@ export class Pipeline {
     const due = this.#schedule.due(this.#tick);
     const families = familiesOf(config).filter((family) => due?.has(family) ?? true);
     const needs = due && needsOf(families);
-    const nodeLines = NodeLines.of(families, this.#options);
+    const nodeLines = NodeLines.of(families, needsOf(familiesOf(config)), this.#options);
     const found = await this.#findEndpoints(config, collector);
     let complete = found;
     const guarded = async (what: string, act: () => Promise<void>): Promise<void> => {

@@ -47,6 +47,8 @@ export class Router {
   readonly #senders = new Map<string, Sender>();
   /** Senders of renamed targets. They deliver their queued lines and get no new ones. */
   readonly #retired = new Map<string, Sender>();
+  /** Lines that removed targets had rejected. */
+  #rejectedBefore = 0;
   #config: EffectiveConfig | undefined;
   /** Names of the targets that receive a VM -> its streams. Each family is in one stream, so a line is encoded and stored once. */
   #streamsByTargets = new Map<string, readonly Stream[]>();
@@ -82,6 +84,11 @@ export class Router {
   /** Lines that the spool dropped, by reason. */
   get losses(): Losses {
     return this.#spool.stats.losses;
+  }
+
+  /** Lines that the targets rejected since the start, with the targets that were removed. */
+  get rejectedLines(): number {
+    return this.#allSenders.reduce((sum, { state }) => sum + state.rejectedLines, this.#rejectedBefore);
   }
 
   get droppedLines(): number {
@@ -228,6 +235,7 @@ export class Router {
     this.#senders.delete(sender.name);
     this.#retired.delete(sender.name);
     await sender.stop();
+    this.#rejectedBefore += sender.state.rejectedLines;
     this.#options.onDiscarded?.(sender.name, sender.backlog.lines);
     for (const lane of laneNames(sender.name)) this.#spool.removeCursor(lane);
   }

@@ -131,12 +131,12 @@ export class SimulatedEndpoint {
 
   /**
    * Runs a cycle, then lets the interval pass. During the cycle, time passes only while the source sleeps and no socket
-   * has pending data, so that the daemon does not look stuck on a slow machine.
+   * has pending data, so that the daemon does not look stuck on a slow machine. `needs` are those of the cycle, or all.
    */
-  async cycle(): Promise<SourceCycle> {
+  async cycle(needs?: SourceSettings["needs"]): Promise<SourceCycle> {
     const begun = this.clock.monotonic();
     const running = { done: false };
-    const result = this.source.collect().finally(() => {
+    const result = this.source.collect(needs).finally(() => {
       running.done = true;
     });
     for (;;) {

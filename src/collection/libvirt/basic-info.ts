@@ -15,7 +15,12 @@ export interface BasicInfo {
   /** When `info` was received, on the monotonic clock. */
   readonly readMs: number;
   /** From the domain's cgroup; undefined if the daemon has none to read, as in KubeVirt's launchers. */
-  readonly cpu: Pick<CpuSample, "time" | "user" | "system"> | undefined;
+  readonly cpu: CpuTimes | undefined;
+}
+
+/** The CPU times of a domain's cgroup. `readMs` is when they were received, on the monotonic clock. */
+interface CpuTimes extends Pick<CpuSample, "time" | "user" | "system"> {
+  readonly readMs: number;
 }
 
 /** virErrorNumber values of a domain that has ended since it was listed. */
@@ -111,7 +116,7 @@ export async function readBasicInfo(
         const cpu = withCpu
           ? await undefinedIfRejected(session.domainCpuStats(domain, { deadlineMs: cpuDeadlineMs }))
           : undefined;
-        return [{ domain, info, readMs, cpu: cpu && cpuTimes(cpu) }];
+        return [{ domain, info, readMs, cpu: cpu && cpuTimes(cpu, clock.monotonic()) }];
       } catch (error) {
         if (!(error instanceof LibvirtError)) throw error;
         // The missed deadline that ended the connection says more than the end.
@@ -125,8 +130,9 @@ export async function readBasicInfo(
   return infos.flat();
 }
 
-function cpuTimes(params: TypedParameters): BasicInfo["cpu"] {
+function cpuTimes(params: TypedParameters, readMs: number): CpuTimes {
   return {
+    readMs,
     time: counter(params, "cpu_time"),
     user: counter(params, "user_time"),
     system: counter(params, "system_time"),

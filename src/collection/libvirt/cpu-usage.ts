@@ -25,8 +25,10 @@ export const CPU_USAGE: StatsReader<CpuUsage> = {
   groups: 0,
   keepsPrevious: true,
   read({ info: { info, cpu, readMs }, report, layout }, previous) {
-    const fromCgroup = cpu?.time;
-    const now = { time: fromCgroup ?? info.cpuTimeNs, isFromCgroup: fromCgroup !== undefined, readMs };
+    const now =
+      cpu?.time === undefined
+        ? { time: info.cpuTimeNs, isFromCgroup: false, readMs }
+        : { time: cpu.time, isFromCgroup: true, readMs: cpu.readMs };
     const value = (field: string): bigint | undefined => report && counter(report.params, field);
     return {
       ...now,

@@ -68,7 +68,7 @@ export class DaemonSession implements SessionLease {
     this.#askedForQemu = session;
     session.hypervisorVersion({ deadlineMs: Number.POSITIVE_INFINITY }).then(
       (version) => {
-        this.#qemuVersion = version;
+        if (this.#askedForQemu === session) this.#qemuVersion = version;
       },
       () => undefined,
     );
@@ -132,7 +132,10 @@ export class DaemonSession implements SessionLease {
     this.#current = session;
     void session.closed.then((error) => {
       if (error?.code === "E_LIBVIRT_LIMIT") this.#limitError = error;
-      if (error !== undefined) this.#onLost();
+      if (error === undefined) return;
+      // The next connection may be to another daemon.
+      this.#qemuVersion = undefined;
+      this.#onLost();
     });
     return session;
   }

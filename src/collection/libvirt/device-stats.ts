@@ -74,6 +74,11 @@ class DeviceStats<Table extends Readonly<Record<string, Counter>>> {
     return { identity, counters };
   }
 
+  /** Returns the fields of one device that do not change. */
+  identityOf(params: TypedParameters, index: number): readonly unknown[] {
+    return this.#keysOf(index).identity.map((key) => params.get(key));
+  }
+
   /** Returns whether any of these devices has a counter. */
   hasCounters(params: TypedParameters, index: DeviceIndex): boolean {
     return [...index.values()].some((at) => params.has(this.#keysOf(at).counters[0] ?? ""));
@@ -133,6 +138,11 @@ export function diskSample(
 /** Returns the further values of the disk at this index, which is undefined if libvirt reports no such disk. */
 export function diskDetails(params: TypedParameters, index: number | undefined): Counters<typeof DISK_DETAIL_COUNTERS> {
   return DISK_DETAILS.addTo({}, params, index);
+}
+
+/** Returns what tells the image of the disk at this index from others; empty for an undefined index. */
+export function diskImage(params: TypedParameters, index: number | undefined): readonly unknown[] {
+  return index === undefined ? [] : DISKS.identityOf(params, index);
 }
 
 /** Returns whether QEMU's monitor answered for the disks. Without it libvirt sends only their names. */

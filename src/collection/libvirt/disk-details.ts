@@ -3,10 +3,12 @@ import { growth } from "../../lib/growth.ts";
 import { ownValue } from "../../lib/own-value.ts";
 import type { DiskSample } from "../domain-sample.ts";
 import { DEVICES, type StatsReader } from "../stats-needs.ts";
-import { diskDetails } from "./device-stats.ts";
+import { diskDetails, diskImage } from "./device-stats.ts";
 
 /** A disk with its times and sizes. */
 export interface DiskDetails extends DiskSample, Counters<typeof DISK_DETAIL_COUNTERS> {
+  /** Path and number of the image, as libvirt reports them. Another volume in the same place has others. */
+  readonly image: readonly unknown[];
   /** Name of the PersistentVolumeClaim. */
   readonly claim: string | undefined;
   /** Average time of a request since the previous sample, in microseconds; undefined without requests or after a reset. */
@@ -23,8 +25,10 @@ export const DISK_DETAILS: StatsReader<readonly DiskDetails[]> = {
     if (report === undefined || disks === undefined) return undefined;
     const known = new Map(previous.map((disk) => [disk.device, disk]));
     return disks.map((disk) => {
-      const now = { ...disk, ...diskDetails(report.params, report.disks.get(disk.device)) };
-      const before = known.get(disk.device);
+      const index = report.disks.get(disk.device);
+      const now = { ...disk, ...diskDetails(report.params, index), image: diskImage(report.params, index) };
+      const last = known.get(disk.device);
+      const before = last !== undefined && isSameVolume(last, now) ? last : undefined;
       return {
         ...now,
         claim: disk.volume === undefined ? undefined : ownValue(claims, disk.volume),
@@ -35,6 +39,12 @@ export const DISK_DETAILS: StatsReader<readonly DiskDetails[]> = {
     });
   },
 };
+
+type Volume = Pick<DiskDetails, "volume" | "image">;
+
+function isSameVolume(before: Volume, now: Volume): boolean {
+  return before.volume === now.volume && now.image.every((value, index) => value === before.image[index]);
+}
 
 function latencyUs(
   nsBefore: bigint | undefined,

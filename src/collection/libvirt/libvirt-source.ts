@@ -31,9 +31,11 @@ import {
   type DomainReport,
 } from "./sample-mapping.ts";
 import { DEVICES, VERSIONS } from "../stats-needs.ts";
-import { DomainReadings, readersOf, statsGroups, type ReadingOptions } from "./stats-readers.ts";
+import { DomainReadings, knowsAnswers, readersOf, statsGroups, type ReadingOptions } from "./stats-readers.ts";
 import { STUCK_MS } from "./blocked-calls.ts";
-import { QemuResponses, STARTING_MS } from "./qemu-responses.ts";
+import { QemuResponses, STARTING_MS, type WithoutAnswer } from "./qemu-responses.ts";
+
+type Responses = Record<keyof WithoutAnswer, DomainRef[]>;
 
 interface CycleContext {
   readonly needs: SourceSettings["needs"];
@@ -172,7 +174,6 @@ export class LibvirtSource implements Source {
       report,
     });
     const domains = infos.map(({ domain }) => domain);
-
     let bulk: BulkReply | undefined;
     const calledMs = this.#clock.monotonic();
     // The reason of a state shows whether this domain is the source or the target of a live migration.
@@ -189,8 +190,7 @@ export class LibvirtSource implements Source {
     }
     const reports = new CycleReports(this.#bulk, bulk, { groups, deadline, checks: this.#checks });
     const readers = readersOf(needs);
-    const unanswered: DomainRef[] = [];
-    let notCalled = 0;
+    const responses: Responses = { unanswered: [], notCalled: [] };
     const sampleOf = async (info: BasicInfo): Promise<DomainSample[]> => {
       const { domain } = info;
       if (!reports.isRunning(domain)) return [];
@@ -201,10 +201,7 @@ export class LibvirtSource implements Source {
       const answer = await this.#completeReport(domain, first, { needs, reports, report, leftMs });
       if (answer === undefined) return [];
       const { stats, devices } = answer;
-      const answered = this.#qemuAnswered(domain, stats);
-      if (answered === undefined) notCalled++;
-      else if (answered) this.#responses.recordAnswer(domain);
-      else unanswered.push(domain);
+      this.#recordResponse(domain, stats, responses);
       const memory = memorySample(info, stats?.params);
       const sample: DomainSample = {
         timestampMs: bulk?.timestampMs ?? timestampMs,
@@ -215,6 +212,7 @@ export class LibvirtSource implements Source {
         disks: devices?.disks,
         ...this.#history.update(domain, memory, vm),
       };
+      if (readers.length === 0) return [sample];
       const about = { info, vm, sample, report: stats, layout: devices?.layout };
       return [await this.#withReadings(readers, about, { report, leftMs })];
     };
@@ -227,8 +225,8 @@ export class LibvirtSource implements Source {
         }),
       ),
     );
-    if (notCalled > 0) reportLimit(bulk?.limitedBy, this.#bulk.blockedCalls, report);
-    return { samples: samples.flat(), ...(await this.#classify(unanswered, calledMs, deadline)) };
+    if (responses.notCalled.length > 0) reportLimit(bulk?.limitedBy, this.#bulk.blockedCalls, report);
+    return { samples: samples.flat(), ...(await this.#classify(responses, calledMs, deadline)) };
   }
 
   /** @throws {BudgetError} if the list exceeds the budget */
@@ -259,15 +257,18 @@ export class LibvirtSource implements Source {
     return answer;
   }
 
-  /** Returns whether the domain's QEMU answered in this cycle; undefined if it was not called. */
-  #qemuAnswered(domain: DomainRef, stats: DomainReport | undefined): boolean | undefined {
-    return stats?.monitorAnswered ?? (this.#bulk.blockedSince(domain) === undefined ? undefined : false);
+  /** Records whether the domain's QEMU answered in this cycle. */
+  #recordResponse(domain: DomainRef, stats: DomainReport | undefined, { unanswered, notCalled }: Responses): void {
+    const answered = stats?.monitorAnswered ?? (this.#bulk.blockedSince(domain) === undefined ? undefined : false);
+    if (answered === undefined) notCalled.push(domain);
+    else if (answered) this.#responses.recordAnswer(domain);
+    else unanswered.push(domain);
   }
 
-  #classify(unanswered: readonly DomainRef[], calledMs: number, deadline: number): Promise<UnansweredDomains> {
-    for (const domain of unanswered) this.#responses.recordSilence(domain, calledMs);
+  #classify(domains: WithoutAnswer, calledMs: number, deadline: number): Promise<UnansweredDomains> {
+    for (const domain of domains.unanswered) this.#responses.recordSilence(domain, calledMs);
     return this.#responses.classify(
-      unanswered,
+      knowsAnswers(this.#settings.needs) ? domains : { ...domains, notCalled: [] },
       (domain) => this.#bulk.blockedSince(domain),
       (domain) => this.#daemon.lastCall(deadline, (session, options) => session.domainControlInfo(domain, options)),
     );
@@ -285,16 +286,14 @@ export class LibvirtSource implements Source {
 
   async #withReadings(
     readers: ReturnType<typeof readersOf>,
-    about: Omit<ReadingOptions, "call">,
+    about: Omit<ReadingOptions, "call" | "onFailed">,
     { report, leftMs }: Pick<CycleContext, "report" | "leftMs">,
   ): Promise<DomainSample> {
-    if (readers.length === 0) return about.sample;
-    const call: ReadingOptions["call"] = (ask) => this.#daemon.lastCall(this.#clock.monotonic() + leftMs(), ask);
-    try {
-      return { ...about.sample, readings: await this.#readings.read(readers, { ...about, call }) };
-    } catch (error) {
+    const onFailed = (error: unknown): undefined => {
       report(error, this.#responses.isStarting(about.info.domain));
-      return about.sample;
-    }
+    };
+    const call: ReadingOptions["call"] = (ask) => this.#daemon.lastCall(this.#clock.monotonic() + leftMs(), ask);
+    const readings = await this.#readings.read(readers, { ...about, call, onFailed }).catch(onFailed);
+    return readings === undefined ? about.sample : { ...about.sample, readings };
   }
 }

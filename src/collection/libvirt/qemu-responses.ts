@@ -13,9 +13,18 @@ interface Entry {
   readonly firstSeenMs: number;
   /** The first call without an answer since QEMU's last answer, on the monotonic clock. */
   silentSinceMs: number | undefined;
+  /** Why QEMU did not answer when it was last called; undefined if it answered. */
+  reason: Reason | undefined;
 }
 
 type Reason = keyof UnansweredDomains;
+
+/** The domains of a cycle that have no answer of QEMU. */
+export interface WithoutAnswer {
+  readonly unanswered: readonly DomainRef[];
+  /** QEMU was not called for these, such as in a cycle without a family that needs it. */
+  readonly notCalled: readonly DomainRef[];
+}
 
 /** Tracks how long the QEMU of each domain has not answered. Counts time, not cycles. */
 export class QemuResponses {
@@ -32,7 +41,7 @@ export class QemuResponses {
     const firstSeenMs = this.#clock.monotonic();
     for (const domain of domains) {
       const run = domainKey(domain);
-      if (!this.#entries.has(run)) this.#entries.set(run, { firstSeenMs, silentSinceMs: undefined });
+      if (!this.#entries.has(run)) this.#entries.set(run, { firstSeenMs, silentSinceMs: undefined, reason: undefined });
     }
   }
 
@@ -43,7 +52,9 @@ export class QemuResponses {
 
   recordAnswer(domain: DomainRef): void {
     const entry = this.#entries.get(domainKey(domain));
-    if (entry !== undefined) entry.silentSinceMs = undefined;
+    if (entry === undefined) return;
+    entry.silentSinceMs = undefined;
+    entry.reason = undefined;
   }
 
   /** Records that a call made at `askedMs` (monotonic clock) has no answer. */
@@ -54,23 +65,34 @@ export class QemuResponses {
 
   /**
    * Returns why each of these domains has not answered. `blockedSince` returns when the call that the domain blocks was
-   * made. It is preferred to the first unanswered call, which QEMU may have answered after the deadline of its cycle.
+   * made. It is preferred to the first unanswered call, which QEMU may have answered after the deadline of its cycle. A
+   * domain whose QEMU was not called keeps its last reason.
    */
   async classify(
-    domains: readonly DomainRef[],
+    { unanswered, notCalled }: WithoutAnswer,
     blockedSince: (domain: DomainRef) => number | undefined,
     control: (domain: DomainRef) => Promise<DomainControlInfo>,
   ): Promise<UnansweredDomains> {
+    const names: Record<Reason, string[]> = { stuck: [], busy: [], slow: [] };
     const reasons = await Promise.all(
-      domains.map(async (domain): Promise<Reason> => {
+      unanswered.map(async (domain): Promise<Reason> => {
         const since = blockedSince(domain) ?? this.#entries.get(domainKey(domain))?.silentSinceMs;
         const lasts = since !== undefined && this.#clock.monotonic() - since >= STUCK_MS;
         return lasts && !this.isStarting(domain) ? reasonOf(control(domain)) : "slow";
       }),
     );
-    const named = (reason: Reason): string[] =>
-      domains.flatMap(({ name }, index) => (reasons[index] === reason ? [name] : []));
-    return { stuck: named("stuck"), busy: named("busy"), slow: named("slow") };
+    for (const [index, reason] of reasons.entries()) {
+      const domain = unanswered[index];
+      if (domain === undefined) continue;
+      names[reason].push(domain.name);
+      const entry = this.#entries.get(domainKey(domain));
+      if (entry !== undefined) entry.reason = reason;
+    }
+    for (const domain of notCalled) {
+      const reason = this.#entries.get(domainKey(domain))?.reason;
+      if (reason !== undefined) names[reason].push(domain.name);
+    }
+    return names;
   }
 }
 

@@ -1,5 +1,6 @@
 import type { LibvirtClient } from "../../libvirt/client.ts";
 import { domainKey, retainDomains } from "../../discovery/domain-name.ts";
+import { STATS_GROUP } from "../../libvirt/protocol.ts";
 import type { CallOptions, DomainRef } from "../../libvirt/types.ts";
 import type { ReaderInput, StatsNeed, StatsReader } from "../stats-needs.ts";
 import type { BudgetChecks } from "./budget-checks.ts";
@@ -14,6 +15,11 @@ export function statsGroups(needs: readonly StatsNeed[], cpuTimesKnown: boolean)
   );
 }
 
+/** Returns whether these needs show if QEMU answers. Of all statistics only those of disks do. */
+export function knowsAnswers(needs: readonly StatsNeed[]): boolean {
+  return (statsGroups(needs, true) & STATS_GROUP.BLOCK) !== 0;
+}
+
 /** Returns the needs that have a value of their own. */
 export function readersOf(needs: readonly StatsNeed[]): readonly StatsReader<unknown>[] {
   return needs.filter((need): need is StatsReader<unknown> => "read" in need);
@@ -22,6 +28,8 @@ export function readersOf(needs: readonly StatsNeed[]): readonly StatsReader<unk
 export interface ReadingOptions extends Omit<ReaderInput, "answer" | "startedS"> {
   /** Makes a call that does not wait for QEMU. */
   readonly call: <Answer>(ask: (session: LibvirtClient, options: CallOptions) => Promise<Answer>) => Promise<Answer>;
+  /** Called with the error of a call that has no answer. */
+  readonly onFailed: (error: unknown) => undefined;
 }
 
 /** Reads the values of the optional measurements, and keeps those that the next ones are compared with. */
@@ -62,21 +70,21 @@ export class DomainReadings {
   }
 
   /**
-   * Returns the values of these readers for one domain: reader -> its value.
-   * @throws {BudgetError} if a value exceeds the budget, or the error of the connection
+   * Returns the values of these readers for one domain: reader -> its value. A call that fails leaves only its reader
+   * without an answer.
+   * @throws {BudgetError} if a value exceeds the budget
    */
   async read(
     readers: readonly StatsReader<unknown>[],
-    { call, ...about }: ReadingOptions,
+    { call, onFailed, ...about }: ReadingOptions,
   ): Promise<ReadonlyMap<object, unknown>> {
     const { domain } = about.info;
     const run = domainKey(domain);
     const input = { ...about, startedS: about.vm.startedS ?? this.#starts.startOf(domain) };
     const values = await Promise.all(
       readers.map(async (reader) => {
-        const answer =
-          reader.ask &&
-          (await undefinedIfRejected(call(async (session, options) => reader.ask?.(session, domain, options))));
+        const asked = reader.ask && call(async (session, options) => reader.ask?.(session, domain, options));
+        const answer = asked && (await undefinedIfRejected(asked).catch(onFailed));
         const value = reader.read({ ...input, answer }, this.#previous.get(run)?.get(reader));
         return [reader, value] as const;
       }),

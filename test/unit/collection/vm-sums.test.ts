@@ -4,7 +4,7 @@ import { VmSummer } from "../../../src/collection/vm-sums.ts";
 import { sample } from "../../support/samples.ts";
 
 test("the sums count the VMs by state, and add up the values that are known", () => {
-  const summer = new VmSummer();
+  const summer = new VmSummer(true);
   const { cpu, memory } = sample();
   summer.add({ outcome: "failed", samples: [], stuck: [] });
   summer.add({
@@ -23,7 +23,7 @@ test("the sums count the VMs by state, and add up the values that are known", ()
 });
 
 test("without VMs there are counts and no sums", () => {
-  const summer = new VmSummer();
+  const summer = new VmSummer(true);
   summer.add({ outcome: "absent", samples: [], stuck: [] });
   const { vms, running, paused, stuck, ...sums } = summer.sums ?? {};
   assert.deepEqual([vms, running, paused, stuck], [0, 0, 0, 0]);
@@ -32,8 +32,14 @@ test("without VMs there are counts and no sums", () => {
 
 test("if no endpoint could be collected there are no counts, which would say that there is no VM", () => {
   for (const outcome of ["failed", "skipped"] as const) {
-    const summer = new VmSummer();
+    const summer = new VmSummer(true);
     summer.add({ outcome, samples: [], stuck: [] });
     assert.equal(summer.sums, undefined);
   }
+});
+
+test("if no QEMU is called, it is not known how many are stuck", () => {
+  const summer = new VmSummer(false);
+  summer.add({ outcome: "collected", samples: [sample()], stuck: [] });
+  assert.deepEqual([summer.sums?.vms, summer.sums?.stuck], [1, undefined]);
 });

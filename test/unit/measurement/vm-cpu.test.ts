@@ -96,3 +96,18 @@ test("a CPU time that was reset, or comes from another source, gives no usage", 
   assert.deepEqual(await written(), []);
   assert.deepEqual(await written(), ["usage_percent", "usage_of_vcpus_percent"]);
 });
+
+test("usage counts from when the cgroup's time was read, not from an earlier reply of the same cycle", () => {
+  const info = { state: 1, maxMemoryKiB: 1n, memoryKiB: 1n, vcpus: 1, cpuTimeNs: 0n };
+  const one = sample();
+  const usage = (readMs: number, cpuReadMs: number, time: bigint, previous?: CpuUsage): CpuUsage | undefined => {
+    const cpu = { time, user: undefined, system: undefined, readMs: cpuReadMs };
+    const about = { sample: one, report: undefined, vm: { name: "web" }, layout: undefined };
+    const domain = { name: "web", uuid: "u", id: 1 };
+    const rest = { startedS: undefined, answer: undefined };
+    return CPU_USAGE.read({ ...about, ...rest, info: { domain, info, readMs, cpu } }, previous);
+  };
+  // One CPU is in use. The first of the two replies for the CPU times is a second late.
+  const first = usage(0, 1_000, 1_000_000_000n);
+  assert.equal(usage(5_000, 5_000, 5_000_000_000n, first)?.percent, 100);
+});

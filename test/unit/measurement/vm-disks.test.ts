@@ -15,6 +15,7 @@ function details(device: string, values: Partial<DiskDetails> = {}): DiskDetails
   return {
     ...disk(device),
     claim: undefined,
+    image: [],
     readNs: 32_000_000n,
     writeNs: 128_000_000n,
     flushRequests: 4n,
@@ -165,3 +166,18 @@ test("nothing is kept of a VM that has ended, nor after the family is switched o
   endpoint.source.configure({ ...settings, needs: needsOf(FAMILIES) });
   assert.ok(!("rd_latency_us" in fields(await endpoint.sample())));
 });
+
+for (const [what, other] of [
+  ["path", { path: "/other.img" }],
+  ["number of its image", { backingIndex: 7 }],
+] as const)
+  test(`a disk whose ${what} changes is another volume, and has no latency in its first sample`, async (t) => {
+    const { endpoint, set } = await oneDisk(t);
+    set({ "rd.reqs": 100n, "rd.times": 1_000_000n });
+    await endpoint.sample();
+    const grown = { "rd.reqs": 200n, "rd.times": 9_000_000n };
+    set({ ...grown, ...other });
+    assert.ok(!("rd_latency_us" in fields(await endpoint.sample())));
+    set({ ...other, "rd.reqs": 201n, "rd.times": 9_001_000n });
+    assert.equal(fields(await endpoint.sample())["rd_latency_us"], 1);
+  });

@@ -52,9 +52,10 @@ test("numbers that contradict each other give no value instead of a wrong one", 
   assert.ok(!("used_percent" in fields(withGuest({}, { available: 0n, usable: 0n }))));
 });
 
-test("the age of the guest's numbers is in whole seconds, and 0 if its clock is ahead", () => {
+test("the age of the guest's numbers is in whole seconds, 0 if it is a second ahead, and unknown beyond", () => {
   assert.equal(fields(withGuest({ lastUpdateS: 1_699_900_001n }))["guest_stats_age_s"], 0n);
   assert.equal(fields(withGuest({ lastUpdateS: 1_699_899_000n }))["guest_stats_age_s"], 1_000n);
+  assert.ok(!("guest_stats_age_s" in fields(withGuest({ lastUpdateS: 1_699_900_002n }))));
   assert.ok(!("guest_stats_age_s" in fields(withGuest({ lastUpdateS: undefined }))));
 });
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { hostname } from "node:os";
 import { test } from "node:test";
 import type { NodeSample } from "../../../src/collection/node-sample.ts";
 import type { Family } from "../../../src/contract.ts";
@@ -81,4 +82,12 @@ test("the versions of many daemons are one text of limited length", () => {
   const [line] = parseLines(encodeNode({ ...SAMPLE, versions: { libvirt, qemu: ["7.2.0", "8.0.0"] } }, ["Node"]));
   assert.equal(line?.fields.get("qemu_version"), "7.2.0 8.0.0");
   assert.equal(String(line.fields.get("libvirt_version")).length, 256);
+});
+
+test("without the name of a node the lines have the name of the host, so that two hosts have two series", () => {
+  const lines = parseLines(encodeNode(SAMPLE, ["Node", "Agent"], { node: undefined }));
+  assert.deepEqual(
+    lines.map(({ tags }) => tags.get("node")),
+    [hostname(), hostname()],
+  );
 });

@@ -164,3 +164,15 @@ test("the backoff of a target goes on when only another target changes, and ends
   await bench.clock.advance(0);
   assert.equal(requests.length, before + 1);
 });
+
+test("the number of rejected lines does not fall when a target is removed", async () => {
+  await using bench = new RouterBench();
+  await bench.apply({ a: FAMILIES, b: FAMILIES });
+  bench.targets.a.answer = () => ({ status: 400, body: '{"error":"partial write: field type conflict: x dropped=1"}' });
+  await bench.sample("web");
+  await bench.clock.advance(10_000);
+  const { rejectedLines } = bench.router;
+  assert.ok(rejectedLines > 0);
+  await bench.apply({ b: FAMILIES });
+  assert.equal(bench.router.rejectedLines, rejectedLines);
+});

@@ -25,7 +25,7 @@ async function reason(
 ): Promise<keyof UnansweredDomains> {
   const ask = (): Promise<DomainControlInfo> =>
     control instanceof LibvirtError ? Promise.reject(control) : Promise.resolve(control);
-  const { stuck, busy } = await responses.classify([WEB], () => blockedSince, ask);
+  const { stuck, busy } = await responses.classify({ unanswered: [WEB], notCalled: [] }, () => blockedSince, ask);
   return stuck.length > 0 ? "stuck" : busy.length > 0 ? "busy" : "slow";
 }
 

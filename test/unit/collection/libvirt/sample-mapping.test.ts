@@ -20,7 +20,7 @@ const BASIC_INFO: BasicInfo = {
   domain: { name: "web", uuid: "6b6f8c52-3f5e-4e2a-9a53-0c4f9c1f7a01", id: 1 },
   info: { state: 1, maxMemoryKiB: 2048n, memoryKiB: 1024n, vcpus: 2, cpuTimeNs: 99n },
   readMs: 5_000,
-  cpu: { time: 30n, user: 20n, system: 10n },
+  cpu: { time: 30n, user: 20n, system: 10n, readMs: 5_000 },
 };
 
 function params(fields: Readonly<Record<string, TypedValue>>): ReadonlyMap<string, TypedValue> {
@@ -32,7 +32,7 @@ const BULK_CPU = params({ "cpu.time": 3n, "cpu.user": 2n, "cpu.system": 1n });
 for (const [what, cpu, bulk, expected] of [
   ["the domain's cgroup first", BASIC_INFO.cpu, BULK_CPU, [30n, 20n, 10n]],
   ["the bulk statistics without cgroup", undefined, BULK_CPU, [3n, 2n, 1n]],
-  ["both, field by field", { time: 30n, user: undefined, system: undefined }, BULK_CPU, [30n, 2n, 1n]],
+  ["both, field by field", { time: 30n, user: undefined, system: undefined, readMs: 5_000 }, BULK_CPU, [30n, 2n, 1n]],
   ["the basic information without both, which has only the total", undefined, undefined, [99n, undefined, undefined]],
 ] as const) {
   test(`CPU times come from ${what}`, () => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { DEVICES, type StatsNeed } from "../../../../src/collection/stats-needs.ts";
 import type { SourceCycle } from "../../../../src/collection/source.ts";
 import { byName, SimulatedEndpoint } from "../../../support/simulated-endpoint.ts";
 
@@ -194,4 +195,22 @@ test("a first call for CPU statistics that takes seconds affects neither connect
   await endpoint.samples();
   await endpoint.samples();
   assert.ok(endpoint.newCalls("DOMAIN_GET_CPU_STATS") >= 3, "CPU statistics are read once the probe has answered");
+});
+
+test("a busy VM stays busy in cycles that do not call its QEMU, until QEMU answers", async (t) => {
+  const endpoint = await SimulatedEndpoint.old(t, { domains: 2, settings: { needs: [DEVICES] } });
+  endpoint.host.otherJobs.set(SLOW, endpoint.clock.monotonic());
+  const busyIn = async (needs?: readonly StatsNeed[]): Promise<readonly string[]> => (await endpoint.cycle(needs)).busy;
+  await cycles(endpoint, 3);
+  assert.deepEqual([await busyIn(), await busyIn([]), await busyIn([])], [[SLOW], [SLOW], [SLOW]]);
+  endpoint.host.otherJobs.delete(SLOW);
+  assert.deepEqual([await busyIn(), await busyIn([])], [[], []]);
+});
+
+test("a VM does not stay busy if the configuration no longer needs an answer of its QEMU", async (t) => {
+  const endpoint = await SimulatedEndpoint.old(t, { domains: 2, settings: { needs: [DEVICES] } });
+  endpoint.host.otherJobs.set(SLOW, endpoint.clock.monotonic());
+  await cycles(endpoint, 4);
+  endpoint.source.configure({ timeoutMs: 4_000, deviceCacheTtlMs: 300_000, needs: [] });
+  assert.deepEqual((await endpoint.cycle()).busy, []);
 });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { statsGroups } from "../../../../src/collection/libvirt/stats-readers.ts";
 import { BALLOON, CPU_TIMES, DEVICES, reading, type StatsReader } from "../../../../src/collection/stats-needs.ts";
+import { LibvirtError } from "../../../../src/libvirt/errors.ts";
 import { STATS_GROUP } from "../../../../src/libvirt/protocol.ts";
 import { SimulatedEndpoint } from "../../../support/simulated-endpoint.ts";
 
@@ -37,4 +38,24 @@ test("a rejected call of a reader leaves only that reader without an answer", as
   const sample = await endpoint.sample();
   assert.equal(reading(sample, reader), "no answer");
   assert.equal(sample.nics?.length, 2);
+});
+
+test("a call of a reader that times out leaves only that reader without an answer, and is reported", async (t) => {
+  const late: StatsReader<string> = {
+    groups: 0,
+    ask: () => Promise.reject(new LibvirtError("E_LIBVIRT_TIMEOUT", "no answer")),
+    read: ({ answer }) => (answer === undefined ? "no answer" : "an answer"),
+  };
+  const other: StatsReader<string> = { groups: 0, read: () => "a value" };
+  const endpoint = await SimulatedEndpoint.old(t, { domains: 1, settings: { needs: [other] } });
+  endpoint.source.configure({ timeoutMs: 4_000, deviceCacheTtlMs: 300_000, needs: [late, other] });
+  const { samples, errors } = await endpoint.cycle();
+  assert.deepEqual(
+    samples.map((sample) => [reading(sample, late), reading(sample, other)]),
+    [["no answer", "a value"]],
+  );
+  assert.deepEqual(
+    errors.map(({ code }) => code),
+    ["E_LIBVIRT_TIMEOUT"],
+  );
 });
