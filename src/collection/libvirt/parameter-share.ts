@@ -68,10 +68,9 @@ export class ParameterShare {
     if (this.#perSecond === undefined || !this.#shares.isLimited(this, this.#perSecond)) return lists;
     const launcher = vm === undefined ? "this launcher" : `the launcher of ${vm}`;
     const limit = `all launchers together send more than ${this.#perSecond} parameters a second beyond their own`;
-    const error = new BudgetError(
-      "SharedParameters",
-      `${launcher} is sampled less often, because it sends most: ${limit}`,
-    );
+    const remedy =
+      "raise agent.launcherLimits.sharedParameters of the chart (--launcher-limit), or set a longer interval";
+    const error = new BudgetError("SharedParameters", `${launcher} is sampled less often: ${remedy}; ${limit}`);
     return { ...lists, errors: [...lists.errors, error] };
   }
 

@@ -193,18 +193,19 @@ export class KubeNode implements AsyncDisposable {
   async #boot(): Promise<void> {
     const namespaces = ["--mount", "--net", "--uts", "--ipc", "--pid", "--fork", "--kill-child", "--mount-proc"];
     const log = openSync(this.#file("init.log"), "a");
-    this.#unshare = spawn("setpriv", ["--pdeathsig", "KILL", "unshare", ...namespaces, "bash", "-c", INIT], {
+    const unshare = spawn("setpriv", ["--pdeathsig", "KILL", "unshare", ...namespaces, "bash", "-c", INIT], {
       stdio: ["ignore", "pipe", log],
       env: { PATH: process.env["PATH"], NODE: this.name, DISK: this.#disk },
     });
     closeSync(log);
-    const { pid, stdout } = this.#unshare;
+    this.#unshare = unshare;
+    const { pid, stdout } = unshare;
     const isReady = await new Promise<boolean>((resolve, reject) => {
-      this.#unshare?.once("error", reject);
-      stdout.once("data", () => {
+      unshare.once("error", reject);
+      stdout?.once("data", () => {
         resolve(true);
       });
-      stdout.once("end", () => {
+      stdout?.once("end", () => {
         resolve(false);
       });
     });
