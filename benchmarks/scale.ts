@@ -133,7 +133,15 @@ async function agent({ server: client, clock, random, name, signal }: SimulatedA
     selectedBy: source.selectedBy,
     configFault: undefined,
     namesFault: undefined,
-    libvirt: { versions: ["9.0.0"], endpoints: 10, domains: 10, answering: 10, failures: [], misbehavior: [] },
+    libvirt: {
+      versions: ["9.0.0"],
+      endpoints: 10,
+      domains: 10,
+      answering: 10,
+      failures: [],
+      misbehavior: [],
+      sampledLessOften: [],
+    },
     targets: [],
     bufferFault: undefined,
   });

@@ -60,7 +60,12 @@ export interface SourceError extends Error {
 
 /** Returns whether an error means that a launcher does what KubeVirt's never do. The message names the VM, if it is known. */
 export function isMisbehavior({ code, rejection }: Pick<SourceError, "code" | "rejection">): boolean {
-  return rejection !== undefined || code === "E_DOMAIN_FOREIGN";
+  return (rejection !== undefined && rejection !== "SharedParameters") || code === "E_DOMAIN_FOREIGN";
+}
+
+/** Returns whether an error means that a launcher is sampled less often. A node with many large VMs has this without a fault. */
+export function isSampledLessOften({ rejection }: Pick<SourceError, "rejection">): boolean {
+  return rejection === "SharedParameters";
 }
 
 /** The result of one cycle of one source. */

@@ -40,8 +40,8 @@ export class ParameterShares {
     return large !== undefined && this.#partOf(large, perSecond) < large.excess;
   }
 
-  /** Records the parameters of a reply beyond those that every launcher may send. */
-  record(launcher: object, beyond: number, nowMs: number): void {
+  /** Records the parameters of a reply beyond those that every launcher may send. `askedMs` is the time of its call. */
+  record(launcher: object, beyond: number, askedMs: number): void {
     const known = this.#large.get(launcher);
     // A small reply must not make room for the next large one.
     const excess = Math.floor(Math.max(beyond, (known?.excess ?? 0) / 2));
@@ -54,7 +54,7 @@ export class ParameterShares {
     else {
       // Launchers that come together are then called in different cycles.
       const credit = excess * ((this.#large.size * GOLDEN_RATIO) % 1);
-      this.#large.set(launcher, { excess, credit, askedMs: nowMs, periodMs: 0, lastPeriodMs: 0 });
+      this.#large.set(launcher, { excess, credit, askedMs, periodMs: 0, lastPeriodMs: 0 });
     }
   }
 

@@ -1,6 +1,6 @@
 import type { GoverningConfig } from "../cluster/config-source.ts";
 import type { VmiWatch } from "../cluster/vmi-watch.ts";
-import { isMisbehavior } from "../collection/source.ts";
+import { isMisbehavior, isSampledLessOften } from "../collection/source.ts";
 import type { ConfigLoop } from "../config/config-loop.ts";
 import type { LauncherSockets } from "../discovery/launcher-sockets.ts";
 import type { VmiInventory } from "../discovery/inventory.ts";
@@ -59,9 +59,8 @@ export class NodeReport {
         answering: this.#options.launchers.error === undefined ? reachable.filter(answersFully).length : 0,
         domains: state.endpoints.domains,
         failures: this.#failures(),
-        misbehavior: state.endpoints.views.flatMap(({ error }) =>
-          error !== undefined && isMisbehavior(error) ? [error.message] : [],
-        ),
+        misbehavior: this.#messages(isMisbehavior),
+        sampledLessOften: this.#messages(isSampledLessOften),
       },
       targets: router.senders.map(({ name, state: { state, sinceMs, reason, detail } }) => ({
         name,
@@ -79,6 +78,13 @@ export class NodeReport {
     // With a configuration file the reason is an error code, but then the agent writes no report.
     const isReported = reason === "InvalidConfig" || reason === "SecretNotFound";
     return isReported && error !== undefined ? { reason, message: error.message } : undefined;
+  }
+
+  /** Returns the messages of the launchers' errors of one kind. */
+  #messages(isOfKind: (error: NonNullable<EndpointView["error"]>) => boolean): string[] {
+    return this.#options.state.endpoints.views.flatMap(({ error }) =>
+      error !== undefined && isOfKind(error) ? [error.message] : [],
+    );
   }
 
   #failures(): LibvirtFailure[] {

@@ -85,20 +85,25 @@ export class ConnectionSlots {
 
   /**
    * Returns whether a connection of this client may wait. If too many wait, one of a client that has more than its part makes room.
-   * Of a flood this runs for every connection, so it makes no list of all that wait.
+   * The only one of a known client replaces one of the newest client that is not known. Of a flood this runs for every connection,
+   * so it makes no list of all connections.
    */
   #hasPlaceToWait(client: string): boolean {
     const { size, waiting } = this.#turns;
     if (size < this.#limits.waiting) return true;
     const part = size / waiting.size;
     const own = waiting.get(client)?.size ?? 0;
-    if (own + 1 >= part) return false;
     // One client at least has the average or more.
-    const [crowded, sockets] = [...waiting].find(([, each]) => each.size >= part) ?? [];
-    const [oldest] = sockets ?? [];
-    if (crowded === undefined || oldest === undefined) return false;
+    if (own + 1 < part) return this.#makeRoom([...waiting].find(([, each]) => each.size >= part));
+    if (own > 0 || !this.#turns.isKnown(client)) return false;
+    return this.#makeRoom([...waiting].findLast(([each]) => !this.#turns.isKnown(each)));
+  }
+
+  /** Closes the oldest connection of a client that waits; returns false if there is none. */
+  #makeRoom([client, [oldest] = []]: readonly [client?: string, sockets?: ReadonlySet<Socket>] = []): boolean {
+    if (client === undefined || oldest === undefined) return false;
     // Its event comes later.
-    this.#turns.giveUp(crowded, oldest);
+    this.#turns.giveUp(client, oldest);
     oldest.destroy();
     return true;
   }

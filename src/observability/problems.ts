@@ -1,4 +1,4 @@
-import { isMisbehavior } from "../collection/source.ts";
+import { isMisbehavior, isSampledLessOften } from "../collection/source.ts";
 import { STALE_MS } from "../kubernetes/store-fault.ts";
 import { formatSpan } from "../lib/quantity.ts";
 import type { AgentView, EndpointView, TargetView } from "./agent-view.ts";
@@ -12,7 +12,8 @@ export function problemsOf(view: AgentView): readonly string[] {
     ...(libvirt.fault === undefined ? [] : [errorText(libvirt.fault)]),
     ...libvirt.endpoints.flatMap((view) => {
       const { endpoint, state, error } = view;
-      const isProblem = state === "failed" || (error !== undefined && isMisbehavior(error));
+      const isProblem =
+        state === "failed" || (error !== undefined && (isMisbehavior(error) || isSampledLessOften(error)));
       const sentences = [
         ...(isProblem ? [errorText(error)] : []),
         ...(state === "failed" ? [] : unansweredDomains(view)),

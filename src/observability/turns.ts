@@ -23,13 +23,14 @@ interface KnownClient {
 /**
  * Starts items of clients at a bounded rate, after a burst; the others wait. The client that uses least goes first, then the one
  * with the fewest recent turns, then the one that is known for longest. So a client that asks rarely, such as the kubelet, does not
- * wait for one that asks all the time, nor for many that are new.
+ * wait for one that asks all the time, nor for many that are new. Of those that use least, every second turn goes to the one that
+ * waits longest, so a new client does not wait without end for many that are known.
  */
 export class Turns<Item> {
   readonly #options: TurnOptions<Item>;
   readonly #limit: BurstLimit;
   readonly #clock: Clock;
-  /** Client -> its items that wait, the oldest first. */
+  /** Client -> its items that wait, the oldest first. The client that waits longest since its last turn is the first. */
   readonly #waiting = new Map<string, Set<Item>>();
   #size = 0;
   /** Client -> number of its recent turns. */
@@ -37,6 +38,8 @@ export class Turns<Item> {
   #recentSinceMs: number;
   readonly #known = new Map<string, KnownClient>();
   #isStarting = false;
+  /** Whether the next turn goes to the client that waits longest. */
+  #isForLongest = false;
 
   constructor(options: TurnOptions<Item>, clock: Clock) {
     this.#options = options;
@@ -53,6 +56,11 @@ export class Turns<Item> {
   /** Client -> its items that wait, the oldest first. Each client has at least one. */
   get waiting(): ReadonlyMap<string, ReadonlySet<Item>> {
     return this.#waiting;
+  }
+
+  /** Returns whether the client had a turn in the last ten minutes. Of many clients, only the first ones are remembered. */
+  isKnown(client: string): boolean {
+    return this.#known.has(client);
   }
 
   /** Starts an item at the turn of its client, which may be now. */
@@ -92,7 +100,9 @@ export class Turns<Item> {
       if (next === undefined) return;
       const [client, item] = next;
       if (canStart?.(client) === false) return;
+      if (this.#waiting.size > 1) this.#isForLongest = !this.#isForLongest;
       this.giveUp(client, item);
+      this.#moveToEnd(client);
       this.#limit.count();
       this.#count(client);
       start(item, client);
@@ -106,14 +116,21 @@ export class Turns<Item> {
     for (const [client, [item]] of this.#waiting) {
       const rank = [
         this.#options.loadOf?.(client) ?? 0,
-        this.#recent.get(client) ?? 0,
-        this.#known.get(client)?.firstMs ?? Number.MAX_VALUE,
+        this.#isForLongest ? 0 : (this.#recent.get(client) ?? 0),
+        this.#isForLongest ? 0 : (this.#known.get(client)?.firstMs ?? Number.MAX_VALUE),
       ] as const;
       if (item === undefined || !isBefore(rank, least)) continue;
       next = [client, item];
       least = rank;
     }
     return next;
+  }
+
+  #moveToEnd(client: string): void {
+    const items = this.#waiting.get(client);
+    if (items === undefined) return;
+    this.#waiting.delete(client);
+    this.#waiting.set(client, items);
   }
 
   #count(client: string): void {

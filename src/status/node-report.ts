@@ -27,6 +27,8 @@ export interface NodeObservation {
     readonly failures: readonly LibvirtFailure[];
     /** What launchers do that KubeVirt's never do, one sentence each, with the VM. No fault of the node. */
     readonly misbehavior: readonly string[];
+    /** Launchers that are not sampled in every cycle, because all together send too much, one sentence each. No fault either. */
+    readonly sampledLessOften: readonly string[];
   };
   readonly targets: readonly {
     readonly name: string;
@@ -104,11 +106,12 @@ function configApplied({ config, configFault }: NodeObservation): Verdict {
 }
 
 function libvirtReachable({ config, libvirt }: NodeObservation): Verdict {
-  const { endpoints, answering, domains, failures, misbehavior } = libvirt;
+  const { endpoints, answering, domains, failures, misbehavior, sampledLessOften } = libvirt;
   const more = (sentences: readonly unknown[]): string =>
     sentences.length > 1 ? `, and ${sentences.length - 1} more` : "";
-  const [misbehaving] = misbehavior;
-  const also = misbehaving === undefined ? [] : [`${misbehaving}${more(misbehavior)}`];
+  const also = [misbehavior, sampledLessOften].flatMap(([sentence, ...others]) =>
+    sentence === undefined ? [] : [`${sentence}${more([sentence, ...others])}`],
+  );
   // A tenant can make its own launcher fail, and must not be able to make the node look faulty.
   const status = answering === 0 ? "False" : "True";
   const denied = failures.find((failure) => failure.denied);
@@ -118,7 +121,8 @@ function libvirtReachable({ config, libvirt }: NodeObservation): Verdict {
     const others = failures.length > 1 ? `${more(failures)} of ${endpoints}` : "";
     return [status, "EndpointTimeout", [`${withPlace(first)}${others}`, ...also].join("; ")];
   }
-  if (misbehaving !== undefined) return ["True", "LauncherMisbehaving", also.join("; ")];
+  if (misbehavior.length > 0) return ["True", "LauncherMisbehaving", also.join("; ")];
+  if (sampledLessOften.length > 0) return ["True", "SampledLessOften", also.join("; ")];
   if (config === undefined) return ["Unknown", "NoConfig", "libvirt is not read without a configuration"];
   if (domains === 0) return ["True", "NoDomains", "no virtual machine runs on this node"];
   return ["True", FINE, "every libvirt daemon of the node answers"];

@@ -61,7 +61,7 @@ export const NODE_TELEMETRY_STATUS = Type.Object({
   targets: keyedList("name", target, { description: "State of delivery to each target.", maxItems: 8 }),
   targetSummary: boundedText("Targets that do not fail, of all targets: `2/2`. For the print column.", 16),
   conditions: conditionList(
-    "Ready: no other condition is False, except NamesKnown. ConfigApplied: the governing configuration is in use. NamesKnown: the list of virtual machines is complete and up to date; Ready does not depend on it. LibvirtReachable: a libvirt daemon answers, or the node has none; a launcher that does not answer or misbehaves is named there, but does not make it False. TargetsDelivering: every target accepts lines. BufferHealthy: no lines are dropped.",
+    "Ready: no other condition is False, except NamesKnown. ConfigApplied: the governing configuration is in use. NamesKnown: the list of virtual machines is complete and up to date; Ready does not depend on it. LibvirtReachable: a libvirt daemon answers, or the node has none; a launcher that does not answer, misbehaves or is sampled less often is named there, but does not make it False. TargetsDelivering: every target accepts lines. BufferHealthy: no lines are dropped.",
   ),
 });
 
@@ -83,6 +83,8 @@ export const NODE_REASONS = {
   NoDomains: "No virtual machine runs on the node.",
   LauncherMisbehaving:
     "A launcher exceeds its budget or claims to be another VM, so an attacker may control it. Its VM is not collected, or in part; other VMs are. The message names the VM. Ready does not depend on it.",
+  SampledLessOften:
+    "All launchers together send more parameters than the agent takes in a second. Those of the largest VMs are not sampled in every cycle; other VMs are. Raise the chart's `agent.launcherLimits.sharedParameters` (`--launcher-limit`), or set a longer interval. The message names a VM. Ready does not depend on it.",
   TargetUnauthorized:
     "The target rejects the token or the password, or the token has a character that no header can hold. The agent reads them again, so a new one needs no restart.",
   TargetNotFound: "The target has no such database, bucket or organization, or the URL is not that of its API.",

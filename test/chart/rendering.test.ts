@@ -225,3 +225,16 @@ test("the image is that of this version, or the one in the values", () => {
   assert.equal(image("--set", `image.tag=next,image.digest=${digest}`), `${repository}@${digest}`);
   assert.equal(helm("show", "chart", CHART).stdout.match(/^version: (.*)$/m)?.[1], version);
 });
+
+test("the agent has one NODE_OPTIONS, that of the values if they have one", () => {
+  const valuesOf = (...args: string[]): unknown[] => {
+    const [agent] = podSpecOf(only(chartObjects(...args), "DaemonSet")).containers;
+    return (agent?.env ?? []).flatMap(({ name, value }) => (name === "NODE_OPTIONS" ? [value] : []));
+  };
+  const own = [
+    { name: "NO_PROXY", value: "*" },
+    { name: "NODE_OPTIONS", value: "--max-old-space-size=100" },
+  ];
+  assert.deepEqual(valuesOf(), ["--permission --allow-fs-read=* --allow-fs-write=/spool"]);
+  assert.deepEqual(valuesOf("--set-json", `agent.env=${JSON.stringify(own)}`), ["--max-old-space-size=100"]);
+});

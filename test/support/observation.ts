@@ -8,7 +8,15 @@ export function observation(change: Partial<NodeObservation> = {}): NodeObservat
     selectedBy: ["default"],
     configFault: undefined,
     namesFault: undefined,
-    libvirt: { versions: ["9.0.0"], endpoints: 2, domains: 2, answering: 2, failures: [], misbehavior: [] },
+    libvirt: {
+      versions: ["9.0.0"],
+      endpoints: 2,
+      domains: 2,
+      answering: 2,
+      failures: [],
+      misbehavior: [],
+      sampledLessOften: [],
+    },
     targets: [
       { name: "main", state: "Delivering", sinceMs: Date.UTC(2026, 0, 1), reason: undefined, detail: undefined },
     ],

@@ -19,6 +19,8 @@ export class ParameterShare {
   readonly #perSecond: number | undefined;
   readonly #clock: Pick<Clock, "monotonic">;
   #xmlReadMs = Number.NEGATIVE_INFINITY;
+  /** Time of the last `isDue`. A reply counts from then on, however late it comes. */
+  #dueMs = 0;
   /** What was received and is not charged yet. */
   #parameters = 0;
   #xmlLength = 0;
@@ -33,7 +35,9 @@ export class ParameterShare {
   isDue(): boolean {
     // Replies that came late.
     if (this.#parameters > 0) this.charge();
-    return this.#perSecond === undefined || this.#shares.allows(this, this.#perSecond, this.#clock.monotonic());
+    if (this.#perSecond === undefined) return true;
+    this.#dueMs = this.#clock.monotonic();
+    return this.#shares.allows(this, this.#perSecond, this.#dueMs);
   }
 
   /** Counts the parameters of a reply. Those of vCPUs are free if they were requested: each launcher has its own limit for them. */
@@ -47,7 +51,7 @@ export class ParameterShare {
   charge(): void {
     if (this.#perSecond === undefined) return;
     const beyond = this.#parameters + this.#xmlLength / XML_CHARACTERS - OWN_PARAMETERS;
-    this.#shares.record(this, beyond, this.#clock.monotonic());
+    this.#shares.record(this, beyond, this.#dueMs);
     this.#parameters = 0;
     this.#xmlLength = 0;
   }
@@ -64,10 +68,9 @@ export class ParameterShare {
     if (this.#perSecond === undefined || !this.#shares.isLimited(this, this.#perSecond)) return lists;
     const launcher = vm === undefined ? "this launcher" : `the launcher of ${vm}`;
     const limit = `all launchers together send more than ${this.#perSecond} parameters a second beyond their own`;
-    const error = new BudgetError(
-      "SharedParameters",
-      `${launcher} is sampled less often, because it sends most: ${limit}`,
-    );
+    const remedy =
+      "raise agent.launcherLimits.sharedParameters of the chart (--launcher-limit), or set a longer interval";
+    const error = new BudgetError("SharedParameters", `${launcher} is sampled less often: ${remedy}; ${limit}`);
     return { ...lists, errors: [...lists.errors, error] };
   }
 

@@ -228,7 +228,15 @@ test("the words of an API server and of a certificate are printable in every err
 test("a status and its Events are printable as they are stored, whatever they report", () => {
   for (const text of TEXTS) {
     const failures = [{ where: text, denied: false, message: text }];
-    const libvirt = { versions: [], endpoints: 1, answering: 0, domains: 1, failures, misbehavior: [text] };
+    const libvirt = {
+      versions: [],
+      endpoints: 1,
+      answering: 0,
+      domains: 1,
+      failures,
+      misbehavior: [text],
+      sampledLessOften: [],
+    };
     const reports = [
       observation({ libvirt }),
       observation({ libvirt: { ...libvirt, failures: failures.map((one) => ({ ...one, denied: true })) } }),

@@ -123,6 +123,19 @@ test("a launcher that misbehaves is no failure of libvirt, and is named", () => 
   assert.deepEqual([failures().length, report.observe().libvirt.misbehavior], [1, []]);
 });
 
+test("an honest launcher of a large VM that is sampled less often does not misbehave", () => {
+  const { cycle, failures, report } = bench();
+  cycle("/pods/here", {
+    outcome: "collected",
+    errors: [new BudgetError("SharedParameters", "the launcher of shop/web is sampled less often")],
+  });
+  const { misbehavior, sampledLessOften } = report.observe().libvirt;
+  assert.deepEqual(
+    [failures(), misbehavior, sampledLessOften],
+    [[], [], ["the launcher of shop/web is sampled less often"]],
+  );
+});
+
 test("a pod of no VMI that the agent cannot read is not a failure", () => {
   const { pods, failures } = bench();
   pods.denied = ["other"];

@@ -120,3 +120,19 @@ test("if too many connections wait, one of the client with most makes room for a
   assert.ok(bench.isServed(kubelet));
   assert.equal(flood.filter(({ destroyed }) => destroyed).length, 2, "a connection that waits, and one that is served");
 });
+
+test("if too many clients wait, a known one replaces the newest one that is not known", async () => {
+  const bench = new Bench();
+  bench.accept("10.0.0.2").destroy();
+  await bench.clock.advance(10_000);
+  const served = Array.from({ length: 4 }, (_, index) => bench.accept(`10.0.1.${index}`));
+  const waiting = Array.from({ length: 10 }, (_, index) => bench.accept(`10.0.2.${index}`));
+  assert.ok(bench.accept("10.0.3.1").destroyed, "a new client has no place");
+  const kubelet = bench.accept("10.0.0.2");
+  assert.deepEqual(
+    [...served, ...waiting, kubelet].map(({ destroyed }) => destroyed),
+    [...served, ...waiting, kubelet].map((socket) => socket === waiting.at(-1)),
+  );
+  await bench.clock.advance(1_000);
+  assert.ok(bench.isServed(kubelet));
+});

@@ -71,3 +71,12 @@ test("a launcher that misbehaves is a problem with its VM and its socket, also w
     ]);
   }
 });
+
+test("a launcher that is sampled less often is a problem", () => {
+  const { libvirt } = agentView();
+  const error = { code: "E_LAUNCHER_BUDGET", message: "less often", rejection: "SharedParameters" as const };
+  const endpoint = launcher("pod", [], { state: "up", error });
+  assert.deepEqual(problemsOf(agentView({ libvirt: { ...libvirt, endpoints: [endpoint] } })), [
+    `${endpoint.endpoint}: E_LAUNCHER_BUDGET: less often`,
+  ]);
+});

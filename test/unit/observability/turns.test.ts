@@ -110,3 +110,22 @@ test("a client with less load goes on first, and while it cannot start no other 
   await bench.clock.advance(100);
   assert.equal(bench.taken[3], 100);
 });
+
+test("a new client gets a turn although many known ones wait all the time", async () => {
+  const bench = new Bench();
+  const known = Array.from({ length: 12 }, (_, index) => `known ${index}`);
+  // Each has one item that waits, at any moment.
+  const refill = (): void => {
+    for (const client of known) if (!bench.turns.waiting.has(client)) bench.take(0, client);
+  };
+  for (let turn = 0; turn < 40; turn++) {
+    refill();
+    await bench.clock.advance(100);
+  }
+  bench.take(100, "new");
+  for (let turn = 0; turn < 2 * (known.length + 1); turn++) {
+    refill();
+    await bench.clock.advance(100);
+  }
+  assert.ok(bench.taken.includes(100));
+});

@@ -114,6 +114,16 @@ const cases: readonly [what: string, change: Partial<NodeObservation>, expected:
     { Ready: "True EndpointTimeout", LibvirtReachable: "True EndpointTimeout" },
   ],
   [
+    "a launcher that is sampled less often, which does not change Ready",
+    { libvirt: { ...LIBVIRT, sampledLessOften: ["the launcher of shop/web ..."] } },
+    { Ready: "True SampledLessOften", LibvirtReachable: "True SampledLessOften" },
+  ],
+  [
+    "a launcher that misbehaves takes precedence over one that is sampled less often",
+    { libvirt: { ...LIBVIRT, misbehavior: ["one"], sampledLessOften: ["two"] } },
+    { Ready: "True LauncherMisbehaving", LibvirtReachable: "True LauncherMisbehaving" },
+  ],
+  [
     "a node without virtual machines is ready",
     { libvirt: { ...LIBVIRT, endpoints: 0, answering: 0, domains: 0 } },
     { Ready: "True NoDomains", LibvirtReachable: "True NoDomains" },
@@ -160,7 +170,9 @@ test("launchers that misbehave are named, also beside a fault", () => {
     return nodeReport(observed, undefined, NOW).conditions.find(({ type }) => type === "LibvirtReachable")?.message;
   };
   const misbehavior = ["the launcher of shop/web misbehaves", "other", "other"];
+  const sampledLessOften = ["the launcher of shop/db is sampled less often"];
   assert.equal(message({ misbehavior }), "the launcher of shop/web misbehaves, and 2 more");
+  assert.equal(message({ misbehavior, sampledLessOften }), `${misbehavior[0]}, and 2 more; ${sampledLessOften[0]}`);
   assert.equal(
     message({ misbehavior, failures: [failure, failure] }),
     `${failure.where}: ${failure.message}, and 1 more of 2; the launcher of shop/web misbehaves, and 2 more`,

@@ -36,6 +36,7 @@ const anyObservation = fc
         domains: 300,
         failures: denied ? [{ where: "/p", denied, message }] : [],
         misbehavior: failing ? [message] : [],
+        sampledLessOften: failing ? [message] : [],
       },
       targets: Array.from({ length: targets }, (_, index) => ({
         name: `${"t".repeat(62)}${index}`,

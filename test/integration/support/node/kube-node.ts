@@ -58,7 +58,8 @@ export class KubeNode implements AsyncDisposable {
   readonly #options: NodeOptions;
   readonly #programs = new Map<string, ChildProcess>();
   #unshare: ChildProcess | undefined;
-  #pid = 0;
+  /** Undefined while the node is off. */
+  #pid: number | undefined;
 
   constructor(options: NodeOptions) {
     this.#options = options;
@@ -67,6 +68,7 @@ export class KubeNode implements AsyncDisposable {
 
   /** The node's first process. `/proc/PID/root` is its file system with the mounts of its pods. */
   get pid(): number {
+    if (this.#pid === undefined) throw new Error(`the node ${this.name} is off`);
     return this.#pid;
   }
 
@@ -81,7 +83,7 @@ export class KubeNode implements AsyncDisposable {
     await this.#writeFiles();
     await createControlGroup(this.#options.cgroupRoot);
     await this.#boot();
-    await network.attach(this.#pid, index);
+    await network.attach(this.pid, index);
     const since = Date.now();
     await this.startContainerd();
     for (const image of images) await this.importImage(image);
@@ -95,13 +97,18 @@ export class KubeNode implements AsyncDisposable {
 
   /** Ends every process of the node at once. What it wrote to its disk stays, as far as the machine's cache is concerned. */
   async losePower(): Promise<void> {
-    if (this.#unshare === undefined) return;
-    const children = [this.#unshare, ...this.#programs.values()];
+    const unshare = this.#unshare;
+    if (unshare === undefined) return;
+    const children = [unshare, ...this.#programs.values()];
+    const pid = this.#pid;
     this.#programs.clear();
     this.#unshare = undefined;
-    // The kernel kills the other processes of its namespace with it, and the commands that started them see their end.
+    this.#pid = undefined;
     const gone = Promise.all(children.map(exitOf));
-    process.kill(this.#pid, "SIGKILL");
+    // The kernel kills the other processes of its namespace with it, and the commands that started them see their end.
+    if (pid !== undefined) killIfThere(pid);
+    // The first process is not known if the node did not start. It ends with this one.
+    else unshare.kill("SIGKILL");
     await gone;
     // Those of a machine do not survive either, and a kubelet waits three seconds for each that has no container.
     await removeControlGroup(this.#options.cgroupRoot);
@@ -186,17 +193,25 @@ export class KubeNode implements AsyncDisposable {
   async #boot(): Promise<void> {
     const namespaces = ["--mount", "--net", "--uts", "--ipc", "--pid", "--fork", "--kill-child", "--mount-proc"];
     const log = openSync(this.#file("init.log"), "a");
-    this.#unshare = spawn("setpriv", ["--pdeathsig", "KILL", "unshare", ...namespaces, "bash", "-c", INIT], {
+    const unshare = spawn("setpriv", ["--pdeathsig", "KILL", "unshare", ...namespaces, "bash", "-c", INIT], {
       stdio: ["ignore", "pipe", log],
       env: { PATH: process.env["PATH"], NODE: this.name, DISK: this.#disk },
     });
     closeSync(log);
-    const { pid = 0, stdout } = this.#unshare;
-    const ready = new Promise((resolve) => stdout?.once("data", resolve).once("end", resolve));
-    this.#pid = await until(() => onlyChild(pid), "the node's first process");
-    await ready;
-    if (this.#unshare.exitCode !== null)
-      throw new Error(`the node does not start: ${await readFile(this.#file("init.log"), "utf8")}`);
+    this.#unshare = unshare;
+    const { pid, stdout } = unshare;
+    const isReady = await new Promise<boolean>((resolve, reject) => {
+      unshare.once("error", reject);
+      stdout?.once("data", () => {
+        resolve(true);
+      });
+      stdout?.once("end", () => {
+        resolve(false);
+      });
+    });
+    if (pid === undefined || !isReady)
+      throw new Error(`the node ${this.name} does not start: ${await readFile(this.#file("init.log"), "utf8")}`);
+    this.#pid = await onlyChild(pid);
   }
 
   /** A kubelet reports each time anew, so an old report of a node that was off does not count. */
@@ -213,7 +228,7 @@ export class KubeNode implements AsyncDisposable {
   }
 
   #inside(command: readonly string[]): readonly string[] {
-    const target = ["--target", String(this.#pid), "--mount", "--net", "--uts", "--ipc", "--pid"];
+    const target = ["--target", String(this.pid), "--mount", "--net", "--uts", "--ipc", "--pid"];
     const PATH = `${containerdPath("usr/bin")}:${containerdPath("usr/sbin")}:/usr/sbin:/usr/bin:/sbin:/bin`;
     return ["nsenter", ...target, "env", "--ignore-environment", `PATH=${PATH}`, ...command];
   }
@@ -237,8 +252,17 @@ interface NodeObject extends ApiObject {
   };
 }
 
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+}
+
 async function exitOf(child: ChildProcess): Promise<void> {
-  if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+  const runs = child.pid !== undefined && child.exitCode === null && child.signalCode === null;
+  if (runs) await once(child, "exit");
 }
 
 /** Resolves to the child of a process that has one. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { LAUNCHER_BUDGET } from "../../../../src/budget.ts";
+import { LAUNCHER_BUDGET, OWN_PARAMETERS } from "../../../../src/budget.ts";
 import { ParameterShare } from "../../../../src/collection/libvirt/parameter-share.ts";
 import { ParameterShares } from "../../../../src/libvirt/parameter-shares.ts";
 import { STATS_GROUP } from "../../../../src/libvirt/protocol.ts";
@@ -70,4 +70,25 @@ test("replies that come after their cycle count in the next one", async () => {
 test("the parameters of vCPUs count only if they were not requested", async () => {
   assert.equal(await calls("vcpu.", STATS_GROUP.BLOCK | STATS_GROUP.VCPU), 100);
   assert.ok((await calls("vcpu.", STATS_GROUP.BLOCK)) < 90);
+});
+
+test("launchers that need the whole limit lose no sample to replies that take 300 ms", async () => {
+  const clock = new FakeClock();
+  const shares = new ParameterShares();
+  const launchers = Array.from({ length: 4 }, () => new ParameterShare(shares, LAUNCHER_BUDGET, clock));
+  const domain = { name: "web", uuid: "0", id: 1 };
+  const excess = (LAUNCHER_BUDGET.sharedParameters * PERIOD_MS) / 1_000 / launchers.length;
+  const params = new Map(Array.from({ length: OWN_PARAMETERS + excess }, (_, index) => [`block.${index}`, index]));
+  for (let cycle = 0; cycle < 5; cycle++) {
+    const due = launchers.filter((launcher) => launcher.isDue());
+    assert.equal(due.length, launchers.length, `cycle ${cycle}`);
+    // The first reply takes longest: later ones are from warm caches.
+    const replyMs = cycle === 0 ? 300 : 100;
+    await clock.advance(replyMs);
+    for (const launcher of due) {
+      launcher.count([{ domain, params }], STATS_GROUP.BLOCK);
+      launcher.charge();
+    }
+    await clock.advance(PERIOD_MS - replyMs);
+  }
 });
