@@ -100,7 +100,9 @@ export class ConnectionSlots {
   }
 
   /** Closes the oldest connection of a client that waits; returns false if there is none. */
-  #makeRoom([client, [oldest] = []]: readonly [client?: string, sockets?: ReadonlySet<Socket>] = []): boolean {
+  #makeRoom(waiting: readonly [client: string, sockets: ReadonlySet<Socket>] | undefined): boolean {
+    const [client, sockets = []] = waiting ?? [];
+    const [oldest] = sockets;
     if (client === undefined || oldest === undefined) return false;
     // Its event comes later.
     this.#turns.giveUp(client, oldest);
