@@ -254,7 +254,7 @@ export class LaneSender {
     return 0;
   }
 
-  /** At a limit each batch has such lines, most of them stored. All of them would fill the files, which all targets share. */
+  /** At a limit each batch has such lines, some of them stored. All of them would fill the files, which all targets share. */
   async #record(rejections: readonly Rejection[]): Promise<void> {
     const isRecorded = rejections.some(({ isAtLimit }) => isAtLimit) && this.#limitRecords.allows();
     const recorded = rejections.map((rejection) => {

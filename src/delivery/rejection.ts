@@ -11,7 +11,7 @@ export interface Rejection {
    * lines cannot be read.
    */
   readonly bytes?: Uint8Array;
-  /** The server is at a limit, and most of these lines are stored. Later batches have such a rejection too. */
+  /** The server is at a limit, and some of these lines are stored. Later batches have such a rejection too. */
   readonly isAtLimit?: true;
 }
 

@@ -59,7 +59,7 @@ test("from a line with an open quotation mark on, a number names no line: it may
   for (const number of [2, 3, 4]) assert.equal(finder.find({ number, reason: "" }), undefined);
 });
 
-test("a rejection at a limit says so if most of its lines are stored", () => {
+test("a rejection at a limit says so if some of its lines are stored", () => {
   const partial = { detail: "HTTP 400 limit", named: [], isAtLimit: true } as const;
   const isAtLimit = (rejectedLines: number): unknown =>
     rejectionsOf(PIECES, { ...partial, rejectedLines }).map((rejection) => rejection.isAtLimit);
