@@ -99,7 +99,7 @@ export class ConnectionSlots {
     return this.#makeRoom([...waiting].findLast(([each]) => !this.#turns.isKnown(each)));
   }
 
-  /** Closes the oldest connection of a client that waits; returns false if there is none. */
+  /** Closes the oldest connection of a client that waits; returns false without a client. */
   #makeRoom(waiting: readonly [client: string, sockets: ReadonlySet<Socket>] | undefined): boolean {
     const [client, sockets = []] = waiting ?? [];
     const [oldest] = sockets;
