@@ -55,11 +55,14 @@ export class Collector {
   }
 
   /**
-   * Runs one cycle of all sources and passes each result to `onCycle` as soon as it is available. `needs` are those of this
-   * cycle; without them it has all needs of the settings. Rejects only if `onCycle` throws, and only after all sources are
-   * done.
+   * Runs one cycle of all sources and passes each result to `onCycle` as soon as it is available. `needsFor` returns the needs
+   * of a source in this cycle, by its id; without them it has all needs of the settings. Rejects only if `onCycle` throws, and
+   * only after all sources are done.
    */
-  async collect(onCycle: (cycle: SourceCycle) => void, needs?: readonly StatsNeed[]): Promise<void> {
+  async collect(
+    onCycle: (cycle: SourceCycle) => void,
+    needsFor: (id: string) => readonly StatsNeed[] | undefined = () => undefined,
+  ): Promise<void> {
     const waiting = this.#sources.values();
     const all: Promise<void>[] = [];
     const failures: unknown[] = [];
@@ -67,7 +70,7 @@ export class Collector {
       for (const source of waiting) {
         const done = new AbortController();
         const collected = source
-          .collect(needs)
+          .collect(needsFor(source.id))
           .then(onCycle)
           .catch((error: unknown) => void failures.push(error))
           .finally(() => {

@@ -141,7 +141,7 @@ export const SPEC_RULES: readonly Rule<TelemetrySpec>[] = [
   },
   {
     path: ["collection", "schedules"],
-    message: "must not name a family twice",
+    message: "must not name a family in two schedules",
     cel: "!has(self.collection.schedules) || self.collection.schedules.all(s, s.families.all(f, self.collection.schedules.exists_one(t, f in t.families)))",
     holds: ({ collection: { schedules = [] } }) => {
       const named = schedules.flatMap((schedule) => [...new Set(schedule.families)]);

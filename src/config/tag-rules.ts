@@ -21,7 +21,7 @@ const TAG_FIELDS: readonly {
   })),
 ];
 
-/** The rules that no tag has a name that is taken: by a tag, or by a field of a family that is collected. */
+/** The rules that no tag has a name that is taken: by a tag, or by a field or tag of a collected family. */
 export const TAG_NAME_RULES: readonly Rule<TelemetrySpec>[] = TAG_FIELDS.flatMap(({ field, names, all }) => [
   {
     path: ["tags", field],
@@ -31,7 +31,8 @@ export const TAG_NAME_RULES: readonly Rule<TelemetrySpec>[] = TAG_FIELDS.flatMap
   },
   {
     path: ["tags", field],
-    message: "must not use the name of a field, such as state or errors: InfluxDB 3 rejects lines with such a tag",
+    message:
+      "must not use the name of a field or tag of a collected family, such as state: InfluxDB 3 rejects lines with such a tag",
     cel: FAMILY_NAMES.map(
       (family) =>
         `(!('${family}' in self.collection.families) || ${all((tag) => `!(${tag} in ${celList(namesTakenBy(family))})`)})`,

@@ -7,7 +7,7 @@ import { attributeOf, scanXml, type XmlVisitor } from "./xml-scanner.ts";
 export interface DomainLayout {
   readonly nics: readonly LayoutDevice[];
   readonly disks: readonly LayoutDevice[];
-  /** vCPUs that can be plugged, those that are plugged included. */
+  /** The largest number of vCPUs that the domain can have. */
   readonly maxVcpus?: number;
   /** Targets of CD-ROM and floppy drives. The agent does not report them, but they are in the statistics. */
   readonly otherBlocks: ReadonlySet<string>;

@@ -52,8 +52,9 @@ export function vmiEndpoints(
 
 /**
  * Returns a function that finds the endpoints of a node without a cluster: the given sockets and the launchers in the pods
- * directory, or a standard socket if neither is given. `onSkipped` is called when that is not the preferred one. Launchers are trusted, and their domains have the names that they
- * claim. Labels are unknown, so a selector that needs one selects no VM.
+ * directory, or a standard socket if neither is given. `onSkipped` is called if a preferred standard socket does not answer.
+ * Launchers are trusted, and their domains have the names that they claim. Labels are unknown, so a selector that needs one
+ * selects no VM.
  */
 export function localEndpoints(
   { podsDir, libvirtSockets, launcherBudget }: EndpointPlaces,

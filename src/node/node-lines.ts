@@ -31,8 +31,8 @@ export class NodeLines {
   }
 
   /**
-   * Returns the lines of a cycle that has these families; undefined if none of them is about the node. `needs` are those of
-   * all families.
+   * Returns what collects and writes the lines of a cycle with these families; undefined if none of them is about the node.
+   * `needs` are those of all families, also of those that are not due.
    */
   static of(families: Iterable<Family>, needs: readonly StatsNeed[], options: NodeLinesOptions): NodeLines | undefined {
     const due = new Set([...families].filter((family) => NODE_FAMILIES.includes(family)));

@@ -137,10 +137,16 @@ export class Pipeline {
     const begun = clock.monotonic();
     let domains = 0;
     let lines = 0;
-    const due = this.#schedule.due(this.#tick);
-    const families = familiesOf(config).filter((family) => due?.has(family) ?? true);
-    const needs = due && needsOf(families);
-    const nodeLines = NodeLines.of(families, needsOf(familiesOf(config)), this.#options);
+    const schedule = this.#schedule;
+    const due = schedule.due(this.#tick);
+    const all = familiesOf(config);
+    const families = all.filter((family) => due?.has(family) ?? true);
+    const dueNeeds = due && needsOf(families);
+    const needsFor = (endpoint: string): typeof dueNeeds => {
+      const own = schedule.dueOf(endpoint, due);
+      return own === due ? dueNeeds : needsOf(all.filter((family) => own?.has(family)));
+    };
+    const nodeLines = NodeLines.of(families, needsOf(all), this.#options);
     const found = await this.#findEndpoints(config, collector);
     let complete = found;
     const guarded = async (what: string, act: () => Promise<void>): Promise<void> => {
@@ -162,13 +168,15 @@ export class Pipeline {
       collector.collect(({ errors, ...rest }) => {
         const { quotas } = router;
         const quota = quotas.of(rest.endpoint);
-        const failures = rest.samples.flatMap((sample) => router.route(sample, quota, due));
+        const own = schedule.dueOf(rest.endpoint, due);
+        schedule.record(rest.endpoint, own, rest.outcome === "collected");
+        const failures = rest.samples.flatMap((sample) => router.route(sample, quota, own));
         const cycle = { ...rest, errors: [...errors, ...failures, ...quotas.endCycle(rest.endpoint)] };
         domains += cycle.samples.length;
         complete &&= isComplete(cycle);
         nodeLines?.add(cycle);
         state.endpoints.recordCycle(cycle);
-      }, needs),
+      }, needsFor),
     );
     if (nodeLines !== undefined)
       await guarded("writing the lines of the node", () =>
@@ -196,7 +204,9 @@ export class Pipeline {
       const endpoints = await findEndpoints(config);
       collector.setSources(endpoints.map(this.#sourceOf));
       router.quotas.retain(endpoints);
-      state.endpoints.retain(new Set(endpoints.map(({ socket }) => socket)));
+      const sockets = new Set(endpoints.map(({ socket }) => socket));
+      state.endpoints.retain(sockets);
+      this.#schedule.retain(sockets);
       return true;
     } catch (error) {
       const fault = error instanceof TelemetryError ? error : unexpected("looking for libvirt daemons", error);

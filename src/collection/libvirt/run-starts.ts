@@ -23,7 +23,10 @@ export class RunStarts {
     this.#observed = false;
   }
 
-  /** Returns the start in seconds since the epoch, at most one interval late; undefined if it is not known. */
+  /**
+   * Returns the start in seconds since the epoch, at most one interval late; undefined if it is not known. After a migration
+   * to this host or a restore it is when the domain arrived.
+   */
   startOf(domain: DomainRef): number | undefined {
     return this.#starts.get(domainKey(domain));
   }

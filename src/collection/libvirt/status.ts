@@ -6,7 +6,7 @@ import { counter } from "./typed-values.ts";
 export interface Status {
   /** The virDomainState in which libvirt gave the reason; undefined if the statistics are missing. */
   readonly state: number | undefined;
-  /** The reason of this state, of the enum of its kind, such as virDomainPausedReason. */
+  /** The number of the reason in libvirt's enum for this state, such as virDomainPausedReason. */
   readonly reason: number | undefined;
   /** Undefined if the daemon rejects the call. */
   readonly control: DomainControlInfo | undefined;

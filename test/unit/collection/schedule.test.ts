@@ -36,3 +36,20 @@ test("a family whose tick was skipped is due in the next tick, and then again in
     ...["Metrics", "Metrics Vcpus", "Metrics"],
   ]);
 });
+
+test("an endpoint that was not collected gets the families that it missed in its next cycle", () => {
+  const schedule = new Schedule(["Metrics", "Vcpus"], [{ families: ["Vcpus"], cycles: 3 }]);
+  const [a, b] = ["a", "b"].map((endpoint) => (tick: number, isCollected: boolean): string => {
+    const families = schedule.dueOf(endpoint, tick % 3 === 0 ? new Set(["Metrics", "Vcpus"]) : new Set(["Metrics"]));
+    schedule.record(endpoint, families, isCollected);
+    return [...(families ?? [])].join(" ");
+  });
+  assert.deepEqual(
+    [a?.(0, true), a?.(1, true), a?.(3, false), a?.(4, false), a?.(5, true), a?.(6, true)],
+    ["Metrics Vcpus", "Metrics", "Metrics Vcpus", "Metrics Vcpus", "Metrics Vcpus", "Metrics Vcpus"],
+  );
+  assert.equal(a?.(7, true), "Metrics");
+  assert.deepEqual([b?.(7, true), b?.(8, true)], ["Metrics Vcpus", "Metrics"], "a new endpoint has all families");
+  schedule.retain(new Set());
+  assert.equal(b?.(8, true), "Metrics Vcpus", "nothing is kept of an endpoint that is gone");
+});

@@ -153,6 +153,19 @@ test("a family with an interval of its own has lines and calls in the first cycl
   assert.equal(host.calls.get(PROCEDURE.CONNECT_GET_ALL_DOMAIN_STATS), 4);
 });
 
+test("a daemon that does not answer in the cycle of a family has its lines in the next one", async (t) => {
+  const { pipeline, endpoints, socket, host, clock, run } = await bench(t);
+  pipeline.configure(await config("", ", families: [Metrics, Vcpus], schedules: [{families: [Vcpus], interval: 1m}]"));
+  endpoints.sockets = [`${socket}-late`];
+  assert.equal(await run(1), false);
+  const server = await SimulatorServer.start(`${socket}-late`, host);
+  atEnd(t, () => server[Symbol.asyncDispose]());
+  const next = run(1);
+  await clock.advance(INTERVAL_MS);
+  assert.equal(await next, true);
+  assert.equal(host.calls.get(PROCEDURE.DOMAIN_GET_VCPUS), 2);
+});
+
 test("the lines of the node and the agent are written once in a cycle, and cost a call in each connection", async (t) => {
   const { pipeline, router, host, run } = await bench(t);
   pipeline.configure(await config("", ", families: [Node, Agent], schedules: [{families: [Agent], interval: 2s}]"));
