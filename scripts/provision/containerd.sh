@@ -18,5 +18,6 @@ for package in *.deb; do dpkg -x "$package" root; done
 root/usr/bin/containerd --version
 root/usr/sbin/runc --version
 rm -rf root/usr/share
+rm -rf "$target.new"                      # of a copy that was interrupted
 cp -a root "$target.new"
 mv "$target.new" "$target"

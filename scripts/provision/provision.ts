@@ -74,7 +74,7 @@ const PARTS: Readonly<Record<string, Part>> = {
     packages: {
       "busybox-static": "busybox",
       iproute2: "ip",
-      libseccomp2: "/usr/lib/x86_64-linux-gnu/libseccomp.so.2",
+      libseccomp2: `/usr/lib/${process.arch === "arm64" ? "aarch64" : "x86_64"}-linux-gnu/libseccomp.so.2`,
     },
     make: node,
   },

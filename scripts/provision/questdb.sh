@@ -4,6 +4,7 @@
 set -euo pipefail
 target=$1
 version=9.3.4
+checksum=939bc53ab22f93dbaa6545143a6e7c536d4904c07b7f2d381e8eef10436be062
 
 mkdir -p "$(dirname "$target")"
 exec 9>"$target.lock"
@@ -12,6 +13,7 @@ flock 9                                   # two runs at once: the second waits a
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-mvn --batch-mode --quiet dependency:copy -Dartifact=org.questdb:questdb:$version -DoutputDirectory="$work"
+mvn --batch-mode --quiet --strict-checksums dependency:copy -Dartifact=org.questdb:questdb:$version -DoutputDirectory="$work"
+echo "$checksum  $work/questdb-$version.jar" | sha256sum --check --quiet
 mv "$work/questdb-$version.jar" "$target.new"
 mv "$target.new" "$target"
