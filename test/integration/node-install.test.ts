@@ -85,7 +85,10 @@ test("without a TelemetryConfig the log of the agent says that nothing is collec
 
 test("pods that start on a busy machine cause no Warning event", async (t) => {
   const upgrade = `helm upgrade kubevirt-telemetry charts/kubevirt-telemetry --namespace ${NAMESPACE}`;
-  atEnd(t, () => cluster.shell.run(upgrade));
+  atEnd(t, async () => {
+    await cluster.shell.run(upgrade);
+    await cluster.rolledOut();
+  });
   const old = await Promise.all([AGENT, CONTROLLER].map((component) => cluster.ready(component)));
   await cluster.shell.run(`${upgrade} --set agent.resources.limits.cpu=250m,controller.resources.limits.cpu=250m`);
   for (const [index, component] of [AGENT, CONTROLLER].entries()) {
@@ -146,6 +149,7 @@ test("helm upgrade and a deleted pod cost at most one cycle each", async () => {
     await newPoints(1);
     assert.ok(missedTicks(pointsOfVm().slice(from), VM.name, INTERVAL_MS) <= 1, command);
   }
+  await cluster.rolledOut();
 });
 
 test("kubectl get shows that the node collects and delivers", async () => {

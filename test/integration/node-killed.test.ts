@@ -4,9 +4,10 @@ import { once } from "node:events";
 import { readdir, readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { test } from "node:test";
-import { run, until } from "./support/process.ts";
+import { atEnd } from "../support/at-end.ts";
+import { end, run, until } from "./support/process.ts";
 // It is not called here: the import tells which programs the test needs.
-import "./support/node/kube-node.ts";
+import "./support/node/node-cluster.ts";
 
 const PROGRAM = "test/integration/support/node/held-cluster.ts";
 
@@ -32,8 +33,9 @@ async function processesOf(cluster: string): Promise<string[]> {
   return commands.filter((command) => command.includes(`/${cluster}-`)).map((command) => command.replaceAll("\0", " "));
 }
 
-test("a test that is killed leaves nothing of its nodes on the machine", async () => {
+test("a test that is killed leaves nothing of its nodes on the machine", async (t) => {
   const child = spawn(process.execPath, [PROGRAM], { stdio: ["ignore", "pipe", "inherit"] });
+  atEnd(t, () => end(child, "SIGKILL"));
   const [output] = (await Promise.race([once(child.stdout, "data"), once(child, "exit")])) as [unknown];
   const cluster = String(output).trim();
   assert.match(cluster, /^kt\d+$/);

@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { mkdir, mkdtemp, rm, symlink } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import path from "node:path";
 import { kubernetesPath } from "../../../scripts/provision/cache.ts";
 import { docBlocks } from "../../support/docs.ts";
-import type { KubeCluster } from "./kube.ts";
+import { NO_PROXY, type KubeCluster } from "./kube.ts";
 import { run } from "./process.ts";
 
 /** The shell of a user that follows pages of the documentation on a cluster, with kubectl and helm. */
@@ -20,7 +19,7 @@ export class DocShell implements AsyncDisposable {
   }
 
   static async on(cluster: KubeCluster): Promise<DocShell> {
-    const home = await mkdtemp(path.join(tmpdir(), "home-"));
+    const home = await mkdtemp(path.join(cluster.directory, "home-"));
     await mkdir(path.join(home, "bin"));
     for (const program of ["kubectl", "helm"] as const)
       await symlink(kubernetesPath(program), path.join(home, "bin", program));
@@ -40,7 +39,7 @@ export class DocShell implements AsyncDisposable {
   /** Runs commands; resolves to their output, rejects if one fails. */
   run(text: string): Promise<string> {
     const user = { HOME: this.#home, KUBECONFIG: this.#cluster.kubeconfig, INFLUX_TOKEN: "secret", NODE: "node-a" };
-    const env = { ...user, PATH: `${this.#home}/bin:${process.env["PATH"] ?? ""}` };
+    const env = { ...user, NO_PROXY, PATH: `${this.#home}/bin:${process.env["PATH"] ?? ""}` };
     return run("env", ...Object.entries(env).map(([name, value]) => `${name}=${value}`), "sh", "-ec", text);
   }
 

@@ -54,8 +54,9 @@ export class Image implements AsyncDisposable {
     this.rootfs = rootfs;
   }
 
-  static async build(version: string): Promise<Image> {
-    const store = new Store(await mkdtemp(path.join(tmpdir(), "image-")));
+  /** Builds the image in a new directory of `directory`. */
+  static async build(version: string, directory = tmpdir()): Promise<Image> {
+    const store = new Store(await mkdtemp(path.join(directory, "image-")));
     try {
       await store.takeSources();
       await store.makeStandIns();

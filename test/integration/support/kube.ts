@@ -47,6 +47,9 @@ export interface KubeOptions {
   readonly network?: NodeNetwork;
 }
 
+/** This machine's NO_PROXY with the addresses of networks with nodes. */
+export const NO_PROXY = [process.env["NO_PROXY"] ?? process.env["no_proxy"] ?? [], "198.18.0.0/15"].flat().join(",");
+
 /** A real Kubernetes control plane on this machine, with its own directory and ports. */
 export class KubeCluster extends KubeApi implements AsyncDisposable {
   /** A file with the address, the authority and the administrator's token. */
@@ -140,7 +143,7 @@ export class KubeCluster extends KubeApi implements AsyncDisposable {
 
   kubectl(...args: string[]): Promise<string> {
     const own = ["--kubeconfig", this.kubeconfig, "--cache-dir", this.#file("kubectl-cache")];
-    return run(kubernetesPath("kubectl"), ...own, ...args);
+    return run("env", `NO_PROXY=${NO_PROXY}`, kubernetesPath("kubectl"), ...own, ...args);
   }
 
   /** Applies objects in YAML. Custom kinds among them are served when this resolves. */
@@ -164,6 +167,11 @@ export class KubeCluster extends KubeApi implements AsyncDisposable {
       { body: { apiVersion: "authentication.k8s.io/v1", kind: "TokenRequest", spec: { boundObjectRef } } },
     );
     return (status as { readonly token: string }).token;
+  }
+
+  /** Removed at the end. */
+  get directory(): string {
+    return this.#files.directory;
   }
 
   /** Returns a file of the authority's certificate. */
@@ -216,6 +224,8 @@ export class KubeCluster extends KubeApi implements AsyncDisposable {
         "--leader-elect=false",
         "--use-service-account-credentials=true",
         "--secure-port=0",
+        // It creates this directory, by default in /usr/libexec.
+        `--flex-volume-plugin-dir=${this.#file("volume-plugins")}`,
       ],
       () => this.call("GET", "/api/v1/namespaces/default/serviceaccounts/default"),
     );
@@ -258,7 +268,7 @@ export class KubeCluster extends KubeApi implements AsyncDisposable {
     const log = openSync(this.#file(`${program}.log`), "a");
     // The program ends with the test, even if the test is killed.
     const command = ["--pdeathsig", "KILL", kubernetesPath(program), ...args];
-    const child = spawn("setpriv", command, { stdio: ["ignore", log, log] });
+    const child = spawn("setpriv", command, { stdio: ["ignore", log, log], env: { ...process.env, NO_PROXY } });
     closeSync(log);
     this.#children.set(program, child);
     const hasEnded = async (): Promise<boolean> => {

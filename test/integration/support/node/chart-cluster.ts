@@ -1,6 +1,4 @@
 import { readFileSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import path from "node:path";
 import { DocShell } from "../doc-shell.ts";
 import { Image } from "../image.ts";
@@ -50,7 +48,7 @@ export class ChartCluster implements AsyncDisposable {
   static async start(): Promise<ChartCluster> {
     await using resources = new AsyncDisposableStack();
     const cluster = resources.use(await NodeCluster.start());
-    const archive = await imageArchive(resources);
+    const archive = await imageArchive(cluster.directory);
     const node = await cluster.addNode("node-a", [archive]);
     const shell = resources.use(await DocShell.on(cluster.kube));
     await cluster.kube.apply(VMI_CRD);
@@ -76,6 +74,12 @@ export class ChartCluster implements AsyncDisposable {
     return readyPod(this.kube, NAMESPACE, component, options);
   }
 
+  /** Waits until no pod of an older version of the chart's objects runs. */
+  async rolledOut(): Promise<void> {
+    for (const name of ["daemonset/kubevirt-telemetry-agent", "deployment/kubevirt-telemetry-controller"])
+      await this.kube.kubectl("rollout", "status", name, "--namespace", NAMESPACE, "--timeout=120s");
+  }
+
   /** Creates the TelemetryConfig `default` with this target. */
   async configure(sink: RecordingSink, intervalMs: number): Promise<void> {
     const collection = { interval: `${intervalMs}ms` };
@@ -88,11 +92,9 @@ export class ChartCluster implements AsyncDisposable {
 }
 
 /** Builds the image of the Dockerfile; resolves to an archive of it. Its base is a stand-in: see `Image`. */
-async function imageArchive(resources: AsyncDisposableStack): Promise<string> {
-  const directory = await mkdtemp(path.join(tmpdir(), "archive-"));
-  resources.defer(() => rm(directory, { recursive: true, force: true }));
+async function imageArchive(directory: string): Promise<string> {
   const archive = path.join(directory, "image.tar");
-  await using image = await Image.build(version);
+  await using image = await Image.build(version, directory);
   await image.writeArchive(archive, `${REPOSITORY}:${version}`);
   return archive;
 }

@@ -15,7 +15,7 @@ const NODES = 3;
 
 /**
  * A network of nodes and their pods, which this machine can reach and which can reach this machine. Its addresses are from the
- * range for tests of networks (RFC 2544), which no real network uses: 198.18.N.0/24 for nodes, 198.19.N.0/24 for services and
+ * range for tests of networks (RFC 2544), that no network should use: 198.18.N.0/24 for nodes, 198.19.N.0/24 for services and
  * pods. It is a bridge in a network namespace, so the kernel removes it with the process that holds the namespace.
  */
 export class ClusterNetwork implements AsyncDisposable {

@@ -18,13 +18,14 @@ const NODES: readonly NodeName[] = ["node-a", "node-b", "node-c"];
 export class NodeCluster implements AsyncDisposable {
   readonly kube: KubeCluster;
   readonly network: ClusterNetwork;
-  readonly #directory: string;
+  /** Removed at the end, also when the test is killed. */
+  readonly directory: string;
   readonly #resources: AsyncDisposableStack;
 
   private constructor(kube: KubeCluster, network: ClusterNetwork, directory: string, resources: AsyncDisposableStack) {
     this.kube = kube;
     this.network = network;
-    this.#directory = directory;
+    this.directory = directory;
     this.#resources = resources;
   }
 
@@ -43,7 +44,7 @@ export class NodeCluster implements AsyncDisposable {
   /** Adds a node and waits until it is Ready. It has an image with a shell and the images of these archives. */
   async addNode(name: NodeName, images: readonly string[] = []): Promise<KubeNode> {
     const { kube: cluster, network } = this;
-    const directory = path.join(this.#directory, name);
+    const directory = path.join(this.directory, name);
     await mkdir(directory, { recursive: true });
     const node = new KubeNode({
       cluster,
@@ -52,8 +53,8 @@ export class NodeCluster implements AsyncDisposable {
       index: NODES.indexOf(name),
       directory,
       // No other cluster has a directory of this name, not even one that was killed a moment ago.
-      cgroupRoot: `/${path.basename(this.#directory)}-${name}`,
-      images: [await busyboxArchive(this.#directory), ...images],
+      cgroupRoot: `/${path.basename(this.directory)}-${name}`,
+      images: [await busyboxArchive(this.directory), ...images],
     });
     this.#resources.use(node);
     await node.powerOn();

@@ -30,6 +30,9 @@ function containerdConfig({ directory, snapshotter }: NodeSettings): string {
 # Each needs a file system or a device that a test machine may lack.
 disabled_plugins = ["io.containerd.snapshotter.v1.aufs", "io.containerd.snapshotter.v1.btrfs",
   "io.containerd.snapshotter.v1.zfs", "io.containerd.snapshotter.v1.devmapper"]
+# By default it is /opt/containerd, which is not on the node's disk.
+[plugins."io.containerd.internal.v1.opt"]
+  path = "/var/lib/containerd/opt"
 [plugins."io.containerd.grpc.v1.cri"]
   sandbox_image = "${PAUSE_IMAGE}"
   # A test may run without the right to lower it.
@@ -57,6 +60,8 @@ cgroupRoot: ${cgroupRoot}
 # Some test machines have control groups of version 1 only.
 failCgroupV1: false
 failSwapOn: false
+# By default it is in /usr/libexec, which is not on the node's disk.
+volumePluginDir: /var/lib/kubelet/volume-plugins
 oomScoreAdj: 0
 containerRuntimeEndpoint: unix:///run/containerd/containerd.sock
 # Without an address of a DNS server each pod starts with a warning. No pod of the tests uses it.

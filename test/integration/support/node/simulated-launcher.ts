@@ -45,9 +45,13 @@ export class SimulatedLauncher implements AsyncDisposable {
       runtime,
       new SyntheticDomain(1, SHAPE, { name: `${vm.namespace}_${vm.name}`, id: 1 }),
     );
-    const launcher = new SimulatedLauncher(cluster, vm, uid, daemon);
-    await applyVmi(cluster, { ...vm, node: node.name, pods: { [uid]: node.name } });
-    return launcher;
+    try {
+      await applyVmi(cluster, { ...vm, node: node.name, pods: { [uid]: node.name } });
+      return new SimulatedLauncher(cluster, vm, uid, daemon);
+    } catch (error) {
+      await daemon[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
   /** Ends the VM and deletes the pod; resolves when the kubelet has removed it. */
