@@ -1,11 +1,11 @@
 // All tests in one command. `npm test -- unit`, `-- integration` or `-- FILE...` runs a part.
 import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { globSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import path from "node:path";
 import { text } from "node:stream/consumers";
 import { provision } from "./provision/provision.ts";
+import { succeeds } from "./succeeds.ts";
 import { report } from "./test-outcome.ts";
 
 /** Everything that needs nothing but Node. */
@@ -52,12 +52,7 @@ async function run(
   if (files.length === 0) return true;
   console.log(`# ${title}: ${files.length} ${files.length === 1 ? "file" : "files"}`);
   const options = ["--test", `--test-concurrency=${concurrency}`, "--test-reporter=spec"];
-  return passed(spawn("node", [...options, ...files], { stdio: "inherit", env, timeout: RUN_TIMEOUT_MS }));
-}
-
-async function passed(child: ReturnType<typeof spawn>): Promise<boolean> {
-  const [status] = (await once(child, "close")) as [number | null];
-  return status === 0;
+  return succeeds(spawn("node", [...options, ...files], { stdio: "inherit", env, timeout: RUN_TIMEOUT_MS }));
 }
 
 /**
@@ -81,11 +76,11 @@ interface Job {
 }
 
 /**
- * Runs the files in the order in which their servers are there. Leaves out those whose servers cannot be had here, and says so. A
- * file that fails runs a second time at the end, so that the log tells flaky from broken.
+ * Runs each file once its servers are there. Leaves out the files that need a server which this machine cannot have, and says so.
+ * A file that fails runs a second time at the end, so that the log tells flaky from broken.
  */
 async function runIntegration(missing: ReadonlyMap<string, Promise<readonly string[]>>): Promise<void> {
-  failed = !(await passed(spawn("node", ["scripts/build.ts"], { stdio: "inherit" }))) || failed;
+  failed = !(await succeeds(spawn("node", ["scripts/build.ts"], { stdio: "inherit" }))) || failed;
   const files = [...missing.keys()];
   const alone = files.filter((file) => !WAITING.includes(file));
   const together = WAITING.filter((file) => files.includes(file));
@@ -132,7 +127,7 @@ async function runTogether(
       if (!(await isAble(file))) continue;
       const options = ["--test", "--test-reporter=spec", file];
       const child = spawn("node", options, { stdio: ["ignore", "pipe", "inherit"], timeout: RUN_TIMEOUT_MS });
-      const [output, ok] = await Promise.all([text(child.stdout), passed(child)]);
+      const [output, ok] = await Promise.all([text(child.stdout), succeeds(child)]);
       console.log(`# ${file}, integration, beside others\n${output}`);
       if (!ok) failures.push(file);
     }

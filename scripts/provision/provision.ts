@@ -1,5 +1,4 @@
 import { spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
 import { accessSync, constants, existsSync } from "node:fs";
 import path from "node:path";
 import {
@@ -17,6 +16,7 @@ import {
   telegrafPath,
   victoriaMetricsPath,
 } from "./cache.ts";
+import { succeeds } from "../succeeds.ts";
 import { importsOf } from "./imports.ts";
 
 interface Part {
@@ -46,7 +46,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   "test/integration/support/chromium.ts": { packages: { chromium: "chromium" } },
   "test/integration/support/datafusion.ts": {
     packages: { python3: "python3", "python3-pip": "pip3" },
-    make: datafusion,
+    make: () => made("datafusion"),
   },
   "test/integration/support/image.ts": { packages: { buildah: "buildah" }, make: root },
   "test/integration/support/influxd1.ts": { packages: { influxdb: "influxd" } },
@@ -56,18 +56,18 @@ const PARTS: Readonly<Record<string, Part>> = {
   "test/integration/support/promtool.ts": { packages: { prometheus: "promtool" } },
   "test/integration/support/questdb.ts": {
     packages: { "default-jre-headless": "java", maven: "mvn" },
-    make: questdb,
+    make: () => made("questdb"),
   },
   "test/integration/support/terminal.ts": { packages: { python3: "python3" } },
   "test/integration/support/working-guest.ts": {
     packages: { "busybox-static": "busybox", cpio: "cpio" },
-    make: kernel,
+    make: () => made("kernel"),
   },
-  "benchmarks/telegraf.ts": { make: telegraf },
-  "test/integration/support/telegraf-listener.ts": { make: telegraf },
+  "benchmarks/telegraf.ts": { make: () => made("telegraf") },
+  "test/integration/support/telegraf-listener.ts": { make: () => made("telegraf") },
   "test/integration/support/victoria-metrics.ts": {
     packages: { "victoria-metrics": "victoria-metrics" },
-    make: victoriaMetrics,
+    make: () => made("victoria-metrics"),
   },
   "test/integration/support/kube.ts": { make: kubernetes },
   "test/integration/support/node/kube-node.ts": {
@@ -80,9 +80,9 @@ const PARTS: Readonly<Record<string, Part>> = {
   },
   "test/integration/support/node/network-policies.ts": {
     packages: { ipset: "ipset", iptables: "iptables" },
-    make: kubeRouter,
+    make: () => made("kube-router"),
   },
-  "test/integration/support/influxd2.ts": { make: influxd2 },
+  "test/integration/support/influxd2.ts": { make: () => made("influxd2") },
 };
 
 /**
@@ -144,50 +144,40 @@ function isRoot(): boolean {
   return process.getuid?.() === 0;
 }
 
-async function kernel(): Promise<readonly string[]> {
-  if (existsSync(kernelPath())) return [];
-  return (await script("kernel.sh", kernelPath()))
-    ? []
-    : ["a kernel for the guests (scripts/provision/kernel.sh failed)"];
+interface Build {
+  readonly what: string;
+  readonly target: string;
+  /** Programs that the script needs. */
+  readonly tools?: readonly string[];
+  /** Said before a script that takes long. */
+  readonly verb?: "build" | "fetch";
+  readonly cost?: string;
 }
 
-async function influxd2(): Promise<readonly string[]> {
-  if (existsSync(influxd2Path())) return [];
-  const absent = ["go", "cargo"].filter((tool) => !isThere(tool));
-  if (absent.length > 0) return [`${absent.join(" and ")}, to build InfluxDB 2`];
-  console.log("# building InfluxDB 2, about ten minutes on two cores; the result is kept");
-  return (await script("influxd2.sh", influxd2Path())) ? [] : ["InfluxDB 2 (scripts/provision/influxd2.sh failed)"];
+/** Name of a script of this folder -> what it makes. */
+const BUILDS = {
+  containerd: { what: "containerd", target: containerdPath() },
+  datafusion: { what: "DataFusion", target: datafusionPath(), verb: "fetch", cost: "90 MB" },
+  influxd2: build("InfluxDB 2", influxd2Path(), ["go", "cargo"], "about ten minutes"),
+  kernel: { what: "a kernel for the guests", target: kernelPath() },
+  "kube-router": build("kube-router", kubeRouterPath(), ["go"], "about two minutes"),
+  questdb: { what: "QuestDB", target: questdbPath(), tools: ["mvn"], verb: "fetch", cost: "30 MB" },
+  telegraf: build("Telegraf", telegrafPath(), ["go"], "about a minute"),
+  "victoria-metrics": build("VictoriaMetrics", victoriaMetricsPath(), ["go"], "about a minute"),
+} satisfies Readonly<Record<string, Build>>;
+
+function build(what: string, target: string, tools: readonly string[], time: string): Build {
+  return { what, target, tools, verb: "build", cost: `${time} on two cores` };
 }
 
-async function datafusion(): Promise<readonly string[]> {
-  if (existsSync(datafusionPath())) return [];
-  console.log("# fetching DataFusion, 90 MB; the result is kept");
-  return (await script("datafusion.sh", datafusionPath()))
-    ? []
-    : ["DataFusion (scripts/provision/datafusion.sh failed)"];
-}
-
-async function telegraf(): Promise<readonly string[]> {
-  if (existsSync(telegrafPath())) return [];
-  if (!isThere("go")) return ["go, to build Telegraf"];
-  console.log("# building Telegraf, about a minute on two cores; the result is kept");
-  return (await script("telegraf.sh", telegrafPath())) ? [] : ["Telegraf (scripts/provision/telegraf.sh failed)"];
-}
-
-async function victoriaMetrics(): Promise<readonly string[]> {
-  if (existsSync(victoriaMetricsPath())) return [];
-  if (!isThere("go")) return ["go, to build VictoriaMetrics"];
-  console.log("# building VictoriaMetrics, about a minute on two cores; the result is kept");
-  return (await script("victoria-metrics.sh", victoriaMetricsPath()))
-    ? []
-    : ["VictoriaMetrics (scripts/provision/victoria-metrics.sh failed)"];
-}
-
-async function questdb(): Promise<readonly string[]> {
-  if (existsSync(questdbPath())) return [];
-  if (!isThere("mvn")) return ["mvn, to fetch QuestDB"];
-  console.log("# fetching QuestDB, 30 MB; the result is kept");
-  return (await script("questdb.sh", questdbPath())) ? [] : ["QuestDB (scripts/provision/questdb.sh failed)"];
+/** Makes something if it is not there. Resolves to what is missing afterwards. */
+async function made(name: keyof typeof BUILDS): Promise<readonly string[]> {
+  const { what, target, tools = [], verb, cost = "" }: Build = BUILDS[name];
+  if (existsSync(target)) return [];
+  const absent = tools.filter((tool) => !isThere(tool));
+  if (absent.length > 0) return [`${absent.join(" and ")}, to ${verb ?? "make"} ${what}`];
+  if (verb !== undefined) console.log(`# ${verb}ing ${what}, ${cost}; the result is kept`);
+  return (await script(`${name}.sh`, target)) ? [] : [`${what} (scripts/provision/${name}.sh failed)`];
 }
 
 async function kubernetes(): Promise<readonly string[]> {
@@ -196,23 +186,7 @@ async function kubernetes(): Promise<readonly string[]> {
 }
 
 async function node(): Promise<readonly string[]> {
-  return [...root(), ...(await programs(NODE_PROGRAMS)), ...(await containerd())];
-}
-
-async function containerd(): Promise<readonly string[]> {
-  if (existsSync(containerdPath())) return [];
-  return (await script("containerd.sh", containerdPath()))
-    ? []
-    : ["containerd (scripts/provision/containerd.sh failed)"];
-}
-
-async function kubeRouter(): Promise<readonly string[]> {
-  if (existsSync(kubeRouterPath())) return [];
-  if (!isThere("go")) return ["go, to build kube-router"];
-  console.log("# building kube-router, about two minutes on two cores; the result is kept");
-  return (await script("kube-router.sh", kubeRouterPath()))
-    ? []
-    : ["kube-router (scripts/provision/kube-router.sh failed)"];
+  return [...root(), ...(await programs(NODE_PROGRAMS)), ...(await made("containerd"))];
 }
 
 async function programs(wanted: readonly KubernetesProgram[]): Promise<readonly string[]> {
@@ -229,11 +203,9 @@ async function programs(wanted: readonly KubernetesProgram[]): Promise<readonly 
 }
 
 /** Runs a script of this folder. Builds yield to the tests that run meanwhile. */
-async function script(name: string, ...args: string[]): Promise<boolean> {
+function script(name: string, ...args: string[]): Promise<boolean> {
   const command = ["bash", path.join(import.meta.dirname, name), ...args];
-  const child = spawn("nice", command, { stdio: ["ignore", "ignore", "inherit"] });
-  const [status] = (await once(child, "close")) as [number | null];
-  return status === 0;
+  return succeeds(spawn("nice", command, { stdio: ["ignore", "ignore", "inherit"] }));
 }
 
 function isThere(program: string): boolean {
