@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { isMap, isNode, isScalar, parse, parseDocument, type Document, type YAMLMap } from "yaml";
-import type { Schema } from "../../src/config/check.ts";
+import type { Schema } from "../../src/config/json-schema.ts";
 import { SPEC_SCHEMA } from "../../src/config/schema.ts";
 import { CHART } from "../helm.ts";
 import { code, table } from "./field-table.ts";

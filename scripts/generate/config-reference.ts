@@ -1,4 +1,4 @@
-import type { Schema } from "../../src/config/check.ts";
+import type { Schema } from "../../src/config/json-schema.ts";
 import type { Rule } from "../../src/config/rule.ts";
 import { SPEC_RULES, TARGET_RULES } from "../../src/config/rules.ts";
 import { API_VERSION, KIND, SPEC_SCHEMA } from "../../src/config/schema.ts";

@@ -1,4 +1,4 @@
-import type { Schema } from "../../src/config/check.ts";
+import type { Schema } from "../../src/config/json-schema.ts";
 import { PATTERN_HELP } from "../../src/config/schema-parts.ts";
 
 /** A bound that only the API server needs. */

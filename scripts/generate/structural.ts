@@ -1,4 +1,4 @@
-import type { Schema } from "../../src/config/check.ts";
+import type { Schema } from "../../src/config/json-schema.ts";
 
 /** Returns the required fields of an object. */
 type Demand = (schema: Schema) => readonly string[];

@@ -1,5 +1,6 @@
 import { brokenRules } from "./rules.ts";
-import { check, formatPath, type Finding, type Schema } from "./check.ts";
+import { check, formatPath, type Finding } from "./check.ts";
+import type { Schema } from "./json-schema.ts";
 import { SPEC_SCHEMA, type TelemetryConfig, type TelemetrySpec } from "./schema.ts";
 import type { Candidate } from "./select.ts";
 

@@ -1,15 +1,5 @@
 import { ownValue } from "../lib/own-value.ts";
-
-/** What a hint needs to know of a schema. */
-interface Shape {
-  readonly type: string;
-  readonly default?: unknown;
-  readonly enum?: readonly string[];
-  readonly required?: readonly string[];
-  readonly properties?: Readonly<Record<string, Shape>>;
-  readonly additionalProperties?: Shape | boolean;
-  readonly items?: Shape;
-}
+import type { Schema } from "./json-schema.ts";
 
 /** The unit at the end of a field's name -> its size as a power of 1024. */
 const FIELD_UNITS = new Map([
@@ -18,14 +8,14 @@ const FIELD_UNITS = new Map([
 ]);
 
 /** Returns `: ` and how to write a value that has the wrong type, or nothing. `field` is the name of its field. */
-export function typeHint(shape: Shape, value: unknown, field: string): string {
-  switch (shape.type) {
+export function typeHint(schema: Schema, value: unknown, field: string): string {
+  switch (schema.type) {
     case "integer":
       return typeof value === "string" ? integerHint(value, field) : "";
     case "array":
-      return listHint(shape.items, value);
+      return listHint(schema.items, value);
     case "object":
-      return objectHint(shape, value);
+      return objectHint(schema, value);
     default:
       return "";
   }
@@ -43,20 +33,20 @@ function integerHint(value: string, field: string): string {
   return `${hint}, in ${fieldUnit}: ${Number(digits) * 1024 ** (given - power)}`;
 }
 
-function listHint(items: Shape | undefined, value: unknown): string {
+function listHint(items: Schema | undefined, value: unknown): string {
   if (items?.type === "object") return `: write a list of {${requiredOf(items).join(": ..., ") || "..."}: ...}`;
   const [example] = items?.enum ?? [];
   return typeof value !== "string" || example === undefined ? "" : `: write a list, such as [${example}]`;
 }
 
-function objectHint(shape: Shape, value: unknown): string {
-  if (typeof shape.additionalProperties === "object") return Array.isArray(value) ? ": write {key: value}" : "";
-  const [field, ...others] = requiredOf(shape);
+function objectHint(schema: Schema, value: unknown): string {
+  if (typeof schema.additionalProperties === "object") return Array.isArray(value) ? ": write {key: value}" : "";
+  const [field, ...others] = requiredOf(schema);
   return typeof value !== "string" || field === undefined || others.length > 0 ? "" : `: write {${field}: ...}`;
 }
 
 /** Returns the fields that must be given. */
-function requiredOf({ required = [], properties = {} }: Shape): readonly string[] {
+function requiredOf({ required = [], properties = {} }: Schema): readonly string[] {
   return required.filter((name) => ownValue(properties, name)?.default === undefined);
 }
 
@@ -67,7 +57,7 @@ const CREDENTIAL = /token|passw|credential|secret|api.?key|^auth|^user|^value$/i
 const NAME = /ref$|secret_?name$|(token|password|username|secret)_?key$/i;
 
 /** Returns what an unknown field may be meant to be, and otherwise the fields that there are. */
-export function fieldHint(key: string, properties: Readonly<Record<string, Shape>>): string {
+export function fieldHint(key: string, properties: Readonly<Record<string, Schema>>): string {
   const known = Object.keys(properties);
   if (CREDENTIAL.test(key) && !NAME.test(key)) {
     const refs = secretRefs(properties);
@@ -81,7 +71,7 @@ export function fieldHint(key: string, properties: Readonly<Record<string, Shape
 }
 
 /** Returns the field that names a Secret, or else those of the objects in the fields. */
-function secretRefs(properties: Readonly<Record<string, Shape>>): readonly string[] {
+function secretRefs(properties: Readonly<Record<string, Schema>>): readonly string[] {
   const own = Object.keys(properties).find((name) => name.endsWith("SecretRef"));
   if (own !== undefined) return [own];
   return Object.entries(properties).flatMap(([name, { properties: below = {} }]) =>

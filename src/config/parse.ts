@@ -1,4 +1,5 @@
-import { check, formatPath, type Finding, type Path, type Schema } from "./check.ts";
+import { check, formatPath, type Finding, type Path } from "./check.ts";
+import type { Schema } from "./json-schema.ts";
 import { brokenRules } from "./rules.ts";
 import { OBJECT_SCHEMA, type TelemetryConfig } from "./schema.ts";
 import { readYaml } from "./yaml-source.ts";

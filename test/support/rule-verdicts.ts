@@ -1,6 +1,7 @@
 import { celEnv, parse, plan, type CelInput } from "@bufbuild/cel";
 import { strings } from "@bufbuild/cel/ext";
-import { check, formatPath, type Path, type Schema } from "../../src/config/check.ts";
+import { check, formatPath, type Path } from "../../src/config/check.ts";
+import type { Schema } from "../../src/config/json-schema.ts";
 import type { Rule } from "../../src/config/rule.ts";
 import { SPEC_RULES, TARGET_RULES } from "../../src/config/rules.ts";
 import { SPEC_SCHEMA, type TelemetrySpec } from "../../src/config/schema.ts";

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { check, formatPath, type Finding, type Schema } from "../../../src/config/check.ts";
+import { check, formatPath, type Finding } from "../../../src/config/check.ts";
+import type { Schema } from "../../../src/config/json-schema.ts";
 
 function findings(schema: Schema, value: unknown): string[] {
   const found: Finding[] = [];

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { formatPath, type Path, type Schema } from "../../../src/config/check.ts";
+import { formatPath, type Path } from "../../../src/config/check.ts";
+import type { Schema } from "../../../src/config/json-schema.ts";
 import { parseConfig } from "../../../src/config/parse.ts";
 import { SPEC_SCHEMA } from "../../../src/config/schema.ts";
 import { CLUSTER_SPEC, changed, configText, pathsIn } from "../../support/config.ts";

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { check, type Finding, type Schema } from "../../../src/config/check.ts";
+import { check, type Finding } from "../../../src/config/check.ts";
+import type { Schema } from "../../../src/config/json-schema.ts";
 import { aggregate } from "../../../src/status/aggregate.ts";
 import { TELEMETRY_CONFIG_STATUS } from "../../../src/status/config-status.ts";
 import { nodeReport, type NodeObservation } from "../../../src/status/node-report.ts";
