@@ -57,17 +57,13 @@ export const DISK_DETAIL_COUNTERS = {
   physical: { stat: "physical", field: "physical_bytes" },
 } as const satisfies Readonly<Record<string, Counter>>;
 
-function integers(...names: readonly string[]): Readonly<Record<string, FieldType>> {
-  return Object.fromEntries(names.map((name) => [name, "integer"]));
-}
-
-function floats(...names: readonly string[]): Readonly<Record<string, FieldType>> {
-  return Object.fromEntries(names.map((name) => [name, "float"]));
-}
-
-function strings(...names: readonly string[]): Readonly<Record<string, FieldType>> {
-  return Object.fromEntries(names.map((name) => [name, "string"]));
-}
+const fieldsOfType =
+  (type: FieldType) =>
+  (...names: readonly string[]): Readonly<Record<string, FieldType>> =>
+    Object.fromEntries(names.map((name) => [name, type]));
+const integers = fieldsOfType("integer");
+const floats = fieldsOfType("float");
+const strings = fieldsOfType("string");
 
 function fieldsOf(table: Readonly<Record<string, Counter>>, prefix = ""): string[] {
   return Object.values(table).map(({ field }) => prefix + field);

@@ -11,7 +11,7 @@ export interface NodeSample {
   readonly agent: AgentStats;
 }
 
-/** Counts and sums over the VMs of a cycle. A sum has the VMs that have the value, and is undefined if none has. */
+/** Counts and sums over the VMs of a cycle. A sum counts only VMs with a known value, and is undefined without any. */
 export interface VmSums {
   readonly vms: number;
   readonly running: number;

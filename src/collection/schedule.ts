@@ -23,7 +23,7 @@ export class Schedule {
 
   /**
    * Returns the families of a tick, or undefined if every tick has all. `tick` counts from 0, with the ticks that were
-   * skipped: a family whose tick was skipped is due in the next one.
+   * skipped: a family is due in the next tick if its own was skipped.
    */
   due(tick: number): ReadonlySet<Family> | undefined {
     if (this.#periods.length === 0) return undefined;

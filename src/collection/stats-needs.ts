@@ -51,7 +51,7 @@ export interface ReaderInput<Answer = unknown> {
   readonly answer: Answer | undefined;
 }
 
-/** Groups of the bulk call whose values libvirt gets from QEMU. */
+/** Groups of the bulk call with values that libvirt gets from QEMU. */
 const QEMU_GROUPS = STATS_GROUP.BLOCK | STATS_GROUP.BALLOON | STATS_GROUP.VCPU;
 
 /** Returns whether QEMU is called for any of these needs. Without it no QEMU is known to be stuck. */

@@ -2,7 +2,7 @@ import type { Path } from "./check.ts";
 
 /**
  * A rule over more than one field, in CEL for the CRD and in TypeScript for files. `self` in the CEL text is the argument
- * of `holds`. A rule whose fields are malformed holds, because malformed fields are reported separately.
+ * of `holds`. A rule holds if its fields are malformed, because malformed fields are reported separately.
  */
 export interface Rule<Subject> {
   /** The field that a finding names, relative to the subject. */

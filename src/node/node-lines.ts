@@ -1,10 +1,10 @@
 import type { HostStats, NodeSample } from "../collection/node-sample.ts";
 import type { SourceCycle, SourceStats } from "../collection/source.ts";
-import { callsQemu, type StatsNeed } from "../collection/stats-needs.ts";
+import { callsQemu } from "../collection/stats-needs.ts";
 import { VmSummer } from "../collection/vm-sums.ts";
 import type { Family } from "../contract.ts";
 import type { Clock } from "../lib/clock.ts";
-import { NODE_FAMILIES } from "../measurement/registry.ts";
+import { needsOf, NODE_FAMILIES } from "../measurement/registry.ts";
 import type { Router } from "../routing/router.ts";
 import { readHostStats } from "./host-stats.ts";
 import type { NodeState } from "./node-state.ts";
@@ -31,12 +31,12 @@ export class NodeLines {
   }
 
   /**
-   * Returns what collects and writes the lines of a cycle with these families; undefined if none of them is about the node.
-   * `needs` are those of all families, also of those that are not due.
+   * Returns what collects and writes the lines of a cycle with the families `due`; undefined if none of them is about the node.
+   * `all` also has the families that are not due.
    */
-  static of(families: Iterable<Family>, needs: readonly StatsNeed[], options: NodeLinesOptions): NodeLines | undefined {
-    const due = new Set([...families].filter((family) => NODE_FAMILIES.includes(family)));
-    return due.size === 0 ? undefined : new NodeLines(due, callsQemu(needs), options);
+  static of(due: readonly Family[], all: readonly Family[], options: NodeLinesOptions): NodeLines | undefined {
+    const own = new Set(due.filter((family) => NODE_FAMILIES.includes(family)));
+    return own.size === 0 ? undefined : new NodeLines(own, callsQemu(needsOf(all)), options);
   }
 
   /** Counts the VMs of an endpoint. */

@@ -146,7 +146,7 @@ export class Pipeline {
       const own = schedule.dueOf(endpoint, due);
       return own === due ? dueNeeds : needsOf(all.filter((family) => own?.has(family)));
     };
-    const nodeLines = NodeLines.of(families, needsOf(all), this.#options);
+    const nodeLines = NodeLines.of(families, all, this.#options);
     const found = await this.#findEndpoints(config, collector);
     let complete = found;
     const guarded = async (what: string, act: () => Promise<void>): Promise<void> => {

@@ -1,3 +1,4 @@
+import { vmLabel } from "../collection/domain-overview.ts";
 import type { RateLimit } from "../lib/rate-limit.ts";
 import type { Logger } from "../log.ts";
 import type { LineCounters } from "../measurement/line-protocol.ts";
@@ -30,9 +31,8 @@ export class ValueLog {
     const example = due.at(-1)?.[1].example;
     if (example === undefined) return;
     const domains = Object.fromEntries(due.map(([field, { domains }]) => [field, domains]));
-    const { namespace, name } = example;
     this.#log.warn(
-      { domains, example: namespace === undefined ? name : `${namespace}/${name}` },
+      { domains, example: vmLabel(example) },
       "values missing: libvirt does not report them for these numbers of domains",
     );
   }

@@ -1,4 +1,5 @@
 import type { DomainIdentity, DomainSample } from "../collection/domain-sample.ts";
+import { vmLabel } from "../collection/domain-overview.ts";
 import type { NodeSample } from "../collection/node-sample.ts";
 import { fingerprint, type EffectiveConfig, type EffectiveTarget } from "../config/resolve.ts";
 import { matchesVm } from "../config/selectors.ts";
@@ -122,7 +123,7 @@ export class Router {
       try {
         return act();
       } catch (error) {
-        failures.push(unexpected(`writing the lines of ${nameOf(sample.identity)}`, error));
+        failures.push(unexpected(`writing the lines of ${vmLabel(sample.identity)}`, error));
         return undefined;
       }
     };
@@ -252,8 +253,4 @@ export class Router {
 /** An update ends the searches and the backoff of a target, which the change of another target must not do. */
 function updateIfChanged(sender: Sender, target: EffectiveTarget): void {
   if (fingerprint(sender.settings) !== fingerprint(target)) sender.update(target);
-}
-
-function nameOf({ namespace, name }: DomainIdentity): string {
-  return namespace === undefined ? name : `${namespace}/${name}`;
 }

@@ -65,8 +65,8 @@ export class QemuResponses {
 
   /**
    * Returns why each of these domains has not answered. `blockedSince` returns when the call that the domain blocks was
-   * made. It is preferred to the first unanswered call, which QEMU may have answered after the deadline of its cycle. A
-   * domain whose QEMU was not called keeps its last reason.
+   * made. It is preferred to the first unanswered call, which QEMU may have answered after the deadline of its cycle. If
+   * the QEMU of a domain was not called, the domain keeps its last reason.
    */
   async classify(
     { unanswered, notCalled }: WithoutAnswer,

@@ -59,11 +59,12 @@ export class DomainReadings {
 
   /** Sets what the configuration needs. Removes the values of all other readers. */
   configure(needs: readonly StatsNeed[]): void {
-    if (readersOf(needs).length === 0) {
+    const isNeeded = readersOf(needs).length > 0;
+    if (!isNeeded) {
       this.observe([], 0);
       this.interrupt();
     }
-    this.#isNeeded = readersOf(needs).length > 0;
+    this.#isNeeded = isNeeded;
     const needed = new Set<object>(needs);
     for (const values of this.#previous.values())
       for (const reader of values.keys()) if (!needed.has(reader)) values.delete(reader);
