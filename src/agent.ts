@@ -1,14 +1,16 @@
 import path from "node:path";
 import { PROTOCOLS } from "./delivery/protocols.ts";
 import type { Sender } from "./delivery/sender.ts";
+import { messageOf } from "./errors.ts";
 import { isAborted } from "./lib/abort.ts";
 import { systemClock } from "./lib/clock.ts";
 import type { Histogram } from "./lib/histogram.ts";
+import { ServiceManager } from "./lib/service-manager.ts";
 import { NodeLog } from "./node/node-log.ts";
 import type { NodeOptions, NodeParts } from "./node/node-mode.ts";
 import { NodeState } from "./node/node-state.ts";
 import { startNode, type StartedNode } from "./node/start-node.ts";
-import { agentRoutes } from "./observability/agent-routes.ts";
+import { agentRoutes, stalledMs } from "./observability/agent-routes.ts";
 import type { Routes } from "./observability/http-server.ts";
 import type { ListenAddress } from "./observability/listen-address.ts";
 import { StatusServer } from "./observability/status-server.ts";
@@ -59,6 +61,7 @@ export async function runAgent({ cycles, listen, allowedHosts, spoolDir, ...opti
   try {
     await using node = await startNode({ ...options, ...parts });
     started = node;
+    await using _ = await tellManager(node, log);
     complete = await node.pipeline.run(cycles, signal);
   } catch (error) {
     await router.stop();
@@ -68,6 +71,26 @@ export async function runAgent({ cycles, listen, allowedHosts, spoolDir, ...opti
   const delivered = await end(router, { ...options, spoolDir }, limited);
   nodeLog.losses.dropped(router.losses, true);
   return delivered && (complete || !limited) ? 0 : 1;
+}
+
+/** Tells the service manager that the node has started, and that it is alive, until the result is disposed of. */
+async function tellManager(node: StartedNode, log: NodeOptions["log"]): Promise<AsyncDisposable> {
+  const manager = ServiceManager.of(process.env);
+  const ended = new AbortController();
+  await manager?.ready().catch((error: unknown) => {
+    log.warn({ error: messageOf(error) }, "the service manager does not know that the agent is ready");
+  });
+  const watching = manager?.watch({
+    clock: systemClock,
+    signal: ended.signal,
+    healthy: () => stalledMs(node.progress()) === undefined,
+  });
+  return {
+    async [Symbol.asyncDispose]() {
+      ended.abort();
+      await watching;
+    },
+  };
 }
 
 /** Opens the spool, and the router over it. */

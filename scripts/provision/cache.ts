@@ -47,6 +47,16 @@ export function containerdPath(inside = ""): string {
   return cached("containerd", inside);
 }
 
+/** nFPM, which makes packages; the version is that of nfpm.sh. */
+export function nfpmPath(): string {
+  return cached("nfpm-2.45.1", "nfpm");
+}
+
+/** A small Debian with systemd, unpacked by debian-root.sh. */
+export function debianRootPath(): string {
+  return cached("debian-bookworm");
+}
+
 /** The programs of a control plane without nodes, and its clients. */
 export const KUBERNETES_PROGRAMS = ["etcd", "kube-apiserver", "kube-controller-manager", "kubectl", "helm"] as const;
 /** What a cluster with nodes needs besides. */

@@ -4,6 +4,7 @@ import path from "node:path";
 import {
   containerdPath,
   datafusionPath,
+  debianRootPath,
   influxd2Path,
   kernelPath,
   kubeRouterPath,
@@ -12,6 +13,7 @@ import {
   kubernetesPath,
   type KubernetesProgram,
   NODE_PROGRAMS,
+  nfpmPath,
   questdbPath,
   telegrafPath,
   victoriaMetricsPath,
@@ -42,11 +44,16 @@ const LIBVIRT: Part = {
 /** File -> its prerequisites, slow builds last. A test, benchmark or script that imports the file, directly or not, needs them too. */
 const PARTS: Readonly<Record<string, Part>> = {
   "benchmarks/python.ts": { packages: { "python3-libvirt": "/usr/lib/python3/dist-packages/libvirt.py" } },
+  "scripts/nfpm.ts": { make: () => made("nfpm") },
   "scripts/helm.ts": { make: () => programs(["helm"]) },
   "test/integration/support/chromium.ts": { packages: { chromium: "chromium" } },
   "test/integration/support/datafusion.ts": {
     packages: { python3: "python3", "python3-pip": "pip3" },
     make: () => made("datafusion"),
+  },
+  "test/integration/support/debian-host.ts": {
+    packages: { debootstrap: "debootstrap", rpm: "rpm", systemd: "systemd-analyze", "systemd-container": "systemd-nspawn" },
+    make: async () => [...root(), ...(await made("debian-root"))],
   },
   "test/integration/support/image.ts": { packages: { buildah: "buildah" }, make: root },
   "test/integration/support/influxd1.ts": { packages: { influxdb: "influxd" } },
@@ -158,9 +165,11 @@ interface Build {
 const BUILDS = {
   containerd: { what: "containerd", target: containerdPath() },
   datafusion: { what: "DataFusion", target: datafusionPath(), verb: "fetch", cost: "90 MB" },
+  "debian-root": { what: "a Debian for packages", target: debianRootPath(), verb: "fetch", cost: "80 MB" },
   influxd2: build("InfluxDB 2", influxd2Path(), ["go", "cargo"], "about ten minutes"),
   kernel: { what: "a kernel for the guests", target: kernelPath() },
   "kube-router": build("kube-router", kubeRouterPath(), ["go"], "about two minutes"),
+  nfpm: build("nFPM", nfpmPath(), ["go"], "about half a minute"),
   questdb: { what: "QuestDB", target: questdbPath(), tools: ["mvn"], verb: "fetch", cost: "30 MB" },
   telegraf: build("Telegraf", telegrafPath(), ["go"], "about a minute"),
   "victoria-metrics": build("VictoriaMetrics", victoriaMetricsPath(), ["go"], "about a minute"),

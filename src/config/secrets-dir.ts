@@ -15,7 +15,10 @@ export interface SecretSource {
 /** Larger than any token, certificate chain or bundle of authorities. */
 const MAX_BYTES = 1024 * 1024;
 
-/** Returns a source that reads the files DIR/<name>/<key>, the layout of Secrets and ConfigMaps mounted into a pod. */
+/**
+ * Returns a source that reads the files DIR/<name>/<key>, the layout of Secrets and ConfigMaps mounted into a pod. If there is no
+ * such directory, it reads DIR_<name>_<key>: systemd copies the files of a directory to such names as credentials.
+ */
 export function secretsDirectory(directory: string | undefined): SecretSource {
   return {
     async read(kind, name, key) {
@@ -32,7 +35,13 @@ export function secretsDirectory(directory: string | undefined): SecretSource {
       }
       const file = path.join(directory, name, key);
       try {
-        return (await readBounded(file)).replace(/\r?\n$/, "");
+        const text = await readBounded(file).catch((error: unknown) => {
+          if (errorCode(error) !== "ENOENT") throw error;
+          return readBounded(`${path.resolve(directory)}_${name}_${key}`).catch(() => {
+            throw error;
+          });
+        });
+        return text.replace(/\r?\n$/, "");
       } catch (error) {
         const why = errorCode(error) ?? "too large";
         throw new TelemetryError("E_SECRET_NOT_FOUND", `${wanted} cannot be read from ${file} (${why})`, {

@@ -47,10 +47,17 @@ export function agentRoutes({ view, progress, ending, clock }: AgentSources): Ro
  * daemon, target or API server does not count, because a restart cannot fix it.
  */
 export function healthAnswer(progress: Progress | undefined): Answer {
-  const { progressMs, patienceMs } = progress?.cycles ?? {};
-  if (progress === undefined || progressMs === undefined || patienceMs === undefined) return plain(200, "ok, starting");
-  const stalledMs = progress.monotonicMs - progressMs;
-  return stalledMs > patienceMs ? plain(503, `no cycle for ${formatSpan(stalledMs)}`) : plain(200, "ok");
+  if (progress?.cycles.progressMs === undefined) return plain(200, "ok, starting");
+  const ms = stalledMs(progress);
+  return ms === undefined ? plain(200, "ok") : plain(503, `no cycle for ${formatSpan(ms)}`);
+}
+
+/** Returns for how long cycles have stopped; undefined if they go on, or have not begun. */
+export function stalledMs({ cycles, monotonicMs }: Progress): number | undefined {
+  const { progressMs, patienceMs } = cycles;
+  if (progressMs === undefined || patienceMs === undefined) return undefined;
+  const ms = monotonicMs - progressMs;
+  return ms > patienceMs ? ms : undefined;
 }
 
 /** Returns the readiness: 200 from the start until shutdown begins. It needs no configuration, which may arrive later. */

@@ -92,6 +92,13 @@ export class LibvirtHost implements AsyncDisposable {
     this.#daemon = undefined;
   }
 
+  /** Makes a user of another host known to the daemon, which looks up the user of each client. `entry` is a line of its passwd. */
+  async addUser(entry: string): Promise<void> {
+    const file = path.join(this.dir, "passwd");
+    await writeFile(file, `${await this.#inside("cat", "/etc/passwd")}${entry}\n`);
+    await this.#inside("mount", "--bind", file, "/etc/passwd");
+  }
+
   virsh(...args: string[]): Promise<string> {
     return run("virsh", "-q", "-c", `qemu+unix:///system?socket=${this.#readWriteSocket}`, ...args);
   }

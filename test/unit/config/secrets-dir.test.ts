@@ -31,6 +31,15 @@ test("the key of a Secret or ConfigMap is a file in the directory of its name", 
   assert.equal(await source.read("ConfigMap", "ca.example.com", "ca.crt"), "PEM");
 });
 
+test("without the directory, a key is a credential that systemd has copied from it", async (t) => {
+  const directory = await temporaryDirectory(t);
+  await writeFile(path.join(directory, "secrets_influx_api_token"), "abc\n");
+  const source = secretsDirectory(path.join(directory, "secrets"));
+  assert.equal(await source.read("Secret", "influx", "api_token"), "abc");
+  const { message } = await rejection(source.read("Secret", "influx", "token"));
+  assert.match(message, /cannot be read from \S+secrets\/influx\/token \(ENOENT\)/);
+});
+
 const TEXTS: readonly (readonly [file: string, value: string])[] = [
   ["abc\n", "abc"],
   ["abc\r\n", "abc"],

@@ -1,0 +1,4 @@
+#!/bin/sh
+# The options of Node are those of the image; its Dockerfile has the reasons.
+exec /usr/lib/kubevirt-telemetry/node --disable-sigusr1 --v8-pool-size=1 --min-semi-space-size=2 \
+  /usr/lib/kubevirt-telemetry/kubevirt-telemetry.js "$@"
