@@ -4,11 +4,13 @@ import path from "node:path";
 import { format, getFileInfo } from "prettier";
 import { alertRules } from "./generate/alert-rules.ts";
 import { crdTemplate } from "./generate/chart-crd.ts";
+import { bashCompletion, fishCompletion, zshCompletion } from "./generate/completion.ts";
 import { chartReadme, valuesSchema } from "./generate/chart-values.ts";
 import { scaleReport } from "../benchmarks/scale.ts";
 import { configReference } from "./generate/config-reference.ts";
 import { nodeTelemetryCrd, telemetryConfigCrd } from "./generate/crd.ts";
 import { DASHBOARDS } from "./generate/dashboards/files.ts";
+import { manPage } from "./generate/man-page.ts";
 import { installManifest, policyManifest, rightsManifest } from "./generate/manifests.ts";
 import { metricsReference } from "./generate/metrics-reference.ts";
 import { nodeReference } from "./generate/node-reference.ts";
@@ -22,6 +24,10 @@ const FILES: Files = {
   "docs/reference/nodetelemetry.md": nodeReference,
   "docs/reference/telemetryconfig.md": configReference,
   "docs/scale.md": scaleReport,
+  "packaging/host/kubevirt-telemetry.1": manPage,
+  "packaging/host/completion.bash": bashCompletion,
+  "packaging/host/completion.fish": fishCompletion,
+  "packaging/host/completion.zsh": zshCompletion,
   "manifests/crds/nodetelemetries.yaml": nodeTelemetryCrd,
   "manifests/crds/telemetryconfigs.yaml": telemetryConfigCrd,
   [`${CHART}/README.md`]: chartReadme,

@@ -61,7 +61,7 @@ export async function runAgent({ cycles, listen, allowedHosts, spoolDir, ...opti
   try {
     await using node = await startNode({ ...options, ...parts });
     started = node;
-    await using _ = await tellManager(node, log);
+    resources.use(await tellManager(node, log));
     complete = await node.pipeline.run(cycles, signal);
   } catch (error) {
     await router.stop();

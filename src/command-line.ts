@@ -44,7 +44,8 @@ export async function runCommandLine(
   }
 }
 
-function commandLine(streams: StandardStreams, stop: AbortSignal, exit: (code: number) => void): Command {
+/** Returns the program with all its commands. `exit` gets the exit code of a command that has run. */
+export function commandLine(streams: StandardStreams, stop: AbortSignal, exit: (code: number) => void): Command {
   const { stdout, stderr } = streams;
   const print = (line: string): void => {
     stdout.write(`${line}\n`);

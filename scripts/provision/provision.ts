@@ -52,7 +52,12 @@ const PARTS: Readonly<Record<string, Part>> = {
     make: () => made("datafusion"),
   },
   "test/integration/support/debian-host.ts": {
-    packages: { debootstrap: "debootstrap", rpm: "rpm", systemd: "systemd-analyze", "systemd-container": "systemd-nspawn" },
+    packages: {
+      debootstrap: "debootstrap",
+      rpm: "rpm",
+      systemd: "systemd-analyze",
+      "systemd-container": "systemd-nspawn",
+    },
     make: async () => [...root(), ...(await made("debian-root"))],
   },
   "test/integration/support/image.ts": { packages: { buildah: "buildah" }, make: root },

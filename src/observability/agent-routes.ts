@@ -54,10 +54,8 @@ export function healthAnswer(progress: Progress | undefined): Answer {
 
 /** Returns for how long cycles have stopped; undefined if they go on, or have not begun. */
 export function stalledMs({ cycles, monotonicMs }: Progress): number | undefined {
-  const { progressMs, patienceMs } = cycles;
-  if (progressMs === undefined || patienceMs === undefined) return undefined;
-  const ms = monotonicMs - progressMs;
-  return ms > patienceMs ? ms : undefined;
+  const ms = monotonicMs - (cycles.progressMs ?? monotonicMs);
+  return ms > cycles.patienceMs ? ms : undefined;
 }
 
 /** Returns the readiness: 200 from the start until shutdown begins. It needs no configuration, which may arrive later. */

@@ -46,7 +46,9 @@ test("the RPM package has the files and scripts of the Debian package", async ()
   const rpm = makePackage("rpm", directory);
   const ofRpm = (await run("rpm", "--query", "--package", "--list", "--noartifact", rpm)).trim().split("\n");
   const ofDeb = (await run("dpkg-deb", "--contents", deb)).trim().split("\n");
-  const files = ofDeb.filter((entry) => !entry.startsWith("d")).map((entry) => entry.replace(/^.* \./, ""));
+  const files = ofDeb
+    .filter((entry) => !entry.startsWith("d"))
+    .map((entry) => entry.replace(/^.* \./, "").replace("zsh/vendor-completions", "zsh/site-functions"));
   assert.deepEqual(ofRpm.filter((file) => files.includes(file)).sort(), files.sort());
   const scripts = await run("rpm", "--query", "--package", "--scripts", rpm);
   for (const part of ["systemd-sysusers", "try-restart", "disable --now"]) assert.ok(scripts.includes(part), part);
