@@ -75,6 +75,8 @@ test("the service delivers the VMs of its host as a user of its own", async () =
   assert.equal(await property("ActiveState"), "active");
   const [row] = await until(stored, "the first points");
   assert.equal(row?.["name"], "web");
+  await host.run("systemctl", "reload", SERVICE);
+  assert.equal(await property("ActiveState"), "active");
   assert.equal(await shell(`stat --format %U /proc/${await property("MainPID")} ${SPOOL}`), `${NAME}\n${NAME}\n`);
 });
 
