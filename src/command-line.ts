@@ -11,7 +11,7 @@ import type { StandardStreams } from "./commands/standard-streams.ts";
 import { top } from "./commands/top.ts";
 import { validate } from "./commands/validate.ts";
 import { TelemetryError } from "./errors.ts";
-import { LOG_LEVELS } from "./log.ts";
+import { LOG_FORMATS, LOG_LEVELS } from "./log.ts";
 import { DEFAULT_ADDRESS } from "./observability/listen-address.ts";
 import { SORT_KEYS } from "./top/columns.ts";
 import { VERSION } from "./version.ts";
@@ -76,7 +76,8 @@ function commandLine(streams: StandardStreams, stop: AbortSignal, exit: (code: n
     .addOption(option("--secrets-dir <dir>", "directory of secrets, each in a file DIR/<secret>/<key>"))
     .addOption(listen("off with --once, --cycles or --print"))
     .addOption(allowedHost())
-    .addOption(option("--log-level <level>", "lowest level to log").choices(LOG_LEVELS).default("info"))
+    .addOption(logLevel())
+    .addOption(logFormat())
     .action(async (options: Parameters<typeof agent>[0]) => {
       exit(await agent(options, stop, streams));
     });
@@ -88,7 +89,8 @@ function commandLine(streams: StandardStreams, stop: AbortSignal, exit: (code: n
     .addOption(option("--identity <name>", "unique name of this controller; default: the host name and a random part"))
     .addOption(listen())
     .addOption(allowedHost())
-    .addOption(option("--log-level <level>", "lowest level to log").choices(LOG_LEVELS).default("info"))
+    .addOption(logLevel())
+    .addOption(logFormat())
     .action(async (options: Parameters<typeof controller>[0]) => {
       exit(await controller(options, stop, stdout));
     });
@@ -203,6 +205,14 @@ function listen(exception?: string): Option {
 function allowedHost(): Option {
   const always = "IP addresses and localhost are always allowed";
   return option("--allowed-host <name...>", `host name in URLs of that address, repeatable or with commas; ${always}`);
+}
+
+function logLevel(): Option {
+  return option("--log-level <level>", "lowest level to log").choices(LOG_LEVELS).default("info");
+}
+
+function logFormat(): Option {
+  return option("--log-format <format>", "default: text on a terminal, otherwise json").choices(LOG_FORMATS);
 }
 
 /** Returns an option that is also the environment variable KUBEVIRT_TELEMETRY_<NAME>. An empty variable is ignored. */

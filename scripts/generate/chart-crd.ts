@@ -4,9 +4,9 @@ const METADATA = `  labels:
 
 const CHART_METADATA = `  labels:
     {{- include "kubevirt-telemetry.labels" . | nindent 4 }}
-  {{- if .Values.crds.keep }}
+  {{- with merge (dict) (.Values.crds.keep | ternary (dict "helm.sh/resource-policy" "keep") (dict)) .Values.commonAnnotations }}
   annotations:
-    helm.sh/resource-policy: keep
+    {{- toYaml . | nindent 4 }}
   {{- end }}
 `;
 

@@ -1,6 +1,6 @@
 import { runAgent } from "../agent.ts";
 import { TelemetryError } from "../errors.ts";
-import { createLogger, type LogLevel } from "../log.ts";
+import { createLogger, type LogFormat, type LogLevel } from "../log.ts";
 import { parseAllowedHosts } from "../observability/allowed-hosts.ts";
 import { DEFAULT_ADDRESS, parseListenAddress } from "../observability/listen-address.ts";
 import { parseLauncherLimits } from "./launcher-limits.ts";
@@ -22,6 +22,7 @@ interface AgentArguments {
   readonly listen?: string;
   readonly allowedHost?: readonly string[];
   readonly logLevel: LogLevel;
+  readonly logFormat?: LogFormat;
 }
 
 /** Runs the agent of a node. Resolves to the exit code. */
@@ -38,7 +39,7 @@ export async function agent(
   }
   const cycles = given.once ? 1 : (given.cycles ?? Number.POSITIVE_INFINITY);
   // Standard output has the lines then, and nothing else.
-  const log = await createLogger(given.logLevel, given.print ? stderr : stdout);
+  const log = await createLogger({ level: given.logLevel, format: given.logFormat }, given.print ? stderr : stdout);
   const options = {
     configFile: given.config,
     print: given.print ? stdout : undefined,

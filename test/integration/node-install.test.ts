@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { CHART, RELEASE } from "../../scripts/helm.ts";
 import { atEnd } from "../support/at-end.ts";
 import { AGENT, ChartCluster, CONTROLLER, NAMESPACE } from "./support/node/chart-cluster.ts";
-import { pidOf, type RunningPod } from "./support/node/pods.ts";
+import { isReady, pidOf, podsOf, type RunningPod } from "./support/node/pods.ts";
 import { SimulatedLauncher } from "./support/node/simulated-launcher.ts";
 import { until } from "./support/process.ts";
+import { createRuntimeClass } from "./support/runtime-class.ts";
 import { missedTicks, RecordingSink } from "./support/recording-sink.ts";
 
 // `helm install` on a real node: containerd runs the containers, and the kubelet probes them, mounts their volumes and gives
@@ -171,6 +173,35 @@ test("the agent stays below the requests of the chart", async (t) => {
   ];
   assert.ok(memory < Number.parseInt(resources.requests.memory, 10) * 2 ** 20, "memory");
   assert.ok(cpu < Number.parseInt(resources.requests.cpu, 10) * 1e6, "CPU");
+});
+
+test("the agent runs with every setting of ci/tuned-values.yaml, and its log is text", async () => {
+  await createRuntimeClass(cluster.kube);
+  const old = await cluster.ready(AGENT);
+  const tuned = `${CHART}/ci/tuned-values.yaml`;
+  await cluster.shell.run(`helm upgrade ${RELEASE} ${CHART} --namespace ${NAMESPACE} --values ${tuned}`);
+  const agent = await cluster.ready(AGENT, { not: old.metadata.uid });
+  await newPoints(1);
+  assert.deepEqual(await warningsAbout(agent), []);
+  assert.match(await procOf(agent, "agent", "status"), /^Groups:\s.*\b2000\b/m);
+  assert.match(await procOf(agent, "agent", "cmdline"), /agent\0--allowed-host=agents\.example\.com\0$/);
+  const environment = await procOf(agent, "agent", "environ");
+  assert.match(environment, /\0EXTRA=yes\0/);
+  assert.doesNotMatch(environment, /\0(KUBEVIRT_TELEMETRY_VMS_AGENT_SERVICE_HOST)=/, "a link to a Service");
+  assert.equal(await procOf(agent, "agent", "root/extra/EXTRA"), "yes");
+  assert.match(await procOf(agent, "agent", "root/etc/hosts"), /^192\.0\.2\.10\tinfluxdb\.example\.com$/m);
+  assert.match(await procOf(agent, "agent", "root/etc/resolv.conf"), /^options ndots:2$/m);
+  assert.match(await procOf(agent, "sidecar", "status"), /^Uid:\s+65534\s/m);
+  const controllers = await until(async () => {
+    const pods = await podsOf(cluster.kube, NAMESPACE, CONTROLLER);
+    return pods.length === 2 && pods.every(isReady) ? pods : undefined;
+  }, "two controllers");
+  for (const controller of controllers) {
+    assert.deepEqual(await warningsAbout(controller), []);
+    assert.match(await procOf(controller, "controller", "status"), /^Uid:\s+10001\s/m);
+  }
+  const log = await cluster.shell.run(`kubectl --namespace ${NAMESPACE} logs daemonset/${RELEASE}-vms-agent`);
+  assert.match(log, /^\[\d\d:\d\d:\d\d\] INFO: started \{"version":/m);
 });
 
 /** Resolves to the agent's use: nanocores and bytes of its working set. */

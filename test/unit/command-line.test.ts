@@ -18,8 +18,9 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
     "--listen",
     "--allowed-host",
     "--log-level",
+    "--log-format",
   ],
-  controller: ["--namespace", "--identity", "--listen", "--allowed-host", "--log-level"],
+  controller: ["--namespace", "--identity", "--listen", "--allowed-host", "--log-level", "--log-format"],
   validate: ["<files...>", "--cluster"],
   simulate: ["--socket", "--domains", "--nics", "--disks", "--seed"],
   top: ["--pods-dir", "--libvirt-socket", "--sort", "--interval", "--once"],
@@ -99,6 +100,11 @@ const WRONG: readonly (readonly [what: string, args: readonly string[], reason: 
     "agent with neither --config nor the options of a cluster",
     ["agent"],
     /^error: E_USAGE: --[a-z-]+ is missing: .* give --config FILE$/m,
+  ],
+  [
+    "a missing --node-name, found before the port is served,",
+    ["agent", "--pods-dir", "/p", "--listen", "127.0.0.1:0"],
+    /^error: E_USAGE: --node-name is missing/,
   ],
   ["an option without its value", ["agent", "--config"], /option '--config <file>' argument missing/],
   [
