@@ -9,7 +9,7 @@ import { scaleReport } from "../benchmarks/scale.ts";
 import { configReference } from "./generate/config-reference.ts";
 import { nodeTelemetryCrd, telemetryConfigCrd } from "./generate/crd.ts";
 import { DASHBOARDS } from "./generate/dashboards/files.ts";
-import { installManifest, policyManifest, rightsManifest } from "./generate/manifests.ts";
+import { installManifest, openshiftManifest, policyManifest, rightsManifest } from "./generate/manifests.ts";
 import { metricsReference } from "./generate/metrics-reference.ts";
 import { nodeReference } from "./generate/node-reference.ts";
 import { CHART } from "./helm.ts";
@@ -35,6 +35,7 @@ const FILES: Files = {
 /** Rendered by Helm from the chart, so after the files above. */
 const RENDERED: Files = {
   "manifests/admission-policy.yaml": policyManifest,
+  "manifests/components/openshift/scc.yaml": openshiftManifest,
   "manifests/install.yaml": installManifest,
   "manifests/rbac.yaml": rightsManifest,
 };
