@@ -9,7 +9,7 @@ import { simulate } from "./commands/simulate.ts";
 import { exportCommand, inspectCommand, verifyCommand } from "./commands/spool.ts";
 import type { StandardStreams } from "./commands/standard-streams.ts";
 import { top } from "./commands/top.ts";
-import { validate } from "./commands/validate.ts";
+import { OUTPUTS, validate } from "./commands/validate.ts";
 import { TelemetryError } from "./errors.ts";
 import { LOG_FORMATS, LOG_LEVELS } from "./log.ts";
 import { DEFAULT_ADDRESS } from "./observability/listen-address.ts";
@@ -98,10 +98,11 @@ function commandLine(streams: StandardStreams, stop: AbortSignal, exit: (code: n
   program
     .command("validate")
     .description("check TelemetryConfig files and print every fault as file:line: path: message")
-    .argument("<files...>")
+    .argument("<files...>", "files; directories, for every TelemetryConfig below them; - for the standard input")
     .option("--cluster", "allow the fields that only a cluster uses")
+    .addOption(new Option("--output <format>", "a line for each fault, or one list").choices(OUTPUTS).default("text"))
     .action(async (files: string[], options: Parameters<typeof validate>[1]) => {
-      exit(await validate(files, options, print));
+      exit(await validate(files, options, { stdin: streams.stdin, print }));
     });
 
   program

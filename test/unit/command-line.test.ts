@@ -21,7 +21,7 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
     "--log-format",
   ],
   controller: ["--namespace", "--identity", "--listen", "--allowed-host", "--log-level", "--log-format"],
-  validate: ["<files...>", "--cluster"],
+  validate: ["<files...>", "--cluster", "--output"],
   simulate: ["--socket", "--domains", "--nics", "--disks", "--seed"],
   top: ["--pods-dir", "--libvirt-socket", "--sort", "--interval", "--once"],
   spool: [],
