@@ -6,6 +6,7 @@ import { alertRules } from "./generate/alert-rules.ts";
 import { crdTemplate } from "./generate/chart-crd.ts";
 import { chartReadme, valuesSchema } from "./generate/chart-values.ts";
 import { scaleReport } from "../benchmarks/scale.ts";
+import { commandLineReference } from "./generate/command-line-reference.ts";
 import { configReference } from "./generate/config-reference.ts";
 import { nodeTelemetryCrd, telemetryConfigCrd } from "./generate/crd.ts";
 import { DASHBOARDS } from "./generate/dashboards/files.ts";
@@ -19,6 +20,7 @@ type Files = Readonly<Record<string, () => string | Promise<string>>>;
 
 const FILES: Files = {
   "docs/metrics.md": metricsReference,
+  "docs/reference/command-line.md": commandLineReference,
   "docs/reference/nodetelemetry.md": nodeReference,
   "docs/reference/telemetryconfig.md": configReference,
   "docs/scale.md": scaleReport,

@@ -5,6 +5,7 @@ import { agent } from "./commands/agent.ts";
 import { controller } from "./commands/controller.ts";
 import { createConfigFromFile } from "./commands/create-config.ts";
 import { parseOwner, prepareSpool } from "./commands/prepare-spool.ts";
+import { removeSpool } from "./commands/remove-spool.ts";
 import { simulate } from "./commands/simulate.ts";
 import { exportCommand, inspectCommand, verifyCommand } from "./commands/spool.ts";
 import type { StandardStreams } from "./commands/standard-streams.ts";
@@ -44,7 +45,8 @@ export async function runCommandLine(
   }
 }
 
-function commandLine(streams: StandardStreams, stop: AbortSignal, exit: (code: number) => void): Command {
+/** Returns all commands. `exit` gets the exit code of the one that runs. */
+export function commandLine(streams: StandardStreams, stop: AbortSignal, exit: (code: number) => void): Command {
   const { stdout, stderr } = streams;
   const print = (line: string): void => {
     stdout.write(`${line}\n`);
@@ -100,7 +102,11 @@ function commandLine(streams: StandardStreams, stop: AbortSignal, exit: (code: n
     .description("check TelemetryConfig files and print every fault as file:line: path: message")
     .argument("<files...>", "files; directories, for every TelemetryConfig below them; - for the standard input")
     .option("--cluster", "allow the fields that only a cluster uses")
-    .addOption(new Option("--output <format>", "a line for each fault, or one list").choices(OUTPUTS).default("text"))
+    .addOption(
+      new Option("--output <format>", "format of the faults: a line for each, or one list")
+        .choices(OUTPUTS)
+        .default("text"),
+    )
     .action(async (files: string[], options: Parameters<typeof validate>[1]) => {
       exit(await validate(files, options, { stdin: streams.stdin, print }));
     });
@@ -153,7 +159,7 @@ function commandLine(streams: StandardStreams, stop: AbortSignal, exit: (code: n
       exit(await exportCommand(directory, options, (lines) => write(stdout, lines)));
     });
 
-  // Two steps of an installation. They are commands because the image has no shell.
+  // Steps of an installation. They are commands because the image has no shell.
   program
     .command("create-config", { hidden: true })
     .description("create the TelemetryConfig of a file in the cluster, unless one of this name exists")
@@ -169,6 +175,15 @@ function commandLine(streams: StandardStreams, stop: AbortSignal, exit: (code: n
     .argument("<uid:gid>", "the user and the group", parseOwner)
     .action(async (directory: string, owner: Parameters<typeof prepareSpool>[1]) => {
       exit(await prepareSpool(directory, owner));
+    });
+
+  program
+    .command("remove-spool", { hidden: true })
+    .description("remove what agents have written to a spool directory, before an uninstallation")
+    .argument("<dir>")
+    .option("--stay", "wait for a signal afterwards, as the container of a DaemonSet must")
+    .action(async (directory: string, options: Parameters<typeof removeSpool>[1]) => {
+      exit(await removeSpool(directory, options, stop, print));
     });
 
   for (const command of [...program.commands, ...spool.commands]) command.exitOverride();
@@ -213,7 +228,9 @@ function logLevel(): Option {
 }
 
 function logFormat(): Option {
-  return option("--log-format <format>", "default: text on a terminal, otherwise json").choices(LOG_FORMATS);
+  return option("--log-format <format>", "format of the log; default: text on a terminal, otherwise json").choices(
+    LOG_FORMATS,
+  );
 }
 
 /** Returns an option that is also the environment variable KUBEVIRT_TELEMETRY_<NAME>. An empty variable is ignored. */

@@ -31,12 +31,9 @@ export async function agent(
   signal: AbortSignal,
   { stdout, stderr }: Pick<StandardStreams, "stdout" | "stderr">,
 ): Promise<number> {
-  if (given.once && given.cycles !== undefined) {
-    throw new TelemetryError("E_USAGE", "--once and --cycles exclude each other: give one of them");
-  }
-  if (given.print && given.spoolDir !== undefined) {
-    throw new TelemetryError("E_USAGE", "--print delivers nothing, so it needs no --spool-dir: leave one of them out");
-  }
+  // An empty option overrides the variable, as of a pod.
+  const spoolDir = given.spoolDir === "" ? undefined : given.spoolDir;
+  checkUsage({ ...given, spoolDir });
   const cycles = given.once ? 1 : (given.cycles ?? Number.POSITIVE_INFINITY);
   // Standard output has the lines then, and nothing else.
   const log = await createLogger({ level: given.logLevel, format: given.logFormat }, given.print ? stderr : stdout);
@@ -48,7 +45,7 @@ export async function agent(
     podsDir: given.podsDir,
     libvirtSockets: given.libvirtSocket?.flatMap((sockets) => sockets.split(",")),
     launcherBudget: parseLauncherLimits(given.launcherLimit ?? []),
-    spoolDir: given.spoolDir,
+    spoolDir,
     secretsDir: given.secretsDir,
     // Off for a run by hand, because an agent may already listen on the default address.
     listen: parseListenAddress(given.listen ?? (Number.isFinite(cycles) || given.print ? "off" : DEFAULT_ADDRESS)),
@@ -57,4 +54,16 @@ export async function agent(
     signal,
   };
   return loggingRejections(log, () => runAgent(options));
+}
+
+interface Combination extends Pick<AgentArguments, "once" | "cycles" | "print"> {
+  readonly spoolDir: string | undefined;
+}
+
+/** Throws if the options exclude each other. */
+function checkUsage({ once, cycles, print, spoolDir }: Combination): void {
+  if (once && cycles !== undefined)
+    throw new TelemetryError("E_USAGE", "--once and --cycles exclude each other: give one of them");
+  if (print && spoolDir !== undefined)
+    throw new TelemetryError("E_USAGE", "--print delivers nothing, so it needs no --spool-dir: leave one of them out");
 }

@@ -85,6 +85,7 @@ test("every value that is off or empty by default is set by a file in ci/", () =
   const elsewhere = [
     "admissionPolicy.enabled",
     "agent.serviceAccount.automount",
+    "agent.spool.remove",
     "controller.serviceAccount.automount",
     "crds.enabled",
     "crds.keep",

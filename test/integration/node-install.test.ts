@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { CHART, RELEASE } from "../../scripts/helm.ts";
 import { atEnd } from "../support/at-end.ts";
-import { AGENT, ChartCluster, CONTROLLER, NAMESPACE } from "./support/node/chart-cluster.ts";
+import { docBlocks } from "../support/docs.ts";
+import { AGENT, ChartCluster, CONTROLLER, INSTALL, NAMESPACE } from "./support/node/chart-cluster.ts";
 import { isReady, pidOf, podsOf, type RunningPod } from "./support/node/pods.ts";
 import { SimulatedLauncher } from "./support/node/simulated-launcher.ts";
 import { until } from "./support/process.ts";
@@ -14,6 +15,8 @@ import { missedTicks, RecordingSink } from "./support/recording-sink.ts";
 
 const VM = { namespace: "prod", name: "web" };
 const INTERVAL_MS = 5_000;
+/** The chart's default. */
+const SPOOL = "/var/lib/kubevirt-telemetry";
 
 const resources = new AsyncDisposableStack();
 let cluster: ChartCluster;
@@ -154,6 +157,13 @@ test("helm upgrade and a deleted pod cost at most one cycle each", async () => {
   await cluster.rolledOut();
 });
 
+test("the documented command shows the lines of the node's VMs in an agent's pod", async () => {
+  await cluster.ready(AGENT);
+  const commands = docBlocks("docs/reference/command-line.md").filter(({ text }) => text.includes(" exec "));
+  assert.equal(commands.length, 1);
+  assert.match(await cluster.shell.run(commands[0]?.text ?? ""), /^vm_metrics,\S*name=\S+ /m);
+});
+
 test("kubectl get shows that the node collects and delivers", async () => {
   const shown = await until(async () => {
     const text = await cluster.shell.run("kubectl get tcfg,nt");
@@ -202,6 +212,17 @@ test("the agent runs with every setting of ci/tuned-values.yaml, and its log is 
   }
   const log = await cluster.shell.run(`kubectl --namespace ${NAMESPACE} logs daemonset/${RELEASE}-vms-agent`);
   assert.match(log, /^\[\d\d:\d\d:\d\d\] INFO: started \{"version":/m);
+});
+
+test("the steps before an uninstallation remove what the agents have written on the node", async () => {
+  assert.notEqual(await cluster.node.run("ls", SPOOL), "");
+  const old = await cluster.ready(AGENT);
+  const reset = `helm upgrade ${RELEASE} ${CHART} --namespace ${NAMESPACE} --reset-values`;
+  await cluster.shell.run(reset);
+  await cluster.ready(AGENT, { not: old.metadata.uid });
+  const [steps] = docBlocks(INSTALL).filter(({ heading }) => heading === "Remove the queued lines");
+  await cluster.shell.run(steps?.text ?? "");
+  await until(async () => (await cluster.node.run("ls", SPOOL)) === "" || undefined, "an empty spool");
 });
 
 /** Resolves to the agent's use: nanocores and bytes of its working set. */

@@ -159,3 +159,26 @@ readOnlyRootFilesystem: true
 capabilities:
   drop: [ALL]
 {{- end -}}
+
+{{- /* What runs instead of the agent with agent.spool.remove. */ -}}
+{{- define "kubevirt-telemetry.removeSpool" -}}
+- name: remove-spool
+  image: {{ include "kubevirt-telemetry.image" . }}
+  imagePullPolicy: {{ .Values.image.pullPolicy }}
+  # The container of a DaemonSet must not end.
+  args: [remove-spool, /spool, --stay]
+  securityContext:
+    # An agent of any user may have written the files.
+    runAsUser: 0
+    runAsGroup: 0
+    capabilities:
+      drop: [ALL]
+      add: [DAC_OVERRIDE]
+    allowPrivilegeEscalation: false
+    readOnlyRootFilesystem: true
+  resources:
+    {{- toYaml .Values.agent.resources | nindent 4 }}
+  volumeMounts:
+    - name: spool
+      mountPath: /spool
+{{- end -}}
