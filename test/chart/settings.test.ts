@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { helm } from "../../scripts/helm.ts";
 import { chartObjects, only, podSpecOf, podsOf, VALUES_FILES, type ChartObject } from "../support/chart.ts";
@@ -177,6 +178,11 @@ test("the log has the format of the values", () => {
     podSpecOf(only(of, kind)).containers[0]?.env?.find(({ name }) => name.endsWith("_LOG_FORMAT"))?.value;
   for (const kind of ["DaemonSet", "Deployment"])
     assert.deepEqual([format(tuned, kind), format(chartObjects(), kind)], ["text", undefined], kind);
+});
+
+test("docs/support.md has the version of Helm that renders the chart", () => {
+  const [version = ""] = /\d+\.\d+\.\d+/.exec(helm("version", "--short").stdout) ?? [];
+  assert.match(readFileSync("docs/support.md", "utf8"), new RegExp(`^\\| Helm +\\| ${version} `, "m"));
 });
 
 test("helm lint has no remarks", () => {

@@ -157,13 +157,6 @@ test("helm upgrade and a deleted pod cost at most one cycle each", async () => {
   await cluster.rolledOut();
 });
 
-test("the documented command shows the lines of the node's VMs in an agent's pod", async () => {
-  await cluster.ready(AGENT);
-  const commands = docBlocks("docs/reference/command-line.md").filter(({ text }) => text.includes(" exec "));
-  assert.equal(commands.length, 1);
-  assert.match(await cluster.shell.run(commands[0]?.text ?? ""), /^vm_metrics,\S*name=\S+ /m);
-});
-
 test("kubectl get shows that the node collects and delivers", async () => {
   const shown = await until(async () => {
     const text = await cluster.shell.run("kubectl get tcfg,nt");
@@ -171,6 +164,13 @@ test("kubectl get shows that the node collects and delivers", async () => {
   }, "the reports");
   // A count alone is written every five minutes, and the launcher of an earlier test has ended.
   assert.match(shown, /^nodetelemetry\S+\/node-a +True +default +[12] +1\/1 /m);
+});
+
+test("the documented command shows the lines of the node's VMs in an agent's pod", async () => {
+  await cluster.ready(AGENT);
+  const commands = docBlocks("docs/reference/command-line.md").filter(({ text }) => text.includes(" exec "));
+  assert.equal(commands.length, 1);
+  assert.match(await cluster.shell.run(commands[0]?.text ?? ""), /^vm_metrics,\S*name=\S+ /m);
 });
 
 test("the agent stays below the requests of the chart", async (t) => {
