@@ -4,10 +4,8 @@ const METADATA = `  labels:
 
 const CHART_METADATA = `  labels:
     {{- include "kubevirt-telemetry.labels" . | nindent 4 }}
-  {{- with merge (dict) (.Values.crds.keep | ternary (dict "helm.sh/resource-policy" "keep") (dict)) .Values.commonAnnotations }}
-  annotations:
-    {{- toYaml . | nindent 4 }}
-  {{- end }}
+  {{- $keep := .Values.crds.keep | ternary (dict "helm.sh/resource-policy" "keep") (dict) }}
+  {{- include "kubevirt-telemetry.annotationsWith" (list . $keep) }}
 `;
 
 /** Returns a CRD as a template of the chart. Helm upgrades templates with the release, but not files in `crds/`. */

@@ -5,13 +5,13 @@ import type { Readable } from "node:stream";
 import { messageOf } from "../errors.ts";
 import { API } from "../config/schema.ts";
 
-/** A file, and its text or why there is none. */
+/** A file, and its text or what is wrong with it. */
 export type ConfigFile =
   | { readonly name: string; readonly text: string }
   | { readonly name: string; readonly text?: undefined; readonly problem: string };
 
 /** The name of the standard input. */
-export const STANDARD_INPUT = "-";
+const STANDARD_INPUT = "-";
 
 /** More than a configuration may have, so that the check rejects the text. */
 const MAX_BYTES = 8 * 1024 * 1024;

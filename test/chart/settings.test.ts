@@ -59,6 +59,17 @@ test("a parent chart may share other values, and null, with this chart", () => {
   assert.match(agent?.image ?? "", /^ghcr\.io\//);
 });
 
+test("null instead of a list or a map is an empty one", () => {
+  const of = (component: string): string[] =>
+    ["envFrom", "extraArgs", "extraVolumes", "extraVolumeMounts", "sidecars", "hostAliases", "dnsConfig"].map(
+      (value) => `${component}.${value}=null`,
+    );
+  const others = ["global", "imagePullSecrets", "probes.liveness", "commonAnnotations", "podMonitor.relabelings"];
+  const nulls = [...of("agent"), ...of("controller"), ...others.map((value) => `${value}=null`)].join(",");
+  const [agent] = podSpecOf(only(chartObjects("--set-json", nulls), "DaemonSet")).containers;
+  assert.deepEqual(agent?.["livenessProbe"], { httpGet: { path: "/healthz", port: "metrics" } });
+});
+
 test("without rbac.create there are no rights, and the accounts have the given names", () => {
   const values = { rbac: { create: false }, agent: { serviceAccount: { create: false, name: "mine" } } };
   const objects = chartObjects("--set-json", toSet(values), "--set", "telemetryConfig.create=true", ...SPEC);

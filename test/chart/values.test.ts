@@ -75,7 +75,7 @@ test("every value is used by a template", () => {
   const unused = all.filter((path) => {
     const parts = path.split(".");
     // Used by its whole path, or by its last part inside a `with` of its parent.
-    return !templates.includes(`.Values.${path}`) && !templates.includes(` .${parts.at(-1) ?? ""} `);
+    return !templates.includes(`.Values.${path}`) && !new RegExp(` \\.${parts.at(-1) ?? ""}[ )]`).test(templates);
   });
   assert.deepEqual(unused, []);
 });

@@ -47,13 +47,18 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 
 {{- /* The annotations of an object's metadata: with a line break before them, or nothing. */ -}}
 {{- define "kubevirt-telemetry.annotations" -}}
-{{- with .Values.commonAnnotations }}
+{{- include "kubevirt-telemetry.annotationsWith" (list . dict) -}}
+{{- end -}}
+
+{{- /* The same with annotations from the values. The arguments are the root and these annotations. */ -}}
+{{- define "kubevirt-telemetry.annotationsWith" -}}
+{{- with merge (dict) (index . 1 | default dict) ((index . 0).Values.commonAnnotations | default dict) }}
   annotations:
     {{- toYaml . | nindent 4 }}
 {{- end -}}
 {{- end -}}
 
-{{- /* The same for an object with annotations of its own. */ -}}
+{{- /* Only the common annotations, for an object with a hook's annotations. */ -}}
 {{- define "kubevirt-telemetry.moreAnnotations" -}}
 {{- with .Values.commonAnnotations }}
     {{- toYaml . | nindent 4 }}
@@ -88,10 +93,7 @@ metadata:
   namespace: {{ include "kubevirt-telemetry.namespace" $root }}
   labels:
     {{- include "kubevirt-telemetry.labels" $root | nindent 4 }}
-  {{- with merge (dict) .annotations $root.Values.commonAnnotations }}
-  annotations:
-    {{- toYaml . | nindent 4 }}
-  {{- end }}
+  {{- include "kubevirt-telemetry.annotationsWith" (list $root .annotations) }}
 {{- if not .automount }}
 automountServiceAccountToken: false
 {{- end }}

@@ -1,6 +1,6 @@
 {{- define "kubevirt-telemetry.image" -}}
 {{- $repository := .Values.image.repository -}}
-{{- with .Values.global.imageRegistry | default .Values.image.registry -}}
+{{- with (.Values.global).imageRegistry | default .Values.image.registry -}}
 {{- /* A first part with a dot or a port is a registry, as for container engines. */ -}}
 {{- $repository = printf "%s/%s" (trimSuffix "/" .) (regexReplaceAll "^(localhost|[^/]*[.:][^/]*)/" $repository "") -}}
 {{- end -}}
@@ -10,7 +10,7 @@
 {{- end -}}
 
 {{- define "kubevirt-telemetry.imagePullSecrets" -}}
-{{- with concat (.Values.global.imagePullSecrets | default list) .Values.imagePullSecrets }}
+{{- with concat ((.Values.global).imagePullSecrets | default list) (.Values.imagePullSecrets | default list) }}
 imagePullSecrets:
   {{- range . }}
   - name: {{ if kindIs "string" . }}{{ . }}{{ else }}{{ .name }}{{ end }}
@@ -44,12 +44,16 @@ livenessProbe:
   httpGet:
     path: /healthz
     port: metrics
-  {{- toYaml .liveness | nindent 2 }}
+  {{- with .liveness }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 readinessProbe:
   httpGet:
     path: /readyz
     port: metrics
-  {{- toYaml .readiness | nindent 2 }}
+  {{- with .readiness }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- end }}
 {{- end }}
 {{- end -}}
