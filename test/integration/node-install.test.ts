@@ -158,12 +158,17 @@ test("helm upgrade and a deleted pod cost at most one cycle each", async () => {
 });
 
 test("kubectl get shows that the node collects and delivers", async () => {
-  const shown = await until(async () => {
-    const text = await cluster.shell.run("kubectl get tcfg,nt");
-    return /node-a +True/.test(text) && /default +0 .* True +1\/1/.test(text) ? text : undefined;
-  }, "the reports");
-  // A count alone is written every five minutes, and the launcher of an earlier test has ended.
-  assert.match(shown, /^nodetelemetry\S+\/node-a +True +default +[12] +1\/1 /m);
+  // A count alone is written every five minutes, and the launcher of an earlier test has ended. The first report of an agent may be
+  // from before its first cycle.
+  const node = /^nodetelemetry\S+\/node-a +True +default +[12] +1\/1 /m;
+  await until(
+    async () => {
+      const text = await cluster.shell.run("kubectl get tcfg,nt");
+      return (node.test(text) && /default +0 .* True +1\/1/.test(text)) || undefined;
+    },
+    "the reports",
+    120_000,
+  );
 });
 
 test("the documented command shows the lines of the node's VMs in an agent's pod", async () => {
