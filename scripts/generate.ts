@@ -7,11 +7,12 @@ import { crdTemplate } from "./generate/chart-crd.ts";
 import { bashCompletion, fishCompletion, zshCompletion } from "./generate/completion.ts";
 import { chartReadme, valuesSchema } from "./generate/chart-values.ts";
 import { scaleReport } from "../benchmarks/scale.ts";
+import { commandLineReference } from "./generate/command-line-reference.ts";
 import { configReference } from "./generate/config-reference.ts";
 import { nodeTelemetryCrd, telemetryConfigCrd } from "./generate/crd.ts";
 import { DASHBOARDS } from "./generate/dashboards/files.ts";
 import { manPage } from "./generate/man-page.ts";
-import { installManifest, policyManifest, rightsManifest } from "./generate/manifests.ts";
+import { installManifest, openshiftManifest, policyManifest, rightsManifest } from "./generate/manifests.ts";
 import { metricsReference } from "./generate/metrics-reference.ts";
 import { nodeReference } from "./generate/node-reference.ts";
 import { CHART } from "./helm.ts";
@@ -21,6 +22,7 @@ type Files = Readonly<Record<string, () => string | Promise<string>>>;
 
 const FILES: Files = {
   "docs/metrics.md": metricsReference,
+  "docs/reference/command-line.md": commandLineReference,
   "docs/reference/nodetelemetry.md": nodeReference,
   "docs/reference/telemetryconfig.md": configReference,
   "docs/scale.md": scaleReport,
@@ -41,6 +43,7 @@ const FILES: Files = {
 /** Rendered by Helm from the chart, so after the files above. */
 const RENDERED: Files = {
   "manifests/admission-policy.yaml": policyManifest,
+  "manifests/components/openshift/scc.yaml": openshiftManifest,
   "manifests/install.yaml": installManifest,
   "manifests/rbac.yaml": rightsManifest,
 };

@@ -6,9 +6,11 @@ import { isAborted } from "./lib/abort.ts";
 import { systemClock } from "./lib/clock.ts";
 import type { Histogram } from "./lib/histogram.ts";
 import { ServiceManager } from "./lib/service-manager.ts";
+import { clusterPlace } from "./node/cluster-place.ts";
 import { NodeLog } from "./node/node-log.ts";
 import type { NodeOptions, NodeParts } from "./node/node-mode.ts";
 import { NodeState } from "./node/node-state.ts";
+import { localConfig } from "./node/standalone.ts";
 import { startNode, type StartedNode } from "./node/start-node.ts";
 import { agentRoutes, stalledMs } from "./observability/agent-routes.ts";
 import type { Routes } from "./observability/http-server.ts";
@@ -42,6 +44,8 @@ const HOST_FREE_SHARE = 0.02;
 export async function runAgent({ cycles, listen, allowedHosts, spoolDir, ...options }: AgentOptions): Promise<number> {
   const { log, signal } = options;
   const clock = systemClock;
+  // Before a port is served or a spool is opened.
+  if (localConfig(options) === undefined) clusterPlace(options);
   let started: StartedNode | undefined;
   // The server starts first, so that a slow start is not reported as a stall.
   await using resources = new AsyncDisposableStack();

@@ -5,13 +5,14 @@ import { agent } from "./commands/agent.ts";
 import { controller } from "./commands/controller.ts";
 import { createConfigFromFile } from "./commands/create-config.ts";
 import { parseOwner, prepareSpool } from "./commands/prepare-spool.ts";
+import { removeSpool } from "./commands/remove-spool.ts";
 import { simulate } from "./commands/simulate.ts";
 import { exportCommand, inspectCommand, verifyCommand } from "./commands/spool.ts";
 import type { StandardStreams } from "./commands/standard-streams.ts";
 import { top } from "./commands/top.ts";
-import { validate } from "./commands/validate.ts";
+import { OUTPUTS, validate } from "./commands/validate.ts";
 import { TelemetryError } from "./errors.ts";
-import { LOG_LEVELS } from "./log.ts";
+import { LOG_FORMATS, LOG_LEVELS } from "./log.ts";
 import { DEFAULT_ADDRESS } from "./observability/listen-address.ts";
 import { SORT_KEYS } from "./top/columns.ts";
 import { VERSION } from "./version.ts";
@@ -44,7 +45,7 @@ export async function runCommandLine(
   }
 }
 
-/** Returns the program with all its commands. `exit` gets the exit code of a command that has run. */
+/** Returns all commands. `exit` gets the exit code of the one that runs. */
 export function commandLine(streams: StandardStreams, stop: AbortSignal, exit: (code: number) => void): Command {
   const { stdout, stderr } = streams;
   const print = (line: string): void => {
@@ -77,7 +78,8 @@ export function commandLine(streams: StandardStreams, stop: AbortSignal, exit: (
     .addOption(option("--secrets-dir <dir>", "directory of secrets, each in a file DIR/<secret>/<key>"))
     .addOption(listen("off with --once, --cycles or --print"))
     .addOption(allowedHost())
-    .addOption(option("--log-level <level>", "lowest level to log").choices(LOG_LEVELS).default("info"))
+    .addOption(logLevel())
+    .addOption(logFormat())
     .action(async (options: Parameters<typeof agent>[0]) => {
       exit(await agent(options, stop, streams));
     });
@@ -89,7 +91,8 @@ export function commandLine(streams: StandardStreams, stop: AbortSignal, exit: (
     .addOption(option("--identity <name>", "unique name of this controller; default: the host name and a random part"))
     .addOption(listen())
     .addOption(allowedHost())
-    .addOption(option("--log-level <level>", "lowest level to log").choices(LOG_LEVELS).default("info"))
+    .addOption(logLevel())
+    .addOption(logFormat())
     .action(async (options: Parameters<typeof controller>[0]) => {
       exit(await controller(options, stop, stdout));
     });
@@ -97,10 +100,15 @@ export function commandLine(streams: StandardStreams, stop: AbortSignal, exit: (
   program
     .command("validate")
     .description("check TelemetryConfig files and print every fault as file:line: path: message")
-    .argument("<files...>")
+    .argument("<files...>", "files; directories, for every TelemetryConfig below them; - for the standard input")
     .option("--cluster", "allow the fields that only a cluster uses")
+    .addOption(
+      new Option("--output <format>", "format of the faults: a line for each, or one list")
+        .choices(OUTPUTS)
+        .default("text"),
+    )
     .action(async (files: string[], options: Parameters<typeof validate>[1]) => {
-      exit(await validate(files, options, print));
+      exit(await validate(files, options, { stdin: streams.stdin, print }));
     });
 
   program
@@ -151,7 +159,7 @@ export function commandLine(streams: StandardStreams, stop: AbortSignal, exit: (
       exit(await exportCommand(directory, options, (lines) => write(stdout, lines)));
     });
 
-  // Two steps of an installation. They are commands because the image has no shell.
+  // Steps of an installation. They are commands because the image has no shell.
   program
     .command("create-config", { hidden: true })
     .description("create the TelemetryConfig of a file in the cluster, unless one of this name exists")
@@ -167,6 +175,15 @@ export function commandLine(streams: StandardStreams, stop: AbortSignal, exit: (
     .argument("<uid:gid>", "the user and the group", parseOwner)
     .action(async (directory: string, owner: Parameters<typeof prepareSpool>[1]) => {
       exit(await prepareSpool(directory, owner));
+    });
+
+  program
+    .command("remove-spool", { hidden: true })
+    .description("remove what agents have written to a spool directory, before an uninstallation")
+    .argument("<dir>")
+    .option("--stay", "wait for a signal afterwards, as the container of a DaemonSet must")
+    .action(async (directory: string, options: Parameters<typeof removeSpool>[1]) => {
+      exit(await removeSpool(directory, options, stop, print));
     });
 
   for (const command of [...program.commands, ...spool.commands]) command.exitOverride();
@@ -204,6 +221,16 @@ function listen(exception?: string): Option {
 function allowedHost(): Option {
   const always = "IP addresses and localhost are always allowed";
   return option("--allowed-host <name...>", `host name in URLs of that address, repeatable or with commas; ${always}`);
+}
+
+function logLevel(): Option {
+  return option("--log-level <level>", "lowest level to log").choices(LOG_LEVELS).default("info");
+}
+
+function logFormat(): Option {
+  return option("--log-format <format>", "format of the log; default: text on a terminal, otherwise json").choices(
+    LOG_FORMATS,
+  );
 }
 
 /** Returns an option that is also the environment variable KUBEVIRT_TELEMETRY_<NAME>. An empty variable is ignored. */

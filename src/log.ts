@@ -8,6 +8,8 @@ export type { Logger };
 
 export const LOG_LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
+export const LOG_FORMATS = ["json", "text"] as const;
+export type LogFormat = (typeof LOG_FORMATS)[number];
 
 /** Standard output, or the stream of a test, which has no file descriptor. */
 export type LogStream = WriteStream & { readonly fd?: number };
@@ -32,11 +34,22 @@ const MAX_ITEMS = 100;
 const MAX_DEPTH = 4;
 const MAX_FRAMES = 50;
 
+export interface LogOptions {
+  readonly level: LogLevel;
+  /** Without it the format is `text` on a terminal and `json` elsewhere. */
+  readonly format?: LogFormat | undefined;
+}
+
 /**
- * Resolves to the root logger. It writes JSON lines, or readable text to a terminal. Writes are synchronous, so that a crash
- * loses no line. Every line is printable, and their number in a minute is limited.
+ * Resolves to the root logger. It writes one line for each entry: JSON, or readable text, which has colors on a terminal. Only the
+ * stack of an error has lines of its own in a text. Writes are synchronous, so that a crash loses no line. Every line is printable,
+ * and their number in a minute is limited.
  */
-export async function createLogger(level: LogLevel, stream: LogStream, clock: Clock = systemClock): Promise<Logger> {
+export async function createLogger(
+  { level, format }: LogOptions,
+  stream: LogStream,
+  clock: Clock = systemClock,
+): Promise<Logger> {
   const options = {
     level,
     base: null,
@@ -45,7 +58,7 @@ export async function createLogger(level: LogLevel, stream: LogStream, clock: Cl
     serializers: { err: (fields: unknown) => fields },
     hooks: { logMethod: limitedLines(new LineBudget({ ...LIMITS, clock })) },
   };
-  if (!stream.isTTY) {
+  if ((format ?? (stream.isTTY ? "text" : "json")) === "json") {
     return pino(
       {
         ...options,
@@ -56,7 +69,9 @@ export async function createLogger(level: LogLevel, stream: LogStream, clock: Cl
     );
   }
   const { default: pretty } = await import("pino-pretty");
-  return pino(options, pretty({ destination: stream, sync: true, translateTime: "HH:MM:ss", ignore: "pid,hostname" }));
+  const colors = stream.isTTY ? {} : { colorize: false };
+  const appearance = { ...colors, singleLine: true, translateTime: "HH:MM:ss" };
+  return pino(options, pretty({ destination: stream, sync: true, ignore: "pid,hostname", ...appearance }));
 }
 
 type LogArguments = Parameters<LogFn>;

@@ -8,13 +8,16 @@ _kubevirt_telemetry() {
   done
   case "$command $before" in
     'agent --log-level') COMPREPLY=($(compgen -W 'debug info warn error silent' -- "$word")) ;;
+    'agent --log-format') COMPREPLY=($(compgen -W 'json text' -- "$word")) ;;
     'controller --log-level') COMPREPLY=($(compgen -W 'debug info warn error silent' -- "$word")) ;;
+    'controller --log-format') COMPREPLY=($(compgen -W 'json text' -- "$word")) ;;
+    'validate --output') COMPREPLY=($(compgen -W 'text json' -- "$word")) ;;
     'top --sort') COMPREPLY=($(compgen -W 'cpu memory disk network name' -- "$word")) ;;
     *) case "$command" in
       '') COMPREPLY=($(compgen -W 'agent controller validate simulate top spool --version --help' -- "$word")) ;;
-      'agent') COMPREPLY=($(compgen -W '--config --once --cycles --print --node-name --pods-dir --libvirt-socket --launcher-limit --spool-dir --secrets-dir --listen --allowed-host --log-level --help' -- "$word")) ;;
-      'controller') COMPREPLY=($(compgen -W '--namespace --identity --listen --allowed-host --log-level --help' -- "$word")) ;;
-      'validate') COMPREPLY=($(compgen -W '--cluster --help' -- "$word")) ;;
+      'agent') COMPREPLY=($(compgen -W '--config --once --cycles --print --node-name --pods-dir --libvirt-socket --launcher-limit --spool-dir --secrets-dir --listen --allowed-host --log-level --log-format --help' -- "$word")) ;;
+      'controller') COMPREPLY=($(compgen -W '--namespace --identity --listen --allowed-host --log-level --log-format --help' -- "$word")) ;;
+      'validate') COMPREPLY=($(compgen -W '--cluster --output --help' -- "$word")) ;;
       'simulate') COMPREPLY=($(compgen -W '--socket --domains --nics --disks --seed --help' -- "$word")) ;;
       'top') COMPREPLY=($(compgen -W '--pods-dir --libvirt-socket --sort --interval --once --help' -- "$word")) ;;
       'spool') COMPREPLY=($(compgen -W 'inspect verify export --help' -- "$word")) ;;

@@ -4,10 +4,8 @@ const METADATA = `  labels:
 
 const CHART_METADATA = `  labels:
     {{- include "kubevirt-telemetry.labels" . | nindent 4 }}
-  {{- if .Values.crds.keep }}
-  annotations:
-    helm.sh/resource-policy: keep
-  {{- end }}
+  {{- $keep := .Values.crds.keep | ternary (dict "helm.sh/resource-policy" "keep") (dict) }}
+  {{- include "kubevirt-telemetry.annotationsWith" (list . $keep) }}
 `;
 
 /** Returns a CRD as a template of the chart. Helm upgrades templates with the release, but not files in `crds/`. */

@@ -31,8 +31,6 @@ export function valuesSchema(): string {
     ...objectSchema(readValues()),
     $defs: { telemetryConfigSpec: specSchema() },
   };
-  // Helm passes `global` from a parent chart.
-  Object.assign(schema.properties, { global: { type: "object" } });
   return JSON.stringify(schema);
 }
 
@@ -61,8 +59,9 @@ function valuesIn(map: YAMLMap, document: Document): Value[] {
     const comment = lines.slice(lines.lastIndexOf("") + 1);
     const schema = comment.filter((line) => line.startsWith(SCHEMA)).map((line) => line.slice(SCHEMA.length));
     const described = (parse(schema.join("\n")) ?? {}) as JsonSchema;
-    // A map that allows additional properties is one value.
-    const isLeaf = !isMap(value) || value.items.length === 0 || described["additionalProperties"] !== undefined;
+    // A map that allows additional properties is one value, unless the properties that it has are described.
+    const isOpen = described["additionalProperties"] !== undefined && (value.commentBefore ?? "") === "";
+    const isLeaf = !isMap(value) || value.items.length === 0 || isOpen;
     return {
       key: String(key.value),
       description: comment.filter((line) => !line.startsWith(SCHEMA)).join(" "),

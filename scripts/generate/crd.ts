@@ -23,6 +23,8 @@ interface PrintColumn {
   readonly type: "string" | "integer" | "date";
   readonly jsonPath: string;
   readonly description?: string;
+  /** 1: only with `--output wide`. */
+  readonly priority?: 1;
 }
 
 const AGE: PrintColumn = { name: "Age", type: "date", jsonPath: ".metadata.creationTimestamp" };
@@ -53,6 +55,8 @@ const TELEMETRY_CONFIG: Kind = {
       description: "Ready nodes of all governed nodes.",
     },
     AGE,
+    { ...condition("Reason", "Ready", "reason", "Why it is ready or not."), priority: 1 },
+    { ...condition("Message", "Ready", "message", "What is wrong."), priority: 1 },
   ],
 };
 
@@ -76,6 +80,9 @@ export const NODE_TELEMETRY: Kind = {
     },
     condition("Reason", "Ready", "reason", "Why it is ready or not."),
     AGE,
+    { name: "Endpoints", type: "integer", jsonPath: ".status.libvirt.endpoints", priority: 1 },
+    { name: "Version", type: "string", jsonPath: ".status.agent.version", priority: 1 },
+    { ...condition("Message", "Ready", "message", "What is wrong."), priority: 1 },
   ],
 };
 

@@ -22,7 +22,11 @@ status.
 
 ${table(
   ["column", "field", "what it is"],
-  columns.map(({ name, jsonPath, description = "" }) => [name, code(jsonPath.slice(1)), description]),
+  columns.map(({ name, jsonPath, description = "", priority }) => [
+    name,
+    code(jsonPath.slice(1)),
+    priority === undefined ? description : `${description} Only with \`--output wide\`.`.trimStart(),
+  ]),
 )}
 
 ## Status

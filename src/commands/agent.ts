@@ -1,6 +1,6 @@
 import { runAgent } from "../agent.ts";
 import { TelemetryError } from "../errors.ts";
-import { createLogger, type LogLevel } from "../log.ts";
+import { createLogger, type LogFormat, type LogLevel } from "../log.ts";
 import { parseAllowedHosts } from "../observability/allowed-hosts.ts";
 import { DEFAULT_ADDRESS, parseListenAddress } from "../observability/listen-address.ts";
 import { parseLauncherLimits } from "./launcher-limits.ts";
@@ -22,6 +22,7 @@ interface AgentArguments {
   readonly listen?: string;
   readonly allowedHost?: readonly string[];
   readonly logLevel: LogLevel;
+  readonly logFormat?: LogFormat;
 }
 
 /** Runs the agent of a node. Resolves to the exit code. */
@@ -30,15 +31,12 @@ export async function agent(
   signal: AbortSignal,
   { stdout, stderr }: Pick<StandardStreams, "stdout" | "stderr">,
 ): Promise<number> {
-  if (given.once && given.cycles !== undefined) {
-    throw new TelemetryError("E_USAGE", "--once and --cycles exclude each other: give one of them");
-  }
-  if (given.print && given.spoolDir !== undefined) {
-    throw new TelemetryError("E_USAGE", "--print delivers nothing, so it needs no --spool-dir: leave one of them out");
-  }
+  // An empty option overrides the variable, as of a pod.
+  const spoolDir = given.spoolDir === "" ? undefined : given.spoolDir;
+  checkUsage({ ...given, spoolDir });
   const cycles = given.once ? 1 : (given.cycles ?? Number.POSITIVE_INFINITY);
   // Standard output has the lines then, and nothing else.
-  const log = await createLogger(given.logLevel, given.print ? stderr : stdout);
+  const log = await createLogger({ level: given.logLevel, format: given.logFormat }, given.print ? stderr : stdout);
   const options = {
     configFile: given.config,
     print: given.print ? stdout : undefined,
@@ -47,7 +45,7 @@ export async function agent(
     podsDir: given.podsDir,
     libvirtSockets: given.libvirtSocket?.flatMap((sockets) => sockets.split(",")),
     launcherBudget: parseLauncherLimits(given.launcherLimit ?? []),
-    spoolDir: given.spoolDir,
+    spoolDir,
     secretsDir: given.secretsDir,
     // Off for a run by hand, because an agent may already listen on the default address.
     listen: parseListenAddress(given.listen ?? (Number.isFinite(cycles) || given.print ? "off" : DEFAULT_ADDRESS)),
@@ -56,4 +54,16 @@ export async function agent(
     signal,
   };
   return loggingRejections(log, () => runAgent(options));
+}
+
+interface Combination extends Pick<AgentArguments, "once" | "cycles" | "print"> {
+  readonly spoolDir: string | undefined;
+}
+
+/** Throws if the options exclude each other. */
+function checkUsage({ once, cycles, print, spoolDir }: Combination): void {
+  if (once && cycles !== undefined)
+    throw new TelemetryError("E_USAGE", "--once and --cycles exclude each other: give one of them");
+  if (print && spoolDir !== undefined)
+    throw new TelemetryError("E_USAGE", "--print delivers nothing, so it needs no --spool-dir: leave one of them out");
 }

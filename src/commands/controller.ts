@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { runController } from "../controller.ts";
-import { createLogger, type LogLevel, type LogStream } from "../log.ts";
+import { createLogger, type LogFormat, type LogLevel, type LogStream } from "../log.ts";
 import { parseAllowedHosts } from "../observability/allowed-hosts.ts";
 import { DEFAULT_ADDRESS, parseListenAddress } from "../observability/listen-address.ts";
 import { loggingRejections } from "./unhandled-rejections.ts";
@@ -12,11 +12,12 @@ interface ControllerArguments {
   readonly listen?: string;
   readonly allowedHost?: readonly string[];
   readonly logLevel: LogLevel;
+  readonly logFormat?: LogFormat;
 }
 
 /** Runs a controller. Resolves to the exit code. */
 export async function controller(given: ControllerArguments, signal: AbortSignal, stdout: LogStream): Promise<number> {
-  const log = await createLogger(given.logLevel, stdout);
+  const log = await createLogger({ level: given.logLevel, format: given.logFormat }, stdout);
   const options = {
     namespace: given.namespace,
     // The host name alone may belong to another controller, and then both lead: in a pod it is the pod's name, cut to

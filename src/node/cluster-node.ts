@@ -9,12 +9,13 @@ import type { ClusterConfig } from "../config/cluster-object.ts";
 import type { ConfigListener } from "../config/config-loop.ts";
 import type { EffectiveConfig } from "../config/resolve.ts";
 import { LauncherSockets } from "../discovery/launcher-sockets.ts";
-import { TelemetryError, unexpected } from "../errors.ts";
+import { unexpected } from "../errors.ts";
 import type { KubeApi } from "../kubernetes/api.ts";
 import { isAborted } from "../lib/abort.ts";
 import { keepRunning } from "../lib/keep-running.ts";
 import { watchView, type WatchView } from "../observability/watch-view.ts";
 import { VERSION } from "../version.ts";
+import { clusterPlace } from "./cluster-place.ts";
 import { ALL_VMS, namingRules, plainEndpoints, podsDirectoryError, vmiEndpoints } from "./endpoints.ts";
 import { KnownObjectsKeeper } from "./known-objects.ts";
 import type { KnownObjects } from "./known-objects-file.ts";
@@ -47,12 +48,8 @@ interface ClusterSettings {
  * @throws {TelemetryError} if an option or the access to the API server is missing
  */
 export async function clusterNode(options: Options, env: NodeJS.ProcessEnv): Promise<NodeMode> {
-  const { nodeName, podsDir, log, clock } = options;
-  if (nodeName === undefined || podsDir === undefined) {
-    const missing = nodeName === undefined ? "--node-name" : "--pods-dir";
-    const why = "is missing: it is needed in a cluster. To run without one, give --config FILE";
-    throw new TelemetryError("E_USAGE", `${missing} ${why}`);
-  }
+  const { log, clock } = options;
+  const { nodeName, podsDir } = clusterPlace(options);
   const cluster = connectToCluster({ env, version: VERSION, log, clock });
   const namespace = await cluster.readNamespace();
   const podUID = env["KUBEVIRT_TELEMETRY_POD_UID"] ?? "";

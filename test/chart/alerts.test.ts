@@ -48,14 +48,19 @@ test("every alert links to its section of the runbook, for every base URL", () =
   }
 });
 
-test("with the chart's PodMonitor an agent that is down is found for every release name", () => {
+test("with the chart's monitor an agent that is down is found for every release name", () => {
   const down = (...args: string[]): string | undefined =>
     flat(rulesOf(...args)).find(({ alert }) => alert === "KubevirtTelemetryDown")?.expr;
   const named = ["--set", "podMonitor.enabled=true,fullnameOverride=vms", "--namespace", "watch"];
   assert.equal(down(...named), 'up{job="watch/vms"} == 0');
   const monitor = only(chartObjects("--set", "prometheusRule.enabled=true", ...named), "PodMonitor");
   assert.equal(`${monitor.metadata.namespace}/${monitor.metadata.name}`, "watch/vms");
-  assert.equal(down(), 'up{job=~".*kubevirt-telemetry.*"} == 0');
+  const elsewhere = [...named, "--set", "podMonitor.namespace=monitoring"];
+  assert.equal(down(...elsewhere), 'up{job="monitoring/vms"} == 0');
+  const services = ["--set", "serviceMonitor.enabled=true,fullnameOverride=vms", "--namespace", "watch"];
+  assert.equal(down(...services), 'up{job=~"vms-(agent|controller)",namespace="watch"} == 0');
+  for (const unknown of ["prometheusRule.enabled=true", "podMonitor.enabled=true,podMonitor.jobLabel=app"])
+    assert.equal(down("--set", unknown), 'up{job=~".*kubevirt-telemetry.*"} == 0', unknown);
 });
 
 test("Prometheus accepts the chart's rules", async (t) => {

@@ -40,6 +40,7 @@ const WARNINGS: readonly (readonly [what: string, values: string, reason: RegExp
     '{"admissionPolicy":{"enabled":false}}',
     /WARNING: without the admission policy/,
   ],
+  ["an agent that only removes its files", '{"agent":{"spool":{"remove":true}}}', /WARNING: agent.spool.remove is on/],
   ["targets out of reach", '{"networkPolicy":{"enabled":true}}', /WARNING: networkPolicy.targets is empty/],
 ];
 

@@ -70,15 +70,21 @@ test("with everything on there is an object for each switch, with the given name
     "Job telemetry-create-config",
     "NetworkPolicy telemetry-agent",
     "NetworkPolicy telemetry-controller",
+    "NetworkPolicy telemetry-create-config",
+    "NetworkPolicy telemetry-test",
     "Pod telemetry-test",
     "PodMonitor telemetry",
     "PrometheusRule telemetry",
     "SecurityContextConstraints telemetry-agent",
     "ValidatingAdmissionPolicy telemetry-own-node",
     "ValidatingAdmissionPolicyBinding telemetry-own-node",
+    "VerticalPodAutoscaler telemetry-agent",
   ]);
-  for (const { kind, metadata } of objects("everything"))
-    if (!metadata.name.includes("extra")) assert.equal(metadata.labels?.["team"], "platform", kind);
+  for (const { kind, metadata } of objects("everything")) {
+    if (metadata.name.includes("extra")) continue;
+    assert.equal(metadata.labels?.["team"], "platform", kind);
+    assert.equal(metadata.annotations?.["example.com/contact"], "platform", kind);
+  }
 });
 
 test("every pod runs with the least rights, for all values", () => {
@@ -108,6 +114,8 @@ const IDENTITIES: Readonly<Record<string, object>> = {
   emptydir: LAUNCHER,
   "root-launchers": ROOT,
   everything: ROOT,
+  "service-monitor": LAUNCHER,
+  tuned: { ...LAUNCHER, seccompProfile: { type: "RuntimeDefault" } },
 };
 
 test("an agent runs as the launchers' user, or as root with one capability", () => {
@@ -218,12 +226,22 @@ test("two releases share no cluster object except the CRDs", () => {
 test("the image is that of this version, or the one in the values", () => {
   const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { version: string };
   const image = (...args: string[]) => podSpecOf(only(chartObjects(...args), "DaemonSet")).containers[0]?.image;
-  const repository = "ghcr.io/kubevirt-telemetry/kubevirt-telemetry";
+  const path = "kubevirt-telemetry/kubevirt-telemetry";
+  const repository = `ghcr.io/${path}`;
   assert.equal(image(), `${repository}:${version}`);
   assert.equal(image("--set", "image.tag=next"), `${repository}:next`);
+  assert.equal(image("--set", "image.registry=mirror.example.com"), `mirror.example.com/${path}:${version}`);
+  for (const [given, rest] of [
+    ["localhost/a", "a"],
+    ["registry:5000/a/b", "a/b"],
+    ["team/a", "team/a"],
+  ] as const)
+    assert.equal(image("--set", `image.repository=${given},global.imageRegistry=m/`), `m/${rest}:${version}`);
   const digest = `sha256:${"ab".repeat(32)}`;
   assert.equal(image("--set", `image.tag=next,image.digest=${digest}`), `${repository}@${digest}`);
-  assert.equal(helm("show", "chart", CHART).stdout.match(/^version: (.*)$/m)?.[1], version);
+  const chart = helm("show", "chart", CHART).stdout;
+  assert.equal(chart.match(/^version: (.*)$/m)?.[1], version);
+  assert.ok(chart.includes(`image: ${repository}:${version}\n`), "for Artifact Hub");
 });
 
 test("the agent has one NODE_OPTIONS, that of the values if they have one", () => {

@@ -12,32 +12,45 @@ import type { ApiObject } from "./support/kube-api.ts";
 import { until } from "./support/process.ts";
 import { ReadyNodes } from "./support/ready-nodes.ts";
 import { Helm, list, wantedPods } from "./support/release.ts";
+import { createRuntimeClass } from "./support/runtime-class.ts";
 import { atEnd } from "../support/at-end.ts";
 
 const GROUP = "kubevirt-telemetry.io";
 const CONFIGS = `/apis/${GROUP}/v1alpha1/telemetryconfigs`;
 const AGENTS = "app.kubernetes.io/component=agent";
 const NODES = ["node-a", "node-b"];
+/** The `namespaceOverride` of ci/everything-values.yaml. */
+const OTHER_NAMESPACE = "telemetry";
+/** Values -> name of the DaemonSet, if it is not the usual one. */
+const AGENT_OF: Readonly<Record<string, string>> = {
+  everything: "telemetry-agent",
+  tuned: "kubevirt-telemetry-vms-agent",
+};
 
 const resources = new AsyncDisposableStack();
 let cluster: KubeCluster;
 
 before(async () => {
   cluster = resources.use(await KubeCluster.start({ controllers: true }));
+  await createRuntimeClass(cluster);
+  for (const name of [OTHER_NAMESPACE, "monitoring"]) await cluster.kubectl("create", "namespace", name);
   await cluster.apply(FOREIGN_CRDS.map((crd) => JSON.stringify(crd)).join("\n---\n"));
   const labels = { "kubernetes.io/os": "linux", "example.com/vms": "true", "kubevirt.io/schedulable": "true" };
   resources.use(await ReadyNodes.create(cluster, NODES, labels));
 });
 after(() => resources.disposeAsync());
 
-/** Helm in a namespace of this test. After the test its objects, the CRDs and their objects are deleted. */
-async function namespaceFor(t: TestContext, name: string, podSecurity = "privileged") {
+/**
+ * Helm in a namespace of this test; the pods may be in another one. After the test its objects, the CRDs and their objects are
+ * deleted.
+ */
+async function namespaceFor(t: TestContext, name: string, podSecurity = "privileged", namespaceOfPods = name) {
   const labels = { "pod-security.kubernetes.io/enforce": podSecurity };
   await cluster.call("POST", "/api/v1/namespaces", {
     body: { apiVersion: "v1", kind: "Namespace", metadata: { name, labels } },
   });
   const helm = await Helm.in(cluster, name);
-  const runner = new JobRunner(cluster, name);
+  const runner = new JobRunner(cluster, namespaceOfPods);
   atEnd(t, async () => {
     await helm.call("uninstall", "--ignore-not-found");
     await runner[Symbol.asyncDispose]();
@@ -51,7 +64,7 @@ async function namespaceFor(t: TestContext, name: string, podSecurity = "privile
       `nodetelemetries.${GROUP}`,
     );
   });
-  return { helm, runner, pods: `/api/v1/namespaces/${name}/pods` };
+  return { helm, runner, pods: `/api/v1/namespaces/${namespaceOfPods}/pods` };
 }
 
 function values(name: string): string[] {
@@ -62,10 +75,11 @@ function values(name: string): string[] {
 
 for (const name of VALUES_FILES.keys()) {
   test(`a cluster accepts the chart with the values ${name}, and every node gets an agent`, async (t) => {
-    const { helm, runner, pods } = await namespaceFor(t, `values-${name}`);
+    const namespace = `values-${name}`;
+    const ofPods = name === "everything" ? OTHER_NAMESPACE : namespace;
+    const { helm, runner, pods } = await namespaceFor(t, namespace, "privileged", ofPods);
     await helm.call("install", CHART, ...values(name));
-    const agent = name === "everything" ? "telemetry-agent" : "kubevirt-telemetry-agent";
-    assert.equal(await wantedPods(cluster, helm.namespace, agent), NODES.length);
+    assert.equal(await wantedPods(cluster, ofPods, AGENT_OF[name] ?? "kubevirt-telemetry-agent"), NODES.length);
     await until(async () => (await list(cluster, pods, AGENTS)).length === NODES.length || undefined, "agents");
     await helm.call("test");
     const tested = runner.ran.find((pod) => pod.name.endsWith("-test"));

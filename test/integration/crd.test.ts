@@ -188,6 +188,8 @@ test("kubectl shows a NodeTelemetry by its short name, column for column", async
     "TARGETS=1/2",
     "REASON=TargetUnauthorized",
   ]);
+  const wide = await cluster.kubectl("get", "nt", "--output", "wide");
+  assert.match(wide, /^NAME .* AGE +ENDPOINTS +VERSION +MESSAGE\nnode-a .*s +\d+ +\S+ +.*HTTP 401/);
   assert.deepEqual((await cluster.call("GET", `${NODES}/node-a`)).status, report, "nothing of the report is pruned");
   assert.match(await cluster.kubectl("get", "telemetry", "--output", "name"), /^nodetelemetry.*\/node-a$/m);
 });

@@ -57,7 +57,7 @@ test("install, upgrade, rollback and uninstallation work as documented", async (
   assert.match(await follow("upgrade", "Upgrade"), /has been upgraded/);
   assert.match(await follow("upgrade", "Roll back"), /Rollback was a success/);
   assert.equal((await cluster.request("GET", CONFIG)).status, 200);
-  await follow("install", "Uninstall");
+  await follow("install", "Remove the release");
   assert.equal((await cluster.request("GET", CONFIG)).status, 404);
 });
 

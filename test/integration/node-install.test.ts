@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { CHART, RELEASE } from "../../scripts/helm.ts";
 import { atEnd } from "../support/at-end.ts";
-import { AGENT, ChartCluster, CONTROLLER, NAMESPACE } from "./support/node/chart-cluster.ts";
-import { pidOf, type RunningPod } from "./support/node/pods.ts";
+import { docBlocks } from "../support/docs.ts";
+import { AGENT, ChartCluster, CONTROLLER, INSTALL, NAMESPACE } from "./support/node/chart-cluster.ts";
+import { isReady, pidOf, podsOf, type RunningPod } from "./support/node/pods.ts";
 import { SimulatedLauncher } from "./support/node/simulated-launcher.ts";
 import { until } from "./support/process.ts";
+import { createRuntimeClass } from "./support/runtime-class.ts";
 import { missedTicks, RecordingSink } from "./support/recording-sink.ts";
 
 // `helm install` on a real node: containerd runs the containers, and the kubelet probes them, mounts their volumes and gives
@@ -12,6 +15,8 @@ import { missedTicks, RecordingSink } from "./support/recording-sink.ts";
 
 const VM = { namespace: "prod", name: "web" };
 const INTERVAL_MS = 5_000;
+/** The chart's default. */
+const SPOOL = "/var/lib/kubevirt-telemetry";
 
 const resources = new AsyncDisposableStack();
 let cluster: ChartCluster;
@@ -153,12 +158,24 @@ test("helm upgrade and a deleted pod cost at most one cycle each", async () => {
 });
 
 test("kubectl get shows that the node collects and delivers", async () => {
-  const shown = await until(async () => {
-    const text = await cluster.shell.run("kubectl get tcfg,nt");
-    return /node-a +True/.test(text) && /default +0 .* True +1\/1/.test(text) ? text : undefined;
-  }, "the reports");
-  // A count alone is written every five minutes, and the launcher of an earlier test has ended.
-  assert.match(shown, /^nodetelemetry\S+\/node-a +True +default +[12] +1\/1 /m);
+  // A count alone is written every five minutes, and the launcher of an earlier test has ended. The first report of an agent may be
+  // from before its first cycle.
+  const node = /^nodetelemetry\S+\/node-a +True +default +[12] +1\/1 /m;
+  await until(
+    async () => {
+      const text = await cluster.shell.run("kubectl get tcfg,nt");
+      return (node.test(text) && /default +0 .* True +1\/1/.test(text)) || undefined;
+    },
+    "the reports",
+    120_000,
+  );
+});
+
+test("the documented command shows the lines of the node's VMs in an agent's pod", async () => {
+  await cluster.ready(AGENT);
+  const commands = docBlocks("docs/reference/command-line.md").filter(({ text }) => text.includes(" exec "));
+  assert.equal(commands.length, 1);
+  assert.match(await cluster.shell.run(commands[0]?.text ?? ""), /^vm_metrics,\S*name=\S+ /m);
 });
 
 test("the agent stays below the requests of the chart", async (t) => {
@@ -171,6 +188,46 @@ test("the agent stays below the requests of the chart", async (t) => {
   ];
   assert.ok(memory < Number.parseInt(resources.requests.memory, 10) * 2 ** 20, "memory");
   assert.ok(cpu < Number.parseInt(resources.requests.cpu, 10) * 1e6, "CPU");
+});
+
+test("the agent runs with every setting of ci/tuned-values.yaml, and its log is text", async () => {
+  await createRuntimeClass(cluster.kube);
+  const old = await cluster.ready(AGENT);
+  const tuned = `${CHART}/ci/tuned-values.yaml`;
+  await cluster.shell.run(`helm upgrade ${RELEASE} ${CHART} --namespace ${NAMESPACE} --values ${tuned}`);
+  const agent = await cluster.ready(AGENT, { not: old.metadata.uid });
+  await newPoints(1);
+  assert.deepEqual(await warningsAbout(agent), []);
+  assert.match(await procOf(agent, "agent", "status"), /^Groups:\s.*\b2000\b/m);
+  assert.match(await procOf(agent, "agent", "cmdline"), /agent\0--allowed-host=agents\.example\.com\0$/);
+  const environment = await procOf(agent, "agent", "environ");
+  assert.match(environment, /\0EXTRA=yes\0/);
+  assert.doesNotMatch(environment, /\0(KUBEVIRT_TELEMETRY_VMS_AGENT_SERVICE_HOST)=/, "a link to a Service");
+  assert.equal(await procOf(agent, "agent", "root/extra/EXTRA"), "yes");
+  assert.match(await procOf(agent, "agent", "root/etc/hosts"), /^192\.0\.2\.10\tinfluxdb\.example\.com$/m);
+  assert.match(await procOf(agent, "agent", "root/etc/resolv.conf"), /^options ndots:2$/m);
+  assert.match(await procOf(agent, "sidecar", "status"), /^Uid:\s+65534\s/m);
+  const controllers = await until(async () => {
+    const pods = await podsOf(cluster.kube, NAMESPACE, CONTROLLER);
+    return pods.length === 2 && pods.every(isReady) ? pods : undefined;
+  }, "two controllers");
+  for (const controller of controllers) {
+    assert.deepEqual(await warningsAbout(controller), []);
+    assert.match(await procOf(controller, "controller", "status"), /^Uid:\s+10001\s/m);
+  }
+  const log = await cluster.shell.run(`kubectl --namespace ${NAMESPACE} logs daemonset/${RELEASE}-vms-agent`);
+  assert.match(log, /^\[\d\d:\d\d:\d\d\] INFO: started \{"version":/m);
+});
+
+test("the steps before an uninstallation remove what the agents have written on the node", async () => {
+  assert.notEqual(await cluster.node.run("ls", SPOOL), "");
+  const old = await cluster.ready(AGENT);
+  const reset = `helm upgrade ${RELEASE} ${CHART} --namespace ${NAMESPACE} --reset-values`;
+  await cluster.shell.run(reset);
+  await cluster.ready(AGENT, { not: old.metadata.uid });
+  const [steps] = docBlocks(INSTALL).filter(({ heading }) => heading === "Remove the queued lines");
+  await cluster.shell.run(steps?.text ?? "");
+  await until(async () => (await cluster.node.run("ls", SPOOL)) === "" || undefined, "an empty spool");
 });
 
 /** Resolves to the agent's use: nanocores and bytes of its working set. */

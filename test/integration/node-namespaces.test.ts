@@ -108,7 +108,7 @@ test("an uninstallation leaves what the page says, and its last commands remove 
   const found = await objects();
   await cluster.install();
   await cluster.shell.run(`helm test kubevirt-telemetry --namespace ${NAMESPACE}`);
-  const [uninstall = "", ...rest] = commandsOf(INSTALL, "Uninstall");
+  const [uninstall = "", ...rest] = commandsOf(INSTALL, "Remove the release");
   await cluster.shell.run(uninstall);
   const pods = `--selector "app.kubernetes.io/component in (agent, controller)"`;
   await cluster.shell.run(`kubectl --namespace ${NAMESPACE} wait pod ${pods} --for=delete --timeout=60s`);

@@ -137,5 +137,7 @@ test("agent --once --print writes the lines of a cycle to standard output, witho
   const ofOneVm = ["vm_metrics", "vm_devices", "vm_devices", "vm_totals"];
   assert.deepEqual([exitCode, measurements], [0, [...ofOneVm, ...ofOneVm]]);
   assert.match(stderr, /"started"/, "the log is not among the lines");
-  await assertUsage([...args, "--spool-dir", path.dirname(socket)], /--print delivers nothing/);
+  const spool = { KUBEVIRT_TELEMETRY_SPOOL_DIR: path.dirname(socket) };
+  await assertUsage(args, /--print delivers nothing/, spool);
+  assert.equal((await run([...args, "--spool-dir="], spool)).exitCode, 0, "an empty option overrides the variable");
 });

@@ -1,17 +1,23 @@
 import assert from "node:assert/strict";
 import { PassThrough } from "node:stream";
 import { test, type TestContext } from "node:test";
-import { createLogger, type LogLevel, type LogStream } from "../../src/log.ts";
+import { createLogger, type LogFormat, type LogLevel, type LogStream } from "../../src/log.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 
 /** What no line may have besides the newline at its end. */
 const UNSAFE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u;
 const NASTY = "a\x1b[2J\x07\r\n\0\u009b\u202e\u2028\ud800z";
 
-async function fixture({ level = "info", isTTY = false }: { level?: LogLevel; isTTY?: boolean } = {}) {
+interface Options {
+  readonly level?: LogLevel;
+  readonly format?: LogFormat;
+  readonly isTTY?: boolean;
+}
+
+async function fixture({ level = "info", format, isTTY = false }: Options = {}) {
   const clock = new FakeClock();
   const stream = new PassThrough();
-  const log = await createLogger(level, Object.assign(stream, { isTTY }) as unknown as LogStream, clock);
+  const log = await createLogger({ level, format }, Object.assign(stream, { isTTY }) as unknown as LogStream, clock);
   const text = (): string => (stream.read() as Buffer | null)?.toString() ?? "";
   const entries = (): Record<string, unknown>[] =>
     text()
@@ -43,9 +49,28 @@ for (const isTTY of [false, true])
     log.warn({ endpoint: NASTY, domains: [NASTY, { [NASTY]: NASTY }] }, NASTY);
     const lines = text().split("\n").filter(Boolean);
     for (const line of lines) assert.doesNotMatch(line, UNSAFE, JSON.stringify(line));
-    assert.ok(lines.length <= (isTTY ? 10 : 1));
-    for (const line of lines.slice(1)) assert.match(line, /^ /, "every other line is indented");
+    assert.equal(lines.length, 1);
   });
+
+test("an entry with lists is one line on a terminal", async () => {
+  const { log, text } = await fixture({ isTTY: true });
+  log.info(
+    { families: ["Metrics", "Devices", "Totals"], targets: [{ name: "main" }, { name: "other" }] },
+    "configured",
+  );
+  assert.deepEqual(text().split("\n").slice(1), [""]);
+});
+
+test("--log-format decides the format, whether or not the output is a terminal", async () => {
+  for (const isTTY of [false, true]) {
+    const json = await fixture({ format: "json", isTTY });
+    json.log.info({ lines: 5 }, "delivered");
+    assert.equal(json.entries()[0]?.["lines"], 5);
+    const plain = await fixture({ format: "text", isTTY });
+    plain.log.info({ lines: 5 }, "delivered");
+    assert.match(plain.text(), /INFO: delivered \{"lines":5\}\n$/);
+  }
+});
 
 test("an error is logged with a stack, in which its message is one line", async () => {
   const { log, entries } = await fixture();

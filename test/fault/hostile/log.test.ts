@@ -25,7 +25,7 @@ async function node(t: TestContext, level: LogLevel = "info") {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const clock = new FakeClock();
   const stream = new PassThrough();
-  const log = new NodeLog(await createLogger(level, stream as unknown as LogStream, clock), clock);
+  const log = new NodeLog(await createLogger({ level }, stream as unknown as LogStream, clock), clock);
   const state = new NodeState(log, clock);
   /** Returns the lines since the last call. */
   const lines = (): Record<string, unknown>[] =>

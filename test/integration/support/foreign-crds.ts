@@ -1,5 +1,5 @@
-// The kinds of OpenShift and of the Prometheus operator that the chart uses, with the fields that it uses. Unknown fields are
-// rejected, as in the originals.
+// The kinds of OpenShift, the Prometheus operator and the Vertical Pod Autoscaler that the chart uses, with the fields that it
+// uses. Unknown fields are rejected, as in the originals.
 
 type Schema = Readonly<Record<string, unknown>>;
 
@@ -51,28 +51,55 @@ const RELABELING = fields({
   replacement: text,
   action: text,
 });
-const POD_MONITOR = fields(
+const relabelings = { type: "array", items: RELABELING };
+const number = { type: "integer" };
+const duration = { type: "string", pattern: "^[0-9]+(ms|s|m|h)$" };
+
+function monitor(endpoints: string): Schema {
+  const selector = fields({
+    matchLabels: { type: "object", additionalProperties: text },
+    matchExpressions: {
+      type: "array",
+      items: fields({ key: text, operator: text, values: texts }, ["key", "operator"]),
+    },
+  });
+  const endpoint = fields({
+    port: text,
+    path: text,
+    scheme: { type: "string", enum: ["http", "https"] },
+    interval: duration,
+    scrapeTimeout: duration,
+    tlsConfig: fields(flags("insecureSkipVerify")),
+    authorization: fields({ credentials: fields({ name: text, key: text }, ["key"]) }),
+    relabelings,
+    metricRelabelings: relabelings,
+  });
+  const namespaceSelector = fields({ any: flag, matchNames: texts });
+  const limits = { sampleLimit: number, targetLimit: number, labelLimit: number };
+  const spec = { selector, namespaceSelector, jobLabel: text, ...limits };
+  const list = { type: "array", items: endpoint };
+  return fields({ spec: fields({ ...spec, [endpoints]: list }, ["selector"]) }, ["spec"]);
+}
+
+/** From kubernetes/autoscaler: autoscaling.k8s.io/v1. */
+const CONTAINER_POLICY = fields({
+  containerName: text,
+  mode: text,
+  controlledResources: texts,
+  minAllowed: { type: "object", additionalProperties: text },
+  maxAllowed: { type: "object", additionalProperties: text },
+});
+const VERTICAL_POD_AUTOSCALER = fields(
   {
     spec: fields(
       {
-        selector: fields({
-          matchLabels: { type: "object", additionalProperties: text },
-          matchExpressions: {
-            type: "array",
-            items: fields({ key: text, operator: text, values: texts }, ["key", "operator"]),
-          },
+        targetRef: fields({ apiVersion: text, kind: text, name: text }, ["kind", "name"]),
+        updatePolicy: fields({
+          updateMode: { type: "string", enum: ["Off", "Initial", "Recreate", "InPlaceOrRecreate", "Auto"] },
         }),
-        podMetricsEndpoints: {
-          type: "array",
-          items: fields({
-            port: text,
-            path: text,
-            interval: { type: "string", pattern: "^[0-9]+(ms|s|m|h)$" },
-            relabelings: { type: "array", items: RELABELING },
-          }),
-        },
+        resourcePolicy: fields({ containerPolicies: { type: "array", items: CONTAINER_POLICY } }),
       },
-      ["selector"],
+      ["targetRef"],
     ),
   },
   ["spec"],
@@ -83,7 +110,7 @@ const RULE = fields(
   {
     alert: text,
     expr: text,
-    for: { type: "string", pattern: "^[0-9]+(ms|s|m|h)$" },
+    for: duration,
     labels: { type: "object", additionalProperties: text },
     annotations: { type: "object", additionalProperties: text },
   },
@@ -98,11 +125,14 @@ const PROMETHEUS_RULE = fields(
   ["spec"],
 );
 
+/** An API server accepts a CRD of a group below k8s.io only with this annotation. */
+const APPROVED = { "api-approved.kubernetes.io": "https://github.com/kubernetes/kubernetes/pull/63797" };
+
 function crd(group: string, kind: string, plural: string, scope: "Cluster" | "Namespaced", schema: Schema): object {
   return {
     apiVersion: "apiextensions.k8s.io/v1",
     kind: "CustomResourceDefinition",
-    metadata: { name: `${plural}.${group}` },
+    metadata: { name: `${plural}.${group}`, ...(group.endsWith(".k8s.io") && { annotations: APPROVED }) },
     spec: {
       group,
       scope,
@@ -114,6 +144,8 @@ function crd(group: string, kind: string, plural: string, scope: "Cluster" | "Na
 
 export const FOREIGN_CRDS: readonly object[] = [
   crd("security.openshift.io", "SecurityContextConstraints", "securitycontextconstraints", "Cluster", SCC),
-  crd("monitoring.coreos.com", "PodMonitor", "podmonitors", "Namespaced", POD_MONITOR),
+  crd("monitoring.coreos.com", "PodMonitor", "podmonitors", "Namespaced", monitor("podMetricsEndpoints")),
+  crd("monitoring.coreos.com", "ServiceMonitor", "servicemonitors", "Namespaced", monitor("endpoints")),
   crd("monitoring.coreos.com", "PrometheusRule", "prometheusrules", "Namespaced", PROMETHEUS_RULE),
+  crd("autoscaling.k8s.io", "VerticalPodAutoscaler", "verticalpodautoscalers", "Namespaced", VERTICAL_POD_AUTOSCALER),
 ];

@@ -1,0 +1,188 @@
+{{- define "kubevirt-telemetry.image" -}}
+{{- $repository := .Values.image.repository -}}
+{{- with (.Values.global).imageRegistry | default .Values.image.registry -}}
+{{- /* A first part with a dot or a port is a registry, as for container engines. */ -}}
+{{- $repository = printf "%s/%s" (trimSuffix "/" .) (regexReplaceAll "^(localhost|[^/]*[.:][^/]*)/" $repository "") -}}
+{{- end -}}
+{{- with .Values.image -}}
+{{ $repository }}{{ if .digest }}@{{ .digest }}{{ else }}:{{ .tag | default $.Chart.AppVersion }}{{ end }}
+{{- end -}}
+{{- end -}}
+
+{{- define "kubevirt-telemetry.imagePullSecrets" -}}
+{{- with concat ((.Values.global).imagePullSecrets | default list) (.Values.imagePullSecrets | default list) }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ if kindIs "string" . }}{{ . }}{{ else }}{{ .name }}{{ end }}
+  {{- end }}
+{{- end }}
+{{- end -}}
+
+{{- /* The variable of a format other than the program's own choice in a pod. */ -}}
+{{- define "kubevirt-telemetry.logFormat" -}}
+{{- if ne .Values.logFormat "json" }}
+- name: KUBEVIRT_TELEMETRY_LOG_FORMAT
+  value: {{ .Values.logFormat }}
+{{- end }}
+{{- end -}}
+
+{{- /* Metrics and health, of agents and controller. */ -}}
+{{- define "kubevirt-telemetry.endpoint" -}}
+ports:
+  - name: metrics
+    containerPort: {{ .Values.port }}
+{{- with .Values.probes }}
+{{- if .enabled }}
+{{- with .startup }}
+startupProbe:
+  httpGet:
+    path: /healthz
+    port: metrics
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+livenessProbe:
+  httpGet:
+    path: /healthz
+    port: metrics
+  {{- with .liveness }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+readinessProbe:
+  httpGet:
+    path: /readyz
+    port: metrics
+  {{- with .readiness }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- /* Where the pods run. The argument is .Values.agent or .Values.controller. */ -}}
+{{- define "kubevirt-telemetry.scheduling" -}}
+{{- with .runtimeClassName }}
+runtimeClassName: {{ . }}
+{{- end }}
+{{- with .priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with .nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{- /* How the pods find other hosts. The argument is .Values.agent or .Values.controller. */ -}}
+{{- define "kubevirt-telemetry.network" -}}
+{{- with .dnsPolicy }}
+dnsPolicy: {{ . }}
+{{- end }}
+{{- with .dnsConfig }}
+dnsConfig:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .hostAliases }}
+hostAliases:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{- /* How a DaemonSet or Deployment rolls out. The argument is .Values.agent or .Values.controller. */ -}}
+{{- define "kubevirt-telemetry.rollout" -}}
+{{- if not (kindIs "invalid" .revisionHistoryLimit) }}
+revisionHistoryLimit: {{ .revisionHistoryLimit }}
+{{- end }}
+{{- with .minReadySeconds }}
+minReadySeconds: {{ . }}
+{{- end }}
+{{- end -}}
+
+{{- /* A security context with the fields of the values. The arguments are its YAML and these fields. */ -}}
+{{- define "kubevirt-telemetry.merged" -}}
+{{- $context := index . 0 -}}
+{{- with index . 1 -}}
+{{ mergeOverwrite (fromYaml $context) . | toYaml }}
+{{- else -}}
+{{ $context }}
+{{- end -}}
+{{- end -}}
+
+{{- /* The user that can open the launchers' sockets: `uid:gid`. */ -}}
+{{- define "kubevirt-telemetry.agentOwner" -}}
+{{ eq .Values.agent.launchers "root" | ternary "0:0" "107:0" }}
+{{- end -}}
+
+{{- define "kubevirt-telemetry.agentPodSecurityContext" -}}
+seccompProfile:
+  type: RuntimeDefault
+{{- with .Values.agent.seLinuxOptions }}
+seLinuxOptions:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{- /* The agents' user, with only the rights that it needs. */ -}}
+{{- define "kubevirt-telemetry.agentSecurityContext" -}}
+{{- if eq .Values.agent.launchers "root" -}}
+# The sockets belong to root. Without this capability root cannot open the files of other users.
+runAsUser: 0
+runAsGroup: 0
+capabilities:
+  drop: [ALL]
+  add: [DAC_OVERRIDE]
+{{- else -}}
+# The user owns the launchers' sockets; the group may enter the kubelet's directories.
+runAsUser: 107
+runAsGroup: 0
+runAsNonRoot: true
+capabilities:
+  drop: [ALL]
+{{- end }}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+{{- end -}}
+
+{{- define "kubevirt-telemetry.controllerPodSecurityContext" -}}
+# The user comes from the image, or from the range that OpenShift gives the namespace.
+runAsNonRoot: true
+seccompProfile:
+  type: RuntimeDefault
+{{- end -}}
+
+{{- define "kubevirt-telemetry.controllerSecurityContext" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities:
+  drop: [ALL]
+{{- end -}}
+
+{{- /* What runs instead of the agent with agent.spool.remove. */ -}}
+{{- define "kubevirt-telemetry.removeSpool" -}}
+- name: remove-spool
+  image: {{ include "kubevirt-telemetry.image" . }}
+  imagePullPolicy: {{ .Values.image.pullPolicy }}
+  # The container of a DaemonSet must not end.
+  args: [remove-spool, /spool, --stay]
+  securityContext:
+    # An agent of any user may have written the files.
+    runAsUser: 0
+    runAsGroup: 0
+    capabilities:
+      drop: [ALL]
+      add: [DAC_OVERRIDE]
+    allowPrivilegeEscalation: false
+    readOnlyRootFilesystem: true
+  resources:
+    {{- toYaml .Values.agent.resources | nindent 4 }}
+  volumeMounts:
+    - name: spool
+      mountPath: /spool
+{{- end -}}

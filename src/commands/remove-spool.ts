@@ -1,0 +1,57 @@
+import { once } from "node:events";
+import { readdir, rm, rmdir } from "node:fs/promises";
+import path from "node:path";
+import { TelemetryError, messageOf } from "../errors.ts";
+import { errorCode } from "../lib/error-code.ts";
+
+/** What agents write: directory in the spool -> its files. */
+const WRITTEN: readonly (readonly [directory: RegExp, files: RegExp])[] = [
+  [/^v[0-9]+(-[0-9a-f]+)?$/, /^([0-9]{20}\.seg|cursors\.json(\.tmp)?|lock(\.[0-9.-]+)?)$/],
+  [/^rejected$/, /^rejected(\.1)?\.jsonl$/],
+];
+const FILES_OF_ROOT = /^known-objects\.jsonl(\.tmp)?$/;
+
+/**
+ * Removes the files that agents have written to a spool directory, and keeps all others. With `stay` it then waits for the signal, as
+ * the container of a DaemonSet must. Resolves to the exit code.
+ */
+export async function removeSpool(
+  directory: string,
+  { stay = false }: { readonly stay?: boolean },
+  stop: AbortSignal,
+  print: (line: string) => void,
+): Promise<number> {
+  try {
+    const left = await removeIn(directory);
+    print(`${directory}: the files of the agents are removed${left > 0 ? `, ${left} others stay` : ""}`);
+  } catch (error) {
+    throw new TelemetryError("E_SPOOL_WRITE", `${directory} cannot be emptied: ${messageOf(error)}`, { cause: error });
+  }
+  if (stay && !stop.aborted) await once(stop, "abort");
+  return 0;
+}
+
+/** Resolves to the number of other files and directories in it. */
+async function removeIn(root: string): Promise<number> {
+  let left = 0;
+  for (const entry of await readdir(root, { withFileTypes: true })) {
+    const at = path.join(root, entry.name);
+    const files = WRITTEN.find(([name]) => name.test(entry.name))?.[1];
+    if (entry.isDirectory() && files !== undefined) left += await removeDirectory(at, files);
+    else if (entry.isFile() && FILES_OF_ROOT.test(entry.name)) await rm(at, { force: true });
+    else left++;
+  }
+  return left;
+}
+
+async function removeDirectory(directory: string, files: RegExp): Promise<number> {
+  for (const { name } of (await readdir(directory, { withFileTypes: true })).filter((entry) => entry.isFile()))
+    if (files.test(name)) await rm(path.join(directory, name), { force: true });
+  try {
+    await rmdir(directory);
+    return 0;
+  } catch (error) {
+    if (errorCode(error) === "ENOTEMPTY") return 1;
+    throw error;
+  }
+}

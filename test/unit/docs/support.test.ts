@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { test } from "node:test";
+import { docTables } from "../../support/docs.ts";
+
+const [TESTED] = docTables("docs/support.md");
+const PROVISIONED = readFileSync("scripts/provision/provision.ts", "utf8");
+
+interface Row {
+  readonly software: string;
+  readonly version: string;
+  readonly source: string;
+  readonly tests: string;
+}
+
+function rows(): readonly Row[] {
+  assert.deepEqual(TESTED?.columns, ["software", "version", "where it comes from", "tests that run it"]);
+  return TESTED.rows.map(([software = "", version = "", source = "", tests = ""]) => ({
+    software,
+    version,
+    source,
+    tests,
+  }));
+}
+
+test("every tested version of docs/support.md is in the file that it comes from", () => {
+  assert.ok(rows().length > 10);
+  for (const { software, version, source } of rows()) {
+    const [, file] = /\]\(\.\.\/([^)]+)\)/.exec(source) ?? [];
+    const [, debian] = /^Debian: `([^`]+)`$/.exec(source) ?? [];
+    if (file !== undefined && software !== "Helm") assert.ok(readFileSync(file, "utf8").includes(version), software);
+    else assert.ok(software === "Helm" || (debian !== undefined && PROVISIONED.includes(debian)), software);
+  }
+});
+
+test("the tests that docs/support.md names start the software", () => {
+  for (const { software, tests } of rows())
+    for (const [, file = ""] of tests.matchAll(/\]\(\.\.\/([^)]+)\)/g))
+      assert.match(path.basename(file), /\.test\.ts$/, software);
+});
+
+test("the configuration of the updates covers npm, the image and the workflows", () => {
+  const configured = readFileSync(".github/dependabot.yml", "utf8");
+  for (const ecosystem of ["npm", "docker", "github-actions"])
+    assert.ok(configured.includes(`package-ecosystem: ${ecosystem}\n`), ecosystem);
+});
+
+test("the form for bugs asks for the lines with a command that exists", () => {
+  const form = readFileSync(".github/ISSUE_TEMPLATE/bug.yaml", "utf8");
+  const [command = ""] = /kubevirt-telemetry agent [^`]+/.exec(form) ?? [];
+  assert.ok(readFileSync("docs/reference/command-line.md", "utf8").includes(`${command}\n`), command);
+});
