@@ -22,7 +22,7 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   controller: ["--namespace", "--identity", "--listen", "--allowed-host", "--log-level"],
   validate: ["<files...>", "--cluster"],
   simulate: ["--socket", "--domains", "--nics", "--disks", "--seed"],
-  top: ["--pods-dir", "--libvirt-socket", "--sort", "--interval", "--once"],
+  top: ["--pods-dir", "--libvirt-socket", "--sort", "--families", "--interval", "--once"],
   spool: [],
   "spool inspect": ["<dir>"],
   "spool verify": ["<dir>"],
