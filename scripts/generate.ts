@@ -15,6 +15,7 @@ import { manPage } from "./generate/man-page.ts";
 import { installManifest, openshiftManifest, policyManifest, rightsManifest } from "./generate/manifests.ts";
 import { metricsReference } from "./generate/metrics-reference.ts";
 import { nodeReference } from "./generate/node-reference.ts";
+import { VM_ALERT_FILES } from "./generate/vm-alerts/files.ts";
 import { CHART } from "./helm.ts";
 import { provision } from "./provision/provision.ts";
 
@@ -35,6 +36,7 @@ const FILES: Files = {
   [`${CHART}/README.md`]: chartReadme,
   [`${CHART}/alerts.yaml`]: alertRules,
   ...DASHBOARDS,
+  ...VM_ALERT_FILES,
   [`${CHART}/templates/crd-nodetelemetries.yaml`]: () => crdTemplate(nodeTelemetryCrd()),
   [`${CHART}/templates/crd-telemetryconfigs.yaml`]: () => crdTemplate(telemetryConfigCrd()),
   [`${CHART}/values.schema.json`]: valuesSchema,
@@ -63,9 +65,9 @@ else {
 
 async function generate(files: Files): Promise<void> {
   for (const [file, make] of Object.entries(files)) {
-    const { ignored } = await getFileInfo(file, { ignorePath: ".prettierignore" });
+    const { ignored, inferredParser } = await getFileInfo(file, { ignorePath: ".prettierignore" });
     const made = await make();
-    const wanted = ignored ? made : await format(made, { ...config, filepath: file });
+    const wanted = ignored || inferredParser === null ? made : await format(made, { ...config, filepath: file });
     if (!checkOnly) {
       mkdirSync(path.dirname(file), { recursive: true });
       writeFileSync(file, wanted);

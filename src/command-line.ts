@@ -14,7 +14,7 @@ import { OUTPUTS, validate } from "./commands/validate.ts";
 import { TelemetryError } from "./errors.ts";
 import { LOG_FORMATS, LOG_LEVELS } from "./log.ts";
 import { DEFAULT_ADDRESS } from "./observability/listen-address.ts";
-import { SORT_KEYS } from "./top/columns.ts";
+import { SHOWN_FAMILIES, SORT_KEYS } from "./top/columns.ts";
 import { VERSION } from "./version.ts";
 
 /** Exit codes besides 0: 1 for a failed command, 2 for wrong usage or an invalid configuration. */
@@ -129,6 +129,12 @@ export function commandLine(streams: StandardStreams, stop: AbortSignal, exit: (
     .addOption(podsDir())
     .addOption(libvirtSocket())
     .addOption(new Option("--sort <key>", "sort order, greatest value first").choices(SORT_KEYS).default("cpu"))
+    .addOption(
+      new Option(
+        "--families <name...>",
+        "also show why a VM is paused, its memory in use, steal time or disk latency",
+      ).choices(Object.keys(SHOWN_FAMILIES)),
+    )
     .option("--interval <duration>", "time between two updates", "2s")
     .option("--once", "print one table, with the load during one interval; exit 0 only if it is complete")
     .action(async (options: Parameters<typeof top>[0]) => {

@@ -1,4 +1,5 @@
-import { domainNameOf } from "../discovery/domain-name.ts";
+import { domainKey, domainNameOf } from "../discovery/domain-name.ts";
+import type { DomainDetails } from "./domain-details.ts";
 import { domainLoads, type DomainLoad } from "./domain-load.ts";
 import type { DomainIdentity, DomainSample } from "./domain-sample.ts";
 
@@ -11,20 +12,24 @@ export interface DomainOverview {
   readonly load: DomainLoad | undefined;
   /** Whether its QEMU is stuck. */
   readonly stuck: boolean;
+  /** Of families that are off by default; undefined without them. */
+  readonly details: DomainDetails | undefined;
 }
 
 /**
  * Returns the domains of an endpoint's last cycle. `before` has the samples of the cycle before it, and `stuck` the names
- * that libvirt has for the stuck domains.
+ * that libvirt has for the stuck domains, and `details` are the results of `latestDetails`.
  */
 export function domainOverviews({
   samples,
   before,
   stuck,
+  details,
 }: {
   readonly samples: readonly DomainSample[];
   readonly before: readonly DomainSample[];
   readonly stuck: readonly string[];
+  readonly details: ReadonlyMap<string, DomainDetails>;
 }): DomainOverview[] {
   const loads = domainLoads(before, samples);
   const isStuck = new Set(stuck);
@@ -33,6 +38,7 @@ export function domainOverviews({
     sample,
     load: loads.get(sample),
     stuck: isStuck.has(libvirtNameOf(sample.identity)),
+    details: details.get(domainKey(sample.identity)),
   }));
 }
 

@@ -1,7 +1,7 @@
 import { TelemetryError } from "../errors.ts";
 import { systemClock } from "../lib/clock.ts";
 import { parseDuration } from "../lib/duration.ts";
-import type { SortKey } from "../top/columns.ts";
+import type { ShownFamily, SortKey } from "../top/columns.ts";
 import { runTop } from "../top/top.ts";
 import type { StandardStreams } from "./standard-streams.ts";
 
@@ -9,6 +9,7 @@ interface TopArguments {
   readonly once?: boolean;
   readonly interval: string;
   readonly sort: SortKey;
+  readonly families?: readonly ShownFamily[];
   /** An entry may have several sockets with commas between, because an environment variable is one text. */
   readonly libvirtSocket?: readonly string[];
   readonly podsDir?: string;
@@ -31,6 +32,7 @@ export async function top(given: TopArguments, signal: AbortSignal, streams: Sta
     sort: given.sort,
     once: given.once === true,
     intervalMs,
+    families: given.families ?? [],
     output: stdout,
     input: stdin,
     reportFault: (line) => {

@@ -1,5 +1,5 @@
 import { CPU_USAGE } from "../collection/libvirt/cpu-usage.ts";
-import { VCPUS, type VcpuSample } from "../collection/libvirt/vcpus.ts";
+import { sumOverVcpus, VCPUS } from "../collection/libvirt/vcpus.ts";
 import { reading } from "../collection/stats-needs.ts";
 import type { Measurement } from "./measurement.ts";
 
@@ -18,33 +18,12 @@ export const vmCpu: Measurement = {
     lines.knownInteger("haltpoll_success_ns", usage.haltPollSuccess);
     lines.knownInteger("haltpoll_fail_ns", usage.haltPollFail);
     lines.knownInteger("vcpus_max", usage.maxVcpus);
-    lines.knownInteger(
-      "steal_ns",
-      sumOf(vcpus, ({ delayNs }) => delayNs),
-    );
-    lines.knownInteger(
-      "wait_ns",
-      sumOf(vcpus, ({ waitNs }) => waitNs),
-    );
+    lines.knownInteger("steal_ns", sumOverVcpus(vcpus, "delayNs"));
+    lines.knownInteger("wait_ns", sumOverVcpus(vcpus, "waitNs"));
     lines.end();
   },
 };
 
 function share(percent: number | undefined, vcpus: number | undefined): number | undefined {
   return percent === undefined || vcpus === undefined || vcpus === 0 ? undefined : percent / vcpus;
-}
-
-/** Returns undefined without vCPUs, or if a vCPU lacks the value. */
-function sumOf(
-  vcpus: readonly VcpuSample[] | undefined,
-  value: (vcpu: VcpuSample) => bigint | undefined,
-): bigint | undefined {
-  if (vcpus === undefined || vcpus.length === 0) return undefined;
-  let sum = 0n;
-  for (const vcpu of vcpus) {
-    const one = value(vcpu);
-    if (one === undefined) return undefined;
-    sum += one;
-  }
-  return sum;
 }

@@ -1,5 +1,6 @@
 import { GUEST_MEMORY } from "../collection/libvirt/guest-memory.ts";
 import { BALLOON, reading } from "../collection/stats-needs.ts";
+import { usedMemory } from "../collection/used-memory.ts";
 import type { Measurement } from "./measurement.ts";
 
 /** The guest's memory: used, free, ballooned away. What the guest does not report is left out, never 0. */
@@ -8,10 +9,10 @@ export const vmMemory: Measurement = {
   family: "Memory",
   needs: [BALLOON, GUEST_MEMORY],
   write(sample, lines) {
-    const { maximum, current, rss, available, usable } = sample.memory;
+    const { maximum, current, rss } = sample.memory;
     const reported = reading(sample, GUEST_MEMORY);
     const guest = reported?.isReported === true ? reported : undefined;
-    const used = guest && positive(difference(available, usable ?? guest.unused));
+    const used = usedMemory(sample);
     lines.begin();
     lines.knownInteger("unused_kb", guest?.unused);
     lines.knownInteger("last_update_s", guest?.lastUpdateS);
@@ -19,10 +20,10 @@ export const vmMemory: Measurement = {
     lines.knownInteger("hugetlb_pgalloc", guest?.hugePagesAllocated);
     lines.knownInteger("hugetlb_pgfail", guest?.hugePagesFailed);
     lines.knownInteger("ballooned_kb", positive(difference(maximum, current)));
-    lines.knownInteger("used_kb", used);
+    lines.knownInteger("used_kb", used?.kib);
     // Negative while the guest has not touched all of its memory.
     lines.knownInteger("overhead_kb", difference(rss, current));
-    lines.float("used_percent", percent(used, available));
+    lines.float("used_percent", used?.percent);
     lines.end();
   },
 };
@@ -34,10 +35,6 @@ function difference(from: bigint | undefined, subtracted: bigint | undefined): b
 /** Returns undefined for a negative value: the two numbers are not of the same moment. */
 function positive(value: bigint | undefined): bigint | undefined {
   return value === undefined || value < 0n ? undefined : value;
-}
-
-function percent(part: bigint | undefined, whole: bigint | undefined): number | undefined {
-  return part === undefined || whole === undefined || whole === 0n ? undefined : (Number(part) / Number(whole)) * 100;
 }
 
 /**

@@ -1,25 +1,9 @@
 import { isStuck } from "../collection/libvirt/qemu-responses.ts";
 import { STATUS } from "../collection/libvirt/status.ts";
+import { reasonName } from "../collection/state-reason.ts";
 import { reading } from "../collection/stats-needs.ts";
 import type { Measurement } from "./measurement.ts";
 
-/** Words of libvirt-domain.h for the reasons of each virDomainState, by number. */
-const REASONS: readonly (readonly string[])[] = [
-  ["unknown"],
-  [
-    ...["unknown", "booted", "migrated", "restored", "from-snapshot", "unpaused", "migration-canceled"],
-    ...["save-canceled", "wakeup", "crashed", "post-copy", "post-copy-failed"],
-  ],
-  ["unknown"],
-  [
-    ...["unknown", "user", "migration", "save", "dump", "io-error", "watchdog", "from-snapshot", "shutting-down"],
-    ...["snapshot", "crashed", "starting-up", "post-copy", "post-copy-failed", "api-error"],
-  ],
-  ["unknown", "user"],
-  ["unknown", "shutdown", "destroyed", "crashed", "migrated", "saved", "failed", "from-snapshot", "daemon"],
-  ["unknown", "panicked"],
-  ["unknown"],
-];
 /** Words for CONTROL_STATE. */
 const CONTROLS = ["ok", "job", "occupied", "error"];
 
@@ -45,11 +29,6 @@ export const vmStatus: Measurement = {
     lines.end();
   },
 };
-
-/** Returns libvirt's word for the reason of a state. */
-export function reasonName(state: number, reason: number): string {
-  return REASONS[state]?.[reason] ?? "unknown";
-}
 
 /** Returns undefined for a start in the future: the clocks of the node and the cluster differ. */
 function uptime(startedS: number | undefined, nowMs: number): number | undefined {

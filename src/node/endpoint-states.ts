@@ -1,4 +1,5 @@
 import { REJECTION_REASONS, type RejectionReason } from "../budget.ts";
+import { latestDetails } from "../collection/domain-details.ts";
 import { vmLabel } from "../collection/domain-overview.ts";
 import { isMisbehavior, type SourceCycle, type SourceError } from "../collection/source.ts";
 import { domainKey } from "../discovery/domain-name.ts";
@@ -132,6 +133,7 @@ export class EndpointStates {
       sinceMs: lasts ? before.sinceMs : this.#clock.monotonic(),
       samples,
       before: before?.samples ?? [],
+      details: latestDetails(samples, before?.details),
       stuck,
       busy,
       error: errors.find(isMisbehavior) ?? errors[0],

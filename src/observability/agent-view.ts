@@ -1,4 +1,5 @@
 import type { RejectionReason } from "../budget.ts";
+import type { DomainDetails } from "../collection/domain-details.ts";
 import type { DomainSample } from "../collection/domain-sample.ts";
 import type { SourceError } from "../collection/source.ts";
 import type { EffectiveConfig } from "../config/resolve.ts";
@@ -67,6 +68,8 @@ export interface EndpointView {
   /** The domains of its last cycle, and of the one before. */
   readonly samples: readonly DomainSample[];
   readonly before: readonly DomainSample[];
+  /** UUID and id of a domain -> what the families that are off by default tell about it. */
+  readonly details: ReadonlyMap<string, DomainDetails>;
   /** Names of domains whose QEMU has not answered for at least 10 seconds. */
   readonly stuck: readonly string[];
   /** Names of domains that a job of another client has occupied for at least 10 seconds. */

@@ -154,6 +154,7 @@ function domainSection(rows: readonly DomainOverview[], query: PageQuery, pages:
     { title: "CPU", kind: "number", cell: ({ load }) => percent(load?.cpuPercent) },
     { title: "Memory", kind: "number", cell: ({ sample }) => kib(sample.memory.current) },
     { title: "Resident", kind: "number", cell: ({ sample }) => kib(sample.memory.rss) },
+    ...optionalColumns(rows),
     perSecond("Disk read", ({ diskReadBytes }) => diskReadBytes),
     perSecond("Disk write", ({ diskWriteBytes }) => diskWriteBytes),
     perSecond("Net in", ({ netReceivedBytes }) => netReceivedBytes),
@@ -164,6 +165,16 @@ function domainSection(rows: readonly DomainOverview[], query: PageQuery, pages:
   const range = html`VMs ${first + 1} to ${first + shown.length} of ${rows.length}.`;
   const more = pages > 1 ? html`<p class="soft">${range} ${pageLinks(query, pages)}</p>` : undefined;
   return html`${tableSection("VMs", shown, columns, "No VM was found.")}${more}`;
+}
+
+/** Returns the columns of families that are off by default, if any VM has a value. */
+function optionalColumns(rows: readonly DomainOverview[]): readonly Column<DomainOverview>[] {
+  const columns: readonly Column<DomainOverview>[] = [
+    { title: "In use", kind: "number", cell: ({ details }) => percent(details?.usedPercent?.value) },
+    { title: "Steal", kind: "number", cell: ({ details }) => percent(details?.stealPercent?.value) },
+    { title: "Latency", kind: "number", cell: ({ details }) => latency(details?.latencyUs?.value) },
+  ];
+  return columns.filter(({ cell }) => rows.some((row) => cell(row) !== UNKNOWN));
 }
 
 /** Returns links to the first, the previous, the next and the last page; without those that lead nowhere. */
@@ -186,9 +197,11 @@ function pageLinks(query: PageQuery, pages: number): readonly Html[] {
   return links.map(([text, to]) => html`<a href="${pageLink({ ...query, page: to })}">${text}</a> `);
 }
 
-function stateChip({ sample: { state }, stuck }: DomainOverview): Html {
+function stateChip({ sample: { state }, stuck, details }: DomainOverview): Html {
   if (stuck) return chip("QEMU stuck", "bad");
-  return chip(stateName(state), state === 1 ? "good" : "warn");
+  const reason = details?.reason?.value;
+  const why = reason === undefined ? undefined : html` <small>${reason}</small>`;
+  return html`${chip(stateName(state), state === 1 ? "good" : "warn")}${why}`;
 }
 
 const ENDPOINT_TONES: Readonly<Record<EndpointStateName, Tone>> = {
@@ -244,6 +257,10 @@ function number(value: number): string {
 
 function percent(value: number | undefined): string {
   return value === undefined ? UNKNOWN : `${value.toFixed(1)} %`;
+}
+
+function latency(microseconds: number | undefined): string {
+  return microseconds === undefined ? UNKNOWN : `${(microseconds / 1000).toFixed(2)} ms`;
 }
 
 function rate(bytes: number | undefined): string {

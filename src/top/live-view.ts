@@ -1,7 +1,7 @@
 import { fit } from "../lib/display-text.ts";
 import { formatDuration } from "../lib/duration.ts";
 import { ownValue } from "../lib/own-value.ts";
-import { sortDomains, type SortKey } from "./columns.ts";
+import { sortDomains, type ShownFamily, type SortKey } from "./columns.ts";
 import type { NodeSnapshot } from "./node-watch.ts";
 import { highlighted, Screen, type ScreenOptions } from "./screen.ts";
 import { domainTable } from "./table.ts";
@@ -9,6 +9,7 @@ import { domainTable } from "./table.ts";
 export interface LiveViewOptions extends Pick<ScreenOptions, "input" | "output"> {
   readonly sort: SortKey;
   readonly intervalMs: number;
+  readonly families: readonly ShownFamily[];
 }
 
 interface Size {
@@ -25,14 +26,16 @@ const MAX_FAULTS = 3;
 export class LiveView implements Disposable {
   readonly #screen: Screen;
   readonly #intervalMs: number;
+  readonly #families: readonly ShownFamily[];
   readonly #quit = new AbortController();
   #snapshot: NodeSnapshot;
   #sort: SortKey;
 
-  constructor({ sort, intervalMs, ...terminal }: LiveViewOptions, first: NodeSnapshot) {
+  constructor({ sort, intervalMs, families, ...terminal }: LiveViewOptions, first: NodeSnapshot) {
     this.#snapshot = first;
     this.#sort = sort;
     this.#intervalMs = intervalMs;
+    this.#families = families;
     this.#screen = new Screen({
       ...terminal,
       key: (key) => {
@@ -66,7 +69,7 @@ export class LiveView implements Disposable {
   }
 
   #draw(): void {
-    this.#screen.draw(screenLines(this.#snapshot, this.#sort, this.#intervalMs, this.#screen.size));
+    this.#screen.draw(screenLines(this.#snapshot, this.#sort, this.#intervalMs, this.#screen.size, this.#families));
   }
 }
 
@@ -76,8 +79,9 @@ export function screenLines(
   sort: SortKey,
   intervalMs: number,
   { columns, rows }: Size,
+  families: readonly ShownFamily[] = [],
 ): readonly string[] {
-  const table = domainTable(sortDomains(domains, sort), columns);
+  const table = domainTable(sortDomains(domains, sort), columns, families);
   const busy = domains.reduce((sum, { load }) => sum + (load?.cpuPercent ?? 0), 0);
   const daemons = endpoints === 1 ? "1 libvirt daemon" : `${endpoints} libvirt daemons`;
   const summary = [

@@ -7,6 +7,7 @@ import { TelemetryError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import { foreignText } from "../lib/display-text.ts";
 import { EndpointStates } from "../node/endpoint-states.ts";
+import { SHOWN_FAMILIES, type ShownFamily } from "./columns.ts";
 import { ALL_VMS, localEndpoints, type EndpointPlaces } from "../node/endpoints.ts";
 
 /** Of a socket's path and an error. */
@@ -27,7 +28,7 @@ export class NodeWatch implements Disposable {
   readonly #states: EndpointStates;
   readonly #find: ReturnType<typeof localEndpoints>;
 
-  constructor(locations: EndpointPlaces, intervalMs: number, clock: Clock) {
+  constructor(locations: EndpointPlaces, intervalMs: number, clock: Clock, families: readonly ShownFamily[] = []) {
     this.#find = localEndpoints(locations, clock);
     this.#sourceOf = libvirtSources(clock);
     this.#states = new EndpointStates(clock);
@@ -36,7 +37,7 @@ export class NodeWatch implements Disposable {
         timeoutMs: defaultTimeoutMs(intervalMs),
         deviceCacheTtlMs: DEFAULT_DEVICE_CACHE_MS,
         maxConcurrentEndpoints: DEFAULT_CONCURRENT_ENDPOINTS,
-        needs: [DEVICES, BALLOON],
+        needs: [...new Set([DEVICES, BALLOON, ...families.flatMap((family) => SHOWN_FAMILIES[family])])],
       },
       clock,
     );

@@ -1,6 +1,6 @@
 import type { DomainOverview } from "../collection/domain-overview.ts";
 import { displayWidth, fit, foreignText } from "../lib/display-text.ts";
-import { COLUMNS, type Column } from "./columns.ts";
+import { columnsOf, type Column, type ShownFamily } from "./columns.ts";
 
 const GAP = 2;
 /** Names keep this width: a shorter one does not identify a VM. */
@@ -14,11 +14,15 @@ export interface Table {
   readonly rows: readonly string[];
 }
 
-/** Returns the table for `width` columns of a terminal; Infinity for no limit. */
-export function domainTable(domains: readonly DomainOverview[], width: number): Table {
+/** Returns the table for `width` characters of a terminal; Infinity for no limit. */
+export function domainTable(
+  domains: readonly DomainOverview[],
+  width: number,
+  families: readonly ShownFamily[] = [],
+): Table {
   const names = domains.map(({ label }) => foreignText(label, MAX_NAME));
   const wanted = Math.max(displayWidth(NAME), ...names.map(displayWidth));
-  const columns = columnsThatFit(Math.max(0, width - Math.min(wanted, MIN_NAME_WIDTH)));
+  const columns = columnsThatFit(columnsOf(families), Math.max(0, width - Math.min(wanted, MIN_NAME_WIDTH)));
   const nameWidth = Math.min(wanted, Math.max(width - widthWithGaps(columns), 0));
   const line = (name: string, cells: readonly string[]): string =>
     fit([pad(name, nameWidth, "left"), ...cells].join(" ".repeat(GAP)).trimEnd(), width);
@@ -37,8 +41,8 @@ export function domainTable(domains: readonly DomainOverview[], width: number): 
 }
 
 /** Returns the columns that fit into `room`, in their order. */
-function columnsThatFit(room: number): readonly Column[] {
-  let columns = COLUMNS;
+function columnsThatFit(wanted: readonly Column[], room: number): readonly Column[] {
+  let columns = wanted;
   while (columns.length > 0 && widthWithGaps(columns) > room) {
     const highest = Math.max(...columns.map(({ rank }) => rank));
     columns = columns.filter(({ rank }) => rank !== highest);

@@ -3,7 +3,7 @@ import { Ticker } from "../collection/ticker.ts";
 import { isAborted } from "../lib/abort.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { EndpointPlaces } from "../node/endpoints.ts";
-import { sortDomains, type SortKey } from "./columns.ts";
+import { sortDomains, type ShownFamily, type SortKey } from "./columns.ts";
 import { LiveView } from "./live-view.ts";
 import { NodeWatch, type NodeSnapshot } from "./node-watch.ts";
 import { domainTable } from "./table.ts";
@@ -11,6 +11,8 @@ import { domainTable } from "./table.ts";
 export interface TopOptions extends EndpointPlaces {
   readonly sort: SortKey;
   readonly intervalMs: number;
+  /** Families that are off by default and that the table shows, too. */
+  readonly families: readonly ShownFamily[];
   /** Prints one table, with the load during one interval. */
   readonly once: boolean;
   readonly output: WriteStream;
@@ -30,7 +32,7 @@ export interface TopOptions extends EndpointPlaces {
  * @throws {TelemetryError} if the libvirt daemons of the node cannot be found at the start
  */
 export async function runTop(options: TopOptions): Promise<boolean> {
-  using watch = new NodeWatch(options, options.intervalMs, options.clock);
+  using watch = new NodeWatch(options, options.intervalMs, options.clock, options.families);
   // Before the first output, so that an error at the start is printed as an error, not inside the screen.
   const first = await watch.collect();
   if (options.once) return await printOnce(watch, options);
@@ -79,8 +81,8 @@ async function eachInterval(
   }
 }
 
-function print({ domains, faults }: NodeSnapshot, { output, sort, width, reportFault }: TopOptions): void {
+function print({ domains, faults }: NodeSnapshot, { output, sort, width, families, reportFault }: TopOptions): void {
   for (const fault of faults) reportFault(fault);
-  const { header, rows } = domainTable(sortDomains(domains, sort), width);
+  const { header, rows } = domainTable(sortDomains(domains, sort), width, families);
   output.write([header, ...rows, ""].join("\n"));
 }

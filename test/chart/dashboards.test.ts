@@ -3,7 +3,7 @@ import { globSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 import { CHART } from "../../scripts/helm.ts";
-import { askedBy, readDashboard, type GrafanaDashboard, type GrafanaPanel } from "../integration/support/grafana.ts";
+import { askedBy, panelsOf, readDashboard } from "../integration/support/grafana.ts";
 import { chartObjects, type ChartObject } from "../support/chart.ts";
 
 const COLUMNS = 24;
@@ -17,10 +17,6 @@ const BUILT_IN = /^(__\w+|timeFilter|tag_\w+)$/;
 const FILES = globSync(`${CHART}/dashboards/**/*.json`).sort();
 const DASHBOARDS = new Map(FILES.map((file) => [file, readDashboard(file)]));
 const LANGUAGES = ["influxql", "flux", "sql"];
-
-function shownPanels({ panels }: GrafanaDashboard): readonly GrafanaPanel[] {
-  return panels.filter(({ type }) => type !== "row");
-}
 
 function configMaps(...args: string[]): readonly ChartObject[] {
   return chartObjects("--set", "dashboards.enabled=true", ...args).filter(({ kind }) => kind === "ConfigMap");
@@ -43,21 +39,24 @@ for (const [file, dashboard] of DASHBOARDS) {
   const name = path.relative(`${CHART}/dashboards`, file);
 
   test(`${name}: panels have different ids and do not overlap`, () => {
-    const { panels } = dashboard;
-    assert.equal(new Set(panels.map(({ id }) => id)).size, panels.length);
-    const taken = new Map<string, string>();
-    for (const { title, gridPos } of panels) {
-      assert.ok(gridPos.x >= 0 && gridPos.x + gridPos.w <= COLUMNS, title);
-      for (let x = gridPos.x; x < gridPos.x + gridPos.w; x++)
-        for (let y = gridPos.y; y < gridPos.y + gridPos.h; y++) {
-          assert.equal(taken.get(`${x},${y}`), undefined, title);
-          taken.set(`${x},${y}`, title);
-        }
+    const inRows = dashboard.panels.map(({ panels = [] }) => panels);
+    const ids = [dashboard.panels, ...inRows].flat().map(({ id }) => id);
+    assert.equal(new Set(ids).size, ids.length);
+    for (const panels of [dashboard.panels, ...inRows]) {
+      const taken = new Map<string, string>();
+      for (const { title, gridPos } of panels) {
+        assert.ok(gridPos.x >= 0 && gridPos.x + gridPos.w <= COLUMNS, title);
+        for (let x = gridPos.x; x < gridPos.x + gridPos.w; x++)
+          for (let y = gridPos.y; y < gridPos.y + gridPos.h; y++) {
+            assert.equal(taken.get(`${x},${y}`), undefined, title);
+            taken.set(`${x},${y}`, title);
+          }
+      }
     }
   });
 
   test(`${name}: every panel has a description`, () => {
-    for (const panel of shownPanels(dashboard)) {
+    for (const panel of panelsOf(dashboard)) {
       const { defaults } = panel["fieldConfig"] as { readonly defaults: { readonly unit?: string } };
       assert.ok(defaults.unit, panel.title);
       assert.match(String(panel["description"]), /\.$/, panel.title);

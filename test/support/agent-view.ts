@@ -83,6 +83,7 @@ export function launcher(
     sinceMs: MONOTONIC_MS - 7_200_000,
     samples: vms.map(({ after }) => after),
     before: vms.map(({ before }) => before),
+    details: new Map(),
     stuck: [],
     busy: [],
     error: undefined,

@@ -4,7 +4,7 @@ import { sample } from "./samples.ts";
 /** Returns the overview of a running domain with the given load. */
 export function overview(
   label: string,
-  { stuck = false, load, ...change }: Partial<Omit<DomainOverview, "label">> = {},
+  { stuck = false, load, details, ...change }: Partial<Omit<DomainOverview, "label">> = {},
 ): DomainOverview {
-  return { label, stuck, load, sample: change.sample ?? sample() };
+  return { label, stuck, load, details, sample: change.sample ?? sample() };
 }

@@ -23,7 +23,7 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   controller: ["--namespace", "--identity", "--listen", "--allowed-host", "--log-level", "--log-format"],
   validate: ["<files...>", "--cluster", "--output"],
   simulate: ["--socket", "--domains", "--nics", "--disks", "--seed"],
-  top: ["--pods-dir", "--libvirt-socket", "--sort", "--interval", "--once"],
+  top: ["--pods-dir", "--libvirt-socket", "--sort", "--families", "--interval", "--once"],
   spool: [],
   "spool inspect": ["<dir>"],
   "spool verify": ["<dir>"],

@@ -54,25 +54,24 @@ export function dashboardModel<Asked>(
 function laidOut<Asked>(sections: readonly Section<Asked>[], model: (panel: Panel<Asked>) => object): object[] {
   const placed: object[] = [];
   let y = 0;
-  for (const { title, panels } of sections) {
-    placed.push({
-      id: placed.length + 1,
-      type: "row",
-      title,
-      collapsed: false,
-      panels: [],
-      gridPos: { x: 0, y, w: COLUMNS, h: 1 },
-    });
-    y += 1;
-    let [x, lineHeight] = [0, 0];
+  let id = 0;
+  for (const { title, panels, optional } of sections) {
+    const rowId = ++id;
+    const gridPos = { x: 0, y, w: COLUMNS, h: 1 };
+    const inside: object[] = [];
+    let [x, top, lineHeight] = [0, y + 1, 0];
     for (const panel of panels) {
       const { width, height } = { ...SIZES[panel.kind], ...(panel.width !== undefined && { width: panel.width }) };
-      if (x + width > COLUMNS) [x, y, lineHeight] = [0, y + lineHeight, 0];
-      placed.push({ id: placed.length + 1, ...model(panel), gridPos: { x, y, w: width, h: height } });
+      if (x + width > COLUMNS) [x, top, lineHeight] = [0, top + lineHeight, 0];
+      inside.push({ id: ++id, ...model(panel), gridPos: { x, y: top, w: width, h: height } });
       x += width;
       lineHeight = Math.max(lineHeight, height);
     }
-    y += lineHeight;
+    const isClosed = optional === true;
+    const row = { id: rowId, type: "row", title, collapsed: isClosed, panels: isClosed ? inside : [], gridPos };
+    // Grafana keeps the panels of a closed row inside of it, and makes room for them when it opens.
+    placed.push(row, ...(isClosed ? [] : inside));
+    y = isClosed ? y + 1 : top + lineHeight;
   }
   return placed;
 }

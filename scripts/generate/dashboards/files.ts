@@ -5,10 +5,12 @@ import { FLEET_PANELS } from "./fleet.ts";
 import { FLUX } from "./flux.ts";
 import { INFLUXQL } from "./influxql.ts";
 import { NODE_PANELS } from "./node.ts";
+import { FLEET_OPTIONAL, NODE_OPTIONAL } from "./overview-optional.ts";
 import { panelModel, type Panel, type Section, type Source } from "./panel.ts";
-import { legendOf, type Filter, type Language, type Query } from "./query.ts";
+import { filtersOf, legendOf, type Filter, type Language, type Query } from "./query.ts";
 import { SQL } from "./sql.ts";
 import { choice, MIN_INTERVAL, queryVariable, sourceVariable, textVariable, type QueryVariable } from "./variables.ts";
+import { VM_OPTIONAL } from "./vm-optional.ts";
 import { VM_PANELS } from "./vm.ts";
 
 /** A dashboard of VMs, the same in every language. */
@@ -39,7 +41,7 @@ const SUBJECTS: readonly Subject[] = [
     filters: [{ tag: "node", variable: "node" }],
     labels: { node: "Node" },
     variables: [],
-    sections: NODE_PANELS,
+    sections: [...NODE_PANELS, ...NODE_OPTIONAL],
   },
   {
     id: "vm",
@@ -51,7 +53,7 @@ const SUBJECTS: readonly Subject[] = [
     ],
     labels: { namespace: "Namespace", vm: "VM" },
     variables: [],
-    sections: VM_PANELS,
+    sections: [...VM_PANELS, ...VM_OPTIONAL],
   },
   {
     id: "fleet",
@@ -63,7 +65,7 @@ const SUBJECTS: readonly Subject[] = [
     ],
     labels: { namespace: "Namespace", node: "Node" },
     variables: [ROWS],
-    sections: FLEET_PANELS,
+    sections: [...FLEET_PANELS, ...FLEET_OPTIONAL],
   },
 ];
 
@@ -115,18 +117,21 @@ function vmDashboard(subject: Subject, language: Language): string {
 }
 
 function sourceOf(panel: Panel<Query>, language: Language, filters: readonly Filter[]): Source {
-  if (panel.kind === "table") {
+  if (panel.kind === "word" || panel.kind === "words" || panel.kind === "table") {
     const kept =
       "${datasource:queryparam}&${prefix:queryparam}" + (language.id === "flux" ? "&${bucket:queryparam}" : "");
+    const targets = panel.asked.map((query) =>
+      panel.kind === "table" ? language.top(query, filters) : language.text(query, filters),
+    );
     return {
       type: "influxdb",
-      targets: panel.asked.map((query) => language.top(query, filters)),
+      targets,
       link: `/d/${uid("vm", language)}?${kept}&var-namespace=\${__data.fields.namespace}&var-vm=\${__data.fields.name}&\${__url_time_range}`,
     };
   }
   return {
     type: "influxdb",
-    targets: panel.asked.map((query) => language.series(query, filters)),
+    targets: panel.asked.map((query) => language.series(query, filtersOf(query, filters))),
     // A query of InfluxQL names its series itself.
     ...(language.id !== "influxql" && {
       names: panel.asked.map((query) => legendOf(query, (tag) => `\${__field.labels.${tag}}`)),

@@ -3,6 +3,7 @@ import {
   fieldsOf,
   innerTags,
   measurementName,
+  rowTags,
   TOP,
   variable,
   VM_TAGS,
@@ -32,6 +33,7 @@ export const FLUX: Language = {
     query: query.over === undefined ? averages(query, filters) : combined(query, filters),
   }),
   top: (query, filters) => ({ query: highest(query, filters) }),
+  text: (query, filters) => ({ query: lastTexts(query, filters) }),
   tagValues: (tag, filters) => `import "influxdata/influxdb/schema"
 
 schema.tagValues(
@@ -66,31 +68,47 @@ function windowed(query: Query, filters: readonly Filter[], createEmpty: boolean
 }
 
 function highest(query: Query, filters: readonly Filter[]): string {
-  const [namespace, name, uuid] = VM_TAGS;
+  const shown = rowTags(query);
   return pipe(
     ...points(query, filters),
-    group(["_field", ...VM_TAGS]),
+    group(["_field", ...query.by]),
     "mean()",
     // A missing tag can be a key of a group, but not of rows.
-    ...calculated(query, [
-      group([namespace, name]),
-      `pivot(rowKey: ["${uuid}"], columnKey: ["_field"], valueColumn: "_value")`,
-    ]),
+    ...calculated(query, [group(shown), 'pivot(rowKey: ["uuid"], columnKey: ["_field"], valueColumn: "_value")']),
     "group()",
     `top(n: ${TOP})`,
-    keep([namespace, name, "_value"]),
+    keep([...shown, "_value"]),
     'rename(columns: {_value: "value"})',
   );
+}
+
+function lastTexts(query: Query, filters: readonly Filter[]): string {
+  const words = query.words?.map((word) => `r._value == "${word}"`).join(" or ");
+  return pipe(
+    ...source(query, filters),
+    only(fieldsOf(query)),
+    group(VM_TAGS),
+    'sort(columns: ["_time"])',
+    "last()",
+    ...(words === undefined ? [] : [`filter(fn: (r) => ${words})`]),
+    "group()",
+    keep(["namespace", "name", "_value"]),
+    'rename(columns: {_value: "value"})',
+  );
+}
+
+function source(query: Query, filters: readonly Filter[]): string[] {
+  return [
+    `from(bucket: "${variable("bucket")}")`,
+    "range(start: v.timeRangeStart, stop: v.timeRangeStop)",
+    `filter(fn: (r) => ${conditions(query.measurement, filters, query.devtype)})`,
+  ];
 }
 
 /** A rate needs two points of one series, so it comes before averages and groups. */
 function points(query: Query, filters: readonly Filter[]): string[] {
   const fields = fieldsOf(query);
-  const from = [
-    `from(bucket: "${variable("bucket")}")`,
-    "range(start: v.timeRangeStart, stop: v.timeRangeStop)",
-    `filter(fn: (r) => ${conditions(query.measurement, filters, query.devtype)})`,
-  ];
+  const from = source(query, filters);
   const [rates, levels] = [fields.filter(({ isRate }) => isRate), fields.filter(({ isRate }) => !isRate)];
   const rate = "derivative(unit: 1s, nonNegative: true)";
   if (levels.length === 0) return [...from, only(rates), rate];

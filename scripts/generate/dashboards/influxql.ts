@@ -5,6 +5,7 @@ import {
   innerTags,
   legendOf,
   measurementName,
+  rowTags,
   TOP,
   variable,
   VM_TAGS,
@@ -25,7 +26,13 @@ export const INFLUXQL: Language = {
   }),
   top: (query, filters) => ({
     ...target(
-      `SELECT top("value", ${TOP}) AS "value", "namespace", "name" FROM (${select(query, filters)} GROUP BY ${tags(VM_TAGS)}) WHERE $timeFilter`,
+      `SELECT top("value", ${TOP}) AS "value", ${tags(rowTags(query))} FROM (${select(query, filters)} GROUP BY ${tags(query.by)}) WHERE $timeFilter`,
+    ),
+    resultFormat: "table",
+  }),
+  text: (query, filters) => ({
+    ...target(
+      `SELECT "value" FROM (${select({ ...query, last: true }, filters)} GROUP BY ${tags(VM_TAGS)}) WHERE ${condition(query)} GROUP BY "namespace", "name"`,
     ),
     resultFormat: "table",
   }),
@@ -34,6 +41,11 @@ export const INFLUXQL: Language = {
       .concat(filters.length > 0 ? ["WHERE", conditions(filters).join(" AND ")] : [])
       .join(" "),
 };
+
+/** InfluxDB 1 ignores a condition on the time in a query of the last values, so the inner query has it. */
+function condition({ words }: Query): string {
+  return words === undefined ? `"value" != ''` : `"value" =~ /^(${words.join("|")})$/`;
+}
 
 function target(query: string): object {
   return { rawQuery: true, query };

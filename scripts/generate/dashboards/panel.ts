@@ -5,7 +5,7 @@ export interface Panel<Asked> {
   readonly description: string;
   /** An id of Grafana's list of units. */
   readonly unit: string;
-  readonly kind: "series" | "stack" | "stat" | "table" | "states";
+  readonly kind: "series" | "stack" | "stat" | "table" | "states" | "word" | "words";
   /** Width in the 24 columns; by default that of its kind. */
   readonly width?: number;
   readonly asked: readonly Asked[];
@@ -13,6 +13,8 @@ export interface Panel<Asked> {
   readonly calculation?: "mean" | "max" | "lastNotNull";
   /** Whether values may be below zero. */
   readonly signed?: true;
+  /** Whether points are further apart than those of other panels, so that lines must connect them. */
+  readonly sparse?: true;
   readonly decimals?: number;
   /** The lowest value of each colour; the first colour has no lower limit. */
   readonly steps?: readonly (readonly [from: number, color: string])[];
@@ -22,6 +24,8 @@ export interface Panel<Asked> {
 export interface Section<Asked> {
   readonly title: string;
   readonly panels: readonly Panel<Asked>[];
+  /** Whether it needs a family that is off by default. It is shown closed, and asks the server only once it is opened. */
+  readonly optional?: true;
 }
 
 /** The parts of a panel that depend on the data source. */
@@ -45,10 +49,13 @@ export const SIZES: Readonly<Record<Panel<unknown>["kind"], { readonly width: nu
   stack: { width: 12, height: 8 },
   table: { width: 8, height: 9 },
   states: { width: 24, height: 5 },
+  word: { width: 4, height: 4 },
+  words: { width: 8, height: 9 },
 };
 
 export function panelModel(panel: Panel<unknown>, source: Source): object {
-  const { title, description, unit, kind, signed, decimals, steps = [[0, "blue"]], mappings } = panel;
+  const { title, description, unit, kind, signed, sparse, decimals, steps = [[0, "blue"]], mappings } = panel;
+  const isTable = TYPES[kind] === "table";
   return {
     title,
     description,
@@ -67,17 +74,17 @@ export function panelModel(panel: Panel<unknown>, source: Source): object {
         ...(signed !== true && { min: 0 }),
         ...(decimals !== undefined && { decimals }),
         ...(mappings !== undefined && { mappings }),
-        color: { mode: kind === "stat" || kind === "table" ? "thresholds" : "palette-classic" },
+        color: { mode: TYPES[kind] === "stat" || isTable ? "thresholds" : "palette-classic" },
         thresholds: {
           mode: "absolute",
           steps: steps.map(([value, color], index) => ({ color, value: index === 0 ? null : value })),
         },
-        custom: custom(kind, steps.length > 1),
+        custom: custom(kind, steps.length > 1, sparse === true),
       },
-      overrides: [...overrides(source), ...(kind === "table" ? tableOverrides(title, source.link) : [])],
+      overrides: [...overrides(source), ...(isTable ? tableOverrides(panel, source.link) : [])],
     },
     options: options(panel),
-    ...(kind === "table" && { transformations: [WITHOUT_TIME] }),
+    ...(isTable && { transformations: [WITHOUT_TIME] }),
   };
 }
 
@@ -87,19 +94,27 @@ const TYPES: Readonly<Record<Panel<unknown>["kind"], string>> = {
   stack: "timeseries",
   table: "table",
   states: "state-timeline",
+  word: "stat",
+  words: "table",
 };
 
-/** In a table of InfluxQL every row has the start of the time shown; this hides it. */
+/** In a table of InfluxQL every row has the start of the time shown; in one of SQL, the uuid. This hides them. */
 const WITHOUT_TIME = {
   id: "organize",
-  options: { excludeByName: { Time: true, time: true }, indexByName: { namespace: 0, name: 1, value: 2 } },
+  options: {
+    excludeByName: { Time: true, time: true, uuid: true },
+    indexByName: { namespace: 0, name: 1, device: 2, value: 3 },
+  },
 };
 
 function refId(index: number): string {
   return String.fromCharCode("A".charCodeAt(0) + index);
 }
 
-function custom(kind: Panel<unknown>["kind"], hasSteps: boolean): object {
+/** Milliseconds between two points that a line of a sparse panel connects: three times the interval of vCPUs. */
+const SPARSE_MS = 90_000;
+
+function custom(kind: Panel<unknown>["kind"], hasSteps: boolean, sparse: boolean): object {
   switch (kind) {
     case "series":
     case "stack":
@@ -108,7 +123,7 @@ function custom(kind: Panel<unknown>["kind"], hasSteps: boolean): object {
         lineWidth: 1,
         fillOpacity: kind === "stack" ? 25 : 5,
         showPoints: "auto",
-        spanNulls: false,
+        spanNulls: sparse && SPARSE_MS,
         stacking: { mode: kind === "stack" ? "normal" : "none", group: "A" },
         thresholdsStyle: { mode: hasSteps ? "dashed" : "off" },
       };
@@ -128,6 +143,15 @@ function options({ kind, calculation = "lastNotNull" }: Panel<unknown>): object 
         graphMode: "area",
         textMode: "value",
       };
+    case "word":
+      return {
+        reduceOptions: { calcs: ["lastNotNull"], fields: "/^value$/", values: false },
+        colorMode: "none",
+        graphMode: "none",
+        textMode: "value",
+      };
+    case "words":
+      return { showHeader: true };
     case "table":
       return { showHeader: true, sortBy: [{ displayName: "Average", desc: true }] };
     case "states":
@@ -147,7 +171,7 @@ function overrides({ names = [] }: Source): object[] {
   }));
 }
 
-function tableOverrides(title: string, link: string | undefined): object[] {
+function tableOverrides({ title, kind }: Panel<unknown>, link: string | undefined): object[] {
   const column = (name: string, ...properties: object[]): object => ({
     matcher: { id: "byName", options: name },
     properties,
@@ -156,10 +180,13 @@ function tableOverrides(title: string, link: string | undefined): object[] {
   return [
     column("namespace", { id: "displayName", value: "Namespace" }),
     column("name", { id: "displayName", value: "VM" }, ...links),
-    column(
-      "value",
-      { id: "displayName", value: "Average" },
-      { id: "custom.cellOptions", value: { type: "gauge", mode: "gradient" } },
-    ),
+    column("device", { id: "displayName", value: "Disk" }),
+    kind === "words"
+      ? column("value", { id: "displayName", value: "Why" })
+      : column(
+          "value",
+          { id: "displayName", value: "Average" },
+          { id: "custom.cellOptions", value: { type: "gauge", mode: "gradient" } },
+        ),
   ];
 }

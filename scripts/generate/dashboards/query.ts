@@ -1,6 +1,19 @@
+/** Measurement -> the tags besides VM_TAGS, `VMID` and `node` that identify a series of it. */
+const PART_TAGS = {
+  vm_metrics: [],
+  vm_features: [],
+  vm_devices: ["devtype", "device"],
+  vm_totals: [],
+  vm_disks: ["device"],
+  vm_memory: [],
+  vm_status: [],
+  vm_vcpus: ["vcpu"],
+  vm_node: [],
+} as const satisfies Readonly<Record<string, readonly string[]>>;
+
 /** A query, independent of a language. Averages are over the points of a bucket of time. */
 export interface Query {
-  readonly measurement: "vm_metrics" | "vm_features" | "vm_devices" | "vm_totals";
+  readonly measurement: keyof typeof PART_TAGS;
   /** Arithmetic over fields: `{memrss}` is a field's average, `{cputime/s}` is a counter's growth per second. */
   readonly value: string;
   /** Tags; each set of their values is a series. */
@@ -12,6 +25,8 @@ export interface Query {
   /** Use the last value of a bucket instead of the average, for values without an average. */
   readonly last?: true;
   readonly devtype?: "nic" | "disk";
+  /** Of a text: return only the VMs with one of these words. */
+  readonly words?: readonly string[];
 }
 
 /** A tag, and the dashboard's variable that selects its values. */
@@ -35,17 +50,16 @@ export interface Language {
   readonly variables: readonly object[];
   /** Returns the query of a panel over time. */
   series(query: Query, filters: readonly Filter[]): object;
-  /** Returns the query of a table of the VMs with the highest averages over the whole time; columns namespace, name, value. */
+  /** Returns the query of a table of the highest averages over the whole time; columns namespace, name, other tags of `by`, value. */
   top(query: Query, filters: readonly Filter[]): object;
+  /** Returns the query of the last text of each VM in the time shown; columns namespace, name, value. */
+  text(query: Query, filters: readonly Filter[]): object;
   /** Returns the query of a variable: the values of a tag. */
   tagValues(tag: string, filters: readonly Filter[]): string;
 }
 
 /** The tags that identify a VM on every node. */
 export const VM_TAGS = ["namespace", "name", "uuid"] as const;
-/** Measurement -> the tags that identify a series. A counter continues only within one series. */
-const DEVICE_TAGS = ["devtype", "device"] as const;
-
 const FIELD = /\{(\w+)(\/s)?\}/g;
 
 export function fieldsOf({ value }: Query): readonly Field[] {
@@ -65,8 +79,19 @@ export function columnOf({ name, isRate }: Field): string {
   return isRate ? `${name}_per_s` : name;
 }
 
+/** Returns the tags that identify a series. A counter continues only within one series. */
 export function seriesTags({ measurement }: Query): readonly string[] {
-  return ["VMID", ...VM_TAGS, "node", ...(measurement === "vm_devices" ? DEVICE_TAGS : [])];
+  return measurement === "vm_node" ? ["node"] : ["VMID", ...VM_TAGS, "node", ...PART_TAGS[measurement]];
+}
+
+/** Returns the filters by tags that the lines have: those of a node are of no VM. */
+export function filtersOf({ measurement }: Query, filters: readonly Filter[]): readonly Filter[] {
+  return measurement === "vm_node" ? filters.filter(({ tag }) => tag === "node") : filters;
+}
+
+/** Returns the tags that a row of a table shows: a VM's uuid only separates VMs of one name. */
+export function rowTags({ by }: Query): readonly string[] {
+  return by.filter((tag) => tag !== "uuid");
 }
 
 /** Returns the tags by which values are averaged before they are summed up. */

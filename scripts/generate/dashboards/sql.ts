@@ -4,6 +4,7 @@ import {
   fieldsOf,
   innerTags,
   measurementName,
+  rowTags,
   seriesTags,
   TOP,
   variable,
@@ -23,6 +24,7 @@ export const SQL: Language = {
     format: "time_series",
   }),
   top: (query, filters) => ({ ...target(highest(query, filters)), format: "table" }),
+  text: (query, filters) => ({ ...target(lastTexts(query, filters)), format: "table" }),
   tagValues: (tag, filters) =>
     `SELECT DISTINCT "${tag}" FROM ${columns([measurementName({ measurement: "vm_totals" })])}
 WHERE ${["$__timeFilter(time)", `"${tag}" IS NOT NULL`, ...conditions(filters)].join(" AND ")}
@@ -49,9 +51,18 @@ ORDER BY 1`;
 }
 
 function highest(query: Query, filters: readonly Filter[]): string {
-  return `${select(query, filters, [], VM_TAGS)}
+  return `${select(query, filters, [], query.by)}
 ORDER BY value DESC NULLS LAST
 LIMIT ${TOP}`;
+}
+
+function lastTexts(query: Query, filters: readonly Filter[]): string {
+  const words = query.words?.map((word) => `'${word}'`).join(", ");
+  return `SELECT ${columns(rowTags({ ...query, by: VM_TAGS }))}, value
+FROM (
+${indent(select({ ...query, last: true }, filters, [], VM_TAGS))}
+)${words === undefined ? "" : `\nWHERE value IN (${words})`}
+ORDER BY 1, 2`;
 }
 
 function select(query: Query, filters: readonly Filter[], first: readonly string[], by: readonly string[]): string {

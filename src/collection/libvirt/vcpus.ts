@@ -25,3 +25,17 @@ export const VCPUS: StatsReader<readonly VcpuSample[], readonly VcpuInfo[]> = {
       delayNs: report && counter(report.params, `vcpu.${vcpu.number}.delay`),
     })),
 };
+
+/** Returns the sum of a value over the vCPUs; undefined without vCPUs, or if a vCPU lacks the value. */
+export function sumOverVcpus(
+  vcpus: readonly VcpuSample[] | undefined,
+  value: "waitNs" | "delayNs",
+): bigint | undefined {
+  if (vcpus === undefined || vcpus.length === 0) return undefined;
+  let sum = 0n;
+  for (const { [value]: one } of vcpus) {
+    if (one === undefined) return undefined;
+    sum += one;
+  }
+  return sum;
+}

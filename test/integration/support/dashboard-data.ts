@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { FAMILY_NAMES } from "../../../src/contract.ts";
 import { RunningAgent, type AgentRun } from "./agent.ts";
 import type { Shown } from "./grafana.ts";
 import { LAB, labLines } from "./lab-lines.ts";
@@ -7,6 +8,9 @@ import { SimulatedNode } from "./simulated-node.ts";
 const CYCLES = 10;
 /** Enough time for a cycle on a busy machine: a late one would be incomplete. */
 const INTERVAL_S = 2;
+
+const ALL_FAMILIES = `    families: [${FAMILY_NAMES.join(", ")}]
+    schedules: []`;
 
 /** Prefix of the lab's lines in the form of a host without KubeVirt. */
 export const PLAIN_PREFIX = "plain_";
@@ -17,6 +21,11 @@ export interface DashboardData {
   readonly nodes: readonly [SimulatedNode, SimulatedNode];
   readonly shown: Shown;
   readonly labShown: Shown;
+}
+
+/** Returns the field of a VM whose start is known: the agents have seen no start of a simulated one. */
+function unseenStart(timeMs: number): string {
+  return `vm_status,VMID=1,name=web.1,uuid=u,namespace=shop,node=node-1 reason="booted",uptime_s=60i ${timeMs}000000\n`;
 }
 
 /** Runs the agents of two nodes with these targets; `write` gets the earlier lines of the lab. */
@@ -36,15 +45,19 @@ export async function writeForDashboards(
       await using agent = await RunningAgent.start({
         ...run,
         interval: `${INTERVAL_S}s`,
+        spec: ALL_FAMILIES,
         sockets: [],
         args: ["--pods-dir", podsDir, "--node-name", `node-${index + 1}`, "--cycles", String(CYCLES)],
       });
       assert.equal(await agent.exit(), 0, JSON.stringify(agent.log, null, 1));
     }),
   );
+  const toMs = Date.now();
+  // Flux leaves out the end of the time shown.
+  await write(unseenStart(toMs - 1));
   return {
     nodes,
-    shown: { fromMs, toMs: Date.now(), intervalS: 2 * INTERVAL_S },
+    shown: { fromMs, toMs, intervalS: 2 * INTERVAL_S },
     labShown: { fromMs: labS * 1000, toMs: (labS + LAB.seconds) * 1000 - 1, intervalS: LAB.bucketS },
   };
 }

@@ -10,12 +10,14 @@ export interface Target {
   readonly [field: string]: unknown;
 }
 
+/** A panel, or a row; a closed row has its panels inside. */
 export interface GrafanaPanel {
   readonly id: number;
   readonly title: string;
   readonly type: string;
   readonly gridPos: { readonly x: number; readonly y: number; readonly w: number; readonly h: number };
   readonly targets?: readonly Target[];
+  readonly panels?: readonly GrafanaPanel[];
   readonly [field: string]: unknown;
 }
 
@@ -46,6 +48,11 @@ export interface Shown {
 
 export function readDashboard(file: string): GrafanaDashboard {
   return JSON.parse(readFileSync(file, "utf8")) as GrafanaDashboard;
+}
+
+/** Returns the panels of a dashboard without the rows, and with those of closed rows. */
+export function panelsOf({ panels }: GrafanaDashboard): readonly GrafanaPanel[] {
+  return panels.flatMap((panel) => (panel.type === "row" ? (panel.panels ?? []) : [panel]));
 }
 
 /** Returns the query text of a target of any data source. */

@@ -97,6 +97,11 @@ export class Influxd2 implements AsyncDisposable {
     await this.#post("/api/v2/buckets", "application/json", JSON.stringify({ orgID, name, retentionRules: [] }));
   }
 
+  /** Creates a task that runs this script of Flux, if the server accepts it. */
+  async createTask(flux: string): Promise<void> {
+    await this.#post("/api/v2/tasks", "application/json", JSON.stringify({ orgID: await this.#orgId(), flux }));
+  }
+
   /** Creates a token that may write, and a function that revokes it. */
   async createToken(): Promise<{ readonly token: string; revoke(): Promise<void> }> {
     const orgID = await this.#orgId();

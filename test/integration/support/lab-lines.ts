@@ -9,6 +9,8 @@ interface LabVm {
   readonly nodes: (second: number) => readonly string[];
   /** Second at which its counter on a node begins, if not at the start. */
   readonly startS?: Readonly<Record<string, number>>;
+  /** Why it is in its state at a second. */
+  readonly reason: (second: number) => string;
 }
 
 /** Offset of the agents' clocks. */
@@ -25,14 +27,26 @@ export const LAB_VMS: readonly LabVm[] = [
     cores: 0.5,
     nodes: (second) => (second === BOTH ? ["a", "b"] : second < BOTH ? ["a"] : ["b"]),
     startS: { b: BOTH },
+    reason: (second) => (second < BOTH ? "booted" : "io-error"),
   },
-  { name: "restarted", cores: 0.25, nodes: () => ["a"], startS: { a: RESTART } },
-  { name: "unseen", cores: 0.75, nodes: (second) => (second < 40 || second >= 80 ? ["a"] : []) },
+  {
+    name: "restarted",
+    cores: 0.25,
+    nodes: () => ["a"],
+    startS: { a: RESTART },
+    reason: (second) => (second < RESTART ? "io-error" : "booted"),
+  },
+  {
+    name: "unseen",
+    cores: 0.75,
+    nodes: (second) => (second < 40 || second >= 80 ? ["a"] : []),
+    reason: () => "booted",
+  },
 ];
 
-/** Returns line protocol of `vm_totals`, one point a second. */
+/** Returns line protocol of `vm_totals` and `vm_status`, one point a second. */
 export function labLines(beginS: number): string {
-  return LAB_VMS.flatMap(({ name, cores, nodes, startS = {} }) =>
+  return LAB_VMS.flatMap(({ name, cores, nodes, startS = {}, reason }) =>
     Array.from({ length: LAB.seconds }, (_, second) =>
       nodes(second).map((node) => {
         const from = startS[node] ?? 0;
@@ -41,7 +55,10 @@ export function labLines(beginS: number): string {
         const cputime = Math.round((worked - (second < from ? 0 : from) + 2) * cores * 1e9);
         const ms = (beginS + second) * 1000 + (PHASE_MS[node] ?? 0);
         const tags = `VMID=1,name=${name},uuid=${name},namespace=lab,node=${node}`;
-        return `${LAB.prefix}vm_totals,${tags} cputime=${cputime}i,cpus=2i,memrss=1048576i ${ms}000000\n`;
+        return [
+          `${LAB.prefix}vm_totals,${tags} cputime=${cputime}i,cpus=2i,memrss=1048576i ${ms}000000\n`,
+          `${LAB.prefix}vm_status,${tags} reason="${reason(second)}" ${ms}000000\n`,
+        ].join("");
       }),
     ),
   )

@@ -7,7 +7,7 @@ test("a domain's label has namespace and name, and libvirt's name tells whether 
   const { identity } = sample();
   const vm = sample({ identity: { ...identity, namespace: "shop", name: "web" } });
   const plain = sample({ identity: { ...identity, id: 2, namespace: "", name: "web" } });
-  const overviews = domainOverviews({ samples: [vm, plain], before: [], stuck: ["shop_web"] });
+  const overviews = domainOverviews({ samples: [vm, plain], before: [], details: new Map(), stuck: ["shop_web"] });
   assert.deepEqual(
     overviews.map(({ label, stuck, load }) => [label, stuck, load]),
     [

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import type { Point } from "../../../scripts/demo/line-protocol-parser.ts";
 import { stateName } from "../../../src/collection/domain-sample.ts";
-import { reasonName } from "../../../src/measurement/vm-status.ts";
+import { reasonName } from "../../../src/collection/state-reason.ts";
 import { MEASUREMENTS, NODE_MEASUREMENTS } from "../../../src/measurement/registry.ts";
 import { docTables } from "../../support/docs.ts";
 import { goldenPoints, goldenTexts, typeOf } from "../../support/golden-lines.ts";

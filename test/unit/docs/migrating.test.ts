@@ -1,38 +1,96 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { MEASUREMENT_FIELDS } from "../../../src/contract.ts";
 import { docTables } from "../../support/docs.ts";
-import { goldenPoints } from "../../support/golden-lines.ts";
 
-/** Every written field, such as `vm_devices.rxbytes`. */
-const fields = new Set(
-  goldenPoints().flatMap(({ measurement, fields: written }) =>
-    [...written.keys()].map((field) => `${measurement}.${field}`),
-  ),
-);
-/** Fields that the agent computes. */
-const COMPUTED =
-  /_latency_us$|_percent$|^vm_cpu\.(?:steal|wait)_ns$|^vm_status\.(?!reason)|^vm_node|^vm_agent|\.(?:guest_stats_age_s|ballooned_kb|used_kb|overhead_kb)$/;
-const mapped = docTables("docs/migrating.md").filter(({ columns }) => columns[1] === "here");
+const TABLES = docTables("docs/migrating.md").filter(({ columns }) => columns[1] === "here");
+/** Measurements of the contract that are written by a later change. */
+const PLANNED: Readonly<Record<string, string>> = {
+  vm_events: "detail device count",
+  vm_jobs:
+    "elapsed_ms remaining_ms downtime_ms setup_ms data_total_bytes data_processed_bytes data_remaining_bytes memory_bytes_per_sec dirty_pages_per_sec iteration throttle_percent success",
+  vm_info:
+    "uid pod instance_type preference guest_os phase machine arch cpu_model firmware pinned_vcpus affinity nics disks cpu_request_milli cpu_limit_milli memory_request_kb memory_limit_kb migratable launcher_outdated agent_connected",
+  vm_disk_info: "bus cache discard format kind serial pvc iops_limit bytes_limit",
+  vm_nic_info: "mac model kind source link address mtu",
+  vm_raw: "",
+};
+/** A name of another program, such as `rx_{bytes,pkts}` for two. */
+const BRACES = /^(.*?)\{([^}]*)\}(.*)$/;
 
-function oursIn(rows: readonly (readonly string[])[]): string[] {
-  return rows.flatMap(([, here = ""]) => [...here.matchAll(/`(vm_\w+\.\w+)`/g)].map(([, field = ""]) => field));
+/** Returns the code spans of a cell. */
+function spans(cell = ""): readonly string[] {
+  return [...cell.matchAll(/`([^`]+)`/g)].flatMap(([, span = ""]) => expanded(span));
 }
 
-test("old names map to existing fields, each once", () => {
-  assert.equal(mapped.length, 2);
-  for (const { rows } of mapped) {
-    const ours = oursIn(rows);
-    assert.ok(ours.length > 20);
-    assert.deepEqual(ours, [...new Set(ours)]);
-    for (const field of ours) assert.ok(fields.has(field), field);
+function expanded(name: string): readonly string[] {
+  const [, before = "", choices, after = ""] = BRACES.exec(name) ?? [];
+  return choices === undefined ? [name] : choices.split(",").flatMap((choice) => expanded(before + choice + after));
+}
+
+/** Returns the names of the other program in the table under a heading. */
+function theirs(heading: string): ReadonlySet<string> {
+  const rows = TABLES.find((table) => table.heading.includes(heading))?.rows ?? [];
+  return new Set(
+    rows.flatMap(([cell = ""]) => {
+      const [first = "", ...fields] = spans(cell);
+      return first.startsWith("libvirt_") ? fields.map((field) => `${first} ${field}`) : [first, ...fields];
+    }),
+  );
+}
+
+/** Returns the lines of a list of another program's names. */
+function fixture(name: string): readonly string[] {
+  const lines = readFileSync(`test/fixtures/foreign-names/${name}.txt`, "utf8").trimEnd().split("\n");
+  return lines.filter((line) => !line.startsWith("#"));
+}
+
+test("every row says what replaces a name here, or why nothing does", () => {
+  assert.equal(TABLES.length, 4);
+  for (const { rows } of TABLES)
+    for (const [name, here = ""] of rows) assert.match(here, /^no: \w|`vm_\w+|^tags? /, name);
+});
+
+test("the names of our fields are in the contract", () => {
+  for (const { rows } of TABLES)
+    for (const [, here] of rows)
+      for (const span of spans(here)) {
+        const [, measurement = "", field] = /^(vm_\w+)(?:\.(\w+))?$/.exec(span) ?? [];
+        if (measurement === "") continue;
+        const fields = Object.keys(MEASUREMENT_FIELDS[measurement] ?? {});
+        const known = fields.length > 0 ? fields : PLANNED[measurement]?.split(" ");
+        assert.ok(known !== undefined, `${measurement} does not exist`);
+        if (field !== undefined) assert.ok(known.includes(field), `${span} does not exist`);
+      }
+});
+
+test("no field of another program appears twice in a table", () => {
+  for (const { heading, rows } of TABLES) {
+    const names = rows.map(([name = ""]) => name);
+    assert.deepEqual(names, [...new Set(names)], heading);
   }
 });
 
-test("the table of Telegraf has every field except sums and slopes", () => {
-  const ours = new Set(oursIn(mapped[0]?.rows ?? []));
-  const missing = [...fields].filter(
-    (field) =>
-      !ours.has(field) && !/^vm_(?:features|vcpus\.cpu$|totals\.(?:net|disk)_)/.test(field) && !COMPUTED.test(field),
+test("the table of Telegraf has every field of its libvirt input", () => {
+  assert.deepEqual(
+    [...theirs("Telegraf")].filter((name) => name.startsWith("libvirt_")).sort(),
+    fixture("telegraf").toSorted(),
   );
-  assert.deepEqual(missing, []);
+});
+
+test("the table of collectd has every value of its ExtraStats", () => {
+  const mapped = theirs("collectd");
+  for (const line of fixture("collectd")) {
+    const [, name = ""] = line.split(" ");
+    assert.ok(mapped.has(name), line);
+  }
+});
+
+test("the table of the exporters has every metric of both", () => {
+  assert.deepEqual([...theirs("exporters")].sort(), fixture("exporters"));
+});
+
+test("the table of KubeVirt has every metric of a VM and of a VMI", () => {
+  assert.deepEqual([...theirs("KubeVirt")].sort(), fixture("kubevirt"));
 });

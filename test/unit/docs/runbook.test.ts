@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { parse } from "yaml";
+import { VM_ALERTS } from "../../../scripts/generate/vm-alerts/rules.ts";
 import { AGENT_METRICS } from "../../../src/observability/agent-routes.ts";
 import { CONTROLLER_METRICS } from "../../../src/observability/controller-routes.ts";
 import { NODE_REASONS } from "../../../src/status/node-telemetry.ts";
@@ -12,9 +13,9 @@ interface Alerts {
   readonly groups: readonly { readonly rules: readonly { readonly alert: string }[] }[];
 }
 
-const alerts = (parse(readFileSync("docs/alerts.yaml", "utf8")) as Alerts).groups.flatMap(({ rules }) =>
-  rules.map(({ alert }) => alert),
-);
+const alerts = (parse(readFileSync("docs/alerts.yaml", "utf8")) as Alerts).groups
+  .flatMap(({ rules }) => rules.map(({ alert }) => alert))
+  .concat(VM_ALERTS.map(({ alert }) => alert));
 /** Heading -> section. */
 const sections = new Map(
   PAGE.split(/^## /m)

@@ -5,7 +5,7 @@ import type { DomainSample } from "../../../src/collection/domain-sample.ts";
 import { STATUS, type Status } from "../../../src/collection/libvirt/status.ts";
 import { CONTROL_ERROR, CONTROL_STATE, DOMAIN_STATE } from "../../../src/libvirt/protocol.ts";
 import { needsOf } from "../../../src/measurement/registry.ts";
-import { reasonName } from "../../../src/measurement/vm-status.ts";
+import { reasonName } from "../../../src/collection/state-reason.ts";
 import { SyntheticDomain } from "../../../src/simulator/synthetic-domain.ts";
 import { encode, points } from "../../support/encode.ts";
 import { sample } from "../../support/samples.ts";

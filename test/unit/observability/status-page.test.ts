@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { resolveConfig } from "../../../src/config/resolve.ts";
 import { TargetAccessReader } from "../../../src/config/target-access.ts";
 import { parseConfig } from "../../../src/config/parse.ts";
+import { domainKey } from "../../../src/discovery/domain-name.ts";
 import type { AgentView } from "../../../src/observability/agent-view.ts";
 import { statusPage } from "../../../src/observability/status-page.ts";
 import { CLUSTER_SPEC, configText } from "../../support/config.ts";
@@ -39,6 +40,23 @@ test("the page of a healthy node shows its VMs with their load", () => {
     "0 B/s",
     "0 B/s",
   ]);
+});
+
+test("the page has columns of families that are off by default only while a VM has a value", () => {
+  const { libvirt } = agentView();
+  const [first, ...others] = libvirt.endpoints;
+  assert.ok(first?.samples[0] !== undefined);
+  const latest = <Value>(value: Value) => ({ value, atMs: 0 });
+  const some = { reason: latest("io-error"), usedPercent: latest(81.25), latencyUs: latest(1234) };
+  const details = new Map([[domainKey(first.samples[0].identity), some]]);
+  const samples = first.samples.map((one) => ({ ...one, state: 3 }));
+  const shown = texts(
+    page(agentView({ libvirt: { ...libvirt, endpoints: [{ ...first, samples, details }, ...others] } })),
+  );
+  for (const text of ["In use", "81.3 %", "Latency", "1.23 ms", "io-error"]) assert.ok(shown.includes(text), text);
+  assert.ok(!shown.includes("Steal"));
+  const none = texts(page(agentView()));
+  for (const title of ["In use", "Latency", "Steal"]) assert.ok(!none.includes(title), title);
 });
 
 test("problems come first, in words as well as in colours", () => {

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import type { DomainLoad } from "../../../src/collection/domain-load.ts";
 import { displayWidth } from "../../../src/lib/display-text.ts";
-import { sortDomains, SORT_KEYS } from "../../../src/top/columns.ts";
+import { sortDomains, SORT_KEYS, type ShownFamily } from "../../../src/top/columns.ts";
 import { screenLines } from "../../../src/top/live-view.ts";
 import { domainTable } from "../../../src/top/table.ts";
 import { overview } from "../../support/domains.ts";
@@ -37,6 +37,32 @@ test("the table matches the golden file at several widths", () => {
     return [`# ${width} columns`, header, ...rows, ""].join("\n");
   });
   assert.equal(text.join("\n"), readFileSync("test/golden/top/table.txt", "utf8"));
+});
+
+test("the table has the columns of a family that is named, and no other", () => {
+  const latest = <Value>(value: Value) => ({ value, atMs: 0 });
+  const details = {
+    reason: latest("io-error"),
+    usedPercent: latest(81.25),
+    stealPercent: { ...latest(12), delayNs: 0n, vcpus: 1 },
+    latencyUs: latest(1234),
+  };
+  const domains = [overview("shop/web", { details }), overview("shop/new")];
+  const table = (...families: readonly ShownFamily[]): readonly string[] => {
+    const { header, rows } = domainTable(domains, Infinity, families);
+    return [header, ...rows].map((line) => line.replaceAll(/ +/g, " "));
+  };
+  assert.doesNotMatch(table().join(), /WHY|STEAL|USED|LAT/);
+  assert.deepEqual(
+    table("Status", "Memory", "Vcpus", "Disks").map((line) => line.split(" ").slice(0, 10).join(" ")),
+    [
+      "VM STATE WHY VCPU CPU% STEAL% MEM RSS USED% LAT",
+      "shop/web running io-error 2 - 12.0 768M 391M 81.3 1.23",
+      "shop/new running 2 - - 768M 391M - - -",
+    ],
+  );
+  assert.match(table("Memory")[0] ?? "", /USED%/);
+  assert.doesNotMatch(table("Memory")[0] ?? "", /WHY|STEAL|LAT/);
 });
 
 test("the screen matches the golden file, with the faults above the table", () => {
