@@ -1,4 +1,5 @@
-// Shows the whole pipeline: real libvirt or the simulator, the agent, and a real InfluxDB or a sink. Ends by itself.
+// Shows the whole pipeline: real libvirt or the simulator, the agent, and a real InfluxDB or a sink. With --cluster, a real node with
+// the chart and VMs in launcher pods. Ends by itself.
 import { spawn } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -20,9 +21,13 @@ const { values } = parseArgs({
     interval: { type: "string", default: "1s" },
     "influx-url": { type: "string" },
     database: { type: "string", default: "telemetry" },
+    cluster: { type: "boolean", default: false },
   },
 });
 const PROBE_MS = 2_000;
+
+// Only this one needs the sources of the tests.
+if (values.cluster) await (await import("./demo/cluster.ts")).clusterDemo();
 
 const directory = await mkdtemp(path.join(tmpdir(), "kubevirt-telemetry-demo-"));
 try {

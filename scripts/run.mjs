@@ -39,6 +39,8 @@ if (!task || !existsSync(script)) {
   process.exit(2);
 }
 ensurePackages();
+// Ctrl-C also reaches the task, which cleans up. Without a handler this process would end before it.
+process.on("SIGINT", () => undefined);
 // Child processes of the task (npm binaries, the agent under test) find the pinned Node first.
 const env = { ...process.env, PATH: `${path.dirname(node)}:${process.env.PATH ?? ""}` };
 process.exit(run(node, [script, ...args], { env }));

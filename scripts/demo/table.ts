@@ -31,15 +31,20 @@ export function domainTable(points: readonly Point[]): string {
       for (const [index, field] of totals.entries()) row[5 + index] = (number(field) / MIB).toFixed(1);
     }
   }
-  const table = [COLUMNS, ...rows.values()];
-  const widths = COLUMNS.map((_, column) => Math.max(...table.map((row) => (row[column] ?? "").length)));
-  const text = table.map((row) =>
-    widths
-      .map((width, column) => (column < 2 ? (row[column] ?? "").padEnd(width) : (row[column] ?? "").padStart(width)))
-      .join("  "),
-  );
   const samples = new Map(points.map((point) => [point.measurement, point]));
-  return [...text, "", ...[...samples.values()].map((point) => formatPoint(point))].join("\n");
+  return [
+    alignedTable([COLUMNS, ...rows.values()], 2),
+    "",
+    ...[...samples.values()].map((point) => formatPoint(point)),
+  ].join("\n");
+}
+
+/** Returns a table as text. The first columns are aligned to the left, the others to the right. */
+export function alignedTable(table: readonly (readonly string[])[], leftColumns: number): string {
+  const widths = (table[0] ?? []).map((_, column) => Math.max(...table.map((row) => (row[column] ?? "").length)));
+  const align = (text: string, column: number): string =>
+    column < leftColumns ? text.padEnd(widths[column] ?? 0) : text.padStart(widths[column] ?? 0);
+  return table.map((row) => widths.map((_, column) => align(row[column] ?? "", column)).join("  ")).join("\n");
 }
 
 function formatPoint({ measurement, tags, fields }: Point): string {

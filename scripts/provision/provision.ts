@@ -90,6 +90,7 @@ const PARTS: Readonly<Record<string, Part>> = {
     },
     make: node,
   },
+  "test/integration/support/node/launcher-image.ts": LIBVIRT,
   "test/integration/support/node/network-policies.ts": {
     packages: { ipset: "ipset", iptables: "iptables" },
     make: () => made("kube-router"),

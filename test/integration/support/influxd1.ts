@@ -12,6 +12,8 @@ interface Ports {
 }
 
 interface Influxd1Options {
+  /** On which it listens; by default 127.0.0.1. */
+  readonly address?: string;
   /** In a database; a million without it. */
   readonly maxSeries?: number;
 }
@@ -24,15 +26,16 @@ export class Influxd1 implements AsyncDisposable {
   readonly #ports: Ports;
   #child: ChildProcess | undefined;
 
-  private constructor(dir: string, ports: Ports) {
-    this.url = `http://127.0.0.1:${ports.http}`;
+  private constructor(dir: string, ports: Ports, address: string) {
+    this.url = `http://${address}:${ports.http}`;
     this.#dir = dir;
     this.#ports = ports;
   }
 
   static async start(options: Influxd1Options = {}): Promise<Influxd1> {
     const dir = await mkdtemp(path.join(tmpdir(), "influxd1-"));
-    const server = new Influxd1(dir, { http: await freePort(), rpc: await freePort() });
+    const { address = "127.0.0.1" } = options;
+    const server = new Influxd1(dir, { http: await freePort(), rpc: await freePort() }, address);
     try {
       await server.restart(options);
       await server.query("CREATE DATABASE telemetry");
@@ -51,7 +54,7 @@ export class Influxd1 implements AsyncDisposable {
   async restart(options: Influxd1Options = {}): Promise<void> {
     await this.stop();
     const file = path.join(this.#dir, "influxdb.conf");
-    await writeFile(file, configuration(this.#dir, this.#ports, options));
+    await writeFile(file, configuration(this.#dir, this.#ports, { address: new URL(this.url).hostname, ...options }));
     this.#child = spawn("influxd", ["run", "-config", file], { stdio: "ignore" });
     await until(async () => (await fetch(`${this.url}/ping`)).ok || undefined, "influxd 1 to answer");
   }
@@ -72,7 +75,11 @@ export class Influxd1 implements AsyncDisposable {
   }
 }
 
-function configuration(dir: string, { http, rpc }: Ports, { maxSeries = 1_000_000 }: Influxd1Options): string {
+function configuration(
+  dir: string,
+  { http, rpc }: Ports,
+  { address, maxSeries = 1_000_000 }: Influxd1Options & { readonly address: string },
+): string {
   return `reporting-disabled = true
 bind-address = "127.0.0.1:${rpc}"
 [meta]
@@ -82,7 +89,7 @@ bind-address = "127.0.0.1:${rpc}"
   wal-dir = "${dir}/wal"
   max-series-per-database = ${maxSeries}
 [http]
-  bind-address = "127.0.0.1:${http}"
+  bind-address = "${address}:${http}"
   log-enabled = false
 `;
 }

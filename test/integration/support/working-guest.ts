@@ -35,14 +35,16 @@ const NETWORK = 4 * (process.pid % 64);
 const HOST_ADDRESS = `198.51.100.${NETWORK + 1}`;
 const GUEST_ADDRESS = `198.51.100.${NETWORK + 2}`;
 
-const INIT = `#!/bin/busybox sh
+const BOOT = `#!/bin/busybox sh
 /bin/busybox --install -s /bin
 mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
 for module in ${MODULES.join(" ")}; do insmod /modules/$module.ko; done
 sleep 1
-ip link set eth0 up
+`;
+
+const INIT = `ip link set eth0 up
 ip addr add ${GUEST_ADDRESS}/30 dev eth0
 dd if=/dev/zero of=/dev/vda bs=4096 count=${WORK.writeRequests} oflag=direct
 dd if=/dev/vdb of=/dev/null bs=4096 count=${WORK.readRequests} iflag=direct
@@ -57,16 +59,7 @@ while true; do sleep 3600; done
  */
 export async function bootWorkingGuest(host: LibvirtHost, name: string): Promise<{ readonly tap: string }> {
   const dir = path.join(host.dir, name);
-  const root = path.join(dir, "root");
-  for (const directory of ["bin", "proc", "sys", "dev", "modules"])
-    await mkdir(path.join(root, directory), { recursive: true });
-  await run("cp", "/bin/busybox", path.join(root, "bin/busybox"));
-  for (const module of MODULES)
-    await run("cp", path.join(path.dirname(kernelPath()), "modules", `${module}.ko`), path.join(root, "modules/"));
-  await writeFile(path.join(root, "init"), INIT, { mode: 0o755 });
-  const initrd = path.join(dir, "initrd");
-  await run("sh", "-c", `cd ${root} && find . | cpio --quiet -o -H newc | gzip -1 > ${initrd}`);
-
+  const initrd = await guestInitrd(dir, INIT);
   const tap = await host.createTap();
   await run("sysctl", "-q", "-w", `net.ipv6.conf.${tap}.disable_ipv6=1`).catch(() => undefined);
   await run("ip", "address", "add", `${HOST_ADDRESS}/30`, "dev", tap);
@@ -93,4 +86,18 @@ export async function bootWorkingGuest(host: LibvirtHost, name: string): Promise
   // Without this the host would send ARP requests some seconds later, which would change the counters.
   await run("ip", "address", "flush", "dev", tap);
   return { tap };
+}
+
+/** Writes the first file system of a guest, which has its drivers and then runs `script`; resolves to its path. */
+export async function guestInitrd(dir: string, script: string): Promise<string> {
+  const root = path.join(dir, "root");
+  for (const directory of ["bin", "proc", "sys", "dev", "modules"])
+    await mkdir(path.join(root, directory), { recursive: true });
+  await run("cp", "/bin/busybox", path.join(root, "bin/busybox"));
+  for (const module of MODULES)
+    await run("cp", path.join(path.dirname(kernelPath()), "modules", `${module}.ko`), path.join(root, "modules/"));
+  await writeFile(path.join(root, "init"), BOOT + script, { mode: 0o755 });
+  const initrd = path.join(dir, "initrd");
+  await run("sh", "-c", `cd ${root} && find . | cpio --quiet -o -H newc | gzip -1 > ${initrd}`);
+  return initrd;
 }

@@ -10,33 +10,29 @@ const BUSYBOX = "/usr/bin/busybox";
 /** Writes a docker archive with busybox as every program; resolves to its path. Its containers wait unless they have a command. */
 export async function busyboxArchive(directory: string): Promise<string> {
   const work = path.join(directory, "busybox");
-  const archive = path.join(work, "image.tar");
   await mkdir(path.join(work, "root/bin"), { recursive: true });
   await copyFile(BUSYBOX, path.join(work, "root/bin/busybox"));
   for (const name of (await run(BUSYBOX, "--list")).trim().split("\n"))
     if (name !== "busybox") await symlink("busybox", path.join(work, "root/bin", name)).catch(ignoreExisting);
-  await run(
-    "tar",
-    "--create",
-    "--owner=0",
-    "--group=0",
-    "--directory",
-    `${work}/root`,
-    "--file",
-    `${work}/layer.tar`,
-    ".",
-  );
+  return dockerArchive(work, PAUSE_IMAGE, { Env: ["PATH=/bin"], Cmd: ["/bin/sleep", "2147483647"] });
+}
+
+/** Writes a docker archive of an image with the files of `root` in this directory; resolves to its path. They belong to root. */
+export async function dockerArchive(work: string, name: string, config: object = {}): Promise<string> {
+  const archive = path.join(work, "image.tar");
+  const layer = ["--directory", `${work}/root`, "--file", `${work}/layer.tar`, "."];
+  await run("tar", "--create", "--owner=0", "--group=0", ...layer);
   const digest = createHash("sha256")
     .update(await readFile(`${work}/layer.tar`))
     .digest("hex");
-  const config = {
+  const image = {
     architecture: process.arch === "x64" ? "amd64" : process.arch,
     os: "linux",
-    config: { Env: ["PATH=/bin"], Cmd: ["/bin/sleep", "2147483647"] },
+    config,
     rootfs: { type: "layers", diff_ids: [`sha256:${digest}`] },
   };
-  const manifest = [{ Config: "config.json", RepoTags: [PAUSE_IMAGE], Layers: ["layer.tar"] }];
-  await writeFile(`${work}/config.json`, JSON.stringify(config));
+  const manifest = [{ Config: "config.json", RepoTags: [name], Layers: ["layer.tar"] }];
+  await writeFile(`${work}/config.json`, JSON.stringify(image));
   await writeFile(`${work}/manifest.json`, JSON.stringify(manifest));
   await run("tar", "--create", "--directory", work, "--file", archive, "manifest.json", "config.json", "layer.tar");
   return archive;

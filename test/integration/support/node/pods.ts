@@ -17,6 +17,7 @@ export interface RunningPod extends ApiObject {
     readonly conditions?: readonly { readonly type: string; readonly status: string }[];
     readonly initContainerStatuses?: readonly ContainerStatus[];
     readonly containerStatuses?: readonly ContainerStatus[];
+    readonly phase?: string;
     readonly podIP?: string;
   };
 }
