@@ -9,6 +9,7 @@ import type { EffectiveConfig } from "../config/resolve.ts";
 import type { Family } from "../contract.ts";
 import { TelemetryError, unexpected } from "../errors.ts";
 import { isAborted } from "../lib/abort.ts";
+import { Waker, type WakeSignal } from "../lib/waker.ts";
 import { needsOf } from "../measurement/registry.ts";
 import { NodeLines, type NodeLinesOptions } from "./node-lines.ts";
 
@@ -162,8 +163,8 @@ export class Pipeline {
         const flushed = await router.flush();
         lines += flushed;
       });
-    const collected = new AbortController();
-    const flushing = this.#flushEarly(flush, collected.signal);
+    const collected = new Waker();
+    const flushing = this.#flushEarly(flush, collected);
     await guarded("a cycle", () =>
       collector.collect(({ errors, ...rest }) => {
         const { quotas } = router;
@@ -182,7 +183,7 @@ export class Pipeline {
       await guarded("writing the lines of the node", () =>
         nodeLines.write(collector.stats, { skippedTicks: this.#ticker.skipped, found }),
       );
-    collected.abort();
+    collected.wake();
     await flushing;
     await flush();
     state.recordCycle({ domains, lines, durationMs: clock.monotonic() - begun, complete }, router.counters);
@@ -190,7 +191,7 @@ export class Pipeline {
   }
 
   /** Flushes regularly until the signal aborts, so that a slow endpoint does not delay the lines of the others. */
-  async #flushEarly(flush: () => Promise<void>, signal: AbortSignal): Promise<void> {
+  async #flushEarly(flush: () => Promise<void>, signal: WakeSignal): Promise<void> {
     for (;;) {
       await this.#options.clock.sleep(EARLY_FLUSH_MS, signal);
       if (isAborted(signal)) return;

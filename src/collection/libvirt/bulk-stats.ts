@@ -1,4 +1,5 @@
 import type { Clock } from "../../lib/clock.ts";
+import { Waker } from "../../lib/waker.ts";
 import type { LibvirtClient } from "../../libvirt/client.ts";
 import { LibvirtError } from "../../libvirt/errors.ts";
 import { DOMAIN_FILTER, STATS_GROUP } from "../../libvirt/protocol.ts";
@@ -162,14 +163,14 @@ export class BulkStats {
     const { session, deadline, checkMs } = request;
     const calledMs = this.#clock.monotonic();
     const call = this.#call(session, request, Number.POSITIVE_INFINITY);
-    const answered = new AbortController();
-    const isAnswered = (): boolean => answered.signal.aborted;
+    const answered = new Waker();
+    const isAnswered = (): boolean => answered.aborted;
     const settled = call.then(
       (stats) => ({ stats }),
       (error: unknown) => ({ error }),
     );
     void settled.then(() => {
-      answered.abort();
+      answered.wake();
     });
     const track = (blockedBy: readonly string[]): void => {
       this.#track({ session, calledMs, blockedBy }, call, checkMs);
@@ -181,7 +182,7 @@ export class BulkStats {
         track([]);
         throw cycleTimeout();
       }
-      await this.#clock.sleep(Math.min(waitMs, leftMs), answered.signal);
+      await this.#clock.sleep(Math.min(waitMs, leftMs), answered);
       if (isAnswered()) {
         const outcome = await settled;
         if ("error" in outcome) throw outcome.error;
