@@ -23,6 +23,10 @@ export class CpuStatsProbe {
     return this.#state === "ready";
   }
 
+  get isUnavailable(): boolean {
+    return this.#state === "unavailable";
+  }
+
   /** Call this if the daemon has no cgroups to read CPU times from. */
   markUnavailable(): void {
     this.#state = "unavailable";
