@@ -7,7 +7,7 @@ const NUMBER_BYTES = 32;
 const MAX_KNOWN_KEYS = 1_024;
 
 /** Bytes of characters. */
-const [SPACE, COMMA, EQUALS, MINUS, ZERO, INTEGER] = [0x20, 0x2c, 0x3d, 0x2d, 0x30, 0x69] as const;
+const [SPACE, MINUS, ZERO, INTEGER] = [0x20, 0x2d, 0x30, 0x69] as const;
 
 /** A power of ten whose integers are small for the processor. Two parts below it make every safe integer. */
 const SMALL_DIGITS = 8;
@@ -43,7 +43,7 @@ export class LineWriter {
   #lines = 0;
   #fields = 0;
   readonly #keys = new Map<string, Uint8Array>();
-  #end = { timestampMs: Number.NaN, bytes: new Uint8Array() };
+  #end: { readonly timestampMs: number; readonly bytes: Uint8Array } = { timestampMs: Number.NaN, bytes: bytesOf("") };
   readonly #counters: LineCounters;
 
   constructor(counters: LineCounters) {
@@ -85,8 +85,7 @@ export class LineWriter {
   /** Ends the line. `timestampMs` is in milliseconds since the epoch and is written in nanoseconds. */
   end(timestampMs: number): void {
     if (this.#fields === 0) return;
-    if (timestampMs !== this.#end.timestampMs)
-      this.#end = { timestampMs, bytes: Buffer.from(` ${timestampMs}000000\n`) };
+    if (timestampMs !== this.#end.timestampMs) this.#end = { timestampMs, bytes: bytesOf(` ${timestampMs}000000\n`) };
     this.#bytes(this.#end.bytes);
     this.#length = this.#at;
     this.#lines++;
@@ -111,17 +110,15 @@ export class LineWriter {
     return batch;
   }
 
-  /** Writes the separator, the key and the equals sign. */
+  /** Writes the separator, the key and the equals sign, and makes room for a number. */
   #key(key: string): void {
-    const known = this.#keys.get(key) ?? this.#keyBytes(key);
-    this.#reserve(known.length + NUMBER_BYTES);
-    this.#buffer[this.#at++] = this.#fields++ === 0 ? SPACE : COMMA;
-    this.#bytes(known);
-    this.#buffer[this.#at++] = EQUALS;
+    const start = this.#at;
+    this.#bytes(this.#keys.get(key) ?? this.#keyBytes(key));
+    if (this.#fields++ === 0) this.#buffer[start] = SPACE;
   }
 
   #keyBytes(key: string): Uint8Array {
-    const bytes = Buffer.from(key);
+    const bytes = bytesOf(`,${key}=`);
     if (this.#keys.size < MAX_KNOWN_KEYS) this.#keys.set(key, bytes);
     return bytes;
   }
@@ -139,7 +136,7 @@ export class LineWriter {
     if (value < 0) this.#buffer[this.#at++] = MINUS;
     const absolute = Math.abs(value);
     if (absolute < SMALL) {
-      this.#smallDigits(absolute, 1);
+      this.#smallDigits(absolute, digitsOf(absolute));
       return;
     }
     // Both parts are small enough for the integer arithmetic of the processor.
@@ -150,22 +147,21 @@ export class LineWriter {
       high--;
       low += SMALL;
     }
-    this.#smallDigits(high, 1);
+    this.#smallDigits(high, digitsOf(high));
     this.#smallDigits(low, SMALL_DIGITS);
   }
 
-  /** Writes an integer below SMALL with at least this number of digits. */
-  #smallDigits(value: number, least: number): void {
-    let digits = least;
-    for (let power = 10 ** least; value >= power; power *= 10) digits++;
+  /** Writes an integer below SMALL with this number of digits. */
+  #smallDigits(value: number, digits: number): void {
     const buffer = this.#buffer;
+    const start = this.#at;
     let rest = value | 0;
-    for (let at = this.#at + digits - 1; at >= this.#at; at--) {
+    for (let at = start + digits - 1; at >= start; at--) {
       const quotient = (rest / 10) | 0;
       buffer[at] = ZERO + rest - quotient * 10;
       rest = quotient;
     }
-    this.#at += digits;
+    this.#at = start + digits;
   }
 
   #text(text: string): void {
@@ -174,13 +170,14 @@ export class LineWriter {
     this.#at += this.#buffer.write(text, this.#at, "utf8");
   }
 
-  /** Writes a few bytes: a loop is faster than a copy by the system. */
+  /** Writes a few bytes, and makes room for a number: a loop is faster than a copy by the system. */
   #bytes(bytes: Uint8Array): void {
-    this.#reserve(bytes.length);
+    const { length } = bytes;
+    this.#reserve(length + NUMBER_BYTES);
     const buffer = this.#buffer;
-    let at = this.#at;
-    for (const byte of bytes) buffer[at++] = byte;
-    this.#at = at;
+    const at = this.#at;
+    for (let index = 0; index < length; index++) buffer[at + index] = bytes[index] ?? 0;
+    this.#at = at + length;
   }
 
   #reserve(bytes: number): void {
@@ -190,4 +187,18 @@ export class LineWriter {
     this.#buffer.copy(grown, 0, 0, this.#at);
     this.#buffer = grown;
   }
+}
+
+/** Returns the number of digits of an integer below SMALL. */
+function digitsOf(value: number): number {
+  let digits = 1;
+  for (let rest = (value / 10) | 0; rest > 0; rest = (rest / 10) | 0) digits++;
+  return digits;
+}
+
+const encoder = new TextEncoder();
+
+/** Returns an array of the one type that the loop over it is compiled for. */
+function bytesOf(text: string): Uint8Array {
+  return encoder.encode(text);
 }
