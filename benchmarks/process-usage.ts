@@ -19,7 +19,15 @@ function taskMs(task: string): number {
 
 /** Returns the current and the highest resident memory of a process, in MiB. */
 export function residentMiB(pid: number): { readonly now: number; readonly peak: number } {
+  return { now: statusMiB(pid, "VmRSS"), peak: statusMiB(pid, "VmHWM") };
+}
+
+/** Returns the resident memory of a process that no file backs, in MiB. */
+export function anonymousMiB(pid: number): number {
+  return statusMiB(pid, "RssAnon");
+}
+
+function statusMiB(pid: number, name: string): number {
   const status = readFileSync(`/proc/${pid}/status`, "utf8");
-  const field = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(status)?.[1]) / 1024;
-  return { now: field("VmRSS"), peak: field("VmHWM") };
+  return Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(status)?.[1]) / 1024;
 }

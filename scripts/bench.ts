@@ -1,4 +1,5 @@
-// Measures the tables of docs/benchmarks.md again: all of them, or those of the parts in the arguments.
+// Measures the tables of docs/benchmarks.md again: all of them, or those of the parts in the arguments. With `compare COMMIT` it
+// compares the agent of a commit with the one of this checkout, and changes no page.
 import { readFileSync, writeFileSync } from "node:fs";
 import { page } from "../benchmarks/page.ts";
 import { fail, formatPage, longRun } from "./long-run.ts";
@@ -17,7 +18,17 @@ const PARTS: Readonly<Record<string, Part>> = {
   delivery: { file: "benchmarks/delivery-part.ts", load: () => import("../benchmarks/delivery-part.ts") },
 };
 
+const COMPARE = "benchmarks/compare.ts";
+
 const asked = process.argv.slice(2);
+const [command, commit] = asked;
+if (command === "compare") {
+  if (commit === undefined) fail("compare needs a commit");
+  await longRun([COMPARE], async (resources) => {
+    const { compare } = await import("../benchmarks/compare.ts");
+    console.log(`\n${await compare(commit, resources)}`);
+  });
+}
 const unknown = asked.filter((name) => PARTS[name] === undefined);
 if (unknown.length > 0) fail(`unknown part ${unknown.join(", ")}; the parts are ${Object.keys(PARTS).join(", ")}`);
 const chosen = Object.entries(PARTS).filter(([name]) => asked.length === 0 || asked.includes(name));

@@ -1,4 +1,5 @@
 import type { Clock } from "../lib/clock.ts";
+import { Waker } from "../lib/waker.ts";
 import type { StatsNeed } from "./stats-needs.ts";
 import type { Source, SourceCycle, SourceFactory, SourceSettings, SourceStats } from "./source.ts";
 
@@ -68,17 +69,17 @@ export class Collector {
     const failures: unknown[] = [];
     const worker = async (): Promise<void> => {
       for (const source of waiting) {
-        const done = new AbortController();
+        const done = new Waker();
         const collected = source
           .collect(needsFor(source.id))
           .then(onCycle)
           .catch((error: unknown) => void failures.push(error))
           .finally(() => {
-            done.abort();
+            done.wake();
           });
         // A source that waits for its daemon uses no CPU, so the next one may start.
         all.push(collected);
-        await this.#clock.sleep(TURN_MS, done.signal);
+        await this.#clock.sleep(TURN_MS, done);
       }
     };
     const workers = Math.min(this.#settings.maxConcurrentEndpoints, this.#sources.size);

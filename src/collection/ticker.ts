@@ -1,5 +1,6 @@
 import { isAborted } from "../lib/abort.ts";
 import type { Clock } from "../lib/clock.ts";
+import { Waker } from "../lib/waker.ts";
 
 /**
  * Runs a cycle at start + k * interval without drift and without overlap. Ticks that pass while a cycle still runs, or
@@ -11,7 +12,7 @@ export class Ticker {
   #due: number;
   #skipped = 0;
   /** Ends the wait for the next tick when the interval changes. */
-  #wake = new AbortController();
+  #waker = new Waker();
 
   constructor(intervalMs: number, clock: Clock) {
     this.#clock = clock;
@@ -28,7 +29,7 @@ export class Ticker {
     if (intervalMs === this.#intervalMs) return;
     this.#due = Math.max(this.#due + intervalMs - this.#intervalMs, this.#clock.monotonic());
     this.#intervalMs = intervalMs;
-    this.#wake.abort();
+    this.#waker.wake();
   }
 
   /** Makes the next tick due at once. */
@@ -47,14 +48,14 @@ export class Ticker {
 
   async #wait(signal: AbortSignal): Promise<void> {
     const end = (): void => {
-      this.#wake.abort();
+      this.#waker.wake();
     };
     signal.addEventListener("abort", end);
     for (;;) {
       const leftMs = this.#due - this.#clock.monotonic();
       if (isAborted(signal) || leftMs <= 0) break;
-      this.#wake = new AbortController();
-      await this.#clock.sleep(leftMs, this.#wake.signal);
+      this.#waker = new Waker();
+      await this.#clock.sleep(leftMs, this.#waker);
     }
     signal.removeEventListener("abort", end);
   }

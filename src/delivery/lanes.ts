@@ -1,6 +1,7 @@
 import { sumOfLosses, type Losses } from "../spool/losses.ts";
 import type { Spool, SpoolCursor } from "../spool/spool.ts";
 import { Lane, NewestFirstLane } from "./lane.ts";
+import type { WakeSignal } from "../lib/waker.ts";
 
 /** One lane for new lines, and three for backlogs: the next outage can begin before a backlog is delivered. */
 const LANES = 4;
@@ -132,7 +133,7 @@ export class Lanes {
   }
 
   /** Resolves when an empty lane gets lines, or when the signal aborts. The caller must abort it to release the waiters. */
-  async filled(signal: AbortSignal): Promise<void> {
+  async filled(signal: WakeSignal): Promise<void> {
     await Promise.race(this.#lanes.filter(({ isEmpty }) => isEmpty).map(({ cursor }) => cursor.ready(signal)));
   }
 

@@ -3,6 +3,7 @@ import { messageOf } from "../errors.ts";
 import { isAborted } from "../lib/abort.ts";
 import { InterruptibleSleep } from "../lib/interruptible-sleep.ts";
 import { Notifier } from "../lib/notifier.ts";
+import { Waker } from "../lib/waker.ts";
 import type { Losses } from "../spool/losses.ts";
 import type { SpoolCursor } from "../spool/spool.ts";
 import { LaneSender, type SenderOptions } from "./lane-sender.ts";
@@ -121,12 +122,12 @@ export class Sender {
     const fullLines = this.#laneSender.batchLines;
     const next = this.#lanes.next({ nowMs, intervalMs, fullLines, draining: this.#drains > 0 });
     if (next?.inMs === 0) return next.lane;
-    const waiting = new AbortController();
-    void this.#lanes.filled(waiting.signal).then(() => {
-      if (!waiting.signal.aborted) this.#sleep.interrupt();
+    const waiting = new Waker();
+    void this.#lanes.filled(waiting).then(() => {
+      if (!waiting.aborted) this.#sleep.interrupt();
     });
     await this.#sleep.sleep(next?.inMs ?? Infinity);
-    waiting.abort();
+    waiting.wake();
     return undefined;
   }
 }

@@ -3,6 +3,7 @@ import { lstat, readdir, stat } from "node:fs/promises";
 import path from "node:path";
 import { isAborted } from "../lib/abort.ts";
 import type { Clock } from "../lib/clock.ts";
+import { Waker } from "../lib/waker.ts";
 import { isDenied } from "../lib/error-code.ts";
 
 /** The libvirt daemon of one virt-launcher pod. */
@@ -115,18 +116,23 @@ export class LauncherSockets {
    */
   async follow(signal: AbortSignal, scanned: () => void = () => undefined): Promise<void> {
     while (!isAborted(signal)) {
-      const changed = new AbortController();
+      const waker = new Waker();
+      const wake = (): void => {
+        waker.wake();
+      };
+      signal.addEventListener("abort", wake);
       // The watch starts before the scan, so that no change is missed.
-      const unwatch = this.#watch(() => {
-        changed.abort();
-      });
+      const unwatch = this.#watch(wake);
       try {
         this.#error = await this.scan().catch((error: unknown) => error);
         scanned();
-        await this.#clock.sleep(MIN_SCAN_MS, signal);
-        await this.#clock.sleep(SCAN_MS - MIN_SCAN_MS, AbortSignal.any([signal, changed.signal]));
+        const scannedMs = this.#clock.monotonic();
+        await this.#clock.sleep(SCAN_MS, waker);
+        const leftMs = scannedMs + MIN_SCAN_MS - this.#clock.monotonic();
+        if (leftMs > 0) await this.#clock.sleep(leftMs, signal);
       } finally {
         unwatch();
+        signal.removeEventListener("abort", wake);
       }
     }
   }

@@ -1,3 +1,5 @@
+import type { WakeSignal } from "./waker.ts";
+
 /** The source of time. Tests pass in their own. */
 export interface Clock {
   /** The wall clock: whole milliseconds since the epoch. */
@@ -5,7 +7,7 @@ export interface Clock {
   /** A clock that never steps, for durations and deadlines; in milliseconds. */
   monotonic(): number;
   /** Resolves after `ms`, or at once (without error) when the signal aborts. */
-  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  sleep(ms: number, signal?: WakeSignal): Promise<void>;
 }
 
 export const systemClock: Clock = {

@@ -4,6 +4,7 @@ import { setDeadline } from "./deadline.ts";
 import { LibvirtError } from "./errors.ts";
 import { openSocket } from "./open-socket.ts";
 import { encodePacket, PacketAssembler, type PacketHeader } from "./packet.ts";
+import { PacketWriter } from "./packet-writer.ts";
 import { trustedPeer, type Peer } from "./peer.ts";
 import { EVENT, KEEPALIVE, MESSAGE_TYPE, PROCEDURE, PROGRAM, STATUS } from "./protocol.ts";
 import { readLifecycleEvent } from "./replies.ts";
@@ -36,6 +37,7 @@ export class LibvirtConnection {
   readonly #kept: KeptBytes;
   readonly #outstanding = new Map<number, PendingCall>();
   readonly #queued = new Set<PendingCall>();
+  readonly #writer: PacketWriter;
   /** Calls that have missed their deadline. */
   readonly #late = new Set<PendingCall>();
   #replies = 0;
@@ -52,6 +54,9 @@ export class LibvirtConnection {
   private constructor(socket: Socket, peer: Peer) {
     this.#socket = socket;
     this.#peer = peer;
+    this.#writer = new PacketWriter((bytes) => {
+      if (!this.#ended) socket.write(bytes);
+    });
     this.#kept = new KeptBytes(peer.memory, {
       peer,
       end: (error) => {
@@ -170,7 +175,7 @@ export class LibvirtConnection {
     this.onCall();
     const procedure = PROCEDURE[pending.call.procedure];
     const header = { program: PROGRAM.REMOTE, procedure, type: MESSAGE_TYPE.CALL, serial, status: STATUS.OK };
-    this.#socket.write(encodePacket(header, pending.call.write));
+    this.#writer.push(encodePacket(header, pending.call.write));
   }
 
   #timedOut(pending: PendingCall): void {
@@ -211,7 +216,7 @@ export class LibvirtConnection {
     if (header.program === PROGRAM.KEEPALIVE) {
       // If the daemon does not read, unsent pongs must not pile up in memory.
       if (header.procedure === KEEPALIVE.PING && !this.#socket.writableNeedDrain)
-        this.#socket.write(encodePacket({ ...header, procedure: KEEPALIVE.PONG }));
+        this.#writer.push(encodePacket({ ...header, procedure: KEEPALIVE.PONG }));
       return;
     }
     if (header.program !== PROGRAM.REMOTE) throw payload.fault(`the program is ${header.program}`);

@@ -9,6 +9,7 @@ import type { EffectiveConfig } from "../config/resolve.ts";
 import type { Family } from "../contract.ts";
 import { TelemetryError, unexpected } from "../errors.ts";
 import { isAborted } from "../lib/abort.ts";
+import { Waker, type WakeSignal } from "../lib/waker.ts";
 import { needsOf } from "../measurement/registry.ts";
 import { NodeLines, type NodeLinesOptions } from "./node-lines.ts";
 
@@ -26,8 +27,10 @@ export interface PipelineOptions extends NodeLinesOptions {
 
 /** A cycle that is not done after this hands its first lines to the spool, and the next ones after each such period. */
 const EARLY_FLUSH_MS = 500;
-/** Time between two checks for the first configuration. */
+/** The interval without a configuration. */
 const IDLE_MS = 200;
+/** Without a configuration the agent shows this often that it runs. Each time wakes the process, which costs most while it is idle. */
+const PROGRESS_MS = 10_000;
 
 /** Runs the cycles of a node: each collects from libvirt and appends lines to the spool, with the configuration then active. */
 export class Pipeline {
@@ -39,6 +42,8 @@ export class Pipeline {
   /** Ticks since the schedule began, with those that were skipped. */
   #tick = 0;
   #next: { readonly config: EffectiveConfig | undefined } | undefined;
+  /** Ends the wait for a configuration. */
+  #configured = new Waker();
 
   constructor(options: PipelineOptions) {
     this.#options = options;
@@ -65,6 +70,7 @@ export class Pipeline {
   configure(config: EffectiveConfig | undefined): void {
     this.#next = { config };
     this.#ticker.intervalMs = config?.intervalMs ?? IDLE_MS;
+    this.#configured.wake();
   }
 
   /** Runs a number of cycles, or until the signal aborts. Returns whether everything was collected. */
@@ -94,10 +100,16 @@ export class Pipeline {
   /** Waits for a configuration. Its first cycle is due at once. */
   async #idle(signal: AbortSignal): Promise<void> {
     const configured = (): boolean => this.#next?.config !== undefined;
-    while (!configured() && !signal.aborted) {
+    const end = (): void => {
+      this.#configured.wake();
+    };
+    signal.addEventListener("abort", end);
+    while (!configured() && !isAborted(signal)) {
+      this.#configured = new Waker();
       this.#options.state.cycles.recordProgress();
-      await this.#options.clock.sleep(IDLE_MS, signal);
+      await this.#options.clock.sleep(PROGRESS_MS, this.#configured);
     }
+    signal.removeEventListener("abort", end);
     this.#ticker.restart();
   }
 
@@ -162,8 +174,8 @@ export class Pipeline {
         const flushed = await router.flush();
         lines += flushed;
       });
-    const collected = new AbortController();
-    const flushing = this.#flushEarly(flush, collected.signal);
+    const collected = new Waker();
+    const flushing = this.#flushEarly(flush, collected);
     await guarded("a cycle", () =>
       collector.collect(({ errors, ...rest }) => {
         const { quotas } = router;
@@ -182,7 +194,7 @@ export class Pipeline {
       await guarded("writing the lines of the node", () =>
         nodeLines.write(collector.stats, { skippedTicks: this.#ticker.skipped, found }),
       );
-    collected.abort();
+    collected.wake();
     await flushing;
     await flush();
     state.recordCycle({ domains, lines, durationMs: clock.monotonic() - begun, complete }, router.counters);
@@ -190,7 +202,7 @@ export class Pipeline {
   }
 
   /** Flushes regularly until the signal aborts, so that a slow endpoint does not delay the lines of the others. */
-  async #flushEarly(flush: () => Promise<void>, signal: AbortSignal): Promise<void> {
+  async #flushEarly(flush: () => Promise<void>, signal: WakeSignal): Promise<void> {
     for (;;) {
       await this.#options.clock.sleep(EARLY_FLUSH_MS, signal);
       if (isAborted(signal)) return;

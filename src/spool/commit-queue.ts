@@ -1,6 +1,7 @@
 import type { Clock } from "../lib/clock.ts";
 import { Batcher } from "../lib/batcher.ts";
 import type { TaskQueue } from "../lib/task-queue.ts";
+import { Waker } from "../lib/waker.ts";
 import type { BufferedFrame, PendingFrame } from "./buffered-frame.ts";
 import type { DiskMonitor } from "./disk-monitor.ts";
 import type { DiskStore } from "./disk-store.ts";
@@ -80,9 +81,9 @@ export class CommitQueue {
   /** Resolves when the frames are durable, the disk has failed, or the timeout has passed. */
   async #save(): Promise<void> {
     const { clock, disk, monitor } = this.#options;
-    const waiting = new AbortController();
-    const timeout = clock.sleep(WRITE_TIMEOUT_MS, waiting.signal).then(() => {
-      if (waiting.signal.aborted) return;
+    const waiting = new Waker();
+    const timeout = clock.sleep(WRITE_TIMEOUT_MS, waiting).then(() => {
+      if (waiting.aborted) return;
       this.#stalled = true;
       monitor.writeFailed(new Error(`no answer from the disk within ${WRITE_TIMEOUT_MS} ms`));
     });
@@ -90,7 +91,7 @@ export class CommitQueue {
       .run(() => this.#write())
       .then(() => {
         this.#stalled = false;
-        waiting.abort();
+        waiting.wake();
       });
     await Promise.race([written, timeout]);
   }

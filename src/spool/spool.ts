@@ -1,5 +1,6 @@
 import type { DiskStats } from "./disk-monitor.ts";
 import type { Losses } from "./losses.ts";
+import type { WakeSignal } from "../lib/waker.ts";
 
 /*
  * The objects of a durable spool. An arrow is a call; the files import each other in one direction only, so the calls back
@@ -91,7 +92,7 @@ export interface SpoolCursor {
   /** Advances the cursor past the frame with this sequence number, which the last `read` returned. */
   acknowledge(sequence: bigint): void;
   /** Resolves when there is a frame to read, or when the signal aborts. */
-  ready(signal: AbortSignal): Promise<void>;
+  ready(signal: WakeSignal): Promise<void>;
   /** Everything that is not acknowledged; `bytes` are compressed. Cheap. */
   readonly backlog: { readonly frames: number; readonly lines: number; readonly bytes: number };
   /** Lower bound of the sequence numbers in the backlog; undefined if it is empty. */

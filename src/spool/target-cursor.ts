@@ -7,6 +7,7 @@ import { ReadBatch } from "./read-batch.ts";
 import { readFrames } from "./segment-reader.ts";
 import { minus, NOTHING, plus, totalsOf, type Segment, type Totals } from "./segment.ts";
 import type { Frame, ReadLimits, SpoolCursor } from "./spool.ts";
+import type { WakeSignal } from "../lib/waker.ts";
 
 /** The spool, as its cursors use it. */
 export interface CursorHost {
@@ -127,7 +128,7 @@ export class TargetCursor implements SpoolCursor, FrameConsumer {
     this.#host.log?.advanced();
   }
 
-  async ready(signal: AbortSignal): Promise<void> {
+  async ready(signal: WakeSignal): Promise<void> {
     await this.#notifier.until(() => this.#backlog.frames > 0, signal);
   }
 

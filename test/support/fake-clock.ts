@@ -1,4 +1,5 @@
 import type { Clock } from "../../src/lib/clock.ts";
+import type { WakeSignal } from "../../src/lib/waker.ts";
 
 const TURNS = 10;
 
@@ -23,7 +24,7 @@ export class FakeClock implements Clock {
     return this.#sleepers.length;
   }
 
-  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+  sleep(ms: number, signal?: WakeSignal): Promise<void> {
     if (ms <= 0 || signal?.aborted) return Promise.resolve();
     return new Promise((resolve) => {
       const abort = (): void => {

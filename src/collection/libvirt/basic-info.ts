@@ -42,10 +42,25 @@ export class BasicInfoReader {
   readonly #cpuStats: CpuStatsProbe;
   /** Runs of domains that have answered before. */
   #known: ReadonlySet<string> = new Set();
+  /** The call that was made ahead. */
+  #ahead: { readonly session: LibvirtClient; readonly run: string; readonly answer: Promise<InfoAnswer> } | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
     this.#cpuStats = new CpuStatsProbe(clock);
+  }
+
+  /** Whether the next `read` of known domains asks only for their DOMAIN_GET_INFO. */
+  get needsNoCpuStats(): boolean {
+    return this.#cpuStats.isUnavailable;
+  }
+
+  /** Makes the call that the next `read` is expected to make for this domain. */
+  callAhead(session: LibvirtClient, domain: DomainRef, deadlineMs: number): void {
+    const answer = answerOf(session, domain, { deadlineMs, clock: this.#clock });
+    // The cycle may end without it.
+    answer.catch(() => undefined);
+    this.#ahead = { session, run: domainKey(domain), answer };
   }
 
   /** Must be called when the next connection may be to another daemon. */
@@ -64,6 +79,8 @@ export class BasicInfoReader {
     domains: readonly DomainRef[],
     { deadline, probeMs, isStarting, report }: BasicInfoOptions,
   ): Promise<BasicInfo[]> {
+    const ask = (domain: DomainRef, deadlineMs: number): Promise<InfoAnswer> =>
+      this.#takeAhead(session, domain) ?? answerOf(session, domain, { deadlineMs, clock: this.#clock });
     const isKnown = (domain: DomainRef): boolean => this.#known.has(domainKey(domain));
     const [known, fresh] = [domains.filter(isKnown), domains.filter((domain) => !isKnown(domain))];
     const withCpu = await this.#cpuStats.isUsable(session, [...known, ...fresh], probeMs);
@@ -74,7 +91,7 @@ export class BasicInfoReader {
       else silent.push(new LibvirtError(error.code, `${domain.name} is left out: ${error.message}`, { cause: error }));
     };
     const read = (some: readonly DomainRef[]): Promise<BasicInfo[]> =>
-      readBasicInfo(session, some, { withCpu, deadlineMs: Math.max(1, leftMs()), clock: this.#clock }, leftOut);
+      readBasicInfo(session, some, { withCpu, deadlineMs: Math.max(1, leftMs()), clock: this.#clock, ask }, leftOut);
     const [witness] = known;
     const infos = await read(witness === undefined ? fresh : known);
     for (const domain of fresh) {
@@ -89,6 +106,13 @@ export class BasicInfoReader {
     this.#known = new Set([...known, ...infos.map(({ domain }) => domain)].map(domainKey));
     return infos;
   }
+
+  #takeAhead(session: LibvirtClient, domain: DomainRef): Promise<InfoAnswer> | undefined {
+    const ahead = this.#ahead;
+    if (ahead === undefined) return undefined;
+    this.#ahead = undefined;
+    return ahead.session === session && ahead.run === domainKey(domain) ? ahead.answer : undefined;
+  }
 }
 
 /**
@@ -99,20 +123,30 @@ export class BasicInfoReader {
 export async function readBasicInfo(
   session: LibvirtClient,
   domains: readonly DomainRef[],
-  { withCpu, deadlineMs, clock }: { readonly withCpu: boolean; readonly deadlineMs: number; readonly clock: Clock },
+  {
+    withCpu,
+    deadlineMs,
+    clock,
+    ask = (domain, deadlineMs) => answerOf(session, domain, { deadlineMs, clock }),
+  }: {
+    readonly withCpu: boolean;
+    readonly deadlineMs: number;
+    readonly clock: Clock;
+    readonly ask?: (domain: DomainRef, deadlineMs: number) => Promise<InfoAnswer>;
+  },
   report: (error: LibvirtError, domain: DomainRef) => void,
 ): Promise<BasicInfo[]> {
   const end = clock.monotonic() + deadlineMs;
   const infos = await Promise.all(
     domains.map(async (domain): Promise<BasicInfo[]> => {
       try {
-        const info = await undefinedIfRejected(session.domainInfo(domain, { deadlineMs }), (error) => {
+        const answer = await undefinedIfRejected(ask(domain, deadlineMs), (error) => {
           if (!isGone(error)) report(error, domain);
         });
-        if (info === undefined || info.state === DOMAIN_STATE.SHUT_OFF) return [];
-        const readMs = clock.monotonic();
+        if (answer === undefined || answer.info.state === DOMAIN_STATE.SHUT_OFF) return [];
+        const { info, readMs } = answer;
         // One call after the other, so that a locked domain makes only one of them late.
-        const cpuDeadlineMs = Math.max(1, end - readMs);
+        const cpuDeadlineMs = Math.max(1, end - clock.monotonic());
         const cpu = withCpu
           ? await undefinedIfRejected(session.domainCpuStats(domain, { deadlineMs: cpuDeadlineMs }))
           : undefined;
@@ -128,6 +162,17 @@ export async function readBasicInfo(
     }),
   );
   return infos.flat();
+}
+
+type InfoAnswer = Pick<BasicInfo, "info" | "readMs">;
+
+async function answerOf(
+  session: LibvirtClient,
+  domain: DomainRef,
+  { deadlineMs, clock }: { readonly deadlineMs: number; readonly clock: Clock },
+): Promise<InfoAnswer> {
+  const info = await session.domainInfo(domain, { deadlineMs });
+  return { info, readMs: clock.monotonic() };
 }
 
 function cpuTimes(params: TypedParameters, readMs: number): CpuTimes {

@@ -1,5 +1,6 @@
 import { domainKey } from "../../discovery/domain-name.ts";
 import type { Clock } from "../../lib/clock.ts";
+import { Waker } from "../../lib/waker.ts";
 import type { LibvirtClient } from "../../libvirt/client.ts";
 import type { DomainRef, DomainStats, TypedParameters } from "../../libvirt/types.ts";
 
@@ -112,15 +113,15 @@ export class BlockedCalls {
     const waitMs = Math.min(deadline, allStuckMs) - this.#clock.monotonic();
     if (!(waitMs > 0)) return false;
     const waitedFor = new Set(calls);
-    const returned = new AbortController();
+    const returned = new Waker();
     for (const call of this.#calls) {
       if (!waitedFor.has(call)) continue;
       void call.returned.then(() => {
-        returned.abort();
+        returned.wake();
       });
     }
-    await this.#clock.sleep(waitMs, returned.signal);
-    return returned.signal.aborted;
+    await this.#clock.sleep(waitMs, returned);
+    return returned.aborted;
   }
 
   /**

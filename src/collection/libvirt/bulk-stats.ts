@@ -1,20 +1,15 @@
 import type { Clock } from "../../lib/clock.ts";
+import { Waker } from "../../lib/waker.ts";
 import type { LibvirtClient } from "../../libvirt/client.ts";
-import { LibvirtError } from "../../libvirt/errors.ts";
 import { DOMAIN_FILTER, STATS_GROUP } from "../../libvirt/protocol.ts";
 import type { DomainRef, DomainStats } from "../../libvirt/types.ts";
+import { callAhead, isCallFor, timesOf, type Attempt, type CallAhead, type Request } from "./bulk-calls.ts";
+import { cycleTimeout, type BulkReply } from "./bulk-reply.ts";
 import { ReplyTimes } from "./reply-times.ts";
 import { jobsOf, blockersAmong, type Jobs } from "./domain-jobs.ts";
 import { BlockedCalls, STUCK_MS, type BlockedCall, type LateReply } from "./blocked-calls.ts";
+import type { SessionLease } from "./session-lease.ts";
 import { LAST_CALL_MS, progressCheckMs } from "./time-limits.ts";
-
-/** Provides the connection for the next call. */
-export interface SessionLease {
-  /** Returns the current connection, or opens one before `deadline` (monotonic clock). */
-  session(deadline: number): Promise<LibvirtClient>;
-  /** Gives up a connection that has a blocked call. The next `session()` returns a new one. */
-  abandon(session: LibvirtClient): void;
-}
 
 /**
  * With more blocked calls than this, no other call for QEMU's values is made, so one more than this can be blocked. Each
@@ -37,6 +32,8 @@ export class BulkStats {
   readonly #received: (stats: readonly DomainStats[], groups: number) => void;
   readonly #blocked: BlockedCalls;
   readonly #times = new ReplyTimes();
+  /** The call that was made ahead and is not used yet. */
+  #ahead: CallAhead | undefined;
 
   /** `received` is called with each reply, also after the wait for it is over. */
   constructor(
@@ -55,6 +52,25 @@ export class BulkStats {
     return this.#blocked.calls.length;
   }
 
+  /** Whether no domain blocks a call or is known to be slow. */
+  get isQuick(): boolean {
+    return this.blockedCalls === 0 && !this.#times.hasSlow;
+  }
+
+  /** Makes the call that the next `read` is expected to make. `checkMs` is as in `read`. */
+  callAhead(session: LibvirtClient, domain: DomainRef, groups: number, checkMs: number): void {
+    this.#ahead = callAhead({ session, domain, groups, checkMs }, this.#clock, () =>
+      this.#call(session, { only: [domain], groups }, Number.POSITIVE_INFINITY),
+    );
+  }
+
+  /** Call this at the end of a cycle. A call that was made ahead and not used may wait for a QEMU, so it counts as blocked. */
+  leaveAhead(): void {
+    const ahead = this.#takeAhead();
+    if (ahead?.session.isOpen === true)
+      this.#track({ ...ahead, blockedBy: [ahead.domain.uuid] }, ahead.stats, ahead.checkMs);
+  }
+
   /** When the call that this domain blocks was made, on the monotonic clock; undefined if it blocks no call. */
   blockedSince({ uuid }: DomainRef): number | undefined {
     return this.#blocked.blockedBy(uuid)?.calledMs;
@@ -69,6 +85,7 @@ export class BulkStats {
     const start = this.#clock.monotonic();
     const checkMs = progressCheckMs(deadline - start);
     this.#blocked.startCycle();
+    this.#keepAheadFor(groups, domains);
     await this.#explainBlockedCall({ domains, deadline, checkMs });
     const slow = this.#times.slowOf(domains);
     const usualMs = 1.5 * this.#times.expectedMs;
@@ -82,21 +99,24 @@ export class BulkStats {
     while (await this.#mayCall(deadline - 2 * checkMs)) {
       // The time left is too short for a reply.
       if (deadline - this.#clock.monotonic() < checkMs) break;
-      const session = await this.#lease.session(deadline);
+      const ahead = this.#takeAhead();
+      const session = await this.#sessionFor(ahead, deadline);
       const answeredBefore = await this.#answeredBefore(session, domains, deadline);
-      timestampMs ??= this.#clock.now();
+      const asked = timesOf(ahead, this.#clock);
+      timestampMs ??= asked.timestampMs;
       const only = answeredBefore.size === 0 ? domains : domains.filter(({ uuid }) => !answeredBefore.has(uuid));
       if (only.length === 0) return { stats: [], timestampMs, groups, answeredBefore, limitedBy: undefined };
-      const asked = this.#clock.monotonic();
-      const stats = await this.#callUntilBlocked({ session, groups, only, domains, deadline, checkMs }, firstWaitMs);
+      const attempt = { session, groups, only, domains, deadline, checkMs, ahead };
+      const stats = await this.#callUntilBlocked(attempt, firstWaitMs);
       firstWaitMs = checkMs;
       if (stats === undefined) continue;
       // The daemon skipped domains that block another call.
       const own = only.filter(({ uuid }) => this.#blocked.blockedBy(uuid) === undefined);
-      this.#times.recordReply(this.#clock.monotonic() - asked, checkMs, own);
+      this.#times.recordReply(this.#clock.monotonic() - asked.calledMs, checkMs, own);
       return { stats, timestampMs, groups, answeredBefore, limitedBy: undefined };
     }
     const limitedBy = this.#limitedBy;
+    this.leaveAhead();
     // This call never waits for a QEMU, so it is made even after the deadline.
     const end = Math.max(deadline, this.#clock.monotonic() + LAST_CALL_MS);
     const session = await this.#lease.session(end);
@@ -157,19 +177,34 @@ export class BulkStats {
     return stats;
   }
 
+  #keepAheadFor(groups: number, domains: readonly DomainRef[]): void {
+    if (this.#ahead !== undefined && !isCallFor(this.#ahead, groups, domains)) this.leaveAhead();
+  }
+
+  /** Returns the connection of the call that was made ahead, or the one for the next call. */
+  #sessionFor(ahead: CallAhead | undefined, deadline: number): Promise<LibvirtClient> {
+    return ahead === undefined ? this.#lease.session(deadline) : Promise.resolve(ahead.session);
+  }
+
+  #takeAhead(): CallAhead | undefined {
+    const ahead = this.#ahead;
+    this.#ahead = undefined;
+    return ahead;
+  }
+
   /** Returns the statistics, or undefined once a domain blocks the call. The first check for this is after `firstWaitMs`. */
   async #callUntilBlocked(request: Attempt, firstWaitMs: number): Promise<DomainStats[] | undefined> {
-    const { session, deadline, checkMs } = request;
-    const calledMs = this.#clock.monotonic();
-    const call = this.#call(session, request, Number.POSITIVE_INFINITY);
-    const answered = new AbortController();
-    const isAnswered = (): boolean => answered.signal.aborted;
+    const { session, deadline, checkMs, ahead } = request;
+    const { calledMs } = timesOf(ahead, this.#clock);
+    const call = ahead?.stats ?? this.#call(session, request, Number.POSITIVE_INFINITY);
+    const answered = new Waker();
+    const isAnswered = (): boolean => answered.aborted;
     const settled = call.then(
       (stats) => ({ stats }),
       (error: unknown) => ({ error }),
     );
     void settled.then(() => {
-      answered.abort();
+      answered.wake();
     });
     const track = (blockedBy: readonly string[]): void => {
       this.#track({ session, calledMs, blockedBy }, call, checkMs);
@@ -181,7 +216,7 @@ export class BulkStats {
         track([]);
         throw cycleTimeout();
       }
-      await this.#clock.sleep(Math.min(waitMs, leftMs), answered.signal);
+      await this.#clock.sleep(Math.min(waitMs, leftMs), answered);
       if (isAnswered()) {
         const outcome = await settled;
         if ("error" in outcome) throw outcome.error;
@@ -254,37 +289,4 @@ export class BulkStats {
 
 function isUnexplained({ blockedBy }: BlockedCall): boolean {
   return blockedBy.length === 0;
-}
-
-/** Returns the error of bulk statistics that missed the deadline although no domain is known to block them. */
-export function cycleTimeout(): LibvirtError {
-  return new LibvirtError("E_LIBVIRT_TIMEOUT", "the bulk statistics did not arrive within the cycle's timeout");
-}
-
-export interface BulkReply {
-  readonly stats: readonly DomainStats[];
-  /** UUIDs of domains that are left out because an earlier call of this cycle has their values; see `lateReply`. */
-  readonly answeredBefore: ReadonlySet<string>;
-  /** Wall clock of the cycle's first call for statistics. No value is older. */
-  readonly timestampMs: number;
-  /** The requested groups. */
-  readonly groups: number;
-  /**
-   * Why fewer groups were requested than needed. `stuck`: too many QEMUs block calls and are stuck. `slow`: they are not
-   * stuck yet. `late`: the daemon is late for another reason, or because several QEMUs are slow.
-   */
-  readonly limitedBy: "stuck" | "slow" | "late" | undefined;
-}
-
-interface Request {
-  /** The domains to call for. Never empty, which would mean all. */
-  readonly only: readonly DomainRef[];
-  readonly groups: number;
-}
-
-interface Attempt extends Request {
-  readonly session: LibvirtClient;
-  readonly domains: readonly DomainRef[];
-  readonly deadline: number;
-  readonly checkMs: number;
 }

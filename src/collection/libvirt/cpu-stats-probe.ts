@@ -2,6 +2,7 @@ import { LibvirtError } from "../../libvirt/errors.ts";
 import type { LibvirtClient } from "../../libvirt/client.ts";
 import type { DomainRef } from "../../libvirt/types.ts";
 import type { Clock } from "../../lib/clock.ts";
+import { Waker } from "../../lib/waker.ts";
 
 /**
  * Finds out whether a daemon can read CPU times from cgroups. The first such call to a new daemon can take seconds, so the
@@ -22,6 +23,10 @@ export class CpuStatsProbe {
     return this.#state === "ready";
   }
 
+  get isUnavailable(): boolean {
+    return this.#state === "unavailable";
+  }
+
   /** Call this if the daemon has no cgroups to read CPU times from. */
   markUnavailable(): void {
     this.#state = "unavailable";
@@ -34,7 +39,7 @@ export class CpuStatsProbe {
 
   async #probe(session: LibvirtClient, domain: DomainRef, waitMs: number): Promise<void> {
     this.#state = "probing";
-    const returned = new AbortController();
+    const returned = new Waker();
     const probed = session.domainCpuStats(domain, { deadlineMs: Number.POSITIVE_INFINITY }).then(
       () => "ready" as const,
       // The daemon is ready even if it cannot read this domain.
@@ -42,8 +47,8 @@ export class CpuStatsProbe {
     );
     void probed.then((state) => {
       if (this.#state === "probing") this.#state = state;
-      returned.abort();
+      returned.wake();
     });
-    await this.#clock.sleep(waitMs, returned.signal);
+    await this.#clock.sleep(waitMs, returned);
   }
 }

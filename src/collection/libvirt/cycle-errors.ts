@@ -3,7 +3,7 @@ import { BudgetError, TelemetryError, messageOf, unexpected } from "../../errors
 import { foreignText } from "../../lib/display-text.ts";
 import { LibvirtError } from "../../libvirt/errors.ts";
 import type { DomainRef } from "../../libvirt/types.ts";
-import { cycleTimeout, type BulkReply } from "./bulk-stats.ts";
+import { cycleTimeout, type BulkReply } from "./bulk-reply.ts";
 
 /** The errors that are expected for a moment while a launcher or a domain starts. */
 const STARTUP_CODES: ReadonlySet<string> = new Set(["E_LIBVIRT_TIMEOUT", "E_LIBVIRT_CLOSED", "E_QEMU_STUCK"]);

@@ -2,7 +2,8 @@ import { domainKey } from "../../discovery/domain-name.ts";
 import { STATS_GROUP } from "../../libvirt/protocol.ts";
 import type { DomainRef } from "../../libvirt/types.ts";
 import type { BudgetChecks } from "./budget-checks.ts";
-import type { BulkReply, BulkStats } from "./bulk-stats.ts";
+import type { BulkReply } from "./bulk-reply.ts";
+import type { BulkStats } from "./bulk-stats.ts";
 import { completedReport, domainReport, type DeviceSamples, type DomainReport } from "./sample-mapping.ts";
 
 /** What is known about a domain in a cycle. */

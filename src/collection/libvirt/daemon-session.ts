@@ -3,7 +3,7 @@ import { LibvirtClient } from "../../libvirt/client.ts";
 import { LibvirtError } from "../../libvirt/errors.ts";
 import { limitedPeer, trustedPeer, type Peer, type SharedLimits } from "../../libvirt/peer.ts";
 import type { CallOptions } from "../../libvirt/types.ts";
-import type { SessionLease } from "./bulk-stats.ts";
+import type { SessionLease } from "./session-lease.ts";
 import { ConnectionLimit } from "./connection-limit.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { LAST_CALL_MS } from "./time-limits.ts";

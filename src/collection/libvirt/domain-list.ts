@@ -1,4 +1,5 @@
 import type { Clock } from "../../lib/clock.ts";
+import { Waker } from "../../lib/waker.ts";
 import type { LibvirtClient } from "../../libvirt/client.ts";
 import { LibvirtError } from "../../libvirt/errors.ts";
 import { DOMAIN_FILTER } from "../../libvirt/protocol.ts";
@@ -68,13 +69,13 @@ export class DomainList {
   }
 
   async #wait({ settled }: PendingList, ms: number): Promise<void> {
-    const answered = new AbortController();
+    const answered = new Waker();
     void settled.then(() => {
-      answered.abort();
+      answered.wake();
     });
-    await this.#clock.sleep(ms, answered.signal);
+    await this.#clock.sleep(ms, answered);
     // Timers run before sockets are read: if this process was busy, an answer in time may still be unread.
-    if (!answered.signal.aborted) await new Promise(setImmediate);
+    if (!answered.aborted) await new Promise(setImmediate);
   }
 }
 

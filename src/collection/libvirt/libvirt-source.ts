@@ -7,8 +7,10 @@ import { SharedLimits } from "../../libvirt/peer.ts";
 import { STATS_GROUP } from "../../libvirt/protocol.ts";
 import type { DomainRef } from "../../libvirt/types.ts";
 import { BudgetChecks } from "./budget-checks.ts";
-import { BulkStats, type BulkReply } from "./bulk-stats.ts";
+import type { BulkReply } from "./bulk-reply.ts";
+import { BulkStats } from "./bulk-stats.ts";
 import { CircuitBreaker } from "./circuit-breaker.ts";
+import { CallsAhead } from "./calls-ahead.ts";
 import { CycleErrors, reportLimit } from "./cycle-errors.ts";
 import { CycleReports, type DomainAnswer } from "./cycle-reports.ts";
 import { DaemonSession, type SessionOptions } from "./daemon-session.ts";
@@ -31,11 +33,10 @@ import {
   type DomainReport,
 } from "./sample-mapping.ts";
 import { DEVICES, VERSIONS } from "../stats-needs.ts";
-import { DomainReadings, knowsAnswers, readersOf, statsGroups, type ReadingOptions } from "./stats-readers.ts";
+import { DomainReadings, readersOf, statsGroups, type ReadingOptions } from "./stats-readers.ts";
 import { STUCK_MS } from "./blocked-calls.ts";
-import { QemuResponses, STARTING_MS, type WithoutAnswer } from "./qemu-responses.ts";
-
-type Responses = Record<keyof WithoutAnswer, DomainRef[]>;
+import { CycleResponses } from "./cycle-responses.ts";
+import { QemuResponses, STARTING_MS } from "./qemu-responses.ts";
 
 interface CycleContext {
   readonly needs: SourceSettings["needs"];
@@ -63,6 +64,7 @@ export class LibvirtSource implements Source {
   readonly #responses: QemuResponses;
   readonly #list: DomainList;
   readonly #infos: BasicInfoReader;
+  readonly #ahead: CallsAhead;
   #settings: SourceSettings;
 
   constructor(
@@ -95,6 +97,7 @@ export class LibvirtSource implements Source {
     };
     this.#daemon = new DaemonSession(endpoint, { shared, clock, onLost, connections });
     this.#bulk = new BulkStats(this.#daemon, clock, this.#share.count);
+    this.#ahead = new CallsAhead(this.#infos, this.#bulk);
   }
 
   get stats(): SourceStats {
@@ -129,6 +132,8 @@ export class LibvirtSource implements Source {
       if (found.errors.length === 0) return { ...nothing, ...found.lists, outcome: "starting" };
       const absent = this.#transient && found.errors.every(({ code }) => code === "E_LIBVIRT_UNREACHABLE");
       return { ...nothing, ...found.lists, outcome: absent ? "absent" : "failed" };
+    } finally {
+      this.#bulk.leaveAhead();
     }
   }
 
@@ -160,7 +165,11 @@ export class LibvirtSource implements Source {
     const leftMs = (): number => Math.max(1, deadline - this.#clock.monotonic());
     const timestampMs = this.#clock.now();
     const probeMs = progressCheckMs(this.#settings.timeoutMs);
-    const { domains: listed, lateMs } = await this.#list.read(session, probeMs, deadline);
+    const listing = this.#list.read(session, probeMs, deadline);
+    // The reason of a state shows whether this domain is the source or the target of a live migration.
+    const state = this.#identify === undefined ? 0 : STATS_GROUP.STATE;
+    this.#ahead.call(session, state | statsGroups(needs, false), { deadlineMs: leftMs() / 2, checkMs: probeMs });
+    const { domains: listed, lateMs } = await listing;
     if (lateMs === 0) this.#retain(listed, timestampMs);
     else this.#readings.interrupt();
     const report = (error: unknown, tolerate = false, domain?: DomainRef): void => {
@@ -176,8 +185,6 @@ export class LibvirtSource implements Source {
     const domains = infos.map(({ domain }) => domain);
     let bulk: BulkReply | undefined;
     const calledMs = this.#clock.monotonic();
-    // The reason of a state shows whether this domain is the source or the target of a live migration.
-    const state = this.#identify === undefined ? 0 : STATS_GROUP.STATE;
     const groups = state | statsGroups(needs, infos.every(hasCpuTimes));
     if (groups !== 0 && domains.length > 0) {
       try {
@@ -190,7 +197,7 @@ export class LibvirtSource implements Source {
     }
     const reports = new CycleReports(this.#bulk, bulk, { groups, deadline, checks: this.#checks });
     const readers = readersOf(needs);
-    const responses: Responses = { unanswered: [], notCalled: [] };
+    const responses = new CycleResponses(this.#responses, this.#bulk);
     const sampleOf = async (info: BasicInfo): Promise<DomainSample[]> => {
       const { domain } = info;
       if (!reports.isRunning(domain)) return [];
@@ -201,7 +208,7 @@ export class LibvirtSource implements Source {
       const answer = await this.#completeReport(domain, first, { needs, reports, report, leftMs });
       if (answer === undefined) return [];
       const { stats, devices } = answer;
-      this.#recordResponse(domain, stats, responses);
+      responses.record(domain, stats);
       const memory = memorySample(info, stats?.params);
       const sample: DomainSample = {
         timestampMs: bulk?.timestampMs ?? timestampMs,
@@ -217,16 +224,19 @@ export class LibvirtSource implements Source {
       return [await this.#withReadings(readers, about, { report, leftMs })];
     };
     // A failure in one domain must not affect the samples of the others.
+    const failed = ({ domain }: BasicInfo, error: unknown): DomainSample[] => {
+      report(error, false, domain);
+      return [];
+    };
     const samples = await Promise.all(
-      infos.map((info) =>
-        sampleOf(info).catch((error: unknown): DomainSample[] => {
-          report(error, false, info.domain);
-          return [];
-        }),
-      ),
+      infos.map((info) => sampleOf(info).catch((error: unknown) => failed(info, error))),
     );
     if (responses.notCalled.length > 0) reportLimit(bulk?.limitedBy, this.#bulk.blockedCalls, report);
-    return { samples: samples.flat(), ...(await this.#classify(responses, calledMs, deadline)) };
+    const unanswered = await responses.classify(this.#settings.needs, calledMs, (domain) =>
+      this.#daemon.lastCall(deadline, (session, options) => session.domainControlInfo(domain, options)),
+    );
+    if (lateMs === 0 && domains.length === listed.length) this.#ahead.expect(session, domains);
+    return { samples: samples.flat(), ...unanswered };
   }
 
   /** @throws {BudgetError} if the list exceeds the budget */
@@ -255,23 +265,6 @@ export class LibvirtSource implements Source {
       report(error, this.#responses.isStarting(domain));
     }
     return answer;
-  }
-
-  /** Records whether the domain's QEMU answered in this cycle. */
-  #recordResponse(domain: DomainRef, stats: DomainReport | undefined, { unanswered, notCalled }: Responses): void {
-    const answered = stats?.monitorAnswered ?? (this.#bulk.blockedSince(domain) === undefined ? undefined : false);
-    if (answered === undefined) notCalled.push(domain);
-    else if (answered) this.#responses.recordAnswer(domain);
-    else unanswered.push(domain);
-  }
-
-  #classify(domains: WithoutAnswer, calledMs: number, deadline: number): Promise<UnansweredDomains> {
-    for (const domain of domains.unanswered) this.#responses.recordSilence(domain, calledMs);
-    return this.#responses.classify(
-      knowsAnswers(this.#settings.needs) ? domains : { ...domains, notCalled: [] },
-      (domain) => this.#bulk.blockedSince(domain),
-      (domain) => this.#daemon.lastCall(deadline, (session, options) => session.domainControlInfo(domain, options)),
-    );
   }
 
   async #deviceSamples(domain: DomainRef, report: DomainReport, leftMs: number): Promise<DeviceSamples> {

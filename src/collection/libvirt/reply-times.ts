@@ -15,6 +15,10 @@ export class ReplyTimes {
     );
   }
 
+  get hasSlow(): boolean {
+    return this.#slow.size > 0;
+  }
+
   /** Returns the known slow domains among these, the slowest first. Removes the domains that are not listed. */
   slowOf(domains: readonly DomainRef[]): readonly DomainRef[] {
     const slow = domains.filter(({ uuid }) => this.#slow.has(uuid));

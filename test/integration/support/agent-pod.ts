@@ -24,6 +24,10 @@ export interface AgentPodOptions {
   readonly podsDir: string;
   readonly identity?: keyof typeof IDENTITIES;
   readonly env?: Readonly<Record<string, string>>;
+  /** The default is the bundle of this checkout with its log of level debug. */
+  readonly command?: readonly string[];
+  /** The begin of a command that runs the rest of it. */
+  readonly through?: readonly string[];
 }
 
 /** Path of the pods directory in a container, read-only and short. */
@@ -107,10 +111,19 @@ export class AgentPod extends AgentProcess {
 
 /** Starts the agent in a container of this pod. */
 function startContainer(options: AgentPodOptions, account: string, pod: PodObject): ChildProcess {
-  const { cluster, node, podsDir, identity = "launcher", env = {} } = options;
+  const {
+    cluster,
+    node,
+    podsDir,
+    identity = "launcher",
+    env = {},
+    command: agent = AGENT_COMMAND,
+    through = [],
+  } = options;
   const { hostname, port } = new URL(cluster.url);
-  const command = [...AGENT_COMMAND, "--node-name", node, "--pods-dir", MOUNT];
-  return spawn("unshare", ["--mount", "sh", "-c", CONTAINER, "sh", ...command], {
+  const command = [...agent, "--node-name", node, "--pods-dir", MOUNT];
+  const [program = "", ...args] = [...through, "unshare", "--mount", "sh", "-c", CONTAINER, "sh", ...command];
+  return spawn(program, args, {
     stdio: ["ignore", "pipe", "pipe"],
     env: {
       PATH: process.env["PATH"],

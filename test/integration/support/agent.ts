@@ -17,6 +17,11 @@ export interface AgentRun extends AgentConfig {
   readonly args?: readonly string[];
   /** Options of Node itself. */
   readonly nodeArgs?: readonly string[];
+  /** Another bundle than that of this checkout. */
+  readonly bundle?: string;
+  /** The begin of a command that runs the rest of it. */
+  readonly through?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
   /** Secret name -> key -> value. */
   readonly secrets?: Readonly<Record<string, Readonly<Record<string, string>>>>;
 }
@@ -40,9 +45,13 @@ export class RunningAgent extends AgentProcess {
       for (const [key, value] of Object.entries(keys)) await writeSecret(dir, { name, key, value });
     const sockets = run.sockets.flatMap((socket) => ["--libvirt-socket", socket]);
     const options = ["--config", configFile, "--secrets-dir", path.join(dir, "secrets"), ...sockets];
-    const [program = "", ...command] = AGENT_COMMAND;
-    const args = [...(run.nodeArgs ?? []), ...command, ...options, ...(run.args ?? [])];
-    const env = { ...process.env, ...SERVE_NOTHING };
+    const [node = "", ...own] = AGENT_COMMAND;
+    const command = run.bundle === undefined ? own : own.with(0, run.bundle);
+    const [program = "", ...args] = [
+      ...[...(run.through ?? []), node, ...(run.nodeArgs ?? [])],
+      ...[...command, ...options, ...(run.args ?? [])],
+    ];
+    const env = { ...process.env, ...SERVE_NOTHING, ...run.env };
     return new RunningAgent(dir, configFile, spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], env }));
   }
 

@@ -3,10 +3,10 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { SimulatedHost } from "../../../src/simulator/simulated-host.ts";
 import { SimulatorServer } from "../../../src/simulator/server.ts";
-import { SyntheticDomain } from "../../../src/simulator/synthetic-domain.ts";
+import { SyntheticDomain, type DomainShape } from "../../../src/simulator/synthetic-domain.ts";
 
 const ALL_GROUPS = 0xffff_ffff;
-const SHAPE = { nics: 2, disks: 2, seed: 7 };
+const SHAPE: DomainShape = { nics: 2, disks: 2, seed: 7 };
 
 /**
  * The kubelet's pods directory of a node, with a simulated launcher for each domain. They have virt-launcher's names and devices.
@@ -21,13 +21,16 @@ export class SimulatedNode implements AsyncDisposable {
     this.podsDir = podsDir;
   }
 
-  /** `domains`: `<namespace>_<name>` -> a seed. */
-  static async start(domains: Readonly<Record<string, number>>): Promise<SimulatedNode> {
+  /** `domains`: `<namespace>_<name>` -> a seed. The pod of a domain is `pod-` and its seed. */
+  static async start(
+    domains: Readonly<Record<string, number>>,
+    { shape = SHAPE, cgroups = true }: { readonly shape?: DomainShape; readonly cgroups?: boolean } = {},
+  ): Promise<SimulatedNode> {
     // Short, because the path of a socket has at most 107 bytes.
     const podsDir = await mkdtemp(path.join(tmpdir(), "pods-"));
     const node = new SimulatedNode(podsDir);
     for (const [name, number] of Object.entries(domains))
-      await node.#startLauncher(new SyntheticDomain(number, SHAPE, { name, id: number }));
+      await node.#startLauncher(new SyntheticDomain(number, shape, { name, id: number }), cgroups);
     return node;
   }
 
@@ -58,8 +61,9 @@ export class SimulatedNode implements AsyncDisposable {
     await rm(this.podsDir, { recursive: true, force: true });
   }
 
-  async #startLauncher(domain: SyntheticDomain): Promise<void> {
+  async #startLauncher(domain: SyntheticDomain, cgroups: boolean): Promise<void> {
     const host = new SimulatedHost();
+    host.cgroups = cgroups;
     host.addDomain(domain);
     host.adjustXml = (_, xml) =>
       xml

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { parseLines } from "../../../scripts/demo/line-protocol-parser.ts";
 import { LineWriter, newLineCounters } from "../../../src/measurement/line-protocol.ts";
+import { PlainLineWriter } from "../../support/plain-line-writer.ts";
 
 const INT64_MAX = 2n ** 63n - 1n;
 const TIME_MS = 1_700_000_000_123;
@@ -131,4 +132,71 @@ test("all numbers and strings are parsed back unchanged", () => {
       assert.equal(point.timestamp, BigInt(TIME_MS) * 1_000_000n);
     }),
   );
+});
+
+const key = fc.stringMatching(/^[a-z_][a-z0-9_]{0,12}$/);
+const powers = fc.integer({ min: 0, max: 64 }).map((bits) => 2n ** BigInt(bits));
+const nearby = fc.bigInt({ min: -3n, max: 3n });
+const integer = fc.oneof(
+  fc.bigInt({ min: -(2n ** 65n), max: 2n ** 65n }),
+  fc.tuple(powers, nearby).map(([power, more]) => power + more),
+  fc.tuple(fc.integer({ min: 0, max: 19 }), nearby).map(([digits, more]) => 10n ** BigInt(digits) + more),
+  fc.tuple(fc.integer({ min: 0, max: 90_071_992 }), nearby).map(([high, more]) => BigInt(high) * 100_000_000n + more),
+  fc.double(),
+  fc.maxSafeInteger(),
+);
+const field = fc.oneof(
+  fc.record({ kind: fc.constant("integer" as const), key, value: integer }),
+  fc.record({ kind: fc.constant("float" as const), key, value: fc.double() }),
+  fc.record({ kind: fc.constant("string" as const), key, value: fc.string({ unit: "grapheme", maxLength: 300 }) }),
+);
+type Field = typeof field extends fc.Arbitrary<infer Value> ? Value : never;
+
+function write(lines: Pick<LineWriter, "integer" | "float" | "string">, { kind, key, value }: Field): void {
+  if (kind === "integer") lines.integer(key, value);
+  else if (kind === "float") lines.float(key, value);
+  else lines.string(key, value);
+}
+
+test("the bytes are those of the plain writer, whatever the fields and their order", () => {
+  const line = fc.record({
+    series: fc.string({ unit: "grapheme", minLength: 1, maxLength: 200 }),
+    fields: fc.array(field, { maxLength: 12 }),
+    timestampMs: fc.integer({ min: 0, max: 2 ** 43 }),
+    ends: fc.boolean(),
+  });
+  const counters = { fast: newLineCounters(), plain: newLineCounters() };
+  // One writer for all runs, so that it also continues after a batch and grows.
+  const [fast, plain] = [new LineWriter(counters.fast), new PlainLineWriter(counters.plain)];
+  fc.assert(
+    fc.property(fc.array(line, { maxLength: 20 }), (all) => {
+      for (const lines of [fast, plain])
+        for (const { series, fields, timestampMs, ends } of all) {
+          lines.begin(series);
+          for (const one of fields) write(lines, one);
+          // A line that a quota does not admit has no end.
+          if (ends) lines.end(timestampMs);
+        }
+      const [ours, expected] = [fast.take(), plain.take()];
+      assert.equal(Buffer.from(ours.bytes).toString(), Buffer.from(expected.bytes).toString());
+      assert.equal(ours.lines, expected.lines);
+      assert.deepEqual(counters.fast, counters.plain);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test("each integer near a power of ten or two has all its digits", () => {
+  const { line } = writer();
+  const values = Array.from({ length: 54 }, (_, bits) => 2 ** bits).concat(
+    Array.from({ length: 16 }, (_, d) => 10 ** d),
+  );
+  for (const value of values.flatMap((power) => [power - 1, power, power + 1]).filter(Number.isSafeInteger))
+    for (const signed of [value, -value])
+      assert.equal(
+        line((lines) => {
+          lines.integer("i", signed);
+        }),
+        `m,a=1 i=${signed}i ${TIME_MS}000000\n`,
+      );
 });

@@ -112,6 +112,24 @@ test("the first cycle begins when there is a configuration", async (t) => {
   assert.equal(router.senders[0]?.backlog.lines, 8);
 });
 
+test("without a configuration the agent wakes a few times a minute, enough for its health", async (t) => {
+  const { pipeline, state, clock } = await bench(t);
+  const stop = new AbortController();
+  let sleeps = 0;
+  const { sleep } = clock;
+  clock.sleep = (...args) => {
+    sleeps++;
+    return sleep.apply(clock, args);
+  };
+  const done = pipeline.run(1, stop.signal);
+  await clock.advance(60_000);
+  assert.ok(sleeps <= 7, `${sleeps} sleeps in a minute`);
+  const { progressMs = 0, patienceMs } = state.cycles.view(0, pipeline.intervalMs);
+  assert.ok(clock.monotonic() - progressMs < patienceMs / 2);
+  stop.abort();
+  await done;
+});
+
 test("the removal of a configuration ends collection and keeps the queued lines", async (t) => {
   const { pipeline, router, clock, log, logged } = await bench(t);
   const stop = new AbortController();
