@@ -41,6 +41,7 @@ complete -c kubevirt-telemetry -n '__fish_seen_subcommand_from simulate' -l help
 complete -c kubevirt-telemetry -n '__fish_seen_subcommand_from top' -l pods-dir -r -d 'the kubelet'\''s pods directory, which has the launchers'\'' sockets (env: KUBEVIRT_TELEMETRY_PODS_DIR)'
 complete -c kubevirt-telemetry -n '__fish_seen_subcommand_from top' -l libvirt-socket -r -d 'libvirt socket, repeatable or with commas; default: the first standard socket with a daemon (env: KUBEVIRT_TELEMETRY_LIBVIRT_SOCKET)'
 complete -c kubevirt-telemetry -n '__fish_seen_subcommand_from top' -l sort -x -a 'cpu memory disk network name' -d 'sort order, greatest value first (choices: "cpu", "memory", "disk", "network", "name", default: "cpu")'
+complete -c kubevirt-telemetry -n '__fish_seen_subcommand_from top' -l families -x -a 'Status Memory Vcpus Disks' -d 'also show why a VM is paused, its memory in use, steal time or disk latency (choices: "Status", "Memory", "Vcpus", "Disks")'
 complete -c kubevirt-telemetry -n '__fish_seen_subcommand_from top' -l interval -r -d 'time between two updates (default: "2s")'
 complete -c kubevirt-telemetry -n '__fish_seen_subcommand_from top' -l once -d 'print one table, with the load during one interval; exit 0 only if it is complete'
 complete -c kubevirt-telemetry -n '__fish_seen_subcommand_from top' -l help -d 'display help for command'

@@ -15,13 +15,14 @@ _kubevirt_telemetry() {
     'controller --log-format') COMPREPLY=($(compgen -W 'json text' -- "$word")) ;;
     'validate --output') COMPREPLY=($(compgen -W 'text json' -- "$word")) ;;
     'top --sort') COMPREPLY=($(compgen -W 'cpu memory disk network name' -- "$word")) ;;
+    'top --families') COMPREPLY=($(compgen -W 'Status Memory Vcpus Disks' -- "$word")) ;;
     *) case "$command" in
       '') COMPREPLY=($(compgen -W 'agent controller validate simulate top spool --version --help' -- "$word")) ;;
       'agent') COMPREPLY=($(compgen -W '--config --once --cycles --print --node-name --pods-dir --libvirt-socket --launcher-limit --spool-dir --secrets-dir --listen --allowed-host --log-level --log-format --help' -- "$word")) ;;
       'controller') COMPREPLY=($(compgen -W '--namespace --identity --listen --allowed-host --log-level --log-format --help' -- "$word")) ;;
       'validate') COMPREPLY=($(compgen -W '--cluster --output --help' -- "$word")) ;;
       'simulate') COMPREPLY=($(compgen -W '--socket --domains --nics --disks --seed --help' -- "$word")) ;;
-      'top') COMPREPLY=($(compgen -W '--pods-dir --libvirt-socket --sort --interval --once --help' -- "$word")) ;;
+      'top') COMPREPLY=($(compgen -W '--pods-dir --libvirt-socket --sort --families --interval --once --help' -- "$word")) ;;
       'spool') COMPREPLY=($(compgen -W 'inspect verify export --help' -- "$word")) ;;
       'spool inspect') COMPREPLY=($(compgen -W '--help' -- "$word")) ;;
       'spool verify') COMPREPLY=($(compgen -W '--help' -- "$word")) ;;

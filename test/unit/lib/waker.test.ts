@@ -17,7 +17,9 @@ test("a waker ends a sleep, and later sleeps end at once", async () => {
 test("a listener that was removed is not called", () => {
   const waker = new Waker();
   let calls = 0;
-  const listener = (): void => void calls++;
+  const listener = (): void => {
+    calls++;
+  };
   waker.addEventListener("abort", listener);
   waker.removeEventListener("abort", listener);
   waker.wake();
