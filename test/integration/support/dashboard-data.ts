@@ -23,9 +23,16 @@ export interface DashboardData {
   readonly labShown: Shown;
 }
 
-/** Returns the field of a VM whose start is known: the agents have seen no start of a simulated one. */
-function unseenStart(timeMs: number): string {
-  return `vm_status,VMID=1,name=web.1,uuid=u,namespace=shop,node=node-1 reason="booted",uptime_s=60i ${timeMs}000000\n`;
+/** Returns lines that simulated VMs do not have: the start of a VM is not known to their agents, and nothing happens to them. */
+function rareLines(timeMs: number): string {
+  const event = (name: string, node: string, event: string, fields: string, ms = timeMs): string =>
+    `vm_events,VMID=1,name=${name},uuid=u,event=${event},namespace=shop,node=${node} ${fields},count=1i ${ms}000000\n`;
+  return [
+    `vm_status,VMID=1,name=web.1,uuid=u,namespace=shop,node=node-1 reason="booted",uptime_s=60i ${timeMs}000000\n`,
+    event("web.1", "node-1", "io-error", 'detail="paused-enospc",device="vda"'),
+    event("web.1", "node-1", "migration", 'detail="succeeded"'),
+    event("cache", "node-2", "lifecycle", 'detail="stopped-crashed"', timeMs - 1),
+  ].join("");
 }
 
 /** Runs the agents of two nodes with these targets; `write` gets the earlier lines of the lab. */
@@ -54,7 +61,7 @@ export async function writeForDashboards(
   );
   const toMs = Date.now();
   // Flux leaves out the end of the time shown.
-  await write(unseenStart(toMs - 1));
+  await write(rareLines(toMs - 1));
   return {
     nodes,
     shown: { fromMs, toMs, intervalS: 2 * INTERVAL_S },
