@@ -47,7 +47,8 @@ export function latestDetails(
   const details = new Map<string, DomainDetails>();
   for (const sample of samples) {
     const key = domainKey(sample.identity);
-    details.set(key, detailsOf(sample, before.get(key) ?? {}));
+    const known = detailsOf(sample, before.get(key) ?? {});
+    if (Object.values(known).some((value) => value !== undefined)) details.set(key, known);
   }
   return details;
 }
@@ -59,7 +60,11 @@ function detailsOf(sample: DomainSample, before: DomainDetails): DomainDetails {
     return last !== undefined && atMs - last.atMs <= MAX_AGE_MS ? last : undefined;
   };
   return {
-    reason: latest(STATUS, () => ({ value: reasonOf(sample), atMs }), before.reason),
+    // A domain that runs again has no reason, even if the family is not due.
+    reason:
+      sample.state === DOMAIN_STATE.RUNNING
+        ? undefined
+        : latest(STATUS, () => ({ value: reasonOf(sample), atMs }), before.reason),
     latencyUs: latest(DISK_DETAILS, () => ({ value: latencyOf(sample), atMs }), before.latencyUs),
     usedPercent: latest(GUEST_MEMORY, () => ({ value: usedMemory(sample)?.percent, atMs }), before.usedPercent),
     stealPercent: latest(VCPUS, () => stealOf(sample, before.stealPercent), before.stealPercent),
@@ -68,15 +73,14 @@ function detailsOf(sample: DomainSample, before: DomainDetails): DomainDetails {
 
 function reasonOf(sample: DomainSample): string | undefined {
   const { state, reason } = reading(sample, STATUS) ?? {};
-  const isKnown = state !== undefined && reason !== undefined && state !== DOMAIN_STATE.RUNNING;
-  return isKnown ? reasonName(state, reason) : undefined;
+  return state === undefined || reason === undefined ? undefined : reasonName(state, reason);
 }
 
 function latencyOf(sample: DomainSample): number | undefined {
   const disks = reading(sample, DISK_DETAILS) ?? [];
-  const known = disks.flatMap(({ readLatencyUs, writeLatencyUs }) =>
-    [readLatencyUs ?? [], writeLatencyUs ?? []].flat(),
-  );
+  const known = disks
+    .flatMap(({ readLatencyUs, writeLatencyUs }) => [readLatencyUs, writeLatencyUs])
+    .filter((latency) => latency !== undefined);
   return known.length === 0 ? undefined : Math.max(...known);
 }
 

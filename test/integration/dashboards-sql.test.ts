@@ -3,6 +3,7 @@ import { parseLines } from "../../scripts/demo/line-protocol-parser.ts";
 import { target1 } from "./support/agent.ts";
 import { writeForDashboards, type DashboardData } from "./support/dashboard-data.ts";
 import { sqlServer, type Server } from "./support/dashboard-servers.ts";
+import { annotationSuite } from "./support/annotation-suite.ts";
 import { dashboardSuite } from "./support/dashboard-suite.ts";
 import { Datafusion } from "./support/datafusion.ts";
 import { RecordingSink } from "./support/recording-sink.ts";
@@ -24,4 +25,4 @@ before(async () => {
 
 after(() => resources.disposeAsync());
 
-dashboardSuite("DataFusion by SQL", "sql", () => ({ server, data }));
+for (const suite of [dashboardSuite, annotationSuite]) suite("DataFusion by SQL", "sql", () => ({ server, data }));

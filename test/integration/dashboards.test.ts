@@ -2,6 +2,7 @@ import { after, before } from "node:test";
 import { target1, target2 } from "./support/agent.ts";
 import { writeForDashboards, type DashboardData } from "./support/dashboard-data.ts";
 import { fluxServer, influxqlServer } from "./support/dashboard-servers.ts";
+import { annotationSuite } from "./support/annotation-suite.ts";
 import { dashboardSuite } from "./support/dashboard-suite.ts";
 import { Influxd1 } from "./support/influxd1.ts";
 import { Influxd2 } from "./support/influxd2.ts";
@@ -22,9 +23,11 @@ before(async () => {
 
 after(() => resources.disposeAsync());
 
-dashboardSuite("InfluxDB 1 by InfluxQL", "influxql", () => ({ server: influxqlServer(influx1), data }));
-dashboardSuite("InfluxDB 2 by InfluxQL", "influxql", () => {
-  const { url, bucket: database, token } = influx2;
-  return { server: influxqlServer({ url, database, token }), data };
-});
-dashboardSuite("InfluxDB 2 by Flux", "flux", () => ({ server: fluxServer(influx2), data }));
+for (const suite of [dashboardSuite, annotationSuite]) {
+  suite("InfluxDB 1 by InfluxQL", "influxql", () => ({ server: influxqlServer(influx1), data }));
+  suite("InfluxDB 2 by InfluxQL", "influxql", () => {
+    const { url, bucket: database, token } = influx2;
+    return { server: influxqlServer({ url, database, token }), data };
+  });
+  suite("InfluxDB 2 by Flux", "flux", () => ({ server: fluxServer(influx2), data }));
+}

@@ -7,6 +7,7 @@ export interface Dashboard {
   /** Dashboards with the same tag link to each other. */
   readonly tag: string;
   readonly variables: readonly object[];
+  readonly annotations?: readonly object[];
   readonly refresh: string;
 }
 
@@ -20,7 +21,7 @@ export function dashboardModel<Asked>(
   sections: readonly Section<Asked>[],
   model: (panel: Panel<Asked>) => object,
 ): string {
-  const { uid, title, description, tag, variables, refresh } = dashboard;
+  const { uid, title, description, tag, variables, annotations = [], refresh } = dashboard;
   return JSON.stringify({
     uid,
     title,
@@ -44,7 +45,7 @@ export function dashboardModel<Asked>(
         keepTime: true,
       },
     ],
-    annotations: { list: [] },
+    annotations: { list: annotations },
     templating: { list: variables },
     panels: laidOut(sections, model),
   });

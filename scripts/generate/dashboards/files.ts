@@ -6,8 +6,8 @@ import { FLUX } from "./flux.ts";
 import { INFLUXQL } from "./influxql.ts";
 import { NODE_PANELS } from "./node.ts";
 import { FLEET_OPTIONAL, NODE_OPTIONAL } from "./overview-optional.ts";
-import { panelModel, type Panel, type Section, type Source } from "./panel.ts";
-import { filtersOf, legendOf, type Filter, type Language, type Query } from "./query.ts";
+import { datasource, panelModel, type Panel, type Section, type Source } from "./panel.ts";
+import { filtersOf, legendOf, type EventKind, type Filter, type Language, type Query } from "./query.ts";
 import { SQL } from "./sql.ts";
 import { choice, MIN_INTERVAL, queryVariable, sourceVariable, textVariable, type QueryVariable } from "./variables.ts";
 import { VM_OPTIONAL } from "./vm-optional.ts";
@@ -69,6 +69,12 @@ const SUBJECTS: readonly Subject[] = [
   },
 ];
 
+/** Annotations of every dashboard, which are turned on at its top. */
+const EVENTS: readonly { readonly kind: EventKind; readonly name: string; readonly iconColor: string }[] = [
+  { kind: "events", name: "Events", iconColor: "orange" },
+  { kind: "migrations", name: "Migrations", iconColor: "blue" },
+];
+
 /** The dashboards of the chart: file -> its generator. */
 export const DASHBOARDS: Readonly<Record<string, () => string>> = {
   ...Object.fromEntries(
@@ -110,6 +116,14 @@ function vmDashboard(subject: Subject, language: Language): string {
         ...variables,
         MIN_INTERVAL,
       ],
+      annotations: EVENTS.map(({ kind, name, iconColor }) => ({
+        name,
+        iconColor,
+        // Until Events is collected, there is nothing to ask for.
+        enable: false,
+        datasource: datasource("influxdb"),
+        target: { refId: "Anno", ...language.events(kind, filters) },
+      })),
     },
     sections,
     (panel) => panelModel(panel, sourceOf(panel, language, filters)),

@@ -34,6 +34,15 @@ export const FLUX: Language = {
   }),
   top: (query, filters) => ({ query: highest(query, filters) }),
   text: (query, filters) => ({ query: lastTexts(query, filters) }),
+  events: (kind, filters) => ({
+    query: pipe(
+      ...bucket(),
+      `filter(fn: (r) => ${conditions("vm_events", filters)} and r.event ${kind === "migrations" ? "==" : "!="} "migration")`,
+      'pivot(rowKey: ["_time"], columnKey: ["_field"], valueColumn: "_value")',
+      "group()",
+      'map(fn: (r) => ({_time: r._time, text: if exists r.detail then r.event + ": " + r.detail else r.event, tags: r.name}))',
+    ),
+  }),
   tagValues: (tag, filters) => `import "influxdata/influxdb/schema"
 
 schema.tagValues(
@@ -97,12 +106,12 @@ function lastTexts(query: Query, filters: readonly Filter[]): string {
   );
 }
 
+function bucket(): string[] {
+  return [`from(bucket: "${variable("bucket")}")`, "range(start: v.timeRangeStart, stop: v.timeRangeStop)"];
+}
+
 function source(query: Query, filters: readonly Filter[]): string[] {
-  return [
-    `from(bucket: "${variable("bucket")}")`,
-    "range(start: v.timeRangeStart, stop: v.timeRangeStop)",
-    `filter(fn: (r) => ${conditions(query.measurement, filters, query.devtype)})`,
-  ];
+  return [...bucket(), `filter(fn: (r) => ${conditions(query.measurement, filters, query.devtype)})`];
 }
 
 /** A rate needs two points of one series, so it comes before averages and groups. */

@@ -36,6 +36,16 @@ export const INFLUXQL: Language = {
     ),
     resultFormat: "table",
   }),
+  events: (kind, filters) => ({
+    ...target(
+      `SELECT "count", "detail", "event", "name" FROM ${identifier(measurementName({ measurement: "vm_events" }))} WHERE ${[`"event" ${kind === "migrations" ? "=" : "!="} 'migration'`, ...conditions(filters), "$timeFilter"].join(" AND ")}`,
+    ),
+    // Grafana's own format of annotations in InfluxQL.
+    fromAnnotations: true,
+    textEditor: true,
+    textColumn: "detail",
+    tagsColumn: "event,name",
+  }),
   tagValues: (tag, filters) =>
     ["SHOW TAG VALUES FROM", identifier(measurementName({ measurement: "vm_totals" })), `WITH KEY = "${tag}"`]
       .concat(filters.length > 0 ? ["WHERE", conditions(filters).join(" AND ")] : [])

@@ -44,7 +44,7 @@ export const NODE_OPTIONAL: readonly Section<Query>[] = [
       ...overcommit({ by: [], legend: "node" }, 8),
       {
         title: "Memory of the node",
-        description: "Memory that the VMs' QEMU processes occupy, and memory that nothing uses. Needs the family Node.",
+        description: "All memory of the node, and memory that nothing uses. Needs the family Node.",
         unit: "bytes",
         kind: "series",
         asked: [

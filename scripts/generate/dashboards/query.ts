@@ -8,6 +8,7 @@ const PART_TAGS = {
   vm_memory: [],
   vm_status: [],
   vm_vcpus: ["vcpu"],
+  vm_events: ["event"],
   vm_node: [],
 } as const satisfies Readonly<Record<string, readonly string[]>>;
 
@@ -42,6 +43,9 @@ export interface Field {
   readonly isRate: boolean;
 }
 
+/** Which lines of `vm_events` an annotation shows. */
+export type EventKind = "events" | "migrations";
+
 /** A query language of InfluxDB in Grafana. */
 export interface Language {
   readonly id: "influxql" | "flux" | "sql";
@@ -54,6 +58,8 @@ export interface Language {
   top(query: Query, filters: readonly Filter[]): object;
   /** Returns the query of the last text of each VM in the time shown; columns namespace, name, value. */
   text(query: Query, filters: readonly Filter[]): object;
+  /** Returns the query of annotations: the migrations, or all other events, with their text and the VM. */
+  events(kind: EventKind, filters: readonly Filter[]): object;
   /** Returns the query of a variable: the values of a tag. */
   tagValues(tag: string, filters: readonly Filter[]): string;
 }

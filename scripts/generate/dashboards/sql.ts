@@ -9,6 +9,7 @@ import {
   TOP,
   variable,
   VM_TAGS,
+  type EventKind,
   type Filter,
   type Language,
   type Query,
@@ -25,6 +26,11 @@ export const SQL: Language = {
   }),
   top: (query, filters) => ({ ...target(highest(query, filters)), format: "table" }),
   text: (query, filters) => ({ ...target(lastTexts(query, filters)), format: "table" }),
+  events: (kind, filters) => {
+    const asked = events(kind, filters);
+    // Without a `query`, Grafana takes an annotation for one of an old version and empties it.
+    return { ...target(asked), format: "table", query: asked };
+  },
   tagValues: (tag, filters) =>
     `SELECT DISTINCT "${tag}" FROM ${columns([measurementName({ measurement: "vm_totals" })])}
 WHERE ${["$__timeFilter(time)", `"${tag}" IS NOT NULL`, ...conditions(filters)].join(" AND ")}
@@ -63,6 +69,14 @@ FROM (
 ${indent(select({ ...query, last: true }, filters, [], VM_TAGS))}
 )${words === undefined ? "" : `\nWHERE value IN (${words})`}
 ORDER BY 1, 2`;
+}
+
+function events(kind: EventKind, filters: readonly Filter[]): string {
+  const isWanted = `"event" ${kind === "migrations" ? "=" : "<>"} 'migration'`;
+  return `SELECT time, concat_ws(': ', "event", "detail") AS text, "name" AS tags
+FROM ${columns([measurementName({ measurement: "vm_events" })])}
+WHERE ${["$__timeFilter(time)", isWanted, ...conditions(filters)].join(" AND ")}
+ORDER BY time`;
 }
 
 function select(query: Query, filters: readonly Filter[], first: readonly string[], by: readonly string[]): string {

@@ -4,7 +4,7 @@ import { QUERIES } from "./queries.ts";
 import { READ_MINUTES, VM_ALERTS, type VmAlert } from "./rules.ts";
 
 export const DIRECTORY = "docs/vm-alerts";
-/** The uid of the data source in Grafana's files, which a user replaces by the own one. */
+/** The uid of the data source in Grafana's files, which the user replaces. */
 export const DATA_SOURCE = "influxdb";
 const RUNBOOK = "https://github.com/kubevirt-telemetry/kubevirt-telemetry/blob/main/docs/runbook.md";
 const LEVELS = { warning: "warn", critical: "crit" } as const;

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { FAMILY_NAMES } from "../../../src/contract.ts";
 import { RunningAgent, type AgentRun } from "./agent.ts";
 import type { Shown } from "./grafana.ts";
 import { LAB, labLines } from "./lab-lines.ts";
@@ -9,7 +8,8 @@ const CYCLES = 10;
 /** Enough time for a cycle on a busy machine: a late one would be incomplete. */
 const INTERVAL_S = 2;
 
-const ALL_FAMILIES = `    families: [${FAMILY_NAMES.join(", ")}]
+/** The families of the panels, each in every cycle. */
+const FAMILIES = `    families: [Metrics, Features, Devices, Totals, Disks, Memory, Status, Vcpus, Node]
     schedules: []`;
 
 /** Prefix of the lab's lines in the form of a host without KubeVirt. */
@@ -23,9 +23,16 @@ export interface DashboardData {
   readonly labShown: Shown;
 }
 
-/** Returns the field of a VM whose start is known: the agents have seen no start of a simulated one. */
-function unseenStart(timeMs: number): string {
-  return `vm_status,VMID=1,name=web.1,uuid=u,namespace=shop,node=node-1 reason="booted",uptime_s=60i ${timeMs}000000\n`;
+/** Returns lines that simulated VMs do not have: the start of a VM is not known to their agents, and nothing happens to them. */
+function rareLines(timeMs: number): string {
+  const event = (name: string, node: string, event: string, fields: string, ms = timeMs): string =>
+    `vm_events,VMID=1,name=${name},uuid=u,event=${event},namespace=shop,node=${node} ${fields},count=1i ${ms}000000\n`;
+  return [
+    `vm_status,VMID=1,name=web.1,uuid=u,namespace=shop,node=node-1 reason="booted",uptime_s=60i ${timeMs}000000\n`,
+    event("web.1", "node-1", "io-error", 'detail="paused-enospc",device="vda"'),
+    event("web.1", "node-1", "migration", 'detail="succeeded"'),
+    event("cache", "node-2", "lifecycle", 'detail="stopped-crashed"', timeMs - 1),
+  ].join("");
 }
 
 /** Runs the agents of two nodes with these targets; `write` gets the earlier lines of the lab. */
@@ -45,7 +52,7 @@ export async function writeForDashboards(
       await using agent = await RunningAgent.start({
         ...run,
         interval: `${INTERVAL_S}s`,
-        spec: ALL_FAMILIES,
+        spec: FAMILIES,
         sockets: [],
         args: ["--pods-dir", podsDir, "--node-name", `node-${index + 1}`, "--cycles", String(CYCLES)],
       });
@@ -54,7 +61,7 @@ export async function writeForDashboards(
   );
   const toMs = Date.now();
   // Flux leaves out the end of the time shown.
-  await write(unseenStart(toMs - 1));
+  await write(rareLines(toMs - 1));
   return {
     nodes,
     shown: { fromMs, toMs, intervalS: 2 * INTERVAL_S },

@@ -32,6 +32,9 @@ export interface GrafanaDashboard {
   readonly uid: string;
   readonly title: string;
   readonly panels: readonly GrafanaPanel[];
+  readonly annotations: {
+    readonly list: readonly { readonly name: string; readonly enable: boolean; readonly target: Target }[];
+  };
   readonly templating: { readonly list: readonly GrafanaVariable[] };
   readonly [field: string]: unknown;
 }

@@ -50,9 +50,12 @@ test("used memory is a part of what the guest sees, and undefined if the guest h
 });
 
 test("only a VM that does not run has a reason", () => {
-  const reason = (state: number): unknown => after(at(0, new Map([[STATUS, { state, reason: 5 }]]))).reason?.value;
-  assert.equal(reason(DOMAIN_STATE.PAUSED), "io-error");
-  assert.equal(reason(DOMAIN_STATE.RUNNING), undefined);
+  const { PAUSED, RUNNING } = DOMAIN_STATE;
+  const paused = { ...at(0, new Map([[STATUS, { state: PAUSED, reason: 5 }]])), state: PAUSED };
+  assert.equal(after(paused).reason?.value, "io-error");
+  assert.equal(after(paused, { ...at(5), state: PAUSED }).reason?.value, "io-error");
+  assert.equal(after(paused, { ...at(5), state: RUNNING }).reason, undefined);
+  assert.equal(after({ ...paused, state: RUNNING }).reason, undefined);
 });
 
 test("steal time is an average over the vCPUs between two samples that have it", () => {
