@@ -7,6 +7,7 @@ export interface CommandInfo {
   readonly description: string;
   /** Such as `[options] <files...>`. */
   readonly usage: string;
+  readonly args: readonly { readonly name: string; readonly description: string }[];
   readonly options: readonly OptionInfo[];
 }
 
@@ -19,6 +20,10 @@ export interface OptionInfo {
   readonly choices: readonly string[];
   /** With its default and its environment variable. */
   readonly description: string;
+  /** Without them. */
+  readonly purpose: string;
+  readonly variable: string | undefined;
+  readonly fallback: string | undefined;
 }
 
 /** Returns the program and its commands, without those that are hidden, in the order of the help. */
@@ -35,10 +40,14 @@ function infosOf(command: Command, path: readonly string[]): CommandInfo[] {
     value: /[<[].*/.exec(option.flags)?.[0],
     choices: option.argChoices ?? [],
     description: help.optionDescription(option),
+    purpose: option.description,
+    variable: option.envVar,
+    fallback: option.defaultValue === undefined ? undefined : String(option.defaultValue),
   }));
+  const args = command.registeredArguments.map((each) => ({ name: each.name(), description: each.description }));
   const commands = help.visibleCommands(command).filter((each) => each.name() !== "help");
   return [
-    { path, description: command.description(), usage: command.usage(), options },
+    { path, description: command.description(), usage: command.usage(), args, options },
     ...commands.flatMap((each) => infosOf(each, [...path, each.name()])),
   ];
 }

@@ -41,6 +41,7 @@ const WARNINGS: readonly (readonly [what: string, values: string, reason: RegExp
     /WARNING: without the admission policy/,
   ],
   ["an agent that only removes its files", '{"agent":{"spool":{"remove":true}}}', /WARNING: agent.spool.remove is on/],
+  ["accounts without rights", '{"rbac":{"create":false}}', /WARNING: rbac.create is off.*\n.*-agent and .*-controller/],
   ["targets out of reach", '{"networkPolicy":{"enabled":true}}', /WARNING: networkPolicy.targets is empty/],
 ];
 

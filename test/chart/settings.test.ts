@@ -145,6 +145,18 @@ test("a spread constraint counts the controllers, unless it has a selector", () 
   );
 });
 
+test("with agent.spool.remove a pod has only the right and the mount to delete the spool", () => {
+  const remove = ["--set", "agent.spool.remove=true", "--set-json", 'agent.sidecars=[{"name":"a","image":"b"}]'];
+  const { initContainers, containers } = podSpecOf(only(chartObjects(...remove), "DaemonSet"));
+  assert.deepEqual([initContainers, containers.map(({ name }) => name)], [undefined, ["remove-spool"]]);
+  const { securityContext, volumeMounts } = containers[0] ?? assert.fail();
+  assert.partialDeepStrictEqual(securityContext, {
+    runAsUser: 0,
+    capabilities: { drop: ["ALL"], add: ["DAC_OVERRIDE"] },
+  });
+  assert.deepEqual(volumeMounts, [{ name: "spool", mountPath: "/spool" }]);
+});
+
 test("a monitor in another namespace finds the pods of the release", () => {
   const monitor = only(everything, "PodMonitor");
   assert.equal(monitor.metadata.namespace, "monitoring");

