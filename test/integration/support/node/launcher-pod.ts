@@ -123,7 +123,7 @@ export class LauncherPod {
   }
 
   /** Waits until the launcher has a domain, which may still wait for a migration to end. */
-  async hasDomain(): Promise<void> {
+  async domainAppears(): Promise<void> {
     const run = path.join(this.#volume("libvirt-runtime"), "qemu/run");
     const isThere = async (): Promise<boolean> => {
       const files = await readdir(run).catch((): string[] => []);
