@@ -85,7 +85,7 @@ class Replay {
     if (this.#source !== undefined)
       this.#names.set(state.sourcePod, this.#source.name).set(state.targetPod, launcher.name);
     if (state.targetNodeDomainReadyTimestamp !== undefined) await this.#migrated;
-    else if (state.targetNodeDomainDetected === true) await Promise.race([launcher.domainRuns(), this.#migrated]);
+    else if (state.targetNodeDomainDetected === true) await Promise.race([launcher.domainAppears(), this.#migrated]);
   }
 
   #start(): void {

@@ -55,7 +55,11 @@ virsh() { command virsh --quiet --connect "${URI}" "$@"; }
 trap 'virsh destroy "$DOMAIN" || exit 0' TERM
 running=${RUNTIME}/qemu/run/$DOMAIN.pid
 until [ -e "$running" ]; do
-  if [ -e ${SOCKETS}/domain.xml ]; then virsh create ${SOCKETS}/domain.xml; break; fi
+  if [ -e ${SOCKETS}/domain.xml ]; then
+    virsh create ${SOCKETS}/domain.xml
+    rm ${SOCKETS}/domain.xml
+    break
+  fi
   sleep 0.5
 done
 while [ -e "$running" ]; do sleep 0.5; done
@@ -94,7 +98,7 @@ export class LauncherPod {
   /** Creates the pod; it does not run yet. */
   static async create(cluster: KubeCluster, node: KubeNode, vmi: LauncherVmi): Promise<LauncherPod> {
     const { namespace } = vmi;
-    await node.run("sh", "-c", `[ -e ${TUN} ] || mknod --mode 666 ${TUN} c 10 200`);
+    await node.run("sh", "-c", `mknod --mode 666 ${TUN} c 10 200 2> /dev/null || [ -e ${TUN} ]`);
     const pod = await cluster.call("POST", `/api/v1/namespaces/${namespace}/pods`, { body: podOf(vmi, node.name) });
     return new LauncherPod(cluster, node, pod, vmi);
   }
@@ -114,17 +118,18 @@ export class LauncherPod {
     const file = path.join(this.#volume("sockets"), "domain.xml");
     await writeFile(`${file}.new`, xml);
     await rename(`${file}.new`, file);
-    await this.domainRuns();
+    // The launcher removes it then.
+    await this.#until(async () => !(await readdir(path.dirname(file))).includes(path.basename(file)), "with its guest");
   }
 
-  /** Resolves when the launcher has a domain. */
-  async domainRuns(): Promise<void> {
+  /** Waits until the launcher has a domain, which may still wait for a migration to end. */
+  async domainAppears(): Promise<void> {
     const run = path.join(this.#volume("libvirt-runtime"), "qemu/run");
-    const isRunning = async (): Promise<boolean> => {
+    const isThere = async (): Promise<boolean> => {
       const files = await readdir(run).catch((): string[] => []);
       return files.includes(`${this.#domain}.pid`);
     };
-    await this.#until(isRunning, "with its domain");
+    await this.#until(isThere, "with its domain");
   }
 
   /** Runs virsh in the pod; resolves to its output. */

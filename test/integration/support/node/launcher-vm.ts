@@ -39,8 +39,7 @@ export class LauncherVm {
   readonly uuid: string;
   readonly #cluster: KubeCluster;
   readonly #options: VmOptions;
-  /** All launchers of the VM, the current one last. */
-  readonly #launchers: LauncherPod[] = [];
+  #launcher: LauncherPod | undefined;
   #uid = "";
   #runsSinceMs = 0;
 
@@ -76,9 +75,8 @@ export class LauncherVm {
 
   /** The current launcher. */
   get launcher(): LauncherPod {
-    const launcher = this.#launchers.at(-1);
-    if (launcher === undefined) throw new Error(`${this.name} has no launcher`);
-    return launcher;
+    if (this.#launcher === undefined) throw new Error(`${this.name} has no launcher`);
+    return this.#launcher;
   }
 
   /** When the guest ran and its VMI was about to say so, in milliseconds since the epoch. */
@@ -89,9 +87,7 @@ export class LauncherVm {
   /** Creates another launcher, for a migration. It is the current one from now on. */
   async addLauncher(node: KubeNode): Promise<LauncherPod> {
     const { namespace, name } = this.#options;
-    const launcher = await LauncherPod.create(this.#cluster, node, { namespace, name, uid: this.#uid });
-    this.#launchers.push(launcher);
-    return launcher;
+    return (this.#launcher = await LauncherPod.create(this.#cluster, node, { namespace, name, uid: this.#uid }));
   }
 
   /** Replaces labels and status of the VMI, as one write. */
