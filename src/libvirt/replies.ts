@@ -10,7 +10,6 @@ import type {
   DomainStats,
   LifecycleEvent,
   TypedParameters,
-  TypedValue,
   VcpuInfo,
 } from "./types.ts";
 import { DOMAIN_MIN_BYTES, readDomain } from "./wire-types.ts";
@@ -18,9 +17,6 @@ import type { XdrReader } from "./xdr.ts";
 
 // One reader for each payload that a daemon sends. All throw LibvirtError E_LIBVIRT_PROTOCOL, and those that are given
 // limits E_LIBVIRT_LIMIT.
-
-/** Parameters that are decoded in one step; they take less than a millisecond. */
-const STEP_PARAMETERS = 256;
 
 /** AUTH_LIST: values of AUTH. */
 export function readAuthTypes(reader: XdrReader): number[] {
@@ -51,14 +47,9 @@ export function* readDomainStats(
   let allowed = limits.parameters;
   for (let domains = readDomainCount(reader, DOMAIN_MIN_BYTES + 4, limits); domains > 0; domains--) {
     const domain = readDomain(reader);
-    const params = new Map<string, TypedValue>();
     const count = readParameterCount(reader, allowed);
     allowed -= count;
-    for (let left = count; left > 0; left -= STEP_PARAMETERS) {
-      parameters.readInto(params, reader, Math.min(left, STEP_PARAMETERS));
-      yield;
-    }
-    stats.push({ domain, params });
+    stats.push({ domain, params: yield* parameters.readInSteps(reader, count, stats.length) });
   }
   return stats;
 }

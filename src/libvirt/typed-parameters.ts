@@ -1,17 +1,16 @@
 import { overLimit } from "./errors.ts";
+import type { Steps } from "./decode-queue.ts";
+import { LaidOutParameters, ParameterLayouts, type KnownName } from "./parameter-layouts.ts";
 import { LIMIT, PARAMETER_TYPE } from "./protocol.ts";
 import type { TypedParameters, TypedValue } from "./types.ts";
 import type { XdrReader, XdrWriter } from "./xdr.ts";
 
 /** Smallest size of a parameter: an empty name, the type, four bytes of value. */
 const PARAMETER_MIN_BYTES = 12;
+/** Parameters that are decoded in one step; they take less than a millisecond. */
+const STEP_PARAMETERS = 256;
 /** Slots for field names. A host has some hundreds of different names, and each endpoint one table. */
 const NAME_SLOTS = 1024;
-
-interface KnownName {
-  readonly bytes: Buffer;
-  readonly text: string;
-}
 
 /**
  * Decodes typed parameters. Field names repeat in every cycle, so a name is looked up by its bytes instead of decoded
@@ -20,15 +19,41 @@ interface KnownName {
  */
 export class TypedParameterDecoder {
   readonly #names: (KnownName | undefined)[] = new Array<KnownName | undefined>(NAME_SLOTS);
+  readonly #layouts = new ParameterLayouts();
 
   read(reader: XdrReader, maximum?: number): TypedParameters {
     const params = new Map<string, TypedValue>();
-    this.readInto(params, reader, readParameterCount(reader, maximum));
+    this.#readInto(params, reader, readParameterCount(reader, maximum));
     return params;
   }
 
-  /** Reads `count` parameters. A caller that reads many can do other work after each part. */
-  readInto(params: Map<string, TypedValue>, reader: XdrReader, count: number): void {
+  /**
+   * Reads the `count` parameters of the domain at this position of a reply, a part of them in each step. The names of a domain's statistics are nearly always those of the last
+   * cycle, in the same order. As long as they are, they are only compared, and the values go into an array.
+   */
+  *readInSteps(reader: XdrReader, count: number, position: number): Steps<TypedParameters> {
+    const layout = this.#layouts.find(position, count);
+    const values: TypedValue[] = [];
+    while (layout !== undefined && values.length < count) {
+      const end = Math.min(count, values.length + STEP_PARAMETERS);
+      while (values.length < end && isNext(reader, layout.names[values.length])) values.push(readValue(reader));
+      if (values.length < end) break;
+      yield;
+    }
+    if (layout !== undefined && values.length === count) {
+      this.#layouts.record(position, layout);
+      return new LaidOutParameters(layout.index, values);
+    }
+    const params = new Map(values.map((value, index) => [layout?.names[index]?.text ?? "", value] as const));
+    for (let left = count - values.length; left > 0; left -= STEP_PARAMETERS) {
+      this.#readInto(params, reader, Math.min(left, STEP_PARAMETERS));
+      yield;
+    }
+    this.#layouts.learn(position, params, count, (name) => this.#known(name));
+    return params;
+  }
+
+  #readInto(params: Map<string, TypedValue>, reader: XdrReader, count: number): void {
     for (let index = 0; index < count; index++) {
       const name = this.#name(reader);
       params.set(name, readValue(reader));
@@ -38,15 +63,31 @@ export class TypedParameterDecoder {
   #name(reader: XdrReader): string {
     const { start, end } = reader.span(LIMIT.FIELD_NAME);
     const { buffer } = reader;
-    let hash = 0;
-    for (let at = start; at < end; at++) hash = (Math.imul(hash, 31) + (buffer[at] ?? 0)) | 0;
-    const slot = hash & (NAME_SLOTS - 1);
+    const slot = slotOf(buffer, start, end);
     const known = this.#names[slot];
     if (known !== undefined && sameBytes(known.bytes, buffer, start, end)) return known.text;
     const text = buffer.toString("utf8", start, end);
     this.#names[slot] ??= { bytes: Buffer.from(buffer.subarray(start, end)), text };
     return text;
   }
+
+  /** Returns a name of the table; undefined if its slot has another one. */
+  #known(text: string): KnownName | undefined {
+    const bytes = Buffer.from(text);
+    const known = this.#names[slotOf(bytes, 0, bytes.length)];
+    return known?.text === text ? known : undefined;
+  }
+}
+
+function slotOf(buffer: Buffer, start: number, end: number): number {
+  let hash = 0;
+  for (let at = start; at < end; at++) hash = (Math.imul(hash, 31) + (buffer[at] ?? 0)) | 0;
+  return hash & (NAME_SLOTS - 1);
+}
+
+/** Returns whether the next name is this one, and skips it then. */
+function isNext(reader: XdrReader, name: KnownName | undefined): boolean {
+  return name !== undefined && reader.skipIfOpaque(name.bytes);
 }
 
 /**

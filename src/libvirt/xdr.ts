@@ -118,6 +118,8 @@ export class XdrReader {
   #start: number;
   #at: number;
   #end: number;
+  /** Of the buffer: it makes one bigint of a value, where Buffer makes four. */
+  #view: DataView | undefined;
 
   constructor(buffer: Buffer, start = 0, end = buffer.length) {
     this.#buffer = buffer;
@@ -144,11 +146,11 @@ export class XdrReader {
   }
 
   hyper(): bigint {
-    return this.#buffer.readBigInt64BE(this.skip(8));
+    return this.#bytes.getBigInt64(this.skip(8));
   }
 
   uhyper(): bigint {
-    return this.#buffer.readBigUInt64BE(this.skip(8));
+    return this.#bytes.getBigUint64(this.skip(8));
   }
 
   double(): number {
@@ -172,6 +174,18 @@ export class XdrReader {
     if (length > maximum) throw this.fault(`a string or opaque has ${length} bytes, more than ${maximum}`);
     const start = this.skip(padded(length));
     return { start, end: start + length };
+  }
+
+  /** Skips a string or opaque if it has exactly these bytes. Returns whether it has. */
+  skipIfOpaque(bytes: Uint8Array): boolean {
+    const { length } = bytes;
+    const buffer = this.#buffer;
+    const start = this.#at + 4;
+    const end = start + padded(length);
+    if (end > this.#end || buffer.readUInt32BE(this.#at) !== length) return false;
+    for (let index = 0; index < length; index++) if (bytes[index] !== buffer[start + index]) return false;
+    this.#at = end;
+    return true;
   }
 
   string(maximum: number): string {
@@ -202,6 +216,7 @@ export class XdrReader {
   detach(): void {
     const read = this.#at - this.#start;
     this.#buffer = Buffer.from(this.#buffer.subarray(this.#at, this.#end));
+    this.#view = undefined;
     this.#start = -read;
     this.#at = 0;
     this.#end = this.#buffer.length;
@@ -218,6 +233,10 @@ export class XdrReader {
     if (size > this.#end - at) throw this.fault(`${size} bytes are needed and ${this.#end - at} are left`);
     this.#at = at + size;
     return at;
+  }
+
+  get #bytes(): DataView {
+    return (this.#view ??= new DataView(this.#buffer.buffer, this.#buffer.byteOffset, this.#buffer.length));
   }
 
   fault(what: string): LibvirtError {
