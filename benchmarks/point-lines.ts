@@ -48,6 +48,10 @@ class PointLines implements SampleLines {
     this.#point.stringField(key, value);
   }
 
+  text(key: string, value: string | undefined): void {
+    if (value !== undefined) this.#point.stringField(key, value);
+  }
+
   end(): void {
     const line = this.#point.timestamp(`${this.#sample.timestampMs}000000`).toLineProtocol();
     if (line !== undefined) this.#lines.push(line);

@@ -137,6 +137,22 @@ const FAMILIES = {
     byDefault: false,
     measurements: { vm_vcpus: integers("state", "time_ns", "cpu", "wait_ns", "delay_ns") },
   },
+  Info: {
+    byDefault: false,
+    measurements: {
+      vm_info: {
+        ...strings("uid", "pod", "instance_type", "preference", "guest_os", "phase", "machine", "arch", "cpu_model"),
+        ...strings("firmware", "pinned_vcpus", "affinity"),
+        ...integers("nics", "disks", "cpu_request_milli", "cpu_limit_milli", "memory_request_kb", "memory_limit_kb"),
+        ...integers("migratable", "launcher_outdated", "agent_connected"),
+      },
+      vm_disk_info: {
+        ...strings("bus", "cache", "discard", "format", "kind", "serial", "pvc"),
+        ...integers("iops_limit", "bytes_limit"),
+      },
+      vm_nic_info: { ...strings("mac", "model", "kind", "source", "link", "address"), ...integers("mtu") },
+    },
+  },
   Node: {
     byDefault: false,
     measurements: {

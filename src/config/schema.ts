@@ -158,7 +158,7 @@ export const SPEC_SCHEMA = Type.Object({
           }),
           {
             description:
-              "Families that are not collected in every cycle. If not given, Vcpus every 30s, or the next multiple of collection.interval.",
+              "Families that are not collected in every cycle. If not given, Vcpus every 30s and Info every 5m, or the next multiple of collection.interval.",
             maxItems: 16,
           },
         ),

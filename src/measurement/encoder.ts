@@ -6,7 +6,7 @@ import { LineWriter, type LineCounters } from "./line-protocol.ts";
 import type { Measurement, NodeMeasurement, PartTags, SampleLines } from "./measurement.ts";
 import { MEASUREMENTS, NODE_MEASUREMENTS } from "./registry.ts";
 import { isSeriesOf, type LineQuota, type Series } from "./series.ts";
-import { escapeMeasurement, tag } from "./tags.ts";
+import { escapeMeasurement, storableText, tag } from "./tags.ts";
 
 export interface EncoderOptions {
   readonly families: readonly Family[];
@@ -94,7 +94,7 @@ export class Encoder implements SampleLines {
       let index = 0;
       for (const measurement of this.#measurements) {
         const known = (series[index++] ??= []);
-        if (due !== undefined && !due.has(measurement.family)) continue;
+        if (due !== undefined && !due.has(measurement.family) && measurement.isDue?.(sample) !== true) continue;
         this.#current = measurement;
         encoding.series = known;
         encoding.begun = 0;
@@ -160,6 +160,11 @@ export class Encoder implements SampleLines {
 
   string(key: string, value: string): void {
     this.#writer.string(key, value);
+  }
+
+  text(key: string, value: string | undefined): void {
+    const text = value === undefined ? "" : storableText(value, this.#counters);
+    if (text !== "") this.#writer.string(key, text);
   }
 
   end(): void {

@@ -17,6 +17,7 @@ const SMALL = 10 ** SMALL_DIGITS;
 export interface LineCounters {
   clampedIntegers: number;
   omittedFloats: number;
+  /** Tags and texts. */
   sanitizedTags: number;
 }
 

@@ -9,6 +9,8 @@ export interface Measurement {
   readonly family: Family;
   /** Statistics that it reads besides the basic information. The agent requests the union over the enabled families. */
   readonly needs: readonly StatsNeed[];
+  /** Returns whether the sample has changes, so that its lines are written although the family is not due. */
+  isDue?(sample: DomainSample): boolean;
   /** Writes the lines of one domain. It leaves out a line if the sample lacks the values to fill it correctly. */
   write(sample: DomainSample, lines: SampleLines): void;
 }
@@ -33,6 +35,8 @@ export interface SampleLines {
   /** Leaves an undefined value out. */
   float(key: string, value: number | undefined): void;
   string(key: string, value: string): void;
+  /** Leaves an undefined or empty text out. Changes one that comes from outside as a tag would be changed. */
+  text(key: string, value: string | undefined): void;
   end(): void;
 }
 

@@ -5,9 +5,12 @@ import { vmAgent } from "./vm-agent.ts";
 import { vmCpu } from "./vm-cpu.ts";
 import { vmDevices } from "./vm-devices.ts";
 import { vmDisks } from "./vm-disks.ts";
+import { vmDiskInfo } from "./vm-disk-info.ts";
 import { vmFeatures } from "./vm-features.ts";
+import { vmInfo } from "./vm-info.ts";
 import { vmMemory } from "./vm-memory.ts";
 import { vmMetrics } from "./vm-metrics.ts";
+import { vmNicInfo } from "./vm-nic-info.ts";
 import { vmNode } from "./vm-node.ts";
 import { vmStatus } from "./vm-status.ts";
 import { vmTotals } from "./vm-totals.ts";
@@ -17,6 +20,7 @@ import { vmVcpus } from "./vm-vcpus.ts";
 export const MEASUREMENTS: readonly Measurement[] = [
   ...[vmMetrics, vmFeatures, vmDevices, vmTotals],
   ...[vmDisks, vmMemory, vmStatus, vmCpu, vmVcpus],
+  ...[vmInfo, vmDiskInfo, vmNicInfo],
 ];
 
 export const NODE_MEASUREMENTS: readonly NodeMeasurement[] = [vmNode, vmAgent];

@@ -33,8 +33,9 @@ import {
   type DomainReport,
 } from "./sample-mapping.ts";
 import { DEVICES, VERSIONS } from "../stats-needs.ts";
-import { DomainReadings, readersOf, statsGroups, type ReadingOptions } from "./stats-readers.ts";
+import { DomainReadings, readersOfCycle, statsGroups, type ReadingOptions } from "./stats-readers.ts";
 import { STUCK_MS } from "./blocked-calls.ts";
+import { VM_INFO } from "./vm-info.ts";
 import { CycleResponses } from "./cycle-responses.ts";
 import { QemuResponses, STARTING_MS } from "./qemu-responses.ts";
 
@@ -83,6 +84,7 @@ export class LibvirtSource implements Source {
     this.#clock = clock;
     this.#breaker = new CircuitBreaker(clock);
     this.#devices = new DeviceCache(settings.deviceCacheTtlMs, clock, budget);
+    this.#devices.withFacts = settings.needs.includes(VM_INFO);
     this.#vm = vm;
     this.#checks = budget && new BudgetChecks(budget, clock);
     this.#readings = new DomainReadings(settings.needs, this.#checks);
@@ -108,6 +110,7 @@ export class LibvirtSource implements Source {
   configure(settings: SourceSettings): void {
     this.#settings = settings;
     this.#devices.ttlMs = settings.deviceCacheTtlMs;
+    this.#devices.withFacts = settings.needs.includes(VM_INFO);
     this.#readings.configure(settings.needs);
   }
 
@@ -196,7 +199,7 @@ export class LibvirtSource implements Source {
       }
     }
     const reports = new CycleReports(this.#bulk, bulk, { groups, deadline, checks: this.#checks });
-    const readers = readersOf(needs);
+    const readers = readersOfCycle(needs, this.#settings.needs);
     const responses = new CycleResponses(this.#responses, this.#bulk);
     const sampleOf = async (info: BasicInfo): Promise<DomainSample[]> => {
       const { domain } = info;
@@ -278,7 +281,7 @@ export class LibvirtSource implements Source {
   }
 
   async #withReadings(
-    readers: ReturnType<typeof readersOf>,
+    readers: ReturnType<typeof readersOfCycle>,
     about: Omit<ReadingOptions, "call" | "onFailed">,
     { report, leftMs }: Pick<CycleContext, "report" | "leftMs">,
   ): Promise<DomainSample> {

@@ -10,10 +10,6 @@ const PLANNED: Readonly<Record<string, string>> = {
   vm_events: "detail device count",
   vm_jobs:
     "elapsed_ms remaining_ms downtime_ms setup_ms data_total_bytes data_processed_bytes data_remaining_bytes memory_bytes_per_sec dirty_pages_per_sec iteration throttle_percent success",
-  vm_info:
-    "uid pod instance_type preference guest_os phase machine arch cpu_model firmware pinned_vcpus affinity nics disks cpu_request_milli cpu_limit_milli memory_request_kb memory_limit_kb migratable launcher_outdated agent_connected",
-  vm_disk_info: "bus cache discard format kind serial pvc iops_limit bytes_limit",
-  vm_nic_info: "mac model kind source link address mtu",
   vm_raw: "",
 };
 /** A name of another program, such as `rx_{bytes,pkts}` for two. */
