@@ -181,7 +181,7 @@ export class Pipeline {
         const { quotas } = router;
         const quota = quotas.of(rest.endpoint);
         const own = schedule.dueOf(rest.endpoint, due);
-        schedule.record(rest.endpoint, own, rest.outcome === "collected");
+        schedule.record(rest.endpoint, own, rest.outcome === "collected" && rest.lacksStatistics !== true);
         const failures = rest.samples.flatMap((sample) => router.route(sample, quota, own));
         const cycle = { ...rest, errors: [...errors, ...failures, ...quotas.endCycle(rest.endpoint)] };
         domains += cycle.samples.length;

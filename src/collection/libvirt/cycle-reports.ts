@@ -46,6 +46,12 @@ export class CycleReports {
     );
   }
 
+  /** Whether the bulk call failed, or was late. With too many stuck QEMUs there is none for a long time, which does not count. */
+  get lackStatistics(): boolean {
+    if (this.#groups === 0) return false;
+    return this.#reply === undefined || this.#reply.limitedBy === "late" || this.#reply.limitedBy === "slow";
+  }
+
   /** Returns whether the domain was running at the time of the bulk call; true without a reply. */
   isRunning(domain: DomainRef): boolean {
     return this.#reply === undefined || this.#reports.has(domainKey(domain)) || this.#wasAnsweredBefore(domain);

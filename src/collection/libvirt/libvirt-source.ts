@@ -162,7 +162,7 @@ export class LibvirtSource implements Source {
     needs: SourceSettings["needs"],
     deadline: number,
     found: CycleErrors,
-  ): Promise<Pick<SourceCycle, "samples"> & UnansweredDomains> {
+  ): Promise<Pick<SourceCycle, "samples" | "lacksStatistics"> & UnansweredDomains> {
     const session = await this.#daemon.session(deadline);
     if (needs.includes(VERSIONS)) this.#daemon.learnQemuVersion(session);
     const leftMs = (): number => Math.max(1, deadline - this.#clock.monotonic());
@@ -239,7 +239,8 @@ export class LibvirtSource implements Source {
       this.#daemon.lastCall(deadline, (session, options) => session.domainControlInfo(domain, options)),
     );
     if (lateMs === 0 && domains.length === listed.length) this.#ahead.expect(session, domains);
-    return { samples: samples.flat(), ...unanswered };
+    const lacksStatistics = domains.length > 0 && reports.lackStatistics;
+    return { samples: samples.flat(), ...unanswered, ...(lacksStatistics && { lacksStatistics }) };
   }
 
   /** @throws {BudgetError} if the list exceeds the budget */
