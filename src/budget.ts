@@ -27,7 +27,7 @@ export interface LauncherBudget {
   readonly domainNameLength: number;
   /** Characters of a device's target or alias. KubeVirt's alias has the name of a volume or network, of 253 at most. */
   readonly deviceNameLength: number;
-  /** Lines of one cycle. The largest VM has 273 by default, and with all families and 256 vCPUs 1,582. */
+  /** Lines of one cycle. The largest VM has 273 by default, and with all families and 256 vCPUs 1,600. */
   readonly lines: number;
   /** Different series in an hour. A device that comes and goes is one. All lines of a cycle must fit. */
   readonly newSeries: number;

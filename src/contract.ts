@@ -4,7 +4,7 @@
  */
 
 /** Type of a field in every InfluxDB. A field never changes it. */
-export type FieldType = "integer" | "float" | "string";
+export type FieldType = "integer" | "float" | "string" | "boolean";
 
 interface FamilyRow {
   /** Whether it is written if `spec.collection.families` is not given. */
@@ -173,6 +173,12 @@ const FAMILIES = {
       ),
     },
   },
+  Raw: {
+    byDefault: false,
+    // Its fields are the parameters that libvirt sends.
+    measurements: { vm_raw: {} },
+    tags: ["group", "index"],
+  },
 } satisfies Readonly<Record<string, FamilyRow>>;
 
 export type Family = keyof typeof FAMILIES;
@@ -188,7 +194,7 @@ export const DEFAULT_FAMILIES: readonly Family[] = ROWS.filter(([, row]) => row.
  */
 export const SERIES_TAGS = {
   vm: ["VMID", "name", "uuid"],
-  part: ["devtype", "device", "vcpu"],
+  part: ["devtype", "device", "vcpu", "group", "index"],
   place: ["namespace", "node"],
   origin: ["network", "volume", "pvc"],
 } as const;
@@ -203,6 +209,25 @@ export type VmTag = (typeof SERIES_TAGS)["vm" | "place"][number];
 
 /** A tag that a measurement sets on the line of one part of a VM, such as a disk. */
 export type PartTag = (typeof SERIES_TAGS)["part" | "origin"][number];
+
+/** The values of `spec.collection.raw.groups` -> how the names of their parameters begin. */
+export const RAW_GROUPS = {
+  State: "state",
+  CpuTotal: "cpu",
+  Balloon: "balloon",
+  Vcpu: "vcpu",
+  Interface: "net",
+  Block: "block",
+  Perf: "perf",
+  Iothread: "iothread",
+  Memory: "memory",
+  DirtyRate: "dirtyrate",
+  Vm: "vm",
+} as const;
+
+export type RawGroup = keyof typeof RAW_GROUPS;
+
+export const RAW_GROUP_NAMES = Object.keys(RAW_GROUPS) as readonly RawGroup[];
 
 /** Counter name -> value; undefined if libvirt did not report it. */
 export type Counters<Table> = { readonly [Name in keyof Table]: bigint | undefined };

@@ -78,7 +78,7 @@ export interface SourceCycle extends UnansweredDomains {
    */
   readonly outcome: "collected" | "failed" | "skipped" | "absent" | "starting";
   readonly samples: readonly DomainSample[];
-  /** Set if the samples lack statistics because the call for all domains failed. They are due in the next cycle. */
+  /** Set if the samples lack statistics because the call for all domains failed. The families of the cycle are due again in the next one. */
   readonly lacksStatistics?: true;
   /** Failures. There may be samples too. */
   readonly errors: readonly SourceError[];

@@ -108,7 +108,8 @@ export class DeviceCache {
   }
 
   #mustRead(entry: Entry, isSame: boolean): boolean {
-    if (this.#withFacts && "nics" in entry.result && entry.result.facts === undefined) return true;
+    const lacksFacts = this.#withFacts && "nics" in entry.result && entry.result.facts === undefined;
+    if (lacksFacts && entry.rereads.allows()) return true;
     if (this.#isExpired(entry)) return !(entry.result instanceof LibvirtError) || entry.rereads.allows();
     return !isSame && !(entry.result instanceof Error) && entry.rereads.allows();
   }

@@ -3,7 +3,7 @@ import type { DomainIdentity, DomainSample } from "../collection/domain-sample.t
 import type { NodeSample } from "../collection/node-sample.ts";
 import { SERIES_TAGS, type Family, type PartTag, type VmTag } from "../contract.ts";
 import { LineWriter, type LineCounters } from "./line-protocol.ts";
-import type { Measurement, NodeMeasurement, PartTags, SampleLines } from "./measurement.ts";
+import type { Measurement, NodeMeasurement, PartTags, RawOptions, SampleLines } from "./measurement.ts";
 import { MEASUREMENTS, NODE_MEASUREMENTS } from "./registry.ts";
 import { isSeriesOf, type LineQuota, type Series } from "./series.ts";
 import { escapeMeasurement, storableText, tag } from "./tags.ts";
@@ -16,6 +16,8 @@ export interface EncoderOptions {
   readonly measurementPrefix: string;
   readonly node?: string | undefined;
   readonly staticTags: Readonly<Record<string, string>>;
+  /** For the family Raw. */
+  readonly raw?: RawOptions;
 }
 
 /** Called for every missing value with its field, such as `vm_totals.memusable`, and the domain. */
@@ -70,7 +72,7 @@ export class Encoder implements SampleLines {
     this.#onMissing = onMissing;
     this.#writer = new LineWriter(counters);
     this.#measurements = MEASUREMENTS.filter(({ family }) => options.families.includes(family)).map((measurement) => ({
-      ...measurement,
+      ...((options.raw && measurement.configured?.(options.raw)) ?? measurement),
       escaped: escapeMeasurement(options.measurementPrefix + measurement.name),
     }));
     this.#nodeMeasurements = NODE_MEASUREMENTS.filter(({ family }) => options.families.includes(family)).map(
@@ -165,6 +167,14 @@ export class Encoder implements SampleLines {
   text(key: string, value: string | undefined): void {
     const text = value === undefined ? "" : storableText(value, this.#counters);
     if (text !== "") this.#writer.string(key, text);
+  }
+
+  omitParameter(): void {
+    this.#counters.omittedParameters++;
+  }
+
+  boolean(key: string, value: boolean): void {
+    this.#writer.boolean(key, value);
   }
 
   end(): void {

@@ -46,7 +46,7 @@ export class CycleReports {
     );
   }
 
-  /** Whether the bulk call failed, or was late. With too many stuck QEMUs there is none for a long time, which does not count. */
+  /** Whether the bulk call failed or was late. It does not count if too many QEMUs are stuck, because that can last for days. */
   get lackStatistics(): boolean {
     if (this.#groups === 0) return false;
     return this.#reply === undefined || this.#reply.limitedBy === "late" || this.#reply.limitedBy === "slow";
