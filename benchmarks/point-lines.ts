@@ -48,6 +48,18 @@ class PointLines implements SampleLines {
     this.#point.stringField(key, value);
   }
 
+  text(key: string, value: string | undefined): void {
+    if (value !== undefined) this.#point.stringField(key, value);
+  }
+
+  omitParameter(): void {
+    throw new Error("only vm_raw has parameters");
+  }
+
+  boolean(key: string, value: boolean): void {
+    this.#point.booleanField(key, value);
+  }
+
   end(): void {
     const line = this.#point.timestamp(`${this.#sample.timestampMs}000000`).toLineProtocol();
     if (line !== undefined) this.#lines.push(line);

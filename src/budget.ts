@@ -27,7 +27,7 @@ export interface LauncherBudget {
   readonly domainNameLength: number;
   /** Characters of a device's target or alias. KubeVirt's alias has the name of a volume or network, of 253 at most. */
   readonly deviceNameLength: number;
-  /** Lines of one cycle. The largest VM has 273 by default, and with all families and 256 vCPUs 782. */
+  /** Lines of one cycle. The largest VM has 273 by default, and with all families and 256 vCPUs 1,600. */
   readonly lines: number;
   /** Different series in an hour. A device that comes and goes is one. All lines of a cycle must fit. */
   readonly newSeries: number;
@@ -46,8 +46,8 @@ export const LAUNCHER_BUDGET: LauncherBudget = {
   devices: 384,
   domainNameLength: 317,
   deviceNameLength: 256,
-  lines: 1_024,
-  newSeries: 2_048,
+  lines: 2_048,
+  newSeries: 4_096,
   runs: 6,
 };
 

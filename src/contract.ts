@@ -4,7 +4,7 @@
  */
 
 /** Type of a field in every InfluxDB. A field never changes it. */
-export type FieldType = "integer" | "float" | "string";
+export type FieldType = "integer" | "float" | "string" | "boolean";
 
 interface FamilyRow {
   /** Whether it is written if `spec.collection.families` is not given. */
@@ -137,6 +137,22 @@ const FAMILIES = {
     byDefault: false,
     measurements: { vm_vcpus: integers("state", "time_ns", "cpu", "wait_ns", "delay_ns") },
   },
+  Info: {
+    byDefault: false,
+    measurements: {
+      vm_info: {
+        ...strings("uid", "pod", "instance_type", "preference", "guest_os", "phase", "machine", "arch", "cpu_model"),
+        ...strings("firmware", "pinned_vcpus", "affinity"),
+        ...integers("nics", "disks", "cpu_request_milli", "cpu_limit_milli", "memory_request_kb", "memory_limit_kb"),
+        ...integers("migratable", "launcher_outdated", "agent_connected"),
+      },
+      vm_disk_info: {
+        ...strings("bus", "cache", "discard", "format", "kind", "serial", "pvc"),
+        ...integers("iops_limit", "bytes_limit"),
+      },
+      vm_nic_info: { ...strings("mac", "model", "kind", "source", "link", "address"), ...integers("mtu") },
+    },
+  },
   Node: {
     byDefault: false,
     measurements: {
@@ -157,6 +173,12 @@ const FAMILIES = {
       ),
     },
   },
+  Raw: {
+    byDefault: false,
+    // Its fields are the parameters that libvirt sends.
+    measurements: { vm_raw: {} },
+    tags: ["group", "index"],
+  },
 } satisfies Readonly<Record<string, FamilyRow>>;
 
 export type Family = keyof typeof FAMILIES;
@@ -172,7 +194,7 @@ export const DEFAULT_FAMILIES: readonly Family[] = ROWS.filter(([, row]) => row.
  */
 export const SERIES_TAGS = {
   vm: ["VMID", "name", "uuid"],
-  part: ["devtype", "device", "vcpu"],
+  part: ["devtype", "device", "vcpu", "group", "index"],
   place: ["namespace", "node"],
   origin: ["network", "volume", "pvc"],
 } as const;
@@ -187,6 +209,25 @@ export type VmTag = (typeof SERIES_TAGS)["vm" | "place"][number];
 
 /** A tag that a measurement sets on the line of one part of a VM, such as a disk. */
 export type PartTag = (typeof SERIES_TAGS)["part" | "origin"][number];
+
+/** The values of `spec.collection.raw.groups` -> how the names of their parameters begin. */
+export const RAW_GROUPS = {
+  State: "state",
+  CpuTotal: "cpu",
+  Balloon: "balloon",
+  Vcpu: "vcpu",
+  Interface: "net",
+  Block: "block",
+  Perf: "perf",
+  Iothread: "iothread",
+  Memory: "memory",
+  DirtyRate: "dirtyrate",
+  Vm: "vm",
+} as const;
+
+export type RawGroup = keyof typeof RAW_GROUPS;
+
+export const RAW_GROUP_NAMES = Object.keys(RAW_GROUPS) as readonly RawGroup[];
 
 /** Counter name -> value; undefined if libvirt did not report it. */
 export type Counters<Table> = { readonly [Name in keyof Table]: bigint | undefined };

@@ -36,6 +36,7 @@ export class VmiWatch implements AsyncDisposable {
   /** Description of the objects -> their reflector. */
   readonly reflectors: ReadonlyMap<string, Reflector<Vmi>>;
   #isSynced = false;
+  #withFacts = false;
 
   constructor(options: VmiWatchOptions) {
     const { client, nodeName, rules, log, clock, random = Math.random, onChange } = options;
@@ -47,7 +48,7 @@ export class VmiWatch implements AsyncDisposable {
           path: VMIS,
           query: { labelSelector: `${label}=${nodeName}` },
           freshness: "any",
-          project: (object) => projectVmi(object, nodeName),
+          project: (object) => projectVmi(object, nodeName, this.#withFacts),
           onChange: (change) => {
             this.inventory.invalidate();
             onChange?.(change);
@@ -65,6 +66,13 @@ export class VmiWatch implements AsyncDisposable {
     this.synced = Promise.all(reflectors.map(({ synced }) => synced)).then((synced) => {
       this.#isSynced = synced.every(Boolean);
     });
+  }
+
+  /** Whether the VMIs are kept with their facts. A change reads both lists again. */
+  set withFacts(wanted: boolean) {
+    if (wanted === this.#withFacts) return;
+    this.#withFacts = wanted;
+    for (const reflector of this.reflectors.values()) reflector.reproject();
   }
 
   /** Whether both lists have been read once. It stays true during a later outage of the API server. */

@@ -32,6 +32,39 @@ export function domainLoads(
   );
 }
 
+/** The last two cycles of an endpoint in which its devices were read. */
+export interface DeviceCycles {
+  readonly before: readonly DomainSample[];
+  readonly samples: readonly DomainSample[];
+}
+
+/**
+ * Returns the loads of the domains of the last cycle. If it was a cycle without devices, the values of devices are those between
+ * the last two cycles with devices, unless the next one of these is overdue.
+ */
+export function lastLoads(
+  before: readonly DomainSample[],
+  after: readonly DomainSample[],
+  devices: DeviceCycles,
+): ReadonlyMap<DomainSample, DomainLoad> {
+  const loads = domainLoads(before, after);
+  if (before === devices.before && after === devices.samples) return loads;
+  const known = new Map(
+    [...domainLoads(devices.before, devices.samples)].map(([sample, load]) => [
+      domainKey(sample.identity),
+      { load, ms: sample.memory.monotonicMs },
+    ]),
+  );
+  const earlierMs = Math.max(...devices.before.map(({ memory }) => memory.monotonicMs));
+  return new Map(
+    [...loads].map(([sample, load]) => {
+      const last = known.get(domainKey(sample.identity));
+      const isOverdue = last === undefined || sample.memory.monotonicMs - last.ms > 2 * (last.ms - earlierMs);
+      return [sample, isOverdue ? load : { ...last.load, cpuPercent: load.cpuPercent }];
+    }),
+  );
+}
+
 function domainLoad(before: DomainSample, after: DomainSample): DomainLoad | undefined {
   const ms = after.memory.monotonicMs - before.memory.monotonicMs;
   if (ms <= 0) return undefined;

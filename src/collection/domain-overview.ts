@@ -1,6 +1,6 @@
 import { domainKey, domainNameOf } from "../discovery/domain-name.ts";
 import type { DomainDetails } from "./domain-details.ts";
-import { domainLoads, type DomainLoad } from "./domain-load.ts";
+import { lastLoads, type DeviceCycles, type DomainLoad } from "./domain-load.ts";
 import type { DomainIdentity, DomainSample } from "./domain-sample.ts";
 
 /** A domain as `top` and the status page show it. */
@@ -17,21 +17,23 @@ export interface DomainOverview {
 }
 
 /**
- * Returns the domains of an endpoint's last cycle. `before` has the samples of the cycle before it, and `stuck` the names
- * that libvirt has for the stuck domains, and `details` are the results of `latestDetails`.
+ * Returns the domains of an endpoint's last cycle. `before` has the samples of the cycle before it, `devices` those of the last
+ * cycles with devices, and `stuck` the names that libvirt has for the stuck domains. `details` are the results of `latestDetails`.
  */
 export function domainOverviews({
   samples,
   before,
+  devices = { before, samples },
   stuck,
   details,
 }: {
   readonly samples: readonly DomainSample[];
   readonly before: readonly DomainSample[];
+  readonly devices?: DeviceCycles;
   readonly stuck: readonly string[];
   readonly details: ReadonlyMap<string, DomainDetails>;
 }): DomainOverview[] {
-  const loads = domainLoads(before, samples);
+  const loads = lastLoads(before, samples, devices);
   const isStuck = new Set(stuck);
   return samples.map((sample) => ({
     label: vmLabel(sample.identity),

@@ -78,6 +78,8 @@ export interface SourceCycle extends UnansweredDomains {
    */
   readonly outcome: "collected" | "failed" | "skipped" | "absent" | "starting";
   readonly samples: readonly DomainSample[];
+  /** Set if the samples lack statistics because the call for all domains failed. The families of the cycle are due again in the next one. */
+  readonly lacksStatistics?: true;
   /** Failures. There may be samples too. */
   readonly errors: readonly SourceError[];
   /** Failures that are not faults yet: the launcher or a domain is starting, or QEMU is slow. */

@@ -31,6 +31,8 @@ export interface StatsReader<Value, Answer = unknown> extends StatsNeed {
   ask?(session: LibvirtClient, domain: DomainRef, options: { readonly deadlineMs: number }): Promise<Answer>;
   /** The next call of `read` for the domain gets the value as `previous`. */
   readonly keepsPrevious?: true;
+  /** `read` is called in cycles without its family, too, with what other families need. So it sees changes. */
+  readonly everyCycle?: true;
   /** Returns the value, or undefined if libvirt reports none. `previous` is the last value of the same run of the domain. */
   read(input: ReaderInput<Answer>, previous: Value | undefined): Value | undefined;
 }

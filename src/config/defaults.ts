@@ -8,6 +8,7 @@ export const DEFAULT_DEVICE_CACHE_MS = 300_000;
 /** Families that cost more than others, or change rarely. */
 export const DEFAULT_SCHEDULES: readonly { readonly families: readonly Family[]; readonly interval: string }[] = [
   { families: ["Vcpus"], interval: "30s" },
+  { families: ["Info"], interval: "5m" },
 ];
 
 /** Longer than a healthy libvirt daemon needs. */

@@ -1,4 +1,4 @@
-import type { Family } from "../contract.ts";
+import type { Family, RawGroup } from "../contract.ts";
 import { TelemetryError } from "../errors.ts";
 import { parseDuration } from "../lib/duration.ts";
 import { DEFAULT_SCHEDULES, defaultTimeoutMs } from "./defaults.ts";
@@ -16,6 +16,8 @@ export interface EffectiveConfig {
   readonly families: readonly Family[];
   /** Of the families, those that are collected once in a number of cycles. If not given, each cycle collects all. */
   readonly schedules?: readonly { readonly families: readonly Family[]; readonly cycles: number }[];
+  /** Groups of libvirt's statistics for the family Raw. */
+  readonly rawGroups?: readonly RawGroup[];
   readonly onMissing: "Zero" | "Omit";
   readonly maxConcurrentEndpoints: number;
   readonly deviceCacheTtlMs: number;
@@ -59,6 +61,7 @@ export async function resolveConfig({ spec }: TelemetryConfig, reader: TargetAcc
     timeoutMs: collection.timeout === undefined ? defaultTimeoutMs(intervalMs) : milliseconds(collection.timeout),
     families: collection.families,
     ...resolveSchedules(collection, intervalMs),
+    ...(collection.raw !== undefined && { rawGroups: collection.raw.groups }),
     onMissing: collection.onMissing,
     maxConcurrentEndpoints: collection.maxConcurrentEndpoints,
     // The default is shorter than the longest intervals, and a shorter time than one cycle has no effect.

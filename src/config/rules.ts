@@ -133,6 +133,12 @@ export const SPEC_RULES: readonly Rule<TelemetrySpec>[] = [
     holds: ({ collection: { families } }) => new Set(families).size === families.length,
   },
   {
+    path: ["collection", "raw"],
+    message: "must be given for the family Raw, such as raw: {groups: [Block]}",
+    cel: "!('Raw' in self.collection.families) || has(self.collection.raw)",
+    holds: ({ collection: { families, raw } }) => !families.includes("Raw") || raw !== undefined,
+  },
+  {
     path: ["collection", "schedules"],
     message: "must have intervals that are whole multiples of collection.interval, 24h at most",
     cel: `!has(self.collection.schedules) || duration(self.collection.interval) < duration('1s') || self.collection.schedules.all(s, duration(s.interval) >= duration(self.collection.interval) && duration(s.interval) <= duration('24h') && ${milliseconds("s.interval")} % ${milliseconds("self.collection.interval")} == 0)`,

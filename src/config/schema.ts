@@ -1,8 +1,8 @@
 import type { Static } from "typebox";
 import * as Type from "typebox";
-import { DEFAULT_FAMILIES } from "../contract.ts";
+import { DEFAULT_FAMILIES, RAW_GROUP_NAMES } from "../contract.ts";
 import { formatDuration } from "../lib/duration.ts";
-import { choice, keyedList, list } from "../lib/schema-types.ts";
+import { choice, keyedList, list, set } from "../lib/schema-types.ts";
 import { DEFAULT_CONCURRENT_ENDPOINTS, DEFAULT_DEVICE_CACHE_MS } from "./defaults.ts";
 import {
   text,
@@ -158,9 +158,21 @@ export const SPEC_SCHEMA = Type.Object({
           }),
           {
             description:
-              "Families that are not collected in every cycle. If not given, Vcpus every 30s, or the next multiple of collection.interval.",
+              "Families that are not collected in every cycle. If not given, Vcpus every 30s and Info every 5m, or the next multiple of collection.interval.",
             maxItems: 16,
           },
+        ),
+      ),
+      raw: Type.Optional(
+        Type.Object(
+          {
+            groups: set(choice(RAW_GROUP_NAMES, "Group."), {
+              description: "Groups of libvirt's statistics. The agent requests them for this family.",
+              minItems: 1,
+              maxItems: 16,
+            }),
+          },
+          { description: "What the family Raw writes: the parameters of these groups that no other family has." },
         ),
       ),
       onMissing: choice(

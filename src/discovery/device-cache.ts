@@ -23,7 +23,7 @@ export interface Reported {
 
 interface Entry {
   /** The devices, or why the XML cannot be used or read. */
-  readonly result: DomainLayout | Error;
+  result: DomainLayout | Error;
   expiresAt: number;
   /** The statistics to compare the next ones with. */
   reported: Reported;
@@ -43,6 +43,7 @@ export class DeviceCache {
   readonly #clock: Clock;
   readonly #budget: LauncherBudget | undefined;
   #ttlMs: number;
+  #withFacts = false;
 
   constructor(ttlMs: number, clock: Clock, budget?: LauncherBudget) {
     this.#ttlMs = ttlMs;
@@ -53,6 +54,12 @@ export class DeviceCache {
   /** Changes the lifetime of entries that are read from now on. */
   set ttlMs(ttlMs: number) {
     this.#ttlMs = ttlMs;
+  }
+
+  /** Whether layouts have the facts of the XML. */
+  set withFacts(wanted: boolean) {
+    this.#withFacts = wanted;
+    for (const entry of wanted ? [] : this.#entries.values()) entry.result = withoutFacts(entry.result);
   }
 
   /**
@@ -101,6 +108,8 @@ export class DeviceCache {
   }
 
   #mustRead(entry: Entry, isSame: boolean): boolean {
+    const lacksFacts = this.#withFacts && "nics" in entry.result && entry.result.facts === undefined;
+    if (lacksFacts && entry.rereads.allows()) return true;
     if (this.#isExpired(entry)) return !(entry.result instanceof LibvirtError) || entry.rereads.allows();
     return !isSame && !(entry.result instanceof Error) && entry.rereads.allows();
   }
@@ -111,7 +120,7 @@ export class DeviceCache {
 
   #parsed({ name }: DomainRef, xml: string): Entry["result"] {
     try {
-      return parseDomainXml(name, xml, this.#budget);
+      return parseDomainXml(name, xml, this.#budget, this.#withFacts);
     } catch (error) {
       // A launcher over its budget is cut off, and a later attempt may read its XML again.
       if (error instanceof TelemetryError && !(error instanceof BudgetError)) return error;
@@ -125,6 +134,10 @@ function latest(before: Entry | undefined, reported: Reported): Reported {
   const { nics, blocks } = reported;
   if (nics !== undefined && blocks !== undefined) return reported;
   return { nics: nics ?? before?.reported.nics, blocks: blocks ?? before?.reported.blocks };
+}
+
+function withoutFacts(result: Entry["result"]): Entry["result"] {
+  return result instanceof Error ? result : { ...result, facts: undefined };
 }
 
 function layoutOf(result: Entry["result"]): DomainLayout {

@@ -1,7 +1,9 @@
 import type { LauncherBudget } from "../budget.ts";
 import { BudgetError, TelemetryError, messageOf } from "../errors.ts";
 import { LIMIT } from "../libvirt/protocol.ts";
+import { FactElements, type DomainFacts } from "./domain-facts.ts";
 import { attributeOf, scanXml, type XmlVisitor } from "./xml-scanner.ts";
+import { copied, decoded, wholeNumber } from "./xml-text.ts";
 
 /** The devices of a domain that the agent reports, in the order of its XML. */
 export interface DomainLayout {
@@ -11,6 +13,8 @@ export interface DomainLayout {
   readonly maxVcpus?: number;
   /** Targets of CD-ROM and floppy drives. The agent does not report them, but they are in the statistics. */
   readonly otherBlocks: ReadonlySet<string>;
+  /** Present if they were asked for. */
+  readonly facts?: DomainFacts | undefined;
 }
 
 export interface LayoutDevice {
@@ -30,25 +34,40 @@ const REPORTED_DISKS = new Set(["disk", "lun"]);
 type Limits = Pick<LauncherBudget, "xmlLength" | "devices" | "deviceNameLength">;
 
 /**
- * Returns the devices in the XML of the domain `name`. The time is proportional to the length of the text, whatever is in it.
+ * Returns the devices in the XML of the domain `name`, and its facts if `withFacts`. The time is proportional to the length of
+ * the text, whatever is in it.
  * @throws {TelemetryError} E_DOMAIN_XML if the text is not a domain's XML, has a document type, or is larger than 4 MiB
  * @throws {BudgetError} if the text or the number of devices exceeds `limits`, or a name does
  */
-export function parseDomainXml(name: string, xml: string, limits?: Limits): DomainLayout {
+export function parseDomainXml(name: string, xml: string, limits?: Limits, withFacts = false): DomainLayout {
   const invalid = (why: string): TelemetryError =>
     new TelemetryError("E_DOMAIN_XML", `libvirt's XML of the domain ${name} cannot be used: ${why}`);
   if (limits !== undefined && xml.length > limits.xmlLength)
     throw new BudgetError("XmlWork", `XML of more than ${limits.xmlLength} characters`);
   if (xml.length > MAX_XML_LENGTH) throw invalid(`it has ${xml.length} characters, more than ${MAX_XML_LENGTH}`);
   const devices = new DeviceElements(xml, limits);
+  const facts = withFacts ? new FactElements(xml) : undefined;
   try {
-    scanXml(xml, devices);
+    scanXml(xml, facts === undefined ? devices : both(devices, facts));
   } catch (error) {
     if (error instanceof BudgetError) throw error;
     throw invalid(messageOf(error));
   }
   if (!devices.isDomain) throw invalid("it has no <domain>");
-  return devices.layout;
+  return facts === undefined ? devices.layout : { ...devices.layout, facts: facts.facts };
+}
+
+function both(one: XmlVisitor, other: XmlVisitor): XmlVisitor {
+  return {
+    opened(name, depth, attributes, contentAt) {
+      one.opened(name, depth, attributes, contentAt);
+      other.opened(name, depth, attributes, contentAt);
+    },
+    closed(depth) {
+      one.closed(depth);
+      other.closed(depth);
+    },
+  };
 }
 
 interface DeviceElement {
@@ -130,34 +149,4 @@ class DeviceElements implements XmlVisitor {
       throw new SyntaxError(`a device name has more than ${MAX_NAME_LENGTH} characters`);
     return copied(decoded(value));
   }
-}
-
-/** Returns the whole number at a position, of seven digits at most; undefined for other content. */
-function wholeNumber(xml: string, at: number): number | undefined {
-  const digits = /^\s*(\d{1,7})\s*</.exec(xml.slice(at, at + 32))?.[1];
-  return digits === undefined ? undefined : Number(digits);
-}
-
-const ENTITIES: ReadonlyMap<string, string> = new Map([
-  ["&lt;", "<"],
-  ["&gt;", ">"],
-  ["&amp;", "&"],
-  ["&quot;", '"'],
-  ["&apos;", "'"],
-]);
-
-/** Returns a text with its references to characters replaced. Others are kept as they are. */
-function decoded(text: string): string {
-  return text.replace(/&#?[0-9a-z]{1,8};/gi, (reference) => ENTITIES.get(reference) ?? character(reference));
-}
-
-/** Returns the character of a reference such as `&#65;` or `&#x41;`, or the reference itself if it has no character. */
-function character(reference: string): string {
-  const code = /^&#(?:x[0-9a-f]+|[0-9]+);$/i.test(reference) ? Number(`0${reference.slice(2, -1)}`) : Number.NaN;
-  return code <= 0x10ffff ? String.fromCodePoint(code) : reference;
-}
-
-/** Returns a text that does not keep the whole XML in memory, as a part of a string does. */
-function copied(text: string): string {
-  return Buffer.from(text, "utf16le").toString("utf16le");
 }

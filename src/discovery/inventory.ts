@@ -99,7 +99,7 @@ export class VmiInventory {
     if (vmi === undefined) return undefined;
     if (domainNameOf(vmi) !== domain.name) throw foreignDomain(vmi, "name");
     if (vmi.firmwareUuid !== undefined && vmi.firmwareUuid !== domain.uuid) throw foreignDomain(vmi, "UUID");
-    return this.#isHere(vmi, state, reason) && this.#rules.accepts(vmi) ? this.#namedDomain(vmi) : undefined;
+    return this.#isHere(vmi, state, reason) && this.#rules.accepts(vmi) ? this.#namedDomain(vmi, podUid) : undefined;
   }
 
   #isHere({ nodeName }: Vmi, state: number, reason: number | undefined): boolean {
@@ -107,14 +107,15 @@ export class VmiInventory {
     return presence === "either" ? nodeName === this.#rules.nodeName : presence === "yes";
   }
 
-  #namedDomain(vmi: Vmi): NamedDomain {
+  #namedDomain(vmi: Vmi, pod: string): NamedDomain {
     const known = this.#named.get(vmi);
-    if (known !== undefined) return known;
-    const { namespace, name, firmwareUuid, labels, annotations, startedS, claims } = vmi;
+    if (known !== undefined && (known.facts === undefined || known.facts.pod === pod)) return known;
+    const { namespace, name, uid, firmwareUuid, labels, annotations, startedS, claims, facts } = vmi;
     const tags = [...pick(this.#rules.labelTags, labels), ...pick(this.#rules.annotationTags, annotations)];
     const uuid = firmwareUuid === undefined ? {} : { uuid: firmwareUuid };
     const more = { ...(startedS !== undefined && { startedS }), ...(claims !== undefined && { claims }) };
-    const named = { namespace, name, ...uuid, labels, tags, ...more };
+    const about = facts === undefined ? {} : { facts: { ...facts, uid, pod } };
+    const named = { namespace, name, ...uuid, labels, tags, ...more, ...about };
     this.#named.set(vmi, named);
     return named;
   }

@@ -1,5 +1,13 @@
 import type { DomainRef } from "../libvirt/types.ts";
+import type { VmiFacts } from "./vmi-facts.ts";
 import { splitDomainName, type ObjectName } from "./domain-name.ts";
+
+/** The facts of a VMI, with the launcher that runs it here. */
+export interface VmFacts extends VmiFacts {
+  readonly uid: string;
+  /** UID of the launcher's pod. */
+  readonly pod: string;
+}
 
 /** The VM that a domain belongs to, as the lines name it. */
 export interface NamedDomain extends ObjectName {
@@ -9,6 +17,8 @@ export interface NamedDomain extends ObjectName {
   readonly startedS?: number;
   /** Volume of the VMI -> its PersistentVolumeClaim. */
   readonly claims?: Readonly<Record<string, string>>;
+  /** Present if the VMI is kept with them. */
+  readonly facts?: VmFacts;
   /** Labels of the VMI. */
   readonly labels: Readonly<Record<string, string>>;
   /** Tags from the labels and annotations that the configuration names. */

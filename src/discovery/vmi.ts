@@ -1,3 +1,5 @@
+import { readVmiFacts, type VmiFacts } from "./vmi-facts.ts";
+
 /** The fields of a VirtualMachineInstance (kubevirt.io/v1) that the agent keeps; a whole object can have 1.5 MB. */
 export interface Vmi {
   readonly namespace: string;
@@ -19,6 +21,8 @@ export interface Vmi {
   readonly startedS?: number;
   /** Volume -> the PersistentVolumeClaim of its data. */
   readonly claims?: Readonly<Record<string, string>>;
+  /** Present if they were asked for. They are not kept over a restart. */
+  readonly facts?: VmiFacts | undefined;
 }
 
 /** Limits of Kubernetes, in characters. */
@@ -34,8 +38,8 @@ const RFC_3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/
 /** Launchers of one VMI on one node. Ended ones are listed until the VMI is deleted: one for each migration to this node. */
 const MAX_PODS = 128;
 /**
- * Memory for the pods, then the labels, the annotations and the claims of one VMI, in bytes; the last ones are left out. A
- * tenant chooses their number. 60 labels of usual length fit, and 2,000 VMIs need at most 32 MiB.
+ * Memory for the pods, then the labels, the annotations, the claims and the facts of one VMI, in bytes; the last ones are left
+ * out. A tenant chooses their number. 60 labels of usual length fit, and 2,000 VMIs need at most 32 MiB.
  */
 const LISTS_BYTES = 15 << 10;
 /** Memory for a pod, and for a label or an annotation, besides its text, measured with V8. */
@@ -44,8 +48,11 @@ const ENTRY_BYTES = 128;
 const NOT_LATIN_1 = /[\u0100-\uffff]/;
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** Returns the fields of a VMI that an agent on this node keeps, or undefined if the object is not a VMI. */
-export function projectVmi(object: unknown, thisNode: string): Vmi | undefined {
+/**
+ * Returns the fields of a VMI that an agent on this node keeps, or undefined if the object is not a VMI. `withFacts` adds its
+ * facts.
+ */
+export function projectVmi(object: unknown, thisNode: string, withFacts = false): Vmi | undefined {
   const metadata = record(field(object, "metadata"));
   const status = record(field(object, "status"));
   const [namespace, name, uid] = [
@@ -74,6 +81,7 @@ export function projectVmi(object: unknown, thisNode: string): Vmi | undefined {
     pods,
     ...(startedS !== undefined && { startedS }),
     ...(Object.keys(claims).length > 0 && { claims }),
+    ...(withFacts && { facts: readVmiFacts(object, (value, maxLength) => attributes.readText(value, maxLength)) }),
   };
 }
 
@@ -96,7 +104,7 @@ export function vmiObject(vmi: Vmi): object {
   };
 }
 
-/** Reads the labels and annotations of one object, together within a number of bytes. */
+/** Reads the labels, annotations and other texts of one object, together within a number of bytes. */
 class AttributeReader {
   #leftBytes: number;
 
@@ -109,14 +117,29 @@ class AttributeReader {
       Object.entries(record(values)).filter((entry): entry is [string, string] => {
         const [key, value] = entry;
         if (typeof value !== "string" || key.length > MAX.KEY || value.length > maxLength) return false;
-        // One character outside Latin-1 makes each character of its text two bytes. Keys are ASCII.
-        const bytes = ENTRY_BYTES + key.length + value.length * (NOT_LATIN_1.test(value) ? 2 : 1);
-        if (bytes > this.#leftBytes) return false;
-        this.#leftBytes -= bytes;
-        return true;
+        // Keys are ASCII.
+        return this.#fits(key.length + bytesOf(value));
       }),
     );
   }
+
+  /** Returns a text; undefined for another value, and for one that is too long or does not fit. */
+  readText(value: unknown, maxLength: number): string | undefined {
+    const found = text(value, maxLength);
+    return found === undefined || found === "" || !this.#fits(bytesOf(found)) ? undefined : found;
+  }
+
+  #fits(bytes: number): boolean {
+    const needed = ENTRY_BYTES + bytes;
+    if (needed > this.#leftBytes) return false;
+    this.#leftBytes -= needed;
+    return true;
+  }
+}
+
+/** One character outside Latin-1 makes each character of a text two bytes. */
+function bytesOf(value: string): number {
+  return value.length * (NOT_LATIN_1.test(value) ? 2 : 1);
 }
 
 function readPods(activePods: unknown, thisNode: string): readonly string[] {

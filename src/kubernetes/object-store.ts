@@ -37,6 +37,11 @@ export class ObjectStore<T> {
     return { key, before, after: object };
   }
 
+  /** Lets the next list replace every object, also those of the same version. */
+  forgetVersions(): void {
+    this.#versions.clear();
+  }
+
   /** Replaces the content with a list. Returns the changes. */
   replace(list: ReadonlyMap<string, ListedObject<T>>): readonly Change<T>[] {
     const gone = [...this.#objects.keys()].filter((key) => !list.has(key));

@@ -37,6 +37,10 @@ export class Reflector<T> implements AsyncDisposable {
   readonly #synced = Promise.withResolvers<boolean>();
   readonly #counters = { lists: 0, watches: 0, reconnects: 0, events: 0, missedFoundByRelist: 0 };
   #running: Promise<void> | undefined;
+  /** Ends the open request so that a list follows. */
+  #interrupt = new AbortController();
+  /** Whether the store has projections that a list must replace. */
+  #reprojects = false;
   /** Version at which the next watch starts; undefined if a list must come first. */
   #version: string | undefined;
   #freshness: Freshness;
@@ -87,6 +91,13 @@ export class Reflector<T> implements AsyncDisposable {
     for (const change of this.#store.replace(new Map(known))) this.#notify(change);
   }
 
+  /** Lists all objects again and projects them anew, because the projection has changed. */
+  reproject(): void {
+    this.#store.forgetVersions();
+    this.#reprojects = true;
+    this.#interrupt.abort();
+  }
+
   start(): void {
     this.#running ??= this.#run();
   }
@@ -105,29 +116,34 @@ export class Reflector<T> implements AsyncDisposable {
   async #run(): Promise<void> {
     while (!isAborted(this.#stop.signal)) {
       let interruption: Interruption | undefined;
+      this.#interrupt = new AbortController();
+      const signal = AbortSignal.any([this.#stop.signal, this.#interrupt.signal]);
+      if (this.#reprojects && this.#version !== undefined) this.#requireList(this.#version);
       try {
-        interruption = this.#version === undefined ? await this.#list() : await this.#watch(this.#version);
+        interruption =
+          this.#version === undefined ? await this.#list(signal) : await this.#watch(this.#version, signal);
       } catch (thrown) {
-        interruption = this.#failed(thrown);
+        if (!isAborted(signal)) interruption = this.#failed(thrown);
       }
-      if (interruption === undefined || isAborted(this.#stop.signal)) continue;
+      if (interruption === undefined || isAborted(signal)) continue;
       await this.#options.clock.sleep(this.#prepareRetry(interruption), this.#stop.signal);
     }
   }
 
-  async #list(): Promise<Interruption | undefined> {
+  async #list(signal: AbortSignal): Promise<Interruption | undefined> {
     const { client, path, query = {}, observer } = this.#options;
     this.#counters.lists++;
     const project = (object: unknown): T | undefined => this.#project(object);
-    const listing = await list({ client, path, query, freshness: this.#freshness, project, signal: this.#stop.signal });
-    if (isAborted(this.#stop.signal)) return undefined;
+    const listing = await list({ client, path, query, freshness: this.#freshness, project, signal });
+    if (isAborted(signal)) return undefined;
     if ("status" in listing) {
       if (isVersionTooLarge(listing)) this.#freshness = "newest";
       return this.#rejected(listing, "list");
     }
     const first = this.#currentAtMs === Number.NEGATIVE_INFINITY;
     const changes = this.#store.replace(listing.objects);
-    const missed = first ? 0 : changes.length;
+    const missed = first || this.#reprojects ? 0 : changes.length;
+    this.#reprojects = false;
     this.#counters.missedFoundByRelist += missed;
     this.#version = listing.version;
     this.#tooLarge = listing.tooLarge;
@@ -139,18 +155,18 @@ export class Reflector<T> implements AsyncDisposable {
     return undefined;
   }
 
-  async #watch(from: string): Promise<Interruption | undefined> {
+  async #watch(from: string, signal: AbortSignal): Promise<Interruption | undefined> {
     const { client, path, query = {}, clock } = this.#options;
     this.#counters.watches++;
     const timeoutSeconds = WATCH_SECONDS.least + Math.floor(WATCH_SECONDS.spread * this.#random());
     const lifetimeMs = timeoutSeconds * 1_000 + WATCH_MARGIN_MS;
     const watch = { watch: true, allowWatchBookmarks: true, resourceVersion: from, timeoutSeconds };
     const begunMs = clock.monotonic();
-    const stream = await client.watch({ path, query: { ...query, ...watch }, lifetimeMs, signal: this.#stop.signal });
+    const stream = await client.watch({ path, query: { ...query, ...watch }, lifetimeMs, signal });
     if ("status" in stream) return this.#rejected(stream, "watch");
     let lines = 0;
     for await (const line of stream.lines) {
-      if (isAborted(this.#stop.signal)) return undefined;
+      if (isAborted(signal)) return undefined;
       const failure = this.#applyEvent(line);
       if (failure !== undefined) return this.#rejected(failure, "watch");
       lines++;

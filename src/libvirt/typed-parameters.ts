@@ -2,7 +2,7 @@ import { overLimit } from "./errors.ts";
 import type { Steps } from "./decode-queue.ts";
 import { LaidOutParameters, ParameterLayouts, type KnownName } from "./parameter-layouts.ts";
 import { LIMIT, PARAMETER_TYPE } from "./protocol.ts";
-import type { TypedParameters, TypedValue } from "./types.ts";
+import { Double, type TypedParameters, type TypedValue } from "./types.ts";
 import type { XdrReader, XdrWriter } from "./xdr.ts";
 
 /** Smallest size of a parameter: an empty name, the type, four bytes of value. */
@@ -118,7 +118,7 @@ function readValue(reader: XdrReader): TypedValue {
     case PARAMETER_TYPE.ULLONG:
       return reader.uhyper();
     case PARAMETER_TYPE.DOUBLE:
-      return reader.double();
+      return new Double(reader.double());
     case PARAMETER_TYPE.BOOLEAN:
       return reader.int() !== 0;
     case PARAMETER_TYPE.STRING:
@@ -130,7 +130,7 @@ function readValue(reader: XdrReader): TypedValue {
 
 /**
  * Writes typed parameters. A bigint becomes an unsigned 64-bit integer, as libvirt's counters are, or a signed one if
- * negative. A number becomes a 32-bit integer if it fits, else a double.
+ * negative. A number becomes a 32-bit integer.
  */
 export function writeTypedParameters(writer: XdrWriter, params: TypedParameters): void {
   writer.array([...params], ([name, value]) => {
@@ -140,8 +140,7 @@ export function writeTypedParameters(writer: XdrWriter, params: TypedParameters)
     else if (typeof value === "bigint") {
       if (value < 0n) writer.uint(PARAMETER_TYPE.LLONG).hyper(value);
       else writer.uint(PARAMETER_TYPE.ULLONG).uhyper(value);
-    } else if (!Number.isInteger(value) || value < -(2 ** 31) || value >= 2 ** 32)
-      writer.uint(PARAMETER_TYPE.DOUBLE).double(value);
+    } else if (value instanceof Double) writer.uint(PARAMETER_TYPE.DOUBLE).double(value.value);
     else if (value < 0) writer.uint(PARAMETER_TYPE.INT).int(value);
     else writer.uint(PARAMETER_TYPE.UINT).uint(value);
   });

@@ -7,8 +7,17 @@ export interface DomainRef {
   readonly id: number;
 }
 
-/** Value of a typed parameter. 32-bit integers and doubles are numbers, 64-bit integers are bigints, to be exact. */
-export type TypedValue = number | bigint | boolean | string;
+/** A 64-bit float of a typed parameter. A number would not show whether 3 is an integer or a float. */
+export class Double {
+  readonly value: number;
+
+  constructor(value: number) {
+    this.value = value;
+  }
+}
+
+/** Value of a typed parameter. 32-bit integers are numbers, 64-bit integers are bigints, to be exact. */
+export type TypedValue = number | bigint | boolean | string | Double;
 
 export type TypedParameters = ReadonlyMap<string, TypedValue>;
 

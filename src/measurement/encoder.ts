@@ -3,10 +3,10 @@ import type { DomainIdentity, DomainSample } from "../collection/domain-sample.t
 import type { NodeSample } from "../collection/node-sample.ts";
 import { SERIES_TAGS, type Family, type PartTag, type VmTag } from "../contract.ts";
 import { LineWriter, type LineCounters } from "./line-protocol.ts";
-import type { Measurement, NodeMeasurement, PartTags, SampleLines } from "./measurement.ts";
+import type { Measurement, NodeMeasurement, PartTags, RawOptions, SampleLines } from "./measurement.ts";
 import { MEASUREMENTS, NODE_MEASUREMENTS } from "./registry.ts";
 import { isSeriesOf, type LineQuota, type Series } from "./series.ts";
-import { escapeMeasurement, tag } from "./tags.ts";
+import { escapeMeasurement, storableText, tag } from "./tags.ts";
 
 export interface EncoderOptions {
   readonly families: readonly Family[];
@@ -16,6 +16,8 @@ export interface EncoderOptions {
   readonly measurementPrefix: string;
   readonly node?: string | undefined;
   readonly staticTags: Readonly<Record<string, string>>;
+  /** For the family Raw. */
+  readonly raw?: RawOptions;
 }
 
 /** Called for every missing value with its field, such as `vm_totals.memusable`, and the domain. */
@@ -70,7 +72,7 @@ export class Encoder implements SampleLines {
     this.#onMissing = onMissing;
     this.#writer = new LineWriter(counters);
     this.#measurements = MEASUREMENTS.filter(({ family }) => options.families.includes(family)).map((measurement) => ({
-      ...measurement,
+      ...((options.raw && measurement.configured?.(options.raw)) ?? measurement),
       escaped: escapeMeasurement(options.measurementPrefix + measurement.name),
     }));
     this.#nodeMeasurements = NODE_MEASUREMENTS.filter(({ family }) => options.families.includes(family)).map(
@@ -94,7 +96,7 @@ export class Encoder implements SampleLines {
       let index = 0;
       for (const measurement of this.#measurements) {
         const known = (series[index++] ??= []);
-        if (due !== undefined && !due.has(measurement.family)) continue;
+        if (due !== undefined && !due.has(measurement.family) && measurement.isDue?.(sample) !== true) continue;
         this.#current = measurement;
         encoding.series = known;
         encoding.begun = 0;
@@ -160,6 +162,19 @@ export class Encoder implements SampleLines {
 
   string(key: string, value: string): void {
     this.#writer.string(key, value);
+  }
+
+  text(key: string, value: string | undefined): void {
+    const text = value === undefined ? "" : storableText(value, this.#counters);
+    if (text !== "") this.#writer.string(key, text);
+  }
+
+  omitParameter(): void {
+    this.#counters.omittedParameters++;
+  }
+
+  boolean(key: string, value: boolean): void {
+    this.#writer.boolean(key, value);
   }
 
   end(): void {

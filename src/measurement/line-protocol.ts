@@ -17,11 +17,14 @@ const SMALL = 10 ** SMALL_DIGITS;
 export interface LineCounters {
   clampedIntegers: number;
   omittedFloats: number;
+  /** Tags and texts. */
   sanitizedTags: number;
+  /** Parameters that `vm_raw` leaves out. */
+  omittedParameters: number;
 }
 
 export function newLineCounters(): LineCounters {
-  return { clampedIntegers: 0, omittedFloats: 0, sanitizedTags: 0 };
+  return { clampedIntegers: 0, omittedFloats: 0, sanitizedTags: 0, omittedParameters: 0 };
 }
 
 interface LinePosition {
@@ -80,6 +83,11 @@ export class LineWriter {
   string(key: string, value: string): void {
     this.#key(key);
     this.#text(`"${value.replace(/["\\]/g, "\\$&")}"`);
+  }
+
+  boolean(key: string, value: boolean): void {
+    this.#key(key);
+    this.#text(String(value));
   }
 
   /** Ends the line. `timestampMs` is in milliseconds since the epoch and is written in nanoseconds. */

@@ -1,7 +1,8 @@
 import type { DomainSample } from "../collection/domain-sample.ts";
 import type { NodeSample } from "../collection/node-sample.ts";
 import type { StatsNeed } from "../collection/stats-needs.ts";
-import type { Family, PartTag } from "../contract.ts";
+import type { Family, PartTag, RawGroup } from "../contract.ts";
+import type { RawTypes } from "./raw-types.ts";
 
 /** One measurement of the data contract. `docs/ARCHITECTURE.md` describes how to add one. */
 export interface Measurement {
@@ -9,6 +10,10 @@ export interface Measurement {
   readonly family: Family;
   /** Statistics that it reads besides the basic information. The agent requests the union over the enabled families. */
   readonly needs: readonly StatsNeed[];
+  /** Returns whether the sample has changes, so that its lines are written although the family is not due. */
+  isDue?(sample: DomainSample): boolean;
+  /** Returns the measurement for what the targets of an encoder receive, if it depends on that. */
+  configured?(options: RawOptions): Measurement;
   /** Writes the lines of one domain. It leaves out a line if the sample lacks the values to fill it correctly. */
   write(sample: DomainSample, lines: SampleLines): void;
 }
@@ -33,7 +38,23 @@ export interface SampleLines {
   /** Leaves an undefined value out. */
   float(key: string, value: number | undefined): void;
   string(key: string, value: string): void;
+  /** Leaves an undefined or empty text out. Changes one that comes from outside as a tag would be changed. */
+  text(key: string, value: string | undefined): void;
+  boolean(key: string, value: boolean): void;
+  /** Counts a parameter that `vm_raw` leaves out. */
+  omitParameter(): void;
   end(): void;
+}
+
+/** What `vm_raw` has for targets that receive the same families. */
+export interface RawOptions {
+  readonly groups: readonly RawGroup[];
+  /** All families of the targets. What they write is left out. */
+  readonly families: readonly Family[];
+  /** All tags of a line. */
+  readonly tags: readonly string[];
+  /** The types of the fields, of all encoders of the agent. */
+  readonly types: RawTypes;
 }
 
 /** A tag without a value is left out. */

@@ -28,6 +28,8 @@ export function isSeriesOf({ measurement, part: known }: Series, wanted: object,
     known.network === part.network &&
     known.volume === part.volume &&
     known.pvc === part.pvc &&
-    known.vcpu === part.vcpu
+    known.vcpu === part.vcpu &&
+    known.group === part.group &&
+    known.index === part.index
   );
 }

@@ -10,6 +10,7 @@ const UNSTORABLE = /\p{Cc}|\\(?=[, =]|$)/u;
  * below the 64 KiB that InfluxDB allows for a series.
  */
 const MAX_CHARACTERS = 256;
+const CONTROL = /\p{Cc}/u;
 const SPECIAL = /[, =]/;
 
 /** Returns `,key=value`, escaped. Returns an empty string for an empty value, because InfluxDB rejects empty tags. */
@@ -21,6 +22,16 @@ export function tag(key: string, value: string | undefined, counters: LineCounte
 /** Returns an escaped measurement name. Unlike in a tag, an equals sign is not escaped. */
 export function escapeMeasurement(name: string): string {
   return name.replace(/[, ]/g, "\\$&");
+}
+
+/** Returns a text as the value of a field: of 256 characters at most, in one line and well-formed. */
+export function storableText(value: string, counters: LineCounters): string {
+  if (value.length <= MAX_CHARACTERS && !CONTROL.test(value) && value.isWellFormed()) return value;
+  counters.sanitizedTags++;
+  return value
+    .slice(0, MAX_CHARACTERS)
+    .toWellFormed()
+    .replace(/\p{Cc}/gu, " ");
 }
 
 function sanitize(value: string, counters: LineCounters): string {

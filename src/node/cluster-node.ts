@@ -9,6 +9,7 @@ import type { ClusterConfig } from "../config/cluster-object.ts";
 import type { ConfigListener } from "../config/config-loop.ts";
 import type { EffectiveConfig } from "../config/resolve.ts";
 import { LauncherSockets } from "../discovery/launcher-sockets.ts";
+import type { Vmi } from "../discovery/vmi.ts";
 import { unexpected } from "../errors.ts";
 import type { KubeApi } from "../kubernetes/api.ts";
 import { isAborted } from "../lib/abort.ts";
@@ -84,7 +85,7 @@ class ClusterNode implements NodeMode {
       log,
       clock,
       onChange: ({ before, after }) => {
-        if (!isDeepStrictEqual(before, after)) this.#known?.changed();
+        if (!isDeepStrictEqual(withoutFacts(before), withoutFacts(after))) this.#known?.changed();
       },
     });
     const { inventory } = this.#vmis;
@@ -103,6 +104,7 @@ class ClusterNode implements NodeMode {
     const { inventory } = this.#vmis;
     if (config !== this.#named) inventory.rules = namingRules(config, this.#settings.nodeName);
     this.#named = config;
+    this.#vmis.withFacts = config.targets.some(({ families }) => families.includes("Info"));
     const { error, launchers } = this.#launchers;
     if (error !== undefined) return Promise.reject(podsDirectoryError(error));
     const { libvirtSockets, launcherBudget } = this.#options;
@@ -232,4 +234,9 @@ class ClusterNode implements NodeMode {
     };
     await reportNode({ client, node: this.#node, observe: () => report.observe(), clock, failed }, signal);
   }
+}
+
+/** The file has no facts, so it does not change with them. */
+function withoutFacts(vmi: Vmi | undefined): Vmi | undefined {
+  return vmi && { ...vmi, facts: undefined };
 }

@@ -134,11 +134,20 @@ export class EndpointStates {
       samples,
       before: before?.samples ?? [],
       details: latestDetails(samples, before?.details),
+      devices: deviceCycles(samples, before),
       stuck,
       busy,
       error: errors.find(isMisbehavior) ?? errors[0],
     };
   }
+}
+
+function deviceCycles(
+  samples: EndpointView["samples"],
+  before: EndpointView | undefined,
+): NonNullable<EndpointView["devices"]> {
+  const { devices = { before: [], samples: [] } } = before ?? {};
+  return samples.some(({ nics }) => nics !== undefined) ? { before: devices.samples, samples } : devices;
 }
 
 /** Returns whether the last cycle that was not skipped has collected statistics. */

@@ -181,13 +181,14 @@ export class NodeLog implements NodeObserver, SenderObserver {
   }
 
   cycleCompleted(
-    { domains, lines, durationMs }: CompletedCycle,
+    { domains, lines, durationMs, unsupported = [] }: CompletedCycle,
     missing: ReadonlyMap<string, MissingValue>,
     altered: Readonly<LineCounters>,
   ): void {
     this.#log.debug({ domains, lines, ms: Math.round(durationMs) }, "cycle");
     this.#values.altered(altered);
     this.#values.missing(missing);
+    this.#values.unsupported(unsupported);
   }
 
   linesLost(losses: Losses): void {

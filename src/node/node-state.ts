@@ -14,6 +14,8 @@ export interface CompletedCycle {
   readonly durationMs: number;
   /** Whether everything was collected. */
   readonly complete: boolean;
+  /** Groups of `raw.groups` that a libvirt of the node is too old for. */
+  readonly unsupported?: readonly string[];
 }
 
 /** A value that libvirt did not report in a cycle. */

@@ -3,6 +3,7 @@ import type { ConnectionLimit } from "../collection/libvirt/connection-limit.ts"
 import type { Endpoint } from "../collection/libvirt/endpoint.ts";
 import { libvirtSources } from "../collection/libvirt/libvirt-sources.ts";
 import type { SourceCycle, SourceStats } from "../collection/source.ts";
+import { unsupportedGroups } from "../collection/libvirt/raw-parameters.ts";
 import { Schedule } from "../collection/schedule.ts";
 import { Ticker } from "../collection/ticker.ts";
 import type { EffectiveConfig } from "../config/resolve.ts";
@@ -153,10 +154,16 @@ export class Pipeline {
     const due = schedule.due(this.#tick);
     const all = familiesOf(config);
     const families = all.filter((family) => due?.has(family) ?? true);
-    const dueNeeds = due && needsOf(families);
+    const { rawGroups = [] } = config;
+    const dueNeeds = due && needsOf(families, rawGroups);
     const needsFor = (endpoint: string): typeof dueNeeds => {
       const own = schedule.dueOf(endpoint, due);
-      return own === due ? dueNeeds : needsOf(all.filter((family) => own?.has(family)));
+      return own === due
+        ? dueNeeds
+        : needsOf(
+            all.filter((family) => own?.has(family)),
+            rawGroups,
+          );
     };
     const nodeLines = NodeLines.of(families, all, this.#options);
     const found = await this.#findEndpoints(config, collector);
@@ -181,7 +188,7 @@ export class Pipeline {
         const { quotas } = router;
         const quota = quotas.of(rest.endpoint);
         const own = schedule.dueOf(rest.endpoint, due);
-        schedule.record(rest.endpoint, own, rest.outcome === "collected");
+        schedule.record(rest.endpoint, own, rest.outcome === "collected" && rest.lacksStatistics !== true);
         const failures = rest.samples.flatMap((sample) => router.route(sample, quota, own));
         const cycle = { ...rest, errors: [...errors, ...failures, ...quotas.endCycle(rest.endpoint)] };
         domains += cycle.samples.length;
@@ -197,7 +204,9 @@ export class Pipeline {
     collected.wake();
     await flushing;
     await flush();
-    state.recordCycle({ domains, lines, durationMs: clock.monotonic() - begun, complete }, router.counters);
+    const unsupported = rawGroups.length === 0 ? [] : unsupportedGroups(rawGroups, collector.stats.versions);
+    const durationMs = clock.monotonic() - begun;
+    state.recordCycle({ domains, lines, durationMs, complete, unsupported }, router.counters);
     return complete;
   }
 
@@ -240,5 +249,5 @@ function familiesOf({ targets }: EffectiveConfig): readonly Family[] {
 
 function collectorSettings(config: EffectiveConfig): CollectorSettings {
   const { timeoutMs, deviceCacheTtlMs, maxConcurrentEndpoints } = config;
-  return { timeoutMs, deviceCacheTtlMs, maxConcurrentEndpoints, needs: needsOf(familiesOf(config)) };
+  return { timeoutMs, deviceCacheTtlMs, maxConcurrentEndpoints, needs: needsOf(familiesOf(config), config.rawGroups) };
 }

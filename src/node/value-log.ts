@@ -10,10 +10,19 @@ export class ValueLog {
   readonly #warnings: RateLimit;
   /** The counters of altered values at their last warning. */
   readonly #altered = new Map<string, number>();
+  readonly #unsupported = new Set<string>();
 
   constructor(log: Logger, warnings: RateLimit) {
     this.#log = log;
     this.#warnings = warnings;
+  }
+
+  /** Logs groups of `raw.groups` that a libvirt is too old for, each once. */
+  unsupported(groups: readonly string[]): void {
+    const fresh = groups.filter((group) => !this.#unsupported.has(group));
+    if (fresh.length === 0) return;
+    for (const group of fresh) this.#unsupported.add(group);
+    this.#log.warn({ groups: fresh }, "libvirt is too old for groups of raw.groups: vm_raw has no lines of them");
   }
 
   altered(counters: Readonly<LineCounters>): void {
@@ -21,7 +30,11 @@ export class ValueLog {
       const before = this.#altered.get(kind) ?? 0;
       if (total === before || !this.#warnings.allows(`altered ${kind}`)) continue;
       this.#altered.set(kind, total);
-      this.#log.warn({ kind, values: total - before }, "values changed: line protocol cannot hold them");
+      const message =
+        kind === "omittedParameters"
+          ? "parameters left out of vm_raw: too many, of another type than before, or with a name that is taken"
+          : "values changed: line protocol cannot hold them";
+      this.#log.warn({ kind, values: total - before }, message);
     }
   }
 

@@ -1,5 +1,6 @@
 import type { RejectionReason } from "../budget.ts";
 import type { DomainDetails } from "../collection/domain-details.ts";
+import type { DeviceCycles } from "../collection/domain-load.ts";
 import type { DomainSample } from "../collection/domain-sample.ts";
 import type { SourceError } from "../collection/source.ts";
 import type { EffectiveConfig } from "../config/resolve.ts";
@@ -70,6 +71,8 @@ export interface EndpointView {
   readonly before: readonly DomainSample[];
   /** UUID and id of a domain -> what the families that are off by default tell about it. */
   readonly details: ReadonlyMap<string, DomainDetails>;
+  /** If not given, they are these two. */
+  readonly devices?: DeviceCycles;
   /** Names of domains whose QEMU has not answered for at least 10 seconds. */
   readonly stuck: readonly string[];
   /** Names of domains that a job of another client has occupied for at least 10 seconds. */

@@ -144,8 +144,14 @@ export const LINE_METRICS: MetricGroup<AgentView> = {
     {
       name: "kubevirt_telemetry_tags_sanitized_total",
       type: "counter",
-      help: "Tag values shortened or changed because line protocol cannot hold them",
+      help: "Tag values and texts shortened or changed because line protocol cannot hold them",
       read: ({ lines }) => lines.sanitizedTags,
+    },
+    {
+      name: "kubevirt_telemetry_raw_parameters_left_out_total",
+      type: "counter",
+      help: "Parameters left out of vm_raw: too many, of another type than before, or with a name that is taken",
+      read: ({ lines }) => lines.omittedParameters,
     },
   ],
 };

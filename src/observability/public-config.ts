@@ -18,6 +18,7 @@ export function publicConfig(config: EffectiveConfig): string {
           families,
           interval: formatDuration(cycles * config.intervalMs),
         })),
+        raw: config.rawGroups && { groups: config.rawGroups },
         onMissing: config.onMissing,
         maxConcurrentEndpoints: config.maxConcurrentEndpoints,
       },

@@ -3,7 +3,7 @@ import { vmLabel } from "../collection/domain-overview.ts";
 import type { NodeSample } from "../collection/node-sample.ts";
 import { fingerprint, type EffectiveConfig, type EffectiveTarget } from "../config/resolve.ts";
 import { matchesVm } from "../config/selectors.ts";
-import type { Family } from "../contract.ts";
+import { TAGS, type Family } from "../contract.ts";
 import { RequestBodyCache } from "../delivery/request-body-cache.ts";
 import { laneNames, Lanes } from "../delivery/lanes.ts";
 import { configuredProtocol } from "../delivery/protocols.ts";
@@ -13,6 +13,7 @@ import { Sender } from "../delivery/sender.ts";
 import { unexpected, type TelemetryError } from "../errors.ts";
 import { newLineCounters } from "../measurement/line-protocol.ts";
 import { Encoder, type MissingListener } from "../measurement/encoder.ts";
+import { RawTypes } from "../measurement/raw-types.ts";
 import type { LineQuota } from "../measurement/series.ts";
 import { MemorySpool } from "../spool/memory-spool.ts";
 import type { Losses } from "../spool/losses.ts";
@@ -43,6 +44,7 @@ export class Router {
   /** What the launchers may write. */
   readonly quotas: Quotas;
   readonly #options: RouterOptions;
+  readonly #rawTypes = new RawTypes();
   readonly #rejected: RejectedLines | undefined;
   readonly #spool: Spool;
   readonly #senders = new Map<string, Sender>();
@@ -191,23 +193,29 @@ export class Router {
   }
 
   #newStreams(
-    { families, onMissing, measurementPrefix, staticTags }: EffectiveConfig,
+    { families, rawGroups = [], onMissing, measurementPrefix, staticTags, vmLabels, vmAnnotations }: EffectiveConfig,
     targets: readonly EffectiveTarget[],
   ): readonly Stream[] {
     const { node, onMissing: listener } = this.#options;
-    const receivers = families.map((family) => ({
-      family,
-      targets: targets.filter((target) => target.families.includes(family)).map(({ name }) => name),
-    }));
+    const receivers = families.flatMap((family) => {
+      const all = targets.filter((target) => target.families.includes(family));
+      // In Raw a target has what its other families lack, so targets with other families have other lines.
+      const sets = family === "Raw" ? [...Map.groupBy(all, (target) => target.families.join()).values()] : [all];
+      return sets.map((set) => ({ family, targets: set.map(({ name }) => name), written: set[0]?.families ?? [] }));
+    });
+    const labels = [...vmLabels, ...vmAnnotations].map(({ tag }) => tag);
+    const tags = [...TAGS, ...Object.keys(staticTags), ...labels];
     return [...Map.groupBy(receivers, ({ targets }) => targets.join(",")).values()].flatMap((group) => {
       const names = group[0]?.targets ?? [];
       if (names.length === 0) return [];
+      const raw = group.find(({ family }) => family === "Raw");
       const options = {
         families: group.map(({ family }) => family),
         onMissing,
         measurementPrefix,
         node,
         staticTags,
+        ...(raw !== undefined && { raw: { groups: rawGroups, families: raw.written, tags, types: this.#rawTypes } }),
       };
       return [{ encoder: new Encoder(options, this.counters, listener), targets: names }];
     });

@@ -102,10 +102,16 @@ export class SyntheticDomain {
 
   xml(): string {
     const disks = this.#diskNames().map(
-      (dev) => `<disk type='file' device='disk'><target dev='${dev}' bus='virtio'/></disk>`,
+      (dev) =>
+        `<disk type='file' device='disk'><driver name='qemu' type='qcow2' cache='none' discard='unmap'/><serial>${dev}-${this.ref.uuid.slice(0, 8)}</serial><target dev='${dev}' bus='virtio'/></disk>`,
     );
-    const nics = this.#nicNames().map((dev) => `<interface type='ethernet'><target dev='${dev}'/></interface>`);
-    return `<domain type='kvm' id='${this.ref.id}'><name>${escapeXml(this.ref.name)}</name><uuid>${this.ref.uuid}</uuid><vcpu>${this.#vcpus}</vcpu><devices>
+    const nics = this.#nicNames().map(
+      (dev, index) =>
+        `<interface type='ethernet'><mac address='52:54:00:${this.ref.uuid.slice(0, 2)}:${this.ref.uuid.slice(2, 4)}:${(index % 256).toString(16).padStart(2, "0")}'/><model type='virtio'/><mtu size='1450'/><target dev='${dev}'/></interface>`,
+    );
+    return `<domain type='kvm' id='${this.ref.id}'><name>${escapeXml(this.ref.name)}</name><uuid>${this.ref.uuid}</uuid><vcpu>${this.#vcpus}</vcpu>
+<os><type arch='x86_64' machine='pc-q35-9.2'>hvm</type><loader readonly='yes' type='pflash'>/usr/share/OVMF/OVMF_CODE.fd</loader></os>
+<cpu mode='custom'><model>Skylake-Server</model></cpu><devices>
 ${disks.join("\n")}
 <disk type='file' device='cdrom'><target dev='sda' bus='sata'/><readonly/></disk>
 ${nics.join("\n")}

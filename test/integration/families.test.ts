@@ -8,7 +8,8 @@ import { LibvirtHost } from "./support/libvirt-host.ts";
 import { until } from "./support/process.ts";
 import { bootWorkingGuest } from "./support/working-guest.ts";
 
-const FAMILIES = "Metrics, Devices, Totals, Disks, Memory, Status, Cpu, Vcpus, Node, Agent";
+const FAMILIES = "Metrics, Devices, Totals, Disks, Memory, Status, Cpu, Vcpus, Info, Node, Agent, Raw";
+const RAW_GROUPS = ["State", "Balloon", "Vcpu", "Block", "Iothread", "Vm"];
 
 const resources = new AsyncDisposableStack();
 let host: LibvirtHost;
@@ -42,7 +43,7 @@ before(async () => {
     await RunningAgent.start({
       targets: target1(influx1) + target2(influx2),
       interval: "1s",
-      spec: `    families: [${FAMILIES}]\n    schedules: [{families: [Vcpus], interval: 2s}]`,
+      spec: `    families: [${FAMILIES}]\n    schedules: [{families: [Vcpus], interval: 2s}, {families: [Info], interval: 1h}]\n    raw: {groups: [${RAW_GROUPS.join(", ")}]}`,
       sockets: [host.socket],
       secrets: { influx2: { token: `${influx2.token}\n` } },
       args: ["--node-name", "node-1"],
@@ -170,6 +171,57 @@ for (const server of ["InfluxDB 1", "InfluxDB 2"]) {
     assert.equal(row["vcpus_max"], first.get("vcpu.maximum"));
     const scheduled = await points("vm_vcpus");
     assert.ok(scheduled.length <= rows.length / 2 + 1, "vm_vcpus has every second cycle");
+  });
+
+  test(`${server} has vm_info, vm_disk_info and vm_nic_info as virsh shows them`, async () => {
+    const xml = await host.virsh("dumpxml", "worker");
+    const attribute = (pattern: RegExp): string => pattern.exec(xml)?.[1] ?? "none";
+    const row = await lastRow("vm_info");
+    assert.deepEqual(
+      [row["machine"], row["arch"], row["firmware"]],
+      [attribute(/machine='([^']*)'/), attribute(/ arch='([^']*)'/), "bios"],
+    );
+    const tableOf = async (...args: readonly string[]): Promise<string[][]> =>
+      [...(await host.virsh(...args, "worker")).matchAll(/^ (\S.*)$/gm)]
+        .slice(1)
+        .map(([, line = ""]) => line.trim().split(/ {2,}/));
+    const drives = await tableOf("domblklist", "--details");
+    const nics = await tableOf("domiflist");
+    assert.deepEqual(
+      [row["disks"], row["nics"]],
+      [String(drives.filter(([, kind]) => kind === "disk").length), String(nics.length)],
+    );
+    for (const [, kind = "", device = ""] of drives) {
+      const drive = await lastRow("vm_disk_info", (one) => one["device"] === device);
+      const [element = ""] = new RegExp(`<disk [^]*?<target dev='${device}'[^]*?</disk>`).exec(xml) ?? [];
+      const own = element.slice(element.lastIndexOf("<disk "));
+      assert.deepEqual(
+        [drive["kind"], drive["bus"], drive["format"]],
+        [kind, /bus='(\w+)'\/?>/.exec(own)?.[1], / type='(\w+)'/.exec(/<driver.*>/.exec(own)?.[0] ?? "")?.[1]],
+      );
+    }
+    for (const [device = "", kind, source = "", model, mac] of nics) {
+      const nic = await lastRow("vm_nic_info", (one) => one["device"] === device);
+      assert.deepEqual([nic["kind"], nic["model"], nic["mac"]], [kind, model, mac]);
+      assert.equal(nic["source"] ?? "", source === "-" ? "" : source);
+      assert.match(await host.virsh("domif-getlink", "worker", device), new RegExp(` ${nic["link"]}\\b`));
+    }
+    assert.ok((await points("vm_info")).length <= 2, "it is written once, and after a change");
+  });
+
+  test(`${server} has vm_raw: what virsh domstats shows beyond the other families`, async () => {
+    const rows = await points("vm_raw");
+    const of = (group: string, index = ""): Row =>
+      rows.findLast((one) => one["group"] === group && (one["index"] ?? "") === index) ?? {};
+    for (const [index, device] of ["vda", "vdb"].entries()) {
+      const row = of("Block", String(index));
+      assert.deepEqual([row["name_"], row["path"]], [device, first.get(`block.${index}.path`)]);
+      assert.equal(row["backingIndex"], first.get(`block.${index}.backingIndex`));
+      for (const claimed of ["rd_times", "rd_reqs", "capacity"]) assert.equal(row[claimed] ?? "", "", claimed);
+    }
+    assert.equal(of("Block")["count"], first.get("block.count"));
+    assert.equal(of("Vcpu")["current"] ?? "", "", "vm_metrics has the number of vCPUs");
+    for (const group of ["State", "Balloon"]) assert.deepEqual(of(group), {}, `${group} is in other families`);
   });
 
   test(`${server} has vm_node as virsh shows the node, and vm_agent`, async () => {

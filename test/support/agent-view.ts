@@ -170,7 +170,7 @@ export function agentView(change: Partial<AgentView> = {}): AgentView {
       errors: new Map([["E_LIBVIRT_CLOSED", 2]]),
       rejections: new Map(REJECTION_REASONS.map((reason) => [reason, 0])),
     },
-    lines: { clampedIntegers: 0, omittedFloats: 0, sanitizedTags: 0 },
+    lines: { clampedIntegers: 0, omittedFloats: 0, sanitizedTags: 0, omittedParameters: 0 },
     leftOutLines: 0,
     targets: [targetView("central")],
     spool: {

@@ -21,6 +21,7 @@ export const FULL_SPEC = {
     timeout: "4s",
     families: ["Totals", "Metrics"],
     schedules: [{ families: ["Totals", "Vcpus"], interval: "1h" }],
+    raw: { groups: ["Block"] },
     onMissing: "Omit",
     maxConcurrentEndpoints: 4,
   },

@@ -3,7 +3,6 @@ import { mkdir, symlink } from "node:fs/promises";
 import path from "node:path";
 import type { TestContext } from "node:test";
 import { STATS_GROUP } from "../../src/libvirt/protocol.ts";
-import type { TypedValue } from "../../src/libvirt/types.ts";
 import { SimulatorServer } from "../../src/simulator/server.ts";
 import { SimulatedHost } from "../../src/simulator/simulated-host.ts";
 import { SyntheticDomain } from "../../src/simulator/synthetic-domain.ts";
@@ -35,7 +34,7 @@ export function recorded(file: string): string {
 }
 
 /** Returns the statistics in the output of `virsh domstats`. */
-function domstats(text: string): ReadonlyMap<string, TypedValue> {
+function domstats(text: string): ReadonlyMap<string, bigint | string> {
   const fields = [...text.matchAll(/^ +([^=\s]+)=(.*)$/gm)];
   return new Map(
     fields.map(([, field = "", value = ""]) => [field, /^-?\d+$/.test(value) ? BigInt(value) : value] as const),
@@ -46,7 +45,7 @@ export interface RecordedDomain {
   /** The domain, such as `prod_web`. */
   readonly name: string;
   readonly podUid: string;
-  readonly stats: ReadonlyMap<string, TypedValue>;
+  readonly stats: ReadonlyMap<string, bigint | string>;
   readonly xml: string;
 }
 
@@ -74,7 +73,7 @@ export async function startRecordedLauncher(
   atEnd(t, () => server[Symbol.asyncDispose]());
 }
 
-function recordedHost(name: string, stats: ReadonlyMap<string, TypedValue>, xml: string): SimulatedHost {
+function recordedHost(name: string, stats: ReadonlyMap<string, bigint | string>, xml: string): SimulatedHost {
   const value = (field: string): bigint => BigInt(stats.get(field) ?? 0n);
   const uuid = /<uuid>(.*)<\/uuid>/.exec(xml)?.[1] ?? "00000000-0000-0000-0000-000000000000";
   const domain = new SyntheticDomain(1, { nics: 0, disks: 0, seed: 1 }, { name, uuid });

@@ -12,6 +12,7 @@ export const RULE_BREAKERS: readonly object[] = [
   { collection: { interval: "5s", timeout: "5s" } },
   { collection: { timeout: "0s" } },
   { collection: { families: ["Metrics", "Totals", "Metrics"] } },
+  { collection: { families: ["Metrics", "Raw"] } },
   { collection: { schedules: [{ families: ["Vcpus"], interval: "7s" }] } },
   { collection: { schedules: [{ families: ["Vcpus"], interval: "0s" }] } },
   { collection: { schedules: [{ families: ["Vcpus"], interval: "24h5s" }] } },

@@ -111,6 +111,7 @@ export const anySpec = given({
       timeout: maybe(duration),
       families: maybe(families),
       schedules: maybe(schedules),
+      raw: maybe(fc.constant({ groups: ["Block"] })),
     }),
   ),
   deviceCache: rarely(given({ ttl: maybe(duration) })),

@@ -46,6 +46,12 @@ export class CycleReports {
     );
   }
 
+  /** Whether the bulk call failed or was late. It does not count if too many QEMUs are stuck, because that can last for days. */
+  get lackStatistics(): boolean {
+    if (this.#groups === 0) return false;
+    return this.#reply === undefined || this.#reply.limitedBy === "late" || this.#reply.limitedBy === "slow";
+  }
+
   /** Returns whether the domain was running at the time of the bulk call; true without a reply. */
   isRunning(domain: DomainRef): boolean {
     return this.#reply === undefined || this.#reports.has(domainKey(domain)) || this.#wasAnsweredBefore(domain);

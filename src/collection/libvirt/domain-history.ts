@@ -1,4 +1,5 @@
 import { domainKey, retainDomains } from "../../discovery/domain-name.ts";
+import type { VmFacts } from "../../discovery/named-domain.ts";
 import type { DomainRef } from "../../libvirt/types.ts";
 import type { DomainIdentity, DomainSample, MemoryPoint, MemorySample } from "../domain-sample.ts";
 
@@ -10,6 +11,8 @@ export interface VmName extends Omit<DomainIdentity, "id" | "uuid"> {
   readonly startedS?: number;
   /** KubeVirt volume -> its PersistentVolumeClaim. */
   readonly claims?: Readonly<Record<string, string>>;
+  /** The same object until one of them changes. */
+  readonly facts?: VmFacts;
 }
 
 interface Entry {

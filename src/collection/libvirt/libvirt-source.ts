@@ -33,8 +33,9 @@ import {
   type DomainReport,
 } from "./sample-mapping.ts";
 import { DEVICES, VERSIONS } from "../stats-needs.ts";
-import { DomainReadings, readersOf, statsGroups, type ReadingOptions } from "./stats-readers.ts";
+import { DomainReadings, readersOfCycle, statsGroups, type ReadingOptions } from "./stats-readers.ts";
 import { STUCK_MS } from "./blocked-calls.ts";
+import { VM_INFO } from "./vm-info.ts";
 import { CycleResponses } from "./cycle-responses.ts";
 import { QemuResponses, STARTING_MS } from "./qemu-responses.ts";
 
@@ -83,6 +84,7 @@ export class LibvirtSource implements Source {
     this.#clock = clock;
     this.#breaker = new CircuitBreaker(clock);
     this.#devices = new DeviceCache(settings.deviceCacheTtlMs, clock, budget);
+    this.#devices.withFacts = settings.needs.includes(VM_INFO);
     this.#vm = vm;
     this.#checks = budget && new BudgetChecks(budget, clock);
     this.#readings = new DomainReadings(settings.needs, this.#checks);
@@ -108,6 +110,7 @@ export class LibvirtSource implements Source {
   configure(settings: SourceSettings): void {
     this.#settings = settings;
     this.#devices.ttlMs = settings.deviceCacheTtlMs;
+    this.#devices.withFacts = settings.needs.includes(VM_INFO);
     this.#readings.configure(settings.needs);
   }
 
@@ -159,7 +162,7 @@ export class LibvirtSource implements Source {
     needs: SourceSettings["needs"],
     deadline: number,
     found: CycleErrors,
-  ): Promise<Pick<SourceCycle, "samples"> & UnansweredDomains> {
+  ): Promise<Pick<SourceCycle, "samples" | "lacksStatistics"> & UnansweredDomains> {
     const session = await this.#daemon.session(deadline);
     if (needs.includes(VERSIONS)) this.#daemon.learnQemuVersion(session);
     const leftMs = (): number => Math.max(1, deadline - this.#clock.monotonic());
@@ -196,7 +199,7 @@ export class LibvirtSource implements Source {
       }
     }
     const reports = new CycleReports(this.#bulk, bulk, { groups, deadline, checks: this.#checks });
-    const readers = readersOf(needs);
+    const readers = readersOfCycle(needs, this.#settings.needs);
     const responses = new CycleResponses(this.#responses, this.#bulk);
     const sampleOf = async (info: BasicInfo): Promise<DomainSample[]> => {
       const { domain } = info;
@@ -236,7 +239,8 @@ export class LibvirtSource implements Source {
       this.#daemon.lastCall(deadline, (session, options) => session.domainControlInfo(domain, options)),
     );
     if (lateMs === 0 && domains.length === listed.length) this.#ahead.expect(session, domains);
-    return { samples: samples.flat(), ...unanswered };
+    const lacksStatistics = domains.length > 0 && reports.lackStatistics;
+    return { samples: samples.flat(), ...unanswered, ...(lacksStatistics && { lacksStatistics }) };
   }
 
   /** @throws {BudgetError} if the list exceeds the budget */
@@ -278,7 +282,7 @@ export class LibvirtSource implements Source {
   }
 
   async #withReadings(
-    readers: ReturnType<typeof readersOf>,
+    readers: ReturnType<typeof readersOfCycle>,
     about: Omit<ReadingOptions, "call" | "onFailed">,
     { report, leftMs }: Pick<CycleContext, "report" | "leftMs">,
   ): Promise<DomainSample> {

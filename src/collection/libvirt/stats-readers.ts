@@ -25,6 +25,13 @@ export function readersOf(needs: readonly StatsNeed[]): readonly StatsReader<unk
   return needs.filter((need): need is StatsReader<unknown> => "read" in need);
 }
 
+/** Returns the readers of a cycle that collects `needs` of `all`. */
+export function readersOfCycle(needs: readonly StatsNeed[], all: readonly StatsNeed[]): ReturnType<typeof readersOf> {
+  if (needs === all) return readersOf(needs);
+  const others = readersOf(all).filter((reader) => reader.everyCycle === true && !needs.includes(reader));
+  return [...readersOf(needs), ...others];
+}
+
 export interface ReadingOptions extends Omit<ReaderInput, "answer" | "startedS"> {
   /** Makes a call that does not wait for QEMU. */
   readonly call: <Answer>(ask: (session: LibvirtClient, options: CallOptions) => Promise<Answer>) => Promise<Answer>;

@@ -17,7 +17,7 @@ function timed(xml: string, budget = LAUNCHER_BUDGET): { ms: number; result: Dom
     return { ms: (user + system) / 1000, result };
   };
   try {
-    return measured(parseDomainXml("web", xml, budget));
+    return measured(parseDomainXml("web", xml, budget, true));
   } catch (error) {
     assert.ok(error instanceof TelemetryError, String(error));
     return measured(error);
@@ -47,6 +47,14 @@ function numbered(repeat: (number: number) => string, before = "", after = ""): 
 const ATTACKS: Readonly<Record<string, string>> = {
   "empty elements": filled("<a/>"),
   "elements with text between them": filled("a<b/>"),
+  "facts of devices": numbered(
+    (number) =>
+      `<disk><target dev='a${number}'/><serial>${number}</serial><iotune><read_iops_sec>1</read_iops_sec></iotune></disk>`,
+    "<devices>",
+    "</devices>",
+  ),
+  "pins of vCPUs": numbered((number) => `<vcpupin vcpu='${number}' cpuset='${number}'/>`, "<cputune>", "</cputune>"),
+  "attributes of one element": filled(" type='a'", "<devices><disk", "/></devices>"),
   "elements with different names": numbered((number) => `<t${number}/>`),
   "elements with a namespace": filled("<a:b/>"),
   "elements named as members of objects": filled("<__proto__/><constructor/>"),

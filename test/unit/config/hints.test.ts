@@ -39,7 +39,7 @@ for (const [path, value, message] of [
   [["buffer", "maxMiB"], "512", "must be a whole number, is a string: write the number without quotation marks"],
   [["buffer", "maxMiB"], "much", "must be a whole number, is a string"],
   [["targets", 0, "families"], "Totals", "must be a list, is a string: write a list, such as [Metrics]"],
-  [["collection", "families"], ["Totals", "vm_metrics"], "Agent`; did you mean `Metrics`?"],
+  [["collection", "families"], ["Totals", "vm_metrics"], "Raw`; did you mean `Metrics`?"],
   [["tags", "static"], ["a"], "must be an object, is a list: write {key: value}"],
   [["targets", 0, "headers"], { a: "b" }, "must be a list, is an object: write a list of {name: ...}"],
   [

@@ -72,6 +72,7 @@ test("every field is resolved", async () => {
     timeoutMs: 4_000,
     families: ["Totals", "Metrics"],
     schedules: [{ families: ["Totals"], cycles: 360 }],
+    rawGroups: ["Block"],
     onMissing: "Omit",
     maxConcurrentEndpoints: 4,
     deviceCacheTtlMs: 5_400_000,

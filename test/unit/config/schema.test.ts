@@ -122,7 +122,7 @@ const BOUNDS: readonly (readonly [path: Path, accepted: readonly unknown[], reje
   [
     ["collection", "families"],
     [["Metrics", "Features", "Devices", "Totals"]],
-    [[], ["Raw"], ["Totals", "Totals"], ["totals"]],
+    [[], ["Nothing"], ["Totals", "Totals"], ["totals"]],
   ],
   [
     ["collection", "onMissing"],

@@ -50,6 +50,21 @@ test("an entry is used until its time to live ends", async () => {
   assert.equal(reads(), 2);
 });
 
+test("facts that are wanted later are read once, and a daemon that does not send them is asked again as for a hot-plug", async () => {
+  const { cache, disks, reads, clock } = fixture();
+  await disks(["vda"]);
+  cache.withFacts = true;
+  const failing = (): Promise<string> => Promise.reject(new LibvirtError("E_LIBVIRT_REMOTE", "no XML"));
+  const reported = { nics: undefined, blocks: devices(["vda"]) };
+  let failures = 0;
+  for (let cycle = 0; cycle < 20; cycle++) await cache.layout(DOMAIN, reported, failing).catch(() => failures++);
+  assert.equal(failures, 10, "ten at once, and then one in 30 seconds; the devices are known all the time");
+  await clock.advance(30_000);
+  await disks(["vda"]);
+  await disks(["vda"]);
+  assert.equal(reads(), 2);
+});
+
 test("a hot-plugged and an unplugged device are noticed immediately", async () => {
   const { disks, hostHas } = fixture();
   await disks(["vda"]);

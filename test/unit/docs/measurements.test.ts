@@ -22,7 +22,9 @@ test("the tables of fields have every field with its type, in the order of the l
     .filter(({ columns }) => columns[0] === "field")
     .map(({ heading, rows }) => [heading, rows.map(([name = "", type = ""]) => `${name} ${type}`)]);
   const order = REGISTERED.map(({ name }) => name);
-  const written = [...goldenPoints()].sort((a, b) => order.indexOf(a.measurement) - order.indexOf(b.measurement));
+  // The fields of vm_raw are those of libvirt.
+  const fixed = goldenPoints().filter(({ measurement }) => measurement !== "vm_raw");
+  const written = fixed.sort((a, b) => order.indexOf(a.measurement) - order.indexOf(b.measurement));
   assert.deepEqual(
     documented,
     written.map((point) => [point.measurement, fieldsOf(point)]),

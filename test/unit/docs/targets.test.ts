@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { influxd2Path, questdbPath, telegrafPath, victoriaMetricsPath } from "../../../scripts/provision/cache.ts";
-import { FAMILY_NAMES } from "../../../src/contract.ts";
+import { MEASUREMENT_FIELDS } from "../../../src/contract.ts";
 import { docBlocks } from "../../support/docs.ts";
 
 const PAGE = "docs/targets.md";
@@ -18,5 +18,5 @@ test("docs/targets.md has the versions of the servers that the tests start", () 
 test("docs/targets.md deduplicates each measurement", () => {
   const statements = docBlocks(PAGE).filter(({ language }) => language === "sql");
   const tables = statements.flatMap(({ text }) => [...text.matchAll(/ALTER TABLE (\w+)/g)].map(([, table]) => table));
-  assert.deepEqual(tables.sort(), FAMILY_NAMES.map((family) => `vm_${family.toLowerCase()}`).sort());
+  assert.deepEqual(tables.sort(), Object.keys(MEASUREMENT_FIELDS).sort());
 });

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { LibvirtError } from "../../../src/libvirt/errors.ts";
 import { PARAMETER_TYPE } from "../../../src/libvirt/protocol.ts";
 import { TypedParameterDecoder, writeTypedParameters } from "../../../src/libvirt/typed-parameters.ts";
-import type { TypedValue } from "../../../src/libvirt/types.ts";
+import { Double, type TypedValue } from "../../../src/libvirt/types.ts";
 import { XdrReader, XdrWriter } from "../../../src/libvirt/xdr.ts";
 
 const NAME = fc.string({ maxLength: 80, unit: "grapheme-ascii" });
@@ -12,7 +12,7 @@ const VALUE: fc.Arbitrary<TypedValue> = fc.oneof(
   fc.integer(),
   fc.integer({ min: 0, max: 2 ** 32 - 1 }),
   fc.bigInt(-(2n ** 63n), 2n ** 64n - 1n),
-  fc.double().filter((value) => !Object.is(value, -0)),
+  fc.double().map((value) => new Double(value)),
   fc.boolean(),
   fc.string(),
 );

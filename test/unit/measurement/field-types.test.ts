@@ -12,12 +12,22 @@ import {
 } from "../../../src/collection/libvirt/sample-mapping.ts";
 import { readersOf } from "../../../src/collection/libvirt/stats-readers.ts";
 import { STATUS } from "../../../src/collection/libvirt/status.ts";
+import type { DomainFacts } from "../../../src/discovery/domain-facts.ts";
 import type { DomainSample } from "../../../src/collection/domain-sample.ts";
 import { brokenRules } from "../../../src/config/rules.ts";
-import { FAMILY_NAMES, FAMILY_TAGS, MEASUREMENT_FIELDS, TAGS, type Family } from "../../../src/contract.ts";
+import {
+  FAMILY_NAMES,
+  FAMILY_TAGS,
+  MEASUREMENT_FIELDS,
+  RAW_GROUP_NAMES,
+  TAGS,
+  type Family,
+  type RawGroup,
+} from "../../../src/contract.ts";
 import { STATS_GROUP } from "../../../src/libvirt/protocol.ts";
 import { needsOf } from "../../../src/measurement/registry.ts";
-import type { TypedValue } from "../../../src/libvirt/types.ts";
+import { RawTypes } from "../../../src/measurement/raw-types.ts";
+import { Double, type TypedValue } from "../../../src/libvirt/types.ts";
 import { LEAST_SPEC } from "../../support/config.ts";
 import { encode } from "../../support/encode.ts";
 import { typeOf } from "../../support/golden-lines.ts";
@@ -34,12 +44,30 @@ const PARAMETERS = [
     (name) => `block.0.${name}`,
   ),
   ...["wait", "delay"].map((name) => `vcpu.0.${name}`),
+  // Only vm_raw has these. Some of their fields have the name of a tag, or of each other.
+  ...[
+    "block.0.new-number",
+    "block.0.new.number",
+    "block.0.device",
+    "block.0.site",
+    "vcpu.1.time",
+    "vm.node",
+    "net.0.name",
+  ],
 ];
 
 const count = fc.oneof(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), fc.bigInt({ min: 0n, max: 9n }));
 const anyValue: fc.Arbitrary<TypedValue> = fc.oneof(
   { weight: 4, arbitrary: count },
-  { weight: 1, arbitrary: fc.oneof(fc.integer(), fc.double(), fc.boolean(), fc.string()) },
+  {
+    weight: 1,
+    arbitrary: fc.oneof(
+      fc.integer(),
+      fc.double().map((value) => new Double(value)),
+      fc.boolean(),
+      fc.string(),
+    ),
+  },
 );
 const anyParameters = fc.array(fc.tuple(fc.constantFrom(...PARAMETERS), anyValue), { maxLength: 40 });
 const anyInfo = fc.record({
@@ -57,12 +85,29 @@ const anyTags = fc.dictionary(
   },
 );
 
+const VM_FACTS = {
+  ...{ uid: "u", pod: "p", instanceType: "t", preference: "p", guestOs: "g", cpuRequestMilli: 1, cpuLimitMilli: 2 },
+  ...{ memoryRequestKib: 3, memoryLimitKib: 4, isMigratable: true, isLauncherOutdated: false, isAgentConnected: true },
+  addresses: { default: "10.0.0.1" },
+};
+
+/** Returns the facts of a domain whose XML has these texts. */
+function factsOf([one, other]: readonly string[]): DomainFacts {
+  const disk = { device: "vda", alias: "rootdisk", kind: "disk", bus: one, cache: other, discard: one, format: other };
+  const nic = { device: "tap0", alias: "default", kind: one, mac: other, model: one, source: other, link: "up" };
+  return {
+    ...{ arch: one, machine: other, cpuModel: one, firmware: other, pinnedVcpus: one, affinity: other },
+    disks: [{ ...disk, serial: one, iopsLimit: 5, bytesLimit: 6 }],
+    nics: [{ ...nic, mtu: 1500 }],
+  };
+}
+
 /** Returns the sample of a domain with one NIC, one disk and one vCPU, for what libvirt may answer. */
 function sampleOf(
   parameters: readonly (readonly [string, TypedValue])[],
   info: BasicInfo["info"],
   before: DomainSample | undefined,
-  families: readonly Family[],
+  { families, groups, texts }: { families: readonly Family[]; groups: readonly RawGroup[]; texts: readonly string[] },
 ): DomainSample {
   const names = [
     ["net.count", 1],
@@ -82,6 +127,7 @@ function sampleOf(
     disks: [{ device: "vda", alias: "rootdisk" }],
     otherBlocks: new Set<string>(),
     maxVcpus: 4,
+    facts: factsOf(texts),
   };
   const { nics, disks } = deviceSamples(layout, report);
   const sample = {
@@ -94,12 +140,13 @@ function sampleOf(
     disks,
     previous: undefined,
   };
-  const vm = { name: "web", claims: { rootdisk: "web-root" } };
+  const [phase] = texts;
+  const vm = { name: "web", claims: { rootdisk: "web-root" }, facts: { ...VM_FACTS, phase } };
   const answerOf = (reader: object): unknown =>
     reader === STATUS
       ? { state: info.vcpus, details: 0, stateTimeMs: 7 }
       : [{ number: 0, state: 1, cpuTimeNs: info.cpuTimeNs, cpu: -1 }];
-  const readings = readersOf(needsOf(families)).map((reader) => {
+  const readings = readersOf(needsOf(families, groups)).map((reader) => {
     const input = { info: basic, sample, report, layout, vm, startedS: 1_600_000_000, answer: answerOf(reader) };
     return [reader, reader.read(input, before?.readings?.get(reader))] as const;
   });
@@ -107,39 +154,51 @@ function sampleOf(
 }
 
 test("no configuration and no answer of libvirt gives a field another type, or a tag the name of a field", () => {
+  // An agent has one table of types in its life, and one database.
+  const rawTypes = new RawTypes();
   const types = new Map<string, string>();
   fc.assert(
     fc.property(
       fc.record({
         families: fc.subarray([...FAMILY_NAMES], { minLength: 1 }),
+        groups: fc.subarray([...RAW_GROUP_NAMES]),
         onMissing: fc.constantFrom("Zero" as const, "Omit" as const),
         measurementPrefix: fc.constantFrom("", "kv_"),
         tags: anyTags,
+        texts: fc.array(fc.string({ unit: "binary" }), { minLength: 2, maxLength: 2 }),
       }),
       fc.tuple(anyParameters, anyInfo, anyParameters, anyInfo),
-      ({ families, onMissing, measurementPrefix, tags }, [first, firstInfo, second, secondInfo]) => {
+      ({ families, groups, onMissing, measurementPrefix, tags, texts }, [first, firstInfo, second, secondInfo]) => {
         const spec = {
           ...LEAST_SPEC,
           collection: { interval: "5s", families, onMissing },
           tags: { static: tags, vmLabels: [], vmAnnotations: [] },
         };
         const accepted = !brokenRules(spec).some(({ path }) => path.includes("tags"));
-        const before = sampleOf(first, firstInfo, undefined, families);
-        const after = sampleOf(second, secondInfo, before, families);
+        const before = sampleOf(first, firstInfo, undefined, { families, groups, texts });
+        const after = sampleOf(second, secondInfo, before, { families, groups, texts });
         const staticTags = accepted ? tags : {};
-        const { text } = encode([before, after], { families, onMissing, measurementPrefix, staticTags });
+        const raw = { groups, families, tags: [...TAGS, ...Object.keys(staticTags)], types: rawTypes };
+        const { text } = encode([before, after], { families, onMissing, measurementPrefix, staticTags, raw });
         for (const { measurement, fields, tags: written } of text === "" ? [] : parseLines(text)) {
-          const contract = MEASUREMENT_FIELDS[measurement.slice(measurementPrefix.length)] ?? {};
+          const table = measurement.slice(measurementPrefix.length);
           for (const [field, value] of fields) {
-            assert.equal(typeOf(value), contract[field], `${measurement}.${field}`);
-            types.set(`${measurement.slice(measurementPrefix.length)}.${field}`, typeOf(value));
+            const type = types.get(`${table}.${field}`) ?? typeOf(value);
+            types.set(`${table}.${field}`, type);
+            assert.equal(
+              typeOf(value),
+              table === "vm_raw" ? type : MEASUREMENT_FIELDS[table]?.[field],
+              `${table}.${field}`,
+            );
+            assert.ok(!written.has(field), `${measurement}: the tag ${field}`);
           }
-          for (const tag of written.keys()) assert.ok(!(tag in contract), `${measurement}: the tag ${tag}`);
+          for (const tag of written.keys())
+            assert.ok(!(tag in (MEASUREMENT_FIELDS[table] ?? {})), `${table}: the tag ${tag}`);
         }
       },
     ),
     { numRuns: 500 },
   );
   // The inputs reach nearly every field of a VM.
-  assert.ok(types.size > 70, String(types.size));
+  assert.ok(types.size > 130, String(types.size));
 });

@@ -239,6 +239,18 @@ test("new changed values are logged at most once in five minutes for each kind",
   assert.deepEqual(warned(), [["sanitizedTags", 4]]);
 });
 
+test("a group that a libvirt does not have is logged once", () => {
+  const { state, entries } = nodeLog();
+  const logged = (unsupported: readonly string[]): unknown => {
+    state.recordCycle({ ...DONE, unsupported }, newLineCounters());
+    return entries.splice(0).flatMap(({ groups }) => groups ?? []);
+  };
+  assert.deepEqual(
+    [logged([]), logged(["Vm"]), logged(["Vm", "Memory"]), logged(["Vm"])],
+    [[], ["Vm"], ["Memory"], []],
+  );
+});
+
 test("a failing disk and its recovery are logged, and findings once in five minutes", async () => {
   const { clock, log, entries, logged } = nodeLog();
   log.spool.failing(new TelemetryError("E_SPOOL_WRITE", "cannot write to /spool: ENOSPC"));

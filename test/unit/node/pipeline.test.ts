@@ -12,10 +12,11 @@ import { TelemetryError } from "../../../src/errors.ts";
 import { NodeLog } from "../../../src/node/node-log.ts";
 import { NodeState } from "../../../src/node/node-state.ts";
 import { Pipeline } from "../../../src/node/pipeline.ts";
-import { PROCEDURE } from "../../../src/libvirt/protocol.ts";
+import { PROCEDURE, REMOTE_ERROR } from "../../../src/libvirt/protocol.ts";
 import { Router } from "../../../src/routing/router.ts";
 import { MemorySpool } from "../../../src/spool/memory-spool.ts";
 import type { Spool } from "../../../src/spool/spool.ts";
+import { ErrorReply } from "../../../src/simulator/procedures.ts";
 import { SimulatedHost } from "../../../src/simulator/simulated-host.ts";
 import { SimulatorServer } from "../../../src/simulator/server.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
@@ -182,6 +183,22 @@ test("a daemon that does not answer in the cycle of a family has its lines in th
   await clock.advance(INTERVAL_MS);
   assert.equal(await next, true);
   assert.equal(host.calls.get(PROCEDURE.DOMAIN_GET_VCPUS), 2);
+});
+
+test("a family whose cycle has no statistics has its lines in the next good cycle, and then in its own", async (t) => {
+  const { pipeline, host, clock, run } = await bench(t);
+  pipeline.configure(await config("", ", families: [Metrics, Vcpus], schedules: [{families: [Vcpus], interval: 1m}]"));
+  host.adjustStats = () => {
+    throw new ErrorReply(REMOTE_ERROR.INTERNAL, "no statistics");
+  };
+  assert.equal(await run(1), false);
+  host.adjustStats = () => undefined;
+  const vcpuCalls = (): number => host.calls.get(PROCEDURE.DOMAIN_GET_VCPUS) ?? 0;
+  const before = vcpuCalls();
+  const next = run(2);
+  await clock.advance(INTERVAL_MS);
+  assert.equal(await next, true);
+  assert.equal(vcpuCalls() - before, 2);
 });
 
 test("the lines of the node and the agent are written once in a cycle, and cost a call in each connection", async (t) => {

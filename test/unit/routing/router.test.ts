@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { RAW } from "../../../src/collection/libvirt/raw-parameters.ts";
 import type { Family } from "../../../src/contract.ts";
 import { configOf, FAMILIES, named, RouterBench } from "../../support/router-bench.ts";
-import { nic, throwingSample } from "../../support/samples.ts";
+import { disk, nic, throwingSample } from "../../support/samples.ts";
 
 const never = new AbortController().signal;
 
@@ -31,6 +32,18 @@ test("every target gets only the VMs of its namespaces and labels", async () => 
   assert.equal(await bench.router.drain(never), true);
   assert.deepEqual(bench.stored("a").sort(), ["one vm_metrics", "three vm_metrics", "two vm_metrics"]);
   assert.deepEqual(bench.stored("b"), ["one vm_metrics"]);
+});
+
+test("a target has in vm_raw what its other families do not have", async () => {
+  await using bench = new RouterBench();
+  const families = ["Devices", "Raw"] as const;
+  await bench.router.apply({ ...configOf({ a: families, b: ["Raw"] }), families, rawGroups: ["Block"] });
+  const parameters = new Map([["block.0.rd.reqs", 1n]]);
+  bench.router.route(named("web", { nics: [], disks: [disk("vda")], readings: new Map([[RAW, parameters]]) }));
+  await bench.router.flush();
+  assert.equal(await bench.router.drain(never), true);
+  assert.deepEqual(bench.stored("a"), ["web vm_devices"]);
+  assert.deepEqual(bench.stored("b"), ["web vm_raw"]);
 });
 
 test("a line for several targets is counted once", async () => {

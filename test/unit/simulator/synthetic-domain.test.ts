@@ -56,11 +56,11 @@ test("counters never decrease, and those with traffic grow", () => {
   for (let seconds = 1; seconds <= 100; seconds += 0.5) {
     const now = counters(seconds);
     for (const [field, value] of now)
-      if (typeof value === "bigint") assert.ok(value >= BigInt(before.get(field) ?? 0), field);
+      if (typeof value === "bigint") assert.ok(value >= Number(before.get(field) ?? 0), field);
     before = now;
   }
   for (const field of ["cpu.time", "vcpu.7.delay", "net.1.rx.bytes", "block.2.wr.bytes"])
-    assert.ok(BigInt(before.get(field) ?? 0) > 0n);
+    assert.ok(Number(before.get(field)) > 0);
 });
 
 test("all calls report the same CPU times, and memory is below its maximum", () => {

@@ -1,0 +1,134 @@
+import { RAW, rawField, type RawParameters, type RawValue } from "../collection/libvirt/raw-parameters.ts";
+import { reading } from "../collection/stats-needs.ts";
+import { RAW_GROUPS, type FieldType, type RawGroup } from "../contract.ts";
+import { claimedParameters } from "./claimed-parameters.ts";
+import type { Measurement, PartTags, RawOptions, SampleLines } from "./measurement.ts";
+
+/** Parameters of one VM in a cycle. */
+const MAX_PARAMETERS = 4_096;
+const MAX_FIELDS = 512;
+/** Names of parameters that are kept with their places. With more, all are found again. */
+const MAX_PLACES = 16_384;
+/** `block.0.rd.times` is the parameter `rd.times` of the disk 0. */
+const NAME = /^([a-z]+)\.(?:(\d{1,5})\.)?(.+)$/;
+
+/** A line of the sample that is being written. */
+interface Line {
+  readonly part: PartTags;
+  /** Field -> the parameter that has it. Two names can become one. */
+  readonly owners: Map<string, string>;
+  readonly fields: (readonly [key: string, type: FieldType, value: RawValue])[];
+}
+
+/** Where a parameter is written. */
+interface Place {
+  readonly line: Line;
+  readonly field: string;
+}
+
+/** What libvirt says beyond the other families. Its fields are named by libvirt, with `_` for other characters. */
+export const vmRaw: Measurement = {
+  name: "vm_raw",
+  family: "Raw",
+  needs: [RAW],
+  configured(options) {
+    const lines = new RawLines(options);
+    return {
+      ...vmRaw,
+      write(sample, writer) {
+        const params = reading(sample, RAW);
+        if (params !== undefined) lines.write(params, writer);
+      },
+    };
+  },
+  write: () => undefined,
+};
+
+/** Writes parameters as lines: one for each group, and one for each numbered part of it. */
+class RawLines {
+  readonly #options: RawOptions;
+  readonly #groups: ReadonlyMap<string, RawGroup>;
+  readonly #claimed: ReadonlySet<string>;
+  /** InfluxDB has a time of its own. */
+  readonly #taken: ReadonlySet<string>;
+  /** Parameter -> its place; "omitted" if it has none, and undefined if it does not belong to `vm_raw`. */
+  readonly #places = new Map<string, Place | "omitted" | undefined>();
+  readonly #lines = new Map<string, Line>();
+
+  constructor(options: RawOptions) {
+    this.#options = options;
+    this.#groups = new Map(options.groups.map((group) => [RAW_GROUPS[group], group]));
+    this.#claimed = claimedParameters(options.families);
+    this.#taken = new Set([...options.tags, "time"]);
+  }
+
+  write(params: RawParameters, writer: SampleLines): void {
+    const open = new Set<Line>();
+    let count = 0;
+    for (const [name, value] of params) {
+      const place = this.#placeOf(name);
+      if (place === undefined) continue;
+      if (place === "omitted" || ++count > MAX_PARAMETERS || !this.#take(place, rawField(value)))
+        writer.omitParameter();
+      else open.add(place.line);
+    }
+    for (const { part, fields } of open) {
+      writer.begin(part);
+      for (const [key, type, value] of fields) writeField(writer, key, type, value);
+      writer.end();
+      fields.length = 0;
+    }
+  }
+
+  /** Returns whether the value fits into its line, with the type that the field has. */
+  #take({ line: { fields }, field }: Place, [type, value]: ReturnType<typeof rawField>): boolean {
+    if (fields.length === MAX_FIELDS || !this.#options.types.admits(field, type)) return false;
+    fields.push([field, type, value]);
+    return true;
+  }
+
+  #placeOf(name: string): Place | "omitted" | undefined {
+    const known = this.#places.get(name);
+    if (known !== undefined || this.#places.has(name)) return known;
+    if (this.#places.size === MAX_PLACES) {
+      this.#places.clear();
+      this.#lines.clear();
+    }
+    const place = this.#findPlace(name);
+    this.#places.set(name, place);
+    return place;
+  }
+
+  #findPlace(name: string): Place | "omitted" | undefined {
+    const [, prefix = "", index, rest = ""] = NAME.exec(name) ?? [];
+    const group = this.#groups.get(prefix);
+    if (group === undefined) return undefined;
+    const pattern = index === undefined ? name : `${prefix}.N.${rest}`;
+    if (this.#claimed.has(pattern)) return undefined;
+    // InfluxDB reserves names that begin with an underscore.
+    let field = rest.replace(/[^A-Za-z0-9_]/g, "_").replace(/^_+/, "");
+    if (field === "") return "omitted";
+    // InfluxDB 3 rejects a line whose tag has the name of a field of its table.
+    while (this.#taken.has(field)) field += "_";
+    const line = this.#lineOf(group, index);
+    if (line.owners.has(field)) return "omitted";
+    line.owners.set(field, name);
+    return { line, field };
+  }
+
+  #lineOf(group: RawGroup, index: string | undefined): Line {
+    const key = `${group} ${index ?? ""}`;
+    const known = this.#lines.get(key);
+    if (known !== undefined) return known;
+    const line = { part: { group, index }, owners: new Map<string, string>(), fields: [] };
+    this.#lines.set(key, line);
+    return line;
+  }
+}
+
+function writeField(writer: SampleLines, key: string, type: FieldType, value: RawValue): void {
+  if (typeof value === "string") writer.text(key, value);
+  else if (typeof value === "boolean") writer.boolean(key, value);
+  else if (type === "float") writer.float(key, Number(value));
+  else writer.knownInteger(key, value);
+}
