@@ -9,13 +9,14 @@ import { longRun } from "../long-run.ts";
 import { alignedTable } from "./table.ts";
 
 const VMS = ["web", "db"];
+/** Of the latest points, which are shown. */
 const CYCLES = 3;
 const COLUMNS = ["time", "namespace", "name", "node", "state", "cpu_count", "memory_used_kb", "cputime_ns"];
 /** The columns that are text. */
 const TEXTS = 4;
 const QUERY = `SELECT ${COLUMNS.slice(1)
   .map((column) => `"${column}"`)
-  .join(", ")} FROM "vm_metrics"`;
+  .join(", ")} FROM "vm_metrics" ORDER BY time DESC LIMIT ${VMS.length * CYCLES}`;
 
 /**
  * Shows the agent in a real cluster on this machine: a node with a kubelet and containerd, the chart, VMs in launcher pods, and
@@ -51,14 +52,17 @@ export function clusterDemo(): Promise<never> {
     await Promise.all(VMS.map((name) => LauncherVm.start(cluster.kube, cluster.node, { namespace: "prod", name })));
     await show("kubectl --namespace prod get virtualmachineinstances,pods");
 
-    say("waiting for points in InfluxDB");
+    say("waiting until the controller says that all nodes deliver");
+    await show("kubectl wait --for=condition=Ready telemetryconfig/default --timeout=120s");
+    await show("kubectl get telemetryconfigs,nodetelemetries");
+
+    say("asking the InfluxDB for the latest points");
     const rows = await until(async () => {
       const rows = await influx.query(QUERY);
       return rows.length >= VMS.length * CYCLES ? rows : undefined;
     }, "points of all VMs in InfluxDB");
     const table = rows.map((row) => COLUMNS.map((column) => (column === "time" ? timeOf(row) : (row[column] ?? ""))));
-    console.log(`> ${QUERY}\n${alignedTable([COLUMNS, ...table], TEXTS)}\n`);
-    await show("kubectl get telemetryconfigs,nodetelemetries");
+    console.log(`> ${QUERY}\n${alignedTable([COLUMNS, ...table], TEXTS)}`);
     say("removing everything");
   });
 }
