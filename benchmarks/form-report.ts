@@ -2,20 +2,21 @@ import { CYCLES, ROUNDS, type FormCost } from "./form-costs.ts";
 import { FORM_NAMES } from "./forms.ts";
 import { fixed, table } from "./markdown.ts";
 
-/** Returns the table of the forms. With several checkouts each row but the first of a form has the ratio to the first. */
+/** Returns the table of the forms. If there are several checkouts, it names them and compares each with the first one. */
 export function formTable(costs: readonly FormCost[]): string {
+  const areSeveral = new Set(costs.map(({ checkout }) => checkout)).size > 1;
+  const comparison = areSeveral ? ["commit", "against the first"] : [];
   return table(
-    ["form", "domains", "commit", "CPU ms", "mean", "against the first", "RSS MiB", "working set MiB"],
+    ["form", "domains", ...comparison, "CPU ms", "mean", "RSS MiB", "working set MiB"],
     costs.map((cost) => {
       const first = costs.find(({ form, domains }) => form === cost.form && domains === cost.domains) ?? cost;
       const ratio = cost === first ? "" : `${fixed(cost.cpu / first.cpu, 2)} x`;
       return [
         FORM_NAMES[cost.form],
         cost.domains,
-        cost.checkout,
+        ...(areSeveral ? [cost.checkout, ratio] : []),
         fixed(cost.cpu, 2),
         fixed(cost.mean, 2),
-        ratio,
         fixed(cost.residentMiB),
         fixed(cost.workingSetMiB),
       ];

@@ -2,20 +2,21 @@ import { once } from "node:events";
 import type { WriteStream } from "node:tty";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { agent } from "./commands/agent.ts";
-import { controller } from "./commands/controller.ts";
-import { createConfigFromFile } from "./commands/create-config.ts";
+import type { controller } from "./commands/controller.ts";
 import { parseOwner, prepareSpool } from "./commands/prepare-spool.ts";
 import { removeSpool } from "./commands/remove-spool.ts";
-import { simulate } from "./commands/simulate.ts";
-import { exportCommand, inspectCommand, verifyCommand } from "./commands/spool.ts";
+import type { simulate } from "./commands/simulate.ts";
+import type { exportCommand } from "./commands/spool.ts";
 import type { StandardStreams } from "./commands/standard-streams.ts";
-import { top } from "./commands/top.ts";
+import type { top } from "./commands/top.ts";
 import { OUTPUTS, validate } from "./commands/validate.ts";
 import { TelemetryError } from "./errors.ts";
 import { LOG_FORMATS, LOG_LEVELS } from "./log.ts";
 import { DEFAULT_ADDRESS } from "./observability/listen-address.ts";
 import { SHOWN_FAMILIES, SORT_KEYS } from "./top/columns.ts";
 import { VERSION } from "./version.ts";
+
+// The code of a command is loaded when it runs: an agent needs neither the simulator nor, without a cluster, HTTP/2 and TLS.
 
 /** Exit codes besides 0: 1 for a failed command, 2 for wrong usage or an invalid configuration. */
 const EXIT_FAILED = 1;
@@ -94,6 +95,7 @@ export function commandLine(streams: StandardStreams, stop: AbortSignal, exit: (
     .addOption(logLevel())
     .addOption(logFormat())
     .action(async (options: Parameters<typeof controller>[0]) => {
+      const { controller } = await import("./commands/controller.ts");
       exit(await controller(options, stop, stdout));
     });
 
@@ -120,6 +122,7 @@ export function commandLine(streams: StandardStreams, stop: AbortSignal, exit: (
     .option("--disks <n>", "disks of each domain", wholeNumber(0), 3)
     .option("--seed <n>", "the same seed gives the same domains", wholeNumber(0), 1)
     .action(async (options: Parameters<typeof simulate>[0]) => {
+      const { simulate } = await import("./commands/simulate.ts");
       exit(await simulate(options, stop, print));
     });
 
@@ -138,6 +141,7 @@ export function commandLine(streams: StandardStreams, stop: AbortSignal, exit: (
     .option("--interval <duration>", "time between two updates", "2s")
     .option("--once", "print one table, with the load during one interval; exit 0 only if it is complete")
     .action(async (options: Parameters<typeof top>[0]) => {
+      const { top } = await import("./commands/top.ts");
       exit(await top(options, stop, streams));
     });
 
@@ -147,6 +151,7 @@ export function commandLine(streams: StandardStreams, stop: AbortSignal, exit: (
     .description("print the content of a spool and the backlog of each target")
     .argument("<dir>", "the agent's --spool-dir")
     .action(async (directory: string) => {
+      const { inspectCommand } = await import("./commands/spool.ts");
       exit(await inspectCommand(directory, print));
     });
   spool
@@ -154,6 +159,7 @@ export function commandLine(streams: StandardStreams, stop: AbortSignal, exit: (
     .description("check every frame and print every damaged place; exit 1 if there is one")
     .argument("<dir>", "the agent's --spool-dir")
     .action(async (directory: string) => {
+      const { verifyCommand } = await import("./commands/spool.ts");
       exit(await verifyCommand(directory, print));
     });
   spool
@@ -162,6 +168,7 @@ export function commandLine(streams: StandardStreams, stop: AbortSignal, exit: (
     .argument("<dir>", "the agent's --spool-dir")
     .option("--target <name>", "only the backlog of this target")
     .action(async (directory: string, options: Parameters<typeof exportCommand>[1]) => {
+      const { exportCommand } = await import("./commands/spool.ts");
       exit(await exportCommand(directory, options, (lines) => write(stdout, lines)));
     });
 
@@ -171,6 +178,7 @@ export function commandLine(streams: StandardStreams, stop: AbortSignal, exit: (
     .description("create the TelemetryConfig of a file in the cluster, unless one of this name exists")
     .argument("<file>")
     .action(async (file: string) => {
+      const { createConfigFromFile } = await import("./commands/create-config.ts");
       exit(await createConfigFromFile(file, stop, print));
     });
 

@@ -78,7 +78,7 @@ function hasNames({ names }: ParameterLayout, params: TypedParameters): boolean 
 }
 
 /** Parameters as an array of values. All domains with the same layout share the names. */
-export class LaidOutParameters implements ReadonlyMap<string, TypedValue> {
+export class LaidOutParameters implements TypedParameters {
   readonly #index: ReadonlyMap<string, number>;
   readonly #values: readonly TypedValue[];
 
@@ -114,10 +114,6 @@ export class LaidOutParameters implements ReadonlyMap<string, TypedValue> {
 
   [Symbol.iterator](): MapIterator<[string, TypedValue]> {
     return this.entries();
-  }
-
-  forEach(callback: (value: TypedValue, name: string, params: ReadonlyMap<string, TypedValue>) => void): void {
-    for (const [name, value] of this) callback(value, name, this);
   }
 
   /** Returns a copy; rare, because the values of a cycle are read by their names. */

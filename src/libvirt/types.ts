@@ -19,7 +19,7 @@ export class Double {
 /** Value of a typed parameter. 32-bit integers are numbers, 64-bit integers are bigints, to be exact. */
 export type TypedValue = number | bigint | boolean | string | Double;
 
-export type TypedParameters = ReadonlyMap<string, TypedValue>;
+export type TypedParameters = Omit<ReadonlyMap<string, TypedValue>, "forEach">;
 
 export interface DomainStats {
   readonly domain: DomainRef;
