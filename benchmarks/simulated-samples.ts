@@ -39,7 +39,7 @@ export function replyOf(domains: readonly SyntheticDomain[]): Buffer {
 /** Maps a reply as the collector does, with its other data of these domains. */
 export function mapperOf(domains: readonly SyntheticDomain[]): (stats: readonly DomainStats[]) => DomainSample[] {
   const known = domains.map((domain) => {
-    const [time, user, system] = [...domain.cpuStats(UPTIME_S).values()].map((value) => BigInt(value as bigint));
+    const [time, user, system] = [...domain.cpuStats(UPTIME_S).values()].map((value) => value as bigint);
     const facts: BasicInfo = {
       domain: domain.ref,
       info: domain.info(UPTIME_S),

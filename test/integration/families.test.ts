@@ -181,10 +181,10 @@ for (const server of ["InfluxDB 1", "InfluxDB 2"]) {
       [row["machine"], row["arch"], row["firmware"]],
       [attribute(/machine='([^']*)'/), attribute(/ arch='([^']*)'/), "bios"],
     );
-    const tableOf = async (...args: readonly string[]): Promise<string[][]> =>
-      [...(await host.virsh(...args, "worker")).matchAll(/^ (\S.*)$/gm)]
-        .slice(1)
-        .map(([, line = ""]) => line.trim().split(/ {2,}/));
+    const tableOf = async (...args: readonly string[]): Promise<string[][]> => {
+      const rows = (await host.virsh(...args, "worker")).split("\n").map((line) => line.trim().split(/ {2,}/));
+      return rows.filter(({ length }) => length > 1);
+    };
     const drives = await tableOf("domblklist", "--details");
     const nics = await tableOf("domiflist");
     assert.deepEqual(
@@ -193,12 +193,7 @@ for (const server of ["InfluxDB 1", "InfluxDB 2"]) {
     );
     for (const [, kind = "", device = ""] of drives) {
       const drive = await lastRow("vm_disk_info", (one) => one["device"] === device);
-      const [element = ""] = new RegExp(`<disk [^]*?<target dev='${device}'[^]*?</disk>`).exec(xml) ?? [];
-      const own = element.slice(element.lastIndexOf("<disk "));
-      assert.deepEqual(
-        [drive["kind"], drive["bus"], drive["format"]],
-        [kind, /bus='(\w+)'\/?>/.exec(own)?.[1], / type='(\w+)'/.exec(/<driver.*>/.exec(own)?.[0] ?? "")?.[1]],
-      );
+      assert.deepEqual([drive["kind"], drive["bus"], drive["format"] ?? ""], [kind, ...busAndFormat(xml, device)]);
     }
     for (const [device = "", kind, source = "", model, mac] of nics) {
       const nic = await lastRow("vm_nic_info", (one) => one["device"] === device);
@@ -256,4 +251,12 @@ function seconds_(row: Row | undefined): number {
 function assertBetween(value: number, field: string): void {
   const [low, high] = [Number(first.get(field)), Number(last.get(field))];
   assert.ok(value >= Math.min(low, high) && value <= Math.max(low, high), `${field}: ${value}, ${low}, ${high}`);
+}
+
+/** Returns the bus and the format of a drive in a domain's XML; an empty format for a drive without one. */
+function busAndFormat(xml: string, device: string): readonly (string | undefined)[] {
+  const before = xml.slice(0, xml.indexOf(`<target dev='${device}'`));
+  const disk = xml.slice(before.lastIndexOf("<disk "));
+  const [element = ""] = /^[^]*?<\/disk>/.exec(disk) ?? [];
+  return [/ bus='(\w+)'\/>/.exec(element)?.[1], /<driver.* type='(\w+)'/.exec(element)?.[1] ?? ""];
 }
