@@ -7,7 +7,6 @@ const ALLOWED: Readonly<Record<string, string>> = {
   "Secret.toString": "string conversion calls it",
   "Secret.toJSON": "JSON.stringify calls it",
   "RequestGate.setTimeout": "Node's http server calls it",
-  "LibvirtClient.onLifecycle": "events of VMs will use it",
   "ReceiveMemory.bytes": "tests assert that it is bounded",
   "XdrReader.fixedOpaque": "the counterpart of what the writer needs",
   "SimulatorServer.blockedCalls": "tests watch the simulator",

@@ -137,6 +137,22 @@ const FAMILIES = {
     byDefault: false,
     measurements: { vm_vcpus: integers("state", "time_ns", "cpu", "wait_ns", "delay_ns") },
   },
+  Events: {
+    byDefault: false,
+    measurements: { vm_events: { ...strings("detail", "device"), ...integers("count") } },
+    tags: ["event"],
+  },
+  Jobs: {
+    byDefault: false,
+    measurements: {
+      vm_jobs: integers(
+        ...["elapsed_ms", "remaining_ms", "downtime_ms", "setup_ms"],
+        ...["data_total_bytes", "data_processed_bytes", "data_remaining_bytes", "memory_bytes_per_sec"],
+        ...["dirty_pages_per_sec", "iteration", "throttle_percent", "success"],
+      ),
+    },
+    tags: ["operation"],
+  },
   Info: {
     byDefault: false,
     measurements: {
@@ -194,7 +210,7 @@ export const DEFAULT_FAMILIES: readonly Family[] = ROWS.filter(([, row]) => row.
  */
 export const SERIES_TAGS = {
   vm: ["VMID", "name", "uuid"],
-  part: ["devtype", "device", "vcpu", "group", "index"],
+  part: ["devtype", "device", "vcpu", "event", "operation", "group", "index"],
   place: ["namespace", "node"],
   origin: ["network", "volume", "pvc"],
 } as const;

@@ -1,6 +1,6 @@
 import { Socket } from "node:net";
 import { encodePacket } from "../../src/libvirt/packet.ts";
-import { EVENT, KEEPALIVE, MESSAGE_TYPE, PROGRAM, STATUS } from "../../src/libvirt/protocol.ts";
+import { DOMAIN_EVENT, KEEPALIVE, MESSAGE_TYPE, PROGRAM, STATUS } from "../../src/libvirt/protocol.ts";
 import { writeDomain } from "../../src/libvirt/wire-types.ts";
 import type { LauncherAttack } from "./attack.ts";
 
@@ -19,7 +19,7 @@ export const FLOOD_ATTACKS: readonly LauncherAttack[] = [
     row: "F5",
     what: "lifecycle events without a pause",
     behave: flood((uuid, name) =>
-      encodePacket({ ...MESSAGE, procedure: EVENT.DOMAIN_LIFECYCLE }, (writer) => {
+      encodePacket({ ...MESSAGE, procedure: DOMAIN_EVENT.LIFECYCLE.procedure }, (writer) => {
         writer.int(1);
         writeDomain(writer, { name, uuid, id: 1 });
         writer.int(4).int(0);

@@ -90,7 +90,7 @@ function answerHonestly(host: SimulatedHost, call: ReceivedCall, payload: XdrRea
   const perform = PROCEDURES.get(call.procedure)?.(payload);
   const answer = async (): Promise<void> => {
     if (perform === undefined) throw new Error(`no procedure ${call.procedure}`);
-    call.reply(await perform(host, { since: new Map() }));
+    call.reply(await perform(host, { since: new Map() }, new Set()));
   };
   answer().catch((error: unknown) => {
     call.fail(String(error));

@@ -1,6 +1,7 @@
 import type { RejectionReason } from "../budget.ts";
 import type { DomainSample } from "./domain-sample.ts";
 import type { StatsNeed } from "./stats-needs.ts";
+import type { VmReportListener } from "./vm-report.ts";
 
 /** A place to collect samples from, such as a libvirt daemon. It shares no state with other sources. */
 export interface Source {
@@ -27,6 +28,8 @@ export interface SourceSettings {
   readonly deviceCacheTtlMs: number;
   /** What the enabled measurements need. A source collects nothing that costs extra and is not needed. */
   readonly needs: readonly StatsNeed[];
+  /** Gets events and the progress of jobs when they arrive, also between two cycles. Must not throw. */
+  readonly onReport?: VmReportListener;
 }
 
 /** The state of a source, for the status page and the metrics. */

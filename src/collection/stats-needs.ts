@@ -25,6 +25,11 @@ export const CPU_TIMES: StatsNeed = { groups: STATS_GROUP.CPU_TOTAL, unlessCpuTi
 /** The version of each daemon's QEMU: `qemuVersions` of a source. */
 export const VERSIONS: StatsNeed = { groups: 0 };
 
+/** The events of the domains: `onReport` of a source gets them. */
+export const EVENTS: StatsNeed = { groups: 0 };
+/** The progress of jobs: `onReport` of a source gets it in the cycles that need it, and the end of each job at once. */
+export const JOBS: StatsNeed = { groups: 0 };
+
 /** A need with a value of its own in the sample; `reading()` returns it. `Answer` is the result of `ask`. */
 export interface StatsReader<Value, Answer = unknown> extends StatsNeed {
   /** Makes a call for one domain. The call must not wait for QEMU, because a stopped QEMU would delay all domains. */

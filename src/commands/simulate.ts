@@ -1,6 +1,8 @@
 import { TelemetryError, messageOf } from "../errors.ts";
+import { systemClock } from "../lib/clock.ts";
 import { SimulatedHost } from "../simulator/simulated-host.ts";
 import { SimulatorServer } from "../simulator/server.ts";
+import { simulateEvents } from "../simulator/synthetic-events.ts";
 
 interface SimulateArguments {
   readonly socket: string;
@@ -16,17 +18,15 @@ export async function simulate(
   signal: AbortSignal,
   print: (line: string) => void,
 ): Promise<number> {
+  const host = SimulatedHost.of(domains, { nics, disks, seed });
   let server: SimulatorServer;
   try {
-    server = await SimulatorServer.start(socket, SimulatedHost.of(domains, { nics, disks, seed }));
+    server = await SimulatorServer.start(socket, host);
   } catch (error) {
     throw new TelemetryError("E_SIMULATOR", `cannot serve on ${socket}: ${messageOf(error)}`, { cause: error });
   }
   print(`${domains} domains with ${nics} NICs and ${disks} disks each on ${socket}; end with Ctrl-C`);
-  if (!signal.aborted)
-    await new Promise((resolve) => {
-      signal.addEventListener("abort", resolve, { once: true });
-    });
+  await simulateEvents(host, systemClock, signal);
   await server[Symbol.asyncDispose]();
   return 0;
 }

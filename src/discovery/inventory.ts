@@ -3,7 +3,7 @@ import { ownValue } from "../lib/own-value.ts";
 import type { DomainRef } from "../libvirt/types.ts";
 import { domainNameOf } from "./domain-name.ts";
 import { presenceOf } from "./domain-presence.ts";
-import type { NamedDomain } from "./named-domain.ts";
+import { migrationOn, type NamedDomain } from "./named-domain.ts";
 import type { Vmi } from "./vmi.ts";
 
 export interface NamingRules {
@@ -111,10 +111,14 @@ export class VmiInventory {
     const known = this.#named.get(vmi);
     if (known !== undefined && (known.facts === undefined || known.facts.pod === pod)) return known;
     const { namespace, name, uid, firmwareUuid, labels, annotations, startedS, claims, facts } = vmi;
+    const migration = vmi.migration && migrationOn(this.#rules.nodeName, vmi.migration);
     const tags = [...pick(this.#rules.labelTags, labels), ...pick(this.#rules.annotationTags, annotations)];
     const uuid = firmwareUuid === undefined ? {} : { uuid: firmwareUuid };
     const more = { ...(startedS !== undefined && { startedS }), ...(claims !== undefined && { claims }) };
-    const about = facts === undefined ? {} : { facts: { ...facts, uid, pod } };
+    const about = {
+      ...(facts !== undefined && { facts: { ...facts, uid, pod } }),
+      ...(migration !== undefined && { migration }),
+    };
     const named = { namespace, name, ...uuid, labels, tags, ...more, ...about };
     this.#named.set(vmi, named);
     return named;

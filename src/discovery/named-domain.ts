@@ -1,6 +1,7 @@
 import type { DomainRef } from "../libvirt/types.ts";
 import type { VmiFacts } from "./vmi-facts.ts";
 import { splitDomainName, type ObjectName } from "./domain-name.ts";
+import type { VmiMigration } from "./vmi.ts";
 
 /** The facts of a VMI, with the launcher that runs it here. */
 export interface VmFacts extends VmiFacts {
@@ -19,10 +20,31 @@ export interface NamedDomain extends ObjectName {
   readonly claims?: Readonly<Record<string, string>>;
   /** Present if the VMI is kept with them. */
   readonly facts?: VmFacts;
+  /** What this node reports about the live migration that runs, or about the last one. */
+  readonly migration?: NodeMigration;
   /** Labels of the VMI. */
   readonly labels: Readonly<Record<string, string>>;
   /** Tags from the labels and annotations that the configuration names. */
   readonly tags: readonly (readonly [key: string, value: string])[];
+}
+
+/** A live migration from or to a node. The source reports the start and a failure, the target the success. */
+export interface NodeMigration {
+  readonly uid: string;
+  /** Whether it runs, from this node to another. */
+  readonly isLeaving: boolean;
+  /** Times are in milliseconds since the epoch. */
+  readonly steps: readonly { readonly detail: "started" | "succeeded" | "failed"; readonly atMs: number }[];
+}
+
+/** Returns what a node reports about a migration; undefined if it is neither source nor target. */
+export function migrationOn(node: string, migration: VmiMigration): NodeMigration | undefined {
+  const { uid, sourceNode, targetNode, startedMs, endedMs, failed } = migration;
+  const isLeaving = sourceNode === node && endedMs === undefined;
+  const started = { detail: "started", atMs: startedMs } as const;
+  const ended = endedMs === undefined ? [] : [{ detail: failed ? "failed" : "succeeded", atMs: endedMs } as const];
+  if (sourceNode === node) return { uid, isLeaving, steps: failed ? [started, ...ended] : [started] };
+  return targetNode === node ? { uid, isLeaving, steps: failed ? [] : ended } : undefined;
 }
 
 /**

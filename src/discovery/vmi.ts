@@ -23,6 +23,19 @@ export interface Vmi {
   readonly claims?: Readonly<Record<string, string>>;
   /** Present if they were asked for. They are not kept over a restart. */
   readonly facts?: VmiFacts | undefined;
+  /** `status.migrationState`: the live migration that runs, or the last one. */
+  readonly migration?: VmiMigration;
+}
+
+/** A live migration. KubeVirt's times are whole seconds; here milliseconds since the epoch. */
+export interface VmiMigration {
+  readonly uid: string;
+  readonly sourceNode: string;
+  readonly targetNode: string;
+  readonly startedMs: number;
+  /** Undefined while it runs. */
+  readonly endedMs?: number;
+  readonly failed: boolean;
 }
 
 /** Limits of Kubernetes, in characters. */
@@ -71,6 +84,7 @@ export function projectVmi(object: unknown, thisNode: string, withFacts = false)
     annotations: attributes.read(metadata["annotations"], MAX_ANNOTATION),
   };
   const claims = attributes.read(claimsIn(field(spec, "volumes")), MAX.NAME);
+  const migration = readMigration(status["migrationState"]);
   return {
     namespace,
     name,
@@ -82,12 +96,14 @@ export function projectVmi(object: unknown, thisNode: string, withFacts = false)
     ...(startedS !== undefined && { startedS }),
     ...(Object.keys(claims).length > 0 && { claims }),
     ...(withFacts && { facts: readVmiFacts(object, (value, maxLength) => attributes.readText(value, maxLength)) }),
+    ...(migration !== undefined && { migration }),
   };
 }
 
 /** Returns an object of which `projectVmi` returns an equal VMI. */
 export function vmiObject(vmi: Vmi): object {
   const { namespace, name, uid, firmwareUuid, labels, annotations, nodeName, pods, startedS, claims = {} } = vmi;
+  const { migration } = vmi;
   const volumes = Object.entries(claims).map(([volume, claim]) => ({
     name: volume,
     persistentVolumeClaim: { claimName: claim },
@@ -100,7 +116,12 @@ export function vmiObject(vmi: Vmi): object {
   return {
     metadata: { namespace, name, uid, labels, annotations },
     spec: { domain: { firmware: { uuid: firmwareUuid } }, ...(volumes.length > 0 && { volumes }) },
-    status: { nodeName, activePods: Object.fromEntries(pods.map((podUid) => [podUid, ""])), ...running },
+    status: {
+      nodeName,
+      activePods: Object.fromEntries(pods.map((podUid) => [podUid, ""])),
+      ...running,
+      ...(migration !== undefined && { migrationState: migrationState(migration) }),
+    },
   };
 }
 
@@ -152,15 +173,41 @@ function readPods(activePods: unknown, thisNode: string): readonly string[] {
   );
 }
 
+function readMigration(state: unknown): VmiMigration | undefined {
+  const names = record(state);
+  const [uid, sourceNode, targetNode] = [
+    text(names["migrationUid"], MAX.UID),
+    text(names["sourceNode"], MAX.NAME),
+    text(names["targetNode"], MAX.NAME),
+  ];
+  const [startedMs, endedMs] = [readTime(names["startTimestamp"]), readTime(names["endTimestamp"])];
+  if (uid === undefined || sourceNode === undefined || targetNode === undefined || startedMs === undefined)
+    return undefined;
+  const ended = endedMs !== undefined && { endedMs };
+  return { uid, sourceNode, targetNode, startedMs, ...ended, failed: names["failed"] === true };
+}
+
+function migrationState({ uid, sourceNode, targetNode, startedMs, endedMs, failed }: VmiMigration): object {
+  const ended = endedMs !== undefined && { endTimestamp: new Date(endedMs).toISOString() };
+  const startTimestamp = new Date(startedMs).toISOString();
+  return { migrationUid: uid, sourceNode, targetNode, startTimestamp, ...ended, failed };
+}
+
 /** Returns when the phase Running began, in seconds since the epoch; undefined if the VMI does not say it. */
 function readStart(transitions: unknown): number | undefined {
   if (!Array.isArray(transitions)) return undefined;
   const running = (transitions as unknown[])
     .slice(0, MAX_TRANSITIONS)
     .find((transition) => field(transition, "phase") === "Running");
-  const time = text(field(running, "phaseTransitionTimestamp"), MAX_TIME);
+  const ms = readTime(field(running, "phaseTransitionTimestamp"));
+  return ms === undefined ? undefined : Math.floor(ms / 1000);
+}
+
+/** Returns a time in milliseconds since the epoch; undefined for another value. */
+function readTime(value: unknown): number | undefined {
+  const time = text(value, MAX_TIME);
   const ms = time !== undefined && RFC_3339.test(time) ? Date.parse(time) : Number.NaN;
-  return Number.isFinite(ms) && ms >= 0 ? Math.floor(ms / 1000) : undefined;
+  return Number.isFinite(ms) && ms >= 0 ? ms : undefined;
 }
 
 /** Returns volume -> claim. The claim of a DataVolume has its name. */

@@ -1,24 +1,18 @@
 import type { Call } from "./call.ts";
 import { LibvirtConnection } from "./connection.ts";
-import { LibvirtError } from "./errors.ts";
+import { readDomainEvent } from "./domain-events.ts";
+import type { LibvirtError } from "./errors.ts";
 import { statsLimits, type PeerLimits } from "./limits.ts";
 import { trustedPeer, type Peer } from "./peer.ts";
+import { authenticate, openHypervisor, rejectionOf } from "./handshake.ts";
+import { COMPLETED_JOB, DOMAIN_EVENT, LIMIT, type DomainEventName, type ProcedureName } from "./protocol.ts";
 import {
-  AUTH,
-  CONNECT_READ_ONLY,
-  FEATURE_KEEPALIVE,
-  LIFECYCLE_EVENT_ID,
-  LIMIT,
-  REMOTE_ERROR,
-  type ProcedureName,
-} from "./protocol.ts";
-import {
-  readAuthTypes,
   readControlInfo,
   readCpuStats,
   readDomainInfo,
   readDomains,
   readDomainStats,
+  readJobStats,
   readVcpus,
   readVersion,
   readXml,
@@ -27,10 +21,11 @@ import { TypedParameterDecoder } from "./typed-parameters.ts";
 import type {
   CallOptions,
   DomainControlInfo,
+  DomainEvent,
   DomainInfo,
+  DomainJobStats,
   DomainRef,
   DomainStats,
-  LifecycleEvent,
   TypedParameters,
   VcpuInfo,
 } from "./types.ts";
@@ -81,7 +76,7 @@ export class LibvirtClient implements Disposable {
     if (onCall !== undefined) connection.onCall = onCall;
     try {
       await authenticate(connection, remainingMs);
-      const uri = await openHypervisor(connection, likelyUris(socketPath), remainingMs);
+      const uri = await openHypervisor(connection, socketPath, remainingMs);
       const libvirtVersion = await connection.call({
         procedure: "CONNECT_GET_LIB_VERSION",
         read: readVersion,
@@ -188,15 +183,47 @@ export class LibvirtClient implements Disposable {
     });
   }
 
-  /** Subscribes to starts, stops, pauses, ... of all domains. A second call replaces the listener of the first. */
-  async onLifecycle(listener: (event: LifecycleEvent) => void, { deadlineMs }: CallOptions): Promise<void> {
-    this.#connection.onLifecycle = listener;
-    await this.#connection.call({
-      procedure: "CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY",
-      write: (writer) => writer.int(LIFECYCLE_EVENT_ID).bool(false),
-      read: (reader) => reader.int(),
-      deadlineMs,
+  /** Returns the statistics of the domain's job, for which libvirt asks QEMU, or of its last one if `ended` is set. */
+  domainJobStats(
+    domain: DomainRef,
+    { ended, ...options }: CallOptions & { readonly ended: boolean },
+  ): Promise<DomainJobStats> {
+    return this.#ofDomain("DOMAIN_GET_JOB_STATS", domain, options, {
+      arguments: (writer) => writer.uint(ended ? COMPLETED_JOB : 0),
+      read: (reader) => readJobStats(reader, this.#parameters),
     });
+  }
+
+  /**
+   * Subscribes to these events of all domains. A daemon that does not know one of them sends the others. `listener` gets
+   * each event when it arrives; an exception of it ends the connection.
+   * @throws {LibvirtError} E_LIBVIRT_REMOTE if the daemon sends none of them
+   */
+  async subscribe(
+    names: readonly DomainEventName[],
+    listener: (event: DomainEvent) => void,
+    { deadlineMs }: CallOptions,
+  ): Promise<void> {
+    this.#connection.onMessage = (procedure, payload) => {
+      const event = readDomainEvent(procedure, payload, this.#parameters);
+      if (event !== undefined) listener(event);
+    };
+    const registered = names.map((name) =>
+      this.#connection.call({
+        procedure: "CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY",
+        write: (writer) => writer.int(DOMAIN_EVENT[name].id).bool(false),
+        read: (reader) => reader.int(),
+        deadlineMs,
+      }),
+    );
+    const rejections = await Promise.all(registered.map((answer) => answer.then(() => undefined, rejectionOf)));
+    const [first] = rejections;
+    if (first !== undefined && !rejections.includes(undefined)) throw first;
+  }
+
+  /** Ignores all events from now on, although the daemon still sends them. */
+  ignoreEvents(): void {
+    this.#connection.onMessage = () => undefined;
   }
 
   /** Closes the connection. Outstanding calls reject with E_LIBVIRT_CLOSED. */
@@ -225,68 +252,4 @@ export class LibvirtClient implements Disposable {
       deadlineMs,
     });
   }
-}
-
-async function authenticate(connection: LibvirtConnection, remainingMs: () => number): Promise<void> {
-  const types = await connection.call({
-    procedure: "AUTH_LIST",
-    read: readAuthTypes,
-    deadlineMs: remainingMs(),
-  });
-  if (types.length === 0 || types.includes(AUTH.NONE)) return;
-  if (!types.includes(AUTH.POLKIT)) {
-    throw new LibvirtError(
-      "E_LIBVIRT_DENIED",
-      "libvirt requires SASL, which this client does not support; use a read-only unix socket",
-    );
-  }
-  try {
-    await connection.call({ procedure: "AUTH_POLKIT", read: (reader) => reader.int(), deadlineMs: remainingMs() });
-  } catch (error) {
-    if (!(error instanceof LibvirtError) || error.code !== "E_LIBVIRT_REMOTE") throw error;
-    throw new LibvirtError("E_LIBVIRT_DENIED", `polkit does not allow this process to use libvirt: ${error.message}`, {
-      cause: error,
-      ...(error.libvirtCode !== undefined && { libvirtCode: error.libvirtCode }),
-    });
-  }
-}
-
-/** Returns the URIs to try, the likely one first: a user's daemon (as in KubeVirt) logs the other as an error. */
-function likelyUris(socketPath: string): readonly string[] {
-  const uris = ["qemu:///system", "qemu:///session"];
-  return /^(\/var)?\/run\/libvirt\//.test(socketPath) ? uris : uris.reverse();
-}
-
-async function openHypervisor(
-  connection: LibvirtConnection,
-  uris: readonly string[],
-  remainingMs: () => number,
-): Promise<string> {
-  // This query tells the daemon that the client answers its pings.
-  const keepalive = connection.call({
-    procedure: "CONNECT_SUPPORTS_FEATURE",
-    write: (writer) => writer.int(FEATURE_KEEPALIVE),
-    read: (reader) => reader.int(),
-    deadlineMs: remainingMs(),
-  });
-  await keepalive.catch((error: unknown) => {
-    if (!(error instanceof LibvirtError) || error.code !== "E_LIBVIRT_REMOTE") throw error;
-  });
-  let rejection: unknown;
-  for (const uri of uris) {
-    try {
-      await connection.call({
-        procedure: "CONNECT_OPEN",
-        write: (writer) => writer.optional(uri, (name) => writer.string(name)).uint(CONNECT_READ_ONLY),
-        read: () => undefined,
-        deadlineMs: remainingMs(),
-      });
-      return uri;
-    } catch (error) {
-      // A daemon answers INTERNAL to the URI of the other kind of daemon.
-      if (!(error instanceof LibvirtError) || error.libvirtCode !== REMOTE_ERROR.INTERNAL) throw error;
-      rejection = error;
-    }
-  }
-  throw rejection;
 }

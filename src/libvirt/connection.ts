@@ -6,11 +6,9 @@ import { openSocket } from "./open-socket.ts";
 import { encodePacket, PacketAssembler, type PacketHeader } from "./packet.ts";
 import { PacketWriter } from "./packet-writer.ts";
 import { trustedPeer, type Peer } from "./peer.ts";
-import { EVENT, KEEPALIVE, MESSAGE_TYPE, PROCEDURE, PROGRAM, STATUS } from "./protocol.ts";
-import { readLifecycleEvent } from "./replies.ts";
+import { KEEPALIVE, MESSAGE_TYPE, PROCEDURE, PROGRAM, STATUS } from "./protocol.ts";
 import { KeptBytes } from "./receive-memory.ts";
 import { readRemoteError } from "./wire-types.ts";
-import type { LifecycleEvent } from "./types.ts";
 import type { XdrReader } from "./xdr.ts";
 
 /** Libvirtd stops reading from a client that has five outstanding calls. This client stays one below. */
@@ -47,7 +45,8 @@ export class LibvirtConnection {
   #ended = false;
   /** The limit that the daemon exceeded, which is also the error of later calls. */
   #exceeded: LibvirtError | undefined;
-  onLifecycle: (event: LifecycleEvent) => void = () => undefined;
+  /** Is called with each message that answers no call: its procedure and its payload. An exception ends the connection. */
+  onMessage: (procedure: number, payload: XdrReader) => void = () => undefined;
   /** Is called before each call to the daemon. */
   onCall: () => void = () => undefined;
 
@@ -222,7 +221,7 @@ export class LibvirtConnection {
     if (header.program !== PROGRAM.REMOTE) throw payload.fault(`the program is ${header.program}`);
     if (header.type === MESSAGE_TYPE.REPLY) this.#answered(header, payload);
     else if (header.type !== MESSAGE_TYPE.MESSAGE) throw payload.fault(`the message type is ${header.type}`);
-    else if (header.procedure === EVENT.DOMAIN_LIFECYCLE) this.onLifecycle(readLifecycleEvent(payload));
+    else this.onMessage(header.procedure, payload);
   }
 
   #answered({ serial, status, procedure }: PacketHeader, payload: XdrReader): void {

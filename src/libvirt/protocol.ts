@@ -25,16 +25,31 @@ export const PROCEDURE = {
   DOMAIN_GET_CONTROL_INFO: 229,
   DOMAIN_GET_CPU_STATS: 262,
   CONNECT_LIST_ALL_DOMAINS: 273,
+  DOMAIN_GET_JOB_STATS: 298,
   CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY: 316,
   CONNECT_GET_ALL_DOMAIN_STATS: 344,
 } as const;
 
 export type ProcedureName = keyof typeof PROCEDURE;
 
-/** Messages that the daemon sends without a call. */
-export const EVENT = { DOMAIN_LIFECYCLE: 318 } as const;
-/** VIR_DOMAIN_EVENT_ID_LIFECYCLE. */
-export const LIFECYCLE_EVENT_ID = 0;
+/** Events of domains -> virDomainEventID, and the number of the message that the daemon sends without a call. */
+export const DOMAIN_EVENT = {
+  LIFECYCLE: { id: 0, procedure: 318 },
+  REBOOT: { id: 1, procedure: 319 },
+  WATCHDOG: { id: 3, procedure: 321 },
+  IO_ERROR_REASON: { id: 6, procedure: 324 },
+  BALLOON_CHANGE: { id: 13, procedure: 331 },
+  DEVICE_REMOVED: { id: 15, procedure: 333 },
+  BLOCK_JOB_2: { id: 16, procedure: 339 },
+  AGENT_LIFECYCLE: { id: 18, procedure: 348 },
+  DEVICE_ADDED: { id: 19, procedure: 354 },
+  MIGRATION_ITERATION: { id: 20, procedure: 359 },
+  JOB_COMPLETED: { id: 21, procedure: 363 },
+  BLOCK_THRESHOLD: { id: 24, procedure: 385 },
+  MEMORY_FAILURE: { id: 25, procedure: 423 },
+} as const;
+
+export type DomainEventName = keyof typeof DOMAIN_EVENT;
 
 export const AUTH = { NONE: 0, SASL: 1, POLKIT: 2 } as const;
 /** VIR_CONNECT_RO: the daemon rejects every call that changes something. */
@@ -85,6 +100,11 @@ export const CONTROL_STATE = { OK: 0, JOB: 1, OCCUPIED: 2, ERROR: 3 } as const;
 /** virDomainControlErrorReason, the details of ERROR. INTERNAL: a job that is not waiting for QEMU at the moment. */
 export const CONTROL_ERROR = { MONITOR: 2, INTERNAL: 3 } as const;
 
+/** virDomainJobType. The last three are jobs that have ended. */
+export const JOB_TYPE = { NONE: 0, BOUNDED: 1, UNBOUNDED: 2, COMPLETED: 3, FAILED: 4, CANCELLED: 5 } as const;
+/** virDomainGetJobStatsFlags: the last job that has ended, and libvirt keeps its statistics for others. */
+export const COMPLETED_JOB = 1 | 2;
+
 /** virErrorNumber, the values that this client distinguishes. */
 export const REMOTE_ERROR = { INTERNAL: 1, OPERATION_DENIED: 29, NO_DOMAIN: 42, OPERATION_INVALID: 55 } as const;
 
@@ -100,6 +120,10 @@ export const LIMIT = {
   DOMAINS: 16_384,
   PARAMETERS: 262_144,
   FIELD_NAME: 80,
+  /** A name or a reason in an event. Libvirt has no limit of its own. */
+  EVENT_TEXT: 4_096,
+  /** Parameters of a job; libvirt allows 64 today. */
+  JOB_PARAMETERS: 256,
   AUTH_TYPES: 20,
   /** Requested maximum; guests have fewer. */
   VCPUS: 4_096,

@@ -6,9 +6,9 @@ import { readParameterCount, type TypedParameterDecoder } from "./typed-paramete
 import type {
   DomainControlInfo,
   DomainInfo,
+  DomainJobStats,
   DomainRef,
   DomainStats,
-  LifecycleEvent,
   TypedParameters,
   VcpuInfo,
 } from "./types.ts";
@@ -100,13 +100,12 @@ export function readVcpus(reader: XdrReader): VcpuInfo[] {
   return vcpus;
 }
 
+/** DOMAIN_GET_JOB_STATS. */
+export function readJobStats(reader: XdrReader, parameters: TypedParameterDecoder): DomainJobStats {
+  return { type: reader.int(), params: parameters.read(reader, LIMIT.JOB_PARAMETERS) };
+}
+
 /** DOMAIN_GET_CONTROL_INFO. */
 export function readControlInfo(reader: XdrReader): DomainControlInfo {
   return { state: reader.uint(), details: reader.uint(), stateTimeMs: Number(reader.uhyper()) };
-}
-
-/** The message of a lifecycle event. */
-export function readLifecycleEvent(reader: XdrReader): LifecycleEvent {
-  reader.int(); // the callback id; this client has only one
-  return { domain: readDomain(reader), event: reader.int(), detail: reader.int() };
 }

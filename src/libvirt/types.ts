@@ -1,3 +1,5 @@
+import type { DomainEventName } from "./protocol.ts";
+
 /** Libvirt's reference to a domain. */
 export interface DomainRef {
   readonly name: string;
@@ -56,11 +58,26 @@ export interface DomainControlInfo {
   readonly stateTimeMs: number;
 }
 
-export interface LifecycleEvent {
+/** DOMAIN_GET_JOB_STATS. Libvirt asks QEMU while a job runs. */
+export interface DomainJobStats {
+  /** JOB_TYPE. */
+  readonly type: number;
+  readonly params: TypedParameters;
+}
+
+/** An event of a domain. Each kind has some of the values; `domain-events.ts` says which. */
+export interface DomainEvent {
+  readonly name: DomainEventName;
+  /** Its id is -1 if the event was sent after the end of the run. */
   readonly domain: DomainRef;
-  /** virDomainEventType: 0 defined, 1 undefined, 2 started, 3 suspended, 4 resumed, 5 stopped, 6 shutdown, ... */
-  readonly event: number;
-  readonly detail: number;
+  /** The numbers of the message in their order, values of libvirt's enums. */
+  readonly numbers: readonly number[];
+  /** A device: its alias, or for jobs and thresholds its target. */
+  readonly device?: string;
+  /** QEMU's reason for an I/O error; may be empty. */
+  readonly reason?: string;
+  /** The statistics of a job that has ended. */
+  readonly params?: TypedParameters;
 }
 
 export interface CallOptions {

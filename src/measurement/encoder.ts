@@ -1,10 +1,18 @@
 import { hostname } from "node:os";
 import type { DomainIdentity, DomainSample } from "../collection/domain-sample.ts";
 import type { NodeSample } from "../collection/node-sample.ts";
+import type { VmReport } from "../collection/vm-report.ts";
 import { SERIES_TAGS, type Family, type PartTag, type VmTag } from "../contract.ts";
 import { LineWriter, type LineCounters } from "./line-protocol.ts";
-import type { Measurement, NodeMeasurement, PartTags, RawOptions, SampleLines } from "./measurement.ts";
-import { MEASUREMENTS, NODE_MEASUREMENTS } from "./registry.ts";
+import type {
+  Measurement,
+  NodeMeasurement,
+  PartTags,
+  RawOptions,
+  ReportMeasurement,
+  SampleLines,
+} from "./measurement.ts";
+import { MEASUREMENTS, NODE_MEASUREMENTS, REPORT_MEASUREMENTS } from "./registry.ts";
 import { isSeriesOf, type LineQuota, type Series } from "./series.ts";
 import { escapeMeasurement, storableText, tag } from "./tags.ts";
 
@@ -37,9 +45,9 @@ interface KnownVm {
   readonly series: Series[][];
 }
 
-/** The sample that is being encoded. */
+/** The sample or report that is being encoded. */
 interface Encoding {
-  readonly sample: DomainSample;
+  readonly sample: Pick<DomainSample, "timestampMs" | "identity">;
   readonly tags: SeriesTags;
   /** The series of the last lines of the current measurement, in their order. */
   series: Series[];
@@ -60,6 +68,7 @@ export class Encoder implements SampleLines {
   readonly #onMissing: MissingListener;
   readonly #writer: LineWriter;
   readonly #measurements: readonly (Measurement & { readonly escaped: string })[];
+  readonly #reportMeasurements: readonly (ReportMeasurement & { readonly escaped: string })[];
   readonly #nodeMeasurements: readonly (NodeMeasurement & { readonly series: string })[];
   // A domain keeps its identity object in all cycles, so its tags are escaped once, and those of its parts until they change.
   readonly #known = new WeakMap<DomainIdentity, KnownVm>();
@@ -71,16 +80,19 @@ export class Encoder implements SampleLines {
     this.#counters = counters;
     this.#onMissing = onMissing;
     this.#writer = new LineWriter(counters);
-    this.#measurements = MEASUREMENTS.filter(({ family }) => options.families.includes(family)).map((measurement) => ({
+    const wanted = <One extends { readonly name: string; readonly family: Family }>(all: readonly One[]) =>
+      all
+        .filter(({ family }) => options.families.includes(family))
+        .map((one) => ({ ...one, escaped: escapeMeasurement(options.measurementPrefix + one.name) }));
+    this.#measurements = wanted(MEASUREMENTS).map((measurement) => ({
       ...((options.raw && measurement.configured?.(options.raw)) ?? measurement),
-      escaped: escapeMeasurement(options.measurementPrefix + measurement.name),
+      escaped: measurement.escaped,
     }));
-    this.#nodeMeasurements = NODE_MEASUREMENTS.filter(({ family }) => options.families.includes(family)).map(
-      (measurement) => ({
-        ...measurement,
-        series: escapeMeasurement(options.measurementPrefix + measurement.name) + this.#nodeTags(),
-      }),
-    );
+    this.#reportMeasurements = wanted(REPORT_MEASUREMENTS);
+    this.#nodeMeasurements = wanted(NODE_MEASUREMENTS).map((measurement) => ({
+      ...measurement,
+      series: measurement.escaped + this.#nodeTags(),
+    }));
   }
 
   /**
@@ -106,6 +118,22 @@ export class Encoder implements SampleLines {
     } catch (error) {
       this.#writer.rewind(start);
       throw error;
+    } finally {
+      this.#encoding = undefined;
+    }
+    quota?.addBytes(this.#writer.position.bytes - start.bytes);
+  }
+
+  /** Writes the line of an event or a job, if its family is one of the encoder's and `quota` admits it. */
+  encodeReport(report: VmReport, quota?: LineQuota): void {
+    const start = this.#writer.position;
+    const { tags } = this.#knownOf(report.identity);
+    try {
+      for (const measurement of this.#reportMeasurements) {
+        this.#current = measurement;
+        this.#encoding = { sample: report, tags, series: [], quota, begun: 0, admitted: true };
+        measurement.write(report, this);
+      }
     } finally {
       this.#encoding = undefined;
     }

@@ -1,4 +1,5 @@
 import type { DomainSample } from "../collection/domain-sample.ts";
+import type { VmReport } from "../collection/vm-report.ts";
 import type { NodeSample } from "../collection/node-sample.ts";
 import type { StatsNeed } from "../collection/stats-needs.ts";
 import type { Family, PartTag, RawGroup } from "../contract.ts";
@@ -16,6 +17,15 @@ export interface Measurement {
   configured?(options: RawOptions): Measurement;
   /** Writes the lines of one domain. It leaves out a line if the sample lacks the values to fill it correctly. */
   write(sample: DomainSample, lines: SampleLines): void;
+}
+
+/** One measurement with lines that do not wait for a cycle: events, and the progress of jobs. */
+export interface ReportMeasurement {
+  readonly name: string;
+  readonly family: Family;
+  readonly needs: readonly StatsNeed[];
+  /** Writes the line of a report, if the measurement is about it. */
+  write(report: VmReport, lines: SampleLines): void;
 }
 
 /** One measurement with a line for each node, without tags of a VM. */

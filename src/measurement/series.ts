@@ -30,6 +30,8 @@ export function isSeriesOf({ measurement, part: known }: Series, wanted: object,
     known.pvc === part.pvc &&
     known.vcpu === part.vcpu &&
     known.group === part.group &&
-    known.index === part.index
+    known.index === part.index &&
+    known.event === part.event &&
+    known.operation === part.operation
   );
 }

@@ -12,6 +12,7 @@ import { TelemetryError, unexpected } from "../errors.ts";
 import { isAborted } from "../lib/abort.ts";
 import { Waker, type WakeSignal } from "../lib/waker.ts";
 import { needsOf } from "../measurement/registry.ts";
+import { ReportLines } from "./report-lines.ts";
 import { NodeLines, type NodeLinesOptions } from "./node-lines.ts";
 
 /**
@@ -38,6 +39,7 @@ export class Pipeline {
   readonly #options: PipelineOptions;
   readonly #ticker: Ticker;
   readonly #sourceOf: ReturnType<typeof libvirtSources>;
+  readonly #reports: ReportLines;
   #collector: Collector | undefined;
   #schedule = new Schedule();
   /** Ticks since the schedule began, with those that were skipped. */
@@ -48,6 +50,7 @@ export class Pipeline {
 
   constructor(options: PipelineOptions) {
     this.#options = options;
+    this.#reports = new ReportLines(options);
     this.#sourceOf = libvirtSources(options.clock, options.connections);
     this.#ticker = new Ticker(IDLE_MS, options.clock);
   }
@@ -94,6 +97,7 @@ export class Pipeline {
       state.recordTick({ skippedTicks: this.#ticker.skipped, droppedLines: router.droppedLines });
     }
     this.#stopCollecting();
+    await this.#reports.close();
     await router.flush();
     return complete;
   }
@@ -133,9 +137,23 @@ export class Pipeline {
       state.recordFailure(unexpected("using a configuration", error));
     }
     if (config?.state !== "Active") this.#stopCollecting();
-    else if (this.#collector === undefined) this.#collector = new Collector(collectorSettings(config), clock);
-    else this.#collector.configure(collectorSettings(config));
+    else if (this.#collector === undefined) this.#collector = new Collector(this.#collectorSettings(config), clock);
+    else this.#collector.configure(this.#collectorSettings(config));
     return used;
+  }
+
+  #collectorSettings(config: EffectiveConfig): CollectorSettings {
+    const { timeoutMs, deviceCacheTtlMs, maxConcurrentEndpoints } = config;
+    const onReport: CollectorSettings["onReport"] = (report, endpoint) => {
+      this.#reports.write(report, endpoint);
+    };
+    return {
+      timeoutMs,
+      deviceCacheTtlMs,
+      maxConcurrentEndpoints,
+      needs: needsOf(familiesOf(config), config.rawGroups),
+      onReport,
+    };
   }
 
   #stopCollecting(): void {
@@ -204,6 +222,7 @@ export class Pipeline {
     collected.wake();
     await flushing;
     await flush();
+    lines += this.#reports.takeLines();
     const unsupported = rawGroups.length === 0 ? [] : unsupportedGroups(rawGroups, collector.stats.versions);
     const durationMs = clock.monotonic() - begun;
     state.recordCycle({ domains, lines, durationMs, complete, unsupported }, router.counters);
@@ -245,9 +264,4 @@ function isComplete({ outcome, errors, tolerated, stuck, busy, slow }: SourceCyc
 /** Returns the families that a target receives. */
 function familiesOf({ targets }: EffectiveConfig): readonly Family[] {
   return targets.flatMap(({ families }) => families);
-}
-
-function collectorSettings(config: EffectiveConfig): CollectorSettings {
-  const { timeoutMs, deviceCacheTtlMs, maxConcurrentEndpoints } = config;
-  return { timeoutMs, deviceCacheTtlMs, maxConcurrentEndpoints, needs: needsOf(familiesOf(config), config.rawGroups) };
 }

@@ -1,6 +1,7 @@
 import type { DomainIdentity, DomainSample } from "../collection/domain-sample.ts";
 import { vmLabel } from "../collection/domain-overview.ts";
 import type { NodeSample } from "../collection/node-sample.ts";
+import type { VmReport } from "../collection/vm-report.ts";
 import { fingerprint, type EffectiveConfig, type EffectiveTarget } from "../config/resolve.ts";
 import { matchesVm } from "../config/selectors.ts";
 import { TAGS, type Family } from "../contract.ts";
@@ -120,18 +121,31 @@ export class Router {
    * or all. Returns the unplanned failures. A failure loses all lines of this sample in one encoder, and no others.
    */
   route(sample: DomainSample, quota?: LineQuota, due?: ReadonlySet<Family>): readonly TelemetryError[] {
+    return this.#encodeFor(sample.identity, (encoder) => {
+      encoder.encode(sample, quota, due);
+    });
+  }
+
+  /** Encodes the line of an event or a job, as `route` does for a sample. */
+  routeReport(report: VmReport, quota?: LineQuota): readonly TelemetryError[] {
+    return this.#encodeFor(report.identity, (encoder) => {
+      encoder.encodeReport(report, quota);
+    });
+  }
+
+  #encodeFor(identity: DomainIdentity, encode: (encoder: Encoder) => void): readonly TelemetryError[] {
     const failures: TelemetryError[] = [];
     const guarded = <Result>(act: () => Result): Result | undefined => {
       try {
         return act();
       } catch (error) {
-        failures.push(unexpected(`writing the lines of ${vmLabel(sample.identity)}`, error));
+        failures.push(unexpected(`writing the lines of ${vmLabel(identity)}`, error));
         return undefined;
       }
     };
-    for (const { encoder } of guarded(() => this.#streamsOfVm(sample.identity)) ?? [])
+    for (const { encoder } of guarded(() => this.#streamsOfVm(identity)) ?? [])
       guarded(() => {
-        encoder.encode(sample, quota, due);
+        encode(encoder);
       });
     return failures;
   }

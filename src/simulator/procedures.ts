@@ -4,6 +4,7 @@ import {
   CONNECT_READ_ONLY,
   DOMAIN_FILTER,
   DOMAIN_STATE,
+  JOB_TYPE,
   LIMIT,
   PROCEDURE,
   REMOTE_ERROR,
@@ -27,8 +28,11 @@ export class ErrorReply extends Error {
 }
 
 type Write = (writer: XdrWriter) => void;
-/** Performs a call after its arguments are read. Resolves to a function that writes the payload of the reply. */
-export type PerformCall = (host: SimulatedHost, jobs: MonitorJobs) => Promise<Write>;
+/**
+ * Performs a call after its arguments are read. Resolves to a function that writes the payload of the reply. `events` are
+ * the ids of those that the client has subscribed to.
+ */
+export type PerformCall = (host: SimulatedHost, jobs: MonitorJobs, events: Set<number>) => Promise<Write>;
 /** Reads the arguments of a call. It must not wait, because the receive buffer is reused. */
 type Procedure = (args: XdrReader) => PerformCall;
 
@@ -60,7 +64,7 @@ export const PROCEDURES: ReadonlyMap<number, Procedure> = new Map<number, Proced
   [PROCEDURE.CONNECT_GET_LIB_VERSION, answering((writer) => writer.uhyper(LIB_VERSION))],
   [PROCEDURE.CONNECT_GET_VERSION, answering((writer) => writer.uhyper(QEMU_VERSION))],
   [PROCEDURE.CONNECT_CLOSE, answering(() => undefined)],
-  [PROCEDURE.CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY, answering((writer) => writer.int(1))],
+  [PROCEDURE.CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY, registerEvent],
   [PROCEDURE.CONNECT_OPEN, open],
   [PROCEDURE.CONNECT_LIST_ALL_DOMAINS, listDomains],
   [PROCEDURE.CONNECT_GET_ALL_DOMAIN_STATS, allDomainStats],
@@ -72,6 +76,7 @@ export const PROCEDURES: ReadonlyMap<number, Procedure> = new Map<number, Proced
   [PROCEDURE.DOMAIN_GET_VCPUS, ofDomain(domainVcpus)],
   [PROCEDURE.DOMAIN_GET_CPU_STATS, cpuStats],
   [PROCEDURE.DOMAIN_GET_CONTROL_INFO, ofDomain(controlInfo)],
+  [PROCEDURE.DOMAIN_GET_JOB_STATS, jobStats],
 ]);
 
 function open(args: XdrReader): PerformCall {
@@ -82,6 +87,14 @@ function open(args: XdrReader): PerformCall {
       throw new ErrorReply(REMOTE_ERROR.INTERNAL, `unexpected QEMU URI path, try qemu:///system`);
     if (flags !== CONNECT_READ_ONLY) throw new ErrorReply(REMOTE_ERROR.OPERATION_DENIED, "the simulator is read-only");
     return Promise.resolve(() => undefined);
+  };
+}
+
+function registerEvent(args: XdrReader): PerformCall {
+  const id = args.int();
+  return (_host, _jobs, events) => {
+    events.add(id);
+    return Promise.resolve((writer) => writer.int(id + 1));
   };
 }
 
@@ -172,6 +185,24 @@ function controlInfo(domain: SyntheticDomain, host: SimulatedHost, { since }: Mo
       .uint(startMs === undefined ? CONTROL_STATE.OK : busy)
       .uint(0)
       .uhyper(BigInt(busyMs));
+}
+
+/** Waits for the domain's QEMU while a job runs. */
+function jobStats(args: XdrReader): PerformCall {
+  const ref = readDomain(args);
+  const ended = args.uint() !== 0;
+  return async (host) => {
+    const domain = findDomain(host, ref);
+    const startedMs = host.jobs.get(ref.name);
+    const isShown = startedMs !== undefined && !ended;
+    if (isShown && host.monitorTakesTime(ref.name)) await host.monitorAnswer(ref.name);
+    const params = isShown ? domain.migration(host.nowMs - startedMs) : (host.endedJobs.get(ref.name) ?? new Map());
+    const type = ended && params.size > 0 ? JOB_TYPE.COMPLETED : JOB_TYPE.NONE;
+    return (writer) => {
+      writer.int(isShown ? JOB_TYPE.UNBOUNDED : type);
+      writeTypedParameters(writer, isShown || ended ? params : new Map());
+    };
+  };
 }
 
 /** Collects domain by domain. Waits for a stuck domain, unless another call already waits for it and NOWAIT is set. */

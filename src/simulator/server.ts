@@ -1,8 +1,10 @@
 import { chmod, lstat, rm } from "node:fs/promises";
 import { createConnection, createServer, type Server, type Socket } from "node:net";
 import { encodePacket, PacketAssembler, type PacketHeader } from "../libvirt/packet.ts";
-import { LIMIT, MESSAGE_TYPE, PROGRAM, REMOTE_ERROR, STATUS } from "../libvirt/protocol.ts";
+import { DOMAIN_EVENT, LIMIT, MESSAGE_TYPE, PROGRAM, REMOTE_ERROR, STATUS } from "../libvirt/protocol.ts";
 import { writeRemoteError } from "../libvirt/wire-types.ts";
+import type { DomainEvent } from "../libvirt/types.ts";
+import { eventPacket } from "./event-packet.ts";
 import { ErrorReply, PROCEDURES, type PerformCall } from "./procedures.ts";
 import type { MonitorJobs, SimulatedHost } from "./simulated-host.ts";
 
@@ -11,12 +13,14 @@ export class SimulatorServer implements AsyncDisposable {
   readonly socketPath: string;
   readonly #host: SimulatedHost;
   readonly #server: Server;
-  readonly #clients = new Set<Socket>();
+  /** Client -> the ids of the events that it has subscribed to. */
+  readonly #clients = new Map<Socket, Set<number>>();
   readonly #jobs: MonitorJobs = { since: new Map() };
 
   private constructor(socketPath: string, host: SimulatedHost) {
     this.socketPath = socketPath;
     this.#host = host;
+    host.onEvent.add(this.#send);
     this.#server = createServer((socket) => {
       this.#serve(socket);
     });
@@ -51,19 +55,26 @@ export class SimulatorServer implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const socket of this.#clients) socket.destroy();
+    this.#host.onEvent.delete(this.#send);
+    for (const socket of this.#clients.keys()) socket.destroy();
     await new Promise((resolve) => this.#server.close(resolve));
     await rm(this.socketPath, { force: true });
   }
 
+  readonly #send = (event: DomainEvent): void => {
+    for (const [socket, events] of this.#clients)
+      if (events.has(DOMAIN_EVENT[event.name].id)) socket.write(eventPacket(event));
+  };
+
   #serve(socket: Socket): void {
-    this.#clients.add(socket);
+    const events = new Set<number>();
+    this.#clients.set(socket, events);
     socket.on("close", () => this.#clients.delete(socket));
     socket.on("error", () => socket.destroy());
     const assembler = new PacketAssembler((header, payload) => {
       const perform = PROCEDURES.get(header.procedure)?.(payload) ?? (() => Promise.reject(unknownProcedure(header)));
       this.#host.calls.set(header.procedure, (this.#host.calls.get(header.procedure) ?? 0) + 1);
-      void this.#answer(socket, header, perform);
+      void this.#answer(socket, header, (host, jobs) => perform(host, jobs, events));
     });
     socket.on("data", (chunk: Buffer) => {
       try {
@@ -74,7 +85,11 @@ export class SimulatorServer implements AsyncDisposable {
     });
   }
 
-  async #answer(socket: Socket, header: PacketHeader, perform: PerformCall): Promise<void> {
+  async #answer(
+    socket: Socket,
+    header: PacketHeader,
+    perform: (...args: [SimulatedHost, MonitorJobs]) => ReturnType<PerformCall>,
+  ): Promise<void> {
     const reply = { ...header, program: PROGRAM.REMOTE, type: MESSAGE_TYPE.REPLY };
     let packet: Buffer;
     try {

@@ -1,5 +1,5 @@
 import { systemClock, type Clock } from "../lib/clock.ts";
-import type { TypedValue } from "../libvirt/types.ts";
+import type { DomainEvent, TypedValue } from "../libvirt/types.ts";
 import { SyntheticDomain, type DomainShape } from "./synthetic-domain.ts";
 
 /** Uptime of the domains when the simulator starts, in seconds. */
@@ -18,6 +18,10 @@ export class SimulatedHost {
   readonly stuck = new Set<string>();
   /** Name of a domain that has a job of another client -> start of the job, on the host's clock. */
   readonly otherJobs = new Map<string, number>();
+  /** Name of a domain that migrates to another host -> start of the job, on the host's clock. */
+  readonly jobs = new Map<string, number>();
+  /** Name of a domain -> statistics of its last job. Libvirt keeps none of a failed migration. */
+  readonly endedJobs = new Map<string, ReadonlyMap<string, TypedValue>>();
   /** Names of domains that migrate: a call that waits for their QEMU then looks like a job. */
   readonly migrating = new Set<string>();
   /** Names of domains that are defined but do not run. */
@@ -38,6 +42,8 @@ export class SimulatedHost {
   adjustXml: (name: string, xml: string) => string = (_name, xml) => xml;
   /** Is called when the domains have been listed. */
   onListed: () => void = () => undefined;
+  /** Send an event to the clients that have subscribed to it. */
+  readonly onEvent = new Set<(event: DomainEvent) => void>();
   /** Procedure number -> number of calls. */
   readonly calls = new Map<number, number>();
   readonly #clock: Clock;
@@ -71,6 +77,11 @@ export class SimulatedHost {
   /** The host's monotonic clock, in milliseconds. */
   get nowMs(): number {
     return this.#clock.monotonic();
+  }
+
+  /** Lets something happen to a domain. */
+  emit(event: DomainEvent): void {
+    for (const send of this.onEvent) send(event);
   }
 
   addDomain(domain: SyntheticDomain): void {

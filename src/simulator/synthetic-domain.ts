@@ -6,6 +6,8 @@ const BOOTED = 1;
 /** Seconds between two updates of the balloon driver's values, as in KubeVirt. */
 const BALLOON_PERIOD_S = 10;
 const GIB = 1024n ** 3n;
+/** VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT. */
+const MIGRATION_OUT = 5;
 
 export interface DomainShape {
   readonly nics: number;
@@ -52,6 +54,30 @@ export class SyntheticDomain {
       vcpus: this.#vcpus - this.offlineVcpus.size,
       cpuTimeNs: this.#cpuTime(seconds),
     };
+  }
+
+  /** Returns the statistics of a live migration that began `elapsedMs` ago: 512 MiB a second, in passes over the memory. */
+  migration(elapsedMs: number): Map<string, TypedValue> {
+    const total = BigInt(this.#memoryKiB) * 1024n;
+    const rate = 512n * 1024n ** 2n;
+    const processed = (rate * BigInt(Math.round(elapsedMs))) / 1000n;
+    // Each pass leaves the memory that the guest has written meanwhile.
+    const pass = processed / total;
+    const remaining = (total - (processed % total)) >> (pass > 6n ? 6n : pass);
+    return new Map<string, TypedValue>([
+      ["operation", MIGRATION_OUT],
+      ["time_elapsed", BigInt(Math.round(elapsedMs))],
+      ["time_remaining", (remaining * 1000n) / rate],
+      ["downtime", 80n],
+      ["setup_time", 12n],
+      ["data_total", total],
+      ["data_processed", processed],
+      ["data_remaining", remaining],
+      ["memory_bps", rate],
+      ["memory_dirty_rate", 2_000n],
+      ["memory_iteration", pass + 1n],
+      ["auto_converge_throttle", 0],
+    ]);
   }
 
   cpuStats(seconds: number): Map<string, TypedValue> {

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import { LAUNCHER_BUDGET } from "../../src/budget.ts";
+import { readDomainEvent } from "../../src/libvirt/domain-events.ts";
 import { finish } from "../../src/libvirt/decode-queue.ts";
 import { LibvirtError } from "../../src/libvirt/errors.ts";
 import { PROTOCOL_LIMITS, type PeerLimits } from "../../src/libvirt/limits.ts";
 import { encodePacket, PacketAssembler } from "../../src/libvirt/packet.ts";
-import { MESSAGE_TYPE, PROGRAM, STATUS } from "../../src/libvirt/protocol.ts";
+import { DOMAIN_EVENT, MESSAGE_TYPE, PROGRAM, STATUS, type DomainEventName } from "../../src/libvirt/protocol.ts";
 import {
   readAuthTypes,
   readControlInfo,
@@ -13,7 +14,6 @@ import {
   readDomainInfo,
   readDomains,
   readDomainStats,
-  readLifecycleEvent,
   readVersion,
   readXml,
 } from "../../src/libvirt/replies.ts";
@@ -21,6 +21,7 @@ import { TypedParameterDecoder, writeTypedParameters } from "../../src/libvirt/t
 import type { TypedValue } from "../../src/libvirt/types.ts";
 import { readRemoteError, writeDomain, writeRemoteError } from "../../src/libvirt/wire-types.ts";
 import type { XdrReader, XdrWriter } from "../../src/libvirt/xdr.ts";
+import { eventPacket } from "../../src/simulator/event-packet.ts";
 import { assertCheap } from "../support/cpu-time.ts";
 
 const PACKETS = 250_000;
@@ -69,6 +70,25 @@ const PARAMS = new Map<string, TypedValue>([
   ["vcpu.0.halted", true],
 ]);
 
+/** One event of each kind, with values for all kinds. */
+const EVENTS = (Object.keys(DOMAIN_EVENT) as DomainEventName[]).map((name) => {
+  const numbers = {
+    LIFECYCLE: [5, 0],
+    AGENT_LIFECYCLE: [1, 2],
+    BLOCK_JOB_2: [2, 0],
+    REBOOT: [],
+    MEMORY_FAILURE: [1, 1, 0],
+  };
+  const ofKind = (numbers as Partial<Record<DomainEventName, number[]>>)[name] ?? [1];
+  return {
+    name,
+    domain: DOMAIN,
+    numbers: name === "BLOCK_THRESHOLD" ? [4_096, 512] : ofKind,
+    device: "vda",
+    params: PARAMS,
+  };
+});
+
 /** Every payload that a daemon sends, with its reader. */
 const REPLIES: readonly Reply[] = [
   reply(readAuthTypes, (writer) => writer.array([0, 2], (type) => writer.uint(type))),
@@ -102,10 +122,12 @@ const REPLIES: readonly Reply[] = [
     },
   ),
   reply(readControlInfo, (writer) => writer.uint(2).uint(0).uhyper(31_000n)),
-  reply(readLifecycleEvent, (writer) => {
-    writer.int(1);
-    writeDomain(writer, DOMAIN);
-    writer.int(5).int(0);
+  ...EVENTS.map((event) => {
+    const { procedure } = DOMAIN_EVENT[event.name];
+    return {
+      packet: eventPacket(event),
+      read: (payload: XdrReader) => readDomainEvent(procedure, payload, parameters),
+    };
   }),
   reply(
     (payload) => readRemoteError(payload, "DOMAIN_GET_XML_DESC"),

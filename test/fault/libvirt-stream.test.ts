@@ -4,7 +4,7 @@ import { test, type TestContext } from "node:test";
 import { LibvirtClient } from "../../src/libvirt/client.ts";
 import { LibvirtError, type LibvirtErrorCode } from "../../src/libvirt/errors.ts";
 import { encodePacket } from "../../src/libvirt/packet.ts";
-import { KEEPALIVE, LIMIT, MESSAGE_TYPE, PROGRAM, STATUS } from "../../src/libvirt/protocol.ts";
+import { DOMAIN_EVENT, KEEPALIVE, LIMIT, MESSAGE_TYPE, PROGRAM, STATUS } from "../../src/libvirt/protocol.ts";
 import { writeTypedParameters } from "../../src/libvirt/typed-parameters.ts";
 import { writeDomain } from "../../src/libvirt/wire-types.ts";
 import type { XdrWriter } from "../../src/libvirt/xdr.ts";
@@ -225,7 +225,7 @@ void test("an event of an unknown kind is ignored", async (t) => {
   assert.deepEqual(await client.listDomains(1, LATER), [DOMAIN]);
 });
 
-void test("a lifecycle event reaches the listener", async (t) => {
+void test("an event reaches the listener", async (t) => {
   const { client } = await openPeer(t, {
     CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY: ({ socket, answer }) => {
       socket.write(answer((writer) => writer.int(7)));
@@ -238,9 +238,48 @@ void test("a lifecycle event reaches the listener", async (t) => {
     },
   });
   const event = await new Promise((resolve, reject) => {
-    client.onLifecycle(resolve, LATER).catch(reject);
+    client.subscribe(["LIFECYCLE"], resolve, LATER).catch(reject);
   });
-  assert.deepEqual(event, { domain: DOMAIN, event: 5, detail: 1 });
+  assert.deepEqual(event, { name: "LIFECYCLE", domain: DOMAIN, numbers: [5, 1] });
+});
+
+void test("a daemon that does not know an event sends the others", async (t) => {
+  const { client, peer } = await openPeer(t, {
+    CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY: ({ payload, fail, reply }) => {
+      if (payload.int() === DOMAIN_EVENT.MEMORY_FAILURE.id) fail(8, "unsupported event ID");
+      else reply((writer) => writer.int(1));
+    },
+  });
+  await client.subscribe(["MEMORY_FAILURE", "REBOOT"], () => undefined, LATER);
+  assert.equal(peer.received.filter((name) => name.endsWith("REGISTER_ANY")).length, 2);
+});
+
+void test("a daemon that sends no event at all rejects the subscription", async (t) => {
+  const { client } = await openPeer(t, {
+    CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY: ({ fail }) => {
+      fail(88, "access denied");
+    },
+  });
+  const subscribed = client.subscribe(["MEMORY_FAILURE", "REBOOT"], () => undefined, LATER);
+  await assert.rejects(subscribed, failsWith("E_LIBVIRT_REMOTE", /access denied/));
+  assert.ok(client.isOpen);
+});
+
+void test("an event with a name of megabytes ends the connection", async (t) => {
+  const { client } = await openPeer(t, {
+    CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY: ({ socket, answer }) => {
+      socket.write(answer((writer) => writer.int(1)));
+      const event = (writer: XdrWriter): void => {
+        writer.int(1);
+        writeDomain(writer, DOMAIN);
+        writer.string("a".repeat(1 << 20));
+      };
+      const { procedure } = DOMAIN_EVENT.DEVICE_ADDED;
+      socket.write(answer(event, { procedure, type: MESSAGE_TYPE.MESSAGE, serial: 0 }));
+    },
+  });
+  await client.subscribe(["DEVICE_ADDED"], () => assert.fail("it was passed on"), LATER);
+  assert.equal((await client.closed)?.code, "E_LIBVIRT_PROTOCOL");
 });
 
 void test("a claimed length of 32 MiB without more bytes ends at the deadline", async (t) => {

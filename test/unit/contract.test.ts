@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FAMILY_NAMES, MEASUREMENT_FIELDS, namesTakenBy, TAGS } from "../../src/contract.ts";
-import { MEASUREMENTS, NODE_MEASUREMENTS } from "../../src/measurement/registry.ts";
+import { REPORT_MEASUREMENTS, MEASUREMENTS, NODE_MEASUREMENTS } from "../../src/measurement/registry.ts";
 import { parseLines } from "../../scripts/demo/line-protocol-parser.ts";
 import { goldenTexts, typeOf } from "../support/golden-lines.ts";
 
-const REGISTERED = [...MEASUREMENTS, ...NODE_MEASUREMENTS];
+const REGISTERED = [...MEASUREMENTS, ...REPORT_MEASUREMENTS, ...NODE_MEASUREMENTS];
 const written = parseLines(goldenTexts());
 
 test("the contract has exactly the fields of the recorded lines, with their types", () => {

@@ -23,9 +23,18 @@ export class BudgetChecks {
 
   /** Checks the list of running domains: their names, and how many runs are new. The client has checked their number. */
   checkDomains(domains: readonly DomainRef[]): void {
-    const { runs } = this.#budget;
     this.#checkRefs(domains);
-    const present = new Set(domains.map(domainKey));
+    this.#setPresent(new Set(domains.map(domainKey)));
+  }
+
+  /** Checks a run that the last list does not have, because the domain has started since. It counts like one in the list. */
+  checkRun(domain: DomainRef): void {
+    this.#checkRefs([domain]);
+    this.#setPresent(new Set([...this.#present, domainKey(domain)]));
+  }
+
+  #setPresent(present: ReadonlySet<string>): void {
+    const { runs } = this.#budget;
     const now = this.#clock.monotonic();
     const appeared = [...present].filter((run) => !this.#present.has(run)).map(() => now);
     const recent = [...this.#appearedMs.filter((ms) => now - ms < HOUR_MS), ...appeared];

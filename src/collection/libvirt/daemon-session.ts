@@ -16,6 +16,8 @@ export interface SessionOptions {
   readonly clock: Clock;
   /** Is called when a connection ends that this side did not close. */
   readonly onLost: () => void;
+  /** Is called with each new connection, before its first call. */
+  readonly onOpen?: (session: LibvirtClient) => void;
 }
 
 /** Holds the current connection to one daemon, and opens a new one when needed. */
@@ -25,6 +27,7 @@ export class DaemonSession implements SessionLease {
   readonly #peer: Peer;
   readonly #clock: Clock;
   readonly #onLost: () => void;
+  readonly #onOpen: (session: LibvirtClient) => void;
   readonly #connections: ConnectionLimit;
   #calls = 0;
   #current: LibvirtClient | undefined;
@@ -37,13 +40,14 @@ export class DaemonSession implements SessionLease {
 
   constructor(
     { socket, budget, onUnreachable = () => undefined }: Pick<Endpoint, "socket" | "budget" | "onUnreachable">,
-    { shared, clock, onLost, connections = new ConnectionLimit() }: SessionOptions,
+    { shared, clock, onLost, onOpen = () => undefined, connections = new ConnectionLimit() }: SessionOptions,
   ) {
     this.#socket = socket;
     this.#onUnreachable = onUnreachable;
     this.#peer = budget === undefined ? trustedPeer() : limitedPeer(budget, shared, () => clock.monotonic());
     this.#clock = clock;
     this.#onLost = onLost;
+    this.#onOpen = onOpen;
     this.#connections = connections;
   }
 
@@ -130,6 +134,7 @@ export class DaemonSession implements SessionLease {
       throw error;
     });
     this.#current = session;
+    this.#onOpen(session);
     void session.closed.then((error) => {
       if (error?.code === "E_LIBVIRT_LIMIT") this.#limitError = error;
       if (error === undefined) return;

@@ -1,5 +1,6 @@
 import { domainKey, retainDomains } from "../../discovery/domain-name.ts";
 import type { VmFacts } from "../../discovery/named-domain.ts";
+import type { NodeMigration } from "../../discovery/named-domain.ts";
 import type { DomainRef } from "../../libvirt/types.ts";
 import type { DomainIdentity, DomainSample, MemoryPoint, MemorySample } from "../domain-sample.ts";
 
@@ -13,6 +14,8 @@ export interface VmName extends Omit<DomainIdentity, "id" | "uuid"> {
   readonly claims?: Readonly<Record<string, string>>;
   /** The same object until one of them changes. */
   readonly facts?: VmFacts;
+  /** What this node reports about a live migration of the VM. */
+  readonly migration?: NodeMigration;
 }
 
 interface Entry {
@@ -30,6 +33,23 @@ export class DomainHistory {
    * is the same object until `vm` changes. A domain is identified by UUID and id.
    */
   update(domain: DomainRef, memory: MemorySample, vm: VmName = domain): Pick<DomainSample, "identity" | "previous"> {
+    const entry = this.#entryOf(domain, vm);
+    const previous = entry.last;
+    if (memory.current !== undefined) entry.last = { current: memory.current, monotonicMs: memory.monotonicMs };
+    return { identity: entry.identity, previous };
+  }
+
+  /** Returns the identity of a domain, as `update` does. */
+  identityOf(domain: DomainRef, vm: VmName): DomainIdentity {
+    return this.#entryOf(domain, vm).identity;
+  }
+
+  /** Removes all other domains. */
+  retain(domains: readonly DomainRef[]): void {
+    retainDomains(this.#entries, domains);
+  }
+
+  #entryOf(domain: DomainRef, vm: VmName): Entry {
     const run = domainKey(domain);
     let entry = this.#entries.get(run);
     if (entry === undefined) {
@@ -37,14 +57,7 @@ export class DomainHistory {
       this.#entries.set(run, entry);
     }
     if (!isSame(entry.vm, vm)) Object.assign(entry, { vm, identity: identityOf(domain, vm) });
-    const previous = entry.last;
-    if (memory.current !== undefined) entry.last = { current: memory.current, monotonicMs: memory.monotonicMs };
-    return { identity: entry.identity, previous };
-  }
-
-  /** Removes all other domains. */
-  retain(domains: readonly DomainRef[]): void {
-    retainDomains(this.#entries, domains);
+    return entry;
   }
 }
 

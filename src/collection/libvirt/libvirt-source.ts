@@ -16,9 +16,10 @@ import { CycleReports, type DomainAnswer } from "./cycle-reports.ts";
 import { DaemonSession, type SessionOptions } from "./daemon-session.ts";
 import { BasicInfoReader, isGone, type BasicInfo } from "./basic-info.ts";
 import { DomainList, notListed } from "./domain-list.ts";
-import { DomainHistory } from "./domain-history.ts";
+import { DomainHistory, type VmName } from "./domain-history.ts";
 import type { DomainSample } from "../domain-sample.ts";
 import type { Source, SourceCycle, SourceSettings, SourceStats, UnansweredDomains } from "../source.ts";
+import type { VmReport } from "../vm-report.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { ParameterShare } from "./parameter-share.ts";
 import { progressCheckMs } from "./time-limits.ts";
@@ -37,6 +38,7 @@ import { DomainReadings, readersOfCycle, statsGroups, type ReadingOptions } from
 import { STUCK_MS } from "./blocked-calls.ts";
 import { VM_INFO } from "./vm-info.ts";
 import { CycleResponses } from "./cycle-responses.ts";
+import { DomainEvents } from "./domain-events.ts";
 import { QemuResponses, STARTING_MS } from "./qemu-responses.ts";
 
 interface CycleContext {
@@ -62,6 +64,7 @@ export class LibvirtSource implements Source {
   readonly #share: ParameterShare;
   readonly #history = new DomainHistory();
   readonly #readings: DomainReadings;
+  readonly #events: DomainEvents;
   readonly #responses: QemuResponses;
   readonly #list: DomainList;
   readonly #infos: BasicInfoReader;
@@ -97,7 +100,13 @@ export class LibvirtSource implements Source {
       this.#infos.reset();
       this.#devices.invalidate();
     };
-    this.#daemon = new DaemonSession(endpoint, { shared, clock, onLost, connections });
+    const emit = (report: VmReport): void => this.#settings.onReport?.(report, socket);
+    const { needs } = settings;
+    this.#events = new DomainEvents({ identify, history: this.#history, checks: this.#checks, clock, emit, needs });
+    const onOpen: SessionOptions["onOpen"] = (session) => {
+      this.#events.follow(session);
+    };
+    this.#daemon = new DaemonSession(endpoint, { shared, clock, onLost, onOpen, connections });
     this.#bulk = new BulkStats(this.#daemon, clock, this.#share.count);
     this.#ahead = new CallsAhead(this.#infos, this.#bulk);
   }
@@ -109,6 +118,7 @@ export class LibvirtSource implements Source {
 
   configure(settings: SourceSettings): void {
     this.#settings = settings;
+    if (this.#events.configure(settings.needs)) this.#daemon.close();
     this.#devices.ttlMs = settings.deviceCacheTtlMs;
     this.#devices.withFacts = settings.needs.includes(VM_INFO);
     this.#readings.configure(settings.needs);
@@ -142,6 +152,7 @@ export class LibvirtSource implements Source {
 
   close(): void {
     this.#share.giveBack();
+    this.#events.close();
     this.#daemon.close();
     this.#bulk.close();
   }
@@ -179,6 +190,7 @@ export class LibvirtSource implements Source {
       found.report(error, { tolerate: tolerate || this.#isStarting, domain });
     };
     if (lateMs >= STUCK_MS) report(notListed(lateMs));
+    for (const error of this.#events.takeErrors()) report(error);
     const infos = await this.#infos.read(session, listed, {
       deadline: this.#clock.monotonic() + leftMs() / 2,
       probeMs,
@@ -206,7 +218,7 @@ export class LibvirtSource implements Source {
       if (!reports.isRunning(domain)) return [];
       const first = await reports.available(domain);
       const { state, reason } = domainState(info, first?.params);
-      const vm = this.#identify === undefined ? domain : this.#identify(domain, state, reason);
+      const vm: VmName | undefined = this.#identify === undefined ? domain : this.#identify(domain, state, reason);
       if (vm === undefined) return [];
       const answer = await this.#completeReport(domain, first, { needs, reports, report, leftMs });
       if (answer === undefined) return [];
@@ -222,6 +234,7 @@ export class LibvirtSource implements Source {
         disks: devices?.disks,
         ...this.#history.update(domain, memory, vm),
       };
+      this.#events.observe({ domain, identity: sample.identity, migration: vm.migration }, session, needs);
       if (readers.length === 0) return [sample];
       const about = { info, vm, sample, report: stats, layout: devices?.layout };
       return [await this.#withReadings(readers, about, { report, leftMs })];
@@ -248,6 +261,7 @@ export class LibvirtSource implements Source {
     this.#checks?.checkDomains(listed);
     for (const known of [this.#devices, this.#history, this.#responses]) known.retain(listed);
     this.#readings.observe(listed, nowMs);
+    this.#events.retain(listed);
   }
 
   /** Returns the domain's statistics, completed by late replies, and its devices; undefined if the domain has ended. */

@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { mkdtemp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -60,7 +61,8 @@ export class LibvirtHost implements AsyncDisposable {
       });
       await writeFile(
         path.join(dir, "libvirtd.conf"),
-        `unix_sock_dir = "${dir}"\nauth_unix_ro = "none"\nauth_unix_rw = "none"\nlog_outputs = "3:file:${dir}/libvirtd.log"\n`,
+        // With the same host UUID, two daemons would reject a migration between them.
+        `host_uuid = "${randomUUID()}"\nunix_sock_dir = "${dir}"\nauth_unix_ro = "none"\nauth_unix_rw = "none"\nlog_outputs = "3:file:${dir}/libvirtd.log"\n`,
       );
       await writeFile(path.join(dir, "qemu.conf"), QEMU_CONF + (cgroups ? "" : "cgroup_controllers = []\n"));
       await host.#inside("cp", path.join(dir, "qemu.conf"), "/etc/libvirt/qemu.conf");
@@ -70,6 +72,11 @@ export class LibvirtHost implements AsyncDisposable {
       await host[Symbol.asyncDispose]();
       throw error;
     }
+  }
+
+  /** For clients with all rights. */
+  get uri(): string {
+    return `qemu+unix:///system?socket=${this.#readWriteSocket}`;
   }
 
   get daemonPid(): number {
@@ -100,7 +107,7 @@ export class LibvirtHost implements AsyncDisposable {
   }
 
   virsh(...args: string[]): Promise<string> {
-    return run("virsh", "-q", "-c", `qemu+unix:///system?socket=${this.#readWriteSocket}`, ...args);
+    return run("virsh", "-q", "-c", this.uri, ...args);
   }
 
   /** Resolves to the `virsh domstats` of a domain, as text. */

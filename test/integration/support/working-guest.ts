@@ -88,13 +88,16 @@ export async function bootWorkingGuest(host: LibvirtHost, name: string): Promise
   return { tap };
 }
 
-/** Writes the first file system of a guest, which has its drivers and then runs `script`; resolves to its path. */
-export async function guestInitrd(dir: string, script: string): Promise<string> {
+/**
+ * Writes the first file system of a guest, which has its drivers and then runs `script`; resolves to its path. It also has
+ * these kernel modules in `/modules`.
+ */
+export async function guestInitrd(dir: string, script: string, more: readonly string[] = []): Promise<string> {
   const root = path.join(dir, "root");
   for (const directory of ["bin", "proc", "sys", "dev", "modules"])
     await mkdir(path.join(root, directory), { recursive: true });
   await run("cp", "/bin/busybox", path.join(root, "bin/busybox"));
-  for (const module of MODULES)
+  for (const module of [...MODULES, ...more])
     await run("cp", path.join(path.dirname(kernelPath()), "modules", `${module}.ko`), path.join(root, "modules/"));
   await writeFile(path.join(root, "init"), BOOT + script, { mode: 0o755 });
   const initrd = path.join(dir, "initrd");

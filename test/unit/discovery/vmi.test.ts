@@ -186,3 +186,23 @@ test("a domain name is namespace and name of its VMI with an underscore between"
   assert.deepEqual(splitDomainName("shop_web.1"), { namespace: "shop", name: "web.1" });
   for (const other of ["web", "_web", "shop_", "a_b_c", ""]) assert.equal(splitDomainName(other), undefined, other);
 });
+
+test("a VMI has its live migration, and the object made of it has the same", () => {
+  const state = {
+    migrationUid: "m1",
+    sourceNode: "node-1",
+    targetNode: "node-2",
+    startTimestamp: "2026-01-02T03:04:05Z",
+    completed: false,
+  };
+  const read = (migrationState: unknown): Vmi | undefined =>
+    projectVmi({ metadata: IDENTITY, status: { migrationState } });
+  const startedMs = Date.UTC(2026, 0, 2, 3, 4, 5);
+  const running = { uid: "m1", sourceNode: "node-1", targetNode: "node-2", startedMs, failed: false };
+  assert.deepEqual(read(state)?.migration, running);
+  const ended = read({ ...state, endTimestamp: "2026-01-02T03:05:05Z", failed: true });
+  assert.deepEqual(ended?.migration, { ...running, endedMs: startedMs + 60_000, failed: true });
+  assert.deepEqual(projectVmi(vmiObject(ended)), ended);
+  for (const broken of [null, {}, { ...state, sourceNode: 7 }, { ...state, startTimestamp: "now" }, "x"])
+    assert.ok(!("migration" in (read(broken) ?? {})));
+});

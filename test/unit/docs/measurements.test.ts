@@ -4,11 +4,11 @@ import { test } from "node:test";
 import type { Point } from "../../../scripts/demo/line-protocol-parser.ts";
 import { stateName } from "../../../src/collection/domain-sample.ts";
 import { reasonName } from "../../../src/collection/state-reason.ts";
-import { MEASUREMENTS, NODE_MEASUREMENTS } from "../../../src/measurement/registry.ts";
+import { REPORT_MEASUREMENTS, MEASUREMENTS, NODE_MEASUREMENTS } from "../../../src/measurement/registry.ts";
 import { docTables } from "../../support/docs.ts";
 import { goldenPoints, goldenTexts, typeOf } from "../../support/golden-lines.ts";
 
-const REGISTERED = [...MEASUREMENTS, ...NODE_MEASUREMENTS];
+const REGISTERED = [...MEASUREMENTS, ...REPORT_MEASUREMENTS, ...NODE_MEASUREMENTS];
 const PAGE = "docs/measurements.md";
 const tables = docTables(PAGE);
 

@@ -19,8 +19,10 @@ import type { Spool } from "../../../src/spool/spool.ts";
 import { ErrorReply } from "../../../src/simulator/procedures.ts";
 import { SimulatedHost } from "../../../src/simulator/simulated-host.ts";
 import { SimulatorServer } from "../../../src/simulator/server.ts";
+import { until } from "../../support/delivery.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
+import { turns } from "../../support/turns.ts";
 import { atEnd } from "../../support/at-end.ts";
 
 async function config(spec = "", collection = ""): Promise<EffectiveConfig> {
@@ -288,4 +290,24 @@ test("an exception while a configuration is applied fails the run, and the confi
   await clock.advance(INTERVAL_MS);
   assert.equal(await again, true);
   assert.equal(router.senders.length, 1);
+});
+
+test("the line of an event is queued although the next cycle is not due", async (t) => {
+  const { pipeline, router, host, clock, state } = await bench(t);
+  pipeline.configure(await config("", ", families: [Events]"));
+  const ended = new AbortController();
+  const done = pipeline.run(Number.POSITIVE_INFINITY, ended.signal);
+  await until("the first cycle is done", () => clock.sleeping > 0 && state.cycles.count === 1);
+  const domain = { name: "vm-001", uuid: host.domains.get("vm-001")?.ref.uuid ?? "", id: 1 };
+  host.emit({ name: "REBOOT", domain, numbers: [] });
+  host.emit({ name: "LIFECYCLE", domain, numbers: [5, 2] });
+  await turns(60);
+  await clock.advance(100);
+  await until("two lines are queued", () => router.senders[0]?.backlog.lines === 2);
+  host.emit({ name: "REBOOT", domain, numbers: [] });
+  await turns(60);
+  ended.abort();
+  await done;
+  assert.equal(router.senders[0]?.backlog.lines, 3, "at the end nothing is lost");
+  assert.equal(state.cycles.lines, 0);
 });
