@@ -3,7 +3,12 @@ import { test } from "node:test";
 import { FAMILY_NAMES, MEASUREMENT_FIELDS, RAW_GROUP_NAMES, TAGS } from "../../../src/contract.ts";
 import { RawTypes } from "../../../src/measurement/raw-types.ts";
 import { needsOf, NODE_MEASUREMENTS } from "../../../src/measurement/registry.ts";
-import { points } from "../../support/encode.ts";
+import { parseLines } from "../../../scripts/demo/line-protocol-parser.ts";
+import type { VmReport } from "../../../src/collection/vm-report.ts";
+import { Encoder } from "../../../src/measurement/encoder.ts";
+import { newLineCounters } from "../../../src/measurement/line-protocol.ts";
+import { simulateEvents } from "../../../src/simulator/synthetic-events.ts";
+import { ALL, points } from "../../support/encode.ts";
 import { SimulatedEndpoint } from "../../support/simulated-endpoint.ts";
 
 /** Fields that come from a VMI, or that the XML of a simulated VM does not have. */
@@ -13,11 +18,23 @@ const WITHOUT_VALUE =
 test("a simulated VM has a value for every field of every family", async (t) => {
   const needs = needsOf(FAMILY_NAMES, RAW_GROUP_NAMES);
   const vm = { name: "web", namespace: "shop", startedS: 1_600_000_000 };
-  const endpoint = await SimulatedEndpoint.start(t, { domains: 1, settings: { needs }, identify: () => vm });
+  const reports: VmReport[] = [];
+  const onReport = (report: VmReport): void => {
+    reports.push(report);
+  };
+  const endpoint = await SimulatedEndpoint.start(t, { domains: 1, settings: { needs, onReport }, identify: () => vm });
   endpoint.host.cgroups = false;
   const samples = [await endpoint.sample("web"), await endpoint.sample("web")];
   const raw = { groups: RAW_GROUP_NAMES, families: FAMILY_NAMES, tags: TAGS, types: new RawTypes() };
   const written = points(samples, { families: FAMILY_NAMES, raw });
+  const happening = new AbortController();
+  const happened = simulateEvents(endpoint.host, endpoint.clock, happening.signal);
+  for (let cycles = 0; cycles < 16; cycles++) await endpoint.cycle();
+  happening.abort();
+  await happened;
+  const encoder = new Encoder({ ...ALL, families: FAMILY_NAMES }, newLineCounters(), () => undefined);
+  for (const report of reports) encoder.encodeReport(report);
+  written.push(...parseLines(Buffer.from(encoder.take().bytes).toString()));
   const fields = new Set(
     written.flatMap(({ measurement, fields: own }) => [...own.keys()].map((field) => `${measurement}.${field}`)),
   );
