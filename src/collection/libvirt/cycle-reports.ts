@@ -1,10 +1,19 @@
 import { domainKey } from "../../discovery/domain-name.ts";
 import { STATS_GROUP } from "../../libvirt/protocol.ts";
 import type { DomainRef } from "../../libvirt/types.ts";
+import type { SourceSettings } from "../source.ts";
 import type { BudgetChecks } from "./budget-checks.ts";
 import type { BulkReply } from "./bulk-reply.ts";
 import type { BulkStats } from "./bulk-stats.ts";
 import { completedReport, domainReport, type DeviceSamples, type DomainReport } from "./sample-mapping.ts";
+
+/** What the parts of one cycle share. `leftMs` returns the time until its deadline. */
+export interface CycleContext {
+  readonly needs: SourceSettings["needs"];
+  readonly reports: CycleReports;
+  readonly report: (error: unknown, tolerate?: boolean) => void;
+  readonly leftMs: () => number;
+}
 
 /** What is known about a domain in a cycle. */
 export interface DomainAnswer {

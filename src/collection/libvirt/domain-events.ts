@@ -75,7 +75,7 @@ export class DomainEvents {
   }
 
   /** Subscribes to the events of a connection, once, and ignores those of the connection before. Does not wait. */
-  follow(session: LibvirtClient): void {
+  readonly follow = (session: LibvirtClient): void => {
     const { events, jobs } = this.#needs;
     const names = events ? NAMES.filter((name) => jobs || name !== "MIGRATION_ITERATION") : JOB_EVENTS;
     if (!(events || jobs) || this.#session === session) return;
@@ -89,7 +89,7 @@ export class DomainEvents {
       // If the connection is lost, the next one is subscribed. A daemon that does not answer is reported by other calls.
       if (error instanceof LibvirtError && error.code === "E_LIBVIRT_REMOTE") this.#failed(error);
     });
-  }
+  };
 
   /** Takes the list of running domains of a cycle. */
   retain(listed: readonly DomainRef[]): void {

@@ -12,7 +12,7 @@ import { BulkStats } from "./bulk-stats.ts";
 import { CircuitBreaker } from "./circuit-breaker.ts";
 import { CallsAhead } from "./calls-ahead.ts";
 import { CycleErrors, reportLimit } from "./cycle-errors.ts";
-import { CycleReports, type DomainAnswer } from "./cycle-reports.ts";
+import { CycleReports, type CycleContext, type DomainAnswer } from "./cycle-reports.ts";
 import { DaemonSession, type SessionOptions } from "./daemon-session.ts";
 import { BasicInfoReader, isGone, type BasicInfo } from "./basic-info.ts";
 import { DomainList, notListed } from "./domain-list.ts";
@@ -40,13 +40,6 @@ import { VM_INFO } from "./vm-info.ts";
 import { CycleResponses } from "./cycle-responses.ts";
 import { DomainEvents } from "./domain-events.ts";
 import { QemuResponses, STARTING_MS } from "./qemu-responses.ts";
-
-interface CycleContext {
-  readonly needs: SourceSettings["needs"];
-  readonly reports: CycleReports;
-  readonly report: (error: unknown, tolerate?: boolean) => void;
-  readonly leftMs: () => number;
-}
 
 /** Collects the domains of one libvirt daemon, over connections of its own. */
 export class LibvirtSource implements Source {
@@ -103,10 +96,7 @@ export class LibvirtSource implements Source {
     const emit = (report: VmReport): void => this.#settings.onReport?.(report, socket);
     const { needs } = settings;
     this.#events = new DomainEvents({ identify, history: this.#history, checks: this.#checks, clock, emit, needs });
-    const onOpen: SessionOptions["onOpen"] = (session) => {
-      this.#events.follow(session);
-    };
-    this.#daemon = new DaemonSession(endpoint, { shared, clock, onLost, onOpen, connections });
+    this.#daemon = new DaemonSession(endpoint, { shared, clock, onLost, onOpen: this.#events.follow, connections });
     this.#bulk = new BulkStats(this.#daemon, clock, this.#share.count);
     this.#ahead = new CallsAhead(this.#infos, this.#bulk);
   }
