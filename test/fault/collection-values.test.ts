@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import type { TypedValue } from "../../src/libvirt/types.ts";
+import { Double, type TypedValue } from "../../src/libvirt/types.ts";
 import { SyntheticDomain } from "../../src/simulator/synthetic-domain.ts";
 import { codePoint } from "../support/code-point.ts";
 import { encode, points } from "../support/encode.ts";
@@ -72,7 +72,11 @@ test("-1, which older libvirt sends for an unknown value, is never stored", asyn
 
 test("a parameter with a wrong type is an undefined value", async (t) => {
   const endpoint = await SimulatedEndpoint.start(t, { domains: 1 });
-  const wrong: readonly TypedValue[] = ["12", true, 1.5, Number.NaN, Number.POSITIVE_INFINITY];
+  const wrong: readonly TypedValue[] = [
+    "12",
+    true,
+    ...[1.5, Number.NaN, Number.POSITIVE_INFINITY].map((value) => new Double(value)),
+  ];
   for (const value of wrong) {
     endpoint.host.adjustStats = (_name, params) => {
       for (const field of ["net.0.rx.bytes", "block.0.wr.bytes", "balloon.usable"]) params.set(field, value);
@@ -103,7 +107,7 @@ const FIELDS = [
 const anyValue: fc.Arbitrary<TypedValue> = fc.oneof(
   fc.bigInt({ min: -(2n ** 63n), max: 2n ** 64n - 1n }),
   fc.integer(),
-  fc.double(),
+  fc.double().map((value) => new Double(value)),
   fc.boolean(),
   fc.string({ unit: codePoint }),
 );

@@ -41,7 +41,7 @@ test("each promise that is broken is a sentence", () => {
     [{ unprintable: 1 }, /control characters/],
     [{ connections: 0 }, /shows nothing/],
     [{ hostile: { lines: 0, series: 4_097, forged: 0 } }, /4097 series/],
-    [{ hostile: { lines: 6_145, series: 1, forged: 0 } }, /6145 lines, more than 6144/],
+    [{ hostile: { lines: 12_289, series: 1, forged: 0 } }, /12289 lines, more than 12288/],
     [{ death: { afterS: 8.2, how: "out of memory" }, healthMs: undefined }, /ended after 8 s \(out of memory\)/],
   ];
   for (const [change, sentence] of cases) {
@@ -52,7 +52,7 @@ test("each promise that is broken is a sentence", () => {
 });
 
 test("the budget of lines and series is for each attacker", () => {
-  assert.deepEqual(broken({ hostile: { lines: 30_720, series: 10_240, forged: 0 } }, 5), []);
+  assert.deepEqual(broken({ hostile: { lines: 61_440, series: 20_480, forged: 0 } }, 5), []);
 });
 
 test("a value that was not measured is a dash in the table and breaks no promise", () => {

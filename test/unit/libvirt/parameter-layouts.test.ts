@@ -8,7 +8,7 @@ import {
   TypedParameterDecoder,
   writeTypedParameters,
 } from "../../../src/libvirt/typed-parameters.ts";
-import type { TypedParameters, TypedValue } from "../../../src/libvirt/types.ts";
+import { Double, type TypedParameters, type TypedValue } from "../../../src/libvirt/types.ts";
 import { XdrReader, XdrWriter } from "../../../src/libvirt/xdr.ts";
 
 type Pairs = readonly (readonly [string, TypedValue])[];
@@ -37,7 +37,7 @@ const statistics = (more: number): Pairs => [
   ["balloon.current", 2n ** 53n + BigInt(more)],
   ["net.count", more],
   ["net.0.name", `vnet${more}`],
-  ["cpu.share", more + 0.5],
+  ["cpu.share", new Double(more + 0.5)],
 ];
 
 test("the second reply with the same names needs no map, and has the same parameters", () => {
@@ -99,7 +99,7 @@ const value = fc.oneof(
   fc.bigInt({ min: -(2n ** 63n), max: 2n ** 64n - 1n }),
   fc.boolean(),
   fc.string(),
-  fc.double(),
+  fc.double().map((share) => new Double(share)),
   fc.integer(),
 );
 const reply = fc.array(fc.tuple(name, value), { maxLength: 8 });

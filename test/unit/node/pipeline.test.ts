@@ -1,100 +1,21 @@
 import assert from "node:assert/strict";
-import { EventEmitter, once } from "node:events";
-import path from "node:path";
-import { test, type TestContext } from "node:test";
-import { pino } from "pino";
-import type { Endpoint } from "../../../src/collection/libvirt/endpoint.ts";
-import { parseConfig } from "../../../src/config/parse.ts";
-import { resolveConfig, type EffectiveConfig } from "../../../src/config/resolve.ts";
-import { TargetAccessReader } from "../../../src/config/target-access.ts";
-import { secretsDirectory } from "../../../src/config/secrets-dir.ts";
+import { once } from "node:events";
+import { test } from "node:test";
 import { TelemetryError } from "../../../src/errors.ts";
-import { NodeLog } from "../../../src/node/node-log.ts";
-import { NodeState } from "../../../src/node/node-state.ts";
-import { Pipeline } from "../../../src/node/pipeline.ts";
 import { PROCEDURE, REMOTE_ERROR } from "../../../src/libvirt/protocol.ts";
-import { Router } from "../../../src/routing/router.ts";
 import { MemorySpool } from "../../../src/spool/memory-spool.ts";
-import type { Spool } from "../../../src/spool/spool.ts";
 import { ErrorReply } from "../../../src/simulator/procedures.ts";
-import { SimulatedHost } from "../../../src/simulator/simulated-host.ts";
 import { SimulatorServer } from "../../../src/simulator/server.ts";
 import { until } from "../../support/delivery.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
-import { temporaryDirectory } from "../../support/temporary-directory.ts";
 import { turns } from "../../support/turns.ts";
 import { atEnd } from "../../support/at-end.ts";
+import { config, INTERVAL_MS, pipelineBench } from "../../support/pipeline-bench.ts";
 
-async function config(spec = "", collection = ""): Promise<EffectiveConfig> {
-  const { config: parsed, faults } = parseConfig(`apiVersion: kubevirt-telemetry.io/v1alpha1
-kind: TelemetryConfig
-metadata: { name: test }
-spec:
-  collection: { interval: 1s${collection} }
-  targets: [{ name: main, url: "http://127.0.0.1:1", tls: { mode: Plaintext }, v1: { database: d } }]
-${spec}`);
-  assert.deepEqual(faults, undefined);
-  return resolveConfig(parsed, new TargetAccessReader(secretsDirectory(undefined)));
-}
-
-interface Found {
-  sockets: readonly string[] | Error;
-  naming?: Pick<Endpoint, "identify">;
-}
-
-/** Returns a pipeline over a simulated daemon with two domains. The target does not exist, so lines stay queued. */
-async function bench(t: TestContext, spool?: Spool) {
-  const directory = await temporaryDirectory(t);
-  const socket = path.join(directory, "sock");
-  const host = SimulatedHost.of(2, { nics: 1, disks: 1, seed: 1 });
-  const server = await SimulatorServer.start(socket, host);
-  const clock = new FakeClock();
-  const log: string[] = [];
-  const logged = new EventEmitter();
-  const stream = {
-    write: (line: string) => {
-      const { msg } = JSON.parse(line) as { msg: string };
-      log.push(msg);
-      logged.emit(msg);
-    },
-  };
-  const nodeLog = new NodeLog(pino({ level: "debug", base: null }, stream), clock);
-  const state = new NodeState(nodeLog, clock);
-  const router = new Router({ node: undefined, clock, observer: nodeLog, onMissing: () => undefined, spool });
-  const endpoints: Found = { sockets: [socket] };
-  const pipeline = new Pipeline({
-    router,
-    state,
-    clock,
-    findEndpoints: () =>
-      endpoints.sockets instanceof Error
-        ? Promise.reject(endpoints.sockets)
-        : Promise.resolve(endpoints.sockets.map((one) => ({ socket: one, ...endpoints.naming }))),
-  });
-  atEnd(t, async () => {
-    await router.stop();
-    await server[Symbol.asyncDispose]();
-  });
-  /** Runs cycles, advancing the clock by one interval after each; returns whether everything was collected. */
-  const run = async (cycles: number): Promise<boolean> => {
-    const cyclesDone = (): number => log.filter((msg) => msg === "cycle").length;
-    const before = cyclesDone();
-    const done = pipeline.run(cycles, never);
-    for (let cycle = 1; cycle < cycles; cycle++) {
-      // A cycle without a call that takes time is done before the clock has advanced.
-      if (cyclesDone() < before + cycle) await once(logged, "cycle");
-      await clock.advance(INTERVAL_MS);
-    }
-    return done;
-  };
-  return { pipeline, state, router, host, socket, clock, log, logged, endpoints, run };
-}
-
-const INTERVAL_MS = 1_000;
 const { signal: never } = new AbortController();
 
 test("a limited number of cycles ends by itself, and its lines are queued", async (t) => {
-  const { pipeline, state, router, socket, log, run } = await bench(t);
+  const { pipeline, state, router, socket, log, run } = await pipelineBench(t);
   pipeline.configure(await config());
   assert.equal(await run(2), true);
   // Two domains: metrics, NIC, disk and totals each, and features in the second cycle.
@@ -105,7 +26,7 @@ test("a limited number of cycles ends by itself, and its lines are queued", asyn
 });
 
 test("the first cycle begins when there is a configuration", async (t) => {
-  const { pipeline, router, log, clock } = await bench(t);
+  const { pipeline, router, log, clock } = await pipelineBench(t);
   const done = pipeline.run(1, never);
   await clock.advance(10_000);
   assert.deepEqual([log, router.senders], [[], []]);
@@ -116,7 +37,7 @@ test("the first cycle begins when there is a configuration", async (t) => {
 });
 
 test("without a configuration the agent wakes a few times a minute, enough for its health", async (t) => {
-  const { pipeline, state, clock } = await bench(t);
+  const { pipeline, state, clock } = await pipelineBench(t);
   const stop = new AbortController();
   let sleeps = 0;
   const { sleep } = clock;
@@ -134,7 +55,7 @@ test("without a configuration the agent wakes a few times a minute, enough for i
 });
 
 test("the removal of a configuration ends collection and keeps the queued lines", async (t) => {
-  const { pipeline, router, clock, log, logged } = await bench(t);
+  const { pipeline, router, clock, log, logged } = await pipelineBench(t);
   const stop = new AbortController();
   pipeline.configure(await config());
   const done = pipeline.run(Number.POSITIVE_INFINITY, stop.signal);
@@ -149,7 +70,7 @@ test("the removal of a configuration ends collection and keeps the queued lines"
 });
 
 test("a suspended configuration collects nothing, and its cycles count", async (t) => {
-  const { pipeline, router, log, run } = await bench(t);
+  const { pipeline, router, log, run } = await pipelineBench(t);
   pipeline.configure(await config("  state: Suspended\n"));
   assert.equal(await run(1), true);
   assert.equal(router.senders[0]?.backlog.lines, 0);
@@ -157,7 +78,7 @@ test("a suspended configuration collects nothing, and its cycles count", async (
 });
 
 test("a family with an interval of its own has lines and calls in the first cycle and then in its cycles only", async (t) => {
-  const { pipeline, router, host, run } = await bench(t);
+  const { pipeline, router, host, run } = await pipelineBench(t);
   const families = ", families: [Metrics, Devices, Vcpus]";
   pipeline.configure(
     await config(
@@ -175,7 +96,7 @@ test("a family with an interval of its own has lines and calls in the first cycl
 });
 
 test("a daemon that does not answer in the cycle of a family has its lines in the next one", async (t) => {
-  const { pipeline, endpoints, socket, host, clock, run } = await bench(t);
+  const { pipeline, endpoints, socket, host, clock, run } = await pipelineBench(t);
   pipeline.configure(await config("", ", families: [Metrics, Vcpus], schedules: [{families: [Vcpus], interval: 1m}]"));
   endpoints.sockets = [`${socket}-late`];
   assert.equal(await run(1), false);
@@ -188,7 +109,7 @@ test("a daemon that does not answer in the cycle of a family has its lines in th
 });
 
 test("a family whose cycle has no statistics has its lines in the next good cycle, and then in its own", async (t) => {
-  const { pipeline, host, clock, run } = await bench(t);
+  const { pipeline, host, clock, run } = await pipelineBench(t);
   pipeline.configure(await config("", ", families: [Metrics, Vcpus], schedules: [{families: [Vcpus], interval: 1m}]"));
   host.adjustStats = () => {
     throw new ErrorReply(REMOTE_ERROR.INTERNAL, "no statistics");
@@ -204,7 +125,7 @@ test("a family whose cycle has no statistics has its lines in the next good cycl
 });
 
 test("the lines of the node and the agent are written once in a cycle, and cost a call in each connection", async (t) => {
-  const { pipeline, router, host, run } = await bench(t);
+  const { pipeline, router, host, run } = await pipelineBench(t);
   pipeline.configure(await config("", ", families: [Node, Agent], schedules: [{families: [Agent], interval: 2s}]"));
   assert.equal(await run(3), true);
   assert.equal(router.senders[0]?.backlog.lines, 3 + 2);
@@ -213,14 +134,14 @@ test("the lines of the node and the agent are written once in a cycle, and cost 
 });
 
 test("without the family Node there is no call for the version of QEMU", async (t) => {
-  const { pipeline, host, run } = await bench(t);
+  const { pipeline, host, run } = await pipelineBench(t);
   pipeline.configure(await config());
   assert.equal(await run(1), true);
   assert.equal(host.calls.get(PROCEDURE.CONNECT_GET_VERSION), undefined);
 });
 
 test("a new configuration begins with all families", async (t) => {
-  const { pipeline, host, clock, run } = await bench(t);
+  const { pipeline, host, clock, run } = await pipelineBench(t);
   const scheduled = ", families: [Metrics, Vcpus], schedules: [{families: [Vcpus], interval: 1m}]";
   pipeline.configure(await config("", scheduled));
   assert.equal(await run(2), true);
@@ -232,7 +153,7 @@ test("a new configuration begins with all families", async (t) => {
 });
 
 test("endpoints that cannot be found fail the cycle, and the next cycle looks for them again", async (t) => {
-  const { pipeline, router, endpoints, socket, clock, log, run } = await bench(t);
+  const { pipeline, router, endpoints, socket, clock, log, run } = await pipelineBench(t);
   pipeline.configure(await config());
   endpoints.sockets = new TelemetryError("E_SOCKET_NOT_FOUND", "no libvirt socket found");
   assert.equal(await run(1), false);
@@ -246,7 +167,7 @@ test("endpoints that cannot be found fail the cycle, and the next cycle looks fo
 });
 
 test("an exception while a domain is encoded fails the cycle and loses only this domain's lines", async (t) => {
-  const { pipeline, state, router, endpoints, log, run } = await bench(t);
+  const { pipeline, state, router, endpoints, log, run } = await pipelineBench(t);
   const unwritable = { name: "vm-001", tags: [["tag", Object]] as never };
   endpoints.naming = { identify: (domain) => (domain.name === "vm-001" ? unwritable : domain) };
   pipeline.configure(await config());
@@ -262,7 +183,7 @@ test("an exception while lines are handed to the buffer fails the cycle, and the
   const append = spool.append.bind(spool);
   let faults = 1;
   spool.append = (...batch) => (faults-- > 0 ? Promise.reject(new Error("a bug")) : append(...batch));
-  const { pipeline, state, router, log, run } = await bench(t, spool);
+  const { pipeline, state, router, log, run } = await pipelineBench(t, spool);
   pipeline.configure(await config());
   assert.equal(await run(2), false);
   assert.equal(router.senders[0]?.backlog.lines, 10);
@@ -271,7 +192,7 @@ test("an exception while lines are handed to the buffer fails the cycle, and the
 });
 
 test("an exception while endpoints are looked for fails the cycle", async (t) => {
-  const { pipeline, endpoints, log, run } = await bench(t);
+  const { pipeline, endpoints, log, run } = await pipelineBench(t);
   endpoints.sockets = new Error("a bug");
   pipeline.configure(await config());
   assert.equal(await run(1), false);
@@ -279,7 +200,7 @@ test("an exception while endpoints are looked for fails the cycle", async (t) =>
 });
 
 test("an exception while a configuration is applied fails the run, and the configuration is applied again", async (t) => {
-  const { pipeline, router, log, run, clock } = await bench(t);
+  const { pipeline, router, log, run, clock } = await pipelineBench(t);
   const apply = router.apply.bind(router);
   router.apply = () => Promise.reject(new Error("a bug"));
   pipeline.configure(await config());
@@ -293,7 +214,7 @@ test("an exception while a configuration is applied fails the run, and the confi
 });
 
 test("the line of an event is queued although the next cycle is not due", async (t) => {
-  const { pipeline, router, host, clock, state } = await bench(t);
+  const { pipeline, router, host, clock, state } = await pipelineBench(t);
   pipeline.configure(await config("", ", families: [Events]"));
   const ended = new AbortController();
   const done = pipeline.run(Number.POSITIVE_INFINITY, ended.signal);
