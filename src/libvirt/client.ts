@@ -196,7 +196,7 @@ export class LibvirtClient implements Disposable {
 
   /**
    * Subscribes to these events of all domains. A daemon that does not know one of them sends the others. `listener` gets
-   * each event when it arrives; an exception of it ends the connection.
+   * each event when it arrives; an exception of it ends the connection. A daemon that is late with its answers does not.
    * @throws {LibvirtError} E_LIBVIRT_REMOTE if the daemon sends none of them
    */
   async subscribe(
@@ -204,6 +204,7 @@ export class LibvirtClient implements Disposable {
     listener: (event: DomainEvent) => void,
     { deadlineMs }: CallOptions,
   ): Promise<void> {
+    this.#connection.staysOpen = true;
     this.#connection.onMessage = (procedure, payload) => {
       const event = readDomainEvent(procedure, payload, this.#parameters);
       if (event !== undefined) listener(event);
@@ -223,6 +224,7 @@ export class LibvirtClient implements Disposable {
 
   /** Ignores all events from now on, although the daemon still sends them. */
   ignoreEvents(): void {
+    this.#connection.staysOpen = false;
     this.#connection.onMessage = () => undefined;
   }
 

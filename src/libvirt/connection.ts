@@ -106,6 +106,9 @@ export class LibvirtConnection {
     return !this.#ended && !this.#closing;
   }
 
+  /** Whether a call without an answer leaves the connection open, even if the daemon has answered nothing since. */
+  staysOpen = false;
+
   /** Whether another late call would end the connection. */
   get isCrowded(): boolean {
     return this.#late.size >= MAX_LATE;
@@ -180,12 +183,10 @@ export class LibvirtConnection {
   #timedOut(pending: PendingCall): void {
     if (this.#ended || pending.answered) return;
     const { procedure, deadlineMs } = pending.call;
-    const error = new LibvirtError(
-      "E_LIBVIRT_TIMEOUT",
-      `libvirt did not answer ${procedure} within ${Math.round(deadlineMs)} ms`,
-    );
+    const why = `libvirt did not answer ${procedure} within ${Math.round(deadlineMs)} ms`;
+    const error = new LibvirtError("E_LIBVIRT_TIMEOUT", why);
     pending.reject(error);
-    const isAlive = this.#replies > pending.repliesBefore;
+    const isAlive = this.staysOpen || this.#replies > pending.repliesBefore;
     if (isAlive && this.#queued.delete(pending)) return;
     if (isAlive && !this.isCrowded) {
       this.#late.add(pending);

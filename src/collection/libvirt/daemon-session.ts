@@ -115,6 +115,13 @@ export class DaemonSession implements SessionLease {
     if (this.#current === session) this.#current = undefined;
   }
 
+  /** Gives up the current connection, and closes it unless `keep` takes it over. The next `session()` opens one. */
+  replace(keep: (session: LibvirtClient) => boolean): void {
+    const session = this.#current;
+    this.#current = undefined;
+    if (session !== undefined && !keep(session)) session.close();
+  }
+
   close(): void {
     this.#current?.close();
   }

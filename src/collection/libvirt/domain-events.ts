@@ -19,6 +19,11 @@ import { MigrationSteps } from "./migration-steps.ts";
 const NAMES = Object.keys(DOMAIN_EVENT) as DomainEventName[];
 /** The events that show a job or its end. */
 const JOB_EVENTS: readonly DomainEventName[] = ["MIGRATION_ITERATION", "JOB_COMPLETED"];
+/**
+ * How long after the last list with a run its events may come. libvirt lists a run no longer when it begins to end its QEMU, and
+ * sends the last events when it has ended. With much memory that takes seconds.
+ */
+const ENDING_MS = 60_000;
 /** If the wall clock is set back by more, time stamps follow it. */
 const MAX_AHEAD_MS = 1_000;
 
@@ -40,16 +45,26 @@ interface ObservedDomain {
   readonly migration: NodeMigration | undefined;
 }
 
+interface EndedRun {
+  readonly run: DomainRef;
+  /** On the monotonic clock. */
+  readonly sinceMs: number;
+}
+
 /** The events and the jobs of one daemon's domains, from the current connection. */
 export class DomainEvents {
   readonly #options: DomainEventsOptions;
   readonly #limit: EventLimit;
   #needs: Needs;
   readonly #jobs: JobProgress;
+  /** The connection whose events count. */
   #session: LibvirtClient | undefined;
-  /** Domain -> its run: of the last list and since, and of the list before. An event after the end of a run has no id. */
+  /** It is no longer used for calls, and is closed when the next connection has events. */
+  #kept: LibvirtClient | undefined;
+  /** Domain -> its run: of the last list and since. */
   #runs = new Map<string, DomainRef>();
-  #runsBefore: ReadonlyMap<string, DomainRef> = new Map();
+  /** Domain -> its run that is no longer listed. An event after the end of a run has no id. */
+  readonly #ended = new Map<string, EndedRun>();
   /** Domain -> the time stamp of its last event: two lines of a series with the same one would be one. */
   readonly #lastMs = new Map<string, number>();
   #migrations: MigrationSteps;
@@ -74,29 +89,59 @@ export class DomainEvents {
     return true;
   }
 
-  /** Subscribes to the events of a connection, once, and ignores those of the connection before. Does not wait. */
+  /** Subscribes to the events of a connection, once. From then on it replaces the connection before. Does not wait. */
   readonly follow = (session: LibvirtClient): void => {
     const { events, jobs } = this.#needs;
     const names = events ? NAMES.filter((name) => jobs || name !== "MIGRATION_ITERATION") : JOB_EVENTS;
     if (!(events || jobs) || this.#session === session) return;
-    this.#session?.ignoreEvents();
-    this.#session = session;
+    if (this.#session?.isOpen !== true) this.#replace(session);
     const listener = (event: DomainEvent): void => {
-      this.#receive(event);
+      if (this.#session === session) this.#receive(event);
     };
     const { POSITIVE_INFINITY: deadlineMs } = Number;
-    session.subscribe(names, listener, { deadlineMs }).catch((error: unknown) => {
-      // If the connection is lost, the next one is subscribed. A daemon that does not answer is reported by other calls.
-      if (error instanceof LibvirtError && error.code === "E_LIBVIRT_REMOTE") this.#failed(error);
-    });
+    session
+      .subscribe(names, listener, { deadlineMs })
+      .catch((error: unknown) => {
+        // If the connection is lost, the next one is subscribed. A daemon that does not answer is reported by other calls.
+        if (error instanceof LibvirtError && error.code === "E_LIBVIRT_REMOTE") this.#failed(error);
+      })
+      .finally(() => {
+        if (session.isOpen) this.#replace(session);
+      });
   };
+
+  /**
+   * Returns whether a connection stays open although a call has timed out. While libvirt ends the QEMU of a domain it answers no
+   * call about that domain, and sends the last events afterwards: the next connection may be too late for them.
+   */
+  readonly keep = (session: LibvirtClient): boolean => {
+    if (this.#session !== session || !session.isOpen) return false;
+    this.#kept = session;
+    return true;
+  };
+
+  #replace(session: LibvirtClient): void {
+    const before = this.#session;
+    if (before === session) return;
+    this.#session = session;
+    before?.ignoreEvents();
+    this.#closeKept();
+  }
+
+  #closeKept(): void {
+    this.#kept?.close();
+    this.#kept = undefined;
+  }
 
   /** Takes the list of running domains of a cycle. */
   retain(listed: readonly DomainRef[]): void {
-    this.#runsBefore = this.#runs;
-    this.#runs = new Map(listed.map((domain) => [domain.uuid, domain]));
+    const now = this.#options.clock.monotonic();
+    const runs = new Map(listed.map((domain) => [domain.uuid, domain]));
+    for (const [uuid, run] of this.#runs) if (!runs.has(uuid)) this.#ended.set(uuid, { run, sinceMs: now });
+    for (const [uuid, { sinceMs }] of this.#ended) if (now - sinceMs > ENDING_MS) this.#ended.delete(uuid);
+    this.#runs = runs;
     for (const uuid of this.#lastMs.keys())
-      if (!this.#runs.has(uuid) && !this.#runsBefore.has(uuid)) this.#lastMs.delete(uuid);
+      if (!this.#runs.has(uuid) && !this.#ended.has(uuid)) this.#lastMs.delete(uuid);
     this.#migrations.retain(listed);
     this.#jobs.retain(listed);
     this.#emitLeftOut(false);
@@ -120,6 +165,7 @@ export class DomainEvents {
   close(): void {
     this.#session?.ignoreEvents();
     this.#session = undefined;
+    this.#closeKept();
     this.#emitLeftOut(true);
   }
 
@@ -162,7 +208,7 @@ export class DomainEvents {
   /** @throws {BudgetError} if the run is new and exceeds the budget */
   #runOf(domain: DomainRef): DomainRef | undefined {
     const { uuid, id } = domain;
-    const known = [this.#runs.get(uuid), this.#runsBefore.get(uuid)].filter((run) => run !== undefined);
+    const known = [this.#runs.get(uuid), this.#ended.get(uuid)?.run].filter((run) => run !== undefined);
     if (id < 0) return known[0];
     if (known.some((run) => domainKey(run) === domainKey(domain))) return domain;
     this.#options.checks?.checkRun(domain);

@@ -131,7 +131,7 @@ export class LibvirtSource implements Source {
       this.#breaker.failed();
       this.#readings.interrupt();
       // Another connection may get an answer.
-      if (error instanceof LibvirtError && error.code === "E_LIBVIRT_TIMEOUT") this.#daemon.close();
+      if (error instanceof LibvirtError && error.code === "E_LIBVIRT_TIMEOUT") this.#daemon.replace(this.#events.keep);
       if (found.errors.length === 0) return { ...nothing, ...found.lists, outcome: "starting" };
       const absent = this.#transient && found.errors.every(({ code }) => code === "E_LIBVIRT_UNREACHABLE");
       return { ...nothing, ...found.lists, outcome: absent ? "absent" : "failed" };
