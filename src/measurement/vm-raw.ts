@@ -12,18 +12,24 @@ const MAX_PLACES = 16_384;
 /** `block.0.rd.times` is the parameter `rd.times` of the disk 0. */
 const NAME = /^([a-z]+)\.(?:(\d{1,5})\.)?(.+)$/;
 
-/** A line of the sample that is being written. */
+/** A line, of all VMs. */
 interface Line {
   readonly part: PartTags;
-  /** Field -> the parameter that has it. Two names can become one. */
-  readonly owners: Map<string, string>;
-  readonly fields: (readonly [key: string, type: FieldType, value: RawValue])[];
+  readonly fields: Map<string, Field>;
+  /** Those of the sample that is being written. */
+  readonly values: (readonly [key: string, type: FieldType, value: RawValue])[];
+}
+
+interface Field {
+  readonly key: string;
+  /** The number of the last sample with a value for it. Two names can become one field, of which the first has it. */
+  sample: number;
 }
 
 /** Where a parameter is written. */
 interface Place {
   readonly line: Line;
-  readonly field: string;
+  readonly field: Field;
 }
 
 /** What libvirt says beyond the other families. Its fields are named by libvirt, with `_` for other characters. */
@@ -54,6 +60,8 @@ class RawLines {
   /** Parameter -> its place; "omitted" if it has none, and undefined if it does not belong to `vm_raw`. */
   readonly #places = new Map<string, Place | "omitted" | undefined>();
   readonly #lines = new Map<string, Line>();
+  /** Number of the sample that is being written. */
+  #sample = 0;
 
   constructor(options: RawOptions) {
     this.#options = options;
@@ -63,6 +71,7 @@ class RawLines {
   }
 
   write(params: RawParameters, writer: SampleLines): void {
+    this.#sample++;
     const open = new Set<Line>();
     let count = 0;
     for (const [name, value] of params) {
@@ -72,18 +81,24 @@ class RawLines {
         writer.omitParameter();
       else open.add(place.line);
     }
-    for (const { part, fields } of open) {
-      writer.begin(part);
-      for (const [key, type, value] of fields) writeField(writer, key, type, value);
-      writer.end();
-      fields.length = 0;
+    try {
+      for (const { part, values } of open) {
+        writer.begin(part);
+        for (const [key, type, value] of values) writeField(writer, key, type, value);
+        writer.end();
+      }
+    } finally {
+      // The next sample can be of another VM.
+      for (const { values } of open) values.length = 0;
     }
   }
 
   /** Returns whether the value fits into its line, with the type that the field has. */
-  #take({ line: { fields }, field }: Place, [type, value]: ReturnType<typeof rawField>): boolean {
-    if (fields.length === MAX_FIELDS || !this.#options.types.admits(field, type)) return false;
-    fields.push([field, type, value]);
+  #take({ line: { values }, field }: Place, [type, value]: ReturnType<typeof rawField>): boolean {
+    if (field.sample === this.#sample || values.length === MAX_FIELDS) return false;
+    if (!this.#options.types.admits(field.key, type)) return false;
+    field.sample = this.#sample;
+    values.push([field.key, type, value]);
     return true;
   }
 
@@ -106,13 +121,13 @@ class RawLines {
     const pattern = index === undefined ? name : `${prefix}.N.${rest}`;
     if (this.#claimed.has(pattern)) return undefined;
     // InfluxDB reserves names that begin with an underscore.
-    let field = rest.replace(/[^A-Za-z0-9_]/g, "_").replace(/^_+/, "");
-    if (field === "") return "omitted";
+    let key = rest.replace(/[^A-Za-z0-9_]/g, "_").replace(/^_+/, "");
+    if (key === "") return "omitted";
     // InfluxDB 3 rejects a line whose tag has the name of a field of its table.
-    while (this.#taken.has(field)) field += "_";
+    while (this.#taken.has(key)) key += "_";
     const line = this.#lineOf(group, index);
-    if (line.owners.has(field)) return "omitted";
-    line.owners.set(field, name);
+    const field = line.fields.get(key) ?? { key, sample: 0 };
+    line.fields.set(key, field);
     return { line, field };
   }
 
@@ -120,7 +135,7 @@ class RawLines {
     const key = `${group} ${index ?? ""}`;
     const known = this.#lines.get(key);
     if (known !== undefined) return known;
-    const line = { part: { group, index }, owners: new Map<string, string>(), fields: [] };
+    const line = { part: { group, index }, fields: new Map<string, Field>(), values: [] };
     this.#lines.set(key, line);
     return line;
   }

@@ -168,6 +168,24 @@ test("names that become one, that are empty or that begin with an underscore hav
   assert.equal(counters.omittedParameters, 3);
 });
 
+test("a name that another VM has invented takes no field from a VM, and no value of it", () => {
+  const raw = options();
+  const samples = [
+    withParameters(["block.0.rd-times", 1n], ["vm.new", 2n]),
+    withParameters(["block.0.rd.times", 3n]),
+    withParameters(["vm.new", 4n]),
+  ];
+  const { text, counters } = encode(samples, raw);
+  assert.deepEqual(
+    text
+      .trimEnd()
+      .split("\n")
+      .map((line) => line.split(" ")[1]),
+    ["rd_times=1i", "new=2i", "rd_times=3i", "new=4i"],
+  );
+  assert.equal(counters.omittedParameters, 0);
+});
+
 test("a line has 512 fields and a VM 4,096 parameters at most, and the others are counted", () => {
   const many = Array.from({ length: 600 }, (_, index) => [`vm.p${index}`, 1n] as const);
   const wide = encode([withParameters(...many)], options());
