@@ -12,6 +12,7 @@ import { RejectedLines, type RejectedStats } from "../delivery/rejected-lines.ts
 import type { SenderOptions } from "../delivery/lane-sender.ts";
 import { Sender } from "../delivery/sender.ts";
 import { unexpected, type TelemetryError } from "../errors.ts";
+import { TaskQueue } from "../lib/task-queue.ts";
 import { newLineCounters } from "../measurement/line-protocol.ts";
 import { Encoder, type MissingListener } from "../measurement/encoder.ts";
 import { RawTypes } from "../measurement/raw-types.ts";
@@ -44,6 +45,8 @@ export class Router {
   readonly counters = newLineCounters();
   /** What the launchers may write. */
   readonly quotas: Quotas;
+  /** One at a time: a flush during a change would find no cursor of a new target, and two would mix the shares of launchers. */
+  readonly #flushes = new TaskQueue();
   readonly #options: RouterOptions;
   readonly #rawTypes = new RawTypes();
   readonly #rejected: RejectedLines | undefined;
@@ -103,8 +106,12 @@ export class Router {
    * Applies a configuration. Samples routed before still go to their old targets. A target that remains keeps its queued
    * lines, whatever else changes about it, and so does a target whose name changes.
    */
-  async apply(config: EffectiveConfig): Promise<void> {
-    const flushed = this.flush();
+  apply(config: EffectiveConfig): Promise<void> {
+    return this.#flushes.run(() => this.#apply(config));
+  }
+
+  async #apply(config: EffectiveConfig): Promise<void> {
+    const flushed = this.#flush();
     this.#config = config;
     this.#streamsByTargets = new Map();
     this.#streamsByVm = new WeakMap();
@@ -157,7 +164,11 @@ export class Router {
   }
 
   /** Appends the encoded lines to the spool. Returns their number; a line for several targets counts once. */
-  async flush(): Promise<number> {
+  flush(): Promise<number> {
+    return this.#flushes.run(() => this.#flush());
+  }
+
+  async #flush(): Promise<number> {
     const batches = [...this.#streamsByTargets.values()]
       .flat()
       .map(({ encoder, targets }) => ({ batch: encoder.take(), targets }));

@@ -46,6 +46,22 @@ test("a target has in vm_raw what its other families do not have", async () => {
   assert.deepEqual(bench.stored("b"), ["web vm_raw"]);
 });
 
+test("events that arrive while a target is renamed are not lost", async () => {
+  await using bench = new RouterBench();
+  const families = ["Events"] as const;
+  await bench.apply({ a: families }, { families });
+  const { identity } = named("web");
+  const [applied, flushed] = [bench.apply({ b: families }, { families }), [] as Promise<number>[]];
+  for (let timestampMs = 1; timestampMs <= 20; timestampMs++) {
+    bench.router.routeReport({ timestampMs, identity, kind: "reboot", count: 1 });
+    flushed.push(bench.router.flush());
+    await Promise.resolve();
+  }
+  await Promise.all([applied, ...flushed]);
+  assert.equal(await bench.router.drain(never), true);
+  assert.equal(bench.targets.a.stored.length + bench.targets.b.stored.length, 20);
+});
+
 test("a line for several targets is counted once", async () => {
   await using bench = new RouterBench();
   const counts: number[] = [];
