@@ -17,7 +17,7 @@ const MAX_BYTES = 1024 * 1024;
 
 /**
  * Returns a source that reads the files DIR/<name>/<key>, the layout of Secrets and ConfigMaps mounted into a pod. If there is no
- * such directory, it reads DIR_<name>_<key>: systemd copies the files of a directory to such names as credentials.
+ * such file, it reads DIR_<name>_<key>: systemd copies the files of a directory to such names as credentials.
  */
 export function secretsDirectory(directory: string | undefined): SecretSource {
   return {
@@ -34,22 +34,27 @@ export function secretsDirectory(directory: string | undefined): SecretSource {
         throw new TelemetryError("E_SECRET_NOT_FOUND", `${wanted} cannot be a file name`);
       }
       const file = path.join(directory, name, key);
-      try {
-        const text = await readBounded(file).catch((error: unknown) => {
-          if (errorCode(error) !== "ENOENT") throw error;
-          return readBounded(`${path.resolve(directory)}_${name}_${key}`).catch(() => {
-            throw error;
-          });
-        });
-        return text.replace(/\r?\n$/, "");
-      } catch (error) {
-        const why = errorCode(error) ?? "too large";
-        throw new TelemetryError("E_SECRET_NOT_FOUND", `${wanted} cannot be read from ${file} (${why})`, {
-          cause: error,
-        });
-      }
+      const credential = `${path.resolve(directory)}_${name}_${key}`;
+      const text = (await readIfPresent(file, wanted)) ?? (await readIfPresent(credential, wanted));
+      if (text === undefined) throw unreadable(wanted, file, "ENOENT");
+      return text.replace(/\r?\n$/, "");
     },
   };
+}
+
+/** Resolves to the text of a file; undefined if there is none. */
+async function readIfPresent(file: string, wanted: string): Promise<string | undefined> {
+  try {
+    return await readBounded(file);
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === "ENOENT") return undefined;
+    throw unreadable(wanted, file, code ?? "too large", error);
+  }
+}
+
+function unreadable(wanted: string, file: string, why: string, cause?: unknown): TelemetryError {
+  return new TelemetryError("E_SECRET_NOT_FOUND", `${wanted} cannot be read from ${file} (${why})`, { cause });
 }
 
 async function readBounded(file: string): Promise<string> {

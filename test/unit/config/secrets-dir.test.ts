@@ -89,6 +89,14 @@ test("the error for a missing key names the file", async (t) => {
   assert.match((await rejection(source.read("Secret", "influx", "folder"))).message, /\(EISDIR\)$/);
 });
 
+test("the error for a credential of systemd that cannot be read names its file", async (t) => {
+  const directory = path.join(await temporaryDirectory(t), "secrets");
+  const file = `${directory}_influx_token`;
+  await writeFile(file, Buffer.alloc(1024 * 1024 + 1));
+  const { message } = await rejection(secretsDirectory(directory).read("Secret", "influx", "token"));
+  assert.equal(message, `the key \`token\` of the Secret \`influx\` cannot be read from ${file} (too large)`);
+});
+
 test("no name and no key leaves the directory", async (t) => {
   const outer = await temporaryDirectory(t);
   await writeFile(path.join(outer, "token"), "abc");
