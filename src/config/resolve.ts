@@ -16,7 +16,7 @@ export interface EffectiveConfig {
   readonly families: readonly Family[];
   /** Of the families, those that are collected once in a number of cycles. If not given, each cycle collects all. */
   readonly schedules?: readonly { readonly families: readonly Family[]; readonly cycles: number }[];
-  /** Groups of libvirt's statistics for the family Raw. */
+  /** Groups of libvirt's statistics for the family Raw. Not given without it. */
   readonly rawGroups?: readonly RawGroup[];
   readonly onMissing: "Zero" | "Omit";
   readonly maxConcurrentEndpoints: number;
@@ -61,7 +61,7 @@ export async function resolveConfig({ spec }: TelemetryConfig, reader: TargetAcc
     timeoutMs: collection.timeout === undefined ? defaultTimeoutMs(intervalMs) : milliseconds(collection.timeout),
     families: collection.families,
     ...resolveSchedules(collection, intervalMs),
-    ...(collection.raw !== undefined && { rawGroups: collection.raw.groups }),
+    ...(collection.raw !== undefined && collection.families.includes("Raw") && { rawGroups: collection.raw.groups }),
     onMissing: collection.onMissing,
     maxConcurrentEndpoints: collection.maxConcurrentEndpoints,
     // The default is shorter than the longest intervals, and a shorter time than one cycle has no effect.

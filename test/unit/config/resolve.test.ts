@@ -63,6 +63,13 @@ test("defaults are resolved to the agent's units", async () => {
   });
 });
 
+test("the groups of Raw count only with the family Raw", async () => {
+  const collection = { families: ["Metrics"], raw: { groups: ["Vm"] } };
+  const withRaw = { ...collection, families: ["Raw"] };
+  assert.equal((await resolved({ ...LEAST_SPEC, collection })).rawGroups, undefined);
+  assert.deepEqual((await resolved({ ...LEAST_SPEC, collection: withRaw })).rawGroups, ["Vm"]);
+});
+
 test("every field is resolved", async () => {
   const { targets, ...rest } = await resolved(CLUSTER_SPEC);
   const { vmSelector, namespaces, tags } = CLUSTER_SPEC;
@@ -72,7 +79,6 @@ test("every field is resolved", async () => {
     timeoutMs: 4_000,
     families: ["Totals", "Metrics"],
     schedules: [{ families: ["Totals"], cycles: 360 }],
-    rawGroups: ["Block"],
     onMissing: "Omit",
     maxConcurrentEndpoints: 4,
     deviceCacheTtlMs: 5_400_000,
