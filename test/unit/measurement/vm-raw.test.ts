@@ -149,6 +149,12 @@ test("no launcher gives a known field another type, even if it is the first to s
   }
 });
 
+test("a known field keeps its type if a tag has its name", () => {
+  const raw = options({ tags: [...TAGS, "rss"] });
+  assert.equal(encode([withParameters(["balloon.rss", "wrong"])], raw).text, "");
+  assert.match(encode([withParameters(["balloon.rss", 1n])], raw).text, / rss_=1i /);
+});
+
 test("names that become one, that are empty or that begin with an underscore have a rule", () => {
   const { text, counters } = encode(
     [
