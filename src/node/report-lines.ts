@@ -17,6 +17,8 @@ interface ReportLinesOptions {
 export class ReportLines {
   readonly #options: ReportLinesOptions;
   #lines = 0;
+  /** Whether a line has come since the last flush began. */
+  #isWaiting = false;
   #flushing: Promise<void> | undefined;
   #closed = new AbortController();
 
@@ -28,9 +30,8 @@ export class ReportLines {
   write(report: VmReport, endpoint: string): void {
     const { router, state } = this.#options;
     for (const failure of router.routeReport(report, router.quotas.of(endpoint))) state.recordFailure(failure);
-    this.#flushing ??= this.#flush().finally(() => {
-      this.#flushing = undefined;
-    });
+    this.#isWaiting = true;
+    this.#flushing ??= this.#flush();
   }
 
   /** Returns the number of lines that were handed to the spool since the last call. */
@@ -49,11 +50,15 @@ export class ReportLines {
 
   async #flush(): Promise<void> {
     const { router, state, clock } = this.#options;
-    await clock.sleep(FLUSH_MS, this.#closed.signal);
-    try {
-      this.#lines += await router.flush();
-    } catch (error) {
-      state.recordFailure(unexpected("handing lines to the buffer", error));
+    while (this.#isWaiting) {
+      await clock.sleep(FLUSH_MS, this.#closed.signal);
+      this.#isWaiting = false;
+      try {
+        this.#lines += await router.flush();
+      } catch (error) {
+        state.recordFailure(unexpected("handing lines to the buffer", error));
+      }
     }
+    this.#flushing = undefined;
   }
 }
