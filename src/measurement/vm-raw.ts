@@ -7,7 +7,7 @@ import type { Measurement, PartTags, RawOptions, SampleLines } from "./measureme
 /** Parameters of one VM in a cycle. */
 const MAX_PARAMETERS = 4_096;
 const MAX_FIELDS = 512;
-/** Names of parameters that are kept with their places. With more, all are found again. */
+/** Names of parameters that are kept with their places. With more, the next sample finds all again. */
 const MAX_PLACES = 16_384;
 /** `block.0.rd.times` is the parameter `rd.times` of the disk 0. */
 const NAME = /^([a-z]+)\.(?:(\d{1,5})\.)?(.+)$/;
@@ -72,6 +72,10 @@ class RawLines {
 
   write(params: RawParameters, writer: SampleLines): void {
     this.#sample++;
+    if (this.#places.size > MAX_PLACES) {
+      this.#places.clear();
+      this.#lines.clear();
+    }
     const open = new Set<Line>();
     let count = 0;
     for (const [name, value] of params) {
@@ -105,10 +109,6 @@ class RawLines {
   #placeOf(name: string): Place | "omitted" | undefined {
     const known = this.#places.get(name);
     if (known !== undefined || this.#places.has(name)) return known;
-    if (this.#places.size === MAX_PLACES) {
-      this.#places.clear();
-      this.#lines.clear();
-    }
     const place = this.#findPlace(name);
     this.#places.set(name, place);
     return place;

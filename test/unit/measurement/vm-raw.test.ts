@@ -201,6 +201,14 @@ test("a line has 512 fields and a VM 4,096 parameters at most, and the others ar
   assert.deepEqual([long.lines, long.counters.omittedParameters], [4_096, 904]);
 });
 
+test("a part of a VM has one line, whatever names were there before", () => {
+  const named = (name: string, count: number) =>
+    withParameters(...Array.from({ length: count }, (_, index) => [`${name}${index}`, 1n] as const));
+  const { text, counters } = encode([named("vm.other", 16_000), named("block.0.p", 600)], options());
+  assert.equal(text.match(/,group=Block,/g)?.length, 1);
+  assert.equal(counters.omittedParameters, 16_000 - 512 + 600 - 512);
+});
+
 test("names of a launcher fill no table, and the types of known fields stay", () => {
   const types = new RawTypes();
   const raw = options({ types });
