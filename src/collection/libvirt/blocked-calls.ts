@@ -36,13 +36,16 @@ interface Reply {
 /** The blocked calls, and the replies of those that returned in the current cycle. */
 export class BlockedCalls {
   readonly #clock: Clock;
+  readonly #release: (session: LibvirtClient) => void;
   readonly #calls = new Set<TrackedCall>();
   #replies: Reply[] = [];
   readonly #blockers = new Set<string>();
   #cycle = 0;
 
-  constructor(clock: Clock) {
+  /** `release` gets the connection of each call that has returned. */
+  constructor(clock: Clock, release: (session: LibvirtClient) => void) {
     this.#clock = clock;
+    this.#release = release;
   }
 
   get calls(): readonly BlockedCall[] {
@@ -70,7 +73,7 @@ export class BlockedCalls {
   }
 
   /**
-   * Tracks a call until it returns, then closes its connection. Resolves to the time the reply took in milliseconds, or
+   * Tracks a call until it returns, then releases its connection. Resolves to the time the reply took in milliseconds, or
    * undefined if the call failed.
    */
   async track(call: BlockedCall, answer: Promise<readonly DomainStats[]>): Promise<number | undefined> {
@@ -87,7 +90,7 @@ export class BlockedCalls {
       return undefined;
     } finally {
       this.#calls.delete(tracked);
-      tracked.session.close();
+      this.#release(tracked.session);
       resolve(undefined);
     }
   }

@@ -44,7 +44,9 @@ export class BulkStats {
     this.#lease = lease;
     this.#clock = clock;
     this.#received = received;
-    this.#blocked = new BlockedCalls(clock);
+    this.#blocked = new BlockedCalls(clock, (session) => {
+      lease.release(session);
+    });
   }
 
   /** The number of blocked calls at this moment. */

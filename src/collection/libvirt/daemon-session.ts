@@ -8,6 +8,14 @@ import { ConnectionLimit } from "./connection-limit.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { LAST_CALL_MS } from "./time-limits.ts";
 
+/** What needs connections besides calls. */
+export interface SessionFollower {
+  /** Is called with each new connection, before its first call. */
+  follow(session: LibvirtClient): void;
+  /** Is called with a connection that calls no longer use. Returns whether it must stay open; the follower then closes it. */
+  keep(session: LibvirtClient): boolean;
+}
+
 export interface SessionOptions {
   /** What all launchers share. */
   readonly shared: SharedLimits;
@@ -16,8 +24,7 @@ export interface SessionOptions {
   readonly clock: Clock;
   /** Is called when a connection ends that this side did not close. */
   readonly onLost: () => void;
-  /** Is called with each new connection, before its first call. */
-  readonly onOpen?: (session: LibvirtClient) => void;
+  readonly follower?: SessionFollower;
 }
 
 /** Holds the current connection to one daemon, and opens a new one when needed. */
@@ -27,7 +34,7 @@ export class DaemonSession implements SessionLease {
   readonly #peer: Peer;
   readonly #clock: Clock;
   readonly #onLost: () => void;
-  readonly #onOpen: (session: LibvirtClient) => void;
+  readonly #follower: SessionFollower | undefined;
   readonly #connections: ConnectionLimit;
   #calls = 0;
   #current: LibvirtClient | undefined;
@@ -40,14 +47,14 @@ export class DaemonSession implements SessionLease {
 
   constructor(
     { socket, budget, onUnreachable = () => undefined }: Pick<Endpoint, "socket" | "budget" | "onUnreachable">,
-    { shared, clock, onLost, onOpen = () => undefined, connections = new ConnectionLimit() }: SessionOptions,
+    { shared, clock, onLost, follower, connections = new ConnectionLimit() }: SessionOptions,
   ) {
     this.#socket = socket;
     this.#onUnreachable = onUnreachable;
     this.#peer = budget === undefined ? trustedPeer() : limitedPeer(budget, shared, () => clock.monotonic());
     this.#clock = clock;
     this.#onLost = onLost;
-    this.#onOpen = onOpen;
+    this.#follower = follower;
     this.#connections = connections;
   }
 
@@ -115,11 +122,15 @@ export class DaemonSession implements SessionLease {
     if (this.#current === session) this.#current = undefined;
   }
 
-  /** Gives up the current connection, and closes it unless `keep` takes it over. The next `session()` opens one. */
-  replace(keep: (session: LibvirtClient) => boolean): void {
+  release(session: LibvirtClient): void {
+    if (this.#follower?.keep(session) !== true) session.close();
+  }
+
+  /** Gives up the current connection and releases it. The next `session()` opens one. */
+  replace(): void {
     const session = this.#current;
     this.#current = undefined;
-    if (session !== undefined && !keep(session)) session.close();
+    if (session !== undefined) this.release(session);
   }
 
   close(): void {
@@ -141,7 +152,7 @@ export class DaemonSession implements SessionLease {
       throw error;
     });
     this.#current = session;
-    this.#onOpen(session);
+    this.#follower?.follow(session);
     void session.closed.then((error) => {
       if (error?.code === "E_LIBVIRT_LIMIT") this.#limitError = error;
       if (error === undefined) return;

@@ -9,6 +9,7 @@ import type { DomainIdentity } from "../domain-sample.ts";
 import { EVENTS, JOBS, type StatsNeed } from "../stats-needs.ts";
 import type { VmReport } from "../vm-report.ts";
 import type { BudgetChecks } from "./budget-checks.ts";
+import type { SessionFollower } from "./daemon-session.ts";
 import type { DomainHistory } from "./domain-history.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { EventLimit } from "./event-limit.ts";
@@ -52,7 +53,7 @@ interface EndedRun {
 }
 
 /** The events and the jobs of one daemon's domains, from the current connection. */
-export class DomainEvents {
+export class DomainEvents implements SessionFollower {
   readonly #options: DomainEventsOptions;
   readonly #limit: EventLimit;
   #needs: Needs;
@@ -90,7 +91,7 @@ export class DomainEvents {
   }
 
   /** Subscribes to the events of a connection, once. From then on it replaces the connection before. Does not wait. */
-  readonly follow = (session: LibvirtClient): void => {
+  follow(session: LibvirtClient): void {
     const { events, jobs } = this.#needs;
     const names = events ? NAMES.filter((name) => jobs || name !== "MIGRATION_ITERATION") : JOB_EVENTS;
     if (!(events || jobs) || this.#session === session) return;
@@ -108,17 +109,18 @@ export class DomainEvents {
       .finally(() => {
         if (session.isOpen) this.#replace(session);
       });
-  };
+  }
 
   /**
-   * Returns whether a connection stays open although a call has timed out. While libvirt ends the QEMU of a domain it answers no
-   * call about that domain, and sends the last events afterwards: the next connection may be too late for them.
+   * Returns whether a connection that calls no longer use stays open, because no other one has events yet. libvirt lists a domain
+   * no longer when it begins to end its QEMU, may answer no call about it meanwhile, and sends the last events afterwards: the next
+   * connection may be too late for them.
    */
-  readonly keep = (session: LibvirtClient): boolean => {
+  keep(session: LibvirtClient): boolean {
     if (this.#session !== session || !session.isOpen) return false;
     this.#kept = session;
     return true;
-  };
+  }
 
   #replace(session: LibvirtClient): void {
     const before = this.#session;

@@ -96,7 +96,7 @@ export class LibvirtSource implements Source {
     const emit = (report: VmReport): void => this.#settings.onReport?.(report, socket);
     const { needs } = settings;
     this.#events = new DomainEvents({ identify, history: this.#history, checks: this.#checks, clock, emit, needs });
-    this.#daemon = new DaemonSession(endpoint, { shared, clock, onLost, onOpen: this.#events.follow, connections });
+    this.#daemon = new DaemonSession(endpoint, { shared, clock, onLost, follower: this.#events, connections });
     this.#bulk = new BulkStats(this.#daemon, clock, this.#share.count);
     this.#ahead = new CallsAhead(this.#infos, this.#bulk);
   }
@@ -131,7 +131,7 @@ export class LibvirtSource implements Source {
       this.#breaker.failed();
       this.#readings.interrupt();
       // Another connection may get an answer.
-      if (error instanceof LibvirtError && error.code === "E_LIBVIRT_TIMEOUT") this.#daemon.replace(this.#events.keep);
+      if (error instanceof LibvirtError && error.code === "E_LIBVIRT_TIMEOUT") this.#daemon.replace();
       if (found.errors.length === 0) return { ...nothing, ...found.lists, outcome: "starting" };
       const absent = this.#transient && found.errors.every(({ code }) => code === "E_LIBVIRT_UNREACHABLE");
       return { ...nothing, ...found.lists, outcome: absent ? "absent" : "failed" };

@@ -6,4 +6,6 @@ export interface SessionLease {
   session(deadline: number): Promise<LibvirtClient>;
   /** Gives up a connection that has a blocked call. The next `session()` returns a new one. */
   abandon(session: LibvirtClient): void;
+  /** Closes a connection that was given up, as soon as nothing needs it. */
+  release(session: LibvirtClient): void;
 }

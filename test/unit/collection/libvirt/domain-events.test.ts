@@ -80,6 +80,37 @@ test("the last events of a domain that libvirt is ending arrive although calls a
   assert.equal(endpoint.clients, 1);
 });
 
+/** As `bench`, with a launcher whose next cycle makes its calls ahead. */
+async function steadyLauncher(t: TestContext) {
+  const started = await bench(t, { domains: 1 }, [EVENTS, DEVICES]);
+  started.endpoint.host.cgroups = false;
+  await started.endpoint.cycle();
+  await started.endpoint.cycle();
+  return started;
+}
+
+test("the last events of a launcher arrive although its cycle has made a call that nothing needs", async (t) => {
+  const { endpoint, happens, taken } = await steadyLauncher(t);
+  endpoint.host.inactive.add("vm-001");
+  await endpoint.cycle();
+  await happens(CRASHED, { id: -1 });
+  assert.deepEqual(taken(), [["lifecycle", "stopped-crashed", 1]]);
+});
+
+test("the last events of a launcher arrive although its call for statistics returns before them", async (t) => {
+  const { endpoint, happens, taken } = await steadyLauncher(t);
+  endpoint.host.lock("vm-001");
+  await endpoint.cycle();
+  endpoint.host.unlock("vm-001");
+  await turns(60);
+  await happens(CRASHED, { id: -1 });
+  assert.deepEqual(taken(), [["lifecycle", "stopped-crashed", 1]]);
+  await endpoint.cycle();
+  await happens(REBOOT);
+  assert.deepEqual(taken(), [["reboot", "", 1]]);
+  assert.equal(endpoint.clients, 1);
+});
+
 test("a domain that starts between two cycles has events at once", async (t) => {
   const { events, happens } = await bench(t);
   await happens(BOOTED, { id: 9 });
