@@ -18,6 +18,11 @@ test("the source reports the start and a failure of a migration, the target its 
   ]);
 });
 
+test("a migration that fails in the second in which it starts has two different times", () => {
+  const failed = { ...RUNNING, endedMs: 1_000, failed: true };
+  assert.deepEqual(migrationOn("node-1", failed)?.steps, [started, { detail: "failed", atMs: 1_001 }]);
+});
+
 test("a migration leaves its source while it runs", () => {
   assert.equal(migrationOn("node-1", RUNNING)?.isLeaving, true);
   assert.equal(migrationOn("node-2", RUNNING)?.isLeaving, false);
