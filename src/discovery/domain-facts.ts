@@ -115,7 +115,7 @@ export class FactElements implements XmlVisitor {
       if (name === "os") this.#take(this.#domain, name, attributes, ["firmware"]);
       else if (name === "cpu") this.#take(this.#domain, name, attributes, ["mode"]);
       else if (name === "vcpu")
-        this.#pins.takeCommon(wholeNumber(this.#xml, contentAt), this.#attribute(attributes, "cpuset"));
+        this.#pins.takeCommon(wholeNumber(this.#xml, contentAt), () => this.#attribute(attributes, "cpuset"));
     } else if (depth === 3) this.#openThird(name, attributes, contentAt);
     else if (this.#open === undefined) return;
     else if (depth === 4) {
@@ -149,20 +149,20 @@ export class FactElements implements XmlVisitor {
       else if (name === "loader") this.#take(this.#domain, name, attributes, ["type"]);
     } else if (this.#section === "cpu" && name === "model") this.#takeText(this.#domain, name, contentAt);
     else if (this.#section === "cputune" && name === "vcpupin")
-      this.#pins.take(this.#attribute(attributes, "vcpu"), this.#attribute(attributes, "cpuset"));
+      this.#pins.take(attributeOf(attributes, "vcpu"), () => this.#attribute(attributes, "cpuset"));
   }
 
   #take(texts: Texts, element: string, attributes: string, wanted: readonly string[]): void {
     for (const attribute of wanted) {
-      const value = this.#attribute(attributes, attribute);
       const key = `${element}@${attribute}`;
-      if (value !== undefined && !texts.has(key)) texts.set(key, value);
+      const value = texts.has(key) ? undefined : this.#attribute(attributes, attribute);
+      if (value !== undefined) texts.set(key, value);
     }
   }
 
   #takeText(texts: Texts, element: string, contentAt: number): void {
-    const value = usable(textAt(this.#xml, contentAt, MAX_LENGTH));
-    if (value !== undefined && !texts.has(element)) texts.set(element, value);
+    const value = texts.has(element) ? undefined : usable(textAt(this.#xml, contentAt, MAX_LENGTH));
+    if (value !== undefined) texts.set(element, value);
   }
 
   #attribute(attributes: string, name: string): string | undefined {

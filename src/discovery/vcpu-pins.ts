@@ -8,18 +8,20 @@ export class VcpuPins {
   /** vCPU -> its CPUs, such as `0-3,8`. */
   readonly #pins = new Map<number, string>();
   #common: string | undefined;
-  #count = 0;
+  #count: number | undefined;
 
-  /** Takes the element `<vcpu>`: the number of vCPUs, and the CPUs of those without a pin. */
-  takeCommon(count: number | undefined, cpus: string | undefined): void {
+  /** Takes the first element `<vcpu>`: the number of vCPUs, and the CPUs of those without a pin. */
+  takeCommon(count: number | undefined, cpus: () => string | undefined): void {
+    if (this.#count !== undefined) return;
     this.#count = Math.min(count ?? 0, MAX_VCPUS);
-    this.#common = cpus;
+    this.#common = cpus();
   }
 
-  /** Takes an element `<vcpupin>`. */
-  take(vcpu: string | undefined, cpus: string | undefined): void {
-    if (cpus === undefined || vcpu === undefined || !/^\d{1,4}$/.test(vcpu) || Number(vcpu) >= MAX_VCPUS) return;
-    if (!this.#pins.has(Number(vcpu))) this.#pins.set(Number(vcpu), cpus);
+  /** Takes an element `<vcpupin>`, the first one of each vCPU. */
+  take(vcpu: string | undefined, cpus: () => string | undefined): void {
+    if (vcpu === undefined || !/^\d{1,4}$/.test(vcpu) || Number(vcpu) >= MAX_VCPUS) return;
+    const text = this.#pins.has(Number(vcpu)) ? undefined : cpus();
+    if (text !== undefined) this.#pins.set(Number(vcpu), text);
   }
 
   /** The vCPUs that are pinned, such as `0-1`; undefined if none is. */
@@ -41,7 +43,7 @@ export class VcpuPins {
   /** Returns the ranges of pinned vCPUs for which `valueOf` returns the same. */
   #runs(valueOf: (cpus: string) => string): readonly { readonly range: string; readonly value: string }[] {
     const runs: { first: number; last: number; readonly value: string }[] = [];
-    const count = this.#common === undefined ? Math.max(-1, ...this.#pins.keys()) + 1 : this.#count;
+    const count = this.#common === undefined ? Math.max(-1, ...this.#pins.keys()) + 1 : (this.#count ?? 0);
     for (let vcpu = 0; vcpu < count; vcpu++) {
       const cpus = this.#pins.get(vcpu) ?? this.#common;
       if (cpus === undefined) continue;

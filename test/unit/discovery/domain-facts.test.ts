@@ -127,6 +127,24 @@ test("drives have their kind and NICs their source, and devices without a target
   );
 });
 
+test("of an element that comes twice the first counts, and only its texts are copied", (t) => {
+  const twice = (element: string): string => element + element.replaceAll("1", "2").repeat(100);
+  const disk = twice("<driver cache='c1' type='t1'/>") + twice("<serial>s1</serial>") + "<target dev='vda'/>";
+  const copies = t.mock.method(Buffer, "from");
+  const facts = factsOf(
+    `<domain>${twice("<vcpu cpuset='1'>1</vcpu>")}<cputune>${twice("<vcpupin vcpu='0' cpuset='1'/>")}</cputune>` +
+      `<cpu>${twice("<model>m1</model>")}</cpu><devices><disk>${disk}</disk></devices></domain>`,
+  );
+  assert.deepEqual(facts.disks, [{ ...DISK, device: "vda", cache: "c1", format: "t1", serial: "s1" }]);
+  assert.deepEqual([facts.cpuModel, facts.affinity], ["m1", "0:1"]);
+  assert.ok(copies.mock.callCount() < 20, `${copies.mock.callCount()} copies`);
+});
+
+test("a pin of all vCPUs that comes twice counts once", () => {
+  const { affinity } = factsOf("<domain><vcpu cpuset='1'>2</vcpu><vcpu cpuset='8'>4</vcpu></domain>");
+  assert.equal(affinity, "0-1:1");
+});
+
 test("the facts of one domain have a bound, whatever its XML says", () => {
   const long = "v".repeat(300);
   const [disk] = factsOf(`<domain><devices><disk><target dev='vda' bus='${long}'/></disk></devices></domain>`).disks;
