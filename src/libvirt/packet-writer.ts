@@ -7,7 +7,7 @@ export class PacketWriter {
     this.#write = write;
   }
 
-  /** Writes the packet when the current task and the promises that it resolves are done. */
+  /** Writes the packet before this turn of the event loop ends. */
   push(packet: Buffer): void {
     if (this.#unsent.push(packet) === 1) process.nextTick(this.#flush);
   }

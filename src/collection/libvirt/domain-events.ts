@@ -70,7 +70,8 @@ export class DomainEvents implements SessionFollower {
   readonly #lastMs = new Map<string, number>();
   #migrations: MigrationSteps;
   #errors: readonly unknown[] = [];
-  #last: DomainEvent | undefined;
+  /** The last event if it is a threshold. Others can be large, and are not kept. */
+  #threshold: DomainEvent | undefined;
 
   constructor(options: DomainEventsOptions) {
     this.#options = options;
@@ -181,8 +182,8 @@ export class DomainEvents implements SessionFollower {
   /** Does not throw: an exception would end the connection. */
   #receive(event: DomainEvent): void {
     try {
-      const isRepeated = isSameThreshold(this.#last, event);
-      this.#last = event;
+      const isRepeated = isSameThreshold(this.#threshold, event);
+      this.#threshold = event.name === "BLOCK_THRESHOLD" ? event : undefined;
       const words = isRepeated || !this.#needs.events ? undefined : describeEvent(event);
       const isOfJob = this.#needs.jobs && JOB_EVENTS.includes(event.name);
       if (words !== undefined || isOfJob) this.#passOn(event, words, isOfJob);
@@ -253,8 +254,7 @@ function needsAmong(needs: readonly StatsNeed[]): Needs {
 function isSameThreshold(before: DomainEvent | undefined, { name, domain, device, numbers }: DomainEvent): boolean {
   return (
     name === "BLOCK_THRESHOLD" &&
-    before?.name === name &&
-    before.domain.uuid === domain.uuid &&
+    before?.domain.uuid === domain.uuid &&
     device?.startsWith(`${before.device}[`) === true &&
     numbers.every((number, index) => number === before.numbers[index])
   );

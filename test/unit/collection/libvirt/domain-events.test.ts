@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { LAUNCHER_BUDGET } from "../../../../src/budget.ts";
 import type { VmName } from "../../../../src/collection/libvirt/domain-history.ts";
-import { BALLOON, DEVICES, EVENTS, type StatsNeed } from "../../../../src/collection/stats-needs.ts";
+import { BALLOON, DEVICES, EVENTS, JOBS, type StatsNeed } from "../../../../src/collection/stats-needs.ts";
 import type { VmEvent, VmReport } from "../../../../src/collection/vm-report.ts";
 import type { DomainEvent } from "../../../../src/libvirt/types.ts";
 import { SimulatedEndpoint, type EndpointOptions } from "../../../support/simulated-endpoint.ts";
@@ -247,4 +249,17 @@ test("a threshold that libvirt sends for the disk and for its image is one event
     events.map(({ device }) => device),
     ["vda", "vdb[3]", "vda[2]"],
   );
+});
+
+test("the statistics of a job, which a launcher can fill with a megabyte, are not kept after its event", async (t) => {
+  setFlagsFromString("--expose-gc");
+  const refs: WeakRef<object>[] = [];
+  const onReport = (report: VmReport): void => {
+    if ("operation" in report) refs.push(new WeakRef(report.params));
+  };
+  const needs = [EVENTS, JOBS];
+  const { happens } = await bench(t, { settings: { needs, onReport } }, needs);
+  await happens({ name: "JOB_COMPLETED", numbers: [], params: new Map([["errmsg", "x".repeat(1_000)]]) });
+  (runInNewContext("gc") as () => void)();
+  assert.deepEqual([refs.length, refs[0]?.deref()], [1, undefined]);
 });
