@@ -20,7 +20,10 @@ type EventKind =
 
 /** Something that happened to a VM, or several things that were only counted. */
 export interface VmEvent {
-  /** Wall clock of its arrival, in milliseconds since the epoch. No two events of a VM have the same. */
+  /**
+   * When it arrived, or for a live migration the time in the VMI. In milliseconds since the epoch. No two events of one kind of a VM
+   * have the same.
+   */
   readonly timestampMs: number;
   readonly identity: DomainIdentity;
   readonly kind: EventKind;

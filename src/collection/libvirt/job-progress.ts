@@ -16,7 +16,7 @@ const MAX_WAITING = 2;
 const CALL = { deadlineMs: Number.POSITIVE_INFINITY };
 
 interface RunningJob {
-  /** The last statistics; undefined until libvirt has shown the job. */
+  /** The last statistics, without texts; undefined until libvirt has shown the job. */
   params: TypedParameters | undefined;
   isWaiting: boolean;
 }
@@ -75,7 +75,7 @@ export class JobProgress {
     const goesOn = (): boolean => this.#jobs.get(domainKey(run)) === job;
     if (!goesOn()) return;
     if (type === JOB_TYPE.BOUNDED || type === JOB_TYPE.UNBOUNDED) {
-      job.params = params;
+      job.params = withoutTexts(params);
       this.#report(identity, params, undefined);
       return;
     }
@@ -95,6 +95,11 @@ export class JobProgress {
     const operation = operationName(params.get("operation"));
     this.#emit({ timestampMs: this.#clock.now(), identity, operation, success, params });
   }
+}
+
+/** Returns a copy that takes little memory, whatever a daemon sends. */
+function withoutTexts(params: TypedParameters): TypedParameters {
+  return new Map([...params].filter(([, value]) => typeof value !== "string"));
 }
 
 /** Returns whether these are the statistics of this job, and not of one before it. Libvirt keeps none of a failed migration. */

@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
+import { JobProgress } from "../../../../src/collection/libvirt/job-progress.ts";
 import { BALLOON, DEVICES, JOBS, type StatsNeed } from "../../../../src/collection/stats-needs.ts";
 import type { VmName } from "../../../../src/collection/libvirt/domain-history.ts";
 import type { VmJob, VmReport } from "../../../../src/collection/vm-report.ts";
-import type { DomainEvent, TypedValue } from "../../../../src/libvirt/types.ts";
+import type { LibvirtClient } from "../../../../src/libvirt/client.ts";
+import { JOB_TYPE } from "../../../../src/libvirt/protocol.ts";
+import type { DomainEvent, DomainJobStats, TypedValue } from "../../../../src/libvirt/types.ts";
+import { FakeClock } from "../../../support/fake-clock.ts";
 import { SimulatedEndpoint, type EndpointOptions } from "../../../support/simulated-endpoint.ts";
 import { turns } from "../../../support/turns.ts";
 
@@ -132,4 +136,36 @@ test("a cycle without the family asks for no job", async (t) => {
   await happens(PASS);
   await endpoint.cycle([]);
   assert.equal(endpoint.newCalls("DOMAIN_GET_JOB_STATS"), 0);
+});
+
+test("of a job that runs no texts are kept, because a launcher can send a megabyte of them", async () => {
+  const reported: VmJob[] = [];
+  const progress = new JobProgress(new FakeClock(), (job) => void reported.push(job));
+  const [run, identity] = [
+    { name: "web", uuid: "u", id: 1 },
+    { name: "web", uuid: "u", id: 1 },
+  ];
+  const params = new Map<string, TypedValue>([
+    ["operation", 5],
+    ["time_elapsed", 7_000n],
+    ["errmsg", "x".repeat(1_000)],
+  ]);
+  const answers: DomainJobStats[] = [
+    { type: JOB_TYPE.UNBOUNDED, params },
+    { type: JOB_TYPE.NONE, params: new Map() },
+    { type: JOB_TYPE.NONE, params: new Map() },
+  ];
+  const session = {
+    domainJobStats: () => Promise.resolve(answers.shift()),
+  } as unknown as LibvirtClient;
+  progress.expect(run);
+  for (let cycle = 0; cycle < 2; cycle++) {
+    progress.poll(session, run, identity);
+    await turns(5);
+  }
+  const end = reported.at(-1);
+  assert.deepEqual(
+    [end?.operation, end?.success, [...(end?.params.keys() ?? [])]],
+    [...["migration-out", false], ["operation", "time_elapsed"]],
+  );
 });
