@@ -123,6 +123,25 @@ test("whatever came before, the parameters are those of a decoder that knows not
   );
 });
 
+test("a large reply of several steps may lose its buffer between them, also where its names change", () => {
+  const names = Array.from({ length: 600 }, (_, index) => `net.${index}.rx.bytes`);
+  const replies = [names, names, names.with(400, "other"), names.slice(0, 550), names];
+  const decoder = new TypedParameterDecoder();
+  for (const [turn, some] of replies.entries()) {
+    const pairs = some.map((text, index) => [text, BigInt(turn * 1_000 + index)] as const);
+    const bytes = wire(pairs);
+    const reader = new XdrReader(bytes);
+    const steps = decoder.readInSteps(reader, readParameterCount(reader), 0);
+    let step = steps.next();
+    for (; step.done !== true; step = steps.next()) {
+      reader.detach();
+      bytes.fill(0);
+    }
+    reader.expectEnd();
+    assert.deepEqual([...step.value], pairs, `reply ${turn}`);
+  }
+});
+
 test("a reply that is cut within a known layout is malformed", () => {
   const decoder = new TypedParameterDecoder();
   decoded(decoder, statistics(1));
