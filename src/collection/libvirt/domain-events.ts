@@ -60,6 +60,8 @@ export class DomainEvents implements SessionFollower {
   readonly #jobs: JobProgress;
   /** The connection whose events count. */
   #session: LibvirtClient | undefined;
+  /** The last connection. When it is subscribed, its events count. */
+  #newest: LibvirtClient | undefined;
   /** It is no longer used for calls, and is closed when the next connection has events. */
   #kept: LibvirtClient | undefined;
   /** Domain -> its run: of the last list and since. */
@@ -96,6 +98,7 @@ export class DomainEvents implements SessionFollower {
     const { events, jobs } = this.#needs;
     const names = events ? NAMES.filter((name) => jobs || name !== "MIGRATION_ITERATION") : JOB_EVENTS;
     if (!(events || jobs) || this.#session === session) return;
+    this.#newest = session;
     if (this.#session?.isOpen !== true) this.#replace(session);
     const listener = (event: DomainEvent): void => {
       if (this.#session === session) this.#receive(event);
@@ -108,7 +111,7 @@ export class DomainEvents implements SessionFollower {
         if (error instanceof LibvirtError && error.code === "E_LIBVIRT_REMOTE") this.#failed(error);
       })
       .finally(() => {
-        if (session.isOpen) this.#replace(session);
+        if (session.isOpen && this.#newest === session) this.#replace(session);
       });
   }
 
@@ -168,6 +171,7 @@ export class DomainEvents implements SessionFollower {
   close(): void {
     this.#session?.ignoreEvents();
     this.#session = undefined;
+    this.#newest = undefined;
     this.#closeKept();
     this.#emitLeftOut(true);
   }
