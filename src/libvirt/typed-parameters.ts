@@ -28,8 +28,9 @@ export class TypedParameterDecoder {
   }
 
   /**
-   * Reads the `count` parameters of the domain at this position of a reply, a part of them in each step. The names of a domain's statistics are nearly always those of the last
-   * cycle, in the same order. As long as they are, they are only compared, and the values go into an array.
+   * Reads the `count` parameters of the domain at this position of a reply, a part of them in each step. The names of a domain's
+   * statistics are nearly always those of the last cycle, in the same order. As long as they are, they are only compared, and the
+   * values go into an array.
    */
   *readInSteps(reader: XdrReader, count: number, position: number): Steps<TypedParameters> {
     const layout = this.#layouts.find(position, count);

@@ -23,13 +23,12 @@ export class BudgetChecks {
 
   /** Checks the list of running domains: their names, and how many runs are new. The client has checked their number. */
   checkDomains(domains: readonly DomainRef[]): void {
-    this.#checkRefs(domains);
+    this.checkNames(domains);
     this.#setPresent(new Set(domains.map(domainKey)));
   }
 
   /** Checks a run that the last list does not have, because the domain has started since. It counts like one in the list. */
   checkRun(domain: DomainRef): void {
-    this.#checkRefs([domain]);
     this.#setPresent(new Set([...this.#present, domainKey(domain)]));
   }
 
@@ -45,7 +44,7 @@ export class BudgetChecks {
 
   /** Checks the records of a bulk call. */
   checkStats(stats: readonly DomainStats[]): void {
-    this.#checkRefs(stats.map(({ domain }) => domain));
+    this.checkNames(stats.map(({ domain }) => domain));
   }
 
   /** Checks the devices in the statistics of a domain. */
@@ -63,14 +62,15 @@ export class BudgetChecks {
     for (const value of readings.values()) if (Array.isArray(value)) this.#checkDevices(value.length);
   }
 
+  /** Checks the names of domains, such as in an event. */
+  checkNames(domains: readonly DomainRef[]): void {
+    const { domainNameLength } = this.#budget;
+    if (domains.some(({ name }) => name.length > domainNameLength))
+      throw new BudgetError("NameLength", `a domain name of more than ${domainNameLength} characters`);
+  }
+
   #checkDevices(count: number): void {
     const { devices } = this.#budget;
     if (count > devices) throw new BudgetError("Devices", `more than ${devices} devices in the statistics`);
-  }
-
-  #checkRefs(refs: readonly DomainRef[]): void {
-    const { domainNameLength } = this.#budget;
-    if (refs.some(({ name }) => name.length > domainNameLength))
-      throw new BudgetError("NameLength", `a domain name of more than ${domainNameLength} characters`);
   }
 }

@@ -212,9 +212,10 @@ export class DomainEvents implements SessionFollower {
     if (this.#limit.admits(domain.uuid, identity)) this.#emit(domain.uuid, identity, words, 1);
   }
 
-  /** @throws {BudgetError} if the run is new and exceeds the budget */
+  /** @throws {BudgetError} if the name or a new run exceeds the budget */
   #runOf(domain: DomainRef): DomainRef | undefined {
     const { uuid, id } = domain;
+    this.#options.checks?.checkNames([domain]);
     const known = [this.#runs.get(uuid), this.#ended.get(uuid)?.run].filter((run) => run !== undefined);
     if (id < 0) return known[0];
     if (known.some((run) => domainKey(run) === domainKey(domain))) return domain;

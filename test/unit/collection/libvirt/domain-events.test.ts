@@ -199,6 +199,14 @@ test("an event of a domain of another name is an error of the next cycle, and no
   assert.deepEqual((await endpoint.cycle()).errors, []);
 });
 
+test("a name in an event has the limit of a domain's name", async (t) => {
+  const { endpoint, taken, happens } = await bench(t, LAUNCHER);
+  await happens(REBOOT, { name: "x".repeat(400) });
+  assert.deepEqual(taken(), []);
+  const { outcome, errors } = await endpoint.cycle();
+  assert.deepEqual([outcome, errors[0]?.rejection], ["failed", "NameLength"]);
+});
+
 test("events of ever new runs exceed the budget of a launcher", async (t) => {
   const { endpoint, taken, happens } = await bench(t, LAUNCHER);
   for (let id = 2; id < 50; id++) await happens(BOOTED, { id });
