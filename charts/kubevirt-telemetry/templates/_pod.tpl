@@ -105,7 +105,7 @@ minReadySeconds: {{ . }}
 {{- end }}
 {{- end -}}
 
-{{- /* A security context with the fields of the values. The arguments are its YAML and these fields. */ -}}
+{{- /* A map whose fields are replaced by those of the values. The arguments are its YAML and the fields of the values. */ -}}
 {{- define "kubevirt-telemetry.merged" -}}
 {{- $context := index . 0 -}}
 {{- with index . 1 -}}
@@ -118,6 +118,13 @@ minReadySeconds: {{ . }}
 {{- /* The user that can open the launchers' sockets: `uid:gid`. */ -}}
 {{- define "kubevirt-telemetry.agentOwner" -}}
 {{ eq .Values.agent.launchers "root" | ternary "0:0" "107:0" }}
+{{- end -}}
+
+{{- define "kubevirt-telemetry.agentPodAnnotations" -}}
+kubectl.kubernetes.io/default-container: agent
+{{- if .Values.openshift.scc.create }}
+openshift.io/required-scc: {{ include "kubevirt-telemetry.agent" . }}
+{{- end }}
 {{- end -}}
 
 {{- define "kubevirt-telemetry.agentPodSecurityContext" -}}
