@@ -140,6 +140,22 @@ test("labels of the values replace those of the chart, but not those of its sele
     assert.partialDeepStrictEqual(metadata.labels, { ...common, team: "b" }, kind);
 });
 
+test("a variable of the values replaces that of the chart", () => {
+  // With server-side apply the API server rejects a name that is there twice.
+  const env = [
+    { name: "KUBEVIRT_TELEMETRY_LOG_LEVEL", value: "debug" },
+    { name: "HTTPS_PROXY", value: "http://proxy" },
+  ];
+  const objects = chartObjects("--set-json", toSet({ agent: { env }, controller: { env } }));
+  for (const kind of ["DaemonSet", "Deployment"]) {
+    const [{ env: variables = [] } = assert.fail()] = podSpecOf(only(objects, kind)).containers;
+    const names = variables.map(({ name }) => name);
+    assert.equal(new Set(names).size, names.length, names.join());
+    assert.ok(names.includes("KUBEVIRT_TELEMETRY_LISTEN"));
+    assert.deepEqual(variables.slice(-2), env);
+  }
+});
+
 test("a field of a security context is replaced, and the others stay", () => {
   const { securityContext, containers } = podSpecOf(only(tuned, "Deployment"));
   assert.deepEqual(securityContext, {
