@@ -42,7 +42,9 @@ export function migrationOn(node: string, migration: VmiMigration): NodeMigratio
   const { uid, sourceNode, targetNode, startedMs, endedMs, failed } = migration;
   const isLeaving = sourceNode === node && endedMs === undefined;
   const started = { detail: "started", atMs: startedMs } as const;
-  const ended = endedMs === undefined ? [] : [{ detail: failed ? "failed" : "succeeded", atMs: endedMs } as const];
+  // Kubernetes has whole seconds, and two lines of a series with the same time would be one.
+  const atMs = Math.max(endedMs ?? 0, startedMs + 1);
+  const ended = endedMs === undefined ? [] : [{ detail: failed ? "failed" : "succeeded", atMs } as const];
   if (sourceNode === node) return { uid, isLeaving, steps: failed ? [started, ...ended] : [started] };
   return targetNode === node ? { uid, isLeaving, steps: failed ? [] : ended } : undefined;
 }
