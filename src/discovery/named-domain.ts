@@ -42,10 +42,9 @@ export function migrationOn(node: string, migration: VmiMigration): NodeMigratio
   const { uid, sourceNode, targetNode, startedMs, endedMs, failed } = migration;
   const isLeaving = sourceNode === node && endedMs === undefined;
   const started = { detail: "started", atMs: startedMs } as const;
-  // KubeVirt's times are whole seconds, and two steps with the same one would be one line.
-  const ended = (endedMs === undefined ? [] : [Math.max(endedMs, startedMs + 1)]).map(
-    (atMs) => ({ detail: failed ? "failed" : "succeeded", atMs }) as const,
-  );
+  // Kubernetes has whole seconds, and two lines of a series with the same time would be one.
+  const atMs = Math.max(endedMs ?? 0, startedMs + 1);
+  const ended = endedMs === undefined ? [] : [{ detail: failed ? "failed" : "succeeded", atMs } as const];
   if (sourceNode === node) return { uid, isLeaving, steps: failed ? [started, ...ended] : [started] };
   return targetNode === node ? { uid, isLeaving, steps: failed ? [] : ended } : undefined;
 }

@@ -103,6 +103,59 @@ test("a service account without automount has no token in its pods", () => {
   assert.deepEqual(tokens, [false, undefined]);
 });
 
+test("pods of an account that exists already have no token without automount", () => {
+  const account = { create: false, name: "mine", automount: false };
+  const values = toSet({ agent: { serviceAccount: account }, controller: { serviceAccount: account } });
+  const objects = chartObjects("--set-json", values);
+  for (const kind of ["DaemonSet", "Deployment"])
+    assert.equal(podSpecOf(only(objects, kind))["automountServiceAccountToken"], false, kind);
+});
+
+test("labels of the values replace those of the chart, but not those of its selectors", () => {
+  const component = "app.kubernetes.io/component";
+  const values = {
+    commonLabels: {
+      team: "a",
+      "app.kubernetes.io/part-of": "platform",
+      "app.kubernetes.io/name": "b",
+      [component]: "b",
+    },
+    agent: { podLabels: { team: "b", [component]: "b" }, podAnnotations: { [DEFAULT_CONTAINER]: "sidecar" } },
+    controller: { podLabels: { team: "b" } },
+    dashboards: { enabled: true, labels: { team: "b" } },
+    podMonitor: { enabled: true, labels: { team: "b" } },
+    prometheusRule: { enabled: true, labels: { team: "b" } },
+  };
+  const objects = chartObjects("--set-json", toSet(values));
+  const common = { team: "a", "app.kubernetes.io/part-of": "platform", "app.kubernetes.io/name": "kubevirt-telemetry" };
+  for (const [kind, name] of Object.entries({ DaemonSet: "agent", Deployment: "controller" })) {
+    const { metadata, spec } = only(objects, kind);
+    const { template } = spec as { template: Pick<ChartObject, "metadata"> };
+    const labels = { ...common, [component]: name };
+    assert.partialDeepStrictEqual(metadata.labels, labels);
+    assert.partialDeepStrictEqual(template.metadata.labels, { ...labels, team: "b" });
+    if (kind === "DaemonSet") assert.deepEqual(template.metadata.annotations, { [DEFAULT_CONTAINER]: "sidecar" });
+  }
+  for (const { kind, metadata } of objects.filter(({ kind }) => /ConfigMap|Monitor|PrometheusRule/.test(kind)))
+    assert.partialDeepStrictEqual(metadata.labels, { ...common, team: "b" }, kind);
+});
+
+test("a variable of the values replaces that of the chart", () => {
+  // With server-side apply the API server rejects a name that is there twice.
+  const env = [
+    { name: "KUBEVIRT_TELEMETRY_LOG_LEVEL", value: "debug" },
+    { name: "HTTPS_PROXY", value: "http://proxy" },
+  ];
+  const objects = chartObjects("--set-json", toSet({ agent: { env }, controller: { env } }));
+  for (const kind of ["DaemonSet", "Deployment"]) {
+    const [{ env: variables = [] } = assert.fail()] = podSpecOf(only(objects, kind)).containers;
+    const names = variables.map(({ name }) => name);
+    assert.equal(new Set(names).size, names.length, names.join());
+    assert.ok(names.includes("KUBEVIRT_TELEMETRY_LISTEN"));
+    assert.deepEqual(variables.slice(-2), env);
+  }
+});
+
 test("a field of a security context is replaced, and the others stay", () => {
   const { securityContext, containers } = podSpecOf(only(tuned, "Deployment"));
   assert.deepEqual(securityContext, {
@@ -212,6 +265,7 @@ test("helm lint has no remarks", () => {
   assert.doesNotMatch(helm("lint", "--strict", "charts/kubevirt-telemetry").stdout, /\[(INFO|WARNING|ERROR)\]/);
 });
 
+const DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container";
 const SCC = "SecurityContextConstraints";
 const SPEC = ["--set", "telemetryConfig.spec.targets[0].name=a,telemetryConfig.spec.targets[0].url=https://a"];
 

@@ -31,7 +31,12 @@ export function chartObjects(...args: string[]): readonly ChartObject[] {
 export function objectsIn(yaml: string): readonly ChartObject[] {
   const documents = parseAllDocuments(yaml);
   // An empty stream is not a list of documents.
-  return Array.isArray(documents) ? documents.flatMap((one) => (one.toJS() as ChartObject | null) ?? []) : [];
+  if (!Array.isArray(documents)) return [];
+  return documents.flatMap((one) => {
+    // Such as a key that is there twice, which the parser would read as its last value.
+    if (one.errors[0] !== undefined) throw one.errors[0];
+    return (one.toJS() as ChartObject | null) ?? [];
+  });
 }
 
 /** Returns the only object of a kind; throws unless there is exactly one. */

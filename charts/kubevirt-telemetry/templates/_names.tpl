@@ -34,15 +34,28 @@
 {{- end -}}
 
 {{- define "kubevirt-telemetry.labels" -}}
+{{- list (include "kubevirt-telemetry.ownLabels" .) .Values.commonLabels | include "kubevirt-telemetry.labelsWith" -}}
+{{- end -}}
+
+{{- /* The labels of a pod. The arguments are the root, its component, and labels of the values. */ -}}
+{{- define "kubevirt-telemetry.podLabels" -}}
+{{- $own := printf "%s\napp.kubernetes.io/component: %s" (include "kubevirt-telemetry.labels" (index . 0)) (index . 1) -}}
+{{- list $own (index . 2) | include "kubevirt-telemetry.labelsWith" -}}
+{{- end -}}
+
+{{- /* Labels of the values replace others, but not those of selectors. The arguments are the others' YAML and these labels. */ -}}
+{{- define "kubevirt-telemetry.labelsWith" -}}
+{{- $free := omit (index . 1 | default dict) "app.kubernetes.io/name" "app.kubernetes.io/instance" "app.kubernetes.io/component" -}}
+{{- list (index . 0) $free | include "kubevirt-telemetry.merged" -}}
+{{- end -}}
+
+{{- define "kubevirt-telemetry.ownLabels" -}}
 app.kubernetes.io/name: {{ include "kubevirt-telemetry.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/part-of: kubevirt-telemetry
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
-{{- with .Values.commonLabels }}
-{{ toYaml . }}
-{{- end }}
 {{- end -}}
 
 {{- /* The annotations of an object's metadata: with a line break before them, or nothing. */ -}}

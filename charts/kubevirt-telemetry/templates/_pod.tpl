@@ -105,7 +105,20 @@ minReadySeconds: {{ . }}
 {{- end }}
 {{- end -}}
 
-{{- /* A security context with the fields of the values. The arguments are its YAML and these fields. */ -}}
+{{- /* Variables of a container: those of the values, and the others. The arguments are the others' YAML and those of the values. */ -}}
+{{- define "kubevirt-telemetry.env" -}}
+{{- $others := index . 0 | fromYamlArray -}}
+{{- $kept := $others -}}
+{{- range $given := index . 1 -}}
+{{- range $kept }}{{ if eq .name $given.name }}{{ $kept = without $kept . }}{{ end }}{{ end -}}
+{{- end -}}
+{{- if eq (len $kept) (len $others) }}{{ index . 0 }}{{ else if $kept }}{{ toYaml $kept }}{{ end }}
+{{- with index . 1 }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{- /* A map whose fields are replaced by those of the values. The arguments are its YAML and the fields of the values. */ -}}
 {{- define "kubevirt-telemetry.merged" -}}
 {{- $context := index . 0 -}}
 {{- with index . 1 -}}
@@ -118,6 +131,47 @@ minReadySeconds: {{ . }}
 {{- /* The user that can open the launchers' sockets: `uid:gid`. */ -}}
 {{- define "kubevirt-telemetry.agentOwner" -}}
 {{ eq .Values.agent.launchers "root" | ternary "0:0" "107:0" }}
+{{- end -}}
+
+{{- define "kubevirt-telemetry.agentEnv" -}}
+# With the default version written out. Otherwise the API server sees another value when Helm takes this over.
+- name: KUBEVIRT_TELEMETRY_NODE_NAME
+  valueFrom:
+    fieldRef:
+      apiVersion: v1
+      fieldPath: spec.nodeName
+- name: KUBEVIRT_TELEMETRY_POD_UID
+  valueFrom:
+    fieldRef:
+      apiVersion: v1
+      fieldPath: metadata.uid
+- name: KUBEVIRT_TELEMETRY_PODS_DIR
+  value: /p
+- name: KUBEVIRT_TELEMETRY_SPOOL_DIR
+  value: /spool
+- name: KUBEVIRT_TELEMETRY_LISTEN
+  value: ":{{ .Values.port }}"
+{{- with .Values.agent.allowedHosts }}
+- name: KUBEVIRT_TELEMETRY_ALLOWED_HOST
+  value: {{ join "," . | quote }}
+{{- end }}
+{{- with .Values.agent.launcherLimits }}
+- name: KUBEVIRT_TELEMETRY_LAUNCHER_LIMIT
+  value: {{ range $i, $name := keys . | sortAlpha }}{{ if $i }},{{ end }}{{ $name }}={{ index $.Values.agent.launcherLimits $name | int64 }}{{ end }}
+{{- end }}
+- name: KUBEVIRT_TELEMETRY_LOG_LEVEL
+  value: {{ .Values.logLevel }}
+{{- include "kubevirt-telemetry.logFormat" . }}
+# The program writes only to its spool, not to the volumes of pods, and starts no other program.
+- name: NODE_OPTIONS
+  value: --permission --allow-fs-read=* --allow-fs-write=/spool
+{{- end -}}
+
+{{- define "kubevirt-telemetry.agentPodAnnotations" -}}
+kubectl.kubernetes.io/default-container: agent
+{{- if .Values.openshift.scc.create }}
+openshift.io/required-scc: {{ include "kubevirt-telemetry.agent" . }}
+{{- end }}
 {{- end -}}
 
 {{- define "kubevirt-telemetry.agentPodSecurityContext" -}}
@@ -148,6 +202,18 @@ capabilities:
 {{- end }}
 allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
+{{- end -}}
+
+{{- define "kubevirt-telemetry.controllerEnv" -}}
+- name: KUBEVIRT_TELEMETRY_LISTEN
+  value: ":{{ .Values.port }}"
+{{- with .Values.controller.allowedHosts }}
+- name: KUBEVIRT_TELEMETRY_ALLOWED_HOST
+  value: {{ join "," . | quote }}
+{{- end }}
+- name: KUBEVIRT_TELEMETRY_LOG_LEVEL
+  value: {{ .Values.logLevel }}
+{{- include "kubevirt-telemetry.logFormat" . }}
 {{- end -}}
 
 {{- define "kubevirt-telemetry.controllerPodSecurityContext" -}}

@@ -28,3 +28,9 @@ test("a migration leaves its source while it runs", () => {
   assert.equal(migrationOn("node-2", RUNNING)?.isLeaving, false);
   assert.equal(migrationOn("node-1", { ...RUNNING, endedMs: 9_000 })?.isLeaving, false);
 });
+
+test("a migration that fails in the second of its start has two times", () => {
+  // Kubernetes has whole seconds, and two lines of a series with one time would be one.
+  const steps = migrationOn("node-1", { ...RUNNING, endedMs: 1_000, failed: true })?.steps;
+  assert.deepEqual(steps, [started, { detail: "failed", atMs: 1_001 }]);
+});
