@@ -42,7 +42,7 @@ export function secretsDirectory(directory: string | undefined): SecretSource {
   };
 }
 
-/** Resolves to the text of a file; undefined if there is none. */
+/** Resolves to the text of a file, or to undefined if the file does not exist. */
 async function readIfPresent(file: string, wanted: string): Promise<string | undefined> {
   try {
     return await readBounded(file);

@@ -31,6 +31,7 @@ export class CircuitBreaker {
     this.#retryAtMs = 0;
   }
 
+  /** Records a failure. While a launcher starts it has none: it is called in every cycle, so that its first sample is in time. */
   failed(): void {
     const retries = this.#failures++ - IMMEDIATE_RETRIES;
     if (retries >= 0) this.#retryAtMs = this.#clock.monotonic() + backoffMs(retries, BACKOFF, this.#random);

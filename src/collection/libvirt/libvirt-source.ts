@@ -128,11 +128,11 @@ export class LibvirtSource implements Source {
     } catch (error) {
       found.report(this.#daemon.takeLimitError() ?? error, { tolerate: this.#isStarting });
       if (found.rejection !== undefined) return { ...nothing, ...this.#cutOff(found.rejection) };
-      this.#breaker.failed();
       this.#readings.interrupt();
       // Another connection may get an answer.
       if (error instanceof LibvirtError && error.code === "E_LIBVIRT_TIMEOUT") this.#daemon.replace();
       if (found.errors.length === 0) return { ...nothing, ...found.lists, outcome: "starting" };
+      this.#breaker.failed();
       const absent = this.#transient && found.errors.every(({ code }) => code === "E_LIBVIRT_UNREACHABLE");
       return { ...nothing, ...found.lists, outcome: absent ? "absent" : "failed" };
     } finally {

@@ -22,6 +22,17 @@ test("a launcher that does not answer is starting for one minute, and failed aft
   assert.deepEqual(old.tolerated, []);
 });
 
+test("a launcher that takes long to start is called in every cycle, and has a sample in the first one that it answers", async (t) => {
+  const endpoint = await SimulatedEndpoint.start(t, { transient: true, fakeDeadlines: true });
+  endpoint.host.freeze();
+  for (let cycle = 0; cycle < 6; cycle++) {
+    assert.equal((await endpoint.cycle()).outcome, "starting", `cycle ${cycle}`);
+    await endpoint.clock.advance(5_000);
+  }
+  endpoint.host.thaw();
+  assert.equal((await endpoint.cycle()).outcome, "collected");
+});
+
 test("a launcher without a socket is absent, not starting", async (t) => {
   const endpoint = await SimulatedEndpoint.start(t, { transient: true });
   await endpoint.stopDaemon();
