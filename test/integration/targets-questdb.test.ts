@@ -13,6 +13,12 @@ vm_disks,VMID=1,name=a,uuid=u,device=sda,namespace=shop,node=n,pvc=p rd_ns=1i
 vm_memory,VMID=1,name=a,uuid=u,namespace=shop,node=n used_kb=1i
 vm_status,VMID=1,name=a,uuid=u,namespace=shop,node=n stuck=1i
 vm_cpu,VMID=1,name=a,uuid=u,namespace=shop,node=n vcpus_max=1i
+vm_info,VMID=1,name=a,uuid=u,namespace=shop,node=n nics=1i
+vm_disk_info,VMID=1,name=a,uuid=u,device=sda,namespace=shop,node=n bus="virtio"
+vm_nic_info,VMID=1,name=a,uuid=u,device=tap0,namespace=shop,node=n mtu=1i
+vm_raw,VMID=1,name=a,uuid=u,group=block,index=0,namespace=shop,node=n rd_times=1i
+vm_events,VMID=1,name=a,uuid=u,event=reboot,namespace=shop,node=n count=1i
+vm_jobs,VMID=1,name=a,uuid=u,operation=migration-out,namespace=shop,node=n elapsed_ms=1i
 vm_node,node=n vms=1i
 vm_agent,node=n cycles=1i
 `;

@@ -4,8 +4,8 @@ import { pino } from "pino";
 import { NodeLog } from "../../../src/node/node-log.ts";
 import { NodeState } from "../../../src/node/node-state.ts";
 import { ReportLines } from "../../../src/node/report-lines.ts";
+import { until } from "../../support/delivery.ts";
 import { named, RouterBench } from "../../support/router-bench.ts";
-import { turns } from "../../support/turns.ts";
 
 test("an event that arrives while others go to the spool does not wait for a cycle", async () => {
   await using bench = new RouterBench();
@@ -22,15 +22,15 @@ test("an event that arrives while others go to the spool does not wait for a cyc
     await slow.promise;
     return lines;
   };
+  const { sleeping } = clock;
   reports.write({ timestampMs: 1, identity, kind: "reboot", count: 1 }, "/socket");
   await clock.advance(100);
-  await turns(60);
+  await until("the first event is in the spool", () => router.senders[0]?.backlog.lines === 1);
   reports.write({ timestampMs: 2, identity, kind: "reboot", count: 1 }, "/socket");
   slow.resolve(undefined);
-  await turns(60);
+  await until("the second event waits", () => clock.sleeping > sleeping);
   await clock.advance(100);
-  await turns(60);
-  assert.equal(router.senders[0]?.backlog.lines, 2);
-  assert.equal(reports.takeLines(), 2);
+  await until("the second event is in the spool", () => router.senders[0]?.backlog.lines === 2);
   await reports.close();
+  assert.equal(reports.takeLines(), 2);
 });
