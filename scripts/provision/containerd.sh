@@ -3,9 +3,7 @@
 # Nothing is installed, so no service starts, and another containerd of this machine stays as it is.
 set -euo pipefail
 target=$1
-mkdir -p "$(dirname "$target")"
-exec 9>"$target.lock"
-flock 9
+. "$(dirname "$0")/lock.sh"
 [ -e "$target" ] && exit 0
 
 work=$(mktemp -d)

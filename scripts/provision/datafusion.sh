@@ -3,10 +3,7 @@
 # The version is that of InfluxDB 3.10. Needs python3 with pip; downloads about 90 MB and takes 290 MB on the disk.
 set -euo pipefail
 target=$1
-
-mkdir -p "$(dirname "$target")"
-exec 9>"$target.lock"
-flock 9                                   # two test runs at once: the second waits and finds the result
+. "$(dirname "$0")/lock.sh"
 [ -d "$target" ] && exit 0
 
 rm -rf "$target.new"

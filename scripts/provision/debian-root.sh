@@ -2,9 +2,7 @@
 # Makes a small Debian with systemd, for tests of packages. Takes about a minute. Usage: debian-root.sh DIRECTORY
 set -euo pipefail
 target=$1
-mkdir -p "$(dirname "$target")"
-exec 9>"$target.lock"
-flock 9
+. "$(dirname "$0")/lock.sh"
 [ -e "$target" ] && exit 0
 
 rm -rf "$target.new"                      # of a run that was interrupted

@@ -3,10 +3,7 @@
 # Usage: go-program.sh TARGET MODULE VERSION GO_VERSION PACKAGE [FLAG of go build]...
 set -euo pipefail
 target=$1 module=$2 version=$3 go_version=$4 package=$5
-
-mkdir -p "$(dirname "$target")"
-exec 9>"$target.lock"
-flock 9                                   # two runs at once: the second waits and finds the result
+. "$(dirname "$0")/lock.sh"
 [ -x "$target" ] && exit 0
 
 work=$(mktemp -d)

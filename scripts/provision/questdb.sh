@@ -5,10 +5,7 @@ set -euo pipefail
 target=$1
 version=9.3.4
 checksum=939bc53ab22f93dbaa6545143a6e7c536d4904c07b7f2d381e8eef10436be062
-
-mkdir -p "$(dirname "$target")"
-exec 9>"$target.lock"
-flock 9                                   # two runs at once: the second waits and finds the result
+. "$(dirname "$0")/lock.sh"
 [ -e "$target" ] && exit 0
 
 work=$(mktemp -d)
