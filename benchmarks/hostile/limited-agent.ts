@@ -5,9 +5,9 @@ import path from "node:path";
 import { createInterface } from "node:readline";
 import { end } from "../../test/integration/support/process.ts";
 import { imageNodeArgs } from "../image.ts";
+import { MemoryGroup } from "../memory-group.ts";
 import { cpuMs, residentMiB } from "../process-usage.ts";
 import { kubeconfigPath } from "./cluster.ts";
-import { MemoryLimit } from "./memory-limit.ts";
 import { NODE } from "./plan.ts";
 
 export const LIMIT_MIB = 128;
@@ -38,12 +38,12 @@ export class LimitedAgent implements AsyncDisposable {
   death: Death | undefined;
   peakMiB = Number.NaN;
   readonly #child: ChildProcess;
-  readonly #limit: MemoryLimit | undefined;
+  readonly #limit: MemoryGroup | undefined;
   readonly #watch: NodeJS.Timeout;
   #over = false;
   #cpuMs = 0;
 
-  private constructor(child: ChildProcess, limit: MemoryLimit | undefined) {
+  private constructor(child: ChildProcess, limit: MemoryGroup | undefined) {
     if (child.pid === undefined || child.stdout === null || child.stderr === null)
       throw new Error("the agent did not start");
     this.pid = child.pid;
@@ -66,11 +66,11 @@ export class LimitedAgent implements AsyncDisposable {
   static async start({ checkout, directory, podsDir, port }: AgentSettings): Promise<LimitedAgent> {
     const spool = path.join(directory, "spool");
     await mkdir(spool);
-    const limit = MemoryLimit.tryCreate(LIMIT_MIB << 20);
+    const limit = MemoryGroup.create(LIMIT_MIB << 20);
     const options = ["--node-name", NODE, "--pods-dir", podsDir, "--spool-dir", spool, "--listen", `127.0.0.1:${port}`];
     const bundle = path.resolve(checkout, "dist/kubevirt-telemetry.js");
     const command = [process.execPath, ...imageNodeArgs(checkout), bundle, "agent", ...options];
-    const [program = "", ...args] = limit?.wrap(command) ?? command;
+    const [program = "", ...args] = [...(limit?.command ?? []), ...command];
     const child = spawn(program, args, {
       stdio: ["ignore", "pipe", "pipe"],
       env: {
