@@ -3,7 +3,7 @@ import type { Steps } from "./decode-queue.ts";
 import { LaidOutParameters, ParameterLayouts, type KnownName } from "./parameter-layouts.ts";
 import { LIMIT, PARAMETER_TYPE } from "./protocol.ts";
 import { Double, type TypedParameters, type TypedValue } from "./types.ts";
-import type { XdrReader, XdrWriter } from "./xdr.ts";
+import { sameBytes, type XdrReader, type XdrWriter } from "./xdr.ts";
 
 /** Smallest size of a parameter: an empty name, the type, four bytes of value. */
 const PARAMETER_MIN_BYTES = 12;
@@ -99,12 +99,6 @@ export function readParameterCount(reader: XdrReader, maximum = Number.POSITIVE_
   const count = reader.arrayLength(LIMIT.PARAMETERS, PARAMETER_MIN_BYTES);
   if (count > maximum) throw overLimit("Parameters", "libvirt sends a reply with more typed parameters than allowed");
   return count;
-}
-
-function sameBytes(bytes: Buffer, buffer: Buffer, start: number, end: number): boolean {
-  if (bytes.length !== end - start) return false;
-  for (let index = 0; index < bytes.length; index++) if (bytes[index] !== buffer[start + index]) return false;
-  return true;
 }
 
 function readValue(reader: XdrReader): TypedValue {

@@ -179,11 +179,10 @@ export class XdrReader {
   /** Skips a string or opaque if it has exactly these bytes. Returns whether it has. */
   skipIfOpaque(bytes: Uint8Array): boolean {
     const { length } = bytes;
-    const buffer = this.#buffer;
     const start = this.#at + 4;
     const end = start + padded(length);
-    if (end > this.#end || buffer.readUInt32BE(this.#at) !== length) return false;
-    for (let index = 0; index < length; index++) if (bytes[index] !== buffer[start + index]) return false;
+    if (end > this.#end || this.#buffer.readUInt32BE(this.#at) !== length) return false;
+    if (!sameBytes(bytes, this.#buffer, start, start + length)) return false;
     this.#at = end;
     return true;
   }
@@ -242,4 +241,11 @@ export class XdrReader {
   fault(what: string): LibvirtError {
     return new LibvirtError("E_LIBVIRT_PROTOCOL", `malformed XDR at byte ${this.#at - this.#start}: ${what}`);
   }
+}
+
+/** Returns whether this part of a buffer has exactly these bytes. For a few bytes a loop is faster than a copy or a native call. */
+export function sameBytes(bytes: Uint8Array, buffer: Buffer, start: number, end: number): boolean {
+  if (bytes.length !== end - start) return false;
+  for (let index = 0; index < bytes.length; index++) if (bytes[index] !== buffer[start + index]) return false;
+  return true;
 }
