@@ -3,12 +3,9 @@ import { readdir, rm, rmdir } from "node:fs/promises";
 import path from "node:path";
 import { TelemetryError, messageOf } from "../errors.ts";
 import { errorCode } from "../lib/error-code.ts";
+import { isWriterDir, isWriterFile } from "../spool/writer-dir.ts";
 
-/** What agents write: directory in the spool -> its files. */
-const WRITTEN: readonly (readonly [directory: RegExp, files: RegExp])[] = [
-  [/^v[0-9]+(-[0-9a-f]+)?$/, /^([0-9]{20}\.seg|cursors\.json(\.tmp)?|lock(\.[0-9.-]+)?)$/],
-  [/^rejected$/, /^rejected(\.1)?\.jsonl$/],
-];
+const REJECTED_FILES = /^rejected(\.1)?\.jsonl$/;
 const FILES_OF_ROOT = /^known-objects\.jsonl(\.tmp)?$/;
 
 /**
@@ -36,17 +33,23 @@ async function removeIn(root: string): Promise<number> {
   let left = 0;
   for (const entry of await readdir(root, { withFileTypes: true })) {
     const at = path.join(root, entry.name);
-    const files = WRITTEN.find(([name]) => name.test(entry.name))?.[1];
-    if (entry.isDirectory() && files !== undefined) left += await removeDirectory(at, files);
+    const isWritten = entry.isDirectory() ? filesOf(entry.name) : undefined;
+    if (isWritten !== undefined) left += await removeDirectory(at, isWritten);
     else if (entry.isFile() && FILES_OF_ROOT.test(entry.name)) await rm(at, { force: true });
     else left++;
   }
   return left;
 }
 
-async function removeDirectory(directory: string, files: RegExp): Promise<number> {
+/** Returns which files agents write to a directory of the spool; undefined if it is not one of theirs. */
+function filesOf(directory: string): ((name: string) => boolean) | undefined {
+  if (isWriterDir(directory)) return isWriterFile;
+  return directory === "rejected" ? (name) => REJECTED_FILES.test(name) : undefined;
+}
+
+async function removeDirectory(directory: string, isWritten: (name: string) => boolean): Promise<number> {
   for (const { name } of (await readdir(directory, { withFileTypes: true })).filter((entry) => entry.isFile()))
-    if (files.test(name)) await rm(path.join(directory, name), { force: true });
+    if (isWritten(name)) await rm(path.join(directory, name), { force: true });
   try {
     await rmdir(directory);
     return 0;

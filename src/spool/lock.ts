@@ -5,6 +5,8 @@ import { errorCode } from "../lib/error-code.ts";
 import { readSmallFile } from "./small-file.ts";
 
 const LOCK = "lock";
+/** A lock, or the claim on a stale one. */
+const LOCK_FILE = /^lock(\.[0-9.-]+)?$/;
 /** Longer than any process needs to replace a stale lock. */
 const CLAIM_TIMEOUT_MS = 60_000;
 /** The file has a few names and numbers. */
@@ -159,4 +161,9 @@ function textOrEmpty(read: () => string): string {
   } catch {
     return "";
   }
+}
+
+/** Returns whether a name in a writer directory is that of a file of `SpoolLock`. */
+export function isLockFile(name: string): boolean {
+  return LOCK_FILE.test(name);
 }

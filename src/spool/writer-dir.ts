@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { mkdir, open, opendir, rename, rm, rmdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { FORMAT_VERSION } from "./frame-format.ts";
-import { SpoolLock, type LockOwner } from "./lock.ts";
+import { isLockFile, SpoolLock, type LockOwner } from "./lock.ts";
 import { readSmallFile } from "./small-file.ts";
 
 /**
@@ -38,6 +38,16 @@ export interface WriterDir {
 /** Returns the directory that every agent tries first. */
 export function primaryDir(root: string): string {
   return path.join(root, PRIMARY);
+}
+
+/** Returns whether a name in a spool directory is that of a writer directory, of any version. */
+export function isWriterDir(name: string): boolean {
+  return VERSIONED_DIR.test(name);
+}
+
+/** Returns whether a name in a writer directory is that of a file that an agent has written there. */
+export function isWriterFile(name: string): boolean {
+  return SEGMENT.test(name) || name === CURSORS || name === `${CURSORS}.tmp` || isLockFile(name);
 }
 
 /** Returns the path of a directory that no other agent uses. */
