@@ -6,6 +6,7 @@ import { errorCode } from "../lib/error-code.ts";
 import { isWriterDir, isWriterFile } from "../spool/writer-dir.ts";
 
 const REJECTED_FILES = /^rejected(\.1)?\.jsonl$/;
+const DAY_MS = 86_400_000;
 const FILES_OF_ROOT = /^known-objects\.jsonl(\.tmp)?$/;
 
 /**
@@ -24,8 +25,15 @@ export async function removeSpool(
   } catch (error) {
     throw new TelemetryError("E_SPOOL_WRITE", `${directory} cannot be emptied: ${messageOf(error)}`, { cause: error });
   }
-  if (stay && !stop.aborted) await once(stop, "abort");
+  if (stay && !stop.aborted) await signalled(stop);
   return 0;
+}
+
+async function signalled(stop: AbortSignal): Promise<void> {
+  // Node exits when only a promise is pending, whether or not the process listens for signals.
+  const pending = setInterval(() => undefined, DAY_MS);
+  await once(stop, "abort");
+  clearInterval(pending);
 }
 
 /** Resolves to the number of other files and directories in it. */

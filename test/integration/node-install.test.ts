@@ -228,6 +228,11 @@ test("the steps before an uninstallation remove what the agents have written on 
   const [steps] = docBlocks(INSTALL).filter(({ heading }) => heading === "Remove the queued lines");
   await cluster.shell.run(steps?.text ?? "");
   await until(async () => (await cluster.node.run("ls", SPOOL)) === "" || undefined, "an empty spool");
+  const { status } = await cluster.ready(AGENT);
+  assert.deepEqual(
+    status.containerStatuses?.map(({ restartCount }) => restartCount),
+    [0],
+  );
 });
 
 /** Resolves to the agent's use: nanocores and bytes of its working set. */

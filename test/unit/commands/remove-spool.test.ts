@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { test, type TestContext } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { removeSpool } from "../../../src/commands/remove-spool.ts";
 import { RejectedLines } from "../../../src/delivery/rejected-lines.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
@@ -58,6 +61,20 @@ test("with stay it ends with the signal", async (t) => {
     stop.abort();
   });
   assert.deepEqual([await ended, printed.length], [0, 1]);
+});
+
+test("a process with stay runs until SIGTERM, so that the container of a DaemonSet stays Ready", async (t) => {
+  const directory = await temporaryDirectory(t);
+  const main = path.join(import.meta.dirname, "../../../src/main.ts");
+  const child = spawn(process.execPath, [main, "remove-spool", directory, "--stay"], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const exit = once(child, "exit");
+  await once(child.stdout, "data");
+  // A process that does not stay has ended before its output is closed.
+  const ended = await Promise.race([once(child.stdout, "end").then(() => true), delay(1_000, false)]);
+  child.kill("SIGTERM");
+  assert.deepEqual([ended, await exit], [false, [0, null]]);
 });
 
 test("a directory that cannot be read is an error with its name", async () => {
