@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
+import { cameWith } from "./support/audit-log.ts";
 import { AGENT, ChartCluster } from "./support/node/chart-cluster.ts";
 import { pidOf, type RunningPod } from "./support/node/pods.ts";
 import { SimulatedLauncher } from "./support/node/simulated-launcher.ts";
@@ -70,13 +72,26 @@ test("a restart of the kubelet and of containerd costs no container and at most 
   assert.ok(missedTicks(pointsOfVm().slice(from), VM.name, INTERVAL_MS) <= 1);
 });
 
-test("a kubelet that restarts renews the token, and the agent goes on", async () => {
+test("a kubelet that restarts renews the token, and the agent reports with the new one", async () => {
   const agent = await cluster.ready(AGENT);
-  const token = await tokenOf(agent);
+  const old = await tokenOf(agent);
   await cluster.node.stop("kubelet");
   cluster.node.startKubelet();
-  await until(async () => ((await tokenOf(agent)) === token ? undefined : true), "another token");
+  const token = await until(async () => {
+    const now = await tokenOf(agent);
+    return now === old ? undefined : now;
+  }, "another token");
   await pointSince(Date.now());
+  // The agent reads the file again after a minute, and reports a change of the configuration at once.
+  await until(
+    async () => {
+      await cluster.configure(sink, INTERVAL_MS, { tags: { static: { changed: String(Date.now()) } } });
+      await delay(5_000);
+      return (await cameWith(token, cluster.kube.directory)) || undefined;
+    },
+    "a report with the new token",
+    120_000,
+  );
   assert.deepEqual(containersOf(await cluster.ready(AGENT)), containersOf(agent));
 });
 

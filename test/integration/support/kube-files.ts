@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
+import { AUDIT_POLICY, AUDIT_POLICY_FILE } from "./audit-log.ts";
 import { CertificateAuthority } from "../../support/certificates.ts";
 
 /** The name with which the API server calls kubelets, for logs and `kubectl exec`. */
@@ -43,6 +44,7 @@ export class KubeFiles {
       "service-accounts.crt": serviceAccounts.cert,
       "service-accounts.key": serviceAccounts.key,
       "tokens.csv": tokens.join("\n"),
+      [AUDIT_POLICY_FILE]: AUDIT_POLICY,
     };
     for (const [name, text] of Object.entries(files)) await writeFile(this.path(name), text, { mode: 0o600 });
     return authority.cert;

@@ -5,6 +5,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { kubernetesPath, type KubernetesProgram } from "../../../scripts/provision/cache.ts";
+import { auditFlags } from "./audit-log.ts";
 import { KubeApi } from "./kube-api.ts";
 import { KUBELET_CLIENT, KubeFiles } from "./kube-files.ts";
 import { end, freePort, run, until } from "./process.ts";
@@ -108,7 +109,7 @@ export class KubeCluster extends KubeApi implements AsyncDisposable {
         `--service-cluster-ip-range=${this.#network?.serviceRange ?? "10.0.0.0/24"}`,
         "--authorization-mode=Node,RBAC",
         "--enable-admission-plugins=NodeRestriction,OwnerReferencesPermissionEnforcement",
-        ...(this.#network ? this.#kubeletFlags() : WITHOUT_SERVICE_ACCOUNTS),
+        ...(this.#network ? [...this.#kubeletFlags(), ...auditFlags(this.directory)] : WITHOUT_SERVICE_ACCOUNTS),
         "--allow-privileged=true",
         "--endpoint-reconciler-type=none",
       ],

@@ -80,10 +80,10 @@ export class ChartCluster implements AsyncDisposable {
       await this.kube.kubectl("rollout", "status", name, "--namespace", NAMESPACE, "--timeout=120s");
   }
 
-  /** Creates the TelemetryConfig `default` with this target. */
-  async configure(sink: RecordingSink, intervalMs: number): Promise<void> {
+  /** Creates or changes the TelemetryConfig `default`: this target, and `spec` for the rest. */
+  async configure(sink: RecordingSink, intervalMs: number, spec: object = {}): Promise<void> {
     const collection = { interval: `${intervalMs}ms` };
-    await applyConfig(this.kube, "default", { collection, targets: [target(sink)] });
+    await applyConfig(this.kube, "default", { collection, targets: [target(sink)], ...spec });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
