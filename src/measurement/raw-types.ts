@@ -1,7 +1,9 @@
 import type { FieldType } from "../contract.ts";
 
-/** Names of fields of which the first type is kept. Libvirt has some hundreds, and KVM's statistics a hundred more. */
+/** Names of fields of which the type is kept. Libvirt has some hundreds, and KVM's statistics a hundred more. */
 const MAX_NAMES = 8_192;
+/** Unknown names that one VM can bring, so that a launcher that invents names does not take the place of others. */
+const MAX_NAMES_OF_VM = 256;
 
 /**
  * Fields whose type is known from libvirt 12.7 and Linux 6.16, so that a launcher cannot give them another one. The first
@@ -27,17 +29,30 @@ const KNOWN: readonly (readonly [pattern: RegExp, type: FieldType])[] = [
  * first one counts.
  */
 export class RawTypes {
-  readonly #types = new Map<string, FieldType>();
+  /** The fields that are not known, with their first types. */
+  readonly #first = new Map<string, FieldType>();
+  /** The UUID of a VM -> the number of fields that it brought first. */
+  readonly #counts = new Map<string, number>();
+  /** The known fields that were seen, because patterns are slow. */
+  readonly #known = new Map<string, FieldType>();
 
-  /** Returns whether a field may have this type. */
-  admits(field: string, type: FieldType): boolean {
-    const known = this.#types.get(field);
-    if (known !== undefined) return known === type;
+  /** Returns whether a field of this VM may have this type. */
+  admits(field: string, type: FieldType, vm: string): boolean {
+    const counted = this.#known.get(field) ?? this.#first.get(field);
+    if (counted !== undefined) return counted === type;
     // A field that has the name of a tag ends with an underscore.
     const name = field.replace(/_+$/, "");
-    const fixed = KNOWN.find(([pattern]) => pattern.test(name))?.[1];
-    if (this.#types.size < MAX_NAMES) this.#types.set(field, fixed ?? type);
-    else if (fixed === undefined) return false;
-    return fixed === undefined || fixed === type;
+    const known = KNOWN.find(([pattern]) => pattern.test(name))?.[1];
+    if (known === undefined) return this.#isFirst(field, type, vm);
+    if (this.#known.size < MAX_NAMES) this.#known.set(field, known);
+    return known === type;
+  }
+
+  #isFirst(field: string, type: FieldType, vm: string): boolean {
+    const count = this.#counts.get(vm) ?? 0;
+    if (count === MAX_NAMES_OF_VM || this.#first.size === MAX_NAMES) return false;
+    this.#counts.set(vm, count + 1);
+    this.#first.set(field, type);
+    return true;
   }
 }

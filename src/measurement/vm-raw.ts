@@ -43,7 +43,7 @@ export const vmRaw: Measurement = {
       ...vmRaw,
       write(sample, writer) {
         const params = reading(sample, RAW);
-        if (params !== undefined) lines.write(params, writer);
+        if (params !== undefined) lines.write(params, sample.identity.uuid, writer);
       },
     };
   },
@@ -70,7 +70,7 @@ class RawLines {
     this.#taken = new Set([...options.tags, "time"]);
   }
 
-  write(params: RawParameters, writer: SampleLines): void {
+  write(params: RawParameters, vm: string, writer: SampleLines): void {
     this.#sample++;
     if (this.#places.size > MAX_PLACES) {
       this.#places.clear();
@@ -81,7 +81,7 @@ class RawLines {
     for (const [name, value] of params) {
       const place = this.#placeOf(name);
       if (place === undefined) continue;
-      if (place === "omitted" || ++count > MAX_PARAMETERS || !this.#take(place, rawField(value)))
+      if (place === "omitted" || ++count > MAX_PARAMETERS || !this.#take(place, rawField(value), vm))
         writer.omitParameter();
       else open.add(place.line);
     }
@@ -98,9 +98,9 @@ class RawLines {
   }
 
   /** Returns whether the value fits into its line, with the type that the field has. */
-  #take({ line: { values }, field }: Place, [type, value]: ReturnType<typeof rawField>): boolean {
+  #take({ line: { values }, field }: Place, [type, value]: ReturnType<typeof rawField>, vm: string): boolean {
     if (field.sample === this.#sample || values.length === MAX_FIELDS) return false;
-    if (!this.#options.types.admits(field.key, type)) return false;
+    if (!this.#options.types.admits(field.key, type, vm)) return false;
     field.sample = this.#sample;
     values.push([field.key, type, value]);
     return true;

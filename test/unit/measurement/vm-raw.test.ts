@@ -193,7 +193,7 @@ test("a name that another VM has invented takes no field from a VM, and no value
 });
 
 test("a line has 512 fields and a VM 4,096 parameters at most, and the others are counted", () => {
-  const many = Array.from({ length: 600 }, (_, index) => [`vm.p${index}`, 1n] as const);
+  const many = Array.from({ length: 600 }, (_, index) => [`vm.p${index}_cur`, 1n] as const);
   const wide = encode([withParameters(...many)], options());
   assert.deepEqual([wide.lines, wide.counters.omittedParameters], [1, 88]);
   const more = Array.from({ length: 5_000 }, (_, index) => [`block.${index}.p`, 1n] as const);
@@ -203,22 +203,25 @@ test("a line has 512 fields and a VM 4,096 parameters at most, and the others ar
 
 test("a part of a VM has one line, whatever names were there before", () => {
   const named = (name: string, count: number) =>
-    withParameters(...Array.from({ length: count }, (_, index) => [`${name}${index}`, 1n] as const));
+    withParameters(...Array.from({ length: count }, (_, index) => [`${name}${index}_cur`, 1n] as const));
   const { text, counters } = encode([named("vm.other", 16_000), named("block.0.p", 600)], options());
   assert.equal(text.match(/,group=Block,/g)?.length, 1);
   assert.equal(counters.omittedParameters, 16_000 - 512 + 600 - 512);
 });
 
-test("names of a launcher fill no table, and the types of known fields stay", () => {
-  const types = new RawTypes();
-  const raw = options({ types });
-  for (let round = 0; round < 6; round++) {
-    const entries = Array.from({ length: 4_000 }, (_, index) => [`block.${index}.n${round}x${index}`, 1n] as const);
-    encode([withParameters(...entries)], raw);
-  }
-  assert.equal(encode([withParameters(["vm.unseen", 1n])], raw).counters.omittedParameters, 1);
-  assert.match(encode([withParameters(["block.0.rd.times", 1n])], raw).text, /rd_times=1i/);
-  assert.equal(encode([withParameters(["block.0.rd.times", "x"])], raw).text, "");
+test("names that a launcher invents take no place of others, and the types of known fields stay", () => {
+  const raw = options({ types: new RawTypes() });
+  const vm = (uuid: string, entries: readonly (readonly [string, TypedValue])[]) =>
+    encode([{ ...withParameters(...entries), identity: { id: 1, uuid, name: uuid } }], raw);
+  for (let round = 0; round < 6; round++)
+    vm(
+      "a",
+      Array.from({ length: 4_000 }, (_, index) => [`block.${index}.n${round}x${index}`, 1n] as const),
+    );
+  assert.equal(vm("a", [["vm.unseen", 1n]]).counters.omittedParameters, 1);
+  assert.match(vm("b", [["vm.unseen", 1n]]).text, / unseen=1i /);
+  assert.match(vm("a", [["block.0.rd.times", 1n]]).text, /rd_times=1i/);
+  assert.equal(vm("b", [["block.0.rd.times", "x"]]).text, "");
 });
 
 test("the groups are requested in the bulk call only while the family is on", () => {
