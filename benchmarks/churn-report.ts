@@ -1,3 +1,4 @@
+import { bestLine } from "./best-line.ts";
 import { LAUNCHERS, type ChurnFigures } from "./churn.ts";
 import type { ChurnSample } from "./churn-probe.ts";
 import type { Circumstances } from "./machine.ts";
@@ -55,7 +56,7 @@ one kilobyte behind, the growth would be ${fixed(came / 1024, 2)} MiB. V8 keeps 
 ${table(
   ["what", "at first", "at last", "growth", "at most", ""],
   GROWTHS.map(({ what, unit, atMost, of }) => {
-    const line = fit(settled.map((sample) => [sample.minute, of(sample)]));
+    const line = bestLine(settled.map((sample) => [sample.minute, of(sample)]));
     const text = (value: number): string => `${fixed(value, unit === "" ? 0 : 2)} ${unit}`.trim();
     const growth = line.slope * span;
     const [first, last] = [settled[0]?.minute ?? 0, settled.at(-1)?.minute ?? 0];
@@ -109,13 +110,4 @@ ${table(
   ]),
 )}
 `;
-}
-
-/** Returns the best-fit line by least squares. */
-function fit(points: readonly (readonly [x: number, y: number])[]): { slope: number; at: (x: number) => number } {
-  const mean = (index: 0 | 1): number => points.reduce((sum, point) => sum + point[index], 0) / points.length;
-  const [x, y] = [mean(0), mean(1)];
-  const covariance = points.reduce((sum, point) => sum + (point[0] - x) * (point[1] - y), 0);
-  const slope = covariance / points.reduce((sum, point) => sum + (point[0] - x) ** 2, 0);
-  return { slope, at: (at) => y + slope * (at - x) };
 }

@@ -16,6 +16,7 @@ interface Part {
 const PARTS: Readonly<Record<string, Part>> = {
   cycle: { file: "benchmarks/cycle-part.ts", load: () => import("../benchmarks/cycle-part.ts") },
   forms: { file: "benchmarks/forms-part.ts", load: () => import("../benchmarks/forms-part.ts") },
+  growth: { file: "benchmarks/growth-part.ts", load: () => import("../benchmarks/growth-part.ts") },
   delivery: { file: "benchmarks/delivery-part.ts", load: () => import("../benchmarks/delivery-part.ts") },
 };
 
