@@ -59,7 +59,8 @@ export function clusterDemo(): Promise<never> {
     say("asking the InfluxDB for the latest points");
     const rows = await until(async () => {
       const rows = await influx.query(QUERY);
-      return rows.length >= VMS.length * CYCLES ? rows : undefined;
+      const isComplete = VMS.every((vm) => rows.filter(({ name }) => name === vm).length === CYCLES);
+      return isComplete ? rows : undefined;
     }, "points of all VMs in InfluxDB");
     const table = rows.map((row) => COLUMNS.map((column) => (column === "time" ? timeOf(row) : (row[column] ?? ""))));
     console.log(`> ${QUERY}\n${alignedTable([COLUMNS, ...table], TEXTS)}`);
