@@ -8,14 +8,14 @@ vm = (r) => (if exists r.namespace then r.namespace + "/" else "") + r.name
 from(bucket: "telemetry")
   |> range(start: -5m)
   |> filter(fn: (r) => r._measurement == "vm_disks" and r._field == "fill_percent")
-  |> group(columns: ["namespace","name","device"])
+  |> group(columns: ["namespace","name","uuid","device"])
   |> sort(columns: ["_time"])
   |> last()
   |> map(fn: (r) => ({r with _time: now(), _value: float(v: r._value)}))
-  |> keep(columns: ["namespace","name","device","_time","_value"])
+  |> keep(columns: ["namespace","name","uuid","device","_time","_value"])
   |> rename(columns: {_value: "value"})
   |> set(key: "_measurement", value: "vm_disks")
-  |> group(columns: ["_measurement","namespace","name","device"])
+  |> group(columns: ["_measurement","namespace","name","uuid","device"])
   |> monitor.check(
     warn: (r) => r.value > 90.0,
     messageFn: (r) => "${string(v: r.value)} % of the disk ${r.device} of ${vm(r: r)} are allocated on its storage",

@@ -8,14 +8,14 @@ vm = (r) => (if exists r.namespace then r.namespace + "/" else "") + r.name
 from(bucket: "telemetry")
   |> range(start: -5m)
   |> filter(fn: (r) => r._measurement == "vm_memory" and r._field == "guest_stats_age_s")
-  |> group(columns: ["namespace","name"])
+  |> group(columns: ["namespace","name","uuid"])
   |> sort(columns: ["_time"])
   |> last()
   |> map(fn: (r) => ({r with _time: now(), _value: float(v: r._value)}))
-  |> keep(columns: ["namespace","name","_time","_value"])
+  |> keep(columns: ["namespace","name","uuid","_time","_value"])
   |> rename(columns: {_value: "value"})
   |> set(key: "_measurement", value: "vm_memory")
-  |> group(columns: ["_measurement","namespace","name"])
+  |> group(columns: ["_measurement","namespace","name","uuid"])
   |> monitor.check(
     warn: (r) => r.value > 120.0,
     messageFn: (r) => "the guest of ${vm(r: r)} has not reported its memory for ${string(v: r.value)} seconds",

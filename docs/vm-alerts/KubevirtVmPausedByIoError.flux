@@ -8,14 +8,14 @@ vm = (r) => (if exists r.namespace then r.namespace + "/" else "") + r.name
 from(bucket: "telemetry")
   |> range(start: -5m)
   |> filter(fn: (r) => r._measurement == "vm_status" and r._field == "reason")
-  |> group(columns: ["namespace","name"])
+  |> group(columns: ["namespace","name","uuid"])
   |> sort(columns: ["_time"])
   |> last()
   |> map(fn: (r) => ({r with _time: now(), _value: if r._value == "io-error" then 1.0 else 0.0}))
-  |> keep(columns: ["namespace","name","_time","_value"])
+  |> keep(columns: ["namespace","name","uuid","_time","_value"])
   |> rename(columns: {_value: "value"})
   |> set(key: "_measurement", value: "vm_status")
-  |> group(columns: ["_measurement","namespace","name"])
+  |> group(columns: ["_measurement","namespace","name","uuid"])
   |> monitor.check(
     crit: (r) => r.value > 0.0,
     messageFn: (r) => "${vm(r: r)} is paused: its storage has failed, or is full",

@@ -9,13 +9,13 @@ from(bucket: "telemetry")
   |> range(start: -5m)
   |> filter(fn: (r) => r._measurement == "vm_vcpus" and r._field == "delay_ns")
   |> derivative(unit: 1s, nonNegative: true)
-  |> group(columns: ["namespace","name"])
+  |> group(columns: ["namespace","name","uuid"])
   |> mean()
   |> map(fn: (r) => ({r with _time: now(), _value: float(v: r._value) / 10000000.0}))
-  |> keep(columns: ["namespace","name","_time","_value"])
+  |> keep(columns: ["namespace","name","uuid","_time","_value"])
   |> rename(columns: {_value: "value"})
   |> set(key: "_measurement", value: "vm_vcpus")
-  |> group(columns: ["_measurement","namespace","name"])
+  |> group(columns: ["_measurement","namespace","name","uuid"])
   |> monitor.check(
     warn: (r) => r.value > 10.0,
     messageFn: (r) => "the vCPUs of ${vm(r: r)} wait ${string(v: r.value)} % of the time for a CPU of their node",

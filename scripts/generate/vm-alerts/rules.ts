@@ -33,7 +33,8 @@ export interface VmAlert {
 /** Minutes of lines that a rule reads: ten samples of a family that is collected every 30 seconds. */
 export const READ_MINUTES = 5;
 
-const VM = ["namespace", "name"];
+/** The UUID tells VMs of two plain hosts apart if they have the same name. */
+const VM = ["namespace", "name", "uuid"];
 
 export const VM_ALERTS: readonly VmAlert[] = [
   {
