@@ -99,8 +99,12 @@ export class SyntheticDomain {
       number,
       state: VCPU_STATE.RUNNING,
       cpuTimeNs,
-      cpu: (this.ref.id * 8 + number) % 64,
+      cpu: this.#cpuOf(number),
     }));
+  }
+
+  #cpuOf(vcpu: number): number {
+    return (this.ref.id * 8 + vcpu) % 64;
   }
 
   /**
@@ -129,13 +133,17 @@ export class SyntheticDomain {
   xml(): string {
     const disks = this.#diskNames().map(
       (dev) =>
-        `<disk type='file' device='disk'><driver name='qemu' type='qcow2' cache='none' discard='unmap'/><serial>${dev}-${this.ref.uuid.slice(0, 8)}</serial><target dev='${dev}' bus='virtio'/></disk>`,
+        `<disk type='file' device='disk'><driver name='qemu' type='qcow2' cache='none' discard='unmap'/><serial>${dev}-${this.ref.uuid.slice(0, 8)}</serial><iotune><total_bytes_sec>209715200</total_bytes_sec><total_iops_sec>2000</total_iops_sec></iotune><target dev='${dev}' bus='virtio'/></disk>`,
     );
     const nics = this.#nicNames().map(
       (dev, index) =>
-        `<interface type='ethernet'><mac address='52:54:00:${this.ref.uuid.slice(0, 2)}:${this.ref.uuid.slice(2, 4)}:${(index % 256).toString(16).padStart(2, "0")}'/><model type='virtio'/><mtu size='1450'/><target dev='${dev}'/></interface>`,
+        `<interface type='bridge'><source bridge='br0'/><mac address='52:54:00:${this.ref.uuid.slice(0, 2)}:${this.ref.uuid.slice(2, 4)}:${(index % 256).toString(16).padStart(2, "0")}'/><model type='virtio'/><mtu size='1450'/><target dev='${dev}'/></interface>`,
     );
-    return `<domain type='kvm' id='${this.ref.id}'><name>${escapeXml(this.ref.name)}</name><uuid>${this.ref.uuid}</uuid><vcpu>${this.#vcpus}</vcpu>
+    const pins = Array.from(
+      { length: this.#vcpus },
+      (_, vcpu) => `<vcpupin vcpu='${vcpu}' cpuset='${this.#cpuOf(vcpu)}'/>`,
+    );
+    return `<domain type='kvm' id='${this.ref.id}'><name>${escapeXml(this.ref.name)}</name><uuid>${this.ref.uuid}</uuid><vcpu>${this.#vcpus}</vcpu><cputune>${pins.join("")}</cputune>
 <os><type arch='x86_64' machine='pc-q35-9.2'>hvm</type><loader readonly='yes' type='pflash'>/usr/share/OVMF/OVMF_CODE.fd</loader></os>
 <cpu mode='custom'><model>Skylake-Server</model></cpu><devices>
 ${disks.join("\n")}
