@@ -11,6 +11,8 @@ export const INTERVAL = "5s";
 export interface Contender extends AsyncDisposable {
   readonly name: string;
   readonly pid: number;
+  /** Cycles of a round, if they are not those of the other programs. */
+  readonly cycles?: number;
   /** Its target. */
   readonly deliveries: Deliveries;
   /** Lets it run until `during` is done, then pauses it. */

@@ -1,5 +1,6 @@
 import { setTimeout } from "node:timers/promises";
-import { startAgent } from "./agent.ts";
+import { FAMILY_NAMES, DEFAULT_FAMILIES, type Family } from "../src/contract.ts";
+import { startAgent, type AgentForm } from "./agent.ts";
 import type { Contender } from "./contender.ts";
 import { used, type BenchNode, type NodeUsage } from "./node.ts";
 import { cpuMs, residentMiB } from "./process-usage.ts";
@@ -22,11 +23,28 @@ export interface CycleCost extends CycleUsage {
   readonly peak: number;
   readonly lines: number;
   readonly fields: number;
+  /** Commands that QEMUs got in a cycle. */
+  readonly qmpCommands: number;
 }
 
 export const CYCLES = 3;
 export const CYCLE_ROUNDS = 8;
 const IDLE_S = 5;
+/** Cycles of the default interval in the 30 seconds after which `Vcpus` comes again. */
+const VCPUS_CYCLES = 6;
+const CHEAP_FAMILIES: readonly Family[] = ["Disks", "Memory", "Status", "Cpu", "Events", "Jobs", "Info", "Agent"];
+
+/** The agent with the default families, and with more. */
+export const AGENT_FORMS = {
+  default: { name: "kubevirt-telemetry agent" },
+  cheap: { name: `with ${CHEAP_FAMILIES.join(", ")}`, families: [...DEFAULT_FAMILIES, ...CHEAP_FAMILIES] },
+  vcpus: { name: "with Vcpus every 30 s", families: [...DEFAULT_FAMILIES, "Vcpus"], cycles: VCPUS_CYCLES },
+  all: {
+    name: "with all families but Raw",
+    families: FAMILY_NAMES.filter((family) => family !== "Raw"),
+    cycles: VCPUS_CYCLES,
+  },
+} as const satisfies Readonly<Record<string, AgentForm>>;
 
 /** Measures whole cycles of every program, with delivery, in turns. `idle` is a second without programs. */
 export async function measureCycleCosts(
@@ -35,7 +53,7 @@ export async function measureCycleCosts(
 ): Promise<{ readonly programs: readonly CycleCost[]; readonly idle: NodeUsage }> {
   const contenders: Contender[] = [];
   for (const start of [
-    () => startAgent(node.socket),
+    ...Object.values(AGENT_FORMS).map((form) => () => startAgent(node.socket, form)),
     () => startTelegraf(node.socket),
     () => startPython(node.socket, "per-device"),
     () => startPython(node.socket, "bulk-all"),
@@ -45,7 +63,10 @@ export async function measureCycleCosts(
   }
   const idle = await idleUsage(node);
   const rounds = await interleave(contenders, CYCLE_ROUNDS, (contender) => usageOfCycles(node, contender));
-  const programs = [...rounds].map(([{ name, pid, deliveries }, samples]): CycleCost => {
+  const commands = new Map<Contender, number>();
+  for (const contender of contenders) commands.set(contender, await qmpCommandsOfCycles(node, contender));
+  const programs = [...rounds].map(([contender, samples]): CycleCost => {
+    const { name, pid, deliveries } = contender;
     const { now, peak } = residentMiB(pid);
     const { cycles, lines, fields } = deliveries.totals;
     return {
@@ -58,6 +79,7 @@ export async function measureCycleCosts(
       peak,
       lines: lines / cycles,
       fields: fields / cycles,
+      qmpCommands: commands.get(contender) ?? Number.NaN,
     };
   });
   return { programs, idle };
@@ -66,20 +88,41 @@ export async function measureCycleCosts(
 async function usageOfCycles(node: BenchNode, contender: Contender): Promise<CycleUsage> {
   const { pid, deliveries } = contender;
   await node.rest();
-  const readings: { own: number; node: NodeUsage; cycles: number }[] = [];
-  const read = (): void =>
-    void readings.push({ own: cpuMs(pid), node: node.usage(), cycles: deliveries.totals.cycles });
+  const [before, after] = await aroundCycles(contender, () => ({
+    own: cpuMs(pid),
+    node: node.usage(),
+    cycles: deliveries.totals.cycles,
+  }));
+  const cycles = after.cycles - before.cycles;
+  return { own: (after.own - before.own) / cycles, ...used(before.node, after.node, cycles) };
+}
+
+/** Counts them in cycles of their own, because libvirtd writes each one to its log. */
+async function qmpCommandsOfCycles(node: BenchNode, contender: Contender): Promise<number> {
+  const { deliveries } = contender;
+  await node.rest();
+  const log = await node.logQmpCommands();
+  const [before, after] = await aroundCycles(contender, () => ({
+    commands: log.commands(),
+    cycles: deliveries.totals.cycles,
+  }));
+  await log.end();
+  return (after.commands - before.commands) / (after.cycles - before.cycles);
+}
+
+/** Resolves to two readings with the cycles of a round between them, from delivery to delivery, so that whole cycles are counted. */
+async function aroundCycles<Reading>(contender: Contender, read: () => Reading): Promise<readonly [Reading, Reading]> {
+  const { deliveries, cycles = CYCLES } = contender;
+  const readings: Reading[] = [];
   await contender.work(async () => {
-    // From delivery to delivery, so that whole cycles are counted.
     await deliveries.next(1);
-    read();
-    await deliveries.next(CYCLES);
-    read();
+    readings.push(read());
+    await deliveries.next(cycles);
+    readings.push(read());
   });
   const [before, after] = readings;
   if (before === undefined || after === undefined) throw new Error("nothing was measured");
-  const cycles = after.cycles - before.cycles;
-  return { own: (after.own - before.own) / cycles, ...used(before.node, after.node, cycles) };
+  return [before, after];
 }
 
 async function idleUsage(node: BenchNode): Promise<NodeUsage> {

@@ -14,7 +14,7 @@ const PROGRAMS = {
   Python: ["/usr/bin/python3", "--version"],
 };
 
-/** Measures the cost of a cycle on the node. Takes about ten minutes, less on an idle machine. */
+/** Measures the cost of a cycle on the node. Takes about twenty-five minutes. */
 export async function measure(resources: AsyncDisposableStack): Promise<string> {
   const now = circumstancesOf(PROGRAMS);
   console.log("# from a reply to lines");

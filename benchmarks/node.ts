@@ -1,4 +1,5 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
+import path from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { LibvirtHost } from "../test/integration/support/libvirt-host.ts";
 import { cpuMs } from "./process-usage.ts";
@@ -46,6 +47,18 @@ export class BenchNode {
     };
   }
 
+  /** Lets libvirtd write each command to a QEMU to a log, until `end`. */
+  async logQmpCommands(): Promise<{ readonly commands: () => number; readonly end: () => Promise<unknown> }> {
+    const file = path.join(this.#host.dir, "qmp.log");
+    await this.#host.admin("daemon-log-outputs", `1:file:${file}`);
+    await this.#host.admin("daemon-log-filters", "1:qemu.qemu_monitor");
+    const before = commandsIn(file);
+    return {
+      commands: () => commandsIn(file) - before,
+      end: () => this.#host.admin("daemon-log-filters", ""),
+    };
+  }
+
   /** Resolves when no call is being answered. */
   async rest(): Promise<void> {
     let before: number;
@@ -59,6 +72,10 @@ export class BenchNode {
 /** Returns the usage between two readings, divided by `times`. */
 export function used(before: NodeUsage, after: NodeUsage, times: number): NodeUsage {
   return { libvirtd: (after.libvirtd - before.libvirtd) / times, qemus: (after.qemus - before.qemus) / times };
+}
+
+function commandsIn(file: string): number {
+  return readFileSync(file, "utf8").match(/QEMU_MONITOR_SEND_MSG/g)?.length ?? 0;
 }
 
 function domainName(index: number): string {

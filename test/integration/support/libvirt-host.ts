@@ -146,10 +146,15 @@ export class LibvirtHost implements AsyncDisposable {
 
   /** Resolves to the number of the daemon's busy workers. */
   async busyWorkers(): Promise<number> {
-    const uri = `libvirtd:///system?socket=${path.join(this.dir, "libvirt-admin-sock")}`;
-    const pool = await run("virt-admin", "-q", "-c", uri, "srv-threadpool-info", "libvirtd");
+    const pool = await this.admin("srv-threadpool-info", "libvirtd");
     const value = (field: string): number => Number(new RegExp(`^${field}\\s*:\\s*(\\d+)`, "m").exec(pool)?.[1]);
     return value("nWorkers") - value("freeWorkers");
+  }
+
+  /** Runs a command of libvirt's client for the daemon itself. */
+  admin(...args: readonly string[]): Promise<string> {
+    const uri = `libvirtd:///system?socket=${path.join(this.dir, "libvirt-admin-sock")}`;
+    return run("virt-admin", "-q", "-c", uri, ...args);
   }
 
   async domainId(name: string): Promise<number> {
