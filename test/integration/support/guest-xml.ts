@@ -14,6 +14,8 @@ export interface GuestOptions {
   readonly devices?: string;
   /** XML of the domain's metadata. */
   readonly metadata?: string;
+  /** XML of the domain's `<cputune>`. */
+  readonly cputune?: string;
   readonly type?: "kvm" | "qemu";
   readonly boot?: { readonly kernel: string; readonly initrd: string; readonly console: string };
 }
@@ -49,6 +51,7 @@ export function domainXml(name: string, guest: GuestOptions): string {
   ${guest.metadata === undefined ? "" : `<metadata>${guest.metadata}</metadata>`}
   <memory unit='MiB'>${guest.memoryMiB}</memory>
   <vcpu>${guest.vcpus}</vcpu>
+  ${guest.cputune === undefined ? "" : `<cputune>${guest.cputune}</cputune>`}
   <os><type arch='x86_64' machine='q35'>hvm</type>${boot ?? ""}</os>
   <features><acpi/></features>
   <devices>
