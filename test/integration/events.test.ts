@@ -8,6 +8,7 @@ import { RunningAgent, target1, type AgentConfig } from "./support/agent.ts";
 import { diskXml } from "./support/guest-xml.ts";
 import { Influxd1 } from "./support/influxd1.ts";
 import { LibvirtHost } from "./support/libvirt-host.ts";
+import { portScript } from "./support/port-program.ts";
 import { end, run, until } from "./support/process.ts";
 import { createScriptGuest } from "./support/script-guest.ts";
 
@@ -107,6 +108,23 @@ test("a guest that panics has its crash and its end", async () => {
   assert.deepEqual(found.slice(-2), ["lifecycle crashed-panicked", "lifecycle stopped-crashed"]);
 });
 
+test("a watchdog that the guest starts and does not reset is an event with its action", async () => {
+  // The timer of an ib700 needs no driver: a byte to this port starts it, here with two seconds.
+  const start = portScript(0x443, 0x0e);
+  await createScriptGuest(host, "watched", start, { devices: "<watchdog model='ib700' action='pause'/>" });
+  await host.virsh("resume", "watched");
+  await hasEvent("watched", "watchdog pause");
+  await hasEvent("watched", "lifecycle suspended-watchdog");
+});
+
+test("a guest agent that connects and disconnects is an event each", async () => {
+  const channel = "<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>";
+  await createScriptGuest(host, "agent", "cat /dev/vport* & sleep 5; kill $!", { devices: channel });
+  await host.virsh("resume", "agent");
+  await hasEvent("agent", "agent connected");
+  await hasEvent("agent", "agent disconnected");
+});
+
 test("a plugged and unplugged device, and a killed QEMU, are events", async () => {
   const guest = await createScriptGuest(host, "victim", "echo READY");
   await host.virsh("resume", "victim");
@@ -122,11 +140,13 @@ test("a plugged and unplugged device, and a killed QEMU, are events", async () =
 test("the lines are the events that virsh has seen, and a new connection brings none twice", async () => {
   await host.createGuest("stays", { paused: false });
   await hasEvent("stays", "lifecycle started-booted");
-  for (const vm of ["worker", "panics", "victim", "stays"]) {
+  for (const vm of ["worker", "panics", "watched", "agent", "victim", "stays"]) {
     const written = await events(vm);
     for (const [ours, theirs] of [
       ["lifecycle", "lifecycle"],
       ["reboot", "reboot"],
+      ["watchdog", "watchdog"],
+      ["agent", "agent-lifecycle"],
       ["io-error", "io-error-reason"],
       ["device-added", "device-added"],
       ["device-removed", "device-removed"],

@@ -5,13 +5,13 @@ import type { GuestOptions } from "./guest-xml.ts";
 import type { LibvirtHost } from "./libvirt-host.ts";
 import { guestInitrd } from "./working-guest.ts";
 
-/** The driver through which a guest reports its panic. */
-const PANIC_MODULES = ["pvpanic", "pvpanic-mmio"];
+/** The driver through which a guest reports its panic, and that of the channel of a guest agent. */
+const MORE_MODULES = ["pvpanic", "pvpanic-mmio", "virtio_console"];
 const SCRIPT_BYTES = 4_096;
 const MIB = 1024 * 1024;
 
 /** Each boot runs the script that is then in the first bytes of vda. */
-const INIT = `${PANIC_MODULES.map((module) => `insmod /modules/${module}.ko`).join("\n")}
+const INIT = `${MORE_MODULES.map((module) => `insmod /modules/${module}.ko`).join("\n")}
 dd if=/dev/vda of=/script bs=${SCRIPT_BYTES} count=1
 sh /script
 while true; do sleep 3600; done
@@ -33,7 +33,7 @@ export async function createScriptGuest(
   { disks = [], ...options }: Partial<GuestOptions> = {},
 ): Promise<ScriptGuest> {
   const dir = path.join(host.dir, name);
-  const initrd = await guestInitrd(dir, INIT, PANIC_MODULES);
+  const initrd = await guestInitrd(dir, INIT, MORE_MODULES);
   const console = path.join(dir, "console");
   const vda = await host.createDisk(`${name}-script`, 4 * MIB);
   const setScript = async (text: string): Promise<void> => {
