@@ -37,10 +37,10 @@ const CHEAP_FAMILIES: readonly Family[] = ["Disks", "Memory", "Status", "Cpu", "
 /** The agent with the default families, and with more. */
 export const AGENT_FORMS = {
   default: { name: "kubevirt-telemetry agent" },
-  cheap: { name: `with ${CHEAP_FAMILIES.join(", ")}`, families: [...DEFAULT_FAMILIES, ...CHEAP_FAMILIES] },
-  vcpus: { name: "with Vcpus every 30 s", families: [...DEFAULT_FAMILIES, "Vcpus"], cycles: VCPUS_CYCLES },
+  cheap: { name: `agent with ${CHEAP_FAMILIES.join(", ")}`, families: [...DEFAULT_FAMILIES, ...CHEAP_FAMILIES] },
+  vcpus: { name: "agent with Vcpus every 30 s", families: [...DEFAULT_FAMILIES, "Vcpus"], cycles: VCPUS_CYCLES },
   all: {
-    name: "with all families but Raw",
+    name: "agent with all families but Raw",
     families: FAMILY_NAMES.filter((family) => family !== "Raw"),
     cycles: VCPUS_CYCLES,
   },

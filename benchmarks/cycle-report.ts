@@ -29,14 +29,14 @@ const LEVELS: readonly ServiceLevel<Figures>[] = [
     value: ({ programs }) => of(programs, AGENT_FORMS.default.name).own,
   },
   {
-    what: "commands to QEMUs in a cycle with the eight families that are nearly free, besides those without them",
+    what: "commands to QEMUs that the eight families without further calls to them add to a cycle",
     limit: 0,
-    unit: "",
+    unit: "commands",
     value: ({ programs }) =>
       of(programs, AGENT_FORMS.cheap.name).qmpCommands - of(programs, AGENT_FORMS.default.name).qmpCommands,
   },
   {
-    what: "the agent's own CPU with them, against without",
+    what: "the agent's own CPU with these families, against without them",
     limit: 1.4,
     unit: "x",
     value: ({ programs }) => of(programs, AGENT_FORMS.cheap.name).own / of(programs, AGENT_FORMS.default.name).own,
@@ -86,8 +86,8 @@ ${levelTable(LEVELS, figures)}
 
 Milliseconds of CPU for one cycle, of all processes that take part. The agent and Telegraf run by themselves with an interval
 of ${INTERVAL} and deliver to a server that only counts; ${CYCLES} cycles a round from delivery to delivery, ${CYCLE_ROUNDS} rounds. The Python
-programs write the agent's four measurements and start a cycle on command. Telegraf writes the lines of its own input. The forms of the
-agent with \`Vcpus\` run six cycles a round, which have the one with \`Vcpus\`. QMP is the number of commands that all QEMUs together
+programs write the agent's four measurements and start a cycle on command. Telegraf writes the lines of its own input. A round of the
+agent with \`Vcpus\` has six cycles, one of them with that family. QMP is the number of commands that all QEMUs together
 get in a cycle, from libvirtd's log in cycles of their own.
 
 ${table(
