@@ -44,7 +44,7 @@ function statOf(views: Views, name: string): number {
   return Number(views.get(`domstats ${name}`));
 }
 
-/** Returns the numbers that the bulk statistics give to devices: `block.0` for vda. */
+/** Returns the name that the bulk statistics give to a device: `block.0` for vda. */
 function prefixOf(views: Views, part: string): string {
   const [key = ""] =
     [...views].find(([name, value]) => /^domstats (block|net)\.\d+\.name$/.test(name) && value === part) ?? [];
