@@ -71,8 +71,8 @@ function seriesOf(rows: readonly AnswerRow[], target: Target | undefined): Serie
 
 /** Returns the name in the legend: the alias of a query of InfluxQL, or the format of one of PromQL, with the values of tags. */
 function nameOf(tags: AnswerRow, target: Target | undefined): string {
-  const alias = target?.["alias"] ?? target?.["legendFormat"] ?? "";
-  return String(alias)
+  const alias = target?.["alias"] ?? target?.["legendFormat"];
+  return (typeof alias === "string" ? alias : "")
     .replace(/\$tag_(\w+)|\{\{(\w+)\}\}/g, (_, influxql?: string, promql?: string) =>
       String(tags[influxql ?? promql ?? ""] ?? ""),
     )

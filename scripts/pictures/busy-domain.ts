@@ -10,7 +10,7 @@ const PERIODS_S = [2_900, 1_100, 430, 170, 70, 43];
 const SWING = 0.8;
 /** Memory changes slower than in SyntheticDomain. */
 const MEMORY_PACE = 0.1;
-const FAULTS_PER_S = 20;
+const MOST_FAULTS_PER_S = 200;
 
 interface Wave {
   readonly periodS: number;
@@ -28,6 +28,9 @@ export class BusyDomain extends SyntheticDomain {
   readonly #waves: Readonly<Record<Load, readonly Wave[]>>;
   /** Part of the memory that the guest uses on average. */
   readonly #usedMemory: number;
+  /** How much slower than in SyntheticDomain its disks are, in percent. */
+  readonly #diskPercent: bigint;
+  readonly #faultsPerS: number;
   #pausedAtS: number | undefined;
   #pausedS = 0;
 
@@ -45,6 +48,8 @@ export class BusyDomain extends SyntheticDomain {
     };
     this.#waves = { cpu: waves(), steal: waves(), memory: waves(), network: waves(), disk: waves() };
     this.#usedMemory = 0.3 + 0.4 * random();
+    this.#diskPercent = BigInt(Math.round(50 + 900 * random() ** 3));
+    this.#faultsPerS = MOST_FAULTS_PER_S * random() ** 2;
   }
 
   /** From this uptime on the domain does nothing, because of an I/O error. */
@@ -81,7 +86,8 @@ export class BusyDomain extends SyntheticDomain {
     const blocks = of(STATS_GROUP.BLOCK, this.#workedS("disk", uptimeS));
     // A disk with more requests is slower.
     const waits = of(STATS_GROUP.BLOCK, this.#workedS("disk", uptimeS, 1.15));
-    for (const [key, value] of waits) if (key.endsWith(".times")) blocks.set(key, value);
+    for (const [key, value] of waits)
+      if (key.endsWith(".times") && typeof value === "bigint") blocks.set(key, (value * this.#diskPercent) / 100n);
     return new Map([
       ...of(STATS_GROUP.STATE, uptimeS),
       ...(groups & STATS_GROUP.STATE && this.#pausedAtS !== undefined
@@ -107,7 +113,7 @@ export class BusyDomain extends SyntheticDomain {
       .slice(0, 3)
       .reduce((sum, { periodS, share, phase }) => sum + share * Math.sin((2 * Math.PI * ranS) / periodS + phase), 0);
     const usable = available - BigInt(Math.round(Number(available) * (this.#usedMemory + 0.25 * swing)));
-    const faults = BigInt(Math.round(FAULTS_PER_S * this.#workedS("memory", uptimeS)));
+    const faults = BigInt(Math.round(this.#faultsPerS * this.#workedS("memory", uptimeS)));
     return balloon
       .set("balloon.usable", usable)
       .set("balloon.unused", usable / 2n)

@@ -14,6 +14,8 @@ const PALETTE = [
   ...["#1d4e89", "#a0522d"],
 ];
 const FONT = "system-ui, sans-serif";
+/** Short numbers below 1024. */
+const STEPS = [1, 2, 5, 10, 20, 50, 100, 200, 500];
 const GRID = "#e4e8ed";
 
 export function paletteColor(index: number): string {
@@ -39,8 +41,8 @@ export function timeChart({ panel, series }: AnsweredPanel, shown: Shown, marks:
     },
     yAxis: {
       type: "value",
-      ...(min === undefined ? { scale: true } : { min }),
-      splitNumber: 4,
+      ...(unit === "bytes" || unit === "binBps" ? binaryScale(series, stacked) : { splitNumber: 4 }),
+      ...(min !== undefined && { min }),
       splitLine: { lineStyle: { color: GRID } },
       axisLabel: {
         color: COLORS["text"],
@@ -96,6 +98,22 @@ function markLine(
       ...marks.map(({ timeMs, color }) => ({ xAxis: timeMs, ...line(color, "dotted") })),
       ...limits.map(({ value, color }) => ({ yAxis: value, ...line(colorOf(color), "dashed") })),
     ],
+  };
+}
+
+/** Returns a scale with about four lines, whose values are short in KiB, MiB and so on. */
+function binaryScale(series: readonly Series[], stacked: boolean): object {
+  const highest = series.map(({ points }) =>
+    points.reduce((most, [, value]) => Math.max(most, Math.abs(value ?? 0)), 0),
+  );
+  const most = highest.reduce((high, one) => (stacked ? high + one : Math.max(high, one)), 0);
+  const least = Math.max(1, most / 4);
+  const unit = 1024 ** Math.floor(Math.log2(least) / 10);
+  const interval = unit * (STEPS.find((step) => step * unit >= least) ?? 1024);
+  return {
+    interval,
+    min: ({ min }: { readonly min: number }) => Math.floor(min / interval) * interval,
+    max: ({ max }: { readonly max: number }) => Math.max(1, Math.ceil(max / interval)) * interval,
   };
 }
 

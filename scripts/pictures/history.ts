@@ -19,13 +19,17 @@ const INTERVAL_MS = 10_000;
 const CYCLES = HOUR_MS / INTERVAL_MS;
 /** Three cycles: each point of a chart has a sample of every VM. */
 const BUCKET_S = 30;
+/** The first cycle begins this long after the hour does. */
+const PHASE_MS = 4_000;
+/** How long the VMs have run when the hour begins. */
+const UPTIME_S = 3 * 3_600;
 const FLUSH_MS = 100;
 /** The longest real time of one cycle and its delivery. */
 const PATIENCE_MS = 30_000;
 
 const VMS = {
-  "node-a": ["shop_web-1", "shop_db", "office_mail", "lab_notebook"],
-  "node-b": ["shop_web-2", "shop_search", "office_files", "lab_batch"],
+  "node-a": ["shop_web-1", "shop_db", "office_mail", "lab_batch"],
+  "node-b": ["shop_web-2", "shop_search", "office_files", "lab_notebook"],
   "node-c": ["shop_cache", "office_desktop", "lab_ci"],
 } as const;
 
@@ -95,7 +99,7 @@ export async function writeHour(to: Database, progress: (minutes: number) => voi
   const bucketMs = BUCKET_S * 1000;
   const fromMs = Math.floor((Date.now() - HOUR_MS) / bucketMs) * bucketMs;
   const clock = new FakeClock();
-  clock.step(fromMs - clock.now());
+  clock.step(fromMs + PHASE_MS - clock.now());
   const beginMs = clock.monotonic();
   await using fleet = await SimulatedFleet.start(VMS, clock);
   const config = await configOf(to);
@@ -119,7 +123,7 @@ export async function writeHour(to: Database, progress: (minutes: number) => voi
 interface Node {
   readonly state: NodeState;
   readonly router: Router;
-  end(): Promise<void>;
+  readonly end: () => Promise<void>;
 }
 
 function startNode(
@@ -132,34 +136,35 @@ function startNode(
   const nodeLog = new NodeLog(pino({ level: "warn" }), clock);
   const state = new NodeState(nodeLog, clock);
   const router = new Router({ node: name, clock, observer: nodeLog, onMissing: () => undefined });
+  const startedS = clock.now() / 1000 - UPTIME_S;
   const find = localEndpoints({ podsDir: fleet.podsDir(name), libvirtSockets: [] }, clock);
   const pipeline = new Pipeline({
     router,
     state,
     clock,
     readHost: () => Promise.resolve(fleet.hostStats(name)),
-    findEndpoints: async (found) => (await find(found)).map((endpoint) => withMigrations(endpoint, name, fleet)),
+    findEndpoints: async (found) => (await find(found)).map((endpoint) => asInCluster(endpoint, name, fleet, startedS)),
   });
   pipeline.configure(config);
   const running = pipeline.run(Number.POSITIVE_INFINITY, signal);
   return {
     state,
     router,
-    async end() {
+    end: async () => {
       await running;
       await router.stop();
     },
   };
 }
 
-/** Adds what a cluster knows of live migrations: an agent without one has only libvirt's events. */
-function withMigrations({ identify, ...endpoint }: Endpoint, node: string, fleet: SimulatedFleet): Endpoint {
+/** Adds what a VMI says of a VM, which an agent without a cluster does not know: its start and its live migrations. */
+function asInCluster(endpoint: Endpoint, node: string, fleet: SimulatedFleet, startedS: number): Endpoint {
   return {
     ...endpoint,
-    identify(domain, ...state) {
-      const named = identify?.(domain, ...state);
+    identify: (domain, ...state) => {
+      const named = endpoint.identify?.(domain, ...state);
       const migration = fleet.migrationOn(node, domain.name);
-      return named && migration ? { ...named, migration } : named;
+      return named && { ...named, startedS, ...(migration !== undefined && { migration }) };
     },
   };
 }

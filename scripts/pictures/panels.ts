@@ -17,9 +17,12 @@ import type { Shown } from "../../test/integration/support/grafana.ts";
 
 type Draw = (answered: AnsweredPanel, shown: Shown, marks: readonly Mark[], size: Size) => Html;
 
-/** Height of a row of a legend, of a stat's sparkline, and of the names of calculations, in pixels. */
+/** Inside of a panel, which a sparkline covers. */
+export const PADDING = 8;
+/** Height of a row of a legend, in pixels. */
 const LEGEND_ROW = 17;
 const LEGEND_ROWS = 5;
+/** Part of the height of a stat. */
 const SPARK_SHARE = 0.4;
 
 /** Kind of panel in Grafana -> what it is here. */
@@ -92,7 +95,7 @@ function stat({ panel, series: [one], rows }: AnsweredPanel, shown: Shown, _: re
   if (one === undefined || value === undefined) return NO_DATA;
   const mapping = mappingOf(defaults, value);
   const color = mapping === undefined ? thresholdColor(defaults, value) : colorOf(mapping.color);
-  const spark = { ...size, height: Math.round(size.height * SPARK_SHARE) };
+  const spark = { width: size.width + 2 * PADDING, height: Math.round(size.height * SPARK_SHARE) };
   return html`<p class="stat" style="color:${color}">
       ${mapping?.text ?? formatValue(value, defaults.unit, defaults.decimals)}
     </p>

@@ -16,6 +16,7 @@ const SHAPE = { nics: 2, disks: 2, seed: 7 };
 const NODE = { cpus: 32, memoryKib: 64n * 1024n ** 2n } as const;
 /** CPUs that the programs of a node keep busy besides its VMs. */
 const OWN_CPUS = 1.5;
+const OWN_KIB = 4n * 1024n ** 2n;
 const SECOND_NS = 1_000_000_000n;
 
 /** virDomainEventType and its detail. */
@@ -42,6 +43,8 @@ export class SimulatedFleet implements AsyncDisposable {
   /** `<namespace>_<name>` -> launcher. */
   readonly #launchers = new Map<string, Launcher>();
   readonly #nodeOf = new Map<string, string>();
+  /** Node -> CPU time that VMs brought to it, subtracted, and that VMs left there. */
+  readonly #leftNs = new Map<string, bigint>();
   readonly #migrations = new Map<string, VmiMigration>();
 
   private constructor(clock: Clock) {
@@ -68,21 +71,22 @@ export class SimulatedFleet implements AsyncDisposable {
 
   /** Returns what the kernel of a node would show: the work of its VMs, and some of its own. */
   hostStats(node: string): HostStats {
-    const domains = [...this.#launchers].filter(([name]) => this.#nodeOf.get(name) === node);
-    const elapsedMs = this.#clock.monotonic() - this.#startedMs;
-    // Counted from a time before all counters, so that no counter falls.
-    const ofNode = BigInt(Math.round(elapsedMs * 1e6)) + 7_200n * SECOND_NS;
-    const guests = domains.reduce((sum, [, { domain, host }]) => sum + domain.info(host.uptimeS).cpuTimeNs, 0n);
-    const memory = domains.reduce((sum, [, { domain, host }]) => sum + domain.info(host.uptimeS).memoryKiB, 0n);
-    const own = (ofNode * BigInt(Math.round(OWN_CPUS * 1000))) / 1000n;
+    const infos = [...this.#launchers]
+      .filter(([name]) => this.#nodeOf.get(name) === node)
+      .map(([, { domain, host }]) => domain.info(host.uptimeS));
+    const elapsedNs = BigInt(Math.round((this.#clock.monotonic() - this.#startedMs) * 1e6));
+    // The guests of a node may have run for hours before they began to count here.
+    const bootedNs = elapsedNs + 24n * 3_600n * SECOND_NS;
+    const guestsNs = infos.reduce((sum, { cpuTimeNs }) => sum + cpuTimeNs, this.#leftNs.get(node) ?? 0n);
+    const ownNs = (bootedNs * BigInt(Math.round(OWN_CPUS * 1000))) / 1000n;
     return {
       cpus: NODE.cpus,
-      userNs: guests + own / 2n,
-      kernelNs: own / 2n,
-      idleNs: ofNode * BigInt(NODE.cpus) - guests - own,
+      userNs: guestsNs + ownNs / 2n,
+      kernelNs: ownNs / 2n,
+      idleNs: bootedNs * BigInt(NODE.cpus) - guestsNs - ownNs,
       iowaitNs: 0n,
       memoryKib: NODE.memoryKib,
-      freeKib: NODE.memoryKib - memory - 4n * 1024n ** 2n,
+      freeKib: infos.reduce((free, { memoryKiB }) => free - memoryKiB, NODE.memoryKib - OWN_KIB),
     };
   }
 
@@ -133,17 +137,25 @@ export class SimulatedFleet implements AsyncDisposable {
   }
 
   async arrive(vm: string): Promise<void> {
-    const { domain, server } = this.#launcher(vm);
+    const { domain, host, server } = this.#launcher(vm);
     const migration = this.#migrations.get(vm);
     if (migration === undefined) throw new Error(`the VM ${vm} does not migrate`);
     await server[Symbol.asyncDispose]();
-    await this.#boot(vm, migration.targetNode ?? "", domain.ref.id);
+    const { sourceNode, targetNode } = migration;
+    this.#count(sourceNode, domain.info(host.uptimeS).cpuTimeNs);
+    await this.#boot(vm, targetNode, domain.ref.id);
+    const arrived = this.#launcher(vm);
+    this.#count(targetNode, -arrived.domain.info(arrived.host.uptimeS).cpuTimeNs);
     this.#migrations.set(vm, { ...migration, endedMs: this.#clock.now() });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const { server } of this.#launchers.values()) await server[Symbol.asyncDispose]();
     for (const directory of this.#podsDirs.values()) await rm(directory, { recursive: true, force: true });
+  }
+
+  #count(node: string, ns: bigint): void {
+    this.#leftNs.set(node, (this.#leftNs.get(node) ?? 0n) + ns);
   }
 
   #launcher(vm: string): Launcher {
