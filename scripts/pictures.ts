@@ -40,7 +40,7 @@ await longRun(["scripts/pictures.ts"], async (resources) => {
   };
   if (SUBJECTS.some(isWanted)) {
     const influx = resources.use(await Influxd1.start());
-    const shown = await writeHour(influx, () => undefined);
+    const shown = await writeHour(influx, resources, () => undefined);
     for (const subject of SUBJECTS.filter(isWanted)) {
       const answered = await answerHour(subject, influx, shown);
       await draw(

@@ -23,7 +23,7 @@ export function dashboardDemo(given: Database | undefined): Promise<never> {
     };
     const influx = given ?? (await startInflux(resources, say));
     say(`agents of three simulated nodes deliver the last hour to ${influx.url}; their clock runs fast`);
-    const shown = await writeHour(influx, (minutes) => {
+    const shown = await writeHour(influx, resources, (minutes) => {
       say(`${minutes} minutes of 60`);
     });
     const answered = [];

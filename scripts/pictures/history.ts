@@ -92,16 +92,22 @@ export interface Database {
 
 /**
  * Lets the agents of three simulated nodes deliver the last hour to a database within seconds: their clock is set to an hour ago and
- * advanced from cycle to cycle. Everything but the clock is what runs in an agent. Resolves to the hour.
+ * advanced from cycle to cycle. Everything but the clock is what runs in an agent. Resolves to the hour. The nodes remain until
+ * `resources` are disposed.
  * @throws {Error} if a cycle, or its delivery, takes too long
  */
-export async function writeHour(to: Database, progress: (minutes: number) => void): Promise<Shown> {
+export async function writeHour(
+  to: Database,
+  resources: AsyncDisposableStack,
+  progress: (minutes: number) => void,
+): Promise<Shown> {
   const bucketMs = BUCKET_S * 1000;
   const fromMs = Math.floor((Date.now() - HOUR_MS) / bucketMs) * bucketMs;
   const clock = new FakeClock();
   clock.step(fromMs + PHASE_MS - clock.now());
   const beginMs = clock.monotonic();
-  await using fleet = await SimulatedFleet.start(VMS, clock);
+  const fleet = resources.use(new SimulatedFleet(clock));
+  await fleet.start(VMS);
   const config = await configOf(to);
   const ended = new AbortController();
   const nodes = Object.keys(VMS).map((name) => startNode(name, fleet, clock, config, ended.signal));

@@ -47,21 +47,19 @@ export class SimulatedFleet implements AsyncDisposable {
   readonly #leftNs = new Map<string, bigint>();
   readonly #migrations = new Map<string, VmiMigration>();
 
-  private constructor(clock: Clock) {
+  constructor(clock: Clock) {
     this.#clock = clock;
     this.#startedMs = clock.monotonic();
   }
 
   /** `vms`: node -> its VMs, as `<namespace>_<name>`. */
-  static async start(vms: Readonly<Record<string, readonly string[]>>, clock: Clock): Promise<SimulatedFleet> {
-    const fleet = new SimulatedFleet(clock);
+  async start(vms: Readonly<Record<string, readonly string[]>>): Promise<void> {
     let id = 0;
     for (const [node, names] of Object.entries(vms)) {
       // Short, because the path of a socket has at most 107 bytes.
-      fleet.#podsDirs.set(node, await mkdtemp(path.join(tmpdir(), "pods-")));
-      for (const name of names) await fleet.#boot(name, node, ++id);
+      this.#podsDirs.set(node, await mkdtemp(path.join(tmpdir(), "pods-")));
+      for (const name of names) await this.#boot(name, node, ++id);
     }
-    return fleet;
   }
 
   /** Returns the kubelet's pods directory of a node. */
