@@ -1,5 +1,5 @@
 // Shows the whole pipeline: real libvirt or the simulator, the agent, and a real InfluxDB or a sink. With --cluster, a real node with
-// the chart and VMs in launcher pods. Ends by itself.
+// the chart and VMs in launcher pods. With --dashboard, a page with the dashboards. Ends by itself.
 import { spawn } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -22,12 +22,17 @@ const { values } = parseArgs({
     "influx-url": { type: "string" },
     database: { type: "string", default: "telemetry" },
     cluster: { type: "boolean", default: false },
+    dashboard: { type: "boolean", default: false },
   },
 });
 const PROBE_MS = 2_000;
 
-// Only this one needs the sources of the tests.
+// Only these two need the sources of the tests.
 if (values.cluster) await (await import("./demo/cluster.ts")).clusterDemo();
+if (values.dashboard) {
+  const { "influx-url": url, database } = values;
+  await (await import("./demo/dashboard.ts")).dashboardDemo(url === undefined ? undefined : { url, database });
+}
 
 const directory = await mkdtemp(path.join(tmpdir(), "kubevirt-telemetry-demo-"));
 try {

@@ -15,6 +15,13 @@ export async function longRun(
   const missing = new Set((await Promise.all(provision(files).values())).flat());
   if (missing.size > 0) fail(`this cannot run here; it needs ${[...missing].join("; ")}`);
   if (spawnSync("node", ["scripts/build.ts"], { stdio: "inherit" }).status !== 0) process.exit(1);
+  return withResources(work);
+}
+
+/**
+ * Runs a task and ends the process, with exit code 1 if the task fails. Disposes its resources, also on SIGINT and SIGTERM.
+ */
+export async function withResources(work: (resources: AsyncDisposableStack) => Promise<void>): Promise<never> {
   const resources = new AsyncDisposableStack();
   try {
     await Promise.race([work(resources), interrupted()]);

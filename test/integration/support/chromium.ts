@@ -27,7 +27,7 @@ interface Reply {
   readonly outerHTML: string;
   readonly computedStyle: readonly { readonly name: string; readonly value: string }[];
   readonly nodes: readonly { readonly role?: { readonly value: string }; readonly name?: { readonly value: string } }[];
-  readonly cssContentSize: { readonly width: number };
+  readonly cssContentSize: { readonly width: number; readonly height: number };
   readonly data: string;
   readonly entry: { readonly text: string };
 }
@@ -111,6 +111,11 @@ export class Chromium implements AsyncDisposable {
   /** Resolves to the width of the page, including the parts that need scrolling. */
   async contentWidth(): Promise<number> {
     return (await this.#ask("Page.getLayoutMetrics")).cssContentSize.width;
+  }
+
+  /** Resolves to the height of the page, including the parts that need scrolling. */
+  async contentHeight(): Promise<number> {
+    return (await this.#ask("Page.getLayoutMetrics")).cssContentSize.height;
   }
 
   /** Resolves to the accessible names of the elements of a role. */

@@ -17,6 +17,9 @@ const FLUX_OWN = ["", "result", "table", "_start", "_stop", "_field", "_measurem
 /** The Arrow types that Grafana reads; it ignores others. */
 const READABLE = /^(timestamp\[ns\]|double|u?int64|string|dictionary<values=string, indices=int32, ordered=0>)$/;
 
+/** The longest time of a query. */
+const TIMEOUT_MS = 60_000;
+
 /** Queries `/query` of InfluxDB 1 and 2. */
 interface Database {
   readonly url: string;
@@ -76,6 +79,7 @@ async function influxql({ url, database, token }: Database, q: string): Promise<
     method: "POST",
     headers: token === undefined ? {} : { authorization: `Token ${token}` },
     body: new URLSearchParams({ db: database, epoch: "ms", q }),
+    signal: AbortSignal.timeout(TIMEOUT_MS),
   });
   const text = await response.text();
   if (!response.ok) throw new Error(`InfluxDB answered ${response.status}: ${text}`);

@@ -33,7 +33,12 @@ export interface GrafanaDashboard {
   readonly title: string;
   readonly panels: readonly GrafanaPanel[];
   readonly annotations: {
-    readonly list: readonly { readonly name: string; readonly enable: boolean; readonly target: Target }[];
+    readonly list: readonly {
+      readonly name: string;
+      readonly enable: boolean;
+      readonly iconColor: string;
+      readonly target: Target;
+    }[];
   };
   readonly templating: { readonly list: readonly GrafanaVariable[] };
   readonly [field: string]: unknown;

@@ -51,9 +51,9 @@ export class Prometheus implements AsyncDisposable {
     }
   }
 
-  /** Queries a value for every second of a range. */
-  async range(expr: string, fromS: number, toS: number): Promise<readonly PromSeries[]> {
-    const query = new URLSearchParams({ query: expr, start: String(fromS), end: String(toS), step: "1" });
+  /** Queries a value for every step of a range. */
+  async range(expr: string, fromS: number, toS: number, stepS = 1): Promise<readonly PromSeries[]> {
+    const query = new URLSearchParams({ query: expr, start: String(fromS), end: String(toS), step: String(stepS) });
     const { result } = (await this.#get(`query_range?${query.toString()}`)) as {
       readonly result: readonly PromSeries[];
     };

@@ -64,15 +64,24 @@ export class SimulatedNode implements AsyncDisposable {
   async #startLauncher(domain: SyntheticDomain, cgroups: boolean): Promise<void> {
     const host = new SimulatedHost();
     host.cgroups = cgroups;
-    host.addDomain(domain);
-    host.adjustXml = (_, xml) =>
-      xml
-        .replace(/<target dev='(vd\w)'[^>]*\/>(?=<\/disk>)/g, "$&<alias name='ua-volume-$1'/>")
-        .replace(/<target dev='(vnet\d+)'\/>/g, "$&<alias name='ua-network-$1'/>");
-    const pod = `pod-${domain.ref.id}`;
-    const runtime = path.join(this.podsDir, pod, "volumes/kubernetes.io~empty-dir/libvirt-runtime");
-    await mkdir(runtime, { recursive: true });
-    this.#launchers.use(await SimulatorServer.start(path.join(runtime, "virtqemud-sock"), host));
+    this.#launchers.use(await startLauncher(this.podsDir, domain, host));
     this.#domains.set(domain.ref.name, domain);
   }
+}
+
+/** Adds a domain to a host, and starts the host as the domain's launcher, in the pod `pod-` and its id. */
+export async function startLauncher(
+  podsDir: string,
+  domain: SyntheticDomain,
+  host: SimulatedHost,
+): Promise<SimulatorServer> {
+  host.addDomain(domain);
+  host.adjustXml = (_, xml) =>
+    xml
+      .replace(/<target dev='(vd\w)'[^>]*\/>(?=<\/disk>)/g, "$&<alias name='ua-volume-$1'/>")
+      .replace(/<target dev='(vnet\d+)'\/>/g, "$&<alias name='ua-network-$1'/>");
+  const pod = `pod-${domain.ref.id}`;
+  const runtime = path.join(podsDir, pod, "volumes/kubernetes.io~empty-dir/libvirt-runtime");
+  await mkdir(runtime, { recursive: true });
+  return SimulatorServer.start(path.join(runtime, "virtqemud-sock"), host);
 }
