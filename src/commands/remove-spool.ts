@@ -1,11 +1,12 @@
 import { once } from "node:events";
 import { readdir, rm, rmdir } from "node:fs/promises";
 import path from "node:path";
-import { isRejectedFile } from "../delivery/rejected-files.ts";
 import { TelemetryError, messageOf } from "../errors.ts";
 import { errorCode } from "../lib/error-code.ts";
 import { isWriterDir, isWriterFile } from "../spool/writer-dir.ts";
 
+/** The names in `src/delivery/rejected-files.ts`. */
+const REJECTED_FILES = /^[^.]+(?:\.\d{1,15})?\.jsonl$/;
 const DAY_MS = 86_400_000;
 const FILES_OF_ROOT = /^known-objects\.jsonl(\.tmp)?$/;
 
@@ -52,7 +53,7 @@ async function removeIn(root: string): Promise<number> {
 /** Returns which files agents write to a directory of the spool; undefined if it is not one of theirs. */
 function filesOf(directory: string): ((name: string) => boolean) | undefined {
   if (isWriterDir(directory)) return isWriterFile;
-  return directory === "rejected" ? isRejectedFile : undefined;
+  return directory === "rejected" ? (name) => REJECTED_FILES.test(name) : undefined;
 }
 
 async function removeDirectory(directory: string, isWritten: (name: string) => boolean): Promise<number> {

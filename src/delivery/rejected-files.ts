@@ -6,11 +6,6 @@ const NAME = /^([^.]+)(?:\.(\d{1,15}))?\.jsonl$/;
 /** A file has at most this part of the size of all files. */
 const FILES = 16;
 
-/** Returns whether a file of this name is one of rejected lines. */
-export function isRejectedFile(name: string): boolean {
-  return NAME.test(name);
-}
-
 interface TargetFile {
   readonly name: string;
   readonly target: string;
