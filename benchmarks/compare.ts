@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { compareDrains } from "./drain-compare.ts";
 import { measureForms, type FormCase } from "./form-costs.ts";
 import { FORM_NOTE, formTable } from "./form-report.ts";
 import type { Checkout } from "./forms.ts";
@@ -17,12 +18,17 @@ const CASES: readonly FormCase[] = [
   { form: "idle", domains: 1 },
 ];
 
-/** Compares the agent of a commit with the one of this checkout, in all forms at once. Returns the tables. Takes about five minutes. */
+/**
+ * Compares the agent of a commit with the one of this checkout, in all forms at once, and then the drain of a backlog. Returns the
+ * tables. Takes about twelve minutes.
+ */
 export async function compare(commit: string, resources: AsyncDisposableStack): Promise<string> {
   const now = circumstancesOf({});
   const before = checkoutOf(commit, resources);
-  const costs = await measureForms([before, { name: "this one", directory: "." }], CASES, resources);
-  return `${circumstances(now(), `compare ${commit}`)}\n\n${formTable(costs)}\n\n${FORM_NOTE}`;
+  const checkouts = [before, { name: "this one", directory: "." }];
+  const costs = await measureForms(checkouts, CASES, resources);
+  const drains = await compareDrains(checkouts);
+  return `${circumstances(now(), `compare ${commit}`)}\n\n${formTable(costs)}\n\n${FORM_NOTE}\n\n${drains}`;
 }
 
 /** Writes the sources of a commit to a temporary directory and builds their bundle, with the packages of this checkout. */

@@ -1,6 +1,6 @@
 import { influxd2Path } from "../scripts/provision/cache.ts";
 import { deliveryReport } from "./delivery-report.ts";
-import { measureDrains } from "./drain.ts";
+import { measureDrains } from "./drains.ts";
 import { measureFanOut, measureLags } from "./fan-out.ts";
 import { measureLosses } from "./losses.ts";
 import { circumstancesOf } from "./machine.ts";

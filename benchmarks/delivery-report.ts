@@ -1,4 +1,4 @@
-import type { DrainCost } from "./drain.ts";
+import type { NamedDrain } from "./drains.ts";
 import type { FanOutCost, Lags } from "./fan-out.ts";
 import { CALM_S, FAULTS_S, QUIET_S, type Loss } from "./losses.ts";
 import { LIMITS, TIMEOUT_MS } from "./loss-settings.ts";
@@ -9,7 +9,7 @@ import { DOMAINS, LINES_PER_SECOND, NODE_SHAPE } from "./writer.ts";
 interface Figures extends Circumstances {
   readonly fanOut: readonly FanOutCost[];
   readonly lags: Lags;
-  readonly drains: readonly DrainCost[];
+  readonly drains: readonly NamedDrain[];
   readonly losses: readonly Loss[];
 }
 

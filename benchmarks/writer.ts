@@ -23,6 +23,8 @@ export interface WriterOptions {
   readonly phaseMs?: number;
   /** Secret name -> key -> value. */
   readonly secrets?: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** Directory of the checkout whose program runs; this one by default. */
+  readonly checkout?: string;
 }
 
 /** `delivery-writer.ts` in its own process with the image's options, and its own spool. */
@@ -45,6 +47,7 @@ export class Writer implements AsyncDisposable {
     intervalS = 1,
     phaseMs = 0,
     secrets = {},
+    checkout = ".",
   }: WriterOptions): Promise<Writer> {
     const directory = await mkdtemp(path.join(tmpdir(), "writer-"));
     const spec = { targets, buffer: { maxMiB: 4_096 } };
@@ -55,8 +58,8 @@ export class Writer implements AsyncDisposable {
         await writeFile(path.join(directory, "secrets", secret, key), value);
     }
     const args = [directory, String(intervalS), String(phaseMs)];
-    if (backlogLines > 0) await once(startWriter(...args, String(backlogLines)), "exit");
-    return new Writer(startWriter(...args), directory);
+    if (backlogLines > 0) await once(startWriter(checkout, ...args, String(backlogLines)), "exit");
+    return new Writer(startWriter(checkout, ...args), directory);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -65,6 +68,7 @@ export class Writer implements AsyncDisposable {
   }
 }
 
-function startWriter(...args: readonly string[]): ChildProcess {
-  return fork("benchmarks/delivery-writer.ts", args, { execArgv: imageNodeArgs(), stdio: "inherit" });
+function startWriter(checkout: string, ...args: readonly string[]): ChildProcess {
+  const program = path.join(checkout, "benchmarks/delivery-writer.ts");
+  return fork(program, args, { execArgv: imageNodeArgs(checkout), stdio: "inherit" });
 }

@@ -5,7 +5,8 @@ import { TelemetryError, messageOf } from "../errors.ts";
 import { errorCode } from "../lib/error-code.ts";
 import { isWriterDir, isWriterFile } from "../spool/writer-dir.ts";
 
-const REJECTED_FILES = /^rejected(\.1)?\.jsonl$/;
+/** The names in `src/delivery/rejected-files.ts`. */
+const REJECTED_FILES = /^[^.]+(?:\.\d{1,15})?\.jsonl$/;
 const DAY_MS = 86_400_000;
 const FILES_OF_ROOT = /^known-objects\.jsonl(\.tmp)?$/;
 

@@ -1,14 +1,10 @@
-import { mkdir, open, rename, stat } from "node:fs/promises";
-import path from "node:path";
 import type { Clock } from "../lib/clock.ts";
 import { TaskQueue } from "../lib/task-queue.ts";
+import { RejectedFiles } from "./rejected-files.ts";
 import { countLines, type Rejection } from "./rejection.ts";
 
-/** The newer file. When it is full it replaces the older one. */
-const NEWER = "rejected.jsonl";
-const OLDER = "rejected.1.jsonl";
-const MAX_FILE_BYTES = 8 << 20;
-/** Bound on the records that are queued for a slow disk. */
+const MAX_BYTES = 16 << 20;
+/** Bound on the lines that are queued for a slow disk. The lines of one batch may exceed it: they are in memory anyway. */
 const MAX_QUEUED_BYTES = 4 << 20;
 /** How long delivery waits for a slow disk. */
 const WRITE_TIMEOUT_MS = 1_000;
@@ -24,53 +20,53 @@ export interface RejectedStats {
   readonly keptLines: number;
   /** Lines that could not be written. */
   readonly lostLines: number;
-  /** Size of both files; 0 until it is measured. */
+  /** Size of all files; 0 until it is measured. */
   readonly fileBytes: number;
 }
 
 export interface RejectedLinesOptions {
   readonly directory: string;
   readonly clock: Clock;
-  /** Maximum size of each of the two files. */
-  readonly maxFileBytes?: number;
+  /** Maximum size of all files. */
+  readonly maxBytes?: number;
 }
 
 /**
  * Writes rejected lines to files, so that an operator can inspect and repair them: one JSON object for each line, with time,
- * target, reason and the line. There are two files of bounded size. If a write fails, only these records are lost.
+ * target, reason and the line. The files have a bounded size together, of which each target has its share. If a write fails, only
+ * these records are lost.
  */
 export class RejectedLines implements RejectedSink {
-  readonly #options: RejectedLinesOptions;
+  readonly #clock: Clock;
+  readonly #files: RejectedFiles;
   readonly #writing = new TaskQueue();
   #queuedBytes = 0;
   #keptLines = 0;
   #lostLines = 0;
-  #fileBytes = 0;
 
-  constructor(options: RejectedLinesOptions) {
-    this.#options = options;
-    void this.#writing.run(() => this.#measure());
+  constructor({ directory, clock, maxBytes = MAX_BYTES }: RejectedLinesOptions) {
+    this.#clock = clock;
+    this.#files = new RejectedFiles(directory, maxBytes);
+    void this.#writing.run(() => this.#files.measure());
   }
 
   get stats(): RejectedStats {
-    return { keptLines: this.#keptLines, lostLines: this.#lostLines, fileBytes: this.#fileBytes };
+    return { keptLines: this.#keptLines, lostLines: this.#lostLines, fileBytes: this.#files.bytes };
   }
 
   async write(target: string, rejections: readonly Rejection[]): Promise<void> {
-    const lines = countLines(rejections);
-    const time = new Date(this.#options.clock.now()).toISOString();
+    const time = new Date(this.#clock.now()).toISOString();
     const size = rejections.reduce((sum, { bytes, reason }) => sum + (bytes?.length ?? 0) + reason.length, 0);
-    if (this.#queuedBytes + size > MAX_QUEUED_BYTES) {
-      this.#lostLines += lines;
+    if (this.#queuedBytes > 0 && this.#queuedBytes + size > MAX_QUEUED_BYTES) {
+      this.#lostLines += countLines(rejections);
       return;
     }
     this.#queuedBytes += size;
     const written = this.#writing.run(async () => {
-      const kept = await this.#append(recordsOf(time, target, rejections)).catch(() => false);
+      const records = recordsOf(time, target, rejections);
+      for (const piece of piecesOf(records, this.#files.maxFileBytes)) await this.#append(target, piece);
       this.#queuedBytes -= size;
-      if (kept) this.#keptLines += lines;
-      else this.#lostLines += lines;
-      await this.#measure();
+      await this.#files.measure();
     });
     await this.#withTimeout(written);
   }
@@ -80,48 +76,58 @@ export class RejectedLines implements RejectedSink {
     await this.#withTimeout(this.#writing.run(() => Promise.resolve()));
   }
 
-  async #withTimeout(done: Promise<void>): Promise<void> {
-    const waited = new AbortController();
-    await Promise.race([done, this.#options.clock.sleep(WRITE_TIMEOUT_MS, waited.signal)]);
-    waited.abort();
-  }
-
-  async #measure(): Promise<void> {
-    const sizes = await Promise.all([NEWER, OLDER].map((name) => sizeOf(path.join(this.#options.directory, name))));
-    this.#fileBytes = sizes.reduce((sum, size) => sum + size, 0);
-  }
-
-  /** Resolves to whether the records are in the file. */
-  async #append(records: Buffer): Promise<boolean> {
-    const { directory, maxFileBytes = MAX_FILE_BYTES } = this.#options;
-    if (records.length > maxFileBytes) return false;
-    await mkdir(directory, { recursive: true, mode: 0o700 });
-    const file = path.join(directory, NEWER);
-    const before = await sizeOf(file);
-    if (before + records.length > maxFileBytes) await rename(file, path.join(directory, OLDER));
-    await using handle = await open(file, "a", 0o600);
-    const { size } = await handle.stat();
+  async #append(target: string, { text, lines }: Records): Promise<void> {
     try {
-      await handle.writeFile(records);
-      return true;
+      await this.#files.append(target, Buffer.from(text));
+      this.#keptLines += lines;
     } catch {
-      // Half a record would make the next one unreadable.
-      await handle.truncate(size);
-      return false;
+      this.#lostLines += lines;
     }
   }
+
+  async #withTimeout(done: Promise<void>): Promise<void> {
+    const waited = new AbortController();
+    await Promise.race([done, this.#clock.sleep(WRITE_TIMEOUT_MS, waited.signal)]);
+    waited.abort();
+  }
 }
 
-async function sizeOf(file: string): Promise<number> {
-  const { size } = await stat(file).catch(() => ({ size: 0 }));
-  return size;
+/** Records as a text, and the number of rejected lines that they stand for. */
+interface Records {
+  readonly text: string;
+  readonly lines: number;
 }
 
-function recordsOf(time: string, target: string, rejections: readonly Rejection[]): Buffer {
-  const records = rejections.flatMap(({ lines, reason, bytes }): readonly object[] => {
-    if (bytes === undefined) return [{ time, target, reason, lines }];
+/** Yields one record at a time, as the records of a large batch need more memory than its lines. */
+function* recordsOf(time: string, target: string, rejections: readonly Rejection[]): Generator<Records> {
+  for (const { lines, reason, bytes } of rejections) {
+    if (bytes === undefined) {
+      yield { text: textOf({ time, target, reason, lines }), lines };
+      continue;
+    }
     const texts = Buffer.from(bytes).toString().split("\n").filter(Boolean);
-    return texts.map((line) => ({ time, target, reason, line }));
-  });
-  return Buffer.from(records.map((record) => `${JSON.stringify(record)}\n`).join(""));
+    // If it is unknown which of them are rejected, there are more texts than rejected lines.
+    for (const [index, line] of texts.entries())
+      yield { text: textOf({ time, target, reason, line }), lines: index < lines ? 1 : 0 };
+  }
+}
+
+function textOf(record: object): string {
+  return `${JSON.stringify(record)}\n`;
+}
+
+/** Yields the records in pieces of at most `maxBytes`. A larger record is a piece of its own. */
+function* piecesOf(records: Iterable<Records>, maxBytes: number): Generator<Records> {
+  let [texts, bytes, lines]: [string[], number, number] = [[], 0, 0];
+  for (const record of records) {
+    const size = Buffer.byteLength(record.text);
+    if (texts.length > 0 && bytes + size > maxBytes) {
+      yield { text: texts.join(""), lines };
+      [texts, bytes, lines] = [[], 0, 0];
+    }
+    texts.push(record.text);
+    bytes += size;
+    lines += record.lines;
+  }
+  if (texts.length > 0) yield { text: texts.join(""), lines };
 }

@@ -114,7 +114,7 @@ test("rejected lines are kept beside the spool, whole", async (t) => {
   const { args, spool } = await argumentsFor(t, proxy.url);
   const { exitCode } = await run([...args, "--once"]);
   assert.equal(exitCode, 1);
-  const records = (await readFile(path.join(spool, "rejected", "rejected.jsonl"), "utf8")).trim().split("\n");
+  const records = (await readFile(path.join(spool, "rejected", "main.jsonl"), "utf8")).trim().split("\n");
   for (const record of records) {
     const { target, line } = JSON.parse(record) as { readonly target: string; readonly line: string };
     assert.equal(target, "main");

@@ -39,7 +39,7 @@ async function start(
   const sender = bench.start(targetSettings({ url: influx.url, protocol }), { rejectedLines });
   const kept = async (): Promise<readonly string[]> => {
     await rejectedLines.close();
-    const text = await readFile(path.join(directory, "rejected.jsonl"), "utf8").catch(() => "");
+    const text = await readFile(path.join(directory, "main.jsonl"), "utf8").catch(() => "");
     const records = text.split("\n").filter(Boolean);
     return records.map((record) => (JSON.parse(record) as { line?: string }).line ?? record).sort();
   };

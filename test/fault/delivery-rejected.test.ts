@@ -39,7 +39,7 @@ for (const [name, protocol] of Object.entries(PROTOCOLS)) {
     await bench.append(batchFrom([...lines.slice(0, 70), ...BAD_LINES, ...lines.slice(70)]));
     assert.equal(await sender.drain(never), true);
     await rejectedLines.close();
-    const text = await readFile(path.join(directory, "rejected.jsonl"), "utf8");
+    const text = await readFile(path.join(directory, "main.jsonl"), "utf8");
     const kept = text
       .trimEnd()
       .split("\n")
@@ -65,7 +65,7 @@ test("a token that the server sends back is redacted in the file", async (t) => 
   await bench.append(batchOf(2));
   await until("it is decided", () => sender.state.rejectedLines === 1);
   await rejectedLines.close();
-  const text = await readFile(path.join(directory, "rejected.jsonl"), "utf8");
+  const text = await readFile(path.join(directory, "main.jsonl"), "utf8");
   assert.match(text, /"reason":"HTTP 422 partial write: \[redacted\] dropped=1","line":"vm_metrics/);
   assert.equal(text.includes(TOKEN), false);
 });

@@ -62,7 +62,7 @@ async function keptLines(t: TestContext): Promise<{ rejectedLines: RejectedLines
   const rejectedLines = new RejectedLines({ directory, clock: systemClock });
   const kept = async (): Promise<string[]> => {
     await rejectedLines.close();
-    const text = await readFile(path.join(directory, "rejected.jsonl"), "utf8");
+    const text = await readFile(path.join(directory, "main.jsonl"), "utf8");
     const records = text.trimEnd().split("\n");
     return records.map((record) => (JSON.parse(record) as { line?: string }).line ?? record);
   };

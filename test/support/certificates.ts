@@ -43,6 +43,12 @@ export class CertificateAuthority implements Disposable {
     return this.#make("common-name", [...authority, "-subj", `/CN=${name}`]);
   }
 
+  /** Returns the key of an issued certificate with a passphrase. */
+  encrypt(file: string, passphrase: string): string {
+    const options = ["-in", this.#file(`${file}.key`), "-aes256", "-passout", `pass:${passphrase}`];
+    return execFileSync("openssl", ["pkey", ...options], { encoding: "utf8" });
+  }
+
   [Symbol.dispose](): void {
     rmSync(this.#directory, { recursive: true, force: true });
   }

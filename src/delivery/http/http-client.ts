@@ -27,8 +27,11 @@ export type Answer =
       /** Those of `HttpOptions.answerHeaders` that the answer has, by name in lower case. */
       readonly headers?: Readonly<Record<string, string>>;
     }
-  /** `local`: the agent's own settings are at fault, and nothing was sent. */
-  | { readonly failure: string; readonly local?: boolean };
+  /**
+   * `local`: the agent's own settings are at fault, and nothing was sent. `closed`: the whole request was sent, and the server closed
+   * the connection.
+   */
+  | { readonly failure: string; readonly local?: boolean; readonly closed?: boolean };
 
 /** Sends requests to one URL. */
 export interface HttpClient {
@@ -136,8 +139,12 @@ class KeepAliveClient implements HttpClient {
       limitReceived(request);
       request.on("error", (error) => {
         const { code, text } = networkFault(error, REMEDIES, this.#redact);
-        const staleConnection = request.reusedSocket && CLOSED_BY_SERVER.includes(code);
-        resolve({ failure: text, staleConnection });
+        const isClosed = CLOSED_BY_SERVER.includes(code);
+        resolve({
+          failure: text,
+          staleConnection: request.reusedSocket && isClosed,
+          closed: isClosed && request.writableFinished,
+        });
       });
       // After 101, Node closes the connection and reports neither an answer nor an error.
       request.on("close", () => {

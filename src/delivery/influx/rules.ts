@@ -124,7 +124,9 @@ const RULES: readonly Rule[] = [
 export function classify(answer: Answer, context: AnswerContext): Outcome {
   if ("failure" in answer) {
     const kind = answer.local === true ? "misconfigured" : "retry";
-    return { kind, reason: "TargetUnreachable", detail: foreignText(answer.failure, MAX_FAILURE) };
+    const detail = foreignText(answer.failure, MAX_FAILURE);
+    // InfluxDB 3.6 to 3.9 ends so when it cuts a bad line for its answer in the middle of a character.
+    return { kind, reason: "TargetUnreachable", detail, ...(answer.closed === true && { maybePoison: true }) };
   }
   const { status, headers = {} } = answer;
   const message = readServerMessage(answer.body || (headers["x-influxdb-error"] ?? ""), answer.isCut);

@@ -245,7 +245,7 @@ function excess(texts: readonly string[], others: readonly string[]): readonly s
 
 /** Returns the rejected lines of a target. A record without its line is returned whole. */
 async function onRecord(spoolDir: string, target: string): Promise<string[]> {
-  const text = await readFile(path.join(spoolDir, "rejected", "rejected.jsonl"), "utf8").catch(() => "");
+  const text = await readFile(path.join(spoolDir, "rejected", `${target}.jsonl`), "utf8").catch(() => "");
   return text
     .split("\n")
     .filter(Boolean)

@@ -40,6 +40,33 @@ test("a line that causes 500 each time is rejected after five minutes, all other
   assert.equal(bench.sender.state.state, "Delivering");
 });
 
+test("a line at which the server closes the connection is rejected after five minutes, all others are delivered", async () => {
+  await using bench = withLimits(1_000);
+  bench.target.answer = (): Answer => ({ status: 503, body: "" });
+  const lines = await bench.append(300, 300, 300);
+  const poison = lines[444] ?? "";
+  const closed: Answer = { failure: "socket hang up", closed: true };
+  bench.target.answer = (sent): Answer => (sent.includes(poison) ? closed : taken());
+  await bench.clock.advance(4 * MINUTE);
+  assert.deepEqual([bench.sender.state.rejectedLines, bench.sender.backlog.lines], [0, 900]);
+  await bench.clock.advance(3 * MINUTE);
+  assert.deepEqual(missing(bench, lines), [poison]);
+  assert.deepEqual(bench.log.of("rejected"), [`main rejected 1: socket hang up: ${poison}`]);
+});
+
+test("no line is lost to a server that closes every connection, or that cannot be reached, for an hour", async () => {
+  for (const closed of [true, false]) {
+    await using bench = withLimits(1_000);
+    bench.target.answer = (): Answer => ({ failure: "socket hang up", closed });
+    const lines = await bench.append(900, 900);
+    await bench.clock.advance(60 * MINUTE);
+    assert.deepEqual([bench.sender.state.rejectedLines, bench.sender.backlog.lines], [0, 1_800]);
+    bench.target.answer = taken;
+    await bench.clock.advance(MINUTE);
+    assert.deepEqual([missing(bench, lines), bench.sender.state.rejectedLines], [[], 0]);
+  }
+});
+
 test("no line is lost to a server that fails always, and it is probed with single lines", async () => {
   await using bench = withLimits(1_000);
   bench.target.answer = () => SERVER_ERROR;
