@@ -146,10 +146,22 @@ export class LibvirtHost implements AsyncDisposable {
 
   /** Resolves to the number of the daemon's busy workers. */
   async busyWorkers(): Promise<number> {
-    const uri = `libvirtd:///system?socket=${path.join(this.dir, "libvirt-admin-sock")}`;
-    const pool = await run("virt-admin", "-q", "-c", uri, "srv-threadpool-info", "libvirtd");
+    const pool = await this.#admin("srv-threadpool-info", "libvirtd");
     const value = (field: string): number => Number(new RegExp(`^${field}\\s*:\\s*(\\d+)`, "m").exec(pool)?.[1]);
     return value("nWorkers") - value("freeWorkers");
+  }
+
+  /** From now on `commands` has what the daemon sends to QEMU. */
+  async logCommands(): Promise<void> {
+    await this.#admin("daemon-log-filters", "1:qemu.qemu_monitor");
+    await this.#admin("daemon-log-outputs", `1:file:${this.dir}/libvirtd.log`);
+  }
+
+  /** Resolves to the names of the commands that the daemon has sent to QEMU, in their order. */
+  async commands(): Promise<readonly string[]> {
+    return [...(await this.log()).matchAll(/QEMU_MONITOR_SEND_MSG: .*msg=\{"execute":"([^"]+)"/g)].map(
+      ([, name = ""]) => name,
+    );
   }
 
   async domainId(name: string): Promise<number> {
@@ -224,6 +236,11 @@ export class LibvirtHost implements AsyncDisposable {
       disks: options.disks ?? [await this.createDisk(name, 1024 * 1024)],
       ...options,
     };
+  }
+
+  #admin(...command: string[]): Promise<string> {
+    const uri = `libvirtd:///system?socket=${path.join(this.dir, "libvirt-admin-sock")}`;
+    return run("virt-admin", "-q", "-c", uri, ...command);
   }
 
   #inside(...command: string[]): Promise<string> {
