@@ -245,6 +245,10 @@ export type RawGroup = keyof typeof RAW_GROUPS;
 
 export const RAW_GROUP_NAMES = Object.keys(RAW_GROUPS) as readonly RawGroup[];
 
+/** How old values of a guest's memory may be: of the cycle, or as old as the guest's period. */
+export const FRESHNESS = ["EveryCycle", "GuestPeriod"] as const;
+export type Freshness = (typeof FRESHNESS)[number];
+
 /** Counter name -> value; undefined if libvirt did not report it. */
 export type Counters<Table> = { readonly [Name in keyof Table]: bigint | undefined };
 

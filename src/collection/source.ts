@@ -1,4 +1,5 @@
 import type { RejectionReason } from "../budget.ts";
+import type { Freshness } from "../contract.ts";
 import type { DomainSample } from "./domain-sample.ts";
 import type { StatsNeed } from "./stats-needs.ts";
 import type { VmReportListener } from "./vm-report.ts";
@@ -26,6 +27,8 @@ export interface SourceSettings {
   /** Time for one cycle of one source, in milliseconds; less than the interval. */
   readonly timeoutMs: number;
   readonly deviceCacheTtlMs: number;
+  /** `GuestPeriod`: the values of needs with `mayBeKept` can be as old as the period of the guest. If not given, EveryCycle. */
+  readonly freshness?: Freshness;
   /** What the enabled measurements need. A source collects nothing that costs extra and is not needed. */
   readonly needs: readonly StatsNeed[];
   /** Gets events and the progress of jobs when they arrive, also between two cycles. Must not throw. */

@@ -1,7 +1,7 @@
 import type { DomainLayout } from "../discovery/domain-layout.ts";
 import type { LibvirtClient } from "../libvirt/client.ts";
 import { STATS_GROUP } from "../libvirt/protocol.ts";
-import type { DomainRef } from "../libvirt/types.ts";
+import type { DomainRef, TypedParameters } from "../libvirt/types.ts";
 import type { DomainSample } from "./domain-sample.ts";
 import type { BasicInfo } from "./libvirt/basic-info.ts";
 import type { VmName } from "./libvirt/domain-history.ts";
@@ -13,14 +13,20 @@ export interface StatsNeed {
   readonly groups: number;
   /** The groups are not needed if the daemon has read the CPU times from cgroups. */
   readonly unlessCpuTimes?: true;
+  /** With the freshness GuestPeriod the values can be those of an earlier cycle, see `KeptValues`. */
+  readonly mayBeKept?: true;
 }
 
 /** Counters of network interfaces and disks: `sample.nics` and `sample.disks`. */
 export const DEVICES: StatsNeed = { groups: STATS_GROUP.INTERFACE | STATS_GROUP.BLOCK };
 /** `sample.memory` beyond its maximum and its current size. */
-export const BALLOON: StatsNeed = { groups: STATS_GROUP.BALLOON };
+export const BALLOON: StatsNeed = { groups: STATS_GROUP.BALLOON, mayBeKept: true };
 /** User and system time: `sample.cpu`. */
-export const CPU_TIMES: StatsNeed = { groups: STATS_GROUP.CPU_TOTAL, unlessCpuTimes: true };
+export const CPU_TIMES: StatsNeed = {
+  groups: STATS_GROUP.CPU_TOTAL,
+  unlessCpuTimes: true,
+  mayBeKept: true,
+};
 
 /** The version of each daemon's QEMU: `qemuVersions` of a source. */
 export const VERSIONS: StatsNeed = { groups: 0 };
@@ -49,6 +55,8 @@ export interface ReaderInput<Answer = unknown> {
   readonly sample: DomainSample;
   /** The domain's bulk statistics; undefined if they are missing. */
   readonly report: DomainReport | undefined;
+  /** Where the values of a need with `mayBeKept` are: the statistics of this cycle, or values of an earlier one. */
+  readonly kept: TypedParameters | undefined;
   readonly vm: VmName;
   /** The domain's XML; undefined if it was not needed. */
   readonly layout: DomainLayout | undefined;

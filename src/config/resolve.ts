@@ -1,4 +1,4 @@
-import type { Family, RawGroup } from "../contract.ts";
+import type { Family, Freshness, RawGroup } from "../contract.ts";
 import { TelemetryError } from "../errors.ts";
 import { parseDuration } from "../lib/duration.ts";
 import { DEFAULT_SCHEDULES, defaultTimeoutMs } from "./defaults.ts";
@@ -19,6 +19,7 @@ export interface EffectiveConfig {
   /** Groups of libvirt's statistics for the family Raw. Not given without it. */
   readonly rawGroups?: readonly RawGroup[];
   readonly onMissing: "Zero" | "Omit";
+  readonly freshness: Freshness;
   readonly maxConcurrentEndpoints: number;
   readonly deviceCacheTtlMs: number;
   /** VMIs to collect. */
@@ -63,6 +64,7 @@ export async function resolveConfig({ spec }: TelemetryConfig, reader: TargetAcc
     ...resolveSchedules(collection, intervalMs),
     ...(collection.raw !== undefined && collection.families.includes("Raw") && { rawGroups: collection.raw.groups }),
     onMissing: collection.onMissing,
+    freshness: collection.freshness,
     maxConcurrentEndpoints: collection.maxConcurrentEndpoints,
     // The default is shorter than the longest intervals, and a shorter time than one cycle has no effect.
     deviceCacheTtlMs: Math.max(milliseconds(deviceCache.ttl), intervalMs),

@@ -1,6 +1,6 @@
 import type { Static } from "typebox";
 import * as Type from "typebox";
-import { DEFAULT_FAMILIES, RAW_GROUP_NAMES } from "../contract.ts";
+import { DEFAULT_FAMILIES, FRESHNESS, RAW_GROUP_NAMES } from "../contract.ts";
 import { formatDuration } from "../lib/duration.ts";
 import { choice, keyedList, list, set } from "../lib/schema-types.ts";
 import { DEFAULT_CONCURRENT_ENDPOINTS, DEFAULT_DEVICE_CACHE_MS } from "./defaults.ts";
@@ -179,6 +179,11 @@ export const SPEC_SCHEMA = Type.Object({
         ["Zero", "Omit"],
         "A value that libvirt does not report. Zero: written as 0. Omit: the field is left out.",
         "Zero",
+      ),
+      freshness: choice(
+        FRESHNESS,
+        "EveryCycle: every value is read in every cycle. GuestPeriod: the memory of the guest and of QEMU, and user and system CPU time in a virt-launcher, are read once in the period at which the guest sends its values, 10 seconds in KubeVirt, and the last ones are written in between.",
+        "EveryCycle",
       ),
       maxConcurrentEndpoints: integer(
         "Most libvirt daemons that are read at the same time.",

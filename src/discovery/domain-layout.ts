@@ -11,6 +11,8 @@ export interface DomainLayout {
   readonly disks: readonly LayoutDevice[];
   /** The largest number of vCPUs that the domain can have. */
   readonly maxVcpus?: number;
+  /** Seconds between two sets of values that the guest's balloon driver sends; undefined if it sends none. */
+  readonly balloonPeriodS?: number;
   /** Targets of CD-ROM and floppy drives. The agent does not report them, but they are in the statistics. */
   readonly otherBlocks: ReadonlySet<string>;
   /** Present if they were asked for. */
@@ -90,6 +92,8 @@ class DeviceElements implements XmlVisitor {
   #open: DeviceElement | undefined;
   #count = 0;
   #maxVcpus: number | undefined;
+  #inBalloon = false;
+  #balloonPeriodS: number | undefined;
   isDomain = false;
   readonly #xml: string;
 
@@ -104,6 +108,7 @@ class DeviceElements implements XmlVisitor {
       disks: [...this.#disks.values()],
       otherBlocks: this.#otherBlocks,
       ...(this.#maxVcpus !== undefined && { maxVcpus: this.#maxVcpus }),
+      ...(this.#balloonPeriodS !== undefined && { balloonPeriodS: this.#balloonPeriodS }),
     };
   }
 
@@ -111,12 +116,10 @@ class DeviceElements implements XmlVisitor {
     if (depth === 1) this.isDomain = name === "domain";
     else if (depth === 2) {
       this.#inDevices = this.isDomain && name === "devices";
+      this.#inBalloon = false;
       if (this.isDomain && name === "vcpu") this.#maxVcpus ??= wholeNumber(this.#xml, contentAt);
     } else if (depth === 3 && this.#inDevices) this.#openDevice(name, attributes);
-    else if (depth === 4 && this.#open !== undefined) {
-      if (name === "target") this.#open.device ??= this.#nameIn(attributes, "dev");
-      else if (name === "alias") this.#open.alias ??= this.#nameIn(attributes, "name");
-    }
+    else if (depth === 4) this.#openPart(name, attributes);
   }
 
   closed(depth: number): void {
@@ -132,11 +135,20 @@ class DeviceElements implements XmlVisitor {
   }
 
   #openDevice(name: string, attributes: string): void {
+    this.#inBalloon = name === "memballoon";
     const isNic = name === "interface";
     if (!isNic && name !== "disk") return;
     if (this.#limits !== undefined && ++this.#count > this.#limits.devices)
       throw new BudgetError("Devices", `more than ${this.#limits.devices} devices in the XML`);
     this.#open = { isNic, isReported: isNic || REPORTED_DISKS.has(attributeOf(attributes, "device") ?? "disk") };
+  }
+
+  /** Takes an element of the device that is open. */
+  #openPart(name: string, attributes: string): void {
+    if (this.#inBalloon && name === "stats") this.#balloonPeriodS ??= periodIn(attributes);
+    if (this.#open === undefined) return;
+    if (name === "target") this.#open.device ??= this.#nameIn(attributes, "dev");
+    else if (name === "alias") this.#open.alias ??= this.#nameIn(attributes, "name");
   }
 
   #nameIn(attributes: string, attribute: string): string | undefined {
@@ -149,4 +161,10 @@ class DeviceElements implements XmlVisitor {
       throw new SyntaxError(`a device name has more than ${MAX_NAME_LENGTH} characters`);
     return copied(decoded(value));
   }
+}
+
+/** Returns the whole seconds of a balloon's `period`; undefined for 0, which means that the guest sends no values. */
+function periodIn(attributes: string): number | undefined {
+  const period = attributeOf(attributes, "period") ?? "";
+  return /^[1-9][0-9]{0,9}$/.test(period) ? Number(period) : undefined;
 }

@@ -143,13 +143,14 @@ export class Pipeline {
   }
 
   #collectorSettings(config: EffectiveConfig): CollectorSettings {
-    const { timeoutMs, deviceCacheTtlMs, maxConcurrentEndpoints } = config;
+    const { timeoutMs, deviceCacheTtlMs, freshness, maxConcurrentEndpoints } = config;
     const onReport: CollectorSettings["onReport"] = (report, endpoint) => {
       this.#reports.write(report, endpoint);
     };
     return {
       timeoutMs,
       deviceCacheTtlMs,
+      freshness,
       maxConcurrentEndpoints,
       needs: needsOf(familiesOf(config), config.rawGroups),
       onReport,

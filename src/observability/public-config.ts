@@ -20,6 +20,7 @@ export function publicConfig(config: EffectiveConfig): string {
         })),
         raw: config.rawGroups && { groups: config.rawGroups },
         onMissing: config.onMissing,
+        freshness: config.freshness,
         maxConcurrentEndpoints: config.maxConcurrentEndpoints,
       },
       deviceCache: { ttl: formatDuration(config.deviceCacheTtlMs) },

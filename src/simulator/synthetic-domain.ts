@@ -149,6 +149,7 @@ export class SyntheticDomain {
 ${disks.join("\n")}
 <disk type='file' device='cdrom'><target dev='sda' bus='sata'/><readonly/></disk>
 ${nics.join("\n")}
+<memballoon model='virtio'><stats period='${BALLOON_PERIOD_S}'/></memballoon>
 </devices></domain>`;
   }
 
@@ -176,11 +177,14 @@ ${nics.join("\n")}
     const current = this.#memory(seconds);
     params.set("balloon.current", current).set("balloon.maximum", BigInt(this.#memoryKiB));
     if (!monitor) return;
-    const faults = BigInt(Math.round(seconds * 20));
+    // The guest has sent its values at its last update.
+    const sinceUpdateS = epochS % BALLOON_PERIOD_S;
+    const faults = BigInt(Math.round((seconds - sinceUpdateS) * 20));
+    const seen = this.#memory(seconds - sinceUpdateS);
     params.set("balloon.swap_in", 0n).set("balloon.swap_out", 0n);
     params.set("balloon.major_fault", faults / 10n).set("balloon.minor_fault", faults);
-    params.set("balloon.unused", current / 2n).set("balloon.available", current - 40_000n);
-    params.set("balloon.usable", (current * 6n) / 10n).set("balloon.disk_caches", current / 8n);
+    params.set("balloon.unused", seen / 2n).set("balloon.available", seen - 40_000n);
+    params.set("balloon.usable", (seen * 6n) / 10n).set("balloon.disk_caches", seen / 8n);
     params.set("balloon.hugetlb_pgalloc", 0n).set("balloon.hugetlb_pgfail", 0n);
     params.set("balloon.last-update", BigInt(Math.floor(epochS / BALLOON_PERIOD_S) * BALLOON_PERIOD_S));
     // The guest has touched all of its memory, and QEMU needs some for itself.

@@ -17,6 +17,7 @@ const CONFIG: EffectiveConfig = {
   timeoutMs: 4_000,
   families: ["Metrics", "Features", "Devices", "Totals"],
   onMissing: "Zero",
+  freshness: "EveryCycle",
   maxConcurrentEndpoints: 16,
   deviceCacheTtlMs: 300_000,
   vms: { namespaces: { exclude: ["kube-*"] }, vmSelector: {} },

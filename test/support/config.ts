@@ -23,6 +23,7 @@ export const FULL_SPEC = {
     schedules: [{ families: ["Totals", "Vcpus"], interval: "1h" }],
     raw: { groups: ["Block"] },
     onMissing: "Omit",
+    freshness: "GuestPeriod",
     maxConcurrentEndpoints: 4,
   },
   deviceCache: { ttl: "1h30m" },

@@ -17,6 +17,7 @@ export function configOf(families: Readonly<Record<string, readonly Family[]>>):
     timeoutMs: 4_000,
     families: FAMILIES,
     onMissing: "Zero",
+    freshness: "EveryCycle",
     maxConcurrentEndpoints: 16,
     deviceCacheTtlMs: 300_000,
     vms,

@@ -23,6 +23,9 @@ interface CpuTimes extends Pick<CpuSample, "time" | "user" | "system"> {
   readonly readMs: number;
 }
 
+/** Whether CPU times are known from cgroups. */
+export type CpuTimesSource = "known" | "unavailable" | "uncertain";
+
 /** virErrorNumber values of a domain that has ended since it was listed. */
 const GONE: readonly (number | undefined)[] = [REMOTE_ERROR.NO_DOMAIN, REMOTE_ERROR.OPERATION_INVALID];
 
@@ -53,6 +56,15 @@ export class BasicInfoReader {
   /** Whether the next `read` of known domains asks only for their DOMAIN_GET_INFO. */
   get needsNoCpuStats(): boolean {
     return this.#cpuStats.isUnavailable;
+  }
+
+  /**
+   * Returns whether cgroups provided all CPU times of these domains, so that QEMU's are not needed. `uncertain`: not all, although the
+   * daemon may have cgroups.
+   */
+  cpuTimesOf(infos: readonly BasicInfo[]): CpuTimesSource {
+    if (infos.every(hasCpuTimes)) return "known";
+    return this.needsNoCpuStats ? "unavailable" : "uncertain";
   }
 
   /** Makes the call that the next `read` is expected to make for this domain. */
@@ -173,6 +185,11 @@ async function answerOf(
 ): Promise<InfoAnswer> {
   const info = await session.domainInfo(domain, { deadlineMs });
   return { info, readMs: clock.monotonic() };
+}
+
+/** Returns whether cgroups provided all CPU times of a domain. */
+export function hasCpuTimes({ cpu }: BasicInfo): boolean {
+  return cpu?.time !== undefined && cpu.user !== undefined && cpu.system !== undefined;
 }
 
 function cpuTimes(params: TypedParameters, readMs: number): CpuTimes {

@@ -2,7 +2,11 @@ import { domainKey } from "../../discovery/domain-name.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { Waker } from "../../lib/waker.ts";
 import type { LibvirtClient } from "../../libvirt/client.ts";
+import { STATS_GROUP } from "../../libvirt/protocol.ts";
 import type { DomainRef, DomainStats, TypedParameters } from "../../libvirt/types.ts";
+
+/** What is used of a late reply; not every cycle asks for both. */
+const LATE_GROUPS = STATS_GROUP.BLOCK | STATS_GROUP.BALLOON;
 
 /** A QEMU that has not answered a call for this long is stuck; before that it is slow. */
 export const STUCK_MS = 10_000;
@@ -12,6 +16,8 @@ export interface BlockedCall {
   readonly session: LibvirtClient;
   /** When the call was made, on the monotonic clock. */
   readonly calledMs: number;
+  /** The requested groups. */
+  readonly groups: number;
   /** UUIDs of the domains that block the call; empty if unknown. */
   blockedBy: readonly string[];
 }
@@ -41,6 +47,8 @@ export class BlockedCalls {
   #replies: Reply[] = [];
   readonly #blockers = new Set<string>();
   #cycle = 0;
+  /** The groups that a reply must have to be used in this cycle. */
+  #groups = 0;
 
   /** `release` gets the connection of each call that has returned. */
   constructor(clock: Clock, release: (session: LibvirtClient) => void) {
@@ -52,9 +60,10 @@ export class BlockedCalls {
     return [...this.#calls];
   }
 
-  /** Drops replies that arrived before this cycle, because their values are too old for it. */
-  startCycle(): void {
+  /** Drops replies that arrived before this cycle, because their values are too old for it. `groups` is what the cycle needs. */
+  startCycle(groups: number): void {
     this.#cycle++;
+    this.#groups = groups & LATE_GROUPS;
     this.dropReplies();
     this.#blockers.clear();
   }
@@ -80,7 +89,7 @@ export class BlockedCalls {
     const { promise: returned, resolve } = Promise.withResolvers<undefined>();
     const tracked: TrackedCall = Object.assign(call, { cycle: this.#cycle, returned });
     this.#calls.add(tracked);
-    for (const uuid of tracked.blockedBy) this.#blockers.add(uuid);
+    if (this.#hasGroups(tracked)) for (const uuid of tracked.blockedBy) this.#blockers.add(uuid);
     try {
       const stats = await answer;
       this.#replies.push({ call: tracked, stats });
@@ -131,7 +140,11 @@ export class BlockedCalls {
    * All values of a call of this cycle are newer than the cycle's timestamp. For an older call this is true only of QEMU's
    * values of the domains that block it, because it was still waiting for them in this cycle.
    */
-  #isUsable({ cycle, blockedBy }: TrackedCall, uuid: string): boolean {
-    return cycle === this.#cycle || blockedBy.includes(uuid);
+  #isUsable(call: TrackedCall, uuid: string): boolean {
+    return (call.cycle === this.#cycle || call.blockedBy.includes(uuid)) && this.#hasGroups(call);
+  }
+
+  #hasGroups({ groups }: BlockedCall): boolean {
+    return (groups & this.#groups) === this.#groups;
   }
 }

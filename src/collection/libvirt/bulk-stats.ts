@@ -86,7 +86,7 @@ export class BulkStats {
   async read(groups: number, domains: readonly DomainRef[], deadline: number): Promise<BulkReply> {
     const start = this.#clock.monotonic();
     const checkMs = progressCheckMs(deadline - start);
-    this.#blocked.startCycle();
+    this.#blocked.startCycle(groups);
     this.#keepAheadFor(groups, domains);
     await this.#explainBlockedCall({ domains, deadline, checkMs });
     const slow = this.#times.slowOf(domains);
@@ -196,7 +196,7 @@ export class BulkStats {
 
   /** Returns the statistics, or undefined once a domain blocks the call. The first check for this is after `firstWaitMs`. */
   async #callUntilBlocked(request: Attempt, firstWaitMs: number): Promise<DomainStats[] | undefined> {
-    const { session, deadline, checkMs, ahead } = request;
+    const { session, groups, deadline, checkMs, ahead } = request;
     const { calledMs } = timesOf(ahead, this.#clock);
     const call = ahead?.stats ?? this.#call(session, request, Number.POSITIVE_INFINITY);
     const answered = new Waker();
@@ -209,7 +209,7 @@ export class BulkStats {
       answered.wake();
     });
     const track = (blockedBy: readonly string[]): void => {
-      this.#track({ session, calledMs, blockedBy }, call, checkMs);
+      this.#track({ session, calledMs, groups, blockedBy }, call, checkMs);
     };
     let seen: Jobs = new Map();
     for (let waitMs = firstWaitMs; ; waitMs = checkMs / 2) {
@@ -247,7 +247,7 @@ export class BulkStats {
       const session = await this.#lease.session(deadline);
       const calledMs = this.#clock.monotonic();
       const call = this.#call(session, { only: [domain], groups }, Number.POSITIVE_INFINITY);
-      this.#track({ session, calledMs, blockedBy: [domain.uuid] }, call, checkMs);
+      this.#track({ session, calledMs, groups, blockedBy: [domain.uuid] }, call, checkMs);
     }
   }
 

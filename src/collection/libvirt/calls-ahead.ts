@@ -23,11 +23,17 @@ export class CallsAhead {
     this.#bulk = bulk;
   }
 
-  /** Makes the calls, if the last cycle has shown what to expect. `groups` is the mask of the needed groups. */
-  call(session: LibvirtClient, groups: number, times: { readonly deadlineMs: number; readonly checkMs: number }): void {
+  /** Makes the calls, if the last cycle has shown what to expect. `groupsOf` returns the mask of the needed groups. */
+  call(
+    session: LibvirtClient,
+    groupsOf: (domain: DomainRef) => number,
+    times: { readonly deadlineMs: number; readonly checkMs: number },
+  ): void {
     const expected = this.#expected;
     this.#expected = undefined;
-    if (expected?.session !== session || groups === 0) return;
+    if (expected?.session !== session) return;
+    const groups = groupsOf(expected.domain);
+    if (groups === 0) return;
     this.#infos.callAhead(session, expected.domain, times.deadlineMs);
     this.#bulk.callAhead(session, expected.domain, groups, times.checkMs);
   }

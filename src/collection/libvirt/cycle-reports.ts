@@ -1,3 +1,4 @@
+import type { DomainLayout } from "../../discovery/domain-layout.ts";
 import { domainKey } from "../../discovery/domain-name.ts";
 import { STATS_GROUP } from "../../libvirt/protocol.ts";
 import type { DomainRef } from "../../libvirt/types.ts";
@@ -5,11 +6,13 @@ import type { SourceSettings } from "../source.ts";
 import type { BudgetChecks } from "./budget-checks.ts";
 import type { BulkReply } from "./bulk-reply.ts";
 import type { BulkStats } from "./bulk-stats.ts";
+import type { CycleGroups } from "./kept-values.ts";
 import { completedReport, domainReport, type DeviceSamples, type DomainReport } from "./sample-mapping.ts";
 
 /** What the parts of one cycle share. `leftMs` returns the time until its deadline. */
 export interface CycleContext {
   readonly needs: SourceSettings["needs"];
+  readonly wanted: CycleGroups;
   readonly reports: CycleReports;
   readonly report: (error: unknown, tolerate?: boolean) => void;
   readonly leftMs: () => number;
@@ -18,7 +21,9 @@ export interface CycleContext {
 /** What is known about a domain in a cycle. */
 export interface DomainAnswer {
   readonly stats: DomainReport | undefined;
-  readonly devices: DeviceSamples | undefined;
+  readonly devices?: DeviceSamples;
+  /** What its XML says, if it was needed. */
+  readonly layout?: DomainLayout;
 }
 
 /** The statistics of each domain in a cycle: from the bulk call, and from blocked calls that return in time. */

@@ -15,10 +15,10 @@ export interface GuestMemory {
 }
 
 export const GUEST_MEMORY: StatsReader<GuestMemory> = {
-  groups: BALLOON.groups,
-  read({ report }) {
-    if (report === undefined) return undefined;
-    const value = (field: string): bigint | undefined => counter(report.params, `balloon.${field}`);
+  ...BALLOON,
+  read({ kept }) {
+    if (kept === undefined) return undefined;
+    const value = (field: string): bigint | undefined => counter(kept, `balloon.${field}`);
     const lastUpdateS = value("last-update");
     return {
       isReported: lastUpdateS !== 0n,

@@ -1,5 +1,4 @@
 import { RECEIVED_BYTES } from "../../budget.ts";
-import { DeviceCache } from "../../discovery/device-cache.ts";
 import type { BudgetError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { LibvirtError } from "../../libvirt/errors.ts";
@@ -15,28 +14,20 @@ import { CycleErrors, reportLimit } from "./cycle-errors.ts";
 import { CycleReports, type CycleContext, type DomainAnswer } from "./cycle-reports.ts";
 import { DaemonSession, type SessionOptions } from "./daemon-session.ts";
 import { BasicInfoReader, isGone, type BasicInfo } from "./basic-info.ts";
+import { DomainDevices } from "./domain-devices.ts";
 import { DomainList, notListed } from "./domain-list.ts";
 import { DomainHistory, type VmName } from "./domain-history.ts";
 import type { DomainSample } from "../domain-sample.ts";
 import type { Source, SourceCycle, SourceSettings, SourceStats, UnansweredDomains } from "../source.ts";
 import type { VmReport } from "../vm-report.ts";
+import { KeptValues } from "./kept-values.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { ParameterShare } from "./parameter-share.ts";
 import { progressCheckMs } from "./time-limits.ts";
-import {
-  cpuSample,
-  deviceSamples,
-  domainState,
-  hasCpuTimes,
-  memorySample,
-  reportedDevices,
-  type DeviceSamples,
-  type DomainReport,
-} from "./sample-mapping.ts";
+import { cpuSample, domainState, memorySample, type DomainReport } from "./sample-mapping.ts";
 import { DEVICES, VERSIONS } from "../stats-needs.ts";
-import { DomainReadings, readersOfCycle, statsGroups, type ReadingOptions } from "./stats-readers.ts";
+import { DomainReadings, readersOfCycle, type ReadingOptions } from "./stats-readers.ts";
 import { STUCK_MS } from "./blocked-calls.ts";
-import { VM_INFO } from "./vm-info.ts";
 import { CycleResponses } from "./cycle-responses.ts";
 import { DomainEvents } from "./domain-events.ts";
 import { QemuResponses, STARTING_MS } from "./qemu-responses.ts";
@@ -51,12 +42,13 @@ export class LibvirtSource implements Source {
   readonly #breaker: CircuitBreaker;
   readonly #daemon: DaemonSession;
   readonly #bulk: BulkStats;
-  readonly #devices: DeviceCache;
+  readonly #devices: DomainDevices;
   readonly #vm: string | undefined;
   readonly #checks: BudgetChecks | undefined;
   readonly #share: ParameterShare;
   readonly #history = new DomainHistory();
   readonly #readings: DomainReadings;
+  readonly #kept: KeptValues;
   readonly #events: DomainEvents;
   readonly #responses: QemuResponses;
   readonly #list: DomainList;
@@ -79,12 +71,13 @@ export class LibvirtSource implements Source {
     this.#settings = settings;
     this.#clock = clock;
     this.#breaker = new CircuitBreaker(clock);
-    this.#devices = new DeviceCache(settings.deviceCacheTtlMs, clock, budget);
-    this.#devices.withFacts = settings.needs.includes(VM_INFO);
     this.#vm = vm;
     this.#checks = budget && new BudgetChecks(budget, clock);
     this.#readings = new DomainReadings(settings.needs, this.#checks);
-    this.#share = new ParameterShare(shared.parameters, budget, clock);
+    this.#kept = new KeptValues(settings);
+    const share = new ParameterShare(shared.parameters, budget, clock);
+    this.#share = share;
+    this.#devices = new DomainDevices(settings, { daemon: () => this.#daemon, share, clock, budget });
     this.#responses = new QemuResponses(clock);
     this.#list = new DomainList(clock);
     this.#infos = new BasicInfoReader(clock);
@@ -92,12 +85,13 @@ export class LibvirtSource implements Source {
       // The next connection may be to another daemon, so what is known about this one is not valid for it.
       this.#infos.reset();
       this.#devices.invalidate();
+      this.#kept.clear();
     };
     const emit = (report: VmReport): void => this.#settings.onReport?.(report, socket);
     const { needs } = settings;
     this.#events = new DomainEvents({ identify, history: this.#history, checks: this.#checks, clock, emit, needs });
     this.#daemon = new DaemonSession(endpoint, { shared, clock, onLost, follower: this.#events, connections });
-    this.#bulk = new BulkStats(this.#daemon, clock, this.#share.count);
+    this.#bulk = new BulkStats(this.#daemon, clock, share.count);
     this.#ahead = new CallsAhead(this.#infos, this.#bulk);
   }
 
@@ -109,8 +103,8 @@ export class LibvirtSource implements Source {
   configure(settings: SourceSettings): void {
     this.#settings = settings;
     if (this.#events.configure(settings.needs)) this.#daemon.close();
-    this.#devices.ttlMs = settings.deviceCacheTtlMs;
-    this.#devices.withFacts = settings.needs.includes(VM_INFO);
+    this.#devices.configure(settings);
+    this.#kept.configure(settings);
     this.#readings.configure(settings.needs);
   }
 
@@ -167,14 +161,17 @@ export class LibvirtSource implements Source {
     const session = await this.#daemon.session(deadline);
     if (needs.includes(VERSIONS)) this.#daemon.learnQemuVersion(session);
     const leftMs = (): number => Math.max(1, deadline - this.#clock.monotonic());
-    const timestampMs = this.#clock.now();
+    const start = { monotonicMs: this.#clock.monotonic(), timestampMs: this.#clock.now() };
     const probeMs = progressCheckMs(this.#settings.timeoutMs);
     const listing = this.#list.read(session, probeMs, deadline);
     // The reason of a state shows whether this domain is the source or the target of a live migration.
     const state = this.#identify === undefined ? 0 : STATS_GROUP.STATE;
-    this.#ahead.call(session, state | statsGroups(needs, false), { deadlineMs: leftMs() / 2, checkMs: probeMs });
+    this.#ahead.call(session, (domain) => state | this.#kept.groupsOf(needs, [domain], "unavailable", start).asked, {
+      deadlineMs: leftMs() / 2,
+      checkMs: probeMs,
+    });
     const { domains: listed, lateMs } = await listing;
-    if (lateMs === 0) this.#retain(listed, timestampMs);
+    if (lateMs === 0) this.#retain(listed, start.timestampMs);
     else this.#readings.interrupt();
     const report = (error: unknown, tolerate = false, domain?: DomainRef): void => {
       found.report(error, { tolerate: tolerate || this.#isStarting, domain });
@@ -190,7 +187,8 @@ export class LibvirtSource implements Source {
     const domains = infos.map(({ domain }) => domain);
     let bulk: BulkReply | undefined;
     const calledMs = this.#clock.monotonic();
-    const groups = state | statsGroups(needs, infos.every(hasCpuTimes));
+    const wanted = this.#kept.groupsOf(needs, domains, this.#infos.cpuTimesOf(infos), start);
+    const groups = state | wanted.asked;
     if (groups !== 0 && domains.length > 0) {
       try {
         bulk = await this.#bulk.read(groups, domains, deadline);
@@ -210,15 +208,16 @@ export class LibvirtSource implements Source {
       const { state, reason } = domainState(info, first?.params);
       const vm: VmName | undefined = this.#identify === undefined ? domain : this.#identify(domain, state, reason);
       if (vm === undefined) return [];
-      const answer = await this.#completeReport(domain, first, { needs, reports, report, leftMs });
+      const answer = await this.#completeReport(domain, first, { needs, wanted, reports, report, leftMs });
       if (answer === undefined) return [];
       const { stats, devices } = answer;
       responses.record(domain, stats);
-      const memory = memorySample(info, stats?.params);
+      const kept = this.#kept.take(domain, wanted, { params: stats?.params, layout: answer.layout }, start);
+      const memory = memorySample(info, kept);
       const sample: DomainSample = {
-        timestampMs: bulk?.timestampMs ?? timestampMs,
+        timestampMs: bulk?.timestampMs ?? start.timestampMs,
         state,
-        cpu: cpuSample(info, stats?.params),
+        cpu: cpuSample(info, stats?.params, kept),
         memory,
         nics: devices?.nics,
         disks: devices?.disks,
@@ -226,7 +225,7 @@ export class LibvirtSource implements Source {
       };
       this.#events.observe({ domain, identity: sample.identity, migration: vm.migration }, session, needs);
       if (readers.length === 0) return [sample];
-      const about = { info, vm, sample, report: stats, layout: devices?.layout };
+      const about = { info, vm, sample, report: stats, kept, layout: devices?.layout };
       return [await this.#withReadings(readers, about, { report, leftMs })];
     };
     // A failure in one domain must not affect the samples of the others.
@@ -249,7 +248,7 @@ export class LibvirtSource implements Source {
   /** @throws {BudgetError} if the list exceeds the budget */
   #retain(listed: readonly DomainRef[], nowMs: number): void {
     this.#checks?.checkDomains(listed);
-    for (const known of [this.#devices, this.#history, this.#responses]) known.retain(listed);
+    for (const known of [this.#devices, this.#history, this.#responses, this.#kept]) known.retain(listed);
     this.#readings.observe(listed, nowMs);
     this.#events.retain(listed);
   }
@@ -258,31 +257,26 @@ export class LibvirtSource implements Source {
   async #completeReport(
     domain: DomainRef,
     first: DomainReport | undefined,
-    { needs, reports, report, leftMs }: CycleContext,
+    { needs, wanted: { asked, kept }, reports, report, leftMs }: CycleContext,
   ): Promise<DomainAnswer | undefined> {
-    const devicesOf = async (stats: DomainReport | undefined): Promise<DeviceSamples | undefined> =>
-      stats && needs.includes(DEVICES) ? this.#deviceSamples(domain, stats, leftMs()) : undefined;
-    let answer: DomainAnswer = { stats: first, devices: undefined };
+    const answerOf = async (stats: DomainReport | undefined): Promise<DomainAnswer> => {
+      if (stats === undefined) return { stats };
+      if (!needs.includes(DEVICES))
+        return (asked & kept) === 0 ? { stats } : { stats, layout: await this.#devices.layout(domain, leftMs()) };
+      const devices = await this.#devices.samples(domain, stats, leftMs());
+      return { stats, devices, layout: devices.layout };
+    };
+    let answer: DomainAnswer = { stats: first };
     try {
-      answer = { stats: first, devices: await devicesOf(first) };
+      answer = await answerOf(first);
       const stats = await reports.completed(domain);
       // The devices are usually cached already.
-      if (stats !== undefined) answer = { stats, devices: await devicesOf(stats) };
+      if (stats !== undefined) answer = await answerOf(stats);
     } catch (error) {
       if (isGone(error)) return undefined;
       report(error, this.#responses.isStarting(domain));
     }
     return answer;
-  }
-
-  async #deviceSamples(domain: DomainRef, report: DomainReport, leftMs: number): Promise<DeviceSamples> {
-    const layout = await this.#devices.layout(domain, reportedDevices(report), async () => {
-      const until = this.#clock.monotonic() + leftMs;
-      const xml = await this.#daemon.lastCall(until, (session, options) => session.domainXml(domain, options));
-      this.#share.recordXml(xml.length, this.#settings.deviceCacheTtlMs);
-      return xml;
-    });
-    return deviceSamples(layout, report);
   }
 
   async #withReadings(

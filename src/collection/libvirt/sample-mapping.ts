@@ -72,11 +72,6 @@ function monitorAnswered(params: TypedParameters, disks: DeviceIndex, groups: nu
   return disks.size === 0 && (groups & STATS_GROUP.BALLOON) === 0;
 }
 
-/** Returns whether cgroups provided all CPU times of a domain, so that QEMU's are not needed. */
-export function hasCpuTimes({ cpu }: BasicInfo): boolean {
-  return cpu?.time !== undefined && cpu.user !== undefined && cpu.system !== undefined;
-}
-
 /** Returns the virDomainState and its reason. Both come from the bulk statistics if it has both, so that they match. */
 export function domainState(
   { info }: BasicInfo,
@@ -88,19 +83,21 @@ export function domainState(
     : { state: Number(state), reason: Number(reason) };
 }
 
-export function cpuSample({ info, cpu }: BasicInfo, params: TypedParameters | undefined): CpuSample {
-  const bulk = (field: string): bigint | undefined => (params === undefined ? undefined : counter(params, field));
+/** `kept` has user and system time. The CPU time is never a kept one: rates are computed from it. */
+export function cpuSample({ info, cpu }: BasicInfo, params: TypedParameters | undefined, kept = params): CpuSample {
+  const value = (from: TypedParameters | undefined, field: string): bigint | undefined =>
+    from === undefined ? undefined : counter(from, field);
   return {
     count: info.vcpus,
-    time: cpu?.time ?? bulk("cpu.time") ?? info.cpuTimeNs,
-    user: cpu?.user ?? bulk("cpu.user"),
-    system: cpu?.system ?? bulk("cpu.system"),
+    time: cpu?.time ?? value(params, "cpu.time") ?? info.cpuTimeNs,
+    user: cpu?.user ?? value(kept, "cpu.user"),
+    system: cpu?.system ?? value(kept, "cpu.system"),
   };
 }
 
-export function memorySample({ info, readMs }: BasicInfo, params: TypedParameters | undefined): MemorySample {
+export function memorySample({ info, readMs }: BasicInfo, kept: TypedParameters | undefined): MemorySample {
   const balloon = (field: string): bigint | undefined =>
-    params === undefined ? undefined : counter(params, `balloon.${field}`);
+    kept === undefined ? undefined : counter(kept, `balloon.${field}`);
   return {
     maximum: info.maxMemoryKiB,
     current: info.memoryKiB,

@@ -157,6 +157,19 @@ export class LibvirtHost implements AsyncDisposable {
     return run("virt-admin", "-q", "-c", uri, ...args);
   }
 
+  /** From now on `commands` has what the daemon sends to QEMU. */
+  async logCommands(): Promise<void> {
+    await this.admin("daemon-log-filters", "1:qemu.qemu_monitor");
+    await this.admin("daemon-log-outputs", `1:file:${this.dir}/libvirtd.log`);
+  }
+
+  /** Resolves to the names of the commands that the daemon has sent to QEMU, in their order. */
+  async commands(): Promise<readonly string[]> {
+    return [...(await this.log()).matchAll(/QEMU_MONITOR_SEND_MSG: .*msg=\{"execute":"([^"]+)"/g)].map(
+      ([, name = ""]) => name,
+    );
+  }
+
   async domainId(name: string): Promise<number> {
     return Number(await this.virsh("domid", name));
   }

@@ -36,6 +36,7 @@ test("defaults are resolved to the agent's units", async () => {
     timeoutMs: 4_000,
     families: ["Metrics", "Features", "Devices", "Totals"],
     onMissing: "Zero",
+    freshness: "EveryCycle",
     maxConcurrentEndpoints: 16,
     deviceCacheTtlMs: 300_000,
     vms: EVERYTHING,
@@ -64,10 +65,9 @@ test("defaults are resolved to the agent's units", async () => {
 });
 
 test("the groups of Raw count only with the family Raw", async () => {
-  const collection = { families: ["Metrics"], raw: { groups: ["Vm"] } };
-  const withRaw = { ...collection, families: ["Raw"] };
-  assert.equal((await resolved({ ...LEAST_SPEC, collection })).rawGroups, undefined);
-  assert.deepEqual((await resolved({ ...LEAST_SPEC, collection: withRaw })).rawGroups, ["Vm"]);
+  const groupsWith = async (family: string): Promise<unknown> =>
+    (await resolved({ ...LEAST_SPEC, collection: { families: [family], raw: { groups: ["Vm"] } } })).rawGroups;
+  assert.deepEqual([await groupsWith("Metrics"), await groupsWith("Raw")], [undefined, ["Vm"]]);
 });
 
 test("every field is resolved", async () => {
@@ -80,6 +80,7 @@ test("every field is resolved", async () => {
     families: ["Totals", "Metrics"],
     schedules: [{ families: ["Totals"], cycles: 360 }],
     onMissing: "Omit",
+    freshness: "GuestPeriod",
     maxConcurrentEndpoints: 4,
     deviceCacheTtlMs: 5_400_000,
     vms: { namespaces, vmSelector },
@@ -113,8 +114,7 @@ test("every field is resolved", async () => {
     families: ["Totals"],
     vms: { namespaces, vmSelector },
   });
-  assert.deepEqual(two?.protocol, { version: "v2", org: "o", bucket: "b" });
-  assert.deepEqual(two.tls, { mode: "Plaintext" });
+  assert.deepEqual([two?.protocol, two?.tls], [{ version: "v2", org: "o", bucket: "b" }, { mode: "Plaintext" }]);
   assert.deepEqual(three?.protocol, { version: "v3", database: "d", api: "V2Compatible" });
   assert.deepEqual(three.tls, { mode: "Verify", ca: "<Secret.authority.root.pem>" });
 });

@@ -50,6 +50,7 @@ test("a missing field gets its documented default", () => {
       interval: "5s",
       families: ["Metrics", "Features", "Devices", "Totals"],
       onMissing: "Zero",
+      freshness: "EveryCycle",
       maxConcurrentEndpoints: 16,
     },
     deviceCache: { ttl: "5m" },
@@ -128,6 +129,11 @@ const BOUNDS: readonly (readonly [path: Path, accepted: readonly unknown[], reje
     ["collection", "onMissing"],
     ["Zero", "Omit"],
     ["zero", "Null"],
+  ],
+  [
+    ["collection", "freshness"],
+    ["EveryCycle", "GuestPeriod"],
+    ["everyCycle", "10s"],
   ],
   [
     ["collection", "maxConcurrentEndpoints"],

@@ -45,6 +45,18 @@ test("a domain without devices has an empty layout", () => {
   assert.deepEqual(parseDomainXml("web", "<domain><devices/></domain>"), none);
 });
 
+for (const [what, balloon, period] of [
+  ["the period of the balloon", "<memballoon model='virtio'><stats period='10'/></memballoon>", 10],
+  ["no period without one", "<memballoon model='virtio'><alias name='balloon0'/></memballoon>", undefined],
+  ["no period for 0 seconds", "<memballoon model='virtio'><stats period='0'/></memballoon>", undefined],
+  ["no period that is not a number", "<memballoon model='virtio'><stats period='1e3'/></memballoon>", undefined],
+  ["no period of another device", "<memballoon model='none'/><video><stats period='10'/></video>", undefined],
+] as const)
+  test(`a layout has ${what}`, () => {
+    const xml = `<domain><devices>${balloon}</devices><metadata><a><stats period='7'/></a></metadata></domain>`;
+    assert.equal(parseDomainXml("web", xml).balloonPeriodS, period);
+  });
+
 test("a document type is rejected, so entities are not expanded", () => {
   const bomb = `<!DOCTYPE d [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><domain><name>&b;</name></domain>`;
   assert.throws(() => parseDomainXml("web", bomb), { code: "E_DOMAIN_XML" });

@@ -147,7 +147,8 @@ function sampleOf(
       ? { state: info.vcpus, details: 0, stateTimeMs: 7 }
       : [{ number: 0, state: 1, cpuTimeNs: info.cpuTimeNs, cpu: -1 }];
   const readings = readersOf(needsOf(families, groups)).map((reader) => {
-    const input = { info: basic, sample, report, layout, vm, startedS: 1_600_000_000, answer: answerOf(reader) };
+    const about = { info: basic, sample, report, kept: report.params, layout, vm };
+    const input = { ...about, startedS: 1_600_000_000, answer: answerOf(reader) };
     return [reader, reader.read(input, before?.readings?.get(reader))] as const;
   });
   return { ...sample, readings: new Map<object, unknown>(readings) };

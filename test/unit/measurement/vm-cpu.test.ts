@@ -102,7 +102,7 @@ test("usage counts from when the cgroup's time was read, not from an earlier rep
   const one = sample();
   const usage = (readMs: number, cpuReadMs: number, time: bigint, previous?: CpuUsage): CpuUsage | undefined => {
     const cpu = { time, user: undefined, system: undefined, readMs: cpuReadMs };
-    const about = { sample: one, report: undefined, vm: { name: "web" }, layout: undefined };
+    const about = { sample: one, report: undefined, kept: undefined, vm: { name: "web" }, layout: undefined };
     const domain = { name: "web", uuid: "u", id: 1 };
     const rest = { startedS: undefined, answer: undefined };
     return CPU_USAGE.read({ ...about, ...rest, info: { domain, info, readMs, cpu } }, previous);

@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import type { BasicInfo } from "../../../../src/collection/libvirt/basic-info.ts";
+import { hasCpuTimes, type BasicInfo } from "../../../../src/collection/libvirt/basic-info.ts";
 import {
   cpuSample,
   deviceSamples,
   domainReport,
-  hasCpuTimes,
   memorySample,
 } from "../../../../src/collection/libvirt/sample-mapping.ts";
 import { STATS_GROUP } from "../../../../src/libvirt/protocol.ts";
