@@ -33,21 +33,28 @@ export function exposedValues(text: string): ExposedValue[] {
       assert.match(rest, /^(counter|gauge)$/);
       types.set(header, rest);
     } else {
-      const [, name = "", inside = "", number = ""] = LINE.exec(line) ?? [];
+      const value = exposedLine(line);
+      const { name, labels } = value;
       assert.equal(name, current, line);
       assert.notEqual(types.get(name), "", line);
-      assert.match(number, NUMBER, line);
-      const pairs = [...inside.matchAll(LABEL)].map(([, label = "", value = ""]) => [label, unescaped(value)] as const);
-      assert.equal(pairs.map(([label, value]) => `${label}="${escaped(value)}"`).join(","), inside, line);
-      const labels = Object.fromEntries(pairs);
-      assert.equal(Object.keys(labels).length, pairs.length, line);
-      const key = JSON.stringify([name, ...pairs.toSorted(([one], [other]) => (one < other ? -1 : 1))]);
+      const key = JSON.stringify([name, Object.entries(labels).sort()]);
       assert.ok(!seen.has(key), `${line} twice`);
       seen.add(key);
-      values.push({ name, labels, value: Number(number) });
+      values.push(value);
     }
   }
   return values;
+}
+
+/** Returns the value of a line. */
+export function exposedLine(line: string): ExposedValue {
+  const [, name = "", inside = "", number = ""] = LINE.exec(line) ?? [];
+  assert.match(number, NUMBER, line);
+  const pairs = [...inside.matchAll(LABEL)].map(([, label = "", value = ""]) => [label, unescaped(value)] as const);
+  assert.equal(pairs.map(([label, value]) => `${label}="${escaped(value)}"`).join(","), inside, line);
+  const labels = Object.fromEntries(pairs);
+  assert.equal(Object.keys(labels).length, pairs.length, line);
+  return { name, labels, value: Number(number) };
 }
 
 function unescaped(text: string): string {
