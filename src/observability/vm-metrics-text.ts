@@ -3,7 +3,7 @@ import { formatHeader } from "./metric.ts";
 import { VM_METRICS } from "./vm-metrics.ts";
 import { bytesOf, seriesOf, withPart, type VmSeries } from "./vm-series.ts";
 
-/** A node of 2,048 VMs with 2 interfaces and 3 disks needs half of it. */
+/** A node of 2,048 VMs with 2 interfaces, 3 disks and vCPUs has 12 MiB. */
 const MAX_BYTES = 32 << 20;
 /** How much a step may make: about a millisecond of work. */
 const STEP = { vms: 64, calls: 1_024, characters: 64 << 10 };
