@@ -4,6 +4,7 @@ import path from "node:path";
 import { after, before, test, type TestContext } from "node:test";
 import { writeFile } from "node:fs/promises";
 import { parse } from "yaml";
+import { docBlocks } from "../support/docs.ts";
 import { exposedValues } from "../support/exposition.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { RunningAgent, target1 } from "./support/agent.ts";
@@ -95,6 +96,14 @@ test("KubeVirt's recording rules have a value for every VM", async () => {
     for (const [, value] of values) assert.ok(Number.isFinite(value), record);
     if (record.includes("headroom")) for (const [, value] of values) assert.ok(value > 0.1 && value < 1, `${value}`);
   }
+});
+
+test("Prometheus accepts the configuration in docs/prometheus.md", async (t) => {
+  const file = path.join(await temporaryDirectory(t), "prometheus.yml");
+  const [block] = docBlocks("docs/prometheus.md").filter(({ language }) => language === "yaml");
+  await writeFile(file, block?.text ?? assert.fail());
+  const { ok, output } = await promtool(["check", "config", file]);
+  assert.ok(ok, output);
 });
 
 /** Returns the input of a test of rules for a VM with little memory. The series are those of the page. */
