@@ -21,7 +21,7 @@ interface EndpointSamples {
 /** A VM in the last cycle of its endpoint. */
 export interface LatestVm {
   readonly sample: DomainSample;
-  /** Returns the last sample that can have a part; undefined if there is none, or if it is too old. */
+  /** Returns the last sample that can have a part; undefined without one, or if it is too old. */
   readonly part: (need: StatsNeed) => DomainSample | undefined;
 }
 

@@ -35,7 +35,7 @@ export interface AgentSources {
   readonly clock: Clock;
 }
 
-export interface VmSource {
+interface VmSource {
   readonly latest: LatestSamples;
   /** The label `node`. */
   readonly node: string | undefined;
