@@ -1,4 +1,5 @@
 import path from "node:path";
+import { LatestSamples } from "./collection/latest-samples.ts";
 import { PROTOCOLS } from "./delivery/protocols.ts";
 import type { Sender } from "./delivery/sender.ts";
 import { messageOf } from "./errors.ts";
@@ -26,6 +27,8 @@ export interface AgentOptions extends NodeOptions {
   readonly listen: ListenAddress | undefined;
   /** Names that clients may use for that address, in lower case. */
   readonly allowedHosts: ReadonlySet<string>;
+  /** Whether the values of VMs are served, too. */
+  readonly vmMetrics: boolean;
   /** The directory of the spool; undefined for a spool in memory. */
   readonly spoolDir: string | undefined;
 }
@@ -41,12 +44,20 @@ const FINAL_CHECK_MS = 100;
 const HOST_FREE_SHARE = 0.02;
 
 /** Runs an agent. Resolves to the exit code. */
-export async function runAgent({ cycles, listen, allowedHosts, spoolDir, ...options }: AgentOptions): Promise<number> {
-  const { log, signal } = options;
+export async function runAgent({
+  cycles,
+  listen,
+  allowedHosts,
+  vmMetrics,
+  spoolDir,
+  ...options
+}: AgentOptions): Promise<number> {
+  const { log, signal, nodeName: node } = options;
   const clock = systemClock;
   // Before a port is served or a spool is opened.
   if (localConfig(options) === undefined) clusterPlace(options);
   let started: StartedNode | undefined;
+  const latest = vmMetrics && listen !== undefined ? new LatestSamples() : undefined;
   // The server starts first, so that a slow start is not reported as a stall.
   await using resources = new AsyncDisposableStack();
   if (listen !== undefined) {
@@ -54,6 +65,7 @@ export async function runAgent({ cycles, listen, allowedHosts, spoolDir, ...opti
       agentRoutes({
         view: () => started?.view(eventLoopLag),
         progress: () => started?.progress(),
+        vms: latest && { latest, node },
         ending: signal,
         clock,
       });
@@ -63,7 +75,7 @@ export async function runAgent({ cycles, listen, allowedHosts, spoolDir, ...opti
   const { router, nodeLog } = parts;
   let complete: boolean;
   try {
-    await using node = await startNode({ ...options, ...parts });
+    await using node = await startNode({ ...options, ...parts, latest });
     started = node;
     resources.use(await tellManager(node, log));
     complete = await node.pipeline.run(cycles, signal);

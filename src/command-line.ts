@@ -79,6 +79,7 @@ export function commandLine(streams: StandardStreams, stop: AbortSignal, exit: (
     .addOption(option("--secrets-dir <dir>", "directory of secrets, each in a file DIR/<secret>/<key>"))
     .addOption(listen("off with --once, --cycles or --print"))
     .addOption(allowedHost())
+    .addOption(option("--vm-metrics", "also serve the values of VMs to Prometheus, at /metrics/vms of that address"))
     .addOption(logLevel())
     .addOption(logFormat())
     .action(async (options: Parameters<typeof agent>[0]) => {

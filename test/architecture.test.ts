@@ -64,7 +64,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "status",
   ],
   top: ["collection", "config", "discovery", "errors", "lib", "node"],
-  agent: ["delivery", "errors", "lib", "node", "observability", "routing", "spool"],
+  agent: ["collection", "delivery", "errors", "lib", "node", "observability", "routing", "spool"],
   controller: ["cluster", "kubernetes", "lib", "log", "observability", "version"],
   commands: [
     "agent",

@@ -19,6 +19,7 @@ complete -c kubevirt-telemetry -n '__fish_seen_subcommand_from agent' -l spool-d
 complete -c kubevirt-telemetry -n '__fish_seen_subcommand_from agent' -l secrets-dir -r -d 'directory of secrets, each in a file DIR/<secret>/<key> (env: KUBEVIRT_TELEMETRY_SECRETS_DIR)'
 complete -c kubevirt-telemetry -n '__fish_seen_subcommand_from agent' -l listen -r -d 'address of metrics, health and the status page, or off; default: :9090, off with --once, --cycles or --print (env: KUBEVIRT_TELEMETRY_LISTEN)'
 complete -c kubevirt-telemetry -n '__fish_seen_subcommand_from agent' -l allowed-host -r -d 'host name in URLs of that address, repeatable or with commas; IP addresses and localhost are always allowed (env: KUBEVIRT_TELEMETRY_ALLOWED_HOST)'
+complete -c kubevirt-telemetry -n '__fish_seen_subcommand_from agent' -l vm-metrics -d 'also serve the values of VMs to Prometheus, at /metrics/vms of that address (env: KUBEVIRT_TELEMETRY_VM_METRICS)'
 complete -c kubevirt-telemetry -n '__fish_seen_subcommand_from agent' -l log-level -x -a 'debug info warn error silent' -d 'lowest level to log (choices: "debug", "info", "warn", "error", "silent", default: "info", env: KUBEVIRT_TELEMETRY_LOG_LEVEL)'
 complete -c kubevirt-telemetry -n '__fish_seen_subcommand_from agent' -l log-format -x -a 'json text' -d 'format of the log; default: text on a terminal, otherwise json (choices: "json", "text", env: KUBEVIRT_TELEMETRY_LOG_FORMAT)'
 complete -c kubevirt-telemetry -n '__fish_seen_subcommand_from agent' -l help -d 'display help for command'

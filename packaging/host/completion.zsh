@@ -18,7 +18,7 @@ _kubevirt_telemetry() {
     'top --families') COMPREPLY=($(compgen -W 'Status Memory Vcpus Disks' -- "$word")) ;;
     *) case "$command" in
       '') COMPREPLY=($(compgen -W 'agent controller validate simulate top spool --version --help' -- "$word")) ;;
-      'agent') COMPREPLY=($(compgen -W '--config --once --cycles --print --node-name --pods-dir --libvirt-socket --launcher-limit --spool-dir --secrets-dir --listen --allowed-host --log-level --log-format --help' -- "$word")) ;;
+      'agent') COMPREPLY=($(compgen -W '--config --once --cycles --print --node-name --pods-dir --libvirt-socket --launcher-limit --spool-dir --secrets-dir --listen --allowed-host --vm-metrics --log-level --log-format --help' -- "$word")) ;;
       'controller') COMPREPLY=($(compgen -W '--namespace --identity --listen --allowed-host --log-level --log-format --help' -- "$word")) ;;
       'validate') COMPREPLY=($(compgen -W '--cluster --output --help' -- "$word")) ;;
       'simulate') COMPREPLY=($(compgen -W '--socket --domains --nics --disks --seed --help' -- "$word")) ;;

@@ -10,13 +10,15 @@ export function metricsReference(): string {
 
 # Metrics
 
-Agents and controllers expose metrics about themselves to Prometheus; the statistics of VMs go to InfluxDB. They listen on
+Agents and controllers expose metrics about themselves to Prometheus; the statistics of VMs go to InfluxDB, and if you like also
+[to Prometheus](prometheus.md). They listen on
 \`--listen\`, by default \`:9090\`:
 
 | path       | what it returns                                                                                  |
 | ---------- | ------------------------------------------------------------------------------------------------ |
 | \`/\`        | the status page: VMs, libvirt daemons, targets, the configuration without its secrets             |
 | \`/metrics\` | the metrics below                                                                                 |
+| \`/metrics/vms\` | with \`--vm-metrics\`, [the values of VMs](prometheus.md)                                        |
 | \`/healthz\` | 200 while cycles progress. Does not depend on libvirt, a target or the API server                 |
 | \`/readyz\`  | 200 from the start until the process begins to shut down. Needs no configuration                  |
 

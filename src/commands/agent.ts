@@ -21,6 +21,7 @@ interface AgentArguments {
   readonly secretsDir?: string;
   readonly listen?: string;
   readonly allowedHost?: readonly string[];
+  readonly vmMetrics?: boolean;
   readonly logLevel: LogLevel;
   readonly logFormat?: LogFormat;
 }
@@ -49,6 +50,7 @@ export async function agent(
     secretsDir: given.secretsDir,
     // Off for a run by hand, because an agent may already listen on the default address.
     listen: parseListenAddress(given.listen ?? (Number.isFinite(cycles) || given.print ? "off" : DEFAULT_ADDRESS)),
+    vmMetrics: given.vmMetrics ?? false,
     allowedHosts: parseAllowedHosts(given.allowedHost ?? []),
     log,
     signal,

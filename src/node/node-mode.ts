@@ -1,4 +1,5 @@
 import type { Writable } from "node:stream";
+import type { LatestSamples } from "../collection/latest-samples.ts";
 import type { ConfigListener, ConfigLoop } from "../config/config-loop.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../log.ts";
@@ -27,6 +28,8 @@ export interface NodeParts {
   readonly state: NodeState;
   readonly nodeLog: NodeLog;
   readonly clock: Clock;
+  /** Gets the samples of each cycle; undefined if they are not served. */
+  readonly latest?: LatestSamples | undefined;
   /** Where the agent keeps what it knows of a cluster for its next start; undefined without a spool on disk. */
   readonly knownObjectsFile?: string | undefined;
 }

@@ -1,4 +1,5 @@
 import { Collector, type CollectorSettings } from "../collection/collector.ts";
+import type { LatestSamples } from "../collection/latest-samples.ts";
 import type { ConnectionLimit } from "../collection/libvirt/connection-limit.ts";
 import type { Endpoint } from "../collection/libvirt/endpoint.ts";
 import { libvirtSources } from "../collection/libvirt/libvirt-sources.ts";
@@ -25,6 +26,8 @@ export interface PipelineOptions extends NodeLinesOptions {
   readonly findEndpoints: EndpointFinder;
   /** For the connections to all launchers. Without it their number has no limit. */
   readonly connections?: ConnectionLimit;
+  /** Gets the samples of each cycle. */
+  readonly latest?: LatestSamples | undefined;
 }
 
 /** A cycle that is not done after this hands its first lines to the spool, and the next ones after each such period. */
@@ -33,6 +36,7 @@ const EARLY_FLUSH_MS = 500;
 const IDLE_MS = 200;
 /** Without a configuration the agent shows this often that it runs. Each time wakes the process, which costs most while it is idle. */
 const PROGRESS_MS = 10_000;
+const NO_ENDPOINTS: ReadonlySet<string> = new Set();
 
 /** Runs the cycles of a node: each collects from libvirt and appends lines to the spool, with the configuration then active. */
 export class Pipeline {
@@ -121,7 +125,7 @@ export class Pipeline {
   /** Returns false if the new configuration could not be used; the next tick tries it again. */
   async #activateNext(): Promise<boolean> {
     if (this.#next === undefined) return true;
-    const { state, router, clock } = this.#options;
+    const { state, router, clock, latest } = this.#options;
     const { config } = this.#next;
     this.#next = undefined;
     let used = true;
@@ -129,6 +133,8 @@ export class Pipeline {
       if (config !== state.config) state.activate(config);
       this.#schedule = new Schedule(config?.families, config?.schedules);
       this.#tick = 0;
+      // The families may have changed.
+      latest?.retain(NO_ENDPOINTS);
       if (config !== undefined) await router.apply(config);
     } catch (error) {
       used = false;
@@ -160,12 +166,13 @@ export class Pipeline {
   #stopCollecting(): void {
     this.#collector?.close();
     this.#options.router.quotas.retain([]);
-    this.#options.state.endpoints.retain(new Set());
+    this.#options.state.endpoints.retain(NO_ENDPOINTS);
+    this.#options.latest?.retain(NO_ENDPOINTS);
   }
 
   /** Returns whether everything was collected. */
   async #cycle(config: EffectiveConfig, collector: Collector): Promise<boolean> {
-    const { clock, state, router } = this.#options;
+    const { clock, state, router, latest } = this.#options;
     const begun = clock.monotonic();
     let domains = 0;
     let lines = 0;
@@ -207,6 +214,7 @@ export class Pipeline {
         const { quotas } = router;
         const quota = quotas.of(rest.endpoint);
         const own = schedule.dueOf(rest.endpoint, due);
+        const needs = latest && needsFor(rest.endpoint);
         schedule.record(rest.endpoint, own, rest.outcome === "collected" && rest.lacksStatistics !== true);
         const failures = rest.samples.flatMap((sample) => router.route(sample, quota, own));
         const cycle = { ...rest, errors: [...errors, ...failures, ...quotas.endCycle(rest.endpoint)] };
@@ -214,6 +222,7 @@ export class Pipeline {
         complete &&= isComplete(cycle);
         nodeLines?.add(cycle);
         state.endpoints.recordCycle(cycle);
+        latest?.record(cycle, needs);
       }, needsFor),
     );
     if (nodeLines !== undefined)
@@ -240,13 +249,14 @@ export class Pipeline {
   }
 
   async #findEndpoints(config: EffectiveConfig, collector: Collector): Promise<boolean> {
-    const { state, router, findEndpoints } = this.#options;
+    const { state, router, findEndpoints, latest } = this.#options;
     try {
       const endpoints = await findEndpoints(config);
       collector.setSources(endpoints.map(this.#sourceOf));
       router.quotas.retain(endpoints);
       const sockets = new Set(endpoints.map(({ socket }) => socket));
       state.endpoints.retain(sockets);
+      latest?.retain(sockets);
       this.#schedule.retain(sockets);
       return true;
     } catch (error) {

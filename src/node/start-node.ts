@@ -34,8 +34,9 @@ export async function startNode(options: NodeOptions & NodeParts): Promise<Start
   const local = localConfig(options);
   const mode = local === undefined ? await inCluster(options) : await standaloneNode(options, local);
   const { findEndpoints, config, namespace } = mode;
-  const { router, state, clock } = parts;
-  const pipeline = new Pipeline({ router, state, clock, findEndpoints, connections: launcherConnections(nodeLog) });
+  const { router, state, clock, latest } = parts;
+  const connections = launcherConnections(nodeLog);
+  const pipeline = new Pipeline({ router, state, clock, latest, findEndpoints, connections });
   const ended = new AbortController();
   const listener: ConfigListener = {
     changed: (changed) => {

@@ -1,3 +1,4 @@
+import type { LatestSamples } from "../collection/latest-samples.ts";
 import type { Clock } from "../lib/clock.ts";
 import { formatSpan } from "../lib/quantity.ts";
 import type { AgentView } from "./agent-view.ts";
@@ -7,7 +8,9 @@ import { plain, type Answer, type Routes } from "./http-server.ts";
 import type { MetricGroup } from "./metric.ts";
 import { PROCESS_METRICS } from "./process-view.ts";
 import { metricsRoute, sharedRoute } from "./shared-route.ts";
+import { slicedRoute } from "./sliced-route.ts";
 import { statusPages } from "./status-page.ts";
+import { vmMetricsText } from "./vm-metrics-text.ts";
 import { WATCH_METRICS } from "./watch-view.ts";
 
 /** Every metric of an agent; docs/metrics.md is generated from it. */
@@ -26,20 +29,35 @@ export interface AgentSources {
   readonly view: () => AgentView | undefined;
   /** What health needs, without the cost of a snapshot. Returns undefined until the agent has started. */
   readonly progress: () => Progress | undefined;
+  /** What `/metrics/vms` shows; undefined if it is off. */
+  readonly vms?: VmSource | undefined;
   readonly ending: AbortSignal;
   readonly clock: Clock;
 }
 
+interface VmSource {
+  readonly latest: LatestSamples;
+  /** The label `node`. */
+  readonly node: string | undefined;
+}
+
 export type Progress = Pick<AgentView, "cycles" | "monotonicMs">;
 
-/** Returns the pages of an agent. Its page and metrics are at most a second old; health and readiness are current. */
-export function agentRoutes({ view, progress, ending, clock }: AgentSources): Routes {
+/** Returns the pages of an agent. Its page and metrics are shared for a second; health and readiness are current. */
+export function agentRoutes({ view, progress, vms, ending, clock }: AgentSources): Routes {
   return {
     "/": sharedRoute(clock, view, statusPages),
     "/metrics": sharedRoute(clock, view, metricsRoute(AGENT_METRICS)),
+    ...(vms !== undefined && { "/metrics/vms": slicedRoute(clock, ending, () => vmPieces(vms, progress())) }),
     "/healthz": () => healthAnswer(progress()),
     "/readyz": () => readyAnswer({ started: progress() !== undefined, ending: ending.aborted }),
   };
+}
+
+/** Returns the values of VMs in pieces. While cycles have stopped there are none: the last ones are too old. */
+function vmPieces({ latest, node }: VmSource, progress: Progress | undefined): Iterable<string> | undefined {
+  if (progress === undefined) return undefined;
+  return vmMetricsText(stalledMs(progress) === undefined ? latest.vms : [], node);
 }
 
 /**

@@ -19,8 +19,15 @@ export interface Answer {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+/** An answer with a large body, which is not copied for each client. */
+export interface AnswerInPieces extends Omit<Answer, "body"> {
+  readonly body: readonly Buffer[];
+  /** Aborts when the body takes memory for too long: a client that has not received it is cut off. */
+  readonly outdated: AbortSignal;
+}
+
 /** The pages by path. Each function is called for every request, so what is costly must be shared between requests. */
-export type Routes = Readonly<Record<string, (query: URLSearchParams) => Answer>>;
+export type Routes = Readonly<Record<string, (query: URLSearchParams) => Answer | Promise<Answer | AnswerInPieces>>>;
 
 export interface HttpServerOptions {
   readonly address: ListenAddress;
@@ -86,7 +93,7 @@ export class HttpServer implements AsyncDisposable {
     const { connections, minimumMs, headMs, idleMs, rate } = { ...LIMITS, ...options.limits };
     // It does not listen: it gets the gate of each connection that is served.
     this.#http = createServer({ keepAliveTimeout: idleMs, maxHeaderSize: MAX_HEADER_BYTES }, (request, response) => {
-      this.#answer(request, response);
+      void this.#answer(request, response);
     });
     this.#http.setTimeout(idleMs);
     const turns = new Turns<() => void>(
@@ -149,38 +156,63 @@ export class HttpServer implements AsyncDisposable {
     await closed;
   }
 
-  #answer(request: IncomingMessage, response: ServerResponse): void {
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const connection: Duplex = request.socket;
     response.once("finish", () => {
       if (connection instanceof RequestGate) connection.next();
     });
-    const { status = 200, type, body, headers } = this.#route(request);
+    const routed = this.#route(request);
+    const answer = routed instanceof Promise ? await routed : routed;
+    // The client may have gone meanwhile.
+    if (response.destroyed) return;
+    const { status = 200, type, body, headers } = answer;
     response.writeHead(status, {
       ...HEADERS,
       "content-type": type,
-      "content-length": Buffer.byteLength(body),
+      "content-length":
+        typeof body === "string" ? Buffer.byteLength(body) : body.reduce((sum, { length }) => sum + length, 0),
       // A body is discarded with its connection.
       ...(hasBody(request) && { connection: "close" }),
       ...headers,
     });
-    response.end(request.method === "HEAD" ? undefined : body);
+    if (request.method === "HEAD") response.end();
+    else if ("outdated" in answer) sendPieces(response, answer);
+    else response.end(body);
   }
 
-  #route(request: IncomingMessage): Answer {
+  #route(request: IncomingMessage): Answer | Promise<Answer | AnswerInPieces> {
     if (request.method !== "GET" && request.method !== "HEAD")
       return { ...plain(405, "only GET and HEAD"), headers: { allow: "GET, HEAD" } };
     if (!isAllowedHost(request.headers.host, this.#options.allowedHosts ?? NO_NAMES)) return plain(421, MISDIRECTED);
     const [path = "", query = ""] = (request.url ?? "").split("?", 2);
-    const { routes, onError } = this.#options;
+    const { routes } = this.#options;
     const route = ownValue(routes, path);
     if (route === undefined) return plain(404, `not found; available: ${Object.keys(routes).join(" ")}`);
     try {
-      return route(new URLSearchParams(query));
+      const answer = route(new URLSearchParams(query));
+      return answer instanceof Promise ? answer.catch((error: unknown) => this.#failed(error)) : answer;
     } catch (error) {
-      onError(error);
-      return plain(500, "internal error; see the log");
+      return this.#failed(error);
     }
   }
+
+  #failed(error: unknown): Answer {
+    this.#options.onError(error);
+    return plain(500, "internal error; see the log");
+  }
+}
+
+/** Sends a body. A client that has not received it when it is outdated is cut off. */
+function sendPieces(response: ServerResponse, { body, outdated }: AnswerInPieces): void {
+  const cutOff = (): void => {
+    response.destroy();
+  };
+  outdated.addEventListener("abort", cutOff, { once: true });
+  response.once("close", () => {
+    outdated.removeEventListener("abort", cutOff);
+  });
+  for (const piece of body) response.write(piece);
+  response.end();
 }
 
 /** Returns an answer in plain text; a line break is added. */

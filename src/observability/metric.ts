@@ -32,11 +32,21 @@ export function formatMetrics<Source>(groups: readonly MetricGroup<Source>[], so
 }
 
 function textOf<Source>(metric: Metric<Source>, source: Source): string {
-  const { name, type, help } = metric;
   const value = metric.read(source);
-  const samples = value instanceof Histogram ? histogramLines(name, value) : readingLines(metric, readings(value));
+  const samples =
+    value instanceof Histogram ? histogramLines(metric.name, value) : readingLines(metric, readings(value));
   if (samples.length === 0) return "";
-  return [`# HELP ${name} ${escapeHelp(help)}`, `# TYPE ${name} ${type}`, ...samples, ""].join("\n");
+  return `${formatHeader(metric)}${[...samples, ""].join("\n")}`;
+}
+
+/** Returns the lines before the values of a metric, with a line break at the end. */
+export function formatHeader({ name, type, help }: Pick<Metric<never>, "name" | "type" | "help">): string {
+  return `# HELP ${name} ${escapeHelp(help)}\n# TYPE ${name} ${type}\n`;
+}
+
+/** Returns `label="text"`. */
+export function labelPair(label: string, text: string): string {
+  return `${label}="${escapeLabel(text)}"`;
 }
 
 function readings(value: number | readonly Reading[] | undefined): readonly Reading[] {
@@ -46,7 +56,7 @@ function readings(value: number | readonly Reading[] | undefined): readonly Read
 
 function readingLines<Source>({ name, labels = [] }: Metric<Source>, values: readonly Reading[]): string[] {
   return values.map(([value, ...labelValues]) => {
-    const pairs = labels.map((label, index) => `${label}="${escapeLabel(labelValues[index] ?? "")}"`);
+    const pairs = labels.map((label, index) => labelPair(label, labelValues[index] ?? ""));
     return `${name}${pairs.length === 0 ? "" : `{${pairs.join(",")}}`} ${numberText(value)}`;
   });
 }

@@ -202,6 +202,7 @@ test("the agent runs with every setting of ci/tuned-values.yaml, and its log is 
   assert.match(await procOf(agent, "agent", "cmdline"), /agent\0--allowed-host=agents\.example\.com\0$/);
   const environment = await procOf(agent, "agent", "environ");
   assert.match(environment, /\0EXTRA=yes\0/);
+  assert.match(environment, /\0KUBEVIRT_TELEMETRY_VM_METRICS=true\0/);
   assert.doesNotMatch(environment, /\0(KUBEVIRT_TELEMETRY_VMS_AGENT_SERVICE_HOST)=/, "a link to a Service");
   assert.equal(await procOf(agent, "agent", "root/extra/EXTRA"), "yes");
   assert.match(await procOf(agent, "agent", "root/etc/hosts"), /^192\.0\.2\.10\tinfluxdb\.example\.com$/m);

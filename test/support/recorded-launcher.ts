@@ -84,6 +84,13 @@ function recordedHost(name: string, stats: ReadonlyMap<string, bigint | string>,
     vcpus: Number(value("vcpu.current")),
     cpuTimeNs: value("cpu.time"),
   });
+  domain.vcpus = () =>
+    Array.from({ length: Number(value("vcpu.current")) }, (_, number) => ({
+      number,
+      state: Number(value(`vcpu.${number}.state`)),
+      cpuTimeNs: value(`vcpu.${number}.time`),
+      cpu: 0,
+    }));
   domain.xml = () => xml;
   domain.stats = (groups) =>
     new Map([...stats].filter(([field]) => GROUPS.some(([start, group]) => groups & group && field.startsWith(start))));

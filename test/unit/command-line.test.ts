@@ -17,6 +17,7 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
     "--secrets-dir",
     "--listen",
     "--allowed-host",
+    "--vm-metrics",
     "--log-level",
     "--log-format",
   ],

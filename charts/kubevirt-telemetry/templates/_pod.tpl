@@ -155,6 +155,10 @@ minReadySeconds: {{ . }}
 - name: KUBEVIRT_TELEMETRY_ALLOWED_HOST
   value: {{ join "," . | quote }}
 {{- end }}
+{{- if .Values.agent.vmMetrics }}
+- name: KUBEVIRT_TELEMETRY_VM_METRICS
+  value: "true"
+{{- end }}
 {{- with .Values.agent.launcherLimits }}
 - name: KUBEVIRT_TELEMETRY_LAUNCHER_LIMIT
   value: {{ range $i, $name := keys . | sortAlpha }}{{ if $i }},{{ end }}{{ $name }}={{ index $.Values.agent.launcherLimits $name | int64 }}{{ end }}

@@ -10,6 +10,13 @@ export interface PromSeries {
   readonly values: readonly (readonly [time: number, value: string])[];
 }
 
+export interface Job {
+  readonly address: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly metricsPath?: string;
+  readonly honorLabels?: boolean;
+}
+
 /** A real Prometheus that scrapes these addresses every second. */
 export class Prometheus implements AsyncDisposable {
   readonly #url: string;
@@ -22,16 +29,17 @@ export class Prometheus implements AsyncDisposable {
     this.#child = child;
   }
 
-  /** `jobs`: job -> its address and labels. */
-  static async start(
-    jobs: Readonly<Record<string, { readonly address: string; readonly labels: Readonly<Record<string, string>> }>>,
-  ): Promise<Prometheus> {
+  /** `jobs`: job -> where and how it is scraped. `rules` is a file of rules that are evaluated every second. */
+  static async start(jobs: Readonly<Record<string, Job>>, rules?: string): Promise<Prometheus> {
     const dir = await mkdtemp(path.join(tmpdir(), "prometheus-"));
     const address = `127.0.0.1:${await freePort()}`;
     const config = {
-      global: { scrape_interval: "1s", scrape_timeout: "1s" },
-      scrape_configs: Object.entries(jobs).map(([job, { address, labels }]) => ({
+      global: { scrape_interval: "1s", scrape_timeout: "1s", evaluation_interval: "1s" },
+      rule_files: rules === undefined ? [] : [path.resolve(rules)],
+      scrape_configs: Object.entries(jobs).map(([job, { address, labels, metricsPath, honorLabels }]) => ({
         job_name: job,
+        metrics_path: metricsPath ?? "/metrics",
+        honor_labels: honorLabels ?? false,
         static_configs: [{ targets: [address], labels }],
       })),
     };

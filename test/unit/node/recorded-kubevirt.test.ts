@@ -5,12 +5,16 @@ import { test, type TestContext } from "node:test";
 import { parseLines } from "../../../scripts/demo/line-protocol-parser.ts";
 import { LibvirtSource } from "../../../src/collection/libvirt/libvirt-source.ts";
 import type { DomainSample } from "../../../src/collection/domain-sample.ts";
+import { LatestSamples } from "../../../src/collection/latest-samples.ts";
 import { VmiInventory } from "../../../src/discovery/inventory.ts";
 import { LauncherSockets } from "../../../src/discovery/launcher-sockets.ts";
 import { projectVmi, type Vmi } from "../../../src/discovery/vmi.ts";
+import type { Family } from "../../../src/contract.ts";
 import { needsOf } from "../../../src/measurement/registry.ts";
 import { ALL_VMS, namingRules, vmiEndpoints } from "../../../src/node/endpoints.ts";
+import { vmMetricsText } from "../../../src/observability/vm-metrics-text.ts";
 import { atEnd } from "../../support/at-end.ts";
+import { exposedLine, exposedValues, type ExposedValue } from "../../support/exposition.ts";
 import { docTables } from "../../support/docs.ts";
 import { ALL, encode } from "../../support/encode.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
@@ -33,6 +37,7 @@ async function collect(
   t: TestContext,
   domains: readonly RecordedDomain[],
   vmis: readonly Vmi[],
+  families: readonly Family[] = FAMILIES,
 ): Promise<DomainSample[]> {
   const clock = new FakeClock();
   const [podsDir, linksDir] = [await temporaryDirectory(t), await temporaryDirectory(t)];
@@ -41,7 +46,7 @@ async function collect(
   await launchers.scan();
   const rules = namingRules({ ...ALL_VMS, vmLabels: [{ key: "app", tag: "app" }] }, NODE);
   const inventory = new VmiInventory([new Map(vmis.map((one) => [one.uid, one]))], rules);
-  const settings = { timeoutMs: 4_000, deviceCacheTtlMs: 300_000, needs: needsOf(FAMILIES) };
+  const settings = { timeoutMs: 4_000, deviceCacheTtlMs: 300_000, needs: needsOf(families) };
   const sources = vmiEndpoints(launchers.launchers, inventory).map((one) => new LibvirtSource(one, settings, clock));
   atEnd(t, () => {
     for (const source of sources) source.close();
@@ -115,6 +120,27 @@ test("the lines have the numbers of KubeVirt's own metrics", async (t) => {
   // 14 of the VM, 8 of its interface, and 7 of each of its two disks: the recorded statistics have no times of flushes.
   assert.equal(compared, 14 + 8 + 2 * 7);
 });
+
+test("Prometheus gets the lines of KubeVirt's own metrics, with its names and labels", async (t) => {
+  const domain = { ...domainOf("web", WEB_POD, "web.metrics.domstats.txt"), name: "test_web" };
+  const samples = await collect(t, [domain], [vmiOf(domain)], [...FAMILIES, "Vcpus"]);
+  const latest = new LatestSamples();
+  const rest = { errors: [], tolerated: [], stuck: [], busy: [], slow: [] };
+  latest.record({ endpoint: "/sock", outcome: "collected", samples, ...rest }, undefined);
+  // The recorded statistics have no times of flushes. The number of host CPUs is not collected.
+  const lacks = /_flush_times_seconds_total|_node_cpu_affinity/;
+  const theirs = recorded("web.metrics.txt")
+    .trimEnd()
+    .split("\n")
+    .filter((line) => !lacks.test(line))
+    .map(exposedLine);
+  const ours = exposedValues([...vmMetricsText(latest.vms, NODE)].join(""));
+  assert.deepEqual(inOrder(ours), inOrder(theirs));
+});
+
+function inOrder(values: readonly ExposedValue[]): readonly string[] {
+  return values.map(({ name, labels, value }) => JSON.stringify([name, Object.entries(labels).sort(), value])).sort();
+}
 
 interface Version {
   readonly metadata: { readonly resourceVersion: string; readonly labels: Readonly<Record<string, string>> };
