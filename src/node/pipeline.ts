@@ -213,6 +213,7 @@ export class Pipeline {
         complete &&= isComplete(cycle);
         nodeLines?.add(cycle);
         state.endpoints.recordCycle(cycle);
+        state.history.record(cycle);
       }, needsFor),
     );
     if (nodeLines !== undefined)
