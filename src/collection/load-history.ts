@@ -9,6 +9,8 @@ const MAX_VMS = 4_096;
 const VM_NUMBERS = 3 * HISTORY_CYCLES;
 /** VMs whose numbers are in one array. An array of its own for each VM would take 300 bytes more. */
 const BLOCK_VMS = 32;
+/** Cycles in which the last known value is looked for. */
+const RECENT_CYCLES = 12;
 
 /** The load of a VM in the last cycles, the oldest first. A cycle without a value has NaN. */
 export interface PastLoads {
@@ -36,7 +38,7 @@ export class LoadHistory {
   record({ endpoint, samples }: Pick<SourceCycle, "endpoint" | "samples">): void {
     if (samples.length === 0) return;
     let known = this.#endpoints.get(endpoint);
-    if (known === undefined) this.#endpoints.set(endpoint, (known = new Map()));
+    if (known === undefined) this.#endpoints.set(endpoint, (known = new Map<string, VmHistory>()));
     for (const sample of samples) {
       const vm = known.get(sample.identity.uuid);
       if (vm !== undefined) vm.append(this.#cycle, sample);
@@ -56,6 +58,11 @@ export class LoadHistory {
   /** Returns the past of a VM; undefined if it has none. */
   of(endpoint: string, uuid: string): PastLoads | undefined {
     return this.#endpoints.get(endpoint)?.get(uuid)?.past(this.#cycle);
+  }
+
+  /** Returns the last known value of the last few cycles; undefined if there is none. Devices are not read in each cycle. */
+  latest(endpoint: string, uuid: string, load: keyof PastLoads): number | undefined {
+    return this.#endpoints.get(endpoint)?.get(uuid)?.latest(this.#cycle, load);
   }
 
   #forget(): void {
@@ -82,6 +89,8 @@ export class LoadHistory {
     return place;
   }
 }
+
+const RINGS: Readonly<Record<keyof PastLoads, number>> = { cpuPercent: 0, diskBytes: 1, netBytes: 2 };
 
 /** Where the numbers of a VM are: three rings, one after the other. */
 interface Place {
@@ -128,24 +137,43 @@ class VmHistory {
 
   /** Returns the last cycles. `running` is the one that runs, in which the VM may not have a sample yet. */
   past(running: number): PastLoads {
-    const end = Math.max(running, this.#lastCycle + 1);
-    return { cpuPercent: this.#ring(0, end), diskBytes: this.#ring(1, end), netBytes: this.#ring(2, end) };
+    return {
+      cpuPercent: this.#ring("cpuPercent", running),
+      diskBytes: this.#ring("diskBytes", running),
+      netBytes: this.#ring("netBytes", running),
+    };
   }
 
-  #ring(ring: number, end: number): Float32Array {
-    return Float32Array.from({ length: HISTORY_CYCLES }, (_, index) => {
-      const cycle = end - HISTORY_CYCLES + index;
-      // The place of a later cycle still holds the value of 60 cycles before.
-      return cycle < 0 || cycle > this.#lastCycle
-        ? Number.NaN
-        : (this.place.numbers[this.#indexOf(ring, cycle)] ?? Number.NaN);
-    });
+  latest(running: number, load: keyof PastLoads): number | undefined {
+    const end = this.#end(running);
+    for (let cycle = end - 1; cycle >= end - RECENT_CYCLES; cycle--) {
+      const value = this.#at(load, cycle);
+      if (!Number.isNaN(value)) return value;
+    }
+    return undefined;
+  }
+
+  #ring(load: keyof PastLoads, running: number): Float32Array {
+    const past = new Float32Array(HISTORY_CYCLES);
+    const first = this.#end(running) - HISTORY_CYCLES;
+    for (let index = 0; index < HISTORY_CYCLES; index++) past[index] = this.#at(load, first + index);
+    return past;
+  }
+
+  #end(running: number): number {
+    return Math.max(running, this.#lastCycle + 1);
+  }
+
+  #at(load: keyof PastLoads, cycle: number): number {
+    // The place of a later cycle still holds the value of 60 cycles before.
+    if (cycle < 0 || cycle > this.#lastCycle) return Number.NaN;
+    return this.place.numbers[this.#indexOf(RINGS[load], cycle)] ?? Number.NaN;
   }
 
   #set(cycle: number, cpu: number, disk: number, net: number): void {
-    this.place.numbers[this.#indexOf(0, cycle)] = cpu;
-    this.place.numbers[this.#indexOf(1, cycle)] = disk;
-    this.place.numbers[this.#indexOf(2, cycle)] = net;
+    this.place.numbers[this.#indexOf(RINGS.cpuPercent, cycle)] = cpu;
+    this.place.numbers[this.#indexOf(RINGS.diskBytes, cycle)] = disk;
+    this.place.numbers[this.#indexOf(RINGS.netBytes, cycle)] = net;
   }
 
   #indexOf(ring: number, cycle: number): number {

@@ -6,8 +6,9 @@ import { SPOOL_METRICS, TARGET_METRICS } from "./delivery-metrics.ts";
 import { plain, type Answer, type Routes } from "./http-server.ts";
 import type { MetricGroup } from "./metric.ts";
 import { PROCESS_METRICS } from "./process-view.ts";
+import { oncePerSecond } from "./once-per-second.ts";
 import { metricsRoute, sharedRoute } from "./shared-route.ts";
-import { statusPages } from "./status-page.ts";
+import { STATUS_PATHS, statusPages, type StatusPages } from "./status-page.ts";
 import { WATCH_METRICS } from "./watch-view.ts";
 
 /** Every metric of an agent; docs/metrics.md is generated from it. */
@@ -35,11 +36,24 @@ export type Progress = Pick<AgentView, "cycles" | "monotonicMs">;
 /** Returns the pages of an agent. Its page and metrics are at most a second old; health and readiness are current. */
 export function agentRoutes({ view, progress, ending, clock }: AgentSources): Routes {
   return {
-    "/": sharedRoute(clock, view, statusPages),
+    ...sharedPages(clock, view),
     "/metrics": sharedRoute(clock, view, metricsRoute(AGENT_METRICS)),
     "/healthz": () => healthAnswer(progress()),
     "/readyz": () => readyAnswer({ started: progress() !== undefined, ending: ending.aborted }),
   };
+}
+
+/** Returns the routes of the pages, which share one snapshot a second. */
+function sharedPages(clock: Clock, view: AgentSources["view"]): Routes {
+  const latest = oncePerSecond(clock, () => {
+    const current = view();
+    return current && statusPages(current);
+  });
+  const route =
+    (path: keyof StatusPages): Routes[string] =>
+    (query) =>
+      latest()?.[path](query) ?? plain(503, "starting");
+  return Object.fromEntries(STATUS_PATHS.map((path) => [path, route(path)]));
 }
 
 /**

@@ -25,7 +25,7 @@ export interface AgentView {
   readonly cycles: CycleView;
   readonly libvirt: LibvirtView;
   /** The past loads of the VMs. It is not copied: a cycle later it has a cycle more. */
-  readonly history: Pick<LoadHistory, "of">;
+  readonly history: Pick<LoadHistory, "of" | "latest">;
   readonly lines: LineCounters;
   /** Lines since the start that were left out because their launcher exceeds its budget. */
   readonly leftOutLines: number;

@@ -28,15 +28,17 @@ test("the page of a healthy node shows its VMs with their load", () => {
   assert.deepEqual(shown.slice(0, 3), ["worker-7", "healthy", "kubevirt-telemetry 1.2.3, up 1d 1h"]);
   assert.ok(!shown.includes("Problems"));
   const at = shown.indexOf("shop/web-1");
-  assert.deepEqual(shown.slice(at, at + 10), [
+  assert.deepEqual(shown.slice(at, at + 12), [
     "shop/web-1",
     "running",
     "2",
     "12.0 %",
     "768 MiB",
     "525 MiB",
+    "–",
     "0 B/s",
     "0 B/s",
+    "–",
     "0 B/s",
     "0 B/s",
   ]);
