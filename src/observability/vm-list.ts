@@ -1,6 +1,5 @@
-import { domainOverviews, vmLabel, type DomainOverview } from "../collection/domain-overview.ts";
+import { domainOverviews, onlyDomains, vmLabel, type DomainOverview } from "../collection/domain-overview.ts";
 import type { DomainSample } from "../collection/domain-sample.ts";
-import { domainKey } from "../discovery/domain-name.ts";
 import { foreignText } from "../lib/display-text.ts";
 import type { PastLoads } from "../collection/load-history.ts";
 import type { AgentView, EndpointView } from "./agent-view.ts";
@@ -70,7 +69,12 @@ export class VmList {
     const byEndpoint = Map.groupBy(vms, ({ endpoint }) => endpoint);
     const overviews = new Map(
       [...byEndpoint].flatMap(([endpoint, listed]) =>
-        domainOverviews(onlyOf(endpoint, listed)).map((overview) => [overview.sample, overview] as const),
+        domainOverviews(
+          onlyDomains(
+            endpoint,
+            listed.map(({ sample }) => sample),
+          ),
+        ).map((overview) => [overview.sample, overview] as const),
       ),
     );
     return vms.flatMap(({ sample, endpoint }): ShownVm[] => {
@@ -96,17 +100,4 @@ export class VmList {
 
 function isMatch(label: string, search: string): boolean {
   return foreignText(label, MAX_LABEL).toLowerCase().includes(search);
-}
-
-/** Returns the endpoint with these VMs alone. */
-function onlyOf(endpoint: EndpointView, vms: readonly ListedVm[]): EndpointView {
-  const keys = new Set(vms.map(({ sample }) => domainKey(sample.identity)));
-  const only = (samples: readonly DomainSample[]): readonly DomainSample[] =>
-    samples.filter(({ identity }) => keys.has(domainKey(identity)));
-  const samples = vms.map(({ sample }) => sample);
-  const before = only(endpoint.before);
-  const { devices } = endpoint;
-  if (devices === undefined || (devices.before === endpoint.before && devices.samples === endpoint.samples))
-    return { ...endpoint, samples, before, devices: { before, samples } };
-  return { ...endpoint, samples, before, devices: { before: only(devices.before), samples: only(devices.samples) } };
 }

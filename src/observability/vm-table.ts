@@ -31,7 +31,7 @@ type Detail = keyof DomainDetails;
 /** Returns a function that says whether any VM has this value of a family that is off by default. */
 export function hasDetail({ libvirt }: Pick<AgentView, "libvirt">): (detail: Detail) => boolean {
   return (detail) =>
-    libvirt.endpoints.some(({ details }) => details.values().some((one) => one[detail]?.value !== undefined));
+    libvirt.endpoints.some(({ details }) => [...details.values()].some((one) => one[detail]?.value !== undefined));
 }
 
 /** Returns the table of the VMs that the query selects, with its search. */
