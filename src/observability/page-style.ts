@@ -31,7 +31,8 @@ table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
 th,td{text-align:left;padding:.38rem .55rem;border-top:1px solid var(--line);vertical-align:top}
 th:first-child,td:first-child{padding-left:.9rem}th:last-child,td:last-child{padding-right:.9rem}
 thead th{border-top:0;color:var(--soft);font-weight:500;font-size:.82rem;white-space:nowrap}
-tbody th{font-weight:600;min-width:8rem;overflow-wrap:break-word;position:sticky;left:0;background:var(--card)}
+tbody th{font-weight:600;min-width:8rem;overflow-wrap:break-word}
+tbody th:has(a){position:sticky;left:0;background:var(--card)}
 td small,th small{display:block;font-weight:400;color:var(--soft)}
 .n{text-align:right;white-space:nowrap}
 .text{min-width:14rem;overflow-wrap:break-word}
