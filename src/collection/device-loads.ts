@@ -5,7 +5,7 @@ import { DISK_DETAILS, type DiskDetails } from "./libvirt/disk-details.ts";
 import { reading } from "./stats-needs.ts";
 
 /** A device and how fast its counters grow, per second. A rate is undefined if a sample lacks the counter, or it was reset. */
-export interface DeviceLoad<Device extends { readonly device: string }> {
+interface DeviceLoad<Device extends { readonly device: string }> {
   readonly device: Device;
   readonly perSecond: { readonly [Name in keyof Device]?: number | undefined };
 }

@@ -60,7 +60,7 @@ export class LoadHistory {
     return this.#endpoints.get(endpoint)?.get(uuid)?.past(this.#cycle);
   }
 
-  /** Returns the last known value of the last few cycles; undefined if there is none. Devices are not read in each cycle. */
+  /** Returns the last known value of the last few cycles; undefined without one. Devices are not read in each cycle. */
   latest(endpoint: string, uuid: string, load: keyof PastLoads): number | undefined {
     return this.#endpoints.get(endpoint)?.get(uuid)?.latest(this.#cycle, load);
   }

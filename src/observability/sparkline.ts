@@ -14,7 +14,7 @@ export interface SparklineOptions {
 }
 
 /**
- * Returns values as a small line from left to right; undefined if there is none. A NaN is a gap, and a value between two gaps is a
+ * Returns values as a small line from left to right; undefined without one. A NaN is a gap, and a value between two gaps is a
  * dot. The bottom is zero, the top the highest value. The title, which assistive technology reads, has the last and the highest value.
  * A page has hundreds of these, so the text is short and is put together without escaping: all of it is made here.
  */
@@ -33,7 +33,7 @@ export function sparkline(values: Float32Array | undefined, options: SparklineOp
   );
 }
 
-/** Returns the highest value; undefined if there is none. */
+/** Returns the highest value; undefined without one. */
 export function highest(values: Float32Array): number | undefined {
   let most = -1;
   for (const value of values) if (value > most) most = value;

@@ -25,7 +25,7 @@ import { watchSection } from "./watch-view.ts";
 
 /** Libvirt daemons on the page. */
 const MAX_DAEMONS = 200;
-export const MAX_PROBLEMS = 50;
+const MAX_PROBLEMS = 50;
 
 /** Returns the current state of the node as a page. */
 export function statusPage(view: AgentView, query: URLSearchParams): Answer {

@@ -2,7 +2,7 @@ import { foreignText } from "../lib/display-text.ts";
 import { linkTo, refreshSetting } from "./page.ts";
 
 /** What the table of VMs can be sorted by. Names are sorted from A to Z, numbers with the highest first. */
-export const SORT_KEYS = ["name", "cpu", "memory", "resident", "disk", "network"] as const;
+const SORT_KEYS = ["name", "cpu", "memory", "resident", "disk", "network"] as const;
 export type SortKey = (typeof SORT_KEYS)[number];
 
 /** Longer than most names. Each character may be nine in a link. */
@@ -29,12 +29,8 @@ export function statusQuery(query: URLSearchParams): StatusQuery {
     search: foreignText(query.get("q") ?? "", MAX_SEARCH),
     sort: SORT_KEYS.find((key) => key === sort) ?? "name",
     page: Math.max(1, /^[0-9]{1,6}$/.test(text) ? Number(text) : 1),
-    refreshOff: isRefreshOff(query),
+    refreshOff: query.get("refresh") === "off",
   };
-}
-
-export function isRefreshOff(query: URLSearchParams): boolean {
-  return query.get("refresh") === "off";
 }
 
 /** Returns the link to this query. Queries that mean the same have the same link. */

@@ -14,7 +14,7 @@ const MAX_VMS = 4;
 /** More than any VM that was seen has of a kind. */
 const MAX_DEVICES = 384;
 
-/** Returns the page of the VMs with this name, which is one VM except on a host with several daemons; 404 if there is none. */
+/** Returns the page of the VMs with this name, which is one VM except on a host with several daemons; 404 without such a VM. */
 export function vmAnswer(view: AgentView, list: VmList, name: string, refreshOff: boolean): Answer {
   const refresh = { isOff: refreshOff, other: vmLink(name, !refreshOff) };
   const all = anchor(statusLink({ search: "", sort: "name", page: 1, refreshOff }), "All VMs");
