@@ -14,13 +14,15 @@ Agents and controllers expose metrics about themselves to Prometheus; the statis
 [to Prometheus](prometheus.md). They listen on
 \`--listen\`, by default \`:9090\`:
 
-| path       | what it returns                                                                                  |
-| ---------- | ------------------------------------------------------------------------------------------------ |
-| \`/\`        | the status page: VMs, libvirt daemons, targets, the configuration without its secrets             |
-| \`/metrics\` | the metrics below                                                                                 |
+| path           | what it returns                                                                                                     |
+| -------------- | ------------------------------------------------------------------------------------------------------------------- |
+| \`/\`            | [the status page](status-page.md): VMs, libvirt daemons, targets, the configuration without its secrets |
+| \`/vm\`          | the page of a VM: \`/vm?name=shop%2Fweb-1\`; agents only                                                            |
+| \`/status.json\` | [the status page for programs](status-page.md#statusjson); agents only                                               |
+| \`/metrics\`     | the metrics below                                                                                                    |
 | \`/metrics/vms\` | with \`--vm-metrics\`, [the values of VMs](prometheus.md)                                        |
-| \`/healthz\` | 200 while cycles progress. Does not depend on libvirt, a target or the API server                 |
-| \`/readyz\`  | 200 from the start until the process begins to shut down. Needs no configuration                  |
+| \`/healthz\`     | 200 while cycles progress. Does not depend on libvirt, a target or the API server                                    |
+| \`/readyz\`      | 200 from the start until the process begins to shut down. Needs no configuration                                     |
 
 The status page and the metrics are at most one second older than the request. The page shows 200 VMs; \`/?page=2\` shows the next.
 Use an IP address or \`localhost\` in the URL. Any other host name gets 421, unless \`--allowed-host\` names it: for example if

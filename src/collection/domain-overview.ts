@@ -16,23 +16,26 @@ export interface DomainOverview {
   readonly details: DomainDetails | undefined;
 }
 
-/**
- * Returns the domains of an endpoint's last cycle. `before` has the samples of the cycle before it, `devices` those of the last
- * cycles with devices, and `stuck` the names that libvirt has for the stuck domains. `details` are the results of `latestDetails`.
- */
+/** The last cycles of an endpoint. */
+export interface LastCycles {
+  readonly samples: readonly DomainSample[];
+  readonly before: readonly DomainSample[];
+  /** The last two cycles with devices; if not given, they are these two. */
+  readonly devices?: DeviceCycles;
+  /** The names that libvirt has for the stuck domains. */
+  readonly stuck: readonly string[];
+  /** The result of `latestDetails`. */
+  readonly details: ReadonlyMap<string, DomainDetails>;
+}
+
+/** Returns the domains of an endpoint's last cycle. */
 export function domainOverviews({
   samples,
   before,
   devices = { before, samples },
   stuck,
   details,
-}: {
-  readonly samples: readonly DomainSample[];
-  readonly before: readonly DomainSample[];
-  readonly devices?: DeviceCycles;
-  readonly stuck: readonly string[];
-  readonly details: ReadonlyMap<string, DomainDetails>;
-}): DomainOverview[] {
+}: LastCycles): DomainOverview[] {
   const loads = lastLoads(before, samples, devices);
   const isStuck = new Set(stuck);
   return samples.map((sample) => ({
@@ -42,6 +45,22 @@ export function domainOverviews({
     stuck: isStuck.has(libvirtNameOf(sample.identity)),
     details: details.get(domainKey(sample.identity)),
   }));
+}
+
+/** Returns the cycles with these domains of the last one alone, so that the others cost nothing. */
+export function onlyDomains(cycles: LastCycles, samples: readonly DomainSample[]): LastCycles {
+  const keys = new Set(samples.map(({ identity }) => domainKey(identity)));
+  const only = (all: readonly DomainSample[]): readonly DomainSample[] =>
+    all.filter(({ identity }) => keys.has(domainKey(identity)));
+  const before = only(cycles.before);
+  const { devices = cycles } = cycles;
+  const isSame = devices.before === cycles.before && devices.samples === cycles.samples;
+  return {
+    ...cycles,
+    samples,
+    before,
+    devices: isSame ? { before, samples } : { before: only(devices.before), samples: only(devices.samples) },
+  };
 }
 
 /** Returns `namespace/name`, or the name on a plain host. */

@@ -1,3 +1,4 @@
+import { LoadHistory } from "../collection/load-history.ts";
 import type { DomainIdentity } from "../collection/domain-sample.ts";
 import type { EffectiveConfig } from "../config/resolve.ts";
 import type { TelemetryError } from "../errors.ts";
@@ -60,6 +61,7 @@ export interface NodeObserver extends EndpointObserver {
 export class NodeState {
   readonly endpoints: EndpointStates;
   readonly cycles: CycleStats;
+  readonly history = new LoadHistory();
   readonly #observer: NodeObserver;
   #config: EffectiveConfig | undefined;
   #missing = new Map<string, { domains: number; example: DomainIdentity }>();
@@ -106,6 +108,7 @@ export class NodeState {
     const missing = this.#missing;
     this.#missing = new Map();
     this.cycles.record(cycle);
+    this.history.endCycle();
     this.#observer.cycleCompleted(cycle, missing, altered);
   }
 

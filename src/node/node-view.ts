@@ -31,6 +31,7 @@ export function nodeView(sources: ViewSources, eventLoopLag: Histogram): AgentVi
     nowMs: clock.now(),
     config: configView(sources),
     libvirt: libvirtView(sources),
+    history: sources.state.history,
     lines: router.counters,
     leftOutLines: router.quotas.leftOutLines,
     targets: targetViews(router, clock.monotonic()),

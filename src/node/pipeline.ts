@@ -223,6 +223,7 @@ export class Pipeline {
         nodeLines?.add(cycle);
         state.endpoints.recordCycle(cycle);
         latest?.record(cycle, needs);
+        state.history.record(cycle);
       }, needsFor),
     );
     if (nodeLines !== undefined)

@@ -1,6 +1,7 @@
 import type { RejectionReason } from "../budget.ts";
 import type { DomainDetails } from "../collection/domain-details.ts";
 import type { DeviceCycles } from "../collection/domain-load.ts";
+import type { LoadHistory } from "../collection/load-history.ts";
 import type { DomainSample } from "../collection/domain-sample.ts";
 import type { SourceError } from "../collection/source.ts";
 import type { EffectiveConfig } from "../config/resolve.ts";
@@ -23,6 +24,8 @@ export interface AgentView {
   readonly config: ConfigView;
   readonly cycles: CycleView;
   readonly libvirt: LibvirtView;
+  /** The past loads of the VMs. It is not copied: a cycle later it has a cycle more. */
+  readonly history: Pick<LoadHistory, "of" | "latest">;
   readonly lines: LineCounters;
   /** Lines since the start that were left out because their launcher exceeds its budget. */
   readonly leftOutLines: number;

@@ -1,20 +1,11 @@
 import type { Clock } from "../lib/clock.ts";
 import { formatSpan } from "../lib/quantity.ts";
 import { readyAnswer } from "./agent-routes.ts";
+import { boundedAnswers } from "./bounded-answers.ts";
 import type { ControlledConfig, ControllerView } from "./controller-view.ts";
 import { plain, type Answer, type Routes } from "./http-server.ts";
 import type { MetricGroup, Reading } from "./metric.ts";
-import {
-  chip,
-  html,
-  pageAnswer,
-  pageQuery,
-  sharedAnswers,
-  tableSection,
-  type Column,
-  type Html,
-  type PageQuery,
-} from "./page.ts";
+import { chip, html, linkTo, pageAnswer, refreshSetting, tableSection, type Column, type Html } from "./page.ts";
 import { PROCESS_METRICS } from "./process-view.ts";
 import { metricsRoute, sharedRoute } from "./shared-route.ts";
 import { WATCH_METRICS, watchSection } from "./watch-view.ts";
@@ -52,8 +43,8 @@ export const CONTROLLER_METRICS: readonly MetricGroup<ControllerView>[] = [
 export function controllerRoutes(view: () => ControllerView, ending: AbortSignal, clock: Clock): Routes {
   return {
     "/": sharedRoute(clock, view, (current) => {
-      const answer = sharedAnswers((query) => controllerPage(current, query));
-      return (query) => answer(pageQuery(query));
+      const answer = boundedAnswers((isOff: boolean) => controllerPage(current, isOff), controllerLink);
+      return (query) => answer(query.get("refresh") === "off");
     }),
     "/metrics": sharedRoute(clock, view, metricsRoute(CONTROLLER_METRICS)),
     // A controller has no cycles that could stop: an answer is enough.
@@ -86,7 +77,7 @@ function readiness({ status, suspended }: ControlledConfig): Html {
 
 function controllerPage(
   { process, nowMs, identity, leading, configs, watches }: ControllerView,
-  query: PageQuery,
+  isOff: boolean,
 ): Answer {
   const empty = leading
     ? "No TelemetryConfig exists."
@@ -98,6 +89,10 @@ function controllerPage(
       subtitle: html`kubevirt-telemetry ${process.version}, up ${formatSpan(nowMs - process.startedMs)}, as ${identity}`,
       body: [tableSection("TelemetryConfigs", configs, COLUMNS, empty), ...watchSection(watches)],
     },
-    query,
+    { isOff, other: controllerLink(!isOff) },
   );
+}
+
+function controllerLink(isOff: boolean): string {
+  return linkTo("/", { refresh: refreshSetting(isOff) });
 }

@@ -28,16 +28,26 @@ section>p{margin:0;padding:.7rem .9rem}
 .alarm li{overflow-wrap:anywhere}
 .scroll{overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
-th,td{text-align:left;padding:.38rem .9rem;border-top:1px solid var(--line);vertical-align:top}
+th,td{text-align:left;padding:.38rem .55rem;border-top:1px solid var(--line);vertical-align:top}
+th:first-child,td:first-child{padding-left:.9rem}th:last-child,td:last-child{padding-right:.9rem}
 thead th{border-top:0;color:var(--soft);font-weight:500;font-size:.82rem;white-space:nowrap}
 tbody th{font-weight:600;min-width:8rem;overflow-wrap:break-word}
+tbody th:has(a){position:sticky;left:0;background:var(--card)}
 td small,th small{display:block;font-weight:400;color:var(--soft)}
 .n{text-align:right;white-space:nowrap}
 .text{min-width:14rem;overflow-wrap:break-word}
 th code{font-weight:400;overflow-wrap:break-word;word-break:break-all}
 .chip{display:inline-block;border-radius:1rem;padding:.05rem .6rem;font-size:.82rem;font-weight:600;white-space:nowrap;background:var(--ground);color:var(--soft)}
 .good{background:var(--good-ground);color:var(--good)}.bad{background:var(--bad-ground);color:var(--bad)}.warn{background:var(--warn-ground);color:var(--warn)}
+.spark{width:52px;height:1.1em;vertical-align:-.15em;overflow:visible}
+.spark path{fill:none;stroke:var(--link);stroke-width:1.3;stroke-linejoin:round;stroke-linecap:round;vector-effect:non-scaling-stroke}
+.past{grid-template-columns:repeat(auto-fit,minmax(15rem,1fr))}
+.wide{display:block;width:100%;height:4.5rem;margin:.35rem 0}
+form{display:flex;flex-wrap:wrap;gap:.4rem .7rem;align-items:center;padding:.6rem .9rem;border-bottom:1px solid var(--line)}
+input,button{font:inherit;color:inherit;background:var(--ground);border:1px solid var(--line);border-radius:.4rem;padding:.15rem .6rem}
+input{min-width:0;flex:0 1 16rem}tbody th a{font-weight:600;text-decoration:none}tbody th a:hover{text-decoration:underline}
+th[aria-sort] a{color:var(--ink);font-weight:600}
 code,pre{font:.84rem/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,"Liberation Mono",monospace;overflow-wrap:anywhere}
 pre{margin:0;padding:.7rem .9rem;white-space:pre-wrap}
-@media (max-width:40rem){main,header,footer{padding-left:.75rem;padding-right:.75rem}th,td{padding-left:.6rem;padding-right:.6rem}}
+@media (max-width:40rem){input{flex:1 1 6rem}tbody th code{display:inline-block;width:8rem}main,header,footer{padding-left:.75rem;padding-right:.75rem}th,td{padding-left:.6rem;padding-right:.6rem}}
 `;

@@ -49,8 +49,8 @@ function escapeHtml(text: string): string {
 const STYLE_ELEMENT = new Html(`<style>${STYLE}</style>`);
 const STYLE_HASH = createHash("sha256").update(STYLE).digest("base64");
 
-/** Nothing is loaded and no script runs, even if a page contains injected text. */
-const POLICY = `default-src 'none'; style-src 'sha256-${STYLE_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
+/** Nothing is loaded and no script runs, even if a page contains injected text. The form of the search asks this server only. */
+const POLICY = `default-src 'none'; style-src 'sha256-${STYLE_HASH}'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'`;
 
 const REFRESH_S = 5;
 
@@ -62,44 +62,39 @@ export interface PageContent {
   readonly body: readonly Html[];
 }
 
-export interface PageQuery {
-  /** Of the table of VMs, from 1. */
-  readonly page: number;
-  readonly refreshOff: boolean;
+/**
+ * Returns a path with a query; empty settings are left out. Values are encoded, so a name can neither begin another setting nor
+ * end the attribute that has the link.
+ */
+export function linkTo(path: string, settings: Readonly<Record<string, string>>): string {
+  const parts = Object.entries(settings).flatMap(([key, value]) =>
+    value === "" ? [] : [`${key}=${encodeURIComponent(value.toWellFormed())}`],
+  );
+  return parts.length === 0 ? path : `${path}?${parts.join("&")}`;
 }
 
-/** Returns the query of a request, with a page from 1 to `pages`. */
-export function pageQuery(query: URLSearchParams, pages = 1): PageQuery {
-  const text = query.get("page") ?? "";
-  const page = /^[0-9]{1,6}$/.test(text) ? Number(text) : 1;
-  return { page: Math.min(Math.max(page, 1), pages), refreshOff: query.get("refresh") === "off" };
+/** Returns a link to a result of `linkTo`, which is not cut as other texts are. */
+export function anchor(link: string, text: string): Html {
+  return html`<a href="${new Html(escapeHtml(link))}">${text}</a>`;
 }
 
-/** Returns the path with this query. */
-export function pageLink({ page, refreshOff }: PageQuery): string {
-  const parts = [...(page === 1 ? [] : [`page=${page}`]), ...(refreshOff ? ["refresh=off"] : [])];
-  return parts.length === 0 ? "/" : `/?${parts.join("&")}`;
+/** Whether a page refreshes itself, and its link with the other choice. */
+export interface Refresh {
+  readonly isOff: boolean;
+  readonly other: string;
 }
 
-/** Returns a function that calls `make` once for each query that differs, and then returns the same answer again. */
-export function sharedAnswers(make: (query: PageQuery) => Answer): (query: PageQuery) => Answer {
-  const answers = new Map<string, Answer>();
-  return (query) => {
-    const link = pageLink(query);
-    const answer = answers.get(link) ?? make(query);
-    answers.set(link, answer);
-    return answer;
-  };
+/** Returns the value of the setting `refresh`. */
+export function refreshSetting(isOff: boolean): string {
+  return isOff ? "off" : "";
 }
 
 /** Returns a page that refreshes itself every few seconds; `?refresh=off` disables that. */
-export function pageAnswer({ title, verdict, subtitle, body }: PageContent, query: PageQuery): Answer {
-  const { refreshOff } = query;
-  const other = pageLink({ ...query, refreshOff: !refreshOff });
-  const refresh = refreshOff ? undefined : html`<meta http-equiv="refresh" content="${REFRESH_S}" />`;
-  const control = refreshOff
-    ? html`Auto-refresh is off. <a href="${other}">Turn on</a>.`
-    : html`Auto-refresh every ${REFRESH_S} seconds. <a href="${other}">Turn off</a>.`;
+export function pageAnswer({ title, verdict, subtitle, body }: PageContent, { isOff, other }: Refresh): Answer {
+  const refresh = isOff ? undefined : html`<meta http-equiv="refresh" content="${REFRESH_S}" />`;
+  const control = isOff
+    ? html`Auto-refresh is off. ${anchor(other, "Turn on")}.`
+    : html`Auto-refresh every ${REFRESH_S} seconds. ${anchor(other, "Turn off")}.`;
   const page = html`<!doctype html>
     <html lang="en">
       <head>
@@ -138,25 +133,40 @@ export function chip(word: string, tone: Tone): Html {
 export interface Column<Row> {
   readonly title: string;
   readonly kind?: "number" | "text";
+  /** The link that sorts by this column, and whether the rows are sorted by it. */
+  readonly sort?: { readonly link: string; readonly isActive: boolean };
   readonly cell: (row: Row) => Html | string | number;
 }
 
-/** Returns a section with a table, or with the text `empty` when there are no rows. The first column names the row. */
+/**
+ * Returns a section with a table, or with the text `empty` when there are no rows. The first column names the row. `before` is
+ * inserted between the title and the table.
+ */
 export function tableSection<Row>(
   title: string,
   rows: readonly Row[],
   columns: readonly Column<Row>[],
   empty: string,
+  before?: Html,
 ): Html {
   const id = title.toLowerCase().replace(/\W+/g, "-");
   if (rows.length === 0)
     return html`<section aria-labelledby="${id}">
       <h2 id="${id}">${title}</h2>
+      ${before}
       <p class="soft">${empty}</p>
     </section>`;
   const classOf = ({ kind }: Column<Row>): Html =>
     new Html(kind === undefined ? "" : ` class="${kind === "number" ? "n" : "text"}"`);
-  const head = columns.map((column) => html`<th scope="col" ${classOf(column)}>${column.title}</th>`);
+  const head = columns.map((column) => {
+    const { title, sort } = column;
+    const order = new Html(
+      sort?.isActive === true ? ` aria-sort="${column.kind === undefined ? "a" : "de"}scending"` : "",
+    );
+    return html`<th scope="col" ${classOf(column)}${order}>
+      ${sort === undefined ? title : anchor(sort.link, title)}
+    </th>`;
+  });
   const body = rows.map(
     (row) =>
       html`<tr>
@@ -169,6 +179,7 @@ export function tableSection<Row>(
   );
   return html`<section aria-labelledby="${id}">
     <h2 id="${id}">${title}</h2>
+    ${before}
     <div class="scroll" tabindex="0" role="group" aria-labelledby="${id}">
       <table aria-labelledby="${id}">
         <thead>

@@ -1,57 +1,107 @@
-import type { DomainLoad } from "../collection/domain-load.ts";
-import { domainOverviews, type DomainOverview } from "../collection/domain-overview.ts";
-import { stateName } from "../collection/domain-sample.ts";
 import { formatBytes, formatSpan } from "../lib/quantity.ts";
 import type { AgentView, EndpointStateName, EndpointView, TargetView } from "./agent-view.ts";
+import { BUSY, boundedAnswers, busyText } from "./bounded-answers.ts";
 import type { Answer } from "./http-server.ts";
 import {
   chip,
   html,
   longText,
   pageAnswer,
-  pageLink,
-  pageQuery,
-  sharedAnswers,
   tableSection,
   type Column,
   type Html,
-  type PageQuery,
+  type PageContent,
   type Tone,
 } from "./page.ts";
+import { number, UNKNOWN } from "./page-values.ts";
 import { errorText, problemsOf, unansweredDomains } from "./problems.ts";
 import { publicConfig } from "./public-config.ts";
+import { statusJson } from "./status-json.ts";
+import { statusLink, statusQuery, vmLink, type StatusQuery } from "./status-query.ts";
+import { VmList } from "./vm-list.ts";
+import { vmAnswer } from "./vm-page.ts";
+import { hasDetail, vmSection } from "./vm-table.ts";
 import { watchSection } from "./watch-view.ts";
 
-/** Rows of a table on one page. */
-const PAGE_ROWS = 200;
+/** Libvirt daemons on the page. */
+const MAX_DAEMONS = 200;
 const MAX_PROBLEMS = 50;
-const UNKNOWN = "–";
 
 /** Returns the current state of the node as a page. */
 export function statusPage(view: AgentView, query: URLSearchParams): Answer {
-  return statusPages(view)(query);
+  return statusPages(view)["/"](query);
 }
 
+/** The paths that show the state of the VMs. */
+export const STATUS_PATHS = ["/", "/vm", "/status.json"] as const;
+export type StatusPages = Readonly<Record<(typeof STATUS_PATHS)[number], (query: URLSearchParams) => Answer>>;
+
 /**
- * Returns the pages of one snapshot by query. Each is made when it is first asked for, and what they share is made once. So the
- * cost of all pages grows with the number of VMs, and not with the number of readers.
+ * Returns the pages of one snapshot by path and query. Each is made when it is first asked for, and what they share is made once.
+ * They share one bound on the number of different pages; only the first page, and the first of `/status.json`, are outside of it.
  */
-export function statusPages(view: AgentView): (query: URLSearchParams) => Answer {
+export function statusPages(view: AgentView): StatusPages {
   const problems = problemsOf(view);
-  const { version, startedMs } = view.process;
-  const rows = view.libvirt.endpoints.flatMap(domainOverviews).sort((a, b) => (a.label < b.label ? -1 : 1));
-  const pages = Math.max(1, Math.ceil(rows.length / PAGE_ROWS));
+  const vms = new VmList(view);
+  const about = aboutNode(view, problems.length);
   const before = [problemSection(problems), facts(view), targetSection(view)];
   const after = [endpointSection(view), ...watchSection(view.watches), configSection(view)];
-  const content = {
+  const statusOf = (query: StatusQuery): Answer => {
+    const other = statusLink({ ...query, refreshOff: !query.refreshOff });
+    const body = [...before, vmSection(vms, query, hasDetail(view)), ...after];
+    return pageAnswer({ ...about, body }, { isOff: query.refreshOff, other });
+  };
+  const answer = boundedAnswers<Request>(
+    ({ path, query, name }) => {
+      if (path === "/") return statusOf(query);
+      return path === "/vm" ? vmAnswer(view, vms, name, query.refreshOff) : statusJson(view, vms, problems, query);
+    },
+    linkOf,
+    { reserved: RESERVED, busy: (link) => busyAnswer(link, about) },
+  );
+  const route =
+    (path: Request["path"]) =>
+    (params: URLSearchParams): Answer => {
+      const asked = statusQuery(params);
+      // Only now is it known which pages exist.
+      const query = path === "/vm" ? asked : { ...asked, page: vms.page(asked).page };
+      return answer({ path, query, name: params.get("name") ?? "" });
+    };
+  return { "/": route("/"), "/vm": route("/vm"), "/status.json": route("/status.json") };
+}
+
+interface Request {
+  readonly path: (typeof STATUS_PATHS)[number];
+  readonly query: StatusQuery;
+  /** Of a VM. */
+  readonly name: string;
+}
+
+const RESERVED: ReadonlySet<string> = new Set(["/", "/?refresh=off", "/status.json"]);
+
+function linkOf({ path, query, name }: Request): string {
+  if (path === "/vm") return vmLink(name, query.refreshOff);
+  return statusLink(path === "/" ? query : { ...query, refreshOff: false }, path);
+}
+
+/** Returns a small page that loads the wanted one again, or a text for a program. */
+function busyAnswer(link: string, about: Omit<PageContent, "body">): Answer {
+  if (link.startsWith("/status.json")) return busyText();
+  const body = html`<section>
+    <h2>Too many pages</h2>
+    <p>${BUSY}</p>
+  </section>`;
+  const page = pageAnswer({ ...about, body: [body] }, { isOff: link.includes("refresh=off"), other: "/" });
+  return { ...page, status: 503, headers: { ...page.headers, "retry-after": "1" } };
+}
+
+function aboutNode(view: AgentView, problems: number): Omit<PageContent, "body"> {
+  const { version, startedMs } = view.process;
+  return {
     title: view.node ?? "kubevirt-telemetry",
-    verdict: verdict(view, problems.length),
+    verdict: verdict(view, problems),
     subtitle: html`kubevirt-telemetry ${version}, up ${formatSpan(view.nowMs - startedMs)}`,
   };
-  const answer = sharedAnswers((query) =>
-    pageAnswer({ ...content, body: [...before, domainSection(rows, query, pages), ...after] }, query),
-  );
-  return (query) => answer(pageQuery(query, pages));
 }
 
 function verdict({ config }: AgentView, problems: number): Html {
@@ -141,69 +191,6 @@ function queued({ backlog: { lines, bytes }, oldestAgeMs }: TargetView): Html {
   return html`${number(lines)}${more}`;
 }
 
-function domainSection(rows: readonly DomainOverview[], query: PageQuery, pages: number): Html {
-  const perSecond = (title: string, value: (load: DomainLoad) => number | undefined): Column<DomainOverview> => ({
-    title,
-    kind: "number",
-    cell: ({ load }) => rate(load && value(load)),
-  });
-  const columns: readonly Column<DomainOverview>[] = [
-    { title: "VM", cell: ({ label }) => label },
-    { title: "State", cell: stateChip },
-    { title: "vCPUs", kind: "number", cell: ({ sample }) => sample.cpu.count ?? UNKNOWN },
-    { title: "CPU", kind: "number", cell: ({ load }) => percent(load?.cpuPercent) },
-    { title: "Memory", kind: "number", cell: ({ sample }) => kib(sample.memory.current) },
-    { title: "Resident", kind: "number", cell: ({ sample }) => kib(sample.memory.rss) },
-    ...optionalColumns(rows),
-    perSecond("Disk read", ({ diskReadBytes }) => diskReadBytes),
-    perSecond("Disk write", ({ diskWriteBytes }) => diskWriteBytes),
-    perSecond("Net in", ({ netReceivedBytes }) => netReceivedBytes),
-    perSecond("Net out", ({ netSentBytes }) => netSentBytes),
-  ];
-  const first = (query.page - 1) * PAGE_ROWS;
-  const shown = rows.slice(first, first + PAGE_ROWS);
-  const range = html`VMs ${first + 1} to ${first + shown.length} of ${rows.length}.`;
-  const more = pages > 1 ? html`<p class="soft">${range} ${pageLinks(query, pages)}</p>` : undefined;
-  return html`${tableSection("VMs", shown, columns, "No VM was found.")}${more}`;
-}
-
-/** Returns the columns of families that are off by default, if any VM has a value. */
-function optionalColumns(rows: readonly DomainOverview[]): readonly Column<DomainOverview>[] {
-  const columns: readonly Column<DomainOverview>[] = [
-    { title: "In use", kind: "number", cell: ({ details }) => percent(details?.usedPercent?.value) },
-    { title: "Steal", kind: "number", cell: ({ details }) => percent(details?.stealPercent?.value) },
-    { title: "Latency", kind: "number", cell: ({ details }) => latency(details?.latencyUs?.value) },
-  ];
-  return columns.filter(({ cell }) => rows.some((row) => cell(row) !== UNKNOWN));
-}
-
-/** Returns links to the first, the previous, the next and the last page; without those that lead nowhere. */
-function pageLinks(query: PageQuery, pages: number): readonly Html[] {
-  const { page } = query;
-  const links: readonly (readonly [string, number])[] = [
-    ...(page > 1
-      ? ([
-          ["First", 1],
-          ["Previous", page - 1],
-        ] as const)
-      : []),
-    ...(page < pages
-      ? ([
-          ["Next", page + 1],
-          ["Last", pages],
-        ] as const)
-      : []),
-  ];
-  return links.map(([text, to]) => html`<a href="${pageLink({ ...query, page: to })}">${text}</a> `);
-}
-
-function stateChip({ sample: { state }, stuck, details }: DomainOverview): Html {
-  if (stuck) return chip("QEMU stuck", "bad");
-  const reason = details?.reason?.value;
-  const why = reason === undefined ? undefined : html` <small>${reason}</small>`;
-  return html`${chip(stateName(state), state === 1 ? "good" : "warn")}${why}`;
-}
-
 const ENDPOINT_TONES: Readonly<Record<EndpointStateName, Tone>> = {
   up: "good",
   stuck: "bad",
@@ -223,9 +210,11 @@ function endpointSection({ libvirt, monotonicMs }: AgentView): Html {
     { title: "Error", kind: "text", cell: endpointError },
   ];
   const { endpoints } = libvirt;
-  if (endpoints.length <= PAGE_ROWS)
+  if (endpoints.length <= MAX_DAEMONS)
     return tableSection("Libvirt daemons", endpoints, columns, "No libvirt daemon was found.");
-  const shown = [...endpoints].sort((a, b) => Number(a.state === "up") - Number(b.state === "up")).slice(0, PAGE_ROWS);
+  const shown = [...endpoints]
+    .sort((a, b) => Number(a.state === "up") - Number(b.state === "up"))
+    .slice(0, MAX_DAEMONS);
   const note = `${shown.length} of ${endpoints.length} libvirt daemons. Those that are not up come first.`;
   return html`${tableSection("Libvirt daemons", shown, columns, "")}
     <p class="soft">${note}</p>`;
@@ -249,24 +238,4 @@ function configSection({ config }: AgentView): Html {
     <p class="soft">Active, from ${origin}. Secrets are not shown.</p>
     <pre>${longText(publicConfig(active))}</pre>
   </section>`;
-}
-
-function number(value: number): string {
-  return value.toLocaleString("en");
-}
-
-function percent(value: number | undefined): string {
-  return value === undefined ? UNKNOWN : `${value.toFixed(1)} %`;
-}
-
-function latency(microseconds: number | undefined): string {
-  return microseconds === undefined ? UNKNOWN : `${(microseconds / 1000).toFixed(2)} ms`;
-}
-
-function rate(bytes: number | undefined): string {
-  return bytes === undefined ? UNKNOWN : `${formatBytes(bytes)}/s`;
-}
-
-function kib(value: bigint | undefined): string {
-  return value === undefined ? UNKNOWN : formatBytes(Number(value) * 1024);
 }

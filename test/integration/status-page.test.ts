@@ -3,11 +3,11 @@ import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { test, type TestContext } from "node:test";
 import { HttpServer } from "../../src/observability/http-server.ts";
-import { statusPage } from "../../src/observability/status-page.ts";
+import { statusPages } from "../../src/observability/status-page.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { SimulatorServer } from "../../src/simulator/server.ts";
 import { SimulatedHost } from "../../src/simulator/simulated-host.ts";
-import { troubledView } from "../support/agent-view.ts";
+import { launcher, troubledView, vm } from "../support/agent-view.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { RunningAgent, target1 } from "./support/agent.ts";
 import { Chromium } from "./support/chromium.ts";
@@ -17,15 +17,19 @@ import { atEnd } from "../support/at-end.ts";
 const SIZE = { width: 1280, height: 1180 };
 const HEADINGS = ["worker-7", "Problems", "Targets", "VMs", "Libvirt daemons", "Kubernetes", "Configuration"];
 
-/** Serves the page of a node with several faults; counts the requests. */
-async function troubled(t: TestContext): Promise<{ readonly url: string; readonly asked: () => number }> {
+/** Serves the pages of a node, by default one with several faults; counts the requests of the first. */
+async function troubled(
+  t: TestContext,
+  view = troubledView(),
+): Promise<{ readonly url: string; readonly asked: () => number }> {
   let asked = 0;
   const server = await HttpServer.listen({
     address: { host: "127.0.0.1", port: 0 },
     routes: {
+      ...statusPages(view),
       "/": (query) => {
         asked++;
-        return statusPage(troubledView(), query);
+        return statusPages(view)["/"](query);
       },
     },
     onError: (error) => {
@@ -83,6 +87,39 @@ test("a wide table does not make the whole page scroll sideways", async (t) => {
   await browser.open(`${url}?refresh=off`);
   await browser.screenshot({ width: 390, height: 800 });
   assert.equal(await browser.contentWidth(), 390);
+});
+
+test("300 VMs can be searched and sorted without scripts, and each has a page, also on a narrow screen", async (t) => {
+  const well = troubledView();
+  const endpoints = Array.from({ length: 300 }, (_, index) =>
+    launcher(String(index), [vm("shop", `a & b's replica-${index}`, index, { cpuPercent: index, sentBytes: index })]),
+  );
+  const { url } = await troubled(t, { ...well, libvirt: { ...well.libvirt, endpoints } });
+  await using browser = await Chromium.start();
+  const fits = async (): Promise<void> => {
+    for (const width of [390, 1280]) {
+      await browser.screenshot({ width, height: 800 });
+      assert.equal(await browser.contentWidth(), width);
+    }
+  };
+  const rows = async (): Promise<readonly string[]> =>
+    (await browser.named("rowheader")).filter((name) => name.startsWith("shop/"));
+  await browser.open(`${url}?refresh=off`);
+  await fits();
+  assert.equal((await rows()).length, 200);
+  const pictures = await browser.named("image");
+  assert.equal(pictures.length, 600);
+  assert.match(pictures[0] ?? "", /^CPU: .* in 60 cycles$/);
+  assert.deepEqual(await browser.named("searchbox"), ["Name"]);
+  await browser.open(`${url}?q=replica-29&sort=network&refresh=off`);
+  assert.equal((await rows()).length, 11);
+  const [, link = ""] =
+    /<th scope="row"><a href="([^"]*)">shop\/a &amp; b's replica-299</.exec(await browser.dom()) ?? [];
+  await browser.open(new URL(link.replaceAll("&amp;", "&"), url).href);
+  await fits();
+  assert.deepEqual(await browser.named("heading"), ["shop/a & b's replica-299", "Disks", "Interfaces"]);
+  assert.equal((await browser.named("image")).length, 3);
+  assert.deepEqual(browser.complaints, []);
 });
 
 test("the page refreshes without scripts, and refresh=off disables that", async (t) => {

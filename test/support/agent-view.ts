@@ -1,6 +1,7 @@
 import { REJECTION_REASONS } from "../../src/budget.ts";
 import { LibvirtError } from "../../src/libvirt/errors.ts";
 import { Histogram } from "../../src/lib/histogram.ts";
+import { HISTORY_CYCLES, LoadHistory, type PastLoads } from "../../src/collection/load-history.ts";
 import type { DomainSample } from "../../src/collection/domain-sample.ts";
 import type { EffectiveConfig } from "../../src/config/resolve.ts";
 import type { AgentView, EndpointView, TargetView } from "../../src/observability/agent-view.ts";
@@ -132,6 +133,18 @@ export function watchOf(resource: string, objects: number, staleMs = 21_000): Wa
   };
 }
 
+/** Returns loads that look like those of a real VM, and differ between VMs. Some values are missing. */
+function pastLoads(vm: string): PastLoads {
+  const seed = Buffer.from(vm).reduce((sum, byte) => (sum * 31 + byte) % 9_973, 7);
+  const wave = (scale: number, part: number): Float32Array =>
+    Float32Array.from({ length: HISTORY_CYCLES }, (_, cycle) => {
+      const noise = ((seed * (cycle + 3) * 7_919) % 101) / 101;
+      const slow = 1 + Math.sin((cycle + seed * part) / (4 + (seed % 5)));
+      return cycle === 20 || cycle === 21 ? Number.NaN : scale * (0.2 + slow + 0.4 * noise);
+    });
+  return { cpuPercent: wave(40, 1), diskBytes: wave(3_000_000, 2), netBytes: wave(900_000, 3) };
+}
+
 /** Returns the view of a healthy agent in a cluster. */
 export function agentView(change: Partial<AgentView> = {}): AgentView {
   const durations = new Histogram([0.01, 0.1, 1]);
@@ -171,6 +184,7 @@ export function agentView(change: Partial<AgentView> = {}): AgentView {
       errors: new Map([["E_LIBVIRT_CLOSED", 2]]),
       rejections: new Map(REJECTION_REASONS.map((reason) => [reason, 0])),
     },
+    history: new LoadHistory(),
     lines: { clampedIntegers: 0, omittedFloats: 0, sanitizedTags: 0, omittedParameters: 0 },
     leftOutLines: 0,
     targets: [targetView("central")],
@@ -206,6 +220,10 @@ export function troubledView(): AgentView {
   const well = agentView();
   return {
     ...well,
+    history: {
+      of: (endpoint, uuid) => pastLoads(endpoint + uuid),
+      latest: (endpoint, uuid, load) => pastLoads(endpoint + uuid)[load].at(-1),
+    },
     config: {
       ...well.config,
       fault: { reason: "SecretNotFound", message: "Secret influxdb-archive has no key token: look into its namespace" },

@@ -6,21 +6,13 @@ import { TargetAccessReader } from "../../../src/config/target-access.ts";
 import { parseConfig } from "../../../src/config/parse.ts";
 import { domainKey } from "../../../src/discovery/domain-name.ts";
 import type { AgentView } from "../../../src/observability/agent-view.ts";
-import { statusPage } from "../../../src/observability/status-page.ts";
+import { statusPage, statusPages } from "../../../src/observability/status-page.ts";
 import { CLUSTER_SPEC, configText } from "../../support/config.ts";
+import { texts } from "../../support/page-texts.ts";
 import { agentView, launcher, targetView, troubledView, vm } from "../../support/agent-view.ts";
 
 function page(view: AgentView, query = ""): string {
   return statusPage(view, new URLSearchParams(query)).body;
-}
-
-/** Returns the visible texts, one for each element. */
-function texts(html: string): readonly string[] {
-  const body = html.slice(html.indexOf("<body>"));
-  return body
-    .split(/<[^>]*>/)
-    .map((text) => text.replace(/\s+/g, " ").trim())
-    .filter((text) => text !== "");
 }
 
 test("the page of a healthy node shows its VMs with their load", () => {
@@ -28,15 +20,17 @@ test("the page of a healthy node shows its VMs with their load", () => {
   assert.deepEqual(shown.slice(0, 3), ["worker-7", "healthy", "kubevirt-telemetry 1.2.3, up 1d 1h"]);
   assert.ok(!shown.includes("Problems"));
   const at = shown.indexOf("shop/web-1");
-  assert.deepEqual(shown.slice(at, at + 10), [
+  assert.deepEqual(shown.slice(at, at + 12), [
     "shop/web-1",
     "running",
     "2",
     "12.0 %",
     "768 MiB",
     "525 MiB",
+    "–",
     "0 B/s",
     "0 B/s",
+    "–",
     "0 B/s",
     "0 B/s",
   ]);
@@ -126,9 +120,11 @@ test("no secret of a configuration is on the page", async () => {
       },
     }),
   );
-  const html = page(agentView({ config: { ...agentView().config, active } }));
+  const view = agentView({ config: { ...agentView().config, active } });
+  const html = page(view);
   assert.ok(secrets.length > 5);
-  for (const content of secrets) assert.ok(!html.includes(content), content);
+  const json = statusPages(view)["/status.json"](new URLSearchParams()).body;
+  for (const content of secrets) assert.ok(!html.includes(content) && !json.includes(content), content);
   for (const shown of [
     "https://one.example.com:8086/influx",
     "retentionPolicy: week",
@@ -144,6 +140,7 @@ test("the page loads and runs nothing, and its policy allows only its own style"
   const [, style = ""] = /<style>([^]*)<\/style>/.exec(body) ?? [];
   const hash = createHash("sha256").update(style).digest("base64");
   assert.ok(headers["content-security-policy"]?.startsWith(`default-src 'none'; style-src 'sha256-${hash}';`));
+  assert.ok(headers["content-security-policy"]?.includes("form-action 'self'"));
   assert.doesNotMatch(body, /<script|<link|<img|url\(|@import| style=| on[a-z]+=/);
 });
 
@@ -197,6 +194,60 @@ test("a page that does not exist is the nearest one, and 200 VMs have no links",
   ] as const)
     assert.equal(page(view, query), page(view, `page=${number}`), query);
   assert.doesNotMatch(page(manyVms(200)), />Next</);
+});
+
+test("a search shows the VMs with this part in their name, in any case, and keeps the other settings", () => {
+  const view = manyVms(450);
+  const html = page(view, "q=VM-44&sort=memory&page=7&refresh=off");
+  const shown = texts(html);
+  assert.equal(shown.filter((text) => text.startsWith("many/vm-44")).length, 10);
+  assert.ok(shown.includes("10 found."));
+  for (const input of ['name="q" value="VM-44"', 'name="sort" value="memory"', 'name="refresh" value="off"'])
+    assert.ok(html.includes(input), input);
+  assert.match(html, /<a href="\/\?sort=memory&#38;refresh=off">Show all<\/a>/);
+  assert.ok(texts(page(view, "q=nothing")).includes("No VM has this in its name."));
+});
+
+test("a hostile search cannot break out of the page, and a long one is cut", () => {
+  const html = page(agentView(), `q=${encodeURIComponent(`"><script>${"x".repeat(9_000)}`)}`);
+  assert.doesNotMatch(html, /<script|"x|x{101}/);
+});
+
+test("the VMs are sorted by the column whose link was chosen, unknown values last", () => {
+  const vms = [
+    vm("a", "small", 1, { memoryMiB: 10 }),
+    vm("a", "large", 2, { memoryMiB: 99 }),
+    vm("a", "medium", 3, { memoryMiB: 50 }),
+  ];
+  const none = vm("a", "none", 4);
+  const unknown = { ...none, after: { ...none.after, memory: { ...none.after.memory, current: undefined } } };
+  const { libvirt } = agentView();
+  const view = agentView({
+    libvirt: { ...libvirt, endpoints: [launcher("x", [unknown, ...vms])] },
+    history: { of: () => undefined, latest: (_, uuid) => Number(uuid.at(-1)) },
+  });
+  const names = (query: string) => texts(page(view, query)).filter((text) => text.startsWith("a/"));
+  assert.deepEqual(names("sort=memory"), ["a/large", "a/medium", "a/small", "a/none"]);
+  assert.deepEqual(names("sort=network"), ["a/none", "a/medium", "a/large", "a/small"]);
+  assert.deepEqual(names("sort=constructor"), names(""));
+  assert.match(
+    page(view, "sort=cpu"),
+    /<th scope="col" +class="n" aria-sort="descending">\s*<a href="\/\?sort=cpu">CPU</,
+  );
+});
+
+test("readers cannot make more than a few different pages of a second, and the first page is always made", () => {
+  const pages = statusPages(manyVms(450));
+  const statuses = Array.from({ length: 30 }, (_, index) => pages["/"](new URLSearchParams(`q=${index}`)).status);
+  assert.equal(statuses.filter((status) => status === 503).length, 22);
+  for (const query of ["", "refresh=off", "page=1&sort=name", "unknown=1"])
+    assert.equal(pages["/"](new URLSearchParams(query)).status, undefined, query);
+  assert.equal(pages["/status.json"](new URLSearchParams()).status, undefined);
+  const busy = pages["/vm"](new URLSearchParams("name=many/vm-001"));
+  assert.deepEqual([busy.status, busy.headers?.["retry-after"]], [503, "1"]);
+  assert.match(busy.body, /Request this one again in a second/);
+  assert.match(busy.body, /http-equiv="refresh"/);
+  assert.equal(pages["/status.json"](new URLSearchParams("page=2")).type, "text/plain; charset=utf-8");
 });
 
 test("names and errors of any length are cut, and a character is not cut in half", () => {
