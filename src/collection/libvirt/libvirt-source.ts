@@ -260,7 +260,7 @@ export class LibvirtSource implements Source {
     first: DomainReport | undefined,
     { needs, reports, report, leftMs }: CycleContext,
   ): Promise<DomainAnswer | undefined> {
-    const devicesOf = async (stats: DomainReport | undefined): Promise<DeviceSamples | undefined> =>
+    const devicesOf = (stats: DomainReport | undefined): Promise<DeviceSamples> | undefined =>
       stats && needs.includes(DEVICES) ? this.#deviceSamples(domain, stats, leftMs()) : undefined;
     let answer: DomainAnswer = { stats: first, devices: undefined };
     try {
