@@ -2,6 +2,7 @@ import type { Call } from "./call.ts";
 import { LibvirtConnection } from "./connection.ts";
 import { readDomainEvent } from "./domain-events.ts";
 import type { LibvirtError } from "./errors.ts";
+import { KnownDomains } from "./known-domains.ts";
 import { statsLimits, type PeerLimits } from "./limits.ts";
 import { trustedPeer, type Peer } from "./peer.ts";
 import { authenticate, openHypervisor, rejectionOf } from "./handshake.ts";
@@ -29,7 +30,6 @@ import type {
   TypedParameters,
   VcpuInfo,
 } from "./types.ts";
-import { writeDomain } from "./wire-types.ts";
 import type { XdrWriter } from "./xdr.ts";
 
 /** Most parameters of a DOMAIN_GET_CPU_STATS reply for all CPUs together; libvirt has three today. */
@@ -51,6 +51,9 @@ export class LibvirtClient implements Disposable {
   readonly #limits: PeerLimits;
   // One decoder per daemon, so that the unusual names of one daemon do not fill the table of the others.
   readonly #parameters = new TypedParameterDecoder();
+  readonly #listed = new KnownDomains();
+  // A call for statistics may leave out domains, so its positions are not those of the list.
+  readonly #measured = new KnownDomains();
 
   private constructor(
     connection: LibvirtConnection,
@@ -130,11 +133,11 @@ export class LibvirtClient implements Disposable {
       procedure: "CONNECT_GET_ALL_DOMAIN_STATS",
       write: (writer) => {
         writer.array(domains, (domain) => {
-          writeDomain(writer, domain);
+          this.#listed.write(writer, domain);
         });
         writer.uint(groups).uint(flags);
       },
-      read: (reader, inTurns) => inTurns(readDomainStats(reader, this.#parameters, limits)),
+      read: (reader, inTurns) => inTurns(readDomainStats(reader, this.#parameters, limits, this.#measured)),
       deadlineMs,
     });
   }
@@ -144,7 +147,7 @@ export class LibvirtClient implements Disposable {
     return this.#connection.call({
       procedure: "CONNECT_LIST_ALL_DOMAINS",
       write: (writer) => writer.int(1).uint(flags),
-      read: (reader) => readDomains(reader, this.#limits),
+      read: (reader) => readDomains(reader, this.#limits, this.#listed),
       deadlineMs,
     });
   }
@@ -247,7 +250,7 @@ export class LibvirtClient implements Disposable {
       procedure,
       domain: domain.uuid,
       write: (writer) => {
-        writeDomain(writer, domain);
+        this.#listed.write(writer, domain);
         wire.arguments?.(writer);
       },
       read: wire.read,

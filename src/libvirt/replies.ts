@@ -1,5 +1,6 @@
 import type { Steps } from "./decode-queue.ts";
 import { overLimit } from "./errors.ts";
+import { KnownDomains } from "./known-domains.ts";
 import { PROTOCOL_LIMITS, type PeerLimits } from "./limits.ts";
 import { LIMIT } from "./protocol.ts";
 import { readParameterCount, type TypedParameterDecoder } from "./typed-parameters.ts";
@@ -12,7 +13,7 @@ import type {
   TypedParameters,
   VcpuInfo,
 } from "./types.ts";
-import { DOMAIN_MIN_BYTES, readDomain } from "./wire-types.ts";
+import { DOMAIN_MIN_BYTES } from "./wire-types.ts";
 import type { XdrReader } from "./xdr.ts";
 
 // One reader for each payload that a daemon sends. All throw LibvirtError E_LIBVIRT_PROTOCOL, and those that are given
@@ -29,24 +30,30 @@ export function readVersion(reader: XdrReader): string {
   return `${Math.floor(version / 1_000_000)}.${Math.floor(version / 1_000) % 1_000}.${version % 1_000}`;
 }
 
-/** CONNECT_LIST_ALL_DOMAINS. */
-export function readDomains(reader: XdrReader, limits: PeerLimits = PROTOCOL_LIMITS): DomainRef[] {
+/** CONNECT_LIST_ALL_DOMAINS. `known` has the domains of the last list. */
+export function readDomains(
+  reader: XdrReader,
+  limits: PeerLimits = PROTOCOL_LIMITS,
+  known = new KnownDomains(),
+): DomainRef[] {
   const domains: DomainRef[] = [];
-  for (let left = readDomainCount(reader, DOMAIN_MIN_BYTES, limits); left > 0; left--) domains.push(readDomain(reader));
+  for (let left = readDomainCount(reader, DOMAIN_MIN_BYTES, limits); left > 0; left--)
+    domains.push(known.read(reader, domains.length));
   reader.uint(); // repeats the number of domains
   return domains;
 }
 
-/** CONNECT_GET_ALL_DOMAIN_STATS. No other reply takes as long to decode. */
+/** CONNECT_GET_ALL_DOMAIN_STATS. No other reply takes as long to decode. `known` has the domains of the last one. */
 export function* readDomainStats(
   reader: XdrReader,
   parameters: TypedParameterDecoder,
   limits: PeerLimits = PROTOCOL_LIMITS,
+  known = new KnownDomains(),
 ): Steps<DomainStats[]> {
   const stats: DomainStats[] = [];
   let allowed = limits.parameters;
   for (let domains = readDomainCount(reader, DOMAIN_MIN_BYTES + 4, limits); domains > 0; domains--) {
-    const domain = readDomain(reader);
+    const domain = known.read(reader, stats.length);
     const count = readParameterCount(reader, allowed);
     allowed -= count;
     stats.push({ domain, params: yield* parameters.readInSteps(reader, count, stats.length) });

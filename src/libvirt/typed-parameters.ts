@@ -34,19 +34,22 @@ export class TypedParameterDecoder {
    */
   *readInSteps(reader: XdrReader, count: number, position: number): Steps<TypedParameters> {
     const layout = this.#layouts.find(position, count);
-    const values: TypedValue[] = [];
-    while (layout !== undefined && values.length < count) {
-      const end = Math.min(count, values.length + STEP_PARAMETERS);
-      while (values.length < end && isNext(reader, layout.names[values.length])) values.push(readValue(reader));
-      if (values.length < end) break;
+    // Of the size that it gets, because an array that grows is copied several times.
+    const values = new Array<TypedValue>(layout === undefined ? 0 : count);
+    let known = 0;
+    while (layout !== undefined && known < count) {
+      const end = Math.min(count, known + STEP_PARAMETERS);
+      while (known < end && isNext(reader, layout.names[known])) values[known++] = readValue(reader);
+      if (known < end) break;
       yield;
     }
-    if (layout !== undefined && values.length === count) {
+    if (layout !== undefined && known === count) {
       this.#layouts.record(position, layout);
       return new LaidOutParameters(layout.index, values);
     }
-    const params = new Map(values.map((value, index) => [layout?.names[index]?.text ?? "", value] as const));
-    for (let left = count - values.length; left > 0; left -= STEP_PARAMETERS) {
+    const first = values.slice(0, known);
+    const params = new Map(first.map((value, index) => [layout?.names[index]?.text ?? "", value] as const));
+    for (let left = count - known; left > 0; left -= STEP_PARAMETERS) {
       this.#readInto(params, reader, Math.min(left, STEP_PARAMETERS));
       yield;
     }

@@ -21,15 +21,27 @@ function fieldsOf<Name extends string>(
   }));
 }
 
-/** Returns the sum of a counter over the devices: 0 without devices, undefined if no device has the value. */
+/**
+ * Returns the sum of a counter over the devices: 0 without devices, undefined if no device has the value. It is a number, which is
+ * faster, as long as each step of it is exact.
+ */
 export function sumOf<Name extends string>(
   devices: readonly Counters<Record<Name, unknown>>[],
   { counter }: DeviceField<Name>,
-): bigint | undefined {
-  let sum: bigint | undefined = devices.length === 0 ? 0n : undefined;
+): bigint | number | undefined {
+  let sum: bigint | number | undefined = devices.length === 0 ? 0 : undefined;
   for (const device of devices) {
     const value = device[counter];
-    if (value !== undefined) sum = (sum ?? 0n) + value;
+    if (value !== undefined) sum = sumOfTwo(sum ?? 0, value);
   }
   return sum;
+}
+
+function sumOfTwo(sum: bigint | number, value: bigint): bigint | number {
+  if (typeof sum === "number") {
+    const number = Number(value);
+    const total = sum + number;
+    if (Number.isSafeInteger(number) && Number.isSafeInteger(total)) return total;
+  }
+  return BigInt(sum) + value;
 }

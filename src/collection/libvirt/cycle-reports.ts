@@ -71,11 +71,12 @@ export class CycleReports {
     return this.#reply === undefined || this.#reports.has(domainKey(domain)) || this.#wasAnsweredBefore(domain);
   }
 
-  /** Returns the report of the bulk call. Waits only if an earlier call of the cycle has the values of the domain. */
-  async available(domain: DomainRef): Promise<DomainReport | undefined> {
-    return (
-      this.#reports.get(domainKey(domain)) ?? (this.#wasAnsweredBefore(domain) ? this.completed(domain) : undefined)
-    );
+  /**
+   * Returns the report of the bulk call, or a promise of it if an earlier call of the cycle has the values of the domain.
+   */
+  available(domain: DomainRef): DomainReport | undefined | Promise<DomainReport | undefined> {
+    const report = this.#reports.get(domainKey(domain));
+    return report ?? (this.#wasAnsweredBefore(domain) ? this.completed(domain) : undefined);
   }
 
   /**
@@ -83,7 +84,7 @@ export class CycleReports {
    * in time.
    * @throws {BudgetError} if the reply exceeds the budget
    */
-  async completed(domain: DomainRef): Promise<DomainReport | undefined> {
+  completed(domain: DomainRef): Promise<DomainReport | undefined> | undefined {
     const report = this.#reports.get(domainKey(domain));
     if ((this.#groups & STATS_GROUP.BLOCK) === 0 || report?.monitorAnswered === true) return undefined;
     // An older call may only add values that this cycle's call also requested.

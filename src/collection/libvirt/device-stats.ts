@@ -63,14 +63,17 @@ class DeviceStats<Table extends Readonly<Record<string, Counter>>> {
 
   /** Returns what shows in a later cycle whether the devices are still the same. */
   reported(params: TypedParameters, index: DeviceIndex): ReportedDevices {
-    const identity: unknown[] = [];
-    const counters: (bigint | undefined)[] = [];
-    for (const [name, at] of index) {
+    // They are kept until the next cycle, so they get arrays of their size. A loop would make an array for each device.
+    const identity = new Array<unknown>(index.size * (1 + this.#sameness.identity.length));
+    const counters = new Array<bigint | undefined>(index.size * this.#sameness.growing.length);
+    let identified = 0;
+    let counted = 0;
+    index.forEach((at, name) => {
       const keys = this.#keysOf(at);
-      identity.push(name);
-      for (const key of keys.identity) identity.push(params.get(key));
-      for (const key of keys.growing) counters.push(counter(params, key));
-    }
+      identity[identified++] = name;
+      for (const key of keys.identity) identity[identified++] = params.get(key);
+      for (const key of keys.growing) counters[counted++] = counter(params, key);
+    });
     return { identity, counters };
   }
 

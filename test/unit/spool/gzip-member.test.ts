@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { test } from "node:test";
-import { crc32, gzipSync } from "node:zlib";
+import { constants, crc32, deflateRawSync, gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { compressLines, expandFrame, joinFrames } from "../../../src/spool/gzip-member.ts";
 import type { Frame } from "../../../src/spool/spool.ts";
@@ -38,6 +38,16 @@ for (const counts of [[3], [3, 2], [1_000, 1_000, 1_000, 7]]) {
     assert.deepEqual([contents, behind], [expected, 0]);
   });
 }
+
+test("lines are compressed to the same bytes in the main thread and in another one", async () => {
+  // The second batch is larger than what the main thread compresses.
+  for (const lines of [1_000, 10_000]) {
+    const { bytes } = batchOf(lines);
+    const { payload } = await frameOf(bytes);
+    const expected = deflateRawSync(bytes, { level: 1, finishFlush: constants.Z_SYNC_FLUSH });
+    assert.deepEqual(Buffer.from(payload).subarray(HEADER.length, HEADER.length + expected.length), expected);
+  }
+});
 
 test("a single frame is sent as it is stored", async () => {
   const frame = await frameOf(batchOf(10).bytes);
