@@ -51,6 +51,7 @@ export class LoadHistory {
 
   /** Ends a cycle of all endpoints. */
   endCycle(): void {
+    for (const vms of this.#endpoints.values()) for (const vm of vms.values()) vm.endCycle(this.#cycle);
     this.#cycle++;
     if (this.#cycle % HISTORY_CYCLES === 0) this.#forget();
   }
@@ -101,10 +102,11 @@ interface Place {
 class VmHistory {
   readonly place: Place;
   #lastCycle: number;
-  #last: DomainSample;
+  /** Undefined after a cycle without the VM, so that nothing of a VM that has ended is held. */
+  #last: DomainSample | undefined;
   /** The last samples of the same run with these devices. There may be cycles without devices between. */
-  #lastDisks: DomainSample;
-  #lastNics: DomainSample;
+  #lastDisks: DomainSample | undefined;
+  #lastNics: DomainSample | undefined;
 
   constructor(place: Place, cycle: number, sample: DomainSample) {
     this.place = place;
@@ -121,18 +123,23 @@ class VmHistory {
     const missed = Math.min(cycle - this.#lastCycle - 1, HISTORY_CYCLES);
     for (let back = 1; back <= missed; back++) this.#set(cycle - back, Number.NaN, Number.NaN, Number.NaN);
     this.#lastCycle = cycle;
-    const isSameRun = this.#last.identity.id === sample.identity.id;
+    const isSameRun = this.#last?.identity.id === sample.identity.id;
     if (isSameRun)
       this.#set(
         cycle,
         cpuPercent(this.#last, sample),
-        perSecond(this.#lastDisks, sample, grownDisks(this.#lastDisks.disks, sample.disks)),
-        perSecond(this.#lastNics, sample, grownNics(this.#lastNics.nics, sample.nics)),
+        perSecond(this.#lastDisks, sample, grownDisks(this.#lastDisks?.disks, sample.disks)),
+        perSecond(this.#lastNics, sample, grownNics(this.#lastNics?.nics, sample.nics)),
       );
     else this.#set(cycle, Number.NaN, Number.NaN, Number.NaN);
     this.#last = sample;
     if (!isSameRun || sample.disks !== undefined) this.#lastDisks = sample;
     if (!isSameRun || sample.nics !== undefined) this.#lastNics = sample;
+  }
+
+  /** Releases the samples of a VM that had none in this cycle. */
+  endCycle(cycle: number): void {
+    if (this.#lastCycle < cycle) this.#last = this.#lastDisks = this.#lastNics = undefined;
   }
 
   /** Returns the last cycles. `running` is the one that runs, in which the VM may not have a sample yet. */
@@ -184,13 +191,13 @@ class VmHistory {
 // A value that libvirt did not report is NaN from here on, and so is everything that is computed from it. The counters are numbers:
 // the bits that a number of this size lacks do not show in a picture.
 
-function cpuPercent(before: DomainSample, after: DomainSample): number {
-  return perSecond(before, after, Number(after.cpu.time) - Number(before.cpu.time)) / 1e7;
+function cpuPercent(before: DomainSample | undefined, after: DomainSample): number {
+  return perSecond(before, after, Number(after.cpu.time) - Number(before?.cpu.time)) / 1e7;
 }
 
 /** Returns NaN if a counter was reset, or no time has passed. */
-function perSecond(before: DomainSample, after: DomainSample, grown: number): number {
-  const ms = after.memory.monotonicMs - before.memory.monotonicMs;
+function perSecond(before: DomainSample | undefined, after: DomainSample, grown: number): number {
+  const ms = after.memory.monotonicMs - (before?.memory.monotonicMs ?? Number.NaN);
   return ms > 0 && grown >= 0 ? (grown / ms) * 1000 : Number.NaN;
 }
 

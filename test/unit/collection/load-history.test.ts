@@ -86,7 +86,7 @@ test("a cycle without devices is a gap, and the next one has the average since t
 
 test("a VM that was missing for some cycles has a gap, also after its ring was full", () => {
   const cycles = Array.from({ length: 80 }, (_, cycle) => (cycle > 70 && cycle < 75 ? [] : [at(cycle)]));
-  assert.deepEqual(last(after(cycles), 10), [10, null, null, null, null, 10, 10, 10, 10, 10]);
+  assert.deepEqual(last(after(cycles), 10), [10, null, null, null, null, null, 10, 10, 10, 10]);
   assert.deepEqual(last(after(cycles.slice(0, 74)), 4), [10, null, null, null]);
 });
 

@@ -123,6 +123,7 @@ test("new limits apply at once", async () => {
   bench.sender.update({ ...bench.settings, ...flush({ maxLines: 7 }) });
   assert.equal(bench.sender.state.batchLines, 7);
   await bench.append(7, 7);
+  await bench.clock.advance(1);
   assert.deepEqual(bench.requests, [7, 7]);
 });
 

@@ -116,13 +116,15 @@ test("the lines of a simulated VM have its machine, its disk and its NIC", async
   assert.deepEqual(fields, [
     {
       ...{ machine: "pc-q35-9.2", arch: "x86_64", cpu_model: "Skylake-Server", firmware: "efi", nics: 1n, disks: 1n },
+      ...{ affinity: "0:8 1:9 2:10 3:11 4:12 5:13 6:14 7:15", pinned_vcpus: "0-7" },
     },
     {
       ...{ bus: "virtio", cache: "none", discard: "unmap", format: "qcow2", kind: "disk" },
+      ...{ bytes_limit: 209_715_200n, iops_limit: 2_000n },
       serial: `vda-${ref.uuid.slice(0, 8)}`,
     },
     { bus: "sata", kind: "cdrom" },
-    { mac: fields[3]?.["mac"], model: "virtio", kind: "ethernet", link: "up", mtu: 1450n },
+    { mac: fields[3]?.["mac"], model: "virtio", kind: "bridge", source: "br0", link: "up", mtu: 1450n },
   ]);
   assert.match(String(fields[3]?.["mac"]), /^52:54:00(:[0-9a-f]{2}){3}$/);
 });
