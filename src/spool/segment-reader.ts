@@ -137,7 +137,7 @@ export class SegmentReader {
     const offset = end - header.payloadBytes;
     const bytes = await this.#bytes(offset, header.payloadBytes, LOOK_AHEAD_BYTES);
     if (bytes.length !== header.payloadBytes || crc32(bytes) !== header.payloadCrc) return undefined;
-    // A large payload fills its window. A copy of it would cost a drain a third more garbage collections.
+    // A large payload fills its window. A copy of it would be garbage for each frame of a drain.
     return bytes.length < WINDOW_BYTES ? new Uint8Array(bytes) : bytes;
   }
 
