@@ -6,7 +6,7 @@ import { errorCode } from "../lib/error-code.ts";
 import { isWriterDir, isWriterFile } from "../spool/writer-dir.ts";
 
 /** The names in `src/delivery/rejected-files.ts`. */
-const REJECTED_FILES = /^[^.]+(?:\.\d{1,15})?\.jsonl$/;
+const REJECTED_FILES = /^[^.]+(?:\.\d{1,16})?\.jsonl$/;
 const DAY_MS = 86_400_000;
 const FILES_OF_ROOT = /^known-objects\.jsonl(\.tmp)?$/;
 

@@ -11,6 +11,9 @@ export interface SearchOptions extends BatchLimits {
   readonly random: () => number;
 }
 
+/** Closed connections in a row for the same lines. A balancer in front of a dead server closes some, whatever the lines are. */
+const CLOSINGS = 3;
+
 /** Returns a line from outside the batch, if there is one. */
 export type OtherLine = () => Promise<Uint8Array | undefined>;
 
@@ -94,13 +97,19 @@ export class BadLineSearch {
   /** Sends one request, if one is left to send. Resolves to the reason if the search cannot go on now. */
   async step(send: Send): Promise<NotDelivered | undefined> {
     if (this.#suspicion !== undefined) return this.#probe(send, this.#suspicion);
-    const outcome = await this.#bisection.step(send);
+    let outcome = await this.#bisection.step(send);
+    for (let again = 1; again < CLOSINGS && this.#mayBeBadLine(outcome) && outcome.isClosed === true; again++)
+      outcome = await this.#bisection.step(send);
     if (outcome !== undefined && isNotDelivered(outcome)) {
-      if (outcome.kind !== "retry" || outcome.maybePoison !== true || !this.#treats500AsBadLines) return outcome;
+      if (!this.#mayBeBadLine(outcome)) return outcome;
       this.#suspicion = "lastPart";
       this.#serverError = outcome;
     } else this.#suspectTarget();
     return undefined;
+  }
+
+  #mayBeBadLine(outcome: Outcome | undefined): outcome is NotDelivered {
+    return outcome?.kind === "retry" && outcome.maybePoison === true && this.#treats500AsBadLines;
   }
 
   /** After too many rejections without a success, a probe line shows whether the target accepts any line. */

@@ -49,6 +49,8 @@ export interface NotDelivered {
   readonly afterMs?: number;
   /** The cause may be these lines instead of the server or a setting. */
   readonly maybePoison?: true;
+  /** The target closed the connection instead of an answer. */
+  readonly isClosed?: true;
 }
 
 export function isNotDelivered(outcome: Outcome): outcome is NotDelivered {

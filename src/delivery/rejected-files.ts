@@ -2,7 +2,9 @@ import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import path from "node:path";
 
 /** `TARGET.jsonl` is written to, and `TARGET.1.jsonl` is the oldest of those that are full. The name of a target has no dot. */
-const NAME = /^([^.]+)(?:\.(\d{1,15}))?\.jsonl$/;
+const NAME = /^([^.]+)(?:\.(\d{1,16}))?\.jsonl$/;
+/** Higher ones are not ours: a number above them could have more digits than a name has. */
+const MAX_NUMBER = 1e12;
 /** A file has at most this part of the size of all files. */
 const FILES = 16;
 
@@ -49,7 +51,7 @@ export class RejectedFiles {
     const current = this.#pathOf(`${target}.jsonl`);
     if ((await sizeOf(current)) + records.length > this.maxFileBytes) {
       const last = files.reduce(
-        (max, file) => (isFull(file) && file.target === target ? Math.max(max, file.number) : max),
+        (max, file) => (file.target === target && file.number < MAX_NUMBER ? Math.max(max, file.number) : max),
         0,
       );
       await rename(current, this.#pathOf(`${target}.${last + 1}.jsonl`));
@@ -95,10 +97,6 @@ export class RejectedFiles {
   #pathOf(name: string): string {
     return path.join(this.#directory, name);
   }
-}
-
-function isFull({ number }: TargetFile): boolean {
-  return number !== Infinity;
 }
 
 function sum(files: readonly TargetFile[]): number {

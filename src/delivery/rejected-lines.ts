@@ -57,7 +57,7 @@ export class RejectedLines implements RejectedSink {
   async write(target: string, rejections: readonly Rejection[]): Promise<void> {
     const time = new Date(this.#clock.now()).toISOString();
     const size = rejections.reduce((sum, { bytes, reason }) => sum + (bytes?.length ?? 0) + reason.length, 0);
-    if (this.#queuedBytes > 0 && this.#queuedBytes + size > MAX_QUEUED_BYTES) {
+    if (this.#queuedBytes >= MAX_QUEUED_BYTES) {
       this.#lostLines += countLines(rejections);
       return;
     }

@@ -31,7 +31,7 @@ const KNOWN: readonly (readonly [pattern: RegExp, type: FieldType])[] = [
 export class RawTypes {
   /** The fields that are not known, with their first types. */
   readonly #first = new Map<string, FieldType>();
-  /** The UUID of a VM -> the number of fields that it brought first. */
+  /** A VM -> the number of fields that it brought first. */
   readonly #counts = new Map<string, number>();
   /** The known fields that were seen, because patterns are slow. */
   readonly #known = new Map<string, FieldType>();

@@ -1,3 +1,4 @@
+import type { DomainIdentity } from "../collection/domain-sample.ts";
 import { RAW, rawField, type RawParameters, type RawValue } from "../collection/libvirt/raw-parameters.ts";
 import { reading } from "../collection/stats-needs.ts";
 import { RAW_GROUPS, type FieldType, type RawGroup } from "../contract.ts";
@@ -43,12 +44,17 @@ export const vmRaw: Measurement = {
       ...vmRaw,
       write(sample, writer) {
         const params = reading(sample, RAW);
-        if (params !== undefined) lines.write(params, sample.identity.uuid, writer);
+        if (params !== undefined) lines.write(params, ownerOf(sample.identity), writer);
       },
     };
   },
   write: () => undefined,
 };
+
+/** Returns what a launcher cannot choose: in a cluster the name, which is its VMI's. */
+function ownerOf({ namespace, name, uuid }: DomainIdentity): string {
+  return namespace === undefined ? uuid : `${namespace}/${name}`;
+}
 
 /** Writes parameters as lines: one for each group, and one for each numbered part of it. */
 class RawLines {

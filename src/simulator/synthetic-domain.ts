@@ -4,7 +4,8 @@ import { DOMAIN_STATE, STATS_GROUP, VCPU_STATE } from "../libvirt/protocol.ts";
 /** VIR_DOMAIN_RUNNING_BOOTED. */
 const BOOTED = 1;
 /** Seconds between two updates of the balloon driver's values, as in KubeVirt. */
-const BALLOON_PERIOD_S = 10;
+/** As KubeVirt sets it. */
+const GUEST_PERIOD_S = 10;
 const GIB = 1024n ** 3n;
 /** VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT. */
 const MIGRATION_OUT = 5;
@@ -13,12 +14,15 @@ export interface DomainShape {
   readonly nics: number;
   readonly disks: number;
   readonly seed: number;
+  /** Seconds between two reports of the guest's memory. */
+  readonly guestPeriodS?: number;
 }
 
 /** A domain whose counters grow with time. The same seed and index give the same domain. */
 export class SyntheticDomain {
   readonly ref: DomainRef;
   readonly #shape: DomainShape;
+  readonly #guestPeriodS: number;
   readonly #random: () => number;
   /** Per second: CPU nanoseconds, packets, requests. */
   readonly #rates: { readonly cpu: number; readonly packets: number; readonly requests: number };
@@ -32,6 +36,7 @@ export class SyntheticDomain {
   /** `identity` replaces parts of what the index gives, such as the id after a restart, or the name. */
   constructor(index: number, shape: DomainShape, identity: Partial<DomainRef> = {}) {
     this.#shape = shape;
+    this.#guestPeriodS = shape.guestPeriodS ?? GUEST_PERIOD_S;
     this.#random = mulberry32(shape.seed * 65_537 + index);
     const hex = Array.from({ length: 32 }, () => Math.floor(this.#random() * 16).toString(16)).join("");
     const uuid = `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20)}`;
@@ -149,7 +154,7 @@ export class SyntheticDomain {
 ${disks.join("\n")}
 <disk type='file' device='cdrom'><target dev='sda' bus='sata'/><readonly/></disk>
 ${nics.join("\n")}
-<memballoon model='virtio'><stats period='${BALLOON_PERIOD_S}'/></memballoon>
+<memballoon model='virtio'><stats period='${this.#guestPeriodS}'/></memballoon>
 </devices></domain>`;
   }
 
@@ -178,7 +183,7 @@ ${nics.join("\n")}
     params.set("balloon.current", current).set("balloon.maximum", BigInt(this.#memoryKiB));
     if (!monitor) return;
     // The guest has sent its values at its last update.
-    const sinceUpdateS = epochS % BALLOON_PERIOD_S;
+    const sinceUpdateS = epochS % this.#guestPeriodS;
     const faults = BigInt(Math.round((seconds - sinceUpdateS) * 20));
     const seen = this.#memory(seconds - sinceUpdateS);
     params.set("balloon.swap_in", 0n).set("balloon.swap_out", 0n);
@@ -186,7 +191,7 @@ ${nics.join("\n")}
     params.set("balloon.unused", seen / 2n).set("balloon.available", seen - 40_000n);
     params.set("balloon.usable", (seen * 6n) / 10n).set("balloon.disk_caches", seen / 8n);
     params.set("balloon.hugetlb_pgalloc", 0n).set("balloon.hugetlb_pgfail", 0n);
-    params.set("balloon.last-update", BigInt(Math.floor(epochS / BALLOON_PERIOD_S) * BALLOON_PERIOD_S));
+    params.set("balloon.last-update", BigInt(Math.floor(epochS / this.#guestPeriodS) * this.#guestPeriodS));
     // The guest has touched all of its memory, and QEMU needs some for itself.
     params.set("balloon.rss", current + 90_000n);
   }

@@ -117,6 +117,7 @@ test("a server-side apply that names fewer families than the default collects on
   await apply({});
   assert.deepEqual((await apply({ families })).spec?.["collection"], {
     families,
+    freshness: "EveryCycle",
     interval: "5s",
     maxConcurrentEndpoints: 16,
     onMissing: "Zero",

@@ -24,12 +24,14 @@ const NANOSECONDS_PER_MS = 1e6;
 export const CPU_USAGE: StatsReader<CpuUsage> = {
   groups: 0,
   keepsPrevious: true,
-  read({ info: { info, cpu, readMs }, kept, layout }, previous) {
+  read({ info: { info, cpu, readMs }, report, kept, layout }, previous) {
     const now =
       cpu?.time === undefined
         ? { time: info.cpuTimeNs, isFromCgroup: false, readMs }
         : { time: cpu.time, isFromCgroup: true, readMs: cpu.readMs };
-    const value = (field: string): bigint | undefined => kept && counter(kept, field);
+    // On a host with cgroups these may be asked although the kept ones are older.
+    const value = (field: string): bigint | undefined =>
+      (report && counter(report.params, field)) ?? (kept && counter(kept, field));
     return {
       ...now,
       percent: percentOf(previous, now),

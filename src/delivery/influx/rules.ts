@@ -126,7 +126,12 @@ export function classify(answer: Answer, context: AnswerContext): Outcome {
     const kind = answer.local === true ? "misconfigured" : "retry";
     const detail = foreignText(answer.failure, MAX_FAILURE);
     // InfluxDB 3.6 to 3.9 ends so when it cuts a bad line for its answer in the middle of a character.
-    return { kind, reason: "TargetUnreachable", detail, ...(answer.closed === true && { maybePoison: true }) };
+    return {
+      kind,
+      reason: "TargetUnreachable",
+      detail,
+      ...(answer.closed === true && { maybePoison: true, isClosed: true }),
+    };
   }
   const { status, headers = {} } = answer;
   const message = readServerMessage(answer.body || (headers["x-influxdb-error"] ?? ""), answer.isCut);

@@ -66,6 +66,7 @@ function monitor(endpoints: string): Schema {
   const endpoint = fields({
     port: text,
     path: text,
+    honorLabels: { type: "boolean" },
     scheme: { type: "string", enum: ["http", "https"] },
     interval: duration,
     scrapeTimeout: duration,

@@ -6,7 +6,8 @@ import { SimulatorServer } from "../../../src/simulator/server.ts";
 import { SyntheticDomain, type DomainShape } from "../../../src/simulator/synthetic-domain.ts";
 
 const ALL_GROUPS = 0xffff_ffff;
-const SHAPE: DomainShape = { nics: 2, disks: 2, seed: 7 };
+/** With a guest that reports each second, so that also short windows have the rates of its counters. */
+const SHAPE: DomainShape = { nics: 2, disks: 2, seed: 7, guestPeriodS: 1 };
 
 /**
  * The kubelet's pods directory of a node, with a simulated launcher for each domain. They have virt-launcher's names and devices.

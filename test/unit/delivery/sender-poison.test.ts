@@ -228,3 +228,15 @@ for (const [when, count, answers] of [
     assert.equal(bench.sender.state.rejectedLines, 0);
   });
 }
+
+test("no line is lost to a balancer that closes every second connection", async () => {
+  await using bench = withLimits(1_000);
+  const closed: Answer = { failure: "closed", closed: true };
+  bench.target.answer = () => closed;
+  const lines = await bench.append(900);
+  await bench.clock.advance(7 * MINUTE);
+  let turn = 0;
+  bench.target.answer = () => (turn++ % 2 === 0 ? closed : taken());
+  await bench.clock.advance(20 * MINUTE);
+  assert.deepEqual([missing(bench, lines), bench.sender.state.rejectedLines], [[], 0]);
+});
