@@ -71,6 +71,9 @@ function histogramLines(name: string, histogram: Histogram): string[] {
   ];
 }
 
+/** Characters that a label cannot have as they are. */
+const ESCAPED = /[\\"\n]/;
+
 function numberText(value: number): string {
   if (Number.isFinite(value)) return String(value);
   return Number.isNaN(value) ? "NaN" : value > 0 ? "+Inf" : "-Inf";
@@ -81,5 +84,6 @@ function escapeHelp(text: string): string {
 }
 
 function escapeLabel(text: string): string {
-  return escapeHelp(text).replaceAll('"', '\\"');
+  if (!ESCAPED.test(text)) return text;
+  return text.replace(/[\\"]/g, "\\$&").replaceAll("\n", "\\n");
 }

@@ -3,8 +3,10 @@ import { formatBytes } from "../lib/quantity.ts";
 /** What a page shows instead of a value that is not known. */
 export const UNKNOWN = "–";
 
+/** Returns a whole number with a comma after each thousand. */
 export function number(value: number): string {
-  return value.toLocaleString("en");
+  // The first call of toLocaleString in a process takes 17 ms.
+  return String(value).replace(/\B(?=(\d{3})+$)/g, ",");
 }
 
 export function percent(value: number | undefined): string {

@@ -2,6 +2,7 @@ import type { DomainLoad } from "../collection/domain-load.ts";
 import { stateName } from "../collection/domain-sample.ts";
 import { foreignText } from "../lib/display-text.ts";
 import type { AgentView, EndpointView, TargetView } from "./agent-view.ts";
+import { firstDaemons } from "./first-daemons.ts";
 import type { Answer } from "./http-server.ts";
 import { errorText, unansweredDomains } from "./problems.ts";
 import type { StatusQuery } from "./status-query.ts";
@@ -10,7 +11,6 @@ import type { ShownVm, VmList } from "./vm-list.ts";
 /** As on the page. */
 const MAX_TEXT = 500;
 const MAX_PROBLEMS = 50;
-const MAX_DAEMONS = 200;
 
 /**
  * Returns the state of the node for programs: what the page shows, with the same query, in base units. docs/status-page.md has the
@@ -37,7 +37,7 @@ export function statusJson(view: AgentView, list: VmList, problems: readonly str
     buffer: { bytes: spool.bytes, maxBytes: config.active?.buffer.maxBytes ?? null, lines: spool.appendedLines },
     targets: targets.map((target) => targetState(target, nowMs)),
     daemonCount: libvirt.endpoints.length,
-    daemons: libvirt.endpoints.slice(0, MAX_DAEMONS).map((daemon) => daemonState(daemon, monotonicMs)),
+    daemons: firstDaemons(libvirt.endpoints).map((daemon) => daemonState(daemon, monotonicMs)),
     vmCount: list.all.length,
     matchingCount: matching,
     page,

@@ -1,6 +1,7 @@
 import { formatBytes, formatSpan } from "../lib/quantity.ts";
 import type { AgentView, EndpointStateName, EndpointView, TargetView } from "./agent-view.ts";
 import { BUSY, boundedAnswers, busyText } from "./bounded-answers.ts";
+import { firstDaemons, MAX_DAEMONS } from "./first-daemons.ts";
 import type { Answer } from "./http-server.ts";
 import {
   chip,
@@ -23,8 +24,6 @@ import { vmAnswer } from "./vm-page.ts";
 import { hasDetail, vmSection } from "./vm-table.ts";
 import { watchSection } from "./watch-view.ts";
 
-/** Libvirt daemons on the page. */
-const MAX_DAEMONS = 200;
 const MAX_PROBLEMS = 50;
 
 /** Returns the current state of the node as a page. */
@@ -91,7 +90,7 @@ function busyAnswer(link: string, about: Omit<PageContent, "body">): Answer {
     <h2>Too many pages</h2>
     <p>${BUSY}</p>
   </section>`;
-  const page = pageAnswer({ ...about, body: [body] }, { isOff: link.includes("refresh=off"), other: "/" });
+  const page = pageAnswer({ ...about, body: [body] }, { isOff: false, other: "/?refresh=off" });
   return { ...page, status: 503, headers: { ...page.headers, "retry-after": "1" } };
 }
 
@@ -212,9 +211,7 @@ function endpointSection({ libvirt, monotonicMs }: AgentView): Html {
   const { endpoints } = libvirt;
   if (endpoints.length <= MAX_DAEMONS)
     return tableSection("Libvirt daemons", endpoints, columns, "No libvirt daemon was found.");
-  const shown = [...endpoints]
-    .sort((a, b) => Number(a.state === "up") - Number(b.state === "up"))
-    .slice(0, MAX_DAEMONS);
+  const shown = firstDaemons(endpoints);
   const note = `${shown.length} of ${endpoints.length} libvirt daemons. Those that are not up come first.`;
   return html`${tableSection("Libvirt daemons", shown, columns, "")}
     <p class="soft">${note}</p>`;

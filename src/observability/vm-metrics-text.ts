@@ -5,8 +5,8 @@ import { bytesOf, seriesOf, withPart, type VmSeries } from "./vm-series.ts";
 
 /** A node of 2,048 VMs with 2 interfaces, 3 disks and vCPUs has 12 MiB. */
 const MAX_BYTES = 32 << 20;
-/** How much a step may make: about a millisecond of work. */
-const STEP = { vms: 64, calls: 1_024, characters: 64 << 10 };
+/** How much a step may make: some milliseconds of work. A VM and each of its devices and vCPUs is a part. */
+const STEP = { parts: 256, calls: 1_024, characters: 64 << 10 };
 
 /**
  * Makes the values of VMs in Prometheus' text format, in pieces: the caller may let other work run between two. Of VMs with the
@@ -19,10 +19,14 @@ export function* vmMetricsText(
   maxBytes = MAX_BYTES,
 ): Generator<string> {
   const byLabels = new Map<string, VmSeries>();
-  for (const [index, vm] of latest.entries()) {
+  let parts = 0;
+  for (const vm of latest) {
     const series = seriesOf(vm, node);
     if (!byLabels.has(series.labels)) byLabels.set(series.labels, series);
-    if (index % STEP.vms === STEP.vms - 1) yield "";
+    parts += 1 + series.nics.length + series.disks.length + series.diskDetails.length + series.vcpus.length;
+    if (parts < STEP.parts) continue;
+    parts = 0;
+    yield "";
   }
   const all = [...byLabels.values()];
   const share = largestShare(all.map(bytesOf), maxBytes);
