@@ -18,6 +18,7 @@ import type { Routes } from "./observability/http-server.ts";
 import type { ListenAddress } from "./observability/listen-address.ts";
 import { StatusServer } from "./observability/status-server.ts";
 import { Router } from "./routing/router.ts";
+import { REJECTED_DIR } from "./spool/rejected-names.ts";
 import { DurableSpool } from "./spool/durable-spool.ts";
 
 export interface AgentOptions extends NodeOptions {
@@ -139,7 +140,7 @@ async function openParts(
     },
     proxies: process.env,
     spool,
-    rejectedDir: spoolDir === undefined ? undefined : path.join(spoolDir, "rejected"),
+    rejectedDir: spoolDir === undefined ? undefined : path.join(spoolDir, REJECTED_DIR),
     ...(print !== undefined && { protocolOf: () => PROTOCOLS.print, stdout: print }),
   });
   const knownObjectsFile = spoolDir && path.join(spoolDir, "known-objects.jsonl");

@@ -31,8 +31,7 @@ export async function answerAgents(resources: AsyncDisposableStack): Promise<Ans
     const args = ["--pods-dir", node.podsDir, "--node-name", nodeName(index), "--listen", "127.0.0.1:0"];
     const targets = target1(influx);
     const agent = resources.use(await RunningAgent.start({ targets, interval: "2s", sockets: [], args }));
-    const { address } = await agent.logged(({ msg }) => msg.startsWith("serving"), "where it serves");
-    addresses.push(String(address));
+    addresses.push(await agent.address());
   }
   const jobs = addresses.map((address, index) => [`agents-${index}`, { address, labels: { node: nodeName(index) } }]);
   const prometheus = resources.use(

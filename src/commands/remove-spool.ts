@@ -3,10 +3,9 @@ import { readdir, rm, rmdir } from "node:fs/promises";
 import path from "node:path";
 import { TelemetryError, messageOf } from "../errors.ts";
 import { errorCode } from "../lib/error-code.ts";
+import { readRejectedName, REJECTED_DIR } from "../spool/rejected-names.ts";
 import { isWriterDir, isWriterFile } from "../spool/writer-dir.ts";
 
-/** The names in `src/delivery/rejected-files.ts`. */
-const REJECTED_FILES = /^[^.]+(?:\.\d{1,16})?\.jsonl$/;
 const DAY_MS = 86_400_000;
 const FILES_OF_ROOT = /^known-objects\.jsonl(\.tmp)?$/;
 
@@ -53,7 +52,7 @@ async function removeIn(root: string): Promise<number> {
 /** Returns which files agents write to a directory of the spool; undefined if it is not one of theirs. */
 function filesOf(directory: string): ((name: string) => boolean) | undefined {
   if (isWriterDir(directory)) return isWriterFile;
-  return directory === "rejected" ? (name) => REJECTED_FILES.test(name) : undefined;
+  return directory === REJECTED_DIR ? (name) => readRejectedName(name) !== undefined : undefined;
 }
 
 async function removeDirectory(directory: string, isWritten: (name: string) => boolean): Promise<number> {

@@ -1,18 +1,14 @@
 import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import path from "node:path";
+import { readRejectedName, type RejectedName } from "../spool/rejected-names.ts";
 
-/** `TARGET.jsonl` is written to, and `TARGET.1.jsonl` is the oldest of those that are full. The name of a target has no dot. */
-const NAME = /^([^.]+)(?:\.(\d{1,16}))?\.jsonl$/;
 /** Higher ones are not ours: a number above them could have more digits than a name has. */
 const MAX_NUMBER = 1e12;
 /** A file has at most this part of the size of all files. */
 const FILES = 16;
 
-interface TargetFile {
+interface TargetFile extends RejectedName {
   readonly name: string;
-  readonly target: string;
-  /** Infinity for the file that is written to. */
-  readonly number: number;
   readonly bytes: number;
 }
 
@@ -85,10 +81,8 @@ export class RejectedFiles {
     const names = await readdir(this.#directory).catch(() => []);
     const files = await Promise.all(
       names.map(async (name): Promise<readonly TargetFile[]> => {
-        const [, target, number = Infinity] = NAME.exec(name) ?? [];
-        return target === undefined
-          ? []
-          : [{ name, target, number: Number(number), bytes: await sizeOf(this.#pathOf(name)) }];
+        const read = readRejectedName(name);
+        return read === undefined ? [] : [{ name, ...read, bytes: await sizeOf(this.#pathOf(name)) }];
       }),
     );
     return files.flat().toSorted((one, other) => (one.number < other.number ? -1 : 1));

@@ -7,10 +7,9 @@ import { SPOOL_METRICS, TARGET_METRICS } from "./delivery-metrics.ts";
 import { plain, type Answer, type Routes } from "./http-server.ts";
 import type { MetricGroup } from "./metric.ts";
 import { PROCESS_METRICS } from "./process-view.ts";
-import { oncePerSecond } from "./once-per-second.ts";
-import { metricsRoute, sharedRoute } from "./shared-route.ts";
+import { metricsRoute, sharedRoute, sharedRoutes } from "./shared-route.ts";
 import { slicedRoute } from "./sliced-route.ts";
-import { STATUS_PATHS, statusPages, type StatusPages } from "./status-page.ts";
+import { STATUS_PATHS, statusPages } from "./status-page.ts";
 import { vmMetricsText } from "./vm-metrics-text.ts";
 import { WATCH_METRICS } from "./watch-view.ts";
 
@@ -47,7 +46,7 @@ export type Progress = Pick<AgentView, "cycles" | "monotonicMs">;
 /** Returns the pages of an agent. Its page and metrics are shared for a second; health and readiness are current. */
 export function agentRoutes({ view, progress, vms, ending, clock }: AgentSources): Routes {
   return {
-    ...sharedPages(clock, view),
+    ...sharedRoutes(clock, view, STATUS_PATHS, statusPages),
     "/metrics": sharedRoute(clock, view, metricsRoute(AGENT_METRICS)),
     ...(vms !== undefined && { "/metrics/vms": slicedRoute(clock, ending, () => vmPieces(vms, progress())) }),
     "/healthz": () => healthAnswer(progress()),
@@ -59,19 +58,6 @@ export function agentRoutes({ view, progress, vms, ending, clock }: AgentSources
 function vmPieces({ latest, node }: VmSource, progress: Progress | undefined): Iterable<string> | undefined {
   if (progress === undefined) return undefined;
   return vmMetricsText(stalledMs(progress) === undefined ? latest.vms : [], node);
-}
-
-/** Returns the routes of the pages, which share one snapshot a second. */
-function sharedPages(clock: Clock, view: AgentSources["view"]): Routes {
-  const latest = oncePerSecond(clock, () => {
-    const current = view();
-    return current && statusPages(current);
-  });
-  const route =
-    (path: keyof StatusPages): Routes[string] =>
-    (query) =>
-      latest()?.[path](query) ?? plain(503, "starting");
-  return Object.fromEntries(STATUS_PATHS.map((path) => [path, route(path)]));
 }
 
 /**

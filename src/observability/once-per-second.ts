@@ -1,6 +1,7 @@
 import type { Clock } from "../lib/clock.ts";
 
-const SHARED_MS = 1_000;
+/** What is made for readers is shared for this time. */
+export const SHARED_MS = 1_000;
 
 /**
  * Returns a function that calls `make` at most once a second, whatever the number of readers. The calls between get the last

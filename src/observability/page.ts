@@ -138,6 +138,19 @@ export interface Column<Row> {
   readonly cell: (row: Row) => Html | string | number;
 }
 
+/** Returns a list of named values, each with a note. */
+export function factList(entries: readonly (readonly [name: string, value: string | number, note: string])[]): Html {
+  return html`<dl class="facts">
+    ${entries.map(
+      ([name, value, note]) =>
+        html`<div>
+          <dt>${name}</dt>
+          <dd>${value} <small>${note}</small></dd>
+        </div> `,
+    )}
+  </dl>`;
+}
+
 /**
  * Returns a section with a table, or with the text `empty` when there are no rows. The first column names the row. `before` is
  * inserted between the title and the table.

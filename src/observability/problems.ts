@@ -3,6 +3,9 @@ import { STALE_MS } from "../kubernetes/store-fault.ts";
 import { formatSpan } from "../lib/quantity.ts";
 import type { AgentView, EndpointView, TargetView } from "./agent-view.ts";
 
+/** Problems on the status page, and in /status.json. */
+export const MAX_PROBLEMS = 50;
+
 /** Returns the current problems of this node, one sentence each. */
 export function problemsOf(view: AgentView): readonly string[] {
   const { config, libvirt, targets, spool, watches } = view;

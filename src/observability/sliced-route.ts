@@ -2,8 +2,7 @@ import { setImmediate } from "node:timers/promises";
 import type { Clock } from "../lib/clock.ts";
 import { plain, type Answer, type AnswerInPieces, type Routes } from "./http-server.ts";
 import { METRICS_CONTENT_TYPE } from "./metric.ts";
-
-const SHARED_MS = 1_000;
+import { SHARED_MS } from "./once-per-second.ts";
 
 /**
  * Returns a route for metrics whose text is made in pieces, and other work runs between two. A text is made when a client asks

@@ -4,13 +4,12 @@ import { foreignText } from "../lib/display-text.ts";
 import type { AgentView, EndpointView, TargetView } from "./agent-view.ts";
 import { firstDaemons } from "./first-daemons.ts";
 import type { Answer } from "./http-server.ts";
-import { errorText, unansweredDomains } from "./problems.ts";
+import { errorText, MAX_PROBLEMS, unansweredDomains } from "./problems.ts";
 import type { StatusQuery } from "./status-query.ts";
 import type { ShownVm, VmList } from "./vm-list.ts";
 
 /** As on the page. */
 const MAX_TEXT = 500;
-const MAX_PROBLEMS = 50;
 
 /**
  * Returns the state of the node for programs: what the page shows, with the same query, in base units. docs/status-page.md has the

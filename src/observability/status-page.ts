@@ -1,10 +1,11 @@
 import { formatBytes, formatSpan } from "../lib/quantity.ts";
 import type { AgentView, EndpointStateName, EndpointView, TargetView } from "./agent-view.ts";
 import { BUSY, boundedAnswers, busyText } from "./bounded-answers.ts";
-import { firstDaemons, MAX_DAEMONS } from "./first-daemons.ts";
+import { firstDaemons } from "./first-daemons.ts";
 import type { Answer } from "./http-server.ts";
 import {
   chip,
+  factList,
   html,
   longText,
   pageAnswer,
@@ -15,7 +16,7 @@ import {
   type Tone,
 } from "./page.ts";
 import { number, UNKNOWN } from "./page-values.ts";
-import { errorText, problemsOf, unansweredDomains } from "./problems.ts";
+import { errorText, MAX_PROBLEMS, problemsOf, unansweredDomains } from "./problems.ts";
 import { publicConfig } from "./public-config.ts";
 import { statusJson } from "./status-json.ts";
 import { statusLink, statusQuery, vmLink, type StatusQuery } from "./status-query.ts";
@@ -23,8 +24,6 @@ import { VmList } from "./vm-list.ts";
 import { vmAnswer } from "./vm-page.ts";
 import { hasDetail, vmSection } from "./vm-table.ts";
 import { watchSection } from "./watch-view.ts";
-
-const MAX_PROBLEMS = 50;
 
 /** Returns the current state of the node as a page. */
 export function statusPage(view: AgentView, query: URLSearchParams): Answer {
@@ -63,7 +62,7 @@ export function statusPages(view: AgentView): StatusPages {
     (params: URLSearchParams): Answer => {
       const asked = statusQuery(params);
       // Only now is it known which pages exist.
-      const query = path === "/vm" ? asked : { ...asked, page: vms.page(asked).page };
+      const query = path === "/vm" ? asked : { ...asked, page: vms.nearestPage(asked) };
       return answer({ path, query, name: params.get("name") ?? "" });
     };
   return { "/": route("/"), "/vm": route("/vm"), "/status.json": route("/status.json") };
@@ -126,7 +125,7 @@ function facts({ libvirt, cycles, spool, config, process }: AgentView): Html {
   const { count, sum } = cycles.durations;
   const domains = libvirt.endpoints.reduce((total, { samples }) => total + samples.length, 0);
   const cap = config.active?.buffer.maxBytes;
-  const entries: readonly (readonly [string, string | number, string])[] = [
+  return factList([
     ["VMs", domains, `of ${libvirt.endpoints.length} libvirt ${libvirt.endpoints.length === 1 ? "daemon" : "daemons"}`],
     [
       "Interval",
@@ -141,16 +140,7 @@ function facts({ libvirt, cycles, spool, config, process }: AgentView): Html {
     ["Lines", number(spool.appendedLines), "since the start"],
     ["Buffer", formatBytes(spool.bytes), cap === undefined ? "" : `of ${formatBytes(cap)}`],
     ["Memory", formatBytes(process.residentBytes), `${process.cpuSeconds.toFixed(1)} s of CPU`],
-  ];
-  return html`<dl class="facts">
-    ${entries.map(
-      ([name, value, more]) =>
-        html`<div>
-          <dt>${name}</dt>
-          <dd>${value} <small>${more}</small></dd>
-        </div> `,
-    )}
-  </dl>`;
+  ]);
 }
 
 const TARGET_TONES: Readonly<Record<TargetView["record"]["state"], Tone>> = {
@@ -209,11 +199,11 @@ function endpointSection({ libvirt, monotonicMs }: AgentView): Html {
     { title: "Error", kind: "text", cell: endpointError },
   ];
   const { endpoints } = libvirt;
-  if (endpoints.length <= MAX_DAEMONS)
-    return tableSection("Libvirt daemons", endpoints, columns, "No libvirt daemon was found.");
   const shown = firstDaemons(endpoints);
+  const table = tableSection("Libvirt daemons", shown, columns, "No libvirt daemon was found.");
+  if (shown.length === endpoints.length) return table;
   const note = `${shown.length} of ${endpoints.length} libvirt daemons. Those that are not up come first.`;
-  return html`${tableSection("Libvirt daemons", shown, columns, "")}
+  return html`${table}
     <p class="soft">${note}</p>`;
 }
 

@@ -52,11 +52,16 @@ export class VmList {
 
   /** Returns the VMs of a page. A page that does not exist is the nearest one. */
   page({ search, sort, page: wanted }: VmQuery): VmPage {
-    const found = search === "" ? this.all : this.all.filter(({ label }) => isMatch(label, search.toLowerCase()));
-    const pages = Math.max(1, Math.ceil(found.length / PAGE_VMS));
+    const found = this.#found(search);
+    const pages = pagesOf(found);
     const page = Math.min(wanted, pages);
     const first = (page - 1) * PAGE_VMS;
     return { vms: this.#sorted(found, sort).slice(first, first + PAGE_VMS), matching: found.length, page, pages };
+  }
+
+  /** Returns the number of the page that `page` returns, and sorts nothing for it. */
+  nearestPage({ search, page }: VmQuery): number {
+    return page === 1 ? page : Math.min(page, pagesOf(this.#found(search)));
   }
 
   /** Returns the VMs with this name. On a host with several daemons there may be more than one. */
@@ -84,6 +89,11 @@ export class VmList {
     });
   }
 
+  #found(search: string): readonly ListedVm[] {
+    const wanted = search.toLowerCase();
+    return wanted === "" ? this.all : this.all.filter(({ label }) => isMatch(label, wanted));
+  }
+
   #sorted(vms: readonly ListedVm[], by: SortKey): readonly ListedVm[] {
     if (by === "name") return vms;
     const valued = vms.map((vm) => ({ vm, value: this.#value(vm, by) }));
@@ -96,6 +106,10 @@ export class VmList {
     if (by === "resident") return Number(sample.memory.rss ?? -1n);
     return this.#history.latest(endpoint.endpoint, sample.identity.uuid, SORT_LOADS[by]) ?? -1;
   }
+}
+
+function pagesOf(vms: readonly ListedVm[]): number {
+  return Math.max(1, Math.ceil(vms.length / PAGE_VMS));
 }
 
 function isMatch(label: string, search: string): boolean {

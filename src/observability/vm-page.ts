@@ -2,7 +2,7 @@ import { deviceLoads, type DeviceLoads } from "../collection/device-loads.ts";
 import { formatBytes } from "../lib/quantity.ts";
 import type { AgentView } from "./agent-view.ts";
 import type { Answer } from "./http-server.ts";
-import { anchor, chip, html, pageAnswer, tableSection, type Column, type Html } from "./page.ts";
+import { anchor, chip, factList, html, pageAnswer, tableSection, type Column, type Html } from "./page.ts";
 import { byteRate, kib, latency, number, percent, rate, UNKNOWN } from "./page-values.ts";
 import { highest, sparkline } from "./sparkline.ts";
 import { statusLink, vmLink } from "./status-query.ts";
@@ -48,7 +48,7 @@ function sections(vm: ShownVm, index: number): readonly Html[] {
 }
 
 function facts({ sample: { cpu, memory }, load, details }: ShownVm): Html {
-  const entries: readonly (readonly [string, string | number, string])[] = [
+  return factList([
     ["CPU", percent(load?.cpuPercent), `of ${cpu.count ?? UNKNOWN} vCPUs; 100 % is one`],
     [
       "Memory",
@@ -59,16 +59,7 @@ function facts({ sample: { cpu, memory }, load, details }: ShownVm): Html {
     ...(details?.stealPercent === undefined ? [] : [["Steal", percent(details.stealPercent.value), ""] as const]),
     ["Disk", byteRate(load?.diskReadBytes), `read; ${byteRate(load?.diskWriteBytes)} written`],
     ["Network", byteRate(load?.netReceivedBytes), `in; ${byteRate(load?.netSentBytes)} out`],
-  ];
-  return html`<dl class="facts">
-    ${entries.map(
-      ([name, value, more]) =>
-        html`<div>
-          <dt>${name}</dt>
-          <dd>${value} <small>${more}</small></dd>
-        </div> `,
-    )}
-  </dl>`;
+  ]);
 }
 
 function pictures({ past }: ShownVm): Html {

@@ -33,8 +33,7 @@ before(async () => {
       args: ["--pods-dir", node.podsDir, "--node-name", "node-1", "--listen", "127.0.0.1:0"],
     }),
   );
-  const { address } = await agent.logged(({ msg }) => msg.startsWith("serving"), "where it serves");
-  assert.ok(typeof address === "string");
+  const address = await agent.address();
   const controller = resources.use(
     await HttpServer.listen({
       address: { host: "127.0.0.1", port: 0 },

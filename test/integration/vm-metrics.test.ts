@@ -38,8 +38,7 @@ before(async () => {
       args: ["--pods-dir", node.podsDir, "--node-name", "node-1", "--listen", "127.0.0.1:0", "--vm-metrics"],
     }),
   );
-  const { address } = await agent.logged(({ msg }) => msg.startsWith("serving"), "where it serves");
-  assert.ok(typeof address === "string");
+  const address = await agent.address();
   url = `http://${address}/metrics/vms`;
   await agent.run(2);
   // The namespace of the agent's pod, as with the operator: that of the VM stays.

@@ -52,6 +52,13 @@ export class AgentProcess implements AsyncDisposable {
     this.#child.kill(signal);
   }
 
+  /** Resolves to the address of its port, `127.0.0.1:9090` for example. */
+  async address(): Promise<string> {
+    const { address } = await this.logged(({ msg }) => msg.startsWith("serving"), "where it serves");
+    if (typeof address !== "string") throw new TypeError("the log entry has no address");
+    return address;
+  }
+
   /** Resolves to the first matching entry from number `since` on, now or later. */
   logged(fits: (entry: LogEntry) => boolean, what: string, since = 0): Promise<LogEntry> {
     return until(() => Promise.resolve(this.log.slice(since).find(fits)), `the log to say ${what}`);

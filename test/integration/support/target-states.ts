@@ -13,8 +13,7 @@ export class TargetStates {
   }
 
   static async of(agent: RunningAgent): Promise<TargetStates> {
-    const { address } = await agent.logged(({ msg }) => msg.startsWith("serving"), "where it serves");
-    return new TargetStates(agent, `http://${String(address)}/metrics`);
+    return new TargetStates(agent, `http://${await agent.address()}/metrics`);
   }
 
   /** Reads the metrics until the condition holds. */
