@@ -1,7 +1,7 @@
-import { readFile } from "node:fs/promises";
 import { TelemetryError, messageOf } from "../errors.ts";
 import type { ConfigReading, ConfigSource } from "./config-loop.ts";
 import { foreignText } from "../lib/display-text.ts";
+import { PolledFile } from "../lib/polled-file.ts";
 import { parseConfig, type Fault, type ParseOptions } from "./parse.ts";
 import { accessError, resolveConfig } from "./resolve.ts";
 import type { TelemetryConfig } from "./schema.ts";
@@ -10,8 +10,10 @@ import { TargetAccessReader } from "./target-access.ts";
 
 /** An error has this number of faults at most. The command `validate` prints all. */
 const MAX_FAULTS = 50;
-/** Time between two polls of the file and the secrets. Reading a few small files is simpler and safer than a file watch. */
+/** Time between two polls of the file and the secrets, which is simpler and safer than to watch them. */
 const POLL_MS = 5_000;
+/** More than any configuration has. */
+const MAX_BYTES = 16 << 20;
 
 /** Longest text of one fault, which quotes names of the file. */
 const MAX_FAULT = 1_000;
@@ -26,12 +28,12 @@ export function formatFault(file: string, { line, path, message }: Fault): strin
  * @throws {TelemetryError} E_CONFIG_UNREADABLE, E_CONFIG_INVALID with a line for each fault
  */
 export async function readConfigFile(file: string, options?: ParseOptions): Promise<TelemetryConfig> {
-  return checked(file, await readText(file), options);
+  return checked(file, await readText(file, new PolledFile(file, MAX_BYTES)), options);
 }
 
-async function readText(file: string): Promise<string> {
+async function readText(file: string, content: PolledFile): Promise<string> {
   try {
-    return await readFile(file, "utf8");
+    return await content.read();
   } catch (error) {
     throw new TelemetryError("E_CONFIG_UNREADABLE", `${file} cannot be read: ${messageOf(error)}`, { cause: error });
   }
@@ -50,12 +52,14 @@ export class FileConfigSource implements ConfigSource {
   /** Each agent reads its own file, so the polls of many agents cost a server nothing. */
   readonly spreadMs = 0;
   readonly #file: string;
+  readonly #content: PolledFile;
   readonly #access: TargetAccessReader;
   /** Cached: parsing and checking takes as long as writing the lines of a cycle, and the file rarely changes. */
   #checked: { readonly text: string; readonly config: TelemetryConfig } | undefined;
 
   constructor(file: string, secrets: SecretSource) {
     this.#file = file;
+    this.#content = new PolledFile(file, MAX_BYTES);
     this.#access = new TargetAccessReader(secrets);
   }
 
@@ -63,7 +67,7 @@ export class FileConfigSource implements ConfigSource {
   async read(): Promise<ConfigReading> {
     const name = this.#file;
     try {
-      const text = await readText(name);
+      const text = await readText(name, this.#content);
       if (this.#checked?.text !== text) this.#checked = { text, config: checked(name, text) };
       const config = await resolveConfig(this.#checked.config, this.#access);
       const error = accessError(config);

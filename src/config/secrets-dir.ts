@@ -1,7 +1,7 @@
-import { open } from "node:fs/promises";
 import path from "node:path";
 import { TelemetryError } from "../errors.ts";
 import { errorCode } from "../lib/error-code.ts";
+import { PolledFile } from "../lib/polled-file.ts";
 
 /** A source of the contents of Secrets and ConfigMaps. */
 export interface SecretSource {
@@ -20,6 +20,19 @@ const MAX_BYTES = 1024 * 1024;
  * such file, it reads DIR_<name>_<key>: systemd copies the files of a directory to such names as credentials.
  */
 export function secretsDirectory(directory: string | undefined): SecretSource {
+  const files = new Map<string, PolledFile>();
+  /** Resolves to the text of a file, or to undefined if the file does not exist. */
+  const readIfPresent = async (file: string, wanted: string): Promise<string | undefined> => {
+    const polled = files.get(file) ?? new PolledFile(file, MAX_BYTES);
+    files.set(file, polled);
+    try {
+      return await polled.read();
+    } catch (error) {
+      const code = errorCode(error);
+      if (code === "ENOENT") return undefined;
+      throw unreadable(wanted, file, code ?? "too large", error);
+    }
+  };
   return {
     async read(kind, name, key) {
       const wanted = `the key \`${key}\` of the ${kind} \`${name}\``;
@@ -42,29 +55,6 @@ export function secretsDirectory(directory: string | undefined): SecretSource {
   };
 }
 
-/** Resolves to the text of a file, or to undefined if the file does not exist. */
-async function readIfPresent(file: string, wanted: string): Promise<string | undefined> {
-  try {
-    return await readBounded(file);
-  } catch (error) {
-    const code = errorCode(error);
-    if (code === "ENOENT") return undefined;
-    throw unreadable(wanted, file, code ?? "too large", error);
-  }
-}
-
 function unreadable(wanted: string, file: string, why: string, cause?: unknown): TelemetryError {
   return new TelemetryError("E_SECRET_NOT_FOUND", `${wanted} cannot be read from ${file} (${why})`, { cause });
-}
-
-async function readBounded(file: string): Promise<string> {
-  await using handle = await open(file);
-  const buffer = Buffer.alloc(MAX_BYTES + 1);
-  let length = 0;
-  for (;;) {
-    const { bytesRead } = await handle.read(buffer, length, buffer.length - length);
-    if (bytesRead === 0) return buffer.toString("utf8", 0, length);
-    length += bytesRead;
-    if (length > MAX_BYTES) throw new Error("too large");
-  }
 }

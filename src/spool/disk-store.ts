@@ -11,11 +11,11 @@ import type { Segment } from "./segment.ts";
 import type { SpoolCaps } from "./spool.ts";
 import {
   claimDir,
+  newerDirsIn,
   newExtraDir,
   primaryDir,
   releaseDir,
   writeCursors,
-  writerDirsIn,
   type WriterDir,
 } from "./writer-dir.ts";
 
@@ -81,7 +81,7 @@ export class DiskStore {
       await writerDir.lock.release();
       return undefined;
     }
-    monitor.addUnsupportedFiles([...recovered.unsupportedFiles, ...(await writerDirsIn(root)).newer]);
+    monitor.addUnsupportedFiles([...recovered.unsupportedFiles, ...(await newerDirsIn(root))]);
     if (recovered.unsupportedFiles.length > 0) {
       // The newer version needs its cursors unchanged too. A takeover delivers the segments that this version can read.
       await writerDir.lock.release();

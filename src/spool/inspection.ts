@@ -4,7 +4,7 @@ import { FORMAT_VERSION, type FrameHeader } from "./frame-format.ts";
 import { isAlive, readLock, thisProcess } from "./lock.ts";
 import { SegmentReader } from "./segment-reader.ts";
 import { openRegularFile } from "./small-file.ts";
-import { readCursors, segmentPaths, writerDirsIn } from "./writer-dir.ts";
+import { newerDirsIn, readableDirsIn, readCursors, segmentPaths } from "./writer-dir.ts";
 
 /** A writer directory, as a process other than its agent reads it. */
 export interface InspectedDir {
@@ -61,7 +61,7 @@ export async function inspectSpool(
   root: string,
 ): Promise<{ readonly directories: readonly InspectedDir[]; readonly newer: readonly string[] }> {
   try {
-    const { readable, newer } = await writerDirsIn(root);
+    const [readable, newer] = [await readableDirsIn(root), await newerDirsIn(root)];
     if (readable.length + newer.length === 0) throw new Error("it contains no spool");
     return { directories: await Promise.all(readable.map(inspectDir)), newer };
   } catch (error) {

@@ -12,10 +12,12 @@ import { SegmentReader } from "./segment-reader.ts";
 import type { Segment } from "./segment.ts";
 import type { SpoolCaps } from "./spool.ts";
 import type { TargetCursor } from "./target-cursor.ts";
-import { MAX_SEGMENTS, releaseDir, segmentPaths, writerDirsIn, type WriterDir } from "./writer-dir.ts";
+import { MAX_SEGMENTS, readableDirsIn, releaseDir, segmentPaths, type WriterDir } from "./writer-dir.ts";
 
 /** A lock is stale without a heartbeat for this time. An agent sends one every few seconds. */
 const STALE_MS = 60_000;
+/** Between two looks for directories of other agents, as long as there are none. */
+const ALONE_MS = 60_000;
 /** Payload bytes that are committed at a time. */
 const CHUNK_BYTES = 1 << 20;
 
@@ -38,13 +40,16 @@ export class Takeover {
   /** Directory -> the paths of its first segments when all that is left of them is unsupported. */
   readonly #finished = new Map<string, string>();
   #running: Promise<void> | undefined;
+  /** Until then there is nothing to look for, on the monotonic clock. */
+  #aloneUntilMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: TakeoverOptions) {
     this.#options = options;
   }
 
-  /** Checks every directory, unless an earlier check is still running. */
+  /** Checks every directory, unless an earlier check is still running or has just found no directory of another agent. */
   start(signal: AbortSignal): void {
+    if (this.#options.clock.monotonic() < this.#aloneUntilMs) return;
     this.#running ??= this.#run(signal)
       .catch((error: unknown) => {
         this.#options.monitor.countError(error);
@@ -59,10 +64,12 @@ export class Takeover {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    const { root, store, commits, monitor } = this.#options;
-    for (const directory of (await writerDirsIn(root)).readable) {
+    const { root, clock, store, commits, monitor } = this.#options;
+    const others = (await readableDirsIn(root)).filter((directory) => directory !== store.directory);
+    if (others.length === 0) this.#aloneUntilMs = clock.monotonic() + ALONE_MS;
+    for (const directory of others) {
       // While the disk fails, a takeover would only displace new lines from memory.
-      if (directory === store.directory || signal.aborted || commits.unsaved.length > 0) continue;
+      if (signal.aborted || commits.unsaved.length > 0) return;
       try {
         await this.#takeOver(directory, signal);
       } catch (error) {

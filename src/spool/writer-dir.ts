@@ -79,14 +79,14 @@ export async function releaseDir({ directory, lock }: WriterDir, isEmpty: boolea
   if (isEmpty) await rmdir(directory).catch(() => undefined);
 }
 
-/** Resolves to the writer directories of a spool directory: those that this version can read, and those of newer versions. */
-export async function writerDirsIn(
-  root: string,
-): Promise<{ readonly readable: readonly string[]; readonly newer: readonly string[] }> {
-  return {
-    readable: await firstPaths(root, (name) => WRITER_DIR.test(name), MAX_DIRS),
-    newer: await firstPaths(root, (name) => Number(VERSIONED_DIR.exec(name)?.[1] ?? 0) > FORMAT_VERSION, MAX_DIRS),
-  };
+/** Resolves to the writer directories in a spool directory that this version can read. */
+export function readableDirsIn(root: string): Promise<string[]> {
+  return firstPaths(root, (name) => WRITER_DIR.test(name), MAX_DIRS);
+}
+
+/** Resolves to the writer directories of newer versions. */
+export function newerDirsIn(root: string): Promise<string[]> {
+  return firstPaths(root, (name) => Number(VERSIONED_DIR.exec(name)?.[1] ?? 0) > FORMAT_VERSION, MAX_DIRS);
 }
 
 /** Resolves to the paths of the segment files in a directory, oldest first; at most `limit`. */
