@@ -20,16 +20,17 @@ export function busyText(): Answer {
 /**
  * Returns a function that makes each answer once, and then returns it again for each query with the same link. Of links that are
  * not reserved it makes 8 answers; for others it returns `busy`. So readers cannot make a snapshot cost more by changing the query.
+ * After these 8, `linkOf` gets `isFull`: work for the link of an answer that is then rejected would be outside of the bound.
  */
 export function boundedAnswers<Query>(
   make: (query: Query) => Answer,
-  linkOf: (query: Query) => string,
+  linkOf: (query: Query, isFull: boolean) => string,
   { reserved, busy }: AnswerBounds = { reserved: new Set(), busy: busyText },
 ): (query: Query) => Answer {
   const answers = new Map<string, Answer>();
   let left = MAX_ANSWERS;
   return (query) => {
-    const link = linkOf(query);
+    const link = linkOf(query, left <= 0);
     const known = answers.get(link);
     if (known !== undefined) return known;
     if (!reserved.has(link) && left-- <= 0) return busy(link);

@@ -49,22 +49,27 @@ export function statusPages(view: AgentView): StatusPages {
     const body = [...before, vmSection(vms, query, hasDetail(view)), ...after];
     return pageAnswer({ ...about, body }, { isOff: query.refreshOff, other });
   };
+  // Which pages of a search exist is known only after it.
+  const existing = (query: StatusQuery): StatusQuery => ({ ...query, page: vms.nearestPage(query) });
   const answer = boundedAnswers<Request>(
     ({ path, query, name }) => {
-      if (path === "/") return statusOf(query);
-      return path === "/vm" ? vmAnswer(view, vms, name, query.refreshOff) : statusJson(view, vms, problems, query);
+      if (path === "/") return statusOf(existing(query));
+      return path === "/vm"
+        ? vmAnswer(view, vms, name, query.refreshOff)
+        : statusJson(view, vms, problems, existing(query));
     },
-    linkOf,
+    ({ path, query, name }, isFull) => {
+      if (path === "/vm") return vmLink(name, query.refreshOff);
+      // No answer is known of a search that was not made, and it is not made for one that is rejected.
+      const shown = isFull && !vms.isSearched(query) ? query : existing(query);
+      return statusLink(path === "/" ? shown : { ...shown, refreshOff: false }, path);
+    },
     { reserved: RESERVED, busy: (link) => busyAnswer(link, about) },
   );
   const route =
     (path: Request["path"]) =>
-    (params: URLSearchParams): Answer => {
-      const asked = statusQuery(params);
-      // Only now is it known which pages exist.
-      const query = path === "/vm" ? asked : { ...asked, page: vms.nearestPage(asked) };
-      return answer({ path, query, name: params.get("name") ?? "" });
-    };
+    (params: URLSearchParams): Answer =>
+      answer({ path, query: statusQuery(params), name: params.get("name") ?? "" });
   return { "/": route("/"), "/vm": route("/vm"), "/status.json": route("/status.json") };
 }
 
@@ -76,11 +81,6 @@ interface Request {
 }
 
 const RESERVED: ReadonlySet<string> = new Set(["/", "/?refresh=off", "/status.json"]);
-
-function linkOf({ path, query, name }: Request): string {
-  if (path === "/vm") return vmLink(name, query.refreshOff);
-  return statusLink(path === "/" ? query : { ...query, refreshOff: false }, path);
-}
 
 /** Returns a small page that loads the wanted one again, or a text for a program. */
 function busyAnswer(link: string, about: Omit<PageContent, "body">): Answer {

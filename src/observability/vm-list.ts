@@ -40,6 +40,8 @@ export interface VmPage {
 export class VmList {
   readonly all: readonly ListedVm[];
   readonly #history: AgentView["history"];
+  /** Search, in lower case -> what it found. The pages of a snapshot are few, and so are the searches. */
+  readonly #searches = new Map<string, readonly ListedVm[]>();
 
   constructor({ libvirt, history }: Pick<AgentView, "libvirt" | "history">) {
     this.#history = history;
@@ -57,6 +59,11 @@ export class VmList {
     const page = Math.min(wanted, pages);
     const first = (page - 1) * PAGE_VMS;
     return { vms: this.#sorted(found, sort).slice(first, first + PAGE_VMS), matching: found.length, page, pages };
+  }
+
+  /** Returns whether it is already known what this search finds. Otherwise the names of all VMs must be looked at. */
+  isSearched({ search }: Pick<VmQuery, "search">): boolean {
+    return search === "" || this.#searches.has(search.toLowerCase());
   }
 
   /** Returns the number of the page that `page` returns, and sorts nothing for it. */
@@ -91,7 +98,13 @@ export class VmList {
 
   #found(search: string): readonly ListedVm[] {
     const wanted = search.toLowerCase();
-    return wanted === "" ? this.all : this.all.filter(({ label }) => isMatch(label, wanted));
+    if (wanted === "") return this.all;
+    let found = this.#searches.get(wanted);
+    if (found === undefined) {
+      found = this.all.filter(({ label }) => isMatch(label, wanted));
+      this.#searches.set(wanted, found);
+    }
+    return found;
   }
 
   #sorted(vms: readonly ListedVm[], by: SortKey): readonly ListedVm[] {

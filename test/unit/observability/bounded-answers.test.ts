@@ -39,3 +39,16 @@ test("a reserved link is answered whatever others request", () => {
 test("the answer above the bound says when to come back", () => {
   assert.deepEqual([busyText().status, busyText().headers?.["retry-after"]], [503, "1"]);
 });
+
+test("above the bound the function that returns a link learns that the answer may be rejected", () => {
+  const full: boolean[] = [];
+  const answer = boundedAnswers(
+    (query: number) => plain(200, String(query)),
+    (query, isFull) => {
+      full.push(isFull);
+      return String(query);
+    },
+  );
+  for (let query = 0; query < 10; query++) answer(query);
+  assert.deepEqual(full, [...Array<boolean>(8).fill(false), true, true]);
+});

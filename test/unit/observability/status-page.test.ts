@@ -250,6 +250,22 @@ test("readers cannot make more than a few different pages of a second, and the f
   assert.equal(pages["/status.json"](new URLSearchParams("page=2")).type, "text/plain; charset=utf-8");
 });
 
+test("a page that is rejected does not search the VMs first", (t) => {
+  const pages = statusPages(manyVms(450));
+  const ask = (query: string) => pages["/"](new URLSearchParams(query));
+  assert.equal(ask("q=vm-4&sort=cpu&page=2").status, undefined);
+  for (let index = 0; index < 8; index++) ask(`q=${index}`);
+  const { mock } = t.mock.method(String.prototype, "toLowerCase");
+  const searched = (): boolean => mock.calls.some(({ this: text }) => String(text).startsWith("many/"));
+  for (const path of ["/", "/status.json"] as const)
+    assert.equal(pages[path](new URLSearchParams("q=new&page=2")).status, 503);
+  // A page that does not exist is still the nearest one, which is known.
+  assert.equal(ask("q=vm-4&sort=cpu&page=99").status, undefined);
+  assert.equal(ask("page=99&sort=unknown").status, 503);
+  assert.equal(ask("page=0").status, undefined);
+  assert.equal(searched(), false);
+});
+
 test("names and errors of any length are cut, and a character is not cut in half", () => {
   const long = "<".repeat(3_000_000);
   const { libvirt } = agentView();
