@@ -8,6 +8,7 @@ import { systemClock } from "../../src/lib/clock.ts";
 import { SimulatorServer } from "../../src/simulator/server.ts";
 import { SimulatedHost } from "../../src/simulator/simulated-host.ts";
 import { launcher, troubledView, vm } from "../support/agent-view.ts";
+import { pastOf } from "../support/past-loads.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { RunningAgent, target1 } from "./support/agent.ts";
 import { Chromium } from "./support/chromium.ts";
@@ -93,7 +94,7 @@ test("300 VMs can be searched and sorted without scripts, and each has a page, a
   const endpoints = Array.from({ length: 300 }, (_, index) =>
     launcher(String(index), [vm("shop", `a & b's replica-${index}`, index, { cpuPercent: index, sentBytes: index })]),
   );
-  const { url } = await troubled(t, { ...well, libvirt: { ...well.libvirt, endpoints } });
+  const { url } = await troubled(t, { ...well, history: pastOf(endpoints), libvirt: { ...well.libvirt, endpoints } });
   await using browser = await Chromium.start();
   const fits = async (): Promise<void> => {
     for (const width of [390, 1280]) {

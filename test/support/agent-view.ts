@@ -1,11 +1,12 @@
 import { REJECTION_REASONS } from "../../src/budget.ts";
 import { LibvirtError } from "../../src/libvirt/errors.ts";
 import { Histogram } from "../../src/lib/histogram.ts";
-import { HISTORY_CYCLES, LoadHistory, type PastLoads } from "../../src/collection/load-history.ts";
+import { LoadHistory } from "../../src/collection/load-history.ts";
 import type { DomainSample } from "../../src/collection/domain-sample.ts";
 import type { EffectiveConfig } from "../../src/config/resolve.ts";
 import type { AgentView, EndpointView, TargetView } from "../../src/observability/agent-view.ts";
 import type { WatchView } from "../../src/observability/watch-view.ts";
+import { pastOf } from "./past-loads.ts";
 import { disk, nic, sample } from "./samples.ts";
 
 const NOW_MS = Date.UTC(2026, 0, 2, 3, 4, 5);
@@ -133,18 +134,6 @@ export function watchOf(resource: string, objects: number, staleMs = 21_000): Wa
   };
 }
 
-/** Returns loads that look like those of a real VM, and differ between VMs. Some values are missing. */
-function pastLoads(vm: string): PastLoads {
-  const seed = Buffer.from(vm).reduce((sum, byte) => (sum * 31 + byte) % 9_973, 7);
-  const wave = (scale: number, part: number): Float32Array =>
-    Float32Array.from({ length: HISTORY_CYCLES }, (_, cycle) => {
-      const noise = ((seed * (cycle + 3) * 7_919) % 101) / 101;
-      const slow = 1 + Math.sin((cycle + seed * part) / (4 + (seed % 5)));
-      return cycle === 20 || cycle === 21 ? Number.NaN : scale * (0.2 + slow + 0.4 * noise);
-    });
-  return { cpuPercent: wave(40, 1), diskBytes: wave(3_000_000, 2), netBytes: wave(900_000, 3) };
-}
-
 /** Returns the view of a healthy agent in a cluster. */
 export function agentView(change: Partial<AgentView> = {}): AgentView {
   const durations = new Histogram([0.01, 0.1, 1]);
@@ -218,55 +207,47 @@ export function agentView(change: Partial<AgentView> = {}): AgentView {
 export function troubledView(): AgentView {
   const uid = (last: number): string => `6b1f3c1e-0d5a-4c55-8c57-c0b2a7a1d00${last}`;
   const well = agentView();
+  const endpoints = [
+    launcher(uid(1), [
+      vm("shop", "web-1", 1, { cpuPercent: 183.4, receivedBytes: 910_000, sentBytes: 5_400_000, memoryMiB: 4_096 }),
+    ]),
+    launcher(uid(2), [
+      vm("shop", "web-2", 1, { cpuPercent: 92.1, receivedBytes: 640_000, sentBytes: 4_900_000, memoryMiB: 4_096 }),
+    ]),
+    launcher(uid(3), [
+      vm("shop", "orders-db", 1, {
+        cpuPercent: 41.7,
+        readBytes: 12_400_000,
+        writtenBytes: 3_100_000,
+        receivedBytes: 220_000,
+        sentBytes: 480_000,
+        memoryMiB: 16_384,
+      }),
+    ]),
+    launcher(
+      uid(4),
+      [vm("batch", "nightly", 1, { cpuPercent: 2.5, receivedBytes: 2_100, sentBytes: 900, memoryMiB: 2_048 })],
+      {
+        state: "stuck",
+        stuck: ["batch_nightly"],
+        sinceMs: well.monotonicMs - 65_000,
+      },
+    ),
+    launcher(uid(5), [], {
+      state: "failed",
+      sinceMs: well.monotonicMs - 310_000,
+      error: new LibvirtError("E_LIBVIRT_TIMEOUT", "libvirt did not answer CONNECT_LIST_ALL_DOMAINS within 4000 ms"),
+    }),
+    launcher(uid(6), [], { state: "absent", sinceMs: well.monotonicMs - 4_000 }),
+  ];
   return {
     ...well,
-    history: {
-      of: (endpoint, uuid) => pastLoads(endpoint + uuid),
-      latest: (endpoint, uuid, load) => pastLoads(endpoint + uuid)[load].at(-1),
-    },
+    history: pastOf(endpoints),
     config: {
       ...well.config,
       fault: { reason: "SecretNotFound", message: "Secret influxdb-archive has no key token: look into its namespace" },
     },
-    libvirt: {
-      ...well.libvirt,
-      endpoints: [
-        launcher(uid(1), [
-          vm("shop", "web-1", 1, { cpuPercent: 183.4, receivedBytes: 910_000, sentBytes: 5_400_000, memoryMiB: 4_096 }),
-        ]),
-        launcher(uid(2), [
-          vm("shop", "web-2", 1, { cpuPercent: 92.1, receivedBytes: 640_000, sentBytes: 4_900_000, memoryMiB: 4_096 }),
-        ]),
-        launcher(uid(3), [
-          vm("shop", "orders-db", 1, {
-            cpuPercent: 41.7,
-            readBytes: 12_400_000,
-            writtenBytes: 3_100_000,
-            receivedBytes: 220_000,
-            sentBytes: 480_000,
-            memoryMiB: 16_384,
-          }),
-        ]),
-        launcher(
-          uid(4),
-          [vm("batch", "nightly", 1, { cpuPercent: 2.5, receivedBytes: 2_100, sentBytes: 900, memoryMiB: 2_048 })],
-          {
-            state: "stuck",
-            stuck: ["batch_nightly"],
-            sinceMs: well.monotonicMs - 65_000,
-          },
-        ),
-        launcher(uid(5), [], {
-          state: "failed",
-          sinceMs: well.monotonicMs - 310_000,
-          error: new LibvirtError(
-            "E_LIBVIRT_TIMEOUT",
-            "libvirt did not answer CONNECT_LIST_ALL_DOMAINS within 4000 ms",
-          ),
-        }),
-        launcher(uid(6), [], { state: "absent", sinceMs: well.monotonicMs - 4_000 }),
-      ],
-    },
+    libvirt: { ...well.libvirt, endpoints },
     targets: [
       targetView("central"),
       targetView(
