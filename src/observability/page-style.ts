@@ -39,6 +39,7 @@ td small,th small{display:block;font-weight:400;color:var(--soft)}
 th code{font-weight:400;overflow-wrap:break-word;word-break:break-all}
 .chip{display:inline-block;border-radius:1rem;padding:.05rem .6rem;font-size:.82rem;font-weight:600;white-space:nowrap;background:var(--ground);color:var(--soft)}
 .good{background:var(--good-ground);color:var(--good)}.bad{background:var(--bad-ground);color:var(--bad)}.warn{background:var(--warn-ground);color:var(--warn)}
+.drawn{display:flex;gap:.35em;align-items:center}.drawn span{margin-left:auto}.drawn .spark{flex:none}
 .spark{width:52px;height:1.1em;vertical-align:-.15em;overflow:visible}
 .spark path{fill:none;stroke:var(--link);stroke-width:1.3;stroke-linejoin:round;stroke-linecap:round;vector-effect:non-scaling-stroke}
 .past{grid-template-columns:repeat(auto-fit,minmax(15rem,1fr))}

@@ -53,7 +53,8 @@ export function vmSection(list: VmList, query: StatusQuery, has: (detail: Detail
     {
       title: "CPU",
       kind: "number",
-      cell: ({ load, past }) => html`${picture(past, CPU)} ${percent(load?.cpuPercent)}`,
+      cell: ({ load, past }) =>
+        html`<div class="drawn">${picture(past, CPU)}<span>${percent(load?.cpuPercent)}</span></div>`,
       sort: sort("cpu"),
     },
     { title: "Memory", kind: "number", cell: ({ sample }) => kib(sample.memory.current), sort: sort("memory") },

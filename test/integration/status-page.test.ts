@@ -17,6 +17,8 @@ import { atEnd } from "../support/at-end.ts";
 
 const SIZE = { width: 1280, height: 1180 };
 const HEADINGS = ["worker-7", "Problems", "Targets", "VMs", "Libvirt daemons", "Kubernetes", "Configuration"];
+/** Columns of the table of VMs that have pictures. */
+const PICTURE_COLUMNS = { CPU: 4, Disk: 7, Network: 10 };
 
 /** Serves the pages of a node, by default one with several faults; counts the requests of the first. */
 async function troubled(
@@ -87,6 +89,26 @@ test("a wide table does not make the whole page scroll sideways", async (t) => {
   await browser.open(`${url}?refresh=off`);
   await browser.screenshot({ width: 390, height: 800 });
   assert.equal(await browser.contentWidth(), 390);
+});
+
+test("the pictures of a column are below each other, whatever the width of their numbers", async (t) => {
+  const { url } = await troubled(t);
+  await using browser = await Chromium.start();
+  await browser.open(`${url}?refresh=off`);
+  for (const width of [390, 1280]) {
+    await browser.screenshot({ width, height: 800 });
+    const columns = new Map<string, readonly { readonly left: number; readonly right: number }[]>();
+    for (const [name, column] of Object.entries(PICTURE_COLUMNS)) {
+      const pictures = await browser.edges(`td:nth-child(${column}) .spark`);
+      assert.equal(pictures.length, 4, name);
+      assert.equal(new Set(pictures.map(({ left }) => left)).size, 1, `${name}: ${JSON.stringify(pictures)}`);
+      columns.set(name, pictures);
+    }
+    const numbers = await browser.edges("td .drawn span");
+    assert.equal(new Set(numbers.map(({ right }) => right)).size, 1, "the numbers end at the same place");
+    for (const [index, { left }] of numbers.entries())
+      assert.ok((columns.get("CPU")?.[index]?.right ?? Number.NaN) < left, "a picture is beside its number");
+  }
 });
 
 test("300 VMs can be searched and sorted without scripts, and each has a page, also on a narrow screen", async (t) => {

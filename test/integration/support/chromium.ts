@@ -24,6 +24,8 @@ interface Reply {
   readonly sessionId: string;
   readonly root: { readonly nodeId: number };
   readonly nodeId: number;
+  readonly nodeIds: readonly number[];
+  readonly model: { readonly content: readonly number[] };
   readonly outerHTML: string;
   readonly computedStyle: readonly { readonly name: string; readonly value: string }[];
   readonly nodes: readonly { readonly role?: { readonly value: string }; readonly name?: { readonly value: string } }[];
@@ -106,6 +108,18 @@ export class Chromium implements AsyncDisposable {
     const { nodeId } = await this.#ask("DOM.querySelector", { nodeId: root.nodeId, selector });
     const { computedStyle } = await this.#ask("CSS.getComputedStyleForNode", { nodeId });
     return computedStyle.find(({ name }) => name === property)?.value;
+  }
+
+  /** Resolves to the left and right edge of each element, in pixels of the page. */
+  async edges(selector: string): Promise<readonly { readonly left: number; readonly right: number }[]> {
+    const { root } = await this.#ask("DOM.getDocument");
+    const { nodeIds } = await this.#ask("DOM.querySelectorAll", { nodeId: root.nodeId, selector });
+    const models = await Promise.all(nodeIds.map((nodeId) => this.#ask("DOM.getBoxModel", { nodeId })));
+    // A box is four corners, clockwise from the upper left.
+    return models.map(({ model: { content } }) => ({
+      left: content[0] ?? Number.NaN,
+      right: content[2] ?? Number.NaN,
+    }));
   }
 
   /** Resolves to the width of the page, including the parts that need scrolling. */
