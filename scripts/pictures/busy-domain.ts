@@ -2,7 +2,10 @@ import { DOMAIN_STATE, STATS_GROUP } from "../../src/libvirt/protocol.ts";
 import type { DomainInfo, TypedValue, VcpuInfo } from "../../src/libvirt/types.ts";
 import { mulberry32, SyntheticDomain, type DomainShape } from "../../src/simulator/synthetic-domain.ts";
 
-/** VIR_DOMAIN_PAUSED_IOERROR. */
+/** Reasons of virDomainState: three of RUNNING, and one of PAUSED. */
+const BOOTED = 1;
+const MIGRATED = 2;
+const UNPAUSED = 5;
 const IO_ERROR = 5;
 /** Lengths of the waves of a load, in seconds. */
 const PERIODS_S = [2_900, 1_100, 430, 170, 70, 43];
@@ -22,7 +25,7 @@ type Load = "cpu" | "steal" | "memory" | "network" | "disk";
 
 /**
  * A domain whose load changes like that of real VMs. Its counters are those of a SyntheticDomain, which grow evenly, at a time that
- * passes faster or slower. It can be paused.
+ * passes faster or slower. It can be paused and can arrive by a live migration, and says so as libvirt does.
  */
 export class BusyDomain extends SyntheticDomain {
   readonly #waves: Readonly<Record<Load, readonly Wave[]>>;
@@ -31,6 +34,8 @@ export class BusyDomain extends SyntheticDomain {
   /** How much slower than in SyntheticDomain its disks are, in percent. */
   readonly #diskPercent: bigint;
   readonly #faultsPerS: number;
+  /** Why it runs. */
+  #runsBecause = BOOTED;
   #pausedAtS: number | undefined;
   #pausedS = 0;
 
@@ -60,12 +65,17 @@ export class BusyDomain extends SyntheticDomain {
   resume(uptimeS: number): void {
     this.#pausedS = uptimeS - this.#ranS(uptimeS);
     this.#pausedAtS = undefined;
+    this.#runsBecause = UNPAUSED;
+  }
+
+  /** The domain has come from another host. */
+  arrive(): void {
+    this.#runsBecause = MIGRATED;
   }
 
   override info(uptimeS: number): DomainInfo {
     const { memoryKiB } = super.info(uptimeS * MEMORY_PACE);
-    const state = this.#pausedAtS === undefined ? DOMAIN_STATE.RUNNING : DOMAIN_STATE.PAUSED;
-    return { ...super.info(this.#workedS("cpu", uptimeS)), memoryKiB, state };
+    return { ...super.info(this.#workedS("cpu", uptimeS)), memoryKiB, state: this.#state().state };
   }
 
   override cpuStats(uptimeS: number): Map<string, TypedValue> {
@@ -89,11 +99,10 @@ export class BusyDomain extends SyntheticDomain {
     for (const [key, value] of waits)
       if (key.endsWith(".times") && typeof value === "bigint") blocks.set(key, (value * this.#diskPercent) / 100n);
     return new Map([
-      ...of(STATS_GROUP.STATE, uptimeS),
-      ...(groups & STATS_GROUP.STATE && this.#pausedAtS !== undefined
+      ...(groups & STATS_GROUP.STATE
         ? ([
-            ["state.state", DOMAIN_STATE.PAUSED],
-            ["state.reason", IO_ERROR],
+            ["state.state", this.#state().state],
+            ["state.reason", this.#state().reason],
           ] as const)
         : []),
       ...of(STATS_GROUP.CPU_TOTAL, this.#workedS("cpu", uptimeS)),
@@ -102,6 +111,12 @@ export class BusyDomain extends SyntheticDomain {
       ...of(STATS_GROUP.INTERFACE, this.#workedS("network", uptimeS)),
       ...blocks,
     ]);
+  }
+
+  #state(): { readonly state: number; readonly reason: number } {
+    return this.#pausedAtS === undefined
+      ? { state: DOMAIN_STATE.RUNNING, reason: this.#runsBecause }
+      : { state: DOMAIN_STATE.PAUSED, reason: IO_ERROR };
   }
 
   /** Returns the balloon's values with the memory that the guest uses now. */

@@ -143,6 +143,7 @@ export class SimulatedFleet implements AsyncDisposable {
     this.#count(sourceNode, domain.info(host.uptimeS).cpuTimeNs);
     await this.#boot(vm, targetNode, domain.ref.id);
     const arrived = this.#launcher(vm);
+    arrived.domain.arrive();
     this.#count(targetNode, -arrived.domain.info(arrived.host.uptimeS).cpuTimeNs);
     this.#migrations.set(vm, { ...migration, endedMs: this.#clock.now() });
   }
