@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { helm } from "../../scripts/helm.ts";
 import { chartObjects, only, podSpecOf, podsOf, VALUES_FILES, type ChartObject } from "../support/chart.ts";
+import { docBlocks } from "../support/docs.ts";
 
 const tuned = chartObjects("--values", VALUES_FILES.get("tuned") ?? "");
 const everything = chartObjects("--values", VALUES_FILES.get("everything") ?? "");
@@ -95,22 +96,6 @@ test("the rights belong to the accounts of the values", () => {
   );
 });
 
-test("a service account without automount has no token in its pods", () => {
-  const objects = chartObjects("--set", "agent.serviceAccount.automount=false");
-  const tokens = objects
-    .filter(({ kind }) => kind === "ServiceAccount")
-    .map((account) => account["automountServiceAccountToken"]);
-  assert.deepEqual(tokens, [false, undefined]);
-});
-
-test("pods of an account that exists already have no token without automount", () => {
-  const account = { create: false, name: "mine", automount: false };
-  const values = toSet({ agent: { serviceAccount: account }, controller: { serviceAccount: account } });
-  const objects = chartObjects("--set-json", values);
-  for (const kind of ["DaemonSet", "Deployment"])
-    assert.equal(podSpecOf(only(objects, kind))["automountServiceAccountToken"], false, kind);
-});
-
 test("labels of the values replace those of the chart, but not those of its selectors", () => {
   const component = "app.kubernetes.io/component";
   const values = {
@@ -196,6 +181,13 @@ test("a spread constraint counts the controllers, unless it has a selector", () 
     template.spec.topologySpreadConstraints.map(({ labelSelector }) => labelSelector),
     [selector, own],
   );
+});
+
+test("the values to remove the spool are those of the install page", () => {
+  const [steps] = docBlocks("docs/install.md").filter(({ heading }) => heading === "Remove the queued lines");
+  const [, set = ""] = /--set (\S+)/.exec(steps?.text ?? "") ?? [];
+  const file = VALUES_FILES.get("remove-spool") ?? "";
+  assert.deepEqual(chartObjects("--set", set), chartObjects("--values", file));
 });
 
 test("with agent.spool.remove a pod has only the right and the mount to delete the spool", () => {

@@ -80,16 +80,39 @@ test("every value is used by a template", () => {
   assert.deepEqual(unused, []);
 });
 
+/** Values that are on or set by default, and the tag, which has no effect beside a digest. */
+const UNSET = ["admissionPolicy.enabled", "crds.enabled", "crds.keep", "controller.nodeSelector", "image.tag"];
+
+/** Returns the values that some of the files set. */
+function valuesIn(files: Iterable<string>): ReadonlySet<string> {
+  return new Set([...files].flatMap((file) => paths(read(file), schema)));
+}
+
 test("every value that is off or empty by default is set by a file in ci/", () => {
-  const set = [...VALUES_FILES.values()].flatMap((file) => paths(read(file), schema));
-  const elsewhere = [
-    "admissionPolicy.enabled",
-    "agent.serviceAccount.automount",
-    "agent.spool.remove",
-    "controller.serviceAccount.automount",
-    "crds.enabled",
-    "crds.keep",
-  ];
-  const byDefault = ["controller.nodeSelector", "image.tag"];
-  assert.deepEqual(all.filter((path) => !set.includes(path)).sort(), [...elsewhere, ...byDefault].sort());
+  const set = valuesIn(VALUES_FILES.values());
+  assert.deepEqual(all.filter((path) => !set.has(path)).sort(), UNSET.toSorted());
+});
+
+/** Values of the pods that the tests of a real node do not set from a file, and what uses them instead. */
+const OFF_NODE: Readonly<Record<string, readonly string[]>> = {
+  "the scheduler": ["nodeSelector", "tolerations", "affinity", "priorityClassName"].flatMap((name) => [
+    `agent.${name}`,
+    `controller.${name}`,
+  ]),
+  "another operator": ["enabled", "updateMode", "policy"].map((name) => `agent.verticalPodAutoscaler.${name}`),
+  "a node with other launchers, directories or a security module": [
+    ...["agent.launchers", "agent.podsDir", "agent.spool.type", "agent.spool.hostPath", "agent.spool.sizeLimit"],
+    ...["agent.hostUsers", "agent.seLinuxOptions"],
+  ],
+  "the API server": ["agent.serviceAccount.create", "controller.serviceAccount.create"],
+};
+
+test("every value of the pods is set by a file in ci/ that is installed on a real node", () => {
+  const tests = globSync("test/integration/node-*.test.ts").map((file) => readFileSync(file, "utf8"));
+  const installed = [...VALUES_FILES].filter(([name]) =>
+    tests.some((text) => text.includes(`/ci/${name}-values.yaml`)),
+  );
+  const set = valuesIn(installed.map(([, file]) => file));
+  const ofPods = all.filter((path) => /^(agent|controller)\./.test(path));
+  assert.deepEqual(ofPods.filter((path) => !set.has(path)).sort(), Object.values(OFF_NODE).flat().sort());
 });

@@ -198,11 +198,15 @@ test("the agent runs with every setting of ci/tuned-values.yaml, and its log is 
   const agent = await cluster.ready(AGENT, { not: old.metadata.uid });
   await newPoints(1);
   assert.deepEqual(await warningsAbout(agent), []);
+  await tokenIsOfTheValues(agent, "agent");
+  const hasReported = async (): Promise<true | undefined> => (await reporter()) === agent.metadata.uid || undefined;
+  await until(hasReported, "a report of the new agent", 120_000);
   assert.match(await procOf(agent, "agent", "status"), /^Groups:\s.*\b2000\b/m);
-  assert.match(await procOf(agent, "agent", "cmdline"), /agent\0--allowed-host=agents\.example\.com\0$/);
+  assert.match(await procOf(agent, "agent", "cmdline"), /agent\0--log-level=debug\0$/);
   const environment = await procOf(agent, "agent", "environ");
   assert.match(environment, /\0EXTRA=yes\0/);
   assert.match(environment, /\0KUBEVIRT_TELEMETRY_VM_METRICS=true\0/);
+  assert.match(environment, /\0KUBEVIRT_TELEMETRY_LAUNCHER_LIMIT=devices=2000\0/);
   assert.doesNotMatch(environment, /\0(KUBEVIRT_TELEMETRY_VMS_AGENT_SERVICE_HOST)=/, "a link to a Service");
   assert.equal(await procOf(agent, "agent", "root/extra/EXTRA"), "yes");
   assert.match(await procOf(agent, "agent", "root/etc/hosts"), /^192\.0\.2\.10\tinfluxdb\.example\.com$/m);
@@ -215,25 +219,59 @@ test("the agent runs with every setting of ci/tuned-values.yaml, and its log is 
   for (const controller of controllers) {
     assert.deepEqual(await warningsAbout(controller), []);
     assert.match(await procOf(controller, "controller", "status"), /^Uid:\s+10001\s/m);
+    await tokenIsOfTheValues(controller, "controller");
   }
+  const names = controllers.map(({ metadata }) => metadata.name);
+  await until(
+    async () => {
+      const leader = await leaderName();
+      return names.some((name) => leader.startsWith(`${name}_`)) || undefined;
+    },
+    "one of the new controllers to lead",
+    120_000,
+  );
   const log = await cluster.shell.run(`kubectl --namespace ${NAMESPACE} logs daemonset/${RELEASE}-vms-agent`);
   assert.match(log, /^\[\d\d:\d\d:\d\d\] INFO: started \{"version":/m);
 });
 
-test("the steps before an uninstallation remove what the agents have written on the node", async () => {
-  assert.notEqual(await cluster.node.run("ls", SPOOL), "");
-  const old = await cluster.ready(AGENT);
-  const reset = `helm upgrade ${RELEASE} ${CHART} --namespace ${NAMESPACE} --reset-values`;
-  await cluster.shell.run(reset);
-  await cluster.ready(AGENT, { not: old.metadata.uid });
-  const [steps] = docBlocks(INSTALL).filter(({ heading }) => heading === "Remove the queued lines");
-  await cluster.shell.run(steps?.text ?? "");
-  await until(async () => (await cluster.node.run("ls", SPOOL)) === "" || undefined, "an empty spool");
-  const { status } = await cluster.ready(AGENT);
+/** Checks that the pod has no token but that of its volume `token`. */
+async function tokenIsOfTheValues(pod: RunningPod, container: string): Promise<void> {
+  const volumes = (pod.spec?.["volumes"] ?? []) as readonly { readonly name: string }[];
   assert.deepEqual(
-    status.containerStatuses?.map(({ restartCount }) => restartCount),
-    [0],
+    volumes.filter(({ name }) => name.startsWith("kube-api-access-")),
+    [],
   );
+  // Not as a file: /var/run is a link, which would lead to the node's own directory.
+  assert.match(await procOf(pod, container, "mountinfo"), / \S+\/secrets\/kubernetes\.io\/serviceaccount ro[, ]/);
+}
+
+/** Resolves to the UID of the pod that has written the report of the node. */
+async function reporter(): Promise<string | undefined> {
+  const { status } = await cluster.kube.call("GET", "/apis/kubevirt-telemetry.io/v1alpha1/nodetelemetries/node-a");
+  return (status as { readonly agent?: { readonly podUID: string } } | undefined)?.agent?.podUID;
+}
+
+async function leaderName(): Promise<string> {
+  const lease = `/apis/coordination.k8s.io/v1/namespaces/${NAMESPACE}/leases/kubevirt-telemetry-controller`;
+  return String((await cluster.kube.call("GET", lease)).spec?.["holderIdentity"]);
+}
+
+test("what removes the spool before an uninstallation leaves nothing of the agents on the node", async () => {
+  const upgrade = `helm upgrade ${RELEASE} ${CHART} --namespace ${NAMESPACE} --reset-values`;
+  const [documented] = docBlocks(INSTALL).filter(({ heading }) => heading === "Remove the queued lines");
+  for (const remove of [documented?.text ?? "", `${upgrade} --values ${CHART}/ci/remove-spool-values.yaml`]) {
+    const old = await cluster.ready(AGENT);
+    await cluster.shell.run(upgrade);
+    await cluster.ready(AGENT, { not: old.metadata.uid });
+    await until(async () => (await cluster.node.run("ls", SPOOL)) !== "" || undefined, "files of the agent");
+    await cluster.shell.run(remove);
+    await until(async () => (await cluster.node.run("ls", SPOOL)) === "" || undefined, "an empty spool");
+    const { status } = await cluster.ready(AGENT);
+    assert.deepEqual(
+      status.containerStatuses?.map(({ restartCount }) => restartCount),
+      [0],
+    );
+  }
 });
 
 /** Resolves to the agent's use: nanocores and bytes of its working set. */
