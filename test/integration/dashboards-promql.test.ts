@@ -6,9 +6,9 @@ import { victoriaMetricsPath } from "../../scripts/provision/cache.ts";
 import { target1 } from "./support/agent.ts";
 import { annotationSuite } from "./support/annotation-suite.ts";
 import { writeForDashboards, type DashboardData } from "./support/dashboard-data.ts";
-import { promqlServer } from "./support/dashboard-servers.ts";
+import { promqlServer, type AnswerRow } from "./support/dashboard-servers.ts";
 import { dashboardSuite } from "./support/dashboard-suite.ts";
-import { askedBy, interpolate, panelsOf, readDashboard } from "./support/grafana.ts";
+import { askedBy, interpolate, panelsOf, readDashboard, type Choices, type Shown } from "./support/grafana.ts";
 import type { ServerProcess } from "./support/server-process.ts";
 import { startVictoriaMetrics } from "./support/victoria-metrics.ts";
 
@@ -51,7 +51,21 @@ for (const suite of [dashboardSuite, annotationSuite])
   for (const name of Object.keys(PROGRAMS))
     suite(name, "promql", () => ({ server: promqlServer(serverOf(name)), data }));
 
-for (const name of Object.keys(PROGRAMS))
+/** Resolves to the rows of a panel of the lines with a prefix. */
+async function rowsOf(
+  name: string,
+  [subject, title]: readonly [subject: string, title: string],
+  choices: Choices,
+  shown: Shown,
+): Promise<readonly AnswerRow[]> {
+  const panel = panelsOf(readDashboard(`${CHART}/dashboards/promql/${subject}.json`)).find(
+    (each) => each.title === title,
+  );
+  const query = askedBy(panel?.targets?.[0] ?? { refId: "A" });
+  return promqlServer(serverOf(name)).ask(interpolate(query, { namespace: ".*", node: ".*", ...choices }), shown);
+}
+
+for (const name of Object.keys(PROGRAMS)) {
   test(`${name}: the VMs of another database are left out unless it is chosen too`, async () => {
     const timeMs = data.labShown.fromMs + 1_000;
     for (const database of [DATABASE, "other"]) {
@@ -59,15 +73,34 @@ for (const name of Object.keys(PROGRAMS))
       await write(serverOf(name), `two-vm_totals,${tags} cpus=2i ${timeMs}000000\n`, database);
     }
     await serverOf(name).ask("/internal/force_flush");
-    const panel = panelsOf(readDashboard(`${CHART}/dashboards/promql/fleet.json`)).find(
-      ({ title }) => title === "VMs, most at once",
-    );
     const found: Record<string, readonly unknown[]> = {};
     for (const db of [DATABASE, ".*"]) {
-      const choices = { prefix: "two-", db, namespace: ".*", node: ".*" };
-      const query = interpolate(askedBy(panel?.targets?.[0] ?? { refId: "A" }), choices);
-      const rows = await promqlServer(serverOf(name)).ask(query, data.labShown);
+      const rows = await rowsOf(name, ["fleet", "VMs, most at once"], { prefix: "two-", db }, data.labShown);
       found[db] = rows.map(({ value }) => value);
     }
     assert.deepEqual(found, { [DATABASE]: [1], ".*": [2] });
   });
+
+  test(`${name}: points that are further apart than buckets have rates, except where the counter falls`, async () => {
+    const [stepS, everyS, firstS, resetS, percent] = [10, 30, 3, 63, 25];
+    const fromMs = data.labShown.fromMs;
+    const lines = [0, 1, 2, 3].map((index) => {
+      const second = firstS + index * everyS;
+      const counted = second < resetS ? second : second - resetS + 1;
+      const time = fromMs + second * 1000;
+      return `sparse_vm_vcpus,VMID=1,name=vm,uuid=u,namespace=lab,vcpu=0 delay_ns=${counted * percent * 1e7}i ${time}000000\n`;
+    });
+    await write(serverOf(name), lines.join(""));
+    await serverOf(name).ask("/internal/force_flush");
+    const choices = { prefix: "sparse_", db: ".*", namespace: "lab", vm: "vm" };
+    const shown = { ...data.labShown, intervalS: stepS };
+    const rows = await rowsOf(name, ["vm", "Steal time, by vCPU"], choices, shown);
+    assert.deepEqual(
+      rows.map(({ time, value }) => [(Number(time) - fromMs) / 1000, value]),
+      [
+        [30, percent],
+        [90, percent],
+      ],
+    );
+  });
+}
