@@ -1,5 +1,5 @@
 /** Words of libvirt-domain.h for the reasons of each virDomainState, by number. */
-const REASONS: readonly (readonly string[])[] = [
+export const REASONS: readonly (readonly string[])[] = [
   ["unknown"],
   [
     ...["unknown", "booted", "migrated", "restored", "from-snapshot", "unpaused", "migration-canceled"],

@@ -7,6 +7,7 @@ import { INFLUXQL } from "./influxql.ts";
 import { NODE_PANELS } from "./node.ts";
 import { FLEET_OPTIONAL, NODE_OPTIONAL } from "./overview-optional.ts";
 import { datasource, panelModel, type Panel, type Section, type Source } from "./panel.ts";
+import { PROMQL } from "./promql.ts";
 import { filtersOf, legendOf, type EventKind, type Filter, type Language, type Query } from "./query.ts";
 import { SQL } from "./sql.ts";
 import { choice, MIN_INTERVAL, queryVariable, sourceVariable, textVariable, type QueryVariable } from "./variables.ts";
@@ -25,7 +26,7 @@ interface Subject {
   readonly sections: readonly Section<Query>[];
 }
 
-const LANGUAGES: readonly Language[] = [INFLUXQL, FLUX, SQL];
+const LANGUAGES: readonly Language[] = [INFLUXQL, FLUX, SQL, PROMQL];
 const ROWS = choice("top", "VMs in a table", "How many VMs the tables show.", ["10", "5", "20", "50"]);
 const PREFIX = textVariable(
   "prefix",
@@ -105,14 +106,14 @@ function vmDashboard(subject: Subject, language: Language): string {
     {
       uid: uid(id, language),
       title: `KubeVirt telemetry: ${title} (${language.title})`,
-      description: `${description} For kubevirt-telemetry with InfluxDB, in ${language.title}.`,
+      description: `${description} For kubevirt-telemetry with ${language.database}, in ${language.title}.`,
       tag: `kubevirt-telemetry-${language.id}`,
       refresh: "30s",
       variables: [
-        sourceVariable("influxdb"),
+        sourceVariable(language.source),
         ...language.variables,
         PREFIX,
-        ...choices.map((choice) => queryVariable("influxdb", choice)),
+        ...choices.map((choice) => queryVariable(language.source, choice)),
         ...variables,
         MIN_INTERVAL,
       ],
@@ -121,7 +122,8 @@ function vmDashboard(subject: Subject, language: Language): string {
         iconColor,
         // Until Events is collected, there is nothing to ask for.
         enable: false,
-        datasource: datasource("influxdb"),
+        datasource: datasource(language.source),
+        ...language.annotation,
         target: { refId: "Anno", ...language.events(kind, filters) },
       })),
     },
@@ -131,23 +133,23 @@ function vmDashboard(subject: Subject, language: Language): string {
 }
 
 function sourceOf(panel: Panel<Query>, language: Language, filters: readonly Filter[]): Source {
+  const type = language.source;
   if (panel.kind === "word" || panel.kind === "words" || panel.kind === "table") {
-    const kept =
-      "${datasource:queryparam}&${prefix:queryparam}" + (language.id === "flux" ? "&${bucket:queryparam}" : "");
+    const kept = ["datasource", "prefix", ...(language.linked ?? [])].map((name) => `\${${name}:queryparam}`).join("&");
     const targets = panel.asked.map((query) =>
       panel.kind === "table" ? language.top(query, filters) : language.text(query, filters),
     );
     return {
-      type: "influxdb",
+      type,
       targets,
       link: `/d/${uid("vm", language)}?${kept}&var-namespace=\${__data.fields.namespace}&var-vm=\${__data.fields.name}&\${__url_time_range}`,
+      ...(panel.kind !== "table" && language.texts !== undefined && { texts: language.texts }),
     };
   }
   return {
-    type: "influxdb",
+    type,
     targets: panel.asked.map((query) => language.series(query, filtersOf(query, filters))),
-    // A query of InfluxQL names its series itself.
-    ...(language.id !== "influxql" && {
+    ...(language.namesSeries !== true && {
       names: panel.asked.map((query) => legendOf(query, (tag) => `\${__field.labels.${tag}}`)),
     }),
   };

@@ -20,6 +20,8 @@ const BOUNDS = ["_start", "_stop"];
 export const FLUX: Language = {
   id: "flux",
   title: "Flux",
+  source: "influxdb",
+  database: "InfluxDB",
   variables: [
     {
       name: "bucket",
@@ -29,6 +31,7 @@ export const FLUX: Language = {
         'buckets() |> filter(fn: (r) => r.name !~ /^_/) |> rename(columns: {name: "_value"}) |> keep(columns: ["_value"])',
     },
   ],
+  linked: ["bucket"],
   series: (query, filters) => ({
     query: query.over === undefined ? averages(query, filters) : combined(query, filters),
   }),

@@ -18,7 +18,10 @@ import {
 export const INFLUXQL: Language = {
   id: "influxql",
   title: "InfluxQL",
+  source: "influxdb",
+  database: "InfluxDB",
   variables: [],
+  namesSeries: true,
   series: (query, filters) => ({
     ...target(query.over === undefined ? averages(query, filters, "null") : combined(query, filters)),
     resultFormat: "time_series",

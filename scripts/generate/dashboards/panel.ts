@@ -36,6 +36,8 @@ export interface Source {
   readonly names?: readonly string[];
   /** The link of a table's row. */
   readonly link?: string;
+  /** Value mappings of a panel of texts, if its values are numbers. */
+  readonly texts?: readonly object[];
 }
 
 /** Grafana's reference to the data source of a kind that is chosen at the top of the dashboard. */
@@ -54,7 +56,8 @@ export const SIZES: Readonly<Record<Panel<unknown>["kind"], { readonly width: nu
 };
 
 export function panelModel(panel: Panel<unknown>, source: Source): object {
-  const { title, description, unit, kind, signed, sparse, decimals, steps = [[0, "blue"]], mappings } = panel;
+  const { title, description, unit, kind, signed, sparse, decimals, steps = [[0, "blue"]] } = panel;
+  const mappings = source.texts ?? panel.mappings;
   const isTable = TYPES[kind] === "table";
   return {
     title,
@@ -81,10 +84,10 @@ export function panelModel(panel: Panel<unknown>, source: Source): object {
         },
         custom: custom(kind, steps.length > 1, sparse === true),
       },
-      overrides: [...overrides(source), ...(isTable ? tableOverrides(panel, source.link) : [])],
+      overrides: [...overrides(source), ...(isTable ? tableOverrides(panel, source) : [])],
     },
-    options: options(panel),
-    ...(isTable && { transformations: [WITHOUT_TIME] }),
+    options: options(panel, source),
+    ...(isTable && { transformations: [withoutTime(source)] }),
   };
 }
 
@@ -98,14 +101,16 @@ const TYPES: Readonly<Record<Panel<unknown>["kind"], string>> = {
   words: "table",
 };
 
-/** In a table of InfluxQL every row has the start of the time shown; in one of SQL, the uuid. This hides them. */
-const WITHOUT_TIME = {
-  id: "organize",
-  options: {
-    excludeByName: { Time: true, time: true, uuid: true },
-    indexByName: { namespace: 0, name: 1, device: 2, value: 3 },
-  },
-};
+/** In a table of InfluxQL every row has the start of the time shown; in one of SQL and PromQL, the uuid. This hides them. */
+function withoutTime(source: Source): object {
+  return {
+    id: "organize",
+    options: {
+      excludeByName: { Time: true, time: true, uuid: true },
+      indexByName: { namespace: 0, name: 1, device: 2, [valueColumn(source)]: 3 },
+    },
+  };
+}
 
 function refId(index: number): string {
   return String.fromCharCode("A".charCodeAt(0) + index);
@@ -134,7 +139,12 @@ function custom(kind: Panel<unknown>["kind"], hasSteps: boolean, sparse: boolean
   }
 }
 
-function options({ kind, calculation = "lastNotNull" }: Panel<unknown>): object {
+/** The column of a query's value: queries name it so, except those of Prometheus. */
+function valueColumn({ type }: Source): string {
+  return type === "prometheus" ? "Value" : "value";
+}
+
+function options({ kind, calculation = "lastNotNull" }: Panel<unknown>, source: Source): object {
   switch (kind) {
     case "stat":
       return {
@@ -145,7 +155,7 @@ function options({ kind, calculation = "lastNotNull" }: Panel<unknown>): object 
       };
     case "word":
       return {
-        reduceOptions: { calcs: ["lastNotNull"], fields: "/^value$/", values: false },
+        reduceOptions: { calcs: ["lastNotNull"], fields: `/^${valueColumn(source)}$/`, values: false },
         colorMode: "none",
         graphMode: "none",
         textMode: "value",
@@ -171,7 +181,8 @@ function overrides({ names = [] }: Source): object[] {
   }));
 }
 
-function tableOverrides({ title, kind }: Panel<unknown>, link: string | undefined): object[] {
+function tableOverrides({ title, kind }: Panel<unknown>, source: Source): object[] {
+  const { link } = source;
   const column = (name: string, ...properties: object[]): object => ({
     matcher: { id: "byName", options: name },
     properties,
@@ -182,9 +193,9 @@ function tableOverrides({ title, kind }: Panel<unknown>, link: string | undefine
     column("name", { id: "displayName", value: "VM" }, ...links),
     column("device", { id: "displayName", value: "Disk" }),
     kind === "words"
-      ? column("value", { id: "displayName", value: "Why" })
+      ? column(valueColumn(source), { id: "displayName", value: "Why" })
       : column(
-          "value",
+          valueColumn(source),
           { id: "displayName", value: "Average" },
           { id: "custom.cellOptions", value: { type: "gauge", mode: "gradient" } },
         ),

@@ -1,3 +1,5 @@
+import type { Source } from "./panel.ts";
+
 /** Measurement -> the tags besides VM_TAGS, `VMID` and `node` that identify a series of it. */
 const PART_TAGS = {
   vm_metrics: [],
@@ -46,12 +48,24 @@ export interface Field {
 /** Which lines of `vm_events` an annotation shows. */
 export type EventKind = "events" | "migrations";
 
-/** A query language of InfluxDB in Grafana. */
+/** A query language of a data source in Grafana. */
 export interface Language {
-  readonly id: "influxql" | "flux" | "sql";
+  readonly id: "influxql" | "flux" | "sql" | "promql";
   readonly title: string;
+  /** Type of the data source. */
+  readonly source: Source["type"];
+  /** The database that has this language. */
+  readonly database: string;
   /** Variables that this language needs besides the data source. */
   readonly variables: readonly object[];
+  /** Names of those of them that links to other dashboards set. */
+  readonly linked?: readonly string[];
+  /** Whether a query sets the names of its series. */
+  readonly namesSeries?: true;
+  /** Grafana's value mappings, if the database has numbers instead of texts. */
+  readonly texts?: readonly object[];
+  /** Settings of annotations outside of their query. */
+  readonly annotation?: object;
   /** Returns the query of a panel over time. */
   series(query: Query, filters: readonly Filter[]): object;
   /** Returns the query of a table of the highest averages over the whole time; columns namespace, name, other tags of `by`, value. */

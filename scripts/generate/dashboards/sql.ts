@@ -19,6 +19,8 @@ import {
 export const SQL: Language = {
   id: "sql",
   title: "SQL",
+  source: "influxdb",
+  database: "InfluxDB",
   variables: [],
   series: (query, filters) => ({
     ...target(query.over === undefined ? averages(query, filters) : combined(query, filters)),

@@ -1,8 +1,9 @@
 import type { Datafusion } from "./datafusion.ts";
 import { MACROS, type Shown } from "./grafana.ts";
 import type { Influxd2 } from "./influxd2.ts";
+import type { ServerProcess } from "./server-process.ts";
 
-export type LanguageId = "influxql" | "flux" | "sql";
+export type LanguageId = "influxql" | "flux" | "sql" | "promql";
 
 /** A row of an answer: tags, `value`, and `time` in milliseconds where there is one. */
 export type AnswerRow = Readonly<Record<string, string | number | null>>;
@@ -61,6 +62,56 @@ export function sqlServer(engine: Datafusion): Server {
       return rows;
     },
   };
+}
+
+interface PromAnswer {
+  readonly data: readonly string[] | { readonly result: readonly PromResult[] };
+}
+
+interface PromResult {
+  readonly metric: Readonly<Record<string, string>>;
+  readonly value?: PromPoint;
+  readonly values?: readonly PromPoint[];
+}
+
+/** Seconds and a number as text. */
+type PromPoint = readonly [time: number, value: string];
+
+/** Asks a Prometheus, or a server with its API, as Grafana does: a table for one time, a chart for the steps between two times. */
+export function promqlServer(server: ServerProcess): Server {
+  const ask = async (path: string, parameters: Readonly<Record<string, string>>): Promise<PromAnswer["data"]> => {
+    const query = new URLSearchParams(parameters).toString();
+    return (JSON.parse(await server.ask(`/api/v1/${path}?${query}`)) as PromAnswer).data;
+  };
+  const rows = (data: PromAnswer["data"], shiftMs: number): AnswerRow[] =>
+    "result" in data
+      ? data.result.flatMap(({ metric, value, values = value === undefined ? [] : [value] }) =>
+          values.map(([time, text]) => ({ ...metric, time: time * 1000 - shiftMs, value: Number(text) })),
+        )
+      : data.map((value) => ({ value }));
+  return {
+    async ask(query, shown) {
+      const [, series, label] = /^label_values\((.*), (\w+)\)$/.exec(query) ?? [];
+      const { fromMs, toMs, intervalS } = shown;
+      if (series !== undefined)
+        return rows(
+          await ask(`label/${label}/values`, { "match[]": series, start: seconds(fromMs), end: seconds(toMs) }),
+          0,
+        );
+      const text = MACROS.promql(query, shown);
+      if (query.includes("$__range")) return rows(await ask("query", { query: text, time: seconds(toMs) }), 0);
+      // The steps are multiples of their length. A value is about the bucket that ends at its time.
+      const [start, end] = [fromMs, toMs].map((ms) => String((Math.floor(ms / 1000 / intervalS) + 1) * intervalS)) as [
+        string,
+        string,
+      ];
+      return rows(await ask("query_range", { query: text, start, end, step: String(intervalS) }), intervalS * 1000);
+    },
+  };
+}
+
+function seconds(ms: number): string {
+  return String(ms / 1000);
 }
 
 interface InfluxqlAnswer {

@@ -107,6 +107,7 @@ export const MACROS: Readonly<Record<"influxql" | "flux" | "sql" | "promql", (te
     promql: (text, { fromMs, toMs, intervalS }) =>
       text
         .replaceAll("$__rate_interval", `${4 * intervalS}s`)
+        .replaceAll("$__interval", `${intervalS}s`)
         .replaceAll("$__range", `${Math.ceil((toMs - fromMs) / 1000)}s`),
   };
 

@@ -10,8 +10,11 @@ interface LabVm {
   /** Second at which its counter on a node begins, if not at the start. */
   readonly startS?: Readonly<Record<string, number>>;
   /** Why it is in its state at a second. */
-  readonly reason: (second: number) => string;
+  readonly reason: (second: number) => keyof typeof REASONS;
 }
+
+/** Reason -> numbers of the state and of the reason in it. */
+const REASONS = { booted: [1, 1], "io-error": [3, 5] } as const;
 
 /** Offset of the agents' clocks. */
 const PHASE_MS: Readonly<Record<string, number>> = { a: 500, b: 0 };
@@ -19,8 +22,12 @@ const PHASE_MS: Readonly<Record<string, number>> = { a: 500, b: 0 };
 const IDLE = 5;
 const BOTH = 50;
 const RESTART = 70;
+const UNPLUGGED = 90;
+/** Bytes that the disks of a VM read in a second, and those that a disk had read before it was unplugged. */
+export const LAB_READ = 1_000;
+const READ_BEFORE = 300_000;
 
-/** The events of the lab: a live migration in the middle of a bucket, a restart, and an agent that was down. */
+/** The events of the lab: a live migration in the middle of a bucket, a restart, an agent that was down, and an unplugged disk. */
 export const LAB_VMS: readonly LabVm[] = [
   {
     name: "moved",
@@ -54,10 +61,15 @@ export function labLines(beginS: number): string {
         // A counter begins before its first sample.
         const cputime = Math.round((worked - (second < from ? 0 : from) + 2) * cores * 1e9);
         const ms = (beginS + second) * 1000 + (PHASE_MS[node] ?? 0);
+        const why = reason(second);
+        const [state, code] = REASONS[why];
+        // A total falls when a disk leaves it, but not to zero.
+        const read =
+          1_000_000 + (second - (second < from ? 0 : from)) * LAB_READ - (second < UNPLUGGED ? 0 : READ_BEFORE);
         const tags = `VMID=1,name=${name},uuid=${name},namespace=lab,node=${node}`;
         return [
-          `${LAB.prefix}vm_totals,${tags} cputime=${cputime}i,cpus=2i,memrss=1048576i ${ms}000000\n`,
-          `${LAB.prefix}vm_status,${tags} reason="${reason(second)}" ${ms}000000\n`,
+          `${LAB.prefix}vm_totals,${tags} cputime=${cputime}i,cpus=2i,memrss=1048576i,disk_rd_bytes=${read}i,disk_wr_bytes=0i,state=${state}i ${ms}000000\n`,
+          `${LAB.prefix}vm_status,${tags} reason="${why}",reason_code=${code}i ${ms}000000\n`,
         ].join("");
       }),
     ),
