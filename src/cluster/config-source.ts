@@ -1,5 +1,11 @@
 import { readClusterObject, type ClusterConfig } from "../config/cluster-object.ts";
-import { ConfigLoop, type ConfigOrigin, type ConfigReading, type ConfigSource } from "../config/config-loop.ts";
+import {
+  ConfigLoop,
+  type ConfigFault,
+  type ConfigOrigin,
+  type ConfigReading,
+  type ConfigSource,
+} from "../config/config-loop.ts";
 import { accessError, resolveConfig } from "../config/resolve.ts";
 import type { SecretSource } from "../config/secrets-dir.ts";
 import { TargetAccessReader } from "../config/target-access.ts";
@@ -39,6 +45,7 @@ export class ClusterConfigSource implements ConfigSource<GoverningConfig> {
   readonly #options: ClusterConfigSourceOptions;
   readonly #access: TargetAccessReader;
   #selectedBy: readonly string[] = [];
+  #lastGood: ClusterConfig | undefined;
 
   constructor(options: ClusterConfigSourceOptions) {
     this.#options = options;
@@ -48,6 +55,16 @@ export class ClusterConfigSource implements ConfigSource<GoverningConfig> {
   /** Names of the Active objects that select the node, the governing one first. */
   get selectedBy(): readonly string[] {
     return this.#selectedBy;
+  }
+
+  /** The last object that governed this node and could be read. It is in use; undefined if no object governs the node. */
+  get lastGood(): ClusterConfig | undefined {
+    return this.#lastGood;
+  }
+
+  /** Takes over the last good object of an earlier process, for as long as the governing object cannot be read. */
+  restore(lastGood: ClusterConfig): void {
+    this.#lastGood = lastGood;
   }
 
   async read(): Promise<ConfigReading<GoverningConfig>> {
@@ -64,22 +81,32 @@ export class ClusterConfigSource implements ConfigSource<GoverningConfig> {
     const needsLabels = [...configs.values()].some(({ nodeSelector }) => Object.keys(nodeSelector).length > 0);
     const { governing, overridden } = selectConfig(configs.values(), needsLabels ? await labels() : {});
     this.#selectedBy = governing === undefined ? [] : [governing.name, ...overridden.map(({ name }) => name)];
-    if (governing === undefined) return { kind: "none", pollMs: REFRESH_MS };
-    const { name, uid, generation, config, faults } = governing;
-    if (config === undefined) {
-      const error = new TelemetryError("E_CONFIG_INVALID", `${name}: ${faults.join("; ")}`);
-      return { kind: "faulty", fault: { reason: "InvalidConfig", error }, pollMs: REFRESH_MS };
+    if (governing === undefined) {
+      this.#lastGood = undefined;
+      return { kind: "none", pollMs: REFRESH_MS };
     }
+    const isOutdated = governing.config === undefined;
+    if (!isOutdated) this.#lastGood = governing;
+    const { name, uid, generation, config } = this.#lastGood ?? governing;
+    if (config === undefined) return { kind: "faulty", fault: invalidConfig(governing), pollMs: REFRESH_MS };
+    // Also of an object that is outdated: its Secrets may have been rotated.
     const effective = await resolveConfig(config, this.#access);
     const error = accessError(effective);
     return {
       kind: "config",
       config: effective,
       origin: { name, uid, observedGeneration: generation },
-      fault: error && { reason: "SecretNotFound", error },
+      fault: isOutdated ? invalidConfig(governing) : error && { reason: "SecretNotFound", error },
+      isOutdated,
       pollMs: error === undefined ? REFRESH_MS : RETRY_MS,
     };
   }
+}
+
+/** Returns why this version cannot read an object. */
+function invalidConfig({ name, faults }: ClusterConfig): ConfigFault {
+  const error = new TelemetryError("E_CONFIG_INVALID", `${name}: ${faults.join("; ")}`);
+  return { reason: "InvalidConfig", error };
 }
 
 export interface ConfigWatchOptions {
@@ -97,6 +124,8 @@ export interface ConfigWatch {
   readonly objects: Reflector<ClusterConfig>;
   readonly source: ClusterConfigSource;
   readonly loop: ConfigLoop<GoverningConfig>;
+  /** Takes over the object that an earlier process used. Must come before `objects` is started. */
+  restore(config: ClusterConfig): void;
 }
 
 /** Returns the watch of the TelemetryConfigs, and the loop that polls after each change. The caller starts both. */
@@ -120,5 +149,14 @@ export function watchConfigs(options: ConfigWatchOptions): ConfigWatch {
     secrets: clusterSecrets(client, namespace),
   });
   const loop = new ConfigLoop(source, clock, random);
-  return { objects, source, loop };
+  return {
+    objects,
+    source,
+    loop,
+    restore: (config) => {
+      // The first list replaces the object, perhaps by one that this version cannot read.
+      source.restore(config);
+      objects.restore(new Map([[config.name, config]]));
+    },
+  };
 }

@@ -28,11 +28,14 @@ export type ConfigReading<Origin extends ConfigOrigin = ConfigOrigin> = {
       readonly kind: "config";
       readonly config: EffectiveConfig;
       readonly origin: Origin;
-      /** A target lacks a Secret. The configuration is used without that target. */
+      /** A target lacks a Secret, and the configuration is used without that target; or why it is outdated. */
       readonly fault: ConfigFault | undefined;
+      /** Whether this is the last good configuration, with its Secrets read again: the new one cannot be used. */
+      readonly isOutdated?: boolean;
     }
   /** No configuration applies to this node. */
   | { readonly kind: "none" }
+  /** The configuration cannot be used, and the source knows no earlier one. */
   | { readonly kind: "faulty"; readonly fault: ConfigFault }
   /** The source does not answer, so the configuration is unknown. */
   | { readonly kind: "unavailable"; readonly error: TelemetryError }
@@ -47,7 +50,10 @@ export interface ConfigSource<Origin extends ConfigOrigin = ConfigOrigin> {
 export interface ConfigListener<Origin extends ConfigOrigin = ConfigOrigin> {
   /** The first configuration, or one that differs from the previous one; both undefined if no configuration applies. */
   changed(config: EffectiveConfig | undefined, origin: Origin | undefined): void;
-  /** The configuration cannot be used, and the previous one stays active. Called once for each fault. */
+  /**
+   * The configuration cannot be used, and the previous one stays active. Called once for each fault, after `changed` if the
+   * previous one is from before a restart.
+   */
   rejected(fault: ConfigFault): void;
   /** The configuration is used, and a target lacks a Secret. Called once for each fault, after `changed`. */
   incomplete(fault: ConfigFault): void;
@@ -143,7 +149,8 @@ export class ConfigLoop<Origin extends ConfigOrigin = ConfigOrigin> {
       case "config":
         this.#accept(reading.config, reading.origin, listener);
         this.#report(reading.fault, (fault) => {
-          listener.incomplete(fault);
+          if (reading.isOutdated === true) listener.rejected(fault);
+          else listener.incomplete(fault);
         });
         break;
       case "none":

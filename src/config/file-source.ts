@@ -1,5 +1,5 @@
 import { TelemetryError, messageOf } from "../errors.ts";
-import type { ConfigReading, ConfigSource } from "./config-loop.ts";
+import type { ConfigFault, ConfigReading, ConfigSource } from "./config-loop.ts";
 import { foreignText } from "../lib/display-text.ts";
 import { PolledFile } from "../lib/polled-file.ts";
 import { parseConfig, type Fault, type ParseOptions } from "./parse.ts";
@@ -54,7 +54,7 @@ export class FileConfigSource implements ConfigSource {
   readonly #file: string;
   readonly #content: PolledFile;
   readonly #access: TargetAccessReader;
-  /** Cached: parsing and checking takes as long as writing the lines of a cycle, and the file rarely changes. */
+  /** The last good content. Cached: parsing takes as long as writing the lines of a cycle, and the file rarely changes. */
   #checked: { readonly text: string; readonly config: TelemetryConfig } | undefined;
 
   constructor(file: string, secrets: SecretSource) {
@@ -65,17 +65,41 @@ export class FileConfigSource implements ConfigSource {
 
   /** Faults have the codes of `readConfigFile`, or of a Secret. */
   async read(): Promise<ConfigReading> {
+    const pollMs = POLL_MS;
+    try {
+      const rejected = await this.#update();
+      if (this.#checked === undefined) throw rejected ?? new Error("a file without a fault has no content");
+      const config = await resolveConfig(this.#checked.config, this.#access);
+      const error = rejected ?? accessError(config);
+      const fault = error && faultOf(error);
+      return {
+        kind: "config",
+        config,
+        origin: { name: this.#file },
+        fault,
+        isOutdated: rejected !== undefined,
+        pollMs,
+      };
+    } catch (error) {
+      if (!(error instanceof TelemetryError)) throw error;
+      return { kind: "faulty", fault: faultOf(error), pollMs };
+    }
+  }
+
+  /** Reads the file. Resolves to why its content cannot be used; the last good content is then kept. */
+  async #update(): Promise<TelemetryError | undefined> {
     const name = this.#file;
     try {
       const text = await readText(name, this.#content);
       if (this.#checked?.text !== text) this.#checked = { text, config: checked(name, text) };
-      const config = await resolveConfig(this.#checked.config, this.#access);
-      const error = accessError(config);
-      const fault = error && { reason: error.code, error };
-      return { kind: "config", config, origin: { name }, fault, pollMs: POLL_MS };
+      return undefined;
     } catch (error) {
-      if (!(error instanceof TelemetryError)) throw error;
-      return { kind: "faulty", fault: { reason: error.code, error }, pollMs: POLL_MS };
+      if (error instanceof TelemetryError) return error;
+      throw error;
     }
   }
+}
+
+function faultOf(error: TelemetryError): ConfigFault {
+  return { reason: error.code, error };
 }

@@ -5,7 +5,6 @@ import { OwnNode } from "../cluster/node-object.ts";
 import { reportNode } from "../cluster/node-reporter.ts";
 import { VmiWatch } from "../cluster/vmi-watch.ts";
 import type { Endpoint } from "../collection/libvirt/endpoint.ts";
-import type { ClusterConfig } from "../config/cluster-object.ts";
 import type { ConfigListener } from "../config/config-loop.ts";
 import type { EffectiveConfig } from "../config/resolve.ts";
 import { LauncherSockets } from "../discovery/launcher-sockets.ts";
@@ -67,8 +66,6 @@ class ClusterNode implements NodeMode {
   readonly #configs: ConfigWatch;
   /** Undefined without a directory to keep them. */
   readonly #known: KnownObjectsKeeper | undefined;
-  /** The TelemetryConfig of the configuration in use. */
-  #governing: ClusterConfig | undefined;
   #named: EffectiveConfig | undefined;
 
   constructor(options: Options, settings: ClusterSettings) {
@@ -149,21 +146,16 @@ class ClusterNode implements NodeMode {
   }
 
   #knownObjects(): KnownObjects {
-    const { origin } = this.config;
-    const found = origin && this.#configs.objects.objects.get(origin.name);
-    // An object that cannot be read any more, or was created again, is not what the agent uses.
-    if (found?.config !== undefined && found.uid === origin?.uid) this.#governing = found;
     const vmis = [...this.#vmis.reflectors].map(([what, { objects }]) => [what, objects] as const);
-    return { config: this.#governing, vmis: new Map(vmis) };
+    return { config: this.#configs.source.lastGood, vmis: new Map(vmis) };
   }
 
   /** Takes over what an earlier agent knew, until the API server lists it. Returns whether there was a configuration. */
   async #restore(): Promise<boolean> {
     const known = await this.#known?.load();
     if (known === undefined) return false;
-    this.#governing = known.config;
     this.#vmis.restore(known.vmis);
-    if (known.config !== undefined) this.#configs.objects.restore(new Map([[known.config.name, known.config]]));
+    if (known.config !== undefined) this.#configs.restore(known.config);
     return known.config !== undefined;
   }
 
@@ -194,7 +186,6 @@ class ClusterNode implements NodeMode {
       ...listener,
       changed: (config, origin) => {
         listener.changed(config, origin);
-        if (config === undefined) this.#governing = undefined;
         this.#known?.changed();
         if (config === undefined) log.info("no Active TelemetryConfig selects this node: nothing is collected");
         else log.info({ ...origin }, "governed by a TelemetryConfig");

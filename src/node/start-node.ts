@@ -1,5 +1,6 @@
 import { ConnectionLimit } from "../collection/libvirt/connection-limit.ts";
 import type { ConfigListener } from "../config/config-loop.ts";
+import type { EffectiveConfig } from "../config/resolve.ts";
 import type { Histogram } from "../lib/histogram.ts";
 import { openFileLimit } from "../lib/open-files.ts";
 import type { Progress } from "../observability/agent-routes.ts";
@@ -38,18 +39,21 @@ export async function startNode(options: NodeOptions & NodeParts): Promise<Start
   const connections = launcherConnections(nodeLog);
   const pipeline = new Pipeline({ router, state, clock, latest, findEndpoints, connections });
   const ended = new AbortController();
+  // The state follows at the next tick.
+  let active: EffectiveConfig | undefined;
   const listener: ConfigListener = {
     changed: (changed) => {
+      active = changed;
       pipeline.configure(changed);
     },
     rejected: (fault) => {
-      nodeLog.configRejected(fault, state.config);
+      nodeLog.configRejected(fault, active);
     },
     incomplete: (fault) => {
       nodeLog.configIncomplete(fault);
     },
     unavailable: (error) => {
-      nodeLog.configUnavailable(error, state.config);
+      nodeLog.configUnavailable(error, active);
     },
   };
   const running = mode.run(listener, pipeline, AbortSignal.any([signal, ended.signal]));

@@ -1,12 +1,17 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
-import { ClusterConfigSource, type GoverningConfig } from "../../../src/cluster/config-source.ts";
+import { pino } from "pino";
+import { ClusterConfigSource, watchConfigs, type GoverningConfig } from "../../../src/cluster/config-source.ts";
+import { TELEMETRY_CONFIGS } from "../../../src/cluster/kinds.ts";
+import { OwnNode } from "../../../src/cluster/node-object.ts";
 import { readClusterObject, type ClusterConfig } from "../../../src/config/cluster-object.ts";
 import { ConfigLoop, type ConfigListener } from "../../../src/config/config-loop.ts";
 import type { Labels } from "../../../src/config/selectors.ts";
 import { TelemetryError } from "../../../src/errors.ts";
 import { KubeError } from "../../../src/kubernetes/kube-error.ts";
+import { resourcePath } from "../../../src/kubernetes/kube-object.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
+import { FakeKubeClient } from "../../support/fake-kube-client.ts";
 
 interface ObjectChange {
   readonly uid?: string;
@@ -30,6 +35,12 @@ function object(name: string, { uid = `uid-${name}`, generation = 1, spec = {} }
   });
   assert.ok(read !== undefined);
   return read;
+}
+
+const UNREADABLE = { collection: { onMissing: "Guess" } };
+
+function unreadable(name: string, spec: object = {}): ClusterConfig {
+  return object(name, { generation: 2, spec: { ...UNREADABLE, ...spec } });
 }
 
 let clock: FakeClock;
@@ -144,6 +155,61 @@ test("an invalid object is reported once, and the previous configuration stays a
   await change(object("default", { generation: 3 }));
   assert.equal(loop.fault, undefined);
   assert.equal(events.length, 2, "the configuration is what it was");
+});
+
+test("a Secret that is rotated while the governing object cannot be read is used", async () => {
+  await start(object("default"));
+  await change(unreadable("default"));
+  token = "second";
+  await clock.advance(310_000);
+  assert.equal(events.at(-1), "default 5000 second");
+  token = "third";
+  await clock.advance(20_000);
+  loop.recheckSecrets();
+  await clock.advance(5_000);
+  assert.equal(events.at(-1), "default 5000 third");
+  assert.deepEqual([loop.origin?.observedGeneration, loop.fault?.reason], [1, "InvalidConfig"]);
+  assert.equal(events.filter((event) => event.startsWith("InvalidConfig")).length, 1);
+});
+
+test("a node keeps its configuration while another object governs it that cannot be read", async () => {
+  await start(object("default"));
+  await change(unreadable("better", { priority: 5 }));
+  assert.deepEqual([loop.origin?.name, source.selectedBy], ["default", ["better", "default"]]);
+  assert.match(loop.fault?.error.message ?? "", /^better: spec.collection.onMissing/);
+});
+
+test("an object that cannot be read does not bring back a configuration that was removed", async () => {
+  await start(object("default"));
+  await change(object("default", { generation: 2, spec: { state: "Suspended" } }));
+  await change(unreadable("default"));
+  assert.equal(events[1], "none");
+  assert.deepEqual([loop.origin, loop.fault?.reason], [undefined, "InvalidConfig"]);
+});
+
+test("an agent that restarts while the governing object cannot be read collects with the last good one", async () => {
+  const client = new FakeKubeClient(clock);
+  const metadata = { name: "default", uid: "uid-default", generation: 2 };
+  client.objects.put(resourcePath(TELEMETRY_CONFIGS), { metadata, spec: UNREADABLE });
+  const data = { token: Buffer.from("first").toString("base64") };
+  client.fault = ({ path }) => (path.endsWith("/secrets/s") ? { status: 200, body: { data } } : undefined);
+  const watch = watchConfigs({
+    client,
+    node: new OwnNode(client, "node-1", clock),
+    namespace: "telemetry",
+    log: pino({ level: "silent" }),
+    clock,
+    random: () => 0,
+  });
+  watch.restore(object("default"));
+  watch.objects.start();
+  await watch.objects.synced;
+  ({ loop } = watch);
+  await start();
+  assert.equal(events[0], "default 5000 first");
+  assert.deepEqual([loop.origin?.observedGeneration, loop.fault?.reason], [1, "InvalidConfig"]);
+  assert.equal(watch.source.lastGood?.generation, 1, "it is saved again for the next restart");
+  await watch.objects.stop();
 });
 
 test("a target waits for its missing Secret, which is reported once", async () => {

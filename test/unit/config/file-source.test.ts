@@ -225,6 +225,24 @@ test("a rotated secret is a change, and so is a missing one", async (t) => {
   assert.equal(inspect(followed.errors, { depth: null, showHidden: true }).includes("second"), false);
 });
 
+test("a secret that is rotated while the file is invalid or missing is used", async (t) => {
+  const followed = await Followed.start(t, WITH_TOKEN);
+  const token = (): string | undefined => {
+    const credentials = followed.configs.at(-1)?.targets[0]?.credentials;
+    return credentials?.kind === "token" ? credentials.token.reveal() : undefined;
+  };
+  await followed.write("spec: [");
+  await followed.poll();
+  await followed.rotate("second");
+  await followed.poll();
+  assert.equal(token(), "second");
+  await followed.remove();
+  await followed.rotate("third");
+  await followed.poll();
+  assert.equal(token(), "third");
+  assert.deepEqual(followed.reported, ["E_CONFIG_INVALID", 5_000, 5_000, "E_CONFIG_UNREADABLE"]);
+});
+
 test("reload polls at once, and reports a known fault again", async (t) => {
   const followed = await Followed.start(t, every("5s"));
   const reload = async (): Promise<void> => {

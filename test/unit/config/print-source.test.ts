@@ -43,7 +43,13 @@ test("a file that becomes invalid while the agent runs is a fault, and ends noth
   const source = new PrintConfigSource(file);
   assert.equal((await source.read()).kind, "config");
   await writeFile(file, "spec: [");
-  assert.equal((await source.read()).kind, "faulty");
+  const reading = await source.read();
+  assert.ok(reading.kind === "config");
+  assert.equal(reading.fault?.reason, "E_CONFIG_INVALID");
+  assert.deepEqual(
+    reading.config.targets.map(({ name }) => name),
+    ["stdout"],
+  );
 });
 
 test("an invalid file is an error with its faults", async () => {
