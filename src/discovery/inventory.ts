@@ -24,6 +24,7 @@ export type VmiStore = ReadonlyMap<string, Vmi>;
  * can serve a libvirt socket. The agent does not collect from a pod that no VMI lists.
  */
 export class VmiInventory {
+  /** The store of the VMIs on this node comes first. */
   readonly #stores: readonly VmiStore[];
   #index: PodIndex | undefined;
   /** Pod -> the number of the index in which it was first listed. */
@@ -131,6 +132,10 @@ interface PodIndex {
   readonly contested: ReadonlyMap<string, readonly [Vmi, Vmi]>;
 }
 
+/**
+ * Returns the VMIs by their pods. The stores come from separate watches, one of which may lag behind. Of the copies of one
+ * VMI the first is used: the first store has the VMIs of this node, so its copy knows that a migration to it has ended.
+ */
 function indexPods(stores: readonly VmiStore[]): PodIndex {
   const vmis = new Map<string, Vmi>();
   const contested = new Map<string, readonly [Vmi, Vmi]>();
@@ -138,8 +143,8 @@ function indexPods(stores: readonly VmiStore[]): PodIndex {
     for (const vmi of store.values())
       for (const podUid of vmi.pods) {
         const other = vmis.get(podUid);
-        if (other !== undefined && domainNameOf(other) !== domainNameOf(vmi)) contested.set(podUid, [other, vmi]);
-        vmis.set(podUid, vmi);
+        if (other === undefined) vmis.set(podUid, vmi);
+        else if (domainNameOf(other) !== domainNameOf(vmi)) contested.set(podUid, [other, vmi]);
       }
   for (const podUid of contested.keys()) vmis.delete(podUid);
   return { vmis, contested };

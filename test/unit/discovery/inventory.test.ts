@@ -241,6 +241,14 @@ test("a paused VM is collected on the VMI's node, not on the other side of a mig
   }
 });
 
+test("an older copy of a VMI in the second watch does not hide that its migration to this node has ended", () => {
+  put(here, vmi({ pods: ["pod-1", "pod-0"] }));
+  put(coming, vmi({ nodeName: "node-0", pods: ["pod-1", "pod-0"] }));
+  assert.equal(inventory.identify("pod-1", DOMAIN, PAUSED, BY_USER)?.name, "web");
+  put(coming, vmi({ nodeName: "node-0", pods: ["pod-1", "pod-2"] }));
+  assert.equal(inventory.vmiOf("pod-2")?.uid, "u1", "a pod that only one copy lists has its VMI");
+});
+
 test("a label key such as constructor is a tag only if the VMI has it", () => {
   const labelTags = INHERITED_NAMES.map((key) => ({ key, tag: key }));
   inventory.rules = { ...ALL, labelTags, annotationTags: labelTags };
