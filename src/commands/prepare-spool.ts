@@ -2,6 +2,7 @@ import { lchown, lstat, readdir } from "node:fs/promises";
 import path from "node:path";
 import { InvalidArgumentError } from "commander";
 import { TelemetryError, messageOf } from "../errors.ts";
+import { errorCode } from "../lib/error-code.ts";
 
 export interface Owner {
   readonly uid: number;
@@ -34,6 +35,16 @@ export async function prepareSpool(directory: string, owner: Owner): Promise<num
 /** Changes the content of a directory before the directory. Follows no link. */
 async function changeOwner(at: string, owner: Owner): Promise<void> {
   const stats = await lstat(at);
-  if (stats.isDirectory()) for (const name of await readdir(at)) await changeOwner(path.join(at, name), owner);
+  if (stats.isDirectory())
+    for (const name of await readdir(at)) await unlessDeleted(changeOwner(path.join(at, name), owner));
   if (stats.uid !== owner.uid || stats.gid !== owner.gid) await lchown(at, owner.uid, owner.gid);
+}
+
+/** With `maxSurge` the agent of the old pod still runs, and deletes segments that are delivered. */
+async function unlessDeleted(change: Promise<void>): Promise<void> {
+  try {
+    await change;
+  } catch (error) {
+    if (errorCode(error) !== "ENOENT") throw error;
+  }
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { chmod, chown, lstat, mkdir, symlink, writeFile } from "node:fs/promises";
+import fs, { chmod, chown, lstat, mkdir, symlink, writeFile } from "node:fs/promises";
+import { syncBuiltinESMExports } from "node:module";
 import path from "node:path";
 import { test, type TestContext } from "node:test";
 import { parseOwner, prepareSpool } from "../../../src/commands/prepare-spool.ts";
@@ -59,6 +60,20 @@ test("files that already have the owner are not changed, which needs no right", 
   const before = await Promise.all(all.map(async (at) => (await lstat(at)).ctimeMs));
   await prepareSpool(root, { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 });
   assert.deepEqual(await Promise.all(all.map(async (at) => (await lstat(at)).ctimeMs)), before);
+});
+
+test("a file or directory that is deleted meanwhile is skipped", async (t) => {
+  const { root } = await spool(t);
+  const own = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
+  const { readdir } = fs;
+  // Lists a name that is gone when it is looked at.
+  t.mock.method(fs, "readdir", async (at: string) => ["gone", ...(await readdir(at))]);
+  syncBuiltinESMExports();
+  t.after(() => {
+    t.mock.reset();
+    syncBuiltinESMExports();
+  });
+  assert.equal(await prepareSpool(root, own), 0);
 });
 
 test("a missing directory is an error with a code", async () => {
