@@ -1,5 +1,6 @@
 import { stringify } from "yaml";
 import { API_VERSION, KIND } from "../../src/config/schema.ts";
+import type { EffectiveConfig } from "../../src/config/resolve.ts";
 
 /** Only the required fields. */
 export const LEAST_SPEC = {
@@ -108,4 +109,10 @@ export function pathsIn(value: unknown, at: readonly (string | number)[] = []): 
   if (typeof value !== "object" || value === null) return [];
   const entries: [string | number, unknown][] = Array.isArray(value) ? [...value.entries()] : Object.entries(value);
   return entries.flatMap(([key, item]) => [[...at, key], ...pathsIn(item, [...at, key])]);
+}
+
+/** Returns the token of the first target; undefined if it has none. */
+export function tokenOf(config: EffectiveConfig | undefined): string | undefined {
+  const credentials = config?.targets[0]?.credentials;
+  return credentials?.kind === "token" ? credentials.token.reveal() : undefined;
 }

@@ -10,6 +10,7 @@ import type { Labels } from "../../../src/config/selectors.ts";
 import { TelemetryError } from "../../../src/errors.ts";
 import { KubeError } from "../../../src/kubernetes/kube-error.ts";
 import { resourcePath } from "../../../src/kubernetes/kube-object.ts";
+import { tokenOf } from "../../support/config.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 import { FakeKubeClient } from "../../support/fake-kube-client.ts";
 
@@ -82,9 +83,7 @@ beforeEach(() => {
 
 const listener: ConfigListener = {
   changed: (config, origin) => {
-    const credentials = config?.targets[0]?.credentials;
-    const secret = credentials?.kind === "token" ? credentials.token.reveal() : "";
-    events.push(config === undefined ? "none" : `${origin?.name ?? ""} ${config.intervalMs} ${secret}`);
+    events.push(config === undefined ? "none" : `${origin?.name ?? ""} ${config.intervalMs} ${tokenOf(config) ?? ""}`);
   },
   rejected: ({ reason, error: { message } }) => events.push(`${reason}: ${message}`),
   incomplete: ({ reason, error: { message } }) => events.push(`incomplete ${reason}: ${message}`),

@@ -9,7 +9,7 @@ import { FileConfigSource, formatFault } from "../../../src/config/file-source.t
 import type { EffectiveConfig } from "../../../src/config/resolve.ts";
 import { secretsDirectory, type SecretSource } from "../../../src/config/secrets-dir.ts";
 import type { TelemetryError } from "../../../src/errors.ts";
-import { LEAST_SPEC, changed, configText } from "../../support/config.ts";
+import { LEAST_SPEC, changed, configText, tokenOf } from "../../support/config.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
 import { atEnd } from "../../support/at-end.ts";
@@ -122,8 +122,7 @@ test("a file is loaded with its secrets", async (t) => {
   await mkdir(path.join(dir, "influx"));
   await writeFile(path.join(dir, "influx", "token"), "abc\n");
   const reading = await new FileConfigSource(path.join(dir, "config.yaml"), secretsDirectory(dir)).read();
-  const [credentials] = reading.kind === "config" ? reading.config.targets.map((target) => target.credentials) : [];
-  assert.equal(credentials?.kind === "token" && credentials.token.reveal(), "abc");
+  assert.equal(reading.kind === "config" && tokenOf(reading.config), "abc");
 });
 
 test("a missing file and an invalid file are different errors, a missing secret is the fault of its target", async (t) => {
@@ -213,8 +212,7 @@ test("a rotated secret is a change, and so is a missing one", async (t) => {
   await followed.rotate("second");
   await followed.poll();
   assert.deepEqual(followed.reported, [5_000]);
-  const credentials = followed.configs[0]?.targets[0]?.credentials;
-  assert.equal(credentials?.kind === "token" && credentials.token.reveal(), "second");
+  assert.equal(tokenOf(followed.configs[0]), "second");
   await followed.rotate("first");
   await followed.poll();
   assert.deepEqual(followed.reported, [5_000, 5_000]);
@@ -227,20 +225,15 @@ test("a rotated secret is a change, and so is a missing one", async (t) => {
 
 test("a secret that is rotated while the file is invalid or missing is used", async (t) => {
   const followed = await Followed.start(t, WITH_TOKEN);
-  const token = (): string | undefined => {
-    const credentials = followed.configs.at(-1)?.targets[0]?.credentials;
-    return credentials?.kind === "token" ? credentials.token.reveal() : undefined;
-  };
   await followed.write("spec: [");
-  await followed.poll();
   await followed.rotate("second");
   await followed.poll();
-  assert.equal(token(), "second");
+  assert.equal(tokenOf(followed.configs.at(-1)), "second");
   await followed.remove();
   await followed.rotate("third");
   await followed.poll();
-  assert.equal(token(), "third");
-  assert.deepEqual(followed.reported, ["E_CONFIG_INVALID", 5_000, 5_000, "E_CONFIG_UNREADABLE"]);
+  assert.equal(tokenOf(followed.configs.at(-1)), "third");
+  assert.deepEqual(followed.reported, [5_000, "E_CONFIG_INVALID", 5_000, "E_CONFIG_UNREADABLE"]);
 });
 
 test("reload polls at once, and reports a known fault again", async (t) => {
