@@ -241,6 +241,20 @@ test("a network policy exists for every pod of the chart, and the test pod reach
   assert.deepEqual([ingress, egress], [undefined, undefined]);
 });
 
+test("a network policy allows the ports of DNS pods on OpenShift, and the named ports of the API server", () => {
+  const rules = (...args: string[]) =>
+    chartObjects("--set", "networkPolicy.enabled=true", ...args)
+      .filter(({ kind, spec }) => kind === "NetworkPolicy" && selectedBy(spec) !== "test")
+      .map(({ spec }) => (spec as { egress: { ports: { port: number; protocol: string }[] }[] }).egress)
+      .map((egress) => egress.map(({ ports }) => ports.map(({ port, protocol }) => `${port}/${protocol}`).join(" ")));
+  const dns = "53/UDP 53/TCP 5353/UDP 5353/TCP";
+  const byDefault = [dns, "443/TCP 6443/TCP"];
+  assert.deepEqual(rules(), [byDefault, byDefault]);
+  const create = ["--set", "telemetryConfig.create=true", ...SPEC];
+  const named = [dns, "16443/TCP"];
+  assert.deepEqual(rules(...create, "--set", "networkPolicy.apiServerPorts={16443}"), [named, named, named]);
+});
+
 test("the log has the format of the values", () => {
   const format = (of: readonly ChartObject[], kind: string) =>
     podSpecOf(only(of, kind)).containers[0]?.env?.find(({ name }) => name.endsWith("_LOG_FORMAT"))?.value;
