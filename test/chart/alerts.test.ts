@@ -63,6 +63,13 @@ test("with the chart's monitor an agent that is down is found for every release 
     assert.equal(down("--set", unknown), 'up{job=~".*kubevirt-telemetry.*"} == 0', unknown);
 });
 
+test("a node without an agent is found for every release name", () => {
+  const missing = (...args: string[]): string | undefined =>
+    flat(rulesOf(...args)).find(({ alert }) => alert === "KubevirtTelemetryAgentMissing")?.expr;
+  assert.match(missing() ?? "", /\{daemonset="kubevirt-telemetry-agent"\}/);
+  assert.match(missing("--set", "fullnameOverride=vms") ?? "", /\{daemonset="vms-agent"\}/);
+});
+
 test("Prometheus accepts the chart's rules", async (t) => {
   const file = path.join(await temporaryDirectory(t), "rules.yaml");
   await writeFile(file, stringify(rulesOf("--set", "podMonitor.enabled=true")));
