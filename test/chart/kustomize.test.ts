@@ -22,6 +22,10 @@ const SAME: readonly (readonly [components: readonly string[], values: readonly 
   ],
 ];
 
+interface Policy {
+  readonly matchConditions: readonly { readonly expression: string }[];
+}
+
 function valuesOf(name: string): readonly string[] {
   return ["--values", VALUES_FILES.get(name) ?? ""];
 }
@@ -52,6 +56,18 @@ for (const [components, values] of SAME)
   test(`kustomize with ${components.join(" and ") || "no component"} gives the objects of the chart`, async (t) => {
     assert.deepEqual(sorted(await built(t, withComponents(components))), sorted(objectsIn(installManifest(...values))));
   });
+
+test("with another namespace an agent is still limited to its own node", async (t) => {
+  const objects = await built(t, JSON.stringify({ ...JSON.parse(withComponents([])), namespace: "other" }));
+  const { metadata } =
+    objects.find(({ kind, metadata: { name } }) => kind === "ServiceAccount" && /agent$/.test(name)) ?? {};
+  const account = `system:serviceaccount:${metadata?.namespace ?? ""}:${metadata?.name ?? ""}`;
+  assert.match(account, /:other:/);
+  const { matchConditions } = only(objects, "ValidatingAdmissionPolicy").spec as Policy;
+  const [, start = "?", end = "?"] =
+    /startsWith\('([^']+)'\) .*endsWith\('([^']+)'\)$/.exec(matchConditions[0]?.expression ?? "") ?? [];
+  assert.ok(account.startsWith(start) && account.endsWith(end), `${start} ${end}`);
+});
 
 test("the kustomization in the install page builds, with the image that it names", async (t) => {
   const [example] = docBlocks("docs/install.md").filter(({ text }) => text.includes("kind: Kustomization"));
