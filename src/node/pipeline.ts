@@ -97,13 +97,18 @@ export class Pipeline {
       if (state.config?.state === "Active" && collector !== undefined)
         complete = (await this.#cycle(state.config, collector)) && complete;
       if (state.config !== undefined) cycle++;
-      state.recordLosses(router.losses);
-      state.recordTick({ skippedTicks: this.#ticker.skipped, droppedLines: router.droppedLines });
+      this.#recordTick();
     }
     this.#stopCollecting();
     await this.#reports.close();
     await router.flush();
     return complete;
+  }
+
+  #recordTick(): void {
+    const { state, router } = this.#options;
+    state.recordLosses(router.losses);
+    state.recordTick({ skippedTicks: this.#ticker.skipped, droppedLines: router.droppedLines });
   }
 
   /** Waits for a configuration. Its first cycle is due at once. */
@@ -116,6 +121,8 @@ export class Pipeline {
     while (!configured() && !isAborted(signal)) {
       this.#configured = new Waker();
       this.#options.state.cycles.recordProgress();
+      // Queued lines are still delivered, or lost.
+      this.#recordTick();
       await this.#options.clock.sleep(PROGRESS_MS, this.#configured);
     }
     signal.removeEventListener("abort", end);

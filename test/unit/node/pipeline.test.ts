@@ -69,6 +69,26 @@ test("the removal of a configuration ends collection and keeps the queued lines"
   assert.equal(router.senders[0]?.backlog.lines, 8 * log.filter((msg) => msg === "cycle").length);
 });
 
+test("after the removal of a configuration the log still has the minutes, and the losses of queued lines", async (t) => {
+  const { pipeline, state, clock, log, logged } = await pipelineBench(t);
+  const stop = new AbortController();
+  pipeline.configure(await config());
+  const done = pipeline.run(Number.POSITIVE_INFINITY, stop.signal);
+  await once(logged, "cycle");
+  pipeline.configure(undefined);
+  const removed = once(logged, "configuration removed");
+  await clock.advance(INTERVAL_MS);
+  await removed;
+  const minutes = (): number => log.filter((msg) => msg === "last minute").length;
+  const before = minutes();
+  const losses = t.mock.method(state, "recordLosses");
+  await clock.advance(130_000);
+  assert.equal(minutes() - before, 2);
+  assert.ok(losses.mock.callCount() > 10);
+  stop.abort();
+  await done;
+});
+
 test("a suspended configuration collects nothing, and its cycles count", async (t) => {
   const { pipeline, router, log, run } = await pipelineBench(t);
   pipeline.configure(await config("  state: Suspended\n"));
