@@ -22,6 +22,11 @@ const WRONG: readonly (readonly [what: string, set: string, reason: RegExp])[] =
   ],
   ["an unknown time of a probe", "probes.startup.period=5", /invalid propertyName 'period'/],
   ["two monitors of the same pods", "podMonitor.enabled=true,serviceMonitor.enabled=true", /exclude each other/],
+  [
+    "the removal of a spool in the pod, which would leave the files on the nodes",
+    "agent.spool.remove=true,agent.spool.type=emptyDir",
+    /agent.spool.remove needs agent.spool.type=hostPath/,
+  ],
   ["an invalid digest", "image.digest=sha256:ab", /'\/image\/digest'.*does not match pattern/],
   ["an empty name of a Secret, which would allow all", "secretNames={}", /secretNames/],
   [

@@ -61,10 +61,10 @@ readinessProbe:
 {{- /* Where the pods run. The argument is .Values.agent or .Values.controller. */ -}}
 {{- define "kubevirt-telemetry.scheduling" -}}
 {{- with .runtimeClassName }}
-runtimeClassName: {{ . }}
+runtimeClassName: {{ . | quote }}
 {{- end }}
 {{- with .priorityClassName }}
-priorityClassName: {{ . }}
+priorityClassName: {{ . | quote }}
 {{- end }}
 {{- with .nodeSelector }}
 nodeSelector:
