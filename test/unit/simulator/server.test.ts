@@ -129,6 +129,22 @@ test("a stuck domain blocks one call, and a later call with NOWAIT lacks its QEM
   assert.equal(server.blockedCalls, 0);
 });
 
+test("a mask of 0 asks for all groups, as in libvirt, and waits for QEMU; the client does not send it", async (t) => {
+  const { socket, client, host, server } = await served(t);
+  host.stuck.add("vm-002");
+  const connection = await LibvirtConnection.connect(socket, 10_000);
+  const call = connection.call({
+    procedure: "CONNECT_GET_ALL_DOMAIN_STATS",
+    write: (writer) => writer.uint(0).uint(0).uint(ACTIVE),
+    read: () => undefined,
+    deadlineMs: 10_000,
+  });
+  call.catch(() => undefined);
+  await until("the call waits for QEMU", () => server.blockedCalls > 0);
+  connection.destroy();
+  assert.throws(() => client.allDomainStats({ groups: 0, flags: ACTIVE }, SOON), RangeError);
+});
+
 test("without cgroups there are no CPU statistics", async (t) => {
   const { client, host } = await served(t);
   const [domain] = await client.listDomains(ACTIVE, SOON);
