@@ -64,6 +64,11 @@ export class DomainReadings {
     this.#starts.interrupt();
   }
 
+  /** Call this when the next connection may be to another daemon, which may give the id of an old run to a new one. */
+  forgetPrevious(): void {
+    this.#previous.clear();
+  }
+
   /** Sets what the configuration needs. Removes the values of all other readers. */
   configure(needs: readonly StatsNeed[]): void {
     const isNeeded = readersOf(needs).length > 0;
@@ -88,7 +93,7 @@ export class DomainReadings {
   ): Promise<ReadonlyMap<object, unknown>> {
     const { domain } = about.info;
     const run = domainKey(domain);
-    const input = { ...about, startedS: about.vm.startedS ?? this.#starts.startOf(domain) };
+    const input = { ...about, startedS: about.vm.startedS ?? this.#starts.startOf(about.info) };
     const values = await Promise.all(
       readers.map(async (reader) => {
         const asked = reader.ask && call(async (session, options) => reader.ask?.(session, domain, options));
