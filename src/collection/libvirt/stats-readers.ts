@@ -1,8 +1,8 @@
 import type { LibvirtClient } from "../../libvirt/client.ts";
 import { domainKey, retainDomains } from "../../discovery/domain-name.ts";
-import { STATS_GROUP } from "../../libvirt/protocol.ts";
 import type { CallOptions, DomainRef } from "../../libvirt/types.ts";
 import type { ReaderInput, StatsNeed, StatsReader } from "../stats-needs.ts";
+import { LATE_GROUPS } from "./blocked-calls.ts";
 import type { BudgetChecks } from "./budget-checks.ts";
 import { RunStarts } from "./run-starts.ts";
 import { undefinedIfRejected } from "./basic-info.ts";
@@ -15,9 +15,9 @@ export function statsGroups(needs: readonly StatsNeed[], cpuTimesKnown: boolean)
   );
 }
 
-/** Returns whether these needs show if QEMU answers. Of all statistics only those of disks do. */
+/** Returns whether these needs show if QEMU answers. Of all statistics only those of disks and of the balloon do. */
 export function knowsAnswers(needs: readonly StatsNeed[]): boolean {
-  return (statsGroups(needs, true) & STATS_GROUP.BLOCK) !== 0;
+  return (statsGroups(needs, true) & LATE_GROUPS) !== 0;
 }
 
 /** Returns the needs that have a value of their own. */
