@@ -10,7 +10,7 @@ import { EVENTS, JOBS, type StatsNeed } from "../stats-needs.ts";
 import type { VmReport } from "../vm-report.ts";
 import type { BudgetChecks } from "./budget-checks.ts";
 import type { SessionFollower } from "./daemon-session.ts";
-import type { DomainHistory } from "./domain-history.ts";
+import type { DomainHistory, VmName } from "./domain-history.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { EventLimit } from "./event-limit.ts";
 import { describeEvent, type EventWords } from "./event-words.ts";
@@ -148,7 +148,10 @@ export class DomainEvents implements SessionFollower {
     this.#runs = runs;
     for (const uuid of this.#lastMs.keys())
       if (!this.#runs.has(uuid) && !this.#ended.has(uuid)) this.#lastMs.delete(uuid);
-    this.#migrations.retain(listed);
+    // The VMI may say at last that a migration has begun when the run has left already.
+    const ended = [...this.#ended.values()].map(({ run }) => run);
+    this.#passOnLastSteps(ended);
+    this.#migrations.retain([...listed, ...ended]);
     this.#jobs.retain(listed);
     this.#emitLeftOut(false);
   }
@@ -167,8 +170,21 @@ export class DomainEvents implements SessionFollower {
         this.#options.emit({ timestampMs: atMs, identity, kind: "migration", detail, count: 1 });
   }
 
+  #passOnLastSteps(runs: Iterable<DomainRef>): void {
+    if (!this.#needs.events) return;
+    for (const run of runs)
+      try {
+        const vm = this.#vmOf(run);
+        if (vm?.migration !== undefined)
+          this.#passOnSteps(run, this.#options.history.identityOf(run, vm), vm.migration);
+      } catch (error) {
+        this.#failed(error);
+      }
+  }
+
   /** Counts the events that were left out although their minute is not over. */
   close(): void {
+    this.#passOnLastSteps(this.#runs.values());
     this.#session?.ignoreEvents();
     this.#session = undefined;
     this.#newest = undefined;
@@ -203,8 +219,9 @@ export class DomainEvents implements SessionFollower {
   /** @throws {BudgetError} or the error of `identify` */
   #passOn({ domain, params }: DomainEvent, words: EventWords | undefined, isOfJob: boolean): void {
     const run = this.#runOf(domain);
-    const identity = run && this.#identityOf(run);
-    if (run === undefined || identity === undefined) return;
+    const vm = run && this.#vmOf(run);
+    if (run === undefined || vm === undefined) return;
+    const identity = this.#options.history.identityOf(run, vm);
     if (isOfJob && params === undefined) this.#jobs.expect(run);
     else if (isOfJob && params !== undefined) this.#jobs.end(run, identity, params);
     if (words === undefined) return;
@@ -225,10 +242,9 @@ export class DomainEvents implements SessionFollower {
   }
 
   /** An event belongs to the place where it happens, so the guest of a migration counts as running on both sides. */
-  #identityOf(run: DomainRef): DomainIdentity | undefined {
-    const { identify, history } = this.#options;
-    const vm = identify === undefined ? run : identify(run, DOMAIN_STATE.RUNNING, undefined);
-    return vm && history.identityOf(run, vm);
+  #vmOf(run: DomainRef): VmName | undefined {
+    const { identify } = this.#options;
+    return identify === undefined ? run : identify(run, DOMAIN_STATE.RUNNING, undefined);
   }
 
   #emitLeftOut(all: boolean): void {

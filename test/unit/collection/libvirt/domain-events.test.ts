@@ -36,6 +36,8 @@ async function bench(t: TestContext, options: EndpointOptions = {}, needs: reado
   };
 }
 
+type Bench = Awaited<ReturnType<typeof bench>>;
+
 test("an event arrives between two cycles, with the identity of the samples", async (t) => {
   const { endpoint, events, happens } = await bench(t);
   const { identity } = await endpoint.sample();
@@ -248,6 +250,24 @@ test("the migrations of a VMI are events at their own times, each once, and none
     ],
   );
 });
+
+for (const [what, end] of [
+  ["ends", ({ endpoint }: Bench) => endpoint.cycle()],
+  ["is closed", ({ endpoint }: Bench) => Promise.resolve(endpoint.source.close())],
+] as const)
+  test(`a migration that is shorter than an interval has its start when the run ${what}`, async (t) => {
+    let steps: NonNullable<VmName["migration"]>["steps"] = [];
+    const run = await bench(t, {
+      domains: 1,
+      identify: (domain) => ({ ...domain, migration: { uid: "m", isLeaving: true, steps } }),
+    });
+    // Between two cycles the migration begins and the domain leaves.
+    steps = [{ detail: "started", atMs: run.endpoint.clock.now() }];
+    run.endpoint.host.domains.clear();
+    await end(run);
+    await run.endpoint.cycle();
+    assert.deepEqual(run.taken(), [["migration", "started", 1]]);
+  });
 
 test("a threshold that libvirt sends for the disk and for its image is one event", async (t) => {
   const { events, happens } = await bench(t);
