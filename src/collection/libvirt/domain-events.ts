@@ -89,6 +89,8 @@ export class DomainEvents implements SessionFollower {
     this.#needs = needsAmong(needs);
     if (this.#needs.events === events && this.#needs.jobs === jobs) return false;
     this.close();
+    // What happens while its family is off is not known.
+    this.#jobs.clear();
     this.#migrations = new MigrationSteps(this.#options.clock.now());
     return true;
   }
