@@ -6,6 +6,7 @@ import { LAUNCHER_BUDGET } from "../../../../src/budget.ts";
 import type { VmName } from "../../../../src/collection/libvirt/domain-history.ts";
 import { BALLOON, DEVICES, EVENTS, JOBS, type StatsNeed } from "../../../../src/collection/stats-needs.ts";
 import type { VmEvent, VmReport } from "../../../../src/collection/vm-report.ts";
+import { PROCEDURE } from "../../../../src/libvirt/protocol.ts";
 import type { DomainEvent } from "../../../../src/libvirt/types.ts";
 import { SimulatedEndpoint, type EndpointOptions } from "../../../support/simulated-endpoint.ts";
 import { turns } from "../../../support/turns.ts";
@@ -145,6 +146,29 @@ test("a connection that waits for a stuck QEMU brings no second event", async (t
   await endpoint.cycle();
   assert.equal(endpoint.clients, 2);
   await happens(REBOOT);
+  assert.deepEqual(taken(), [["reboot", "", 1]]);
+});
+
+test("an event that comes with the answer to the subscription of the next connection is not lost", async (t) => {
+  const { endpoint, taken } = await bench(t, {}, [EVENTS, DEVICES, BALLOON]);
+  const { host } = endpoint;
+  const registrations = (): number => host.calls.get(PROCEDURE.CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY) ?? 0;
+  const expected = 2 * registrations();
+  const { ref } = endpoint.domain("vm-001");
+  const thawed = host.thawed.bind(host);
+  let isSent = false;
+  host.thawed = async () => {
+    await thawed();
+    if (isSent || registrations() < expected) return;
+    isSent = true;
+    // Behind the answer to the last registration.
+    setImmediate(() => {
+      host.emit({ ...REBOOT, domain: ref });
+    });
+  };
+  host.stuck.add("vm-002");
+  await endpoint.cycle();
+  assert.ok(isSent, "the blocked call needs a second connection");
   assert.deepEqual(taken(), [["reboot", "", 1]]);
 });
 
