@@ -3,7 +3,6 @@ import { test, type TestContext } from "node:test";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { LAUNCHER_BUDGET } from "../../../../src/budget.ts";
-import type { VmName } from "../../../../src/collection/libvirt/domain-history.ts";
 import { BALLOON, DEVICES, EVENTS, JOBS, type StatsNeed } from "../../../../src/collection/stats-needs.ts";
 import type { VmEvent, VmReport } from "../../../../src/collection/vm-report.ts";
 import { PROCEDURE } from "../../../../src/libvirt/protocol.ts";
@@ -36,8 +35,6 @@ async function bench(t: TestContext, options: EndpointOptions = {}, needs: reado
     taken: () => events.splice(0).map(({ kind, detail, count }) => [kind, detail ?? "", count]),
   };
 }
-
-type Bench = Awaited<ReturnType<typeof bench>>;
 
 test("an event arrives between two cycles, with the identity of the samples", async (t) => {
   const { endpoint, events, happens } = await bench(t);
@@ -250,48 +247,6 @@ test("a flood of events ends the connection of a launcher, and 100 events of it 
   assert.deepEqual([outcome, errors[0]?.rejection], ["failed", "UnaskedPackets"]);
   assert.deepEqual(taken(), [["left-out", "", 500]]);
 });
-
-test("the migrations of a VMI are events at their own times, each once, and none from before the agent", async (t) => {
-  const now = 1_700_000_000_000;
-  const done = { detail: "started", atMs: now - 60_000 } as const;
-  let migration: VmName["migration"] = { uid: "m1", isLeaving: false, steps: [done] };
-  const { endpoint, events } = await bench(t, {
-    domains: 1,
-    identify: (domain) => ({ ...domain, ...(migration !== undefined && { migration }) }),
-  });
-  const started = { detail: "started", atMs: now + 6_000 } as const;
-  migration = { uid: "m2", isLeaving: true, steps: [started] };
-  await endpoint.cycle();
-  await endpoint.cycle();
-  migration = { uid: "m2", isLeaving: false, steps: [started, { detail: "failed", atMs: now + 16_000 }] };
-  await endpoint.cycle();
-  await endpoint.cycle();
-  assert.deepEqual(
-    events.map(({ kind, detail, timestampMs }) => [kind, detail, timestampMs - now]),
-    [
-      ["migration", "started", 6_000],
-      ["migration", "failed", 16_000],
-    ],
-  );
-});
-
-for (const [what, end] of [
-  ["ends", ({ endpoint }: Bench) => endpoint.cycle()],
-  ["is closed", ({ endpoint }: Bench) => Promise.resolve(endpoint.source.close())],
-] as const)
-  test(`a migration that is shorter than an interval has its start when the run ${what}`, async (t) => {
-    let steps: NonNullable<VmName["migration"]>["steps"] = [];
-    const run = await bench(t, {
-      domains: 1,
-      identify: (domain) => ({ ...domain, migration: { uid: "m", isLeaving: true, steps } }),
-    });
-    // Between two cycles the migration begins and the domain leaves.
-    steps = [{ detail: "started", atMs: run.endpoint.clock.now() }];
-    run.endpoint.host.domains.clear();
-    await end(run);
-    await run.endpoint.cycle();
-    assert.deepEqual(run.taken(), [["migration", "started", 1]]);
-  });
 
 test("a threshold that libvirt sends for the disk and for its image is one event", async (t) => {
   const { events, happens } = await bench(t);

@@ -78,7 +78,11 @@ test("at most two calls wait for QEMUs that do not answer during their jobs, and
 
 test("a job that ends while the family is off is not reported when the family is on again", async (t) => {
   const reports: VmReport[] = [];
-  const settings = { timeoutMs: 4_000, deviceCacheTtlMs: 300_000, onReport: (report: VmReport) => reports.push(report) };
+  const settings = {
+    timeoutMs: 4_000,
+    deviceCacheTtlMs: 300_000,
+    onReport: (report: VmReport) => reports.push(report),
+  };
   const { endpoint, happens, begin } = await bench(t, { settings: { ...settings, needs: [JOBS] } });
   begin();
   await happens(PASS);
