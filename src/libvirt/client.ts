@@ -119,6 +119,7 @@ export class LibvirtClient implements Disposable {
   /**
    * Returns the statistics of `domains` in one call; without them, of every domain that matches the flags. `groups` are
    * bits of STATS_GROUP, `flags` bits of DOMAIN_FILTER.
+   * @throws {RangeError} without groups: libvirt would return all groups, and wait for QEMU
    */
   allDomainStats(
     {
@@ -128,6 +129,7 @@ export class LibvirtClient implements Disposable {
     }: { readonly domains?: readonly DomainRef[]; readonly groups: number; readonly flags: number },
     { deadlineMs }: CallOptions,
   ): Promise<DomainStats[]> {
+    if (groups === 0) throw new RangeError("statistics without groups: libvirt would return all of them");
     const limits = statsLimits(this.#limits, groups);
     return this.#connection.call({
       procedure: "CONNECT_GET_ALL_DOMAIN_STATS",

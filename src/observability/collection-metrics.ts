@@ -88,7 +88,7 @@ export const COLLECTION_METRICS: MetricGroup<AgentView> = {
     {
       name: "kubevirt_telemetry_libvirt_held_workers",
       type: "gauge",
-      help: "Calls that stuck QEMUs block now; each occupies a worker of a libvirt daemon",
+      help: "Calls for statistics that stuck QEMUs block now, 5 of a daemon at most; each occupies one of its workers",
       read: ({ libvirt }) => libvirt.blockedCalls,
     },
     {

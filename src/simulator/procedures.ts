@@ -38,6 +38,7 @@ type Procedure = (args: XdrReader) => PerformCall;
 
 const LIB_VERSION = 9_000_000n;
 const QEMU_VERSION = 7_002_000n;
+const ALL_GROUPS = Object.values(STATS_GROUP).reduce((groups, group) => groups | group, 0);
 const MONITOR_GROUPS = STATS_GROUP.BALLOON | STATS_GROUP.BLOCK | STATS_GROUP.CPU_TOTAL | STATS_GROUP.VCPU;
 
 /** Returns a procedure that always sends the same reply. */
@@ -208,7 +209,8 @@ function jobStats(args: XdrReader): PerformCall {
 /** Collects domain by domain. Waits for a stuck domain, unless another call already waits for it and NOWAIT is set. */
 function allDomainStats(args: XdrReader): PerformCall {
   const wanted = args.array(LIMIT.DOMAINS, DOMAIN_MIN_BYTES, () => readDomain(args));
-  const groups = args.uint();
+  // As in libvirt, 0 means all groups.
+  const groups = args.uint() || ALL_GROUPS;
   const flags = args.uint();
   const nowait = (flags & DOMAIN_FILTER.NOWAIT) !== 0;
   return async (host, { since }) => {

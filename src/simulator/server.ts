@@ -1,7 +1,7 @@
 import { chmod, lstat, rm } from "node:fs/promises";
 import { createConnection, createServer, type Server, type Socket } from "node:net";
 import { encodePacket, PacketAssembler, type PacketHeader } from "../libvirt/packet.ts";
-import { DOMAIN_EVENT, LIMIT, MESSAGE_TYPE, PROGRAM, REMOTE_ERROR, STATUS } from "../libvirt/protocol.ts";
+import { DOMAIN_EVENT, KEEPALIVE, LIMIT, MESSAGE_TYPE, PROGRAM, REMOTE_ERROR, STATUS } from "../libvirt/protocol.ts";
 import { writeRemoteError } from "../libvirt/wire-types.ts";
 import type { DomainEvent } from "../libvirt/types.ts";
 import { eventPacket } from "./event-packet.ts";
@@ -72,6 +72,11 @@ export class SimulatorServer implements AsyncDisposable {
     socket.on("close", () => this.#clients.delete(socket));
     socket.on("error", () => socket.destroy());
     const assembler = new PacketAssembler((header, payload) => {
+      if (header.program === PROGRAM.KEEPALIVE) {
+        // Its procedures have numbers of their own.
+        if (header.procedure === KEEPALIVE.PING) socket.write(encodePacket({ ...header, procedure: KEEPALIVE.PONG }));
+        return;
+      }
       const perform = PROCEDURES.get(header.procedure)?.(payload) ?? (() => Promise.reject(unknownProcedure(header)));
       this.#host.calls.set(header.procedure, (this.#host.calls.get(header.procedure) ?? 0) + 1);
       void this.#answer(socket, header, (host, jobs) => perform(host, jobs, events));

@@ -3,8 +3,7 @@ import { DOMAIN_STATE, STATS_GROUP, VCPU_STATE } from "../libvirt/protocol.ts";
 
 /** VIR_DOMAIN_RUNNING_BOOTED. */
 const BOOTED = 1;
-/** Seconds between two updates of the balloon driver's values, as in KubeVirt. */
-/** As KubeVirt sets it. */
+/** Seconds between two updates of the balloon driver's values, as KubeVirt sets it. */
 const GUEST_PERIOD_S = 10;
 const GIB = 1024n ** 3n;
 /** VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT. */

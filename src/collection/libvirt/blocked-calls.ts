@@ -5,8 +5,8 @@ import type { LibvirtClient } from "../../libvirt/client.ts";
 import { STATS_GROUP } from "../../libvirt/protocol.ts";
 import type { DomainRef, DomainStats, TypedParameters } from "../../libvirt/types.ts";
 
-/** What is used of a late reply; not every cycle asks for both. */
-const LATE_GROUPS = STATS_GROUP.BLOCK | STATS_GROUP.BALLOON;
+/** What shows whether QEMU has answered, and is used of a late reply; not every cycle asks for both. */
+export const LATE_GROUPS = STATS_GROUP.BLOCK | STATS_GROUP.BALLOON;
 
 /** A QEMU that has not answered a call for this long is stuck; before that it is slow. */
 export const STUCK_MS = 10_000;

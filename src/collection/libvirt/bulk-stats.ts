@@ -123,7 +123,8 @@ export class BulkStats {
     const end = Math.max(deadline, this.#clock.monotonic() + LAST_CALL_MS);
     const session = await this.#lease.session(end);
     timestampMs ??= this.#clock.now();
-    const safe = groups & SAFE_GROUPS;
+    // libvirt reads a mask without groups as all groups, and then waits for QEMU.
+    const safe = groups & SAFE_GROUPS || STATS_GROUP.STATE;
     const stats = await this.#call(
       session,
       { only: domains, groups: safe },

@@ -14,7 +14,7 @@ export interface CpuUsage {
   /** Time that the host has polled for work of an idle vCPU, in nanoseconds. Present if CPU_TOTAL is asked anyhow. */
   readonly haltPollSuccess: bigint | undefined;
   readonly haltPollFail: bigint | undefined;
-  /** vCPUs that can be plugged; known if the XML is read anyhow. */
+  /** vCPUs that can be plugged; known if the XML is read or VCPU is asked anyhow. */
   readonly maxVcpus: number | undefined;
 }
 
@@ -37,10 +37,14 @@ export const CPU_USAGE: StatsReader<CpuUsage> = {
       percent: percentOf(previous, now),
       haltPollSuccess: value("cpu.haltpoll.success.time"),
       haltPollFail: value("cpu.haltpoll.fail.time"),
-      maxVcpus: layout?.maxVcpus,
+      maxVcpus: layout?.maxVcpus ?? numberOf(value("vcpu.maximum")),
     };
   },
 };
+
+function numberOf(value: bigint | undefined): number | undefined {
+  return value === undefined ? undefined : Number(value);
+}
 
 type Reading = Pick<CpuUsage, "time" | "isFromCgroup" | "readMs">;
 

@@ -1,8 +1,8 @@
 import type { DomainLayout } from "../../discovery/domain-layout.ts";
 import { domainKey } from "../../discovery/domain-name.ts";
-import { STATS_GROUP } from "../../libvirt/protocol.ts";
 import type { DomainRef } from "../../libvirt/types.ts";
 import type { SourceSettings } from "../source.ts";
+import { LATE_GROUPS } from "./blocked-calls.ts";
 import type { BudgetChecks } from "./budget-checks.ts";
 import type { BulkReply } from "./bulk-reply.ts";
 import type { BulkStats } from "./bulk-stats.ts";
@@ -86,7 +86,7 @@ export class CycleReports {
    */
   completed(domain: DomainRef): Promise<DomainReport | undefined> | undefined {
     const report = this.#reports.get(domainKey(domain));
-    if ((this.#groups & STATS_GROUP.BLOCK) === 0 || report?.monitorAnswered === true) return undefined;
+    if ((this.#groups & LATE_GROUPS) === 0 || report?.monitorAnswered === true) return undefined;
     // An older call may only add values that this cycle's call also requested.
     const complete = this.#reply?.groups === this.#groups;
     return this.#bulk.lateReply(domain, this.#deadline, (answer) =>

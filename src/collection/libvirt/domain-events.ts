@@ -2,7 +2,6 @@ import { domainKey } from "../../discovery/domain-name.ts";
 import type { NodeMigration } from "../../discovery/named-domain.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { LibvirtClient } from "../../libvirt/client.ts";
-import { LibvirtError } from "../../libvirt/errors.ts";
 import { DOMAIN_EVENT, DOMAIN_STATE, type DomainEventName } from "../../libvirt/protocol.ts";
 import type { DomainEvent, DomainRef } from "../../libvirt/types.ts";
 import type { DomainIdentity } from "../domain-sample.ts";
@@ -10,8 +9,9 @@ import { EVENTS, JOBS, type StatsNeed } from "../stats-needs.ts";
 import type { VmReport } from "../vm-report.ts";
 import type { BudgetChecks } from "./budget-checks.ts";
 import type { SessionFollower } from "./daemon-session.ts";
-import type { DomainHistory } from "./domain-history.ts";
+import type { DomainHistory, VmName } from "./domain-history.ts";
 import type { Endpoint } from "./endpoint.ts";
+import { EventConnections } from "./event-connections.ts";
 import { EventLimit } from "./event-limit.ts";
 import { describeEvent, type EventWords } from "./event-words.ts";
 import { JobProgress } from "./job-progress.ts";
@@ -52,18 +52,13 @@ interface EndedRun {
   readonly sinceMs: number;
 }
 
-/** The events and the jobs of one daemon's domains, from the current connection. */
+/** The events and the jobs of one daemon's domains. */
 export class DomainEvents implements SessionFollower {
   readonly #options: DomainEventsOptions;
   readonly #limit: EventLimit;
   #needs: Needs;
   readonly #jobs: JobProgress;
-  /** The connection whose events count. */
-  #session: LibvirtClient | undefined;
-  /** The last connection. When it is subscribed, its events count. */
-  #newest: LibvirtClient | undefined;
-  /** It is no longer used for calls, and is closed when the next connection has events. */
-  #kept: LibvirtClient | undefined;
+  readonly #connections: EventConnections;
   /** Domain -> its run: of the last list and since. */
   #runs = new Map<string, DomainRef>();
   /** Domain -> its run that is no longer listed. An event after the end of a run has no id. */
@@ -81,6 +76,14 @@ export class DomainEvents implements SessionFollower {
     this.#needs = needsAmong(options.needs);
     this.#jobs = new JobProgress(options.clock, options.emit);
     this.#migrations = new MigrationSteps(options.clock.now());
+    this.#connections = new EventConnections(
+      (event) => {
+        this.#receive(event);
+      },
+      (error) => {
+        this.#failed(error);
+      },
+    );
   }
 
   /** Returns whether the connection must be a new one, which has events from its begin or sends none. */
@@ -89,54 +92,21 @@ export class DomainEvents implements SessionFollower {
     this.#needs = needsAmong(needs);
     if (this.#needs.events === events && this.#needs.jobs === jobs) return false;
     this.close();
+    // What happens while its family is off is not known.
+    this.#jobs.clear();
     this.#migrations = new MigrationSteps(this.#options.clock.now());
     return true;
   }
 
-  /** Subscribes to the events of a connection, once. From then on it replaces the connection before. Does not wait. */
+  /** Subscribes to the events of a connection, see EventConnections. */
   follow(session: LibvirtClient): void {
     const { events, jobs } = this.#needs;
     const names = events ? NAMES.filter((name) => jobs || name !== "MIGRATION_ITERATION") : JOB_EVENTS;
-    if (!(events || jobs) || this.#session === session) return;
-    this.#newest = session;
-    if (this.#session?.isOpen !== true) this.#replace(session);
-    const listener = (event: DomainEvent): void => {
-      if (this.#session === session) this.#receive(event);
-    };
-    const { POSITIVE_INFINITY: deadlineMs } = Number;
-    session
-      .subscribe(names, listener, { deadlineMs })
-      .catch((error: unknown) => {
-        // If the connection is lost, the next one is subscribed. A daemon that does not answer is reported by other calls.
-        if (error instanceof LibvirtError && error.code === "E_LIBVIRT_REMOTE") this.#failed(error);
-      })
-      .finally(() => {
-        if (session.isOpen && this.#newest === session) this.#replace(session);
-      });
+    if (events || jobs) this.#connections.follow(session, names);
   }
 
-  /**
-   * Returns whether a connection that calls no longer use stays open, because no other one has events yet. libvirt lists a domain
-   * no longer when it begins to end its QEMU, may answer no call about it meanwhile, and sends the last events afterwards: the next
-   * connection may be too late for them.
-   */
   keep(session: LibvirtClient): boolean {
-    if (this.#session !== session || !session.isOpen) return false;
-    this.#kept = session;
-    return true;
-  }
-
-  #replace(session: LibvirtClient): void {
-    const before = this.#session;
-    if (before === session) return;
-    this.#session = session;
-    before?.ignoreEvents();
-    this.#closeKept();
-  }
-
-  #closeKept(): void {
-    this.#kept?.close();
-    this.#kept = undefined;
+    return this.#connections.keep(session);
   }
 
   /** Takes the list of running domains of a cycle. */
@@ -148,7 +118,10 @@ export class DomainEvents implements SessionFollower {
     this.#runs = runs;
     for (const uuid of this.#lastMs.keys())
       if (!this.#runs.has(uuid) && !this.#ended.has(uuid)) this.#lastMs.delete(uuid);
-    this.#migrations.retain(listed);
+    // The VMI may say at last that a migration has begun when the run has left already.
+    const ended = [...this.#ended.values()].map(({ run }) => run);
+    this.#passOnLastSteps(ended);
+    this.#migrations.retain([...listed, ...ended]);
     this.#jobs.retain(listed);
     this.#emitLeftOut(false);
   }
@@ -167,12 +140,22 @@ export class DomainEvents implements SessionFollower {
         this.#options.emit({ timestampMs: atMs, identity, kind: "migration", detail, count: 1 });
   }
 
+  #passOnLastSteps(runs: Iterable<DomainRef>): void {
+    if (!this.#needs.events) return;
+    for (const run of runs)
+      try {
+        const vm = this.#vmOf(run);
+        if (vm?.migration !== undefined)
+          this.#passOnSteps(run, this.#options.history.identityOf(run, vm), vm.migration);
+      } catch (error) {
+        this.#failed(error);
+      }
+  }
+
   /** Counts the events that were left out although their minute is not over. */
   close(): void {
-    this.#session?.ignoreEvents();
-    this.#session = undefined;
-    this.#newest = undefined;
-    this.#closeKept();
+    this.#passOnLastSteps(this.#runs.values());
+    this.#connections.close();
     this.#emitLeftOut(true);
   }
 
@@ -203,8 +186,9 @@ export class DomainEvents implements SessionFollower {
   /** @throws {BudgetError} or the error of `identify` */
   #passOn({ domain, params }: DomainEvent, words: EventWords | undefined, isOfJob: boolean): void {
     const run = this.#runOf(domain);
-    const identity = run && this.#identityOf(run);
-    if (run === undefined || identity === undefined) return;
+    const vm = run && this.#vmOf(run);
+    if (run === undefined || vm === undefined) return;
+    const identity = this.#options.history.identityOf(run, vm);
     if (isOfJob && params === undefined) this.#jobs.expect(run);
     else if (isOfJob && params !== undefined) this.#jobs.end(run, identity, params);
     if (words === undefined) return;
@@ -225,10 +209,9 @@ export class DomainEvents implements SessionFollower {
   }
 
   /** An event belongs to the place where it happens, so the guest of a migration counts as running on both sides. */
-  #identityOf(run: DomainRef): DomainIdentity | undefined {
-    const { identify, history } = this.#options;
-    const vm = identify === undefined ? run : identify(run, DOMAIN_STATE.RUNNING, undefined);
-    return vm && history.identityOf(run, vm);
+  #vmOf(run: DomainRef): VmName | undefined {
+    const { identify } = this.#options;
+    return identify === undefined ? run : identify(run, DOMAIN_STATE.RUNNING, undefined);
   }
 
   #emitLeftOut(all: boolean): void {

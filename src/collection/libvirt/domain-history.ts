@@ -44,6 +44,11 @@ export class DomainHistory {
     return this.#entryOf(domain, vm).identity;
   }
 
+  /** Forgets the memory points. Call this when the next connection may be to another daemon, as in `DomainReadings`. */
+  forgetPrevious(): void {
+    for (const entry of this.#entries.values()) entry.last = undefined;
+  }
+
   /** Removes all other domains. */
   retain(domains: readonly DomainRef[]): void {
     retainDomains(this.#entries, domains);

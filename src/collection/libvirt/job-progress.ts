@@ -18,7 +18,16 @@ const CALL = { deadlineMs: Number.POSITIVE_INFINITY };
 interface RunningJob {
   /** The last statistics, without texts; undefined until libvirt has shown the job. */
   params: TypedParameters | undefined;
+  /** Whether a call for it waits. */
   isWaiting: boolean;
+}
+
+/** A call for the progress of a job that is not made yet. */
+interface QueuedCall {
+  readonly session: LibvirtClient;
+  readonly run: DomainRef;
+  readonly identity: DomainIdentity;
+  readonly job: RunningJob;
 }
 
 type Emit = (job: VmJob) => void;
@@ -29,6 +38,8 @@ export class JobProgress {
   readonly #emit: Emit;
   /** By the run of the domain. */
   readonly #jobs = new Map<string, RunningJob>();
+  /** By the run of the domain, in the order of the calls. */
+  readonly #queue = new Map<string, QueuedCall>();
   #waiting = 0;
 
   constructor(clock: Clock, emit: Emit) {
@@ -48,28 +59,52 @@ export class JobProgress {
     this.#report(identity, params, params.get("success") !== false);
   }
 
-  /** Asks for the progress of the job of a run, if there is one. Does not wait, because a stopped QEMU would delay all domains. */
+  /**
+   * Asks for the progress of the job of a run, if there is one, as soon as fewer than MAX_WAITING calls wait. Does not wait, because a
+   * stopped QEMU would delay all domains.
+   */
   poll(session: LibvirtClient, run: DomainRef, identity: DomainIdentity): void {
     const key = domainKey(run);
     const job = this.#jobs.get(key);
-    if (job === undefined || job.isWaiting || this.#waiting >= MAX_WAITING) return;
-    job.isWaiting = true;
-    this.#waiting++;
-    this.#ask(session, run, identity, job)
-      // The domain has ended, or the connection is lost, which the cycle reports.
-      .catch(() => undefined)
-      .finally(() => {
-        job.isWaiting = false;
-        this.#waiting--;
-      });
+    if (job === undefined || job.isWaiting) return;
+    // A call that is queued since an earlier cycle keeps its place, and gets the current connection.
+    this.#queue.set(key, { session, run, identity, job });
+    this.#callNext();
   }
 
   /** Forgets the jobs of all other runs. */
   retain(listed: readonly DomainRef[]): void {
     if (this.#jobs.size > 0) retainDomains(this.#jobs, listed);
+    if (this.#queue.size > 0) retainDomains(this.#queue, listed);
   }
 
-  async #ask(session: LibvirtClient, run: DomainRef, identity: DomainIdentity, job: RunningJob): Promise<void> {
+  /** Forgets all jobs. */
+  clear(): void {
+    this.#jobs.clear();
+    this.#queue.clear();
+  }
+
+  #callNext(): void {
+    for (const [key, call] of this.#queue) {
+      if (this.#waiting >= MAX_WAITING) return;
+      this.#queue.delete(key);
+      const { job } = call;
+      // An event may have ended the job since.
+      if (this.#jobs.get(key) !== job) continue;
+      job.isWaiting = true;
+      this.#waiting++;
+      this.#ask(call)
+        // The domain has ended, or the connection is lost, which the cycle reports.
+        .catch(() => undefined)
+        .finally(() => {
+          job.isWaiting = false;
+          this.#waiting--;
+          this.#callNext();
+        });
+    }
+  }
+
+  async #ask({ session, run, identity, job }: QueuedCall): Promise<void> {
     const { type, params } = await session.domainJobStats(run, { ...CALL, ended: false });
     // An event may have ended the job since.
     const goesOn = (): boolean => this.#jobs.get(domainKey(run)) === job;

@@ -69,7 +69,7 @@ export class KeptValues {
 
   /**
    * Returns what to ask for these domains; the same in the whole cycle. While it is uncertain where CPU times come from, CPU_TOTAL is
-   * asked: its CPU time and that of other calls may be counted differently.
+   * asked, whatever the needs are: every sample has a CPU time, and that of other calls counts less than a cgroup.
    */
   groupsOf(
     needs: readonly StatsNeed[],
@@ -78,12 +78,12 @@ export class KeptValues {
     start: CycleStart,
   ): CycleGroups {
     const groupsOf = (some: readonly StatsNeed[]): number => statsGroups(some, cpuTimes === "known");
-    const all = groupsOf(needs);
+    const forCpuTime = cpuTimes === "uncertain" ? STATS_GROUP.CPU_TOTAL : 0;
+    const all = groupsOf(needs) | forCpuTime;
     if (!this.#isOn) return { asked: all, kept: 0 };
     const kept = groupsOf(needs.filter(({ mayBeKept }) => mayBeKept === true));
-    const others = groupsOf(needs.filter(({ mayBeKept }) => mayBeKept !== true));
-    const isUncertain = (kept & STATS_GROUP.CPU_TOTAL) !== 0 && cpuTimes === "uncertain";
-    const isAsked = isUncertain || (others & kept) !== 0 || this.#isAnyDue(domains, kept, start);
+    const others = groupsOf(needs.filter(({ mayBeKept }) => mayBeKept !== true)) | forCpuTime;
+    const isAsked = (others & kept) !== 0 || this.#isAnyDue(domains, kept, start);
     return { asked: isAsked ? all : others, kept };
   }
 

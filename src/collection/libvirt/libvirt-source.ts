@@ -86,6 +86,8 @@ export class LibvirtSource implements Source {
       this.#infos.reset();
       this.#devices.invalidate();
       this.#kept.clear();
+      this.#history.forgetPrevious();
+      this.#readings.forgetPrevious();
     };
     const emit = (report: VmReport): void => this.#settings.onReport?.(report, socket);
     const { needs } = settings;

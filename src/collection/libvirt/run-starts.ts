@@ -1,19 +1,26 @@
 import { domainKey, retainDomains } from "../../discovery/domain-name.ts";
 import type { DomainRef } from "../../libvirt/types.ts";
+import type { BasicInfo } from "./basic-info.ts";
+
+interface Run {
+  /** When it was first listed, in seconds since the epoch; undefined if it may be older. */
+  startS: number | undefined;
+  /** Of its QEMU when `startOf` was last called, in nanoseconds. */
+  cpuTimeNs: bigint;
+}
 
 /** Knows when the runs of domains began that appeared while their daemon was observed in every cycle. */
 export class RunStarts {
-  /** Run -> when it was first listed, in seconds since the epoch; undefined if it may be older. */
-  readonly #starts = new Map<string, number | undefined>();
+  readonly #runs = new Map<string, Run>();
   #observed = false;
 
   /** Takes the list of running domains of a cycle. `nowMs` is in milliseconds since the epoch. */
   observe(domains: readonly DomainRef[], nowMs: number): void {
-    retainDomains(this.#starts, domains);
+    retainDomains(this.#runs, domains);
     const startS = this.#observed ? Math.floor(nowMs / 1000) : undefined;
     for (const domain of domains) {
-      const run = domainKey(domain);
-      if (!this.#starts.has(run)) this.#starts.set(run, startS);
+      const key = domainKey(domain);
+      if (!this.#runs.has(key)) this.#runs.set(key, { startS, cpuTimeNs: 0n });
     }
     this.#observed = true;
   }
@@ -25,9 +32,14 @@ export class RunStarts {
 
   /**
    * Returns the start in seconds since the epoch, at most one interval late; undefined if it is not known. After a migration
-   * to this host or a restore it is when the domain arrived.
+   * to this host or a restore it is when the domain arrived. A daemon that restarts may give the id of an old run to a new
+   * one: the CPU time of a QEMU never falls, so a lower one is that of a new run.
    */
-  startOf(domain: DomainRef): number | undefined {
-    return this.#starts.get(domainKey(domain));
+  startOf({ domain, info }: Pick<BasicInfo, "domain" | "info">): number | undefined {
+    const run = this.#runs.get(domainKey(domain));
+    if (run === undefined) return undefined;
+    if (info.cpuTimeNs < run.cpuTimeNs) run.startS = undefined;
+    run.cpuTimeNs = info.cpuTimeNs;
+    return run.startS;
   }
 }

@@ -15,7 +15,7 @@ import {
 import type { BudgetChecks } from "./budget-checks.ts";
 import type { BasicInfo } from "./basic-info.ts";
 import type { CpuSample, DomainSample, MemorySample } from "../domain-sample.ts";
-import type { LateReply } from "./blocked-calls.ts";
+import { LATE_GROUPS, type LateReply } from "./blocked-calls.ts";
 import { counter } from "./typed-values.ts";
 
 /** The bulk statistics of one domain, with an index of its devices. */
@@ -25,7 +25,7 @@ export interface DomainReport {
   readonly disks: DeviceIndex;
   /**
    * False if libvirt skipped QEMU's monitor because it is busy; then only libvirt's own values are present. Undefined if
-   * disks were not requested, which need the monitor.
+   * neither disks nor the balloon were requested, which need the monitor.
    */
   readonly monitorAnswered: boolean | undefined;
 }
@@ -65,7 +65,7 @@ function isSameIndex(one: DeviceIndex, other: DeviceIndex): boolean {
 }
 
 function monitorAnswered(params: TypedParameters, disks: DeviceIndex, groups: number): boolean | undefined {
-  if ((groups & STATS_GROUP.BLOCK) === 0) return undefined;
+  if ((groups & LATE_GROUPS) === 0) return undefined;
   // libvirt reports the resident set whenever the monitor answers, even without a balloon.
   if (params.has("balloon.rss") || hasDiskCounters(params, disks)) return true;
   // Without disks and balloon statistics there is no sign that the monitor did not answer.

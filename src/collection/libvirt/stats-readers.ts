@@ -1,8 +1,8 @@
 import type { LibvirtClient } from "../../libvirt/client.ts";
 import { domainKey, retainDomains } from "../../discovery/domain-name.ts";
-import { STATS_GROUP } from "../../libvirt/protocol.ts";
 import type { CallOptions, DomainRef } from "../../libvirt/types.ts";
 import type { ReaderInput, StatsNeed, StatsReader } from "../stats-needs.ts";
+import { LATE_GROUPS } from "./blocked-calls.ts";
 import type { BudgetChecks } from "./budget-checks.ts";
 import { RunStarts } from "./run-starts.ts";
 import { undefinedIfRejected } from "./basic-info.ts";
@@ -15,9 +15,9 @@ export function statsGroups(needs: readonly StatsNeed[], cpuTimesKnown: boolean)
   );
 }
 
-/** Returns whether these needs show if QEMU answers. Of all statistics only those of disks do. */
+/** Returns whether these needs show if QEMU answers. Of all statistics only those of disks and of the balloon do. */
 export function knowsAnswers(needs: readonly StatsNeed[]): boolean {
-  return (statsGroups(needs, true) & STATS_GROUP.BLOCK) !== 0;
+  return (statsGroups(needs, true) & LATE_GROUPS) !== 0;
 }
 
 /** Returns the needs that have a value of their own. */
@@ -64,6 +64,11 @@ export class DomainReadings {
     this.#starts.interrupt();
   }
 
+  /** Call this when the next connection may be to another daemon, which may give the id of an old run to a new one. */
+  forgetPrevious(): void {
+    this.#previous.clear();
+  }
+
   /** Sets what the configuration needs. Removes the values of all other readers. */
   configure(needs: readonly StatsNeed[]): void {
     const isNeeded = readersOf(needs).length > 0;
@@ -88,7 +93,7 @@ export class DomainReadings {
   ): Promise<ReadonlyMap<object, unknown>> {
     const { domain } = about.info;
     const run = domainKey(domain);
-    const input = { ...about, startedS: about.vm.startedS ?? this.#starts.startOf(domain) };
+    const input = { ...about, startedS: about.vm.startedS ?? this.#starts.startOf(about.info) };
     const values = await Promise.all(
       readers.map(async (reader) => {
         const asked = reader.ask && call(async (session, options) => reader.ask?.(session, domain, options));

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import type { DomainSample } from "../../../src/collection/domain-sample.ts";
 import { CPU_USAGE, type CpuUsage } from "../../../src/collection/libvirt/cpu-usage.ts";
 import { VCPUS } from "../../../src/collection/libvirt/vcpus.ts";
-import type { Family } from "../../../src/contract.ts";
+import type { Family, RawGroup } from "../../../src/contract.ts";
 import { needsOf } from "../../../src/measurement/registry.ts";
 import { encode, points } from "../../support/encode.ts";
 import { sample } from "../../support/samples.ts";
@@ -29,8 +29,9 @@ function fields(one: DomainSample): Readonly<Record<string, unknown>> {
 function endpointWith(
   t: Parameters<typeof SimulatedEndpoint.start>[0],
   families: readonly Family[] = FAMILIES,
+  rawGroups: readonly RawGroup[] = [],
 ): Promise<SimulatedEndpoint> {
-  return SimulatedEndpoint.start(t, { domains: 1, settings: { needs: needsOf(families) } });
+  return SimulatedEndpoint.start(t, { domains: 1, settings: { needs: needsOf(families, rawGroups) } });
 }
 
 test("a VM has its usage, and with its vCPUs their waits, in the order of the contract", () => {
@@ -83,6 +84,16 @@ test("the maximum of vCPUs is known if the XML is read anyhow, and halt polling 
   const withoutCgroups = fields(await launcher.sample());
   assert.ok("haltpoll_success_ns" in withoutCgroups && "haltpoll_fail_ns" in withoutCgroups);
 });
+
+for (const [what, families] of [
+  ["Raw with the group Vcpu", ["Cpu", "Raw"]],
+  ["Vcpus", ["Cpu", "Vcpus"]],
+] as const)
+  test(`the maximum of vCPUs is not lost with the family ${what} and no family that reads the XML`, async (t) => {
+    const endpoint = await endpointWith(t, families, ["Vcpu"]);
+    const one = await endpoint.sample();
+    assert.equal(fields(one)["vcpus_max"], BigInt(one.cpu.count ?? 0));
+  });
 
 test("a CPU time that was reset, or comes from another source, gives no usage", async (t) => {
   const endpoint = await endpointWith(t);

@@ -117,3 +117,19 @@ test("a run that appears while the daemon cannot be observed has no start", asyn
     return;
   }
 });
+
+test("a run that has the id of an old one after a restart of the daemon has no start; a run that goes on keeps its own", async (t) => {
+  const endpoint = await SimulatedEndpoint.start(t, { domains: 1, settings: { needs: needsOf(FAMILIES) } });
+  const started = async (name: string): Promise<unknown> => fields(await endpoint.sample(name))["started_s"];
+  await endpoint.sample();
+  for (const index of [2, 3]) endpoint.host.addDomain(new SyntheticDomain(index, endpoint.shape));
+  const bornS = BigInt(Math.floor(endpoint.clock.now() / 1000));
+  assert.equal(await started("vm-002"), bornS);
+  await endpoint.stopDaemon();
+  const fresh = endpoint.domain("vm-003");
+  const info = fresh.info.bind(fresh);
+  fresh.info = (seconds) => ({ ...info(seconds), cpuTimeNs: 5n });
+  await endpoint.startDaemon();
+  assert.equal(await started("vm-002"), bornS);
+  assert.equal(await started("vm-003"), undefined);
+});

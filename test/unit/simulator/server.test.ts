@@ -6,7 +6,16 @@ import path from "node:path";
 import { test, type TestContext } from "node:test";
 import { LibvirtClient } from "../../../src/libvirt/client.ts";
 import { LibvirtConnection } from "../../../src/libvirt/connection.ts";
-import { DOMAIN_FILTER, PROCEDURE, STATS_GROUP } from "../../../src/libvirt/protocol.ts";
+import { encodePacket, PacketAssembler } from "../../../src/libvirt/packet.ts";
+import {
+  DOMAIN_FILTER,
+  KEEPALIVE,
+  MESSAGE_TYPE,
+  PROCEDURE,
+  PROGRAM,
+  STATS_GROUP,
+  STATUS,
+} from "../../../src/libvirt/protocol.ts";
 import { SimulatedHost } from "../../../src/simulator/simulated-host.ts";
 import { SimulatorServer } from "../../../src/simulator/server.ts";
 import { until } from "../../support/delivery.ts";
@@ -129,6 +138,22 @@ test("a stuck domain blocks one call, and a later call with NOWAIT lacks its QEM
   assert.equal(server.blockedCalls, 0);
 });
 
+test("a mask of 0 asks for all groups, as in libvirt, and waits for QEMU; the client does not send it", async (t) => {
+  const { socket, client, host, server } = await served(t);
+  host.stuck.add("vm-002");
+  const connection = await LibvirtConnection.connect(socket, 10_000);
+  const call = connection.call({
+    procedure: "CONNECT_GET_ALL_DOMAIN_STATS",
+    write: (writer) => writer.uint(0).uint(0).uint(ACTIVE),
+    read: () => undefined,
+    deadlineMs: 10_000,
+  });
+  call.catch(() => undefined);
+  await until("the call waits for QEMU", () => server.blockedCalls > 0);
+  connection.destroy();
+  assert.throws(() => client.allDomainStats({ groups: 0, flags: ACTIVE }, SOON), RangeError);
+});
+
 test("without cgroups there are no CPU statistics", async (t) => {
   const { client, host } = await served(t);
   const [domain] = await client.listDomains(ACTIVE, SOON);
@@ -176,6 +201,24 @@ test("an unknown procedure is an error, and the connection stays open", async (t
   });
   await connection.call({ procedure: "CONNECT_CLOSE", ...call });
   connection.destroy();
+});
+
+test("a ping is answered with a pong, and is not read as a call", async (t) => {
+  const { socket, host } = await served(t);
+  host.calls.clear();
+  const client = createConnection(socket);
+  const header = { program: PROGRAM.KEEPALIVE, type: MESSAGE_TYPE.MESSAGE, serial: 0, status: STATUS.OK };
+  const answer = Promise.withResolvers<unknown>();
+  const assembler = new PacketAssembler((received) => {
+    answer.resolve(received);
+  });
+  client.on("data", (chunk: Buffer) => {
+    assembler.push(chunk);
+  });
+  client.write(encodePacket({ ...header, procedure: KEEPALIVE.PING }));
+  assert.deepEqual(await answer.promise, { ...header, procedure: KEEPALIVE.PONG });
+  assert.equal(host.calls.size, 0);
+  client.destroy();
 });
 
 test("a client that violates the protocol is disconnected, others are not", async (t) => {

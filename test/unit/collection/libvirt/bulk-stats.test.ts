@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { SourceCycle } from "../../../../src/collection/source.ts";
+import { BALLOON } from "../../../../src/collection/stats-needs.ts";
 import { byName, SimulatedEndpoint } from "../../../support/simulated-endpoint.ts";
 
 function names(count: number): string[] {
@@ -76,6 +77,16 @@ test("at most five calls are blocked, only stuck domains are named, and libvirt'
   for (const name of TEN.slice(0, 4)) endpoint.host.release(name);
   await endpoint.cycle();
   assertOnlyStuck(await endpoint.cycle(), TEN.slice(4, 8));
+});
+
+test("with too many stuck domains, a call without a safe group does not ask for all groups and block more workers", async (t) => {
+  // Families that need nothing but a group of QEMU.
+  const endpoint = await SimulatedEndpoint.old(t, { domains: TEN.length, settings: { needs: [BALLOON] } });
+  for (const name of TEN.slice(0, 8)) endpoint.host.stuck.add(name);
+  for (let ms = 0; ms <= 15_000; ms += 5_000) {
+    const { outcome, samples } = await endpoint.cycle();
+    assert.deepEqual([outcome, samples.length, endpoint.server.blockedCalls], ["collected", TEN.length, 5]);
+  }
 });
 
 test("a domain blocks one call only, and the others are called once a cycle", async (t) => {

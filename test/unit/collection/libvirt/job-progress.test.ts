@@ -49,6 +49,53 @@ test("a job has a report in each cycle from its first sign on, and is not asked 
   assert.equal(endpoint.newCalls("DOMAIN_GET_JOB_STATS"), 2);
 });
 
+test("each of five migrations on one daemon has a report in each cycle", async (t) => {
+  const { endpoint, cycle } = await bench(t, { domains: 5 });
+  for (const [name, { ref }] of endpoint.host.domains) {
+    endpoint.host.jobs.set(name, endpoint.clock.monotonic());
+    endpoint.host.emit({ ...PASS, domain: ref });
+  }
+  await turns(60);
+  for (let cycles = 0; cycles < 3; cycles++) {
+    assert.equal((await cycle()).length, 5);
+    assert.equal(endpoint.newCalls("DOMAIN_GET_JOB_STATS"), 5);
+  }
+});
+
+test("at most two calls wait for QEMUs that do not answer during their jobs, and the others are asked afterwards", async (t) => {
+  const { endpoint, cycle } = await bench(t, { domains: 5 });
+  for (const [name, { ref }] of endpoint.host.domains) {
+    endpoint.host.jobs.set(name, endpoint.clock.monotonic());
+    endpoint.host.emit({ ...PASS, domain: ref });
+    endpoint.host.stuck.add(name);
+  }
+  for (let cycles = 0; cycles < 3; cycles++) assert.deepEqual(await cycle(), []);
+  assert.equal(endpoint.newCalls("DOMAIN_GET_JOB_STATS"), 2);
+  for (const name of endpoint.host.domains.keys()) endpoint.host.release(name);
+  await turns(120);
+  assert.equal(endpoint.newCalls("DOMAIN_GET_JOB_STATS"), 3);
+});
+
+test("a job that ends while the family is off is not reported when the family is on again", async (t) => {
+  const reports: VmReport[] = [];
+  const settings = {
+    timeoutMs: 4_000,
+    deviceCacheTtlMs: 300_000,
+    onReport: (report: VmReport) => reports.push(report),
+  };
+  const { endpoint, happens, begin } = await bench(t, { settings: { ...settings, needs: [JOBS] } });
+  begin();
+  await happens(PASS);
+  await endpoint.cycle();
+  assert.equal(reports.splice(0).length, 1);
+  endpoint.source.configure({ ...settings, needs: [] });
+  await endpoint.cycle();
+  endpoint.host.jobs.delete(NAME);
+  endpoint.source.configure({ ...settings, needs: [JOBS] });
+  for (let cycles = 0; cycles < 3; cycles++) await endpoint.cycle();
+  assert.deepEqual(reports, []);
+});
+
 test("the event of its end reports a job once, with its statistics and success", async (t) => {
   const { endpoint, happens, begin, cycle } = await bench(t);
   begin();

@@ -6,7 +6,9 @@ import type { TypedValue } from "../../../../src/libvirt/types.ts";
 import { SyntheticDomain } from "../../../../src/simulator/synthetic-domain.ts";
 import { points } from "../../../support/encode.ts";
 import { SimulatedEndpoint } from "../../../support/simulated-endpoint.ts";
-import { BALLOON, CPU_TIMES, DEVICES } from "../../../../src/collection/stats-needs.ts";
+import { CPU_USAGE } from "../../../../src/collection/libvirt/cpu-usage.ts";
+import { DISK_DETAILS } from "../../../../src/collection/libvirt/disk-details.ts";
+import { BALLOON, CPU_TIMES, DEVICES, reading } from "../../../../src/collection/stats-needs.ts";
 
 function devices({ nics = [], disks = [] }: DomainSample): string[] {
   return [...nics, ...disks].map(({ device }) => device);
@@ -183,15 +185,20 @@ for (const needs of [[DEVICES, BALLOON, CPU_TIMES], []]) {
   });
 }
 
-test("the rate after a failed cycle covers the time since the last good one", async (t) => {
-  const endpoint = await SimulatedEndpoint.start(t);
-  const before = await endpoint.sample();
+test("a run that has the id of an old one after a restart of the daemon has no rates to the old one", async (t) => {
+  const endpoint = await SimulatedEndpoint.start(t, { settings: { needs: [DEVICES, CPU_USAGE, DISK_DETAILS] } });
+  const rates = async (): Promise<boolean[]> => {
+    const sample = await endpoint.sample();
+    const latency = reading(sample, DISK_DETAILS)?.[0]?.readLatencyUs;
+    return [sample.previous, reading(sample, CPU_USAGE)?.percent, latency].map((value) => value !== undefined);
+  };
+  await endpoint.sample();
+  assert.deepEqual(await rates(), [true, true, true]);
+  // A libvirtd without running domains begins with the id 1 again.
   await endpoint.stopDaemon();
-  assert.equal((await endpoint.cycle()).outcome, "failed");
   await endpoint.startDaemon();
-  const after = await endpoint.sample();
-  assert.deepEqual(after.previous, { current: before.memory.current, monotonicMs: before.memory.monotonicMs });
-  assert.equal(after.memory.monotonicMs - before.memory.monotonicMs, 10_000);
+  assert.deepEqual(await rates(), [false, false, false]);
+  assert.deepEqual(await rates(), [true, true, true]);
 });
 
 test("a domain keeps its identity object while it runs, so that its tags are escaped once", async (t) => {

@@ -78,6 +78,8 @@ for (const [what, fields, groups, answered] of [
   ["names only", NAMES_ONLY, ALL, false],
   ["names only, and no request for the balloon", NAMES_ONLY, DEVICES, false],
   ["no disks, and no request for the balloon", { "block.count": 0 }, DEVICES, true],
+  ["the resident set, and no request for disks", { "balloon.rss": 1n }, BALLOON, true],
+  ["no resident set, and no request for disks", { "balloon.current": 1n }, BALLOON, false],
   ["no disks and no resident set", { "block.count": 0, "balloon.current": 1n }, ALL, false],
 ] as const) {
   test(`statistics with ${what} mean that QEMU ${answered ? "answered" : "did not answer"}`, () => {

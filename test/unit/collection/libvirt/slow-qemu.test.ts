@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { DEVICES, type StatsNeed } from "../../../../src/collection/stats-needs.ts";
+import { BALLOON, DEVICES, type StatsNeed } from "../../../../src/collection/stats-needs.ts";
 import type { SourceCycle } from "../../../../src/collection/source.ts";
 import { byName, SimulatedEndpoint } from "../../../support/simulated-endpoint.ts";
 
@@ -67,6 +67,33 @@ test("the source learns to wait for a QEMU of 600 ms: one call per cycle, and no
   await endpoint.samples();
   assert.equal(endpoint.newCalls("CONNECT_GET_ALL_DOMAIN_STATS"), 2);
   assert.equal(endpoint.newCalls("DOMAIN_GET_CONTROL_INFO"), 0);
+});
+
+test("a slow QEMU has its memory in every cycle, and is not slow for ever, although no family needs its disks", async (t) => {
+  const endpoint = await SimulatedEndpoint.old(t, { domains: 4, settings: { needs: [BALLOON] } });
+  endpoint.host.slowMs.set(SLOW, 1_300);
+  for (const { samples, slow } of await cycles(endpoint, 5)) {
+    assert.deepEqual(slow, []);
+    assert.deepEqual(
+      samples.map(({ memory }) => memory.rss === undefined),
+      [false, false, false, false],
+    );
+  }
+});
+
+test("a QEMU that never answers is stuck, although no family needs its disks", async (t) => {
+  const endpoint = await SimulatedEndpoint.old(t, { domains: 2, settings: { needs: [BALLOON] } });
+  endpoint.host.stuck.add(SLOW);
+  const done = await cycles(endpoint, 4);
+  assert.deepEqual(
+    done.map(({ stuck, slow }) => [stuck, slow]),
+    [
+      [[], [SLOW]],
+      [[], [SLOW]],
+      [[SLOW], []],
+      [[SLOW], []],
+    ],
+  );
 });
 
 test("a QEMU slower than a cycle has disks in the cycle of its answer, and is never stuck", async (t) => {
