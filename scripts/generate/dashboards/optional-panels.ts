@@ -18,10 +18,21 @@ export const STEAL_STEPS: Steps = [
   [10, "red"],
 ];
 
-/** Words of `reason` of paused VMs, except those of a moment in the life of every VM. */
+/**
+ * Words of `reason` of paused VMs, except those of a moment in the life of every VM. `post-copy` is also the reason of a VM that runs on
+ * the target of its migration.
+ */
 const PAUSED = [
-  ...["user", "migration", "save", "dump", "io-error", "watchdog", "snapshot", "post-copy", "post-copy-failed"],
-  ...["api-error", "crashed"],
+  "user",
+  "migration",
+  "save",
+  "dump",
+  "io-error",
+  "watchdog",
+  "snapshot",
+  "post-copy-failed",
+  "api-error",
+  "crashed",
 ];
 
 type Where = Pick<Query, "by" | "legend">;
