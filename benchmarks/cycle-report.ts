@@ -18,13 +18,19 @@ interface Figures extends Circumstances {
 const LEVELS: readonly ServiceLevel<Figures>[] = [
   {
     what: "whole-node CPU of a cycle, against Telegraf on the same socket",
-    limit: 0.6,
+    limit: 0.5,
     unit: "x",
     value: ({ programs }) => of(programs, AGENT_FORMS.default.name).total / of(programs, "Telegraf").total,
   },
   {
+    what: "the same with the eight families without further calls to QEMUs",
+    limit: 0.55,
+    unit: "x",
+    value: ({ programs }) => of(programs, AGENT_FORMS.cheap.name).total / of(programs, "Telegraf").total,
+  },
+  {
     what: "the agent's own CPU in it",
-    limit: 10,
+    limit: 7,
     unit: "ms",
     value: ({ programs }) => of(programs, AGENT_FORMS.default.name).own,
   },
@@ -63,7 +69,7 @@ const LEVELS: readonly ServiceLevel<Figures>[] = [
   },
   {
     what: "resident memory of the agent, the bundle",
-    limit: 80,
+    limit: 72,
     unit: "MiB",
     value: ({ programs }) => of(programs, AGENT_FORMS.default.name).resident,
   },

@@ -1,9 +1,54 @@
 import { CYCLES, ROUNDS, type FormCost } from "./form-costs.ts";
-import { FORM_NAMES } from "./forms.ts";
-import { fixed, table } from "./markdown.ts";
+import { FORM_NAMES, type Form } from "./forms.ts";
+import { fixed, levelTable, table, type ServiceLevel } from "./markdown.ts";
+
+type Costs = readonly FormCost[];
+
+/** What we want an agent to cost at most. */
+const GOALS: readonly ServiceLevel<Costs>[] = [
+  { what: "standalone, 50 domains", limit: 9, unit: "ms", value: (costs) => of(costs, "standalone", 50).cpu },
+  { what: "the same without port and spool", limit: 7, unit: "ms", value: (costs) => of(costs, "bare", 50).cpu },
+  { what: "cluster, 50 launchers", limit: 16, unit: "ms", value: (costs) => of(costs, "cluster", 50).cpu },
+  { what: "cluster, no configuration, a second", limit: 0.3, unit: "ms", value: (costs) => of(costs, "idle", 1).cpu },
+  {
+    what: "growth from 50 to 500 domains, a domain",
+    limit: 0.09,
+    unit: "ms",
+    value: (costs) => (of(costs, "standalone", 500).cpu - of(costs, "standalone", 50).cpu) / 450,
+  },
+  {
+    what: "resident memory, standalone, 50 domains",
+    limit: 72,
+    unit: "MiB",
+    value: (costs) => of(costs, "standalone", 50).residentMiB,
+  },
+  {
+    what: "working set, standalone, 50 domains",
+    limit: 28,
+    unit: "MiB",
+    value: (costs) => of(costs, "standalone", 50).workingSetMiB,
+  },
+  {
+    what: "working set, cluster, 50 launchers",
+    limit: 45,
+    unit: "MiB",
+    value: (costs) => of(costs, "cluster", 50).workingSetMiB,
+  },
+];
+
+/** Returns a table of the goals. The CPU time is that of a cycle. */
+export function goalTable(costs: Costs): string {
+  return levelTable(GOALS, costs);
+}
+
+function of(costs: Costs, form: Form, domains: number): FormCost {
+  const cost = costs.find((each) => each.form === form && each.domains === domains);
+  if (cost === undefined) throw new Error(`${FORM_NAMES[form]} with ${domains} domains was not measured`);
+  return cost;
+}
 
 /** Returns the table of the forms. If there are several checkouts, it names them and compares each with the first one. */
-export function formTable(costs: readonly FormCost[]): string {
+export function formTable(costs: Costs): string {
   const areSeveral = new Set(costs.map(({ checkout }) => checkout)).size > 1;
   const comparison = areSeveral ? ["commit", "against the first"] : [];
   return table(
