@@ -11,6 +11,7 @@ import type { EffectiveConfig } from "../config/resolve.ts";
 import type { Family } from "../contract.ts";
 import { TelemetryError, unexpected } from "../errors.ts";
 import { isAborted } from "../lib/abort.ts";
+import { msToNextRound } from "../lib/rounds.ts";
 import { Waker, type WakeSignal } from "../lib/waker.ts";
 import { needsOf } from "../measurement/registry.ts";
 import { ReportLines } from "./report-lines.ts";
@@ -108,6 +109,7 @@ export class Pipeline {
 
   /** Waits for a configuration. Its first cycle is due at once. */
   async #idle(signal: AbortSignal): Promise<void> {
+    const { clock, state } = this.#options;
     const configured = (): boolean => this.#next?.config !== undefined;
     const end = (): void => {
       this.#configured.wake();
@@ -115,8 +117,8 @@ export class Pipeline {
     signal.addEventListener("abort", end);
     while (!configured() && !isAborted(signal)) {
       this.#configured = new Waker();
-      this.#options.state.cycles.recordProgress();
-      await this.#options.clock.sleep(PROGRESS_MS, this.#configured);
+      state.cycles.recordProgress();
+      await clock.sleep(msToNextRound(PROGRESS_MS, clock), this.#configured);
     }
     signal.removeEventListener("abort", end);
     this.#ticker.restart();
