@@ -134,7 +134,7 @@ async function waits(followed: LauncherSockets, count: number, scanned?: () => v
   return slept.slice(first, first + count);
 }
 
-let slept: number[] = [];
+const slept: number[] = [];
 const recording: Clock = {
   now: () => 0,
   monotonic: () => 1_000,
