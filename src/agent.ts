@@ -4,8 +4,7 @@ import { PROTOCOLS } from "./delivery/protocols.ts";
 import type { Sender } from "./delivery/sender.ts";
 import { messageOf } from "./errors.ts";
 import { isAborted } from "./lib/abort.ts";
-import { systemClock } from "./lib/clock.ts";
-import type { Histogram } from "./lib/histogram.ts";
+import { systemClock, type Clock } from "./lib/clock.ts";
 import { ServiceManager } from "./lib/service-manager.ts";
 import { clusterPlace } from "./node/cluster-place.ts";
 import { NodeLog } from "./node/node-log.ts";
@@ -14,8 +13,8 @@ import { NodeState } from "./node/node-state.ts";
 import { localConfig } from "./node/standalone.ts";
 import { startNode, type StartedNode } from "./node/start-node.ts";
 import { agentRoutes, stalledMs } from "./observability/agent-routes.ts";
-import type { Routes } from "./observability/http-server.ts";
 import type { ListenAddress } from "./observability/listen-address.ts";
+import { EventLoopLag } from "./observability/process-view.ts";
 import { StatusServer } from "./observability/status-server.ts";
 import { Router } from "./routing/router.ts";
 import { REJECTED_DIR } from "./spool/rejected-names.ts";
@@ -54,7 +53,8 @@ export async function runAgent({
   ...options
 }: AgentOptions): Promise<number> {
   const { log, signal, nodeName: node } = options;
-  const clock = systemClock;
+  const lag = new EventLoopLag();
+  const clock = lag.measured(systemClock);
   // Before a port is served or a spool is opened.
   if (localConfig(options) === undefined) clusterPlace(options);
   let started: StartedNode | undefined;
@@ -62,17 +62,16 @@ export async function runAgent({
   // The server starts first, so that a slow start is not reported as a stall.
   await using resources = new AsyncDisposableStack();
   if (listen !== undefined) {
-    const routes = (eventLoopLag: Histogram): Routes =>
-      agentRoutes({
-        view: () => started?.view(eventLoopLag),
-        progress: () => started?.progress(),
-        vms: latest && { latest, node },
-        ending: signal,
-        clock,
-      });
+    const routes = agentRoutes({
+      view: () => started?.view(lag.histogram),
+      progress: () => started?.progress(),
+      vms: latest && { latest, node },
+      ending: signal,
+      clock,
+    });
     resources.use(await StatusServer.start({ address: listen, allowedHosts, routes, clock, log }));
   }
-  const parts = await openParts(options, spoolDir);
+  const parts = await openParts(options, spoolDir, clock);
   const { router, nodeLog } = parts;
   let complete: boolean;
   try {
@@ -114,8 +113,8 @@ async function tellManager(node: StartedNode, log: NodeOptions["log"]): Promise<
 async function openParts(
   { nodeName, configFile, print, log }: NodeOptions,
   spoolDir: string | undefined,
+  clock: Clock,
 ): Promise<NodeParts> {
-  const clock = systemClock;
   const nodeLog = new NodeLog(log, clock);
   const state = new NodeState(nodeLog, clock);
   const spool =

@@ -7,9 +7,8 @@ import { RateLimit, WARNING_PERIOD_MS } from "./lib/rate-limit.ts";
 import type { Logger } from "./log.ts";
 import { controllerRoutes } from "./observability/controller-routes.ts";
 import type { ControllerView } from "./observability/controller-view.ts";
-import type { Routes } from "./observability/http-server.ts";
 import type { ListenAddress } from "./observability/listen-address.ts";
-import { processView } from "./observability/process-view.ts";
+import { EventLoopLag, processView } from "./observability/process-view.ts";
 import { StatusServer } from "./observability/status-server.ts";
 import { watchView } from "./observability/watch-view.ts";
 import { VERSION } from "./version.ts";
@@ -43,7 +42,8 @@ export async function runController({
   signal,
   ...given
 }: ControllerOptions): Promise<number> {
-  const clock = systemClock;
+  const lag = new EventLoopLag();
+  const clock = lag.measured(systemClock);
   const cluster = connectToCluster({ env, version: VERSION, log, clock });
   await using client = cluster.client;
   // The access is read at the start, so that an invalid kubeconfig ends the process instead of causing retries.
@@ -71,8 +71,8 @@ export async function runController({
   let watched: WatchedObjects | undefined;
   await using resources = new AsyncDisposableStack();
   if (listen !== undefined) {
-    const routes = (eventLoopLag: Histogram): Routes =>
-      controllerRoutes(() => controllerView({ identity, watched, eventLoopLag, clock }), signal, clock);
+    const view = (): ControllerView => controllerView({ identity, watched, eventLoopLag: lag.histogram, clock });
+    const routes = controllerRoutes(view, signal, clock);
     resources.use(await StatusServer.start({ address: listen, allowedHosts, routes, clock, log }));
   }
   log.info({ version: VERSION, identity, namespace }, "started");

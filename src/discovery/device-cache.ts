@@ -21,12 +21,20 @@ export interface Reported {
   readonly blocks: ReportedDevices | undefined;
 }
 
+/** The devices of one kind in the last statistics. Their memory is used again, as that of `KeptSamples` is. */
+interface LastDevices {
+  readonly identity: readonly unknown[];
+  /** A counter that is missing is 0. */
+  readonly counters: BigUint64Array;
+}
+
 interface Entry {
   /** The devices, or why the XML cannot be used or read. */
   result: DomainLayout | Error;
   expiresAt: number;
-  /** The statistics to compare the next ones with. */
-  reported: Reported;
+  /** The statistics to compare the next ones with. A kind that never had statistics is undefined. */
+  nics: LastDevices | undefined;
+  blocks: LastDevices | undefined;
   readonly rereads: BurstLimit;
 }
 
@@ -72,15 +80,19 @@ export class DeviceCache {
     const run = domainKey(domain);
     const before = this.#entries.get(run);
     if (before !== undefined) {
-      const isSame = !isOther(before.reported.nics, reported.nics) && !isOther(before.reported.blocks, reported.blocks);
+      const isSame = !isOther(before.nics, reported.nics) && !isOther(before.blocks, reported.blocks);
       if (!this.#mustRead(before, isSame)) {
-        if (isSame) before.reported = latest(before, reported);
+        if (isSame) {
+          before.nics = latest(before.nics, reported.nics);
+          before.blocks = latest(before.blocks, reported.blocks);
+        }
         return layoutOf(before.result);
       }
     }
     const store = (result: Entry["result"], expiresAt: number): void => {
       const rereads = before?.rereads ?? new BurstLimit(REREADS, this.#clock);
-      this.#entries.set(run, { result, expiresAt, reported: latest(before, reported), rereads });
+      const nics = latest(before?.nics, reported.nics);
+      this.#entries.set(run, { result, expiresAt, nics, blocks: latest(before?.blocks, reported.blocks), rereads });
     };
     let xml: string;
     try {
@@ -130,10 +142,15 @@ export class DeviceCache {
 }
 
 /** Returns the statistics to compare the next ones with. */
-function latest(before: Entry | undefined, reported: Reported): Reported {
-  const { nics, blocks } = reported;
-  if (nics !== undefined && blocks !== undefined) return reported;
-  return { nics: nics ?? before?.reported.nics, blocks: blocks ?? before?.reported.blocks };
+function latest(before: LastDevices | undefined, reported: ReportedDevices | undefined): LastDevices | undefined {
+  if (reported === undefined) return before;
+  // The texts of each cycle are new objects. The same ones as before need no place among the old ones.
+  const last =
+    before !== undefined && before.counters.length === reported.counters.length && hasIdentity(before, reported)
+      ? before
+      : { identity: reported.identity, counters: new BigUint64Array(reported.counters.length) };
+  for (let index = 0; index < last.counters.length; index++) last.counters[index] = reported.counters[index] ?? 0n;
+  return last;
 }
 
 function withoutFacts(result: Entry["result"]): Entry["result"] {
@@ -146,11 +163,14 @@ function layoutOf(result: Entry["result"]): DomainLayout {
 }
 
 /** Returns whether the statistics are of other devices than before. Missing statistics are not. */
-function isOther(before: ReportedDevices | undefined, after: ReportedDevices | undefined): boolean {
+function isOther(before: LastDevices | undefined, after: ReportedDevices | undefined): boolean {
   if (after === undefined) return false;
-  if (before === undefined || before.identity.length !== after.identity.length) return true;
+  if (before === undefined || !hasIdentity(before, after)) return true;
+  return after.counters.some((value = 0n, index) => value < (before.counters[index] ?? 0n));
+}
+
+function hasIdentity(before: LastDevices, { identity }: ReportedDevices): boolean {
   return (
-    after.identity.some((value, index) => value !== before.identity[index]) ||
-    after.counters.some((value = 0n, index) => value < (before.counters[index] ?? 0n))
+    before.identity.length === identity.length && identity.every((value, index) => value === before.identity[index])
   );
 }

@@ -3,8 +3,9 @@ import { lstat, readdir, stat } from "node:fs/promises";
 import path from "node:path";
 import { isAborted } from "../lib/abort.ts";
 import type { Clock } from "../lib/clock.ts";
-import { Waker } from "../lib/waker.ts";
 import { isDenied } from "../lib/error-code.ts";
+import { msToNextRound } from "../lib/rounds.ts";
+import { Waker } from "../lib/waker.ts";
 
 /** The libvirt daemon of one virt-launcher pod. */
 export interface Launcher {
@@ -17,14 +18,16 @@ const EMPTY_DIRS = "volumes/kubernetes.io~empty-dir";
 const SOCKETS = ["virtqemud-sock-ro", "virtqemud-sock", "libvirt-sock-ro", "libvirt-sock"];
 /** virt-handler creates this file next to a launcher's command socket when the launcher does not respond. */
 const UNRESPONSIVE = "sockets/launcher-unresponsive";
-/** The time between two scans, so that a launcher is found also if the file system does not support watches. */
+/** The time between two scans while a pod starts, after an error, and if the file system does not support watches. */
 const SCAN_MS = 2_000;
+/** The time between two scans while a watch reports each change. They find what ends inside of a pod's directory. */
+const WATCHED_SCAN_MS = 10_000;
 /** The shortest time between two scans: many pods that come and go cause one scan, not one each. */
 const MIN_SCAN_MS = 500;
 /** A pod that can be a launcher is inspected at every scan for this time. Its socket appears within seconds. */
 const STARTING_MS = 60_000;
 /** A launcher with a socket rarely changes. Its end shows on its connection, or when its directory is deleted. */
-const RESCAN_MS = 30_000;
+const RESCAN_MS = 25_000;
 /** The kubelet creates the volumes of a pod in its first seconds. A pod without libvirt's volume is not a launcher. */
 const VOLUME_CREATION_MS = 300_000;
 /**
@@ -52,6 +55,8 @@ export class LauncherSockets {
   readonly #clock: Clock;
   readonly #isListed: (podUid: string) => boolean;
   readonly #pods = new Map<string, Pod>();
+  /** Ends the wait for the next scan. */
+  #waiting = new Waker();
   #error: unknown;
 
   /**
@@ -111,12 +116,12 @@ export class LauncherSockets {
   }
 
   /**
-   * Scans until the signal aborts: when the directory changes, and every two seconds. Calls `scanned` after each scan, also
-   * after a failed one.
+   * Scans until the signal aborts: when the directory changes, after `listChanged`, every two seconds while a pod starts, and
+   * otherwise every ten seconds. Calls `scanned` after each scan, also after a failed one.
    */
   async follow(signal: AbortSignal, scanned: () => void = () => undefined): Promise<void> {
     while (!isAborted(signal)) {
-      const waker = new Waker();
+      const waker = (this.#waiting = new Waker());
       const wake = (): void => {
         waker.wake();
       };
@@ -127,14 +132,28 @@ export class LauncherSockets {
         this.#error = await this.scan().catch((error: unknown) => error);
         scanned();
         const scannedMs = this.#clock.monotonic();
-        await this.#clock.sleep(SCAN_MS, waker);
+        await this.#clock.sleep(unwatch === undefined ? SCAN_MS : this.#pauseMs(), waker);
         const leftMs = scannedMs + MIN_SCAN_MS - this.#clock.monotonic();
         if (leftMs > 0) await this.#clock.sleep(leftMs, signal);
       } finally {
-        unwatch();
+        unwatch?.();
         signal.removeEventListener("abort", wake);
       }
     }
+  }
+
+  /** Must be called when a VMI lists other pods than before, so that `follow` inspects them at once. */
+  listChanged(): void {
+    this.#waiting.wake();
+  }
+
+  /** Returns the time until the next scan of a directory that is watched. */
+  #pauseMs(): number {
+    const soonMs = this.#clock.monotonic() + SCAN_MS;
+    const isStarting = ({ listed, state, nextScanMs }: Pod): boolean =>
+      listed && state === "none" && nextScanMs <= soonMs;
+    const isSoon = this.#error !== undefined || [...this.#pods.values()].some(isStarting);
+    return isSoon ? SCAN_MS : msToNextRound(WATCHED_SCAN_MS, this.#clock);
   }
 
   /** Adds a pod that is new. A pod that was not listed before is inspected again at once. */
@@ -162,16 +181,20 @@ export class LauncherSockets {
     pod.nextScanMs = nowMs + nextScanIn(pod, found, nowMs - pod.sinceMs);
   }
 
-  /** Watches the directory if it can. Not every file system supports inotify, and a node can run out of watches. */
-  #watch(changed: () => void): () => void {
+  /**
+   * Watches the directory. Returns a function that ends it, and undefined if it cannot be watched: not every file system supports
+   * inotify, and a node can run out of watches.
+   */
+  #watch(changed: () => void): (() => void) | undefined {
     try {
       const watcher = watch(this.#directory, { persistent: false }, changed);
-      watcher.on("error", () => undefined);
+      // The next scan watches again.
+      watcher.on("error", changed);
       return () => {
         watcher.close();
       };
     } catch {
-      return () => undefined;
+      return undefined;
     }
   }
 }

@@ -13,6 +13,7 @@ import { unexpected } from "../errors.ts";
 import type { KubeApi } from "../kubernetes/api.ts";
 import { isAborted } from "../lib/abort.ts";
 import { keepRunning } from "../lib/keep-running.ts";
+import { msToNextRound } from "../lib/rounds.ts";
 import { watchView, type WatchView } from "../observability/watch-view.ts";
 import { VERSION } from "../version.ts";
 import { clusterPlace } from "./cluster-place.ts";
@@ -82,6 +83,7 @@ class ClusterNode implements NodeMode {
       log,
       clock,
       onChange: ({ before, after }) => {
+        if (!isDeepStrictEqual(before?.pods, after?.pods)) this.#launchers.listChanged();
         if (!isDeepStrictEqual(withoutFacts(before), withoutFacts(after))) this.#known?.changed();
       },
     });
@@ -198,7 +200,7 @@ class ClusterNode implements NodeMode {
     const { router, clock } = this.#options;
     while (!isAborted(signal)) {
       if (router.senders.some(({ state }) => state.reason === "TargetUnauthorized")) this.config.recheckSecrets();
-      await clock.sleep(CREDENTIALS_POLL_MS, signal);
+      await clock.sleep(msToNextRound(CREDENTIALS_POLL_MS, clock), signal);
     }
   }
 

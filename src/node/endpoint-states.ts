@@ -1,6 +1,7 @@
 import { REJECTION_REASONS, type RejectionReason } from "../budget.ts";
 import { latestDetails } from "../collection/domain-details.ts";
 import { vmLabel } from "../collection/domain-overview.ts";
+import { KeptSamples } from "../collection/kept-samples.ts";
 import { isMisbehavior, type SourceCycle, type SourceError } from "../collection/source.ts";
 import { domainKey } from "../discovery/domain-name.ts";
 import type { TelemetryError } from "../errors.ts";
@@ -26,9 +27,21 @@ export interface EndpointObserver {
   domainGone(endpoint: string, vm: string): void;
 }
 
+/** The part of a view that needs no samples. */
+export type EndpointSummary = Omit<EndpointView, "samples" | "before" | "devices">;
+
+/** Cycles of an endpoint that its view shows. */
+interface ShownCycles {
+  readonly samples: KeptSamples;
+  readonly before: KeptSamples;
+  /** The last two cycles with devices, usually the same ones. */
+  readonly devices: { readonly before: KeptSamples; readonly samples: KeptSamples };
+}
+
 interface EndpointState {
   readonly outcome: SourceCycle["outcome"];
-  readonly view: EndpointView;
+  readonly summary: EndpointSummary;
+  readonly cycles: ShownCycles;
   /** Name of a silent domain -> why, in the last cycle that collected. */
   readonly silences: ReadonlyMap<string, Silence>;
   /** UUID and id of a domain -> its VM, `namespace/name`, in the last cycle that collected. */
@@ -36,6 +49,13 @@ interface EndpointState {
 }
 
 const NO_DOMAINS: Pick<EndpointState, "silences" | "domains"> = { silences: new Map(), domains: new Map() };
+const NO_SAMPLES = new KeptSamples();
+NO_SAMPLES.isShared = true;
+const NO_CYCLES: ShownCycles = {
+  samples: NO_SAMPLES,
+  before: NO_SAMPLES,
+  devices: { before: NO_SAMPLES, samples: NO_SAMPLES },
+};
 
 /** The state of each endpoint of the node. Reports transitions to an observer. */
 export class EndpointStates {
@@ -51,13 +71,21 @@ export class EndpointStates {
     this.#observer = observer;
   }
 
+  /** The views with the samples, which are made when they are read. */
   get views(): readonly EndpointView[] {
-    return [...this.#states.values()].map(({ view }) => view);
+    return [...this.#states.values()].map(viewOf);
+  }
+
+  /** The views without the samples. They cost nothing. */
+  get summaries(): readonly EndpointSummary[] {
+    return [...this.#states.values()].map(({ summary }) => summary);
   }
 
   /** Number of domains in the last cycle. */
   get domains(): number {
-    return this.views.reduce((sum, { samples }) => sum + samples.length, 0);
+    let domains = 0;
+    for (const { cycles } of this.#states.values()) domains += cycles.samples.size;
+    return domains;
   }
 
   /** Number of errors since the start, by code. */
@@ -84,9 +112,11 @@ export class EndpointStates {
     const collected = outcome === "collected";
     const state: EndpointState = {
       outcome,
-      view: this.#viewOf(cycle, before?.view),
+      summary: this.#summaryOf(cycle, before?.summary),
       silences: collected ? silencesOf(cycle) : (before ?? NO_DOMAINS).silences,
-      domains: collected ? domainsOf(cycle) : (before ?? NO_DOMAINS).domains,
+      domains: collected ? domainsOf(cycle, before) : (before ?? NO_DOMAINS).domains,
+      // After what compares with the last cycle: it may replace that cycle.
+      cycles: nextCycles(cycle, before?.cycles),
     };
     this.#states.set(endpoint, state);
     if (this.#observer === undefined) return;
@@ -123,7 +153,7 @@ export class EndpointStates {
     if (rejection !== undefined) this.#rejections.set(rejection, (this.#rejections.get(rejection) ?? 0) + 1);
   }
 
-  #viewOf(cycle: SourceCycle, before: EndpointView | undefined): EndpointView {
+  #summaryOf(cycle: SourceCycle, before: EndpointSummary | undefined): EndpointSummary {
     const { endpoint, samples, stuck, busy, errors } = cycle;
     const state = stateOf(cycle);
     const lasts = before !== undefined && answers(before) === answers({ state });
@@ -131,10 +161,7 @@ export class EndpointStates {
       endpoint,
       state,
       sinceMs: lasts ? before.sinceMs : this.#clock.monotonic(),
-      samples,
-      before: before?.samples ?? [],
       details: latestDetails(samples, before?.details),
-      devices: deviceCycles(samples, before),
       stuck,
       busy,
       error: errors.find(isMisbehavior) ?? errors[0],
@@ -142,12 +169,33 @@ export class EndpointStates {
   }
 }
 
-function deviceCycles(
-  samples: EndpointView["samples"],
-  before: EndpointView | undefined,
-): NonNullable<EndpointView["devices"]> {
-  const { devices = { before: [], samples: [] } } = before ?? {};
-  return samples.some(({ nics }) => nics !== undefined) ? { before: devices.samples, samples } : devices;
+function viewOf({ summary, cycles: { samples, before, devices } }: EndpointState): EndpointView {
+  for (const cycle of [samples, before, devices.before, devices.samples]) cycle.isShared = true;
+  return {
+    ...summary,
+    get samples() {
+      return samples.samples;
+    },
+    get before() {
+      return before.samples;
+    },
+    get devices() {
+      return { before: devices.before.samples, samples: devices.samples.samples };
+    },
+  };
+}
+
+/** Returns the cycles that are shown after this one. It takes the place of a cycle that is not shown any more. */
+function nextCycles(
+  { samples }: SourceCycle,
+  { samples: last, before, devices }: ShownCycles = NO_CYCLES,
+): ShownCycles {
+  const hasDevices = samples.some(({ nics }) => nics !== undefined);
+  const needed = hasDevices ? [last, devices.samples] : [last, devices.samples, devices.before];
+  const unused = [before, devices.before].find((cycle) => !cycle.isShared && !needed.includes(cycle));
+  const kept = unused ?? new KeptSamples();
+  kept.record(samples);
+  return { samples: kept, before: last, devices: hasDevices ? { before: devices.samples, samples: kept } : devices };
 }
 
 /** Returns whether the last cycle that was not skipped has collected statistics. */
@@ -168,7 +216,8 @@ function silencesOf({ stuck, busy }: SourceCycle): ReadonlyMap<string, Silence> 
   ]);
 }
 
-function domainsOf({ samples }: SourceCycle): ReadonlyMap<string, string> {
+function domainsOf({ samples }: SourceCycle, before: EndpointState | undefined): ReadonlyMap<string, string> {
+  if (before?.cycles.samples.isOfDomains(samples) === true && samples.length > 0) return before.domains;
   return new Map(samples.map(({ identity }) => [domainKey(identity), vmLabel(identity)]));
 }
 

@@ -2,6 +2,7 @@ import { isAborted } from "../lib/abort.ts";
 import type { Clock } from "../lib/clock.ts";
 import { errorCode } from "../lib/error-code.ts";
 import { foreignText } from "../lib/display-text.ts";
+import { msToNextRound } from "../lib/rounds.ts";
 import { RateLimit, WARNING_PERIOD_MS } from "../lib/rate-limit.ts";
 import { messageOf } from "../errors.ts";
 import type { Logger } from "../log.ts";
@@ -57,7 +58,7 @@ export class KnownObjectsKeeper {
   async run(signal: AbortSignal): Promise<void> {
     const { clock } = this.#options;
     while (!isAborted(signal)) {
-      await clock.sleep(WRITE_MS, signal);
+      await clock.sleep(msToNextRound(WRITE_MS, clock), signal);
       // Not awaited: on a disk that hangs, a write may never end.
       this.#writing ??= this.#write().finally(() => (this.#writing = undefined));
     }

@@ -6,10 +6,9 @@ import type { LauncherSockets } from "../discovery/launcher-sockets.ts";
 import type { VmiInventory } from "../discovery/inventory.ts";
 import { messageOf } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
-import type { EndpointView } from "../observability/agent-view.ts";
 import type { Router } from "../routing/router.ts";
 import type { LibvirtFailure, NodeObservation } from "../status/node-report.ts";
-import { answers } from "./endpoint-states.ts";
+import { answers, type EndpointSummary } from "./endpoint-states.ts";
 import type { NodeState } from "./node-state.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { isDenied } from "../lib/error-code.ts";
@@ -46,7 +45,7 @@ export class NodeReport {
 
   observe(): NodeObservation {
     const { agent, config, selectedBy, state, pipeline, router, vmis } = this.#options;
-    const reachable = state.endpoints.views.filter(({ error }) => error?.code !== "E_LIBVIRT_UNREACHABLE");
+    const reachable = state.endpoints.summaries.filter(({ error }) => error?.code !== "E_LIBVIRT_UNREACHABLE");
     return {
       agent,
       config: config.origin,
@@ -81,8 +80,8 @@ export class NodeReport {
   }
 
   /** Returns the messages of the launchers' errors of one kind. */
-  #messages(isOfKind: (error: NonNullable<EndpointView["error"]>) => boolean): string[] {
-    return this.#options.state.endpoints.views.flatMap(({ error }) =>
+  #messages(isOfKind: (error: NonNullable<EndpointSummary["error"]>) => boolean): string[] {
+    return this.#options.state.endpoints.summaries.flatMap(({ error }) =>
       error !== undefined && isOfKind(error) ? [error.message] : [],
     );
   }
@@ -105,11 +104,11 @@ export class NodeReport {
         message: "virt-handler marked it as unresponsive",
       }));
     const sockets = new Map(launchers.launchers.map(({ podUid, socket }) => [socket, podUid]));
-    const failed = state.endpoints.views.flatMap((view) => this.#failure(view, sockets.get(view.endpoint)));
+    const failed = state.endpoints.summaries.flatMap((view) => this.#failure(view, sockets.get(view.endpoint)));
     return [...denied, ...unresponsive, ...failed];
   }
 
-  #failure(view: EndpointView, podUid: string | undefined): LibvirtFailure[] {
+  #failure(view: EndpointSummary, podUid: string | undefined): LibvirtFailure[] {
     const { endpoint: where, state, error, stuck, busy, sinceMs } = view;
     if (answers(view))
       return [
@@ -142,6 +141,6 @@ export class NodeReport {
   }
 }
 
-function answersFully(view: EndpointView): boolean {
+function answersFully(view: EndpointSummary): boolean {
   return answers(view) && view.stuck.length === 0 && view.busy.length === 0;
 }

@@ -11,6 +11,7 @@ import type { EffectiveConfig } from "../config/resolve.ts";
 import type { Family } from "../contract.ts";
 import { TelemetryError, unexpected } from "../errors.ts";
 import { isAborted } from "../lib/abort.ts";
+import { msToNextRound } from "../lib/rounds.ts";
 import { Waker, type WakeSignal } from "../lib/waker.ts";
 import { needsOf } from "../measurement/registry.ts";
 import { ReportLines } from "./report-lines.ts";
@@ -113,6 +114,7 @@ export class Pipeline {
 
   /** Waits for a configuration. Its first cycle is due at once. */
   async #idle(signal: AbortSignal): Promise<void> {
+    const { clock, state } = this.#options;
     const configured = (): boolean => this.#next?.config !== undefined;
     const end = (): void => {
       this.#configured.wake();
@@ -120,10 +122,10 @@ export class Pipeline {
     signal.addEventListener("abort", end);
     while (!configured() && !isAborted(signal)) {
       this.#configured = new Waker();
-      this.#options.state.cycles.recordProgress();
+      state.cycles.recordProgress();
       // Queued lines are still delivered, or lost.
       this.#recordTick();
-      await this.#options.clock.sleep(PROGRESS_MS, this.#configured);
+      await clock.sleep(msToNextRound(PROGRESS_MS, clock), this.#configured);
     }
     signal.removeEventListener("abort", end);
     this.#ticker.restart();

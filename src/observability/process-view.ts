@@ -1,5 +1,4 @@
 import { readdirSync } from "node:fs";
-import { isAborted } from "../lib/abort.ts";
 import type { Clock } from "../lib/clock.ts";
 import { Histogram } from "../lib/histogram.ts";
 import type { Metric, MetricGroup } from "./metric.ts";
@@ -46,20 +45,24 @@ function openFiles(): number | undefined {
   }
 }
 
-/** A block of the event loop that is longer delays a timer. More timers would cost most of the CPU of an idle agent. */
-const PERIOD_MS = 1_000;
-
-/** Measures how late timers are, in seconds: the time during which other work blocked the event loop. */
+/**
+ * Measures how late timers are, in seconds: the time during which other work blocked the event loop. It measures the timers that
+ * the process has anyway. A timer of its own would wake the process, which costs most of the CPU of an idle agent.
+ */
 export class EventLoopLag {
   readonly histogram = new Histogram([0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]);
 
-  /** Measures until `signal` is aborted. */
-  async watch(clock: Clock, signal: AbortSignal): Promise<void> {
-    while (!isAborted(signal)) {
-      const begun = clock.monotonic();
-      await clock.sleep(PERIOD_MS, signal);
-      if (!isAborted(signal)) this.histogram.observe(Math.max(0, clock.monotonic() - begun - PERIOD_MS) / 1000);
-    }
+  /** Returns a clock with the same time that measures each sleep, except those that end early. */
+  measured(clock: Clock): Clock {
+    return {
+      now: () => clock.now(),
+      monotonic: () => clock.monotonic(),
+      sleep: async (ms, signal) => {
+        const dueMs = clock.monotonic() + ms;
+        await clock.sleep(ms, signal);
+        if (signal?.aborted !== true) this.histogram.observe(Math.max(0, clock.monotonic() - dueMs) / 1000);
+      },
+    };
   }
 }
 
@@ -85,7 +88,7 @@ export const PROCESS_METRICS: MetricGroup<HasProcess> = {
     {
       name: "kubevirt_telemetry_event_loop_lag_seconds",
       type: "histogram",
-      help: "Delay of timers, measured once a second",
+      help: "Delay of the timers of this program",
       read: ({ process }) => process.eventLoopLag,
     },
     {

@@ -1,4 +1,5 @@
 import type { Clock } from "../lib/clock.ts";
+import { msToNextRound } from "../lib/rounds.ts";
 import { TaskQueue } from "../lib/task-queue.ts";
 import type { PendingFrame } from "./buffered-frame.ts";
 import { CommitQueue } from "./commit-queue.ts";
@@ -270,7 +271,7 @@ export class DurableSpool implements Spool {
   async #maintenanceLoop(): Promise<void> {
     const { signal } = this.#stop;
     for (;;) {
-      await this.#clock.sleep(MAINTENANCE_MS, signal);
+      await this.#clock.sleep(msToNextRound(MAINTENANCE_MS, this.#clock), signal);
       if (signal.aborted) return;
       if (this.#commits.isStalled) continue;
       try {

@@ -1,18 +1,19 @@
 import { isAborted } from "../lib/abort.ts";
 import { backoffMs } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
+import { msToNextRound } from "../lib/rounds.ts";
 import { conditionsKey } from "./conditions.ts";
 import { nodeReport, type NodeObservation } from "./node-report.ts";
 import type { NodeTelemetryStatus } from "./node-telemetry.ts";
 
-/** Time between two observations of the agent. */
-const POLL_MS = 1_000;
+/** Longest time between two observations of the agent, and so until a difference is noticed. */
+const POLL_MS = 5_000;
 /** A transition must last this long to be written. */
 const HOLD_DOWN_MS = 30_000;
+/** A report is wrong for a minute at most, including one poll to notice the difference and a second to write it. */
+const MAX_DELAY_MS = 60_000 - POLL_MS - 1_000;
 /** Spreads the writes of all nodes after a change of a TelemetryConfig. */
-const SPREAD_MS = 60_000;
-/** A report is wrong for a minute at most, including one poll to notice the difference and one poll to write it. */
-const MAX_DELAY_MS = 60_000 - 2 * POLL_MS;
+const SPREAD_MS = MAX_DELAY_MS;
 /** Shortest time between two writes that only change counts. */
 const REFRESH_MS = 300_000;
 /** Time after which an unchanged report is written again. */
@@ -47,9 +48,9 @@ interface Pending {
  * Decides when to write this node's report. Thousands of nodes write to one API server, so a write is due at the first of
  * these times:
  * - a transition has lasted for 30 s;
- * - after a change of configuration: a random time in the next minute, one for each configuration;
- * - a minute after the report began to differ from the written one. A state that changes again and again is written once a
- *   minute at most. The minute starts again if the report is the same as the written one in between;
+ * - after a change of configuration: a random time within a minute, one for each configuration;
+ * - a minute after the report began to differ from the written one. A state that changes again and again is written about once
+ *   a minute. The minute starts again if the report is the same as the written one in between;
  * - counts differ from the written ones, and the last write was five minutes ago;
  * - an hour has passed since the last write.
  *
@@ -71,12 +72,20 @@ export class ReportWriter {
     this.#written = options.before;
   }
 
-  /** Observes the agent every second until the signal aborts, and writes the report when it is due. Never rejects. */
+  /** Observes the agent every few seconds until the signal aborts, and writes the report when it is due. Never rejects. */
   async run(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
     while (!isAborted(signal)) {
       await this.#poll(signal);
-      await this.#options.clock.sleep(POLL_MS, signal);
+      const dueInMs = Math.max(1, Math.ceil(this.#dueMs() - clock.monotonic()));
+      await clock.sleep(Math.min(msToNextRound(POLL_MS, clock), dueInMs), signal);
     }
+  }
+
+  /** Returns when a write that is waited for is due. */
+  #dueMs(): number {
+    if (this.#failures > 0) return this.#notBeforeMs;
+    return this.#pending === undefined ? Infinity : Math.min(this.#pending.dueMs, this.#pending.latestMs);
   }
 
   async #poll(signal: AbortSignal): Promise<void> {
@@ -112,7 +121,7 @@ export class ReportWriter {
       const dueMs = now + (spread ? this.#random() * SPREAD_MS : HOLD_DOWN_MS);
       this.#pending = { key, dueMs, latestMs: this.#pending?.latestMs ?? now + MAX_DELAY_MS };
     }
-    return now >= Math.min(this.#pending.dueMs, this.#pending.latestMs);
+    return now >= this.#dueMs();
   }
 }
 

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import { LauncherSockets } from "../../../src/discovery/launcher-sockets.ts";
-import { systemClock } from "../../../src/lib/clock.ts";
+import { systemClock, type Clock } from "../../../src/lib/clock.ts";
+import type { WakeSignal } from "../../../src/lib/waker.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 
 let pods: string;
@@ -119,6 +121,62 @@ test("following notices new pods immediately, survives a missing directory, and 
     end.abort();
   });
   assert.equal((missing.error as NodeJS.ErrnoException).code, "ENOENT");
+});
+
+/** Returns the first waits of `follow` between its scans. Each ends at once. */
+async function waits(followed: LauncherSockets, count: number, scanned?: () => void): Promise<readonly number[]> {
+  const [first, stop] = [slept.length, new AbortController()];
+  const following = followed.follow(stop.signal, () => {
+    scanned?.();
+    if (slept.length >= first + count - 1) stop.abort();
+  });
+  await following;
+  return slept.slice(first, first + count);
+}
+
+const slept: number[] = [];
+const recording: Clock = {
+  now: () => 0,
+  monotonic: () => 1_000,
+  sleep: (ms) => {
+    // The shortest time between two scans is no wait for the next one.
+    if (ms !== 500) slept.push(ms);
+    return Promise.resolve();
+  },
+};
+
+test("an idle agent does not scan a watched directory every two seconds, but does while a launcher starts", async () => {
+  const listed = new Set<string>();
+  const followed = new LauncherSockets(pods, recording, (podUid) => listed.has(podUid));
+  await mkdir(path.join(pods, "web"));
+  assert.deepEqual(await waits(followed, 2), [9_002, 9_002]);
+  await launcher("vm");
+  listed.add("vm");
+  assert.deepEqual(await waits(followed, 2), [2_000, 2_000]);
+});
+
+test("a directory that cannot be read or watched is scanned every two seconds", async () => {
+  const followed = new LauncherSockets(path.join(pods, "absent"), recording);
+  assert.deepEqual(await waits(followed, 2), [2_000, 2_000]);
+});
+
+test("a pod that a VMI lists later is inspected at once, not at the next scan of a watched directory", async () => {
+  const listed = new Set<string>();
+  // A wait ends only when it is woken; the shortest time between two scans does not pass.
+  const sleep = (ms: number, signal?: WakeSignal): Promise<void> => systemClock.sleep(ms === 500 ? 0 : 60_000, signal);
+  await launcher("vm");
+  const followed = new LauncherSockets(pods, { now: () => 0, monotonic: () => 1_000, sleep }, (uid) => listed.has(uid));
+  const stop = new AbortController();
+  const found: string[] = [];
+  await followed.follow(stop.signal, () => {
+    found.push(followed.launchers.map(({ podUid }) => podUid).join());
+    if (found.length === 2) stop.abort();
+    // In a directory that is not watched.
+    writeFileSync(path.join(volume("vm", "libvirt-runtime"), "virtqemud-sock"), "");
+    listed.add("vm");
+    followed.listChanged();
+  });
+  assert.deepEqual(found, ["", "vm"]);
 });
 
 test("an exception of the handler of a scan leaves no watch behind", async () => {

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { REJECTION_REASONS } from "../../../src/budget.ts";
+import { LoadHistory } from "../../../src/collection/load-history.ts";
 import type { SourceCycle } from "../../../src/collection/source.ts";
 import { BudgetError, TelemetryError } from "../../../src/errors.ts";
 import { LibvirtError } from "../../../src/libvirt/errors.ts";
@@ -58,6 +61,57 @@ test("the samples of the last two cycles are kept", () => {
   states.recordCycle(cycle({ samples: first }));
   states.recordCycle(cycle({ samples: second }));
   assert.deepEqual([states.views[0]?.before, states.views[0]?.samples, states.domains], [first, second, 2]);
+});
+
+test("a view shows the cycles that it was made for, also after later ones", () => {
+  const { states } = fixture();
+  const cycles = [1n, 2n, 3n, 4n, 5n].map((time) => [sample({ cpu: { ...sample().cpu, time } })]);
+  const record = (samples: SourceCycle["samples"] = []): void => {
+    states.recordCycle(cycle({ samples }));
+  };
+  record(cycles[0]);
+  record(cycles[1]);
+  const [view] = states.views;
+  record(cycles[2]);
+  record(cycles[3]);
+  record(cycles[4]);
+  assert.deepEqual([view?.before, view?.samples], [cycles[0], cycles[1]]);
+  assert.deepEqual([states.views[0]?.before, states.views[0]?.samples], [cycles[3], cycles[4]]);
+});
+
+test("the last two cycles with devices are shown while cycles without devices follow", () => {
+  const { states } = fixture();
+  const withDevices = [1n, 2n].map((time) => [sample({ cpu: { ...sample().cpu, time } })]);
+  const without = [3n, 4n, 5n].map((time) => [
+    sample({ cpu: { ...sample().cpu, time }, nics: undefined, disks: undefined }),
+  ]);
+  for (const samples of [...withDevices, ...without]) states.recordCycle(cycle({ samples }));
+  const [view] = states.views;
+  assert.deepEqual([view?.before, view?.samples], [without[1], without[2]]);
+  assert.deepEqual(view?.devices, { before: withDevices[0], samples: withDevices[1] });
+});
+
+test("the objects of a cycle are not held until later ones, which would promote them to the old generation", async () => {
+  setFlagsFromString("--expose-gc");
+  const { states } = fixture();
+  const history = new LoadHistory();
+  const refs: WeakRef<object>[] = [];
+  const record = (): void => {
+    const samples = [sample()];
+    for (const { cpu, memory, nics = [], disks = [] } of samples)
+      refs.push(...[cpu, memory, ...nics, ...disks].map((object) => new WeakRef(object)));
+    states.recordCycle(cycle({ samples }));
+    history.record(cycle({ samples }));
+  };
+  record();
+  record();
+  await new Promise((resolve) => setImmediate(resolve));
+  (runInNewContext("gc") as () => void)();
+  assert.deepEqual(
+    refs.filter((ref) => ref.deref() !== undefined),
+    [],
+  );
+  assert.equal(states.views[0]?.samples.length, 1);
 });
 
 test("errors are counted by code, but not those of an absent launcher", () => {

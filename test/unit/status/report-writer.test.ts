@@ -8,6 +8,7 @@ import { observation } from "../../support/observation.ts";
 
 let clock: FakeClock;
 let current: NodeObservation;
+let observed: number;
 let written: NodeTelemetryStatus[];
 let outcome: WriteOutcome;
 let stop: AbortController;
@@ -15,7 +16,10 @@ let running: Promise<void>;
 
 function start(before?: NodeTelemetryStatus): void {
   const writer = new ReportWriter({
-    observe: () => current,
+    observe: () => {
+      observed++;
+      return current;
+    },
     write: (status) => {
       written.push(status);
       return Promise.resolve(outcome);
@@ -30,6 +34,7 @@ function start(before?: NodeTelemetryStatus): void {
 beforeEach(() => {
   clock = new FakeClock();
   current = observation();
+  observed = 0;
   written = [];
   outcome = { kind: "written" };
   stop = new AbortController();
@@ -58,7 +63,7 @@ async function flap(times: number): Promise<void> {
 
 test("the first report is written at a random time of the first minute", async () => {
   start();
-  await clock.advance(29_000);
+  await clock.advance(26_000);
   assert.equal(written.length, 0);
   await clock.advance(2_000);
   assert.equal(written.length, 1);
@@ -77,9 +82,17 @@ test("a transition is written after it has lasted half a minute", async () => {
   current = observation({ targets: failing });
   await clock.advance(29_000);
   assert.equal(written.length, 1);
-  await clock.advance(3_000);
+  await clock.advance(6_000);
   assert.equal(written.length, 2);
   assert.equal(written[1]?.targetSummary, "0/1");
+});
+
+test("an agent whose state does not change is observed every five seconds, not more often", async () => {
+  start();
+  await clock.advance(60_000);
+  const before = observed;
+  await clock.advance(600_000);
+  assert.equal(observed - before, 120);
 });
 
 test("a state that is reverted within half a minute is not written", async () => {
@@ -119,7 +132,7 @@ test("a failed write is retried with the current report, with backoff and Retry-
   start();
   await clock.advance(31_000);
   assert.equal(written.length, 1);
-  await clock.advance(18_000);
+  await clock.advance(15_000);
   assert.equal(written.length, 1);
   await clock.advance(600_000);
   const tries = written.length as number;
@@ -164,7 +177,7 @@ test("a difference that disappears starts a new minute when it returns", async (
   current = observation({ libvirt: { ...current.libvirt, failures: hanging } });
   await clock.advance(25_000);
   current = observation();
-  await clock.advance(2_000);
+  await clock.advance(6_000);
   current = observation({ targets: failing });
   await clock.advance(25_000);
   assert.equal(written.length, 1);
@@ -191,7 +204,7 @@ test("after a failed write an unchanged report is written again", async () => {
   await clock.advance(31_000);
   outcome = { kind: "failed" };
   current = observation({ targets: failing });
-  await clock.advance(31_000);
+  await clock.advance(34_000);
   assert.equal(written.length, 2);
   outcome = { kind: "written" };
   current = observation();
