@@ -86,6 +86,13 @@ export const COLLECTION_METRICS: MetricGroup<AgentView> = {
         ]),
     },
     {
+      name: "kubevirt_telemetry_libvirt_fault",
+      type: "gauge",
+      help: "1 while the libvirt daemons of the node cannot be found, by code; docs/errors.md explains the codes",
+      labels: ["code"],
+      read: ({ libvirt: { fault } }) => (fault === undefined ? [] : [[1, fault.code]]),
+    },
+    {
       name: "kubevirt_telemetry_libvirt_held_workers",
       type: "gauge",
       help: "Calls that stuck QEMUs block now; each occupies a worker of a libvirt daemon",
