@@ -2,7 +2,7 @@ import { ConnectionLimit } from "../collection/libvirt/connection-limit.ts";
 import type { ConfigListener } from "../config/config-loop.ts";
 import type { Histogram } from "../lib/histogram.ts";
 import { openFileLimit } from "../lib/open-files.ts";
-import type { Progress } from "../observability/agent-routes.ts";
+import type { Progress } from "../observability/progress.ts";
 import type { AgentView } from "../observability/agent-view.ts";
 import { maxWaiting } from "../observability/connection-slots.ts";
 import { VERSION } from "../version.ts";

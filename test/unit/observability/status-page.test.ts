@@ -55,7 +55,7 @@ test("the page has columns of families that are off by default only while a VM h
 
 test("problems come first, in words as well as in colours", () => {
   const shown = texts(page(troubledView()));
-  assert.deepEqual(shown.slice(1, 2), ["4 problems"]);
+  assert.deepEqual(shown.slice(1, 2), ["5 problems"]);
   assert.equal(shown[3], "Problems");
   for (const word of ["QEMU stuck", "Failing", "failed", "stuck", "absent", "116,160", "7.9 MiB, oldest 2h 1m"])
     assert.ok(shown.includes(word), word);
