@@ -16,14 +16,16 @@ interface TopArguments {
 }
 
 const MIN_INTERVAL_MS = 200;
+/** As for the families of a TelemetryConfig. */
+const MAX_INTERVAL_MS = 24 * 3_600_000;
 
 /** Shows the VMs of the node. Resolves to the exit code: 1 if the table of `--once` is incomplete. */
 export async function top(given: TopArguments, signal: AbortSignal, streams: StandardStreams): Promise<number> {
   const intervalMs = parseDuration(given.interval) ?? 0;
-  if (intervalMs < MIN_INTERVAL_MS)
+  if (intervalMs < MIN_INTERVAL_MS || intervalMs > MAX_INTERVAL_MS)
     throw new TelemetryError(
       "E_USAGE",
-      `--interval must be a duration of at least 200ms, such as 2s, is ${given.interval}`,
+      `--interval must be a duration from 200ms to 24h, such as 2s, is ${given.interval}`,
     );
   const { stdin, stdout, stderr } = streams;
   const complete = await runTop({

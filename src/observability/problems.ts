@@ -1,7 +1,7 @@
-import { isMisbehavior, isSampledLessOften } from "../collection/source.ts";
+import { isMisbehavior, isSampledLessOften, unansweredDomains } from "../collection/source.ts";
 import { STALE_MS } from "../kubernetes/store-fault.ts";
 import { formatSpan } from "../lib/quantity.ts";
-import type { AgentView, EndpointView, TargetView } from "./agent-view.ts";
+import type { AgentView, TargetView } from "./agent-view.ts";
 import { stalledMs } from "./progress.ts";
 
 /** Problems on the status page, and in /status.json. */
@@ -36,14 +36,6 @@ export function problemsOf(view: AgentView): readonly string[] {
       const since = Number.isFinite(staleMs) ? `for ${formatSpan(staleMs)}` : "yet";
       return [`${resource}: no answer from the API server ${since}: the last known state stays active`];
     }),
-  ];
-}
-
-/** Returns why domains of this daemon have no values from QEMU, one sentence a reason. */
-export function unansweredDomains({ stuck, busy }: Pick<EndpointView, "stuck" | "busy">): readonly string[] {
-  return [
-    ...(stuck.length === 0 ? [] : [`no answer from the QEMU of ${stuck.join(", ")}`]),
-    ...(busy.length === 0 ? [] : [`busy with a job of another client: ${busy.join(", ")}`]),
   ];
 }
 
