@@ -1,5 +1,6 @@
 import { TelemetryError } from "../errors.ts";
 import { systemClock } from "../lib/clock.ts";
+import { commaList } from "../lib/comma-list.ts";
 import { parseDuration } from "../lib/duration.ts";
 import type { ShownFamily, SortKey } from "../top/columns.ts";
 import { runTop } from "../top/top.ts";
@@ -10,7 +11,7 @@ interface TopArguments {
   readonly interval: string;
   readonly sort: SortKey;
   readonly families?: readonly ShownFamily[];
-  /** An entry may have several sockets with commas between, because an environment variable is one text. */
+  /** Each a `commaList`. */
   readonly libvirtSocket?: readonly string[];
   readonly podsDir?: string;
 }
@@ -29,7 +30,7 @@ export async function top(given: TopArguments, signal: AbortSignal, streams: Sta
     );
   const { stdin, stdout, stderr } = streams;
   const complete = await runTop({
-    libvirtSockets: given.libvirtSocket?.flatMap((sockets) => sockets.split(",")),
+    libvirtSockets: given.libvirtSocket && commaList(given.libvirtSocket),
     podsDir: given.podsDir,
     sort: given.sort,
     once: given.once === true,
