@@ -157,7 +157,7 @@ export function commandLine(streams: StandardStreams, stop: AbortSignal, exit: (
     });
   spool
     .command("verify")
-    .description("check every frame and print every damaged place; exit 1 if there is one")
+    .description("check every frame and print every place that is damaged or not readable; exit 1 if there is one")
     .argument("<dir>", "the agent's --spool-dir")
     .action(async (directory: string) => {
       const { verifyCommand } = await import("./commands/spool.ts");
@@ -165,12 +165,15 @@ export function commandLine(streams: StandardStreams, stop: AbortSignal, exit: (
     });
   spool
     .command("export")
-    .description("write the lines of a spool as line protocol to the standard output")
+    .description("write the lines of a spool as line protocol to the standard output; exit 1 if some are left out")
     .argument("<dir>", "the agent's --spool-dir")
     .option("--target <name>", "only the backlog of this target")
     .action(async (directory: string, options: Parameters<typeof exportCommand>[1]) => {
       const { exportCommand } = await import("./commands/spool.ts");
-      exit(await exportCommand(directory, options, (lines) => write(stdout, lines)));
+      const reportLeftOut = (line: string): void => {
+        stderr.write(`error: ${line}\n`);
+      };
+      exit(await exportCommand(directory, options, (lines) => write(stdout, lines), reportLeftOut));
     });
 
   // Steps of an installation. They are commands because the image has no shell.

@@ -14,9 +14,9 @@ ignored. A switch is off with \`false\` or \`0\`.
 
 | exit code | meaning                                                                              |
 | --------- | ------------------------------------------------------------------------------------ |
-| 0         | the command did what it says, or a signal ended it                                   |
-| 1         | it failed: the message has a code of [errors.md](../errors.md)                        |
-| 2         | wrong usage, or an invalid configuration                                             |
+| 0         | the command did what it says, or a signal ended it. \`top --once\`: only with a complete table |
+| 1         | it failed: the message has a code of [errors.md](../errors.md). Or \`validate\` has found a fault |
+| 2         | wrong usage, or an invalid configuration at the start of the agent |
 
 ## See the lines without a database
 

@@ -57,6 +57,21 @@ export interface UnansweredDomains {
   readonly slow: readonly string[];
 }
 
+/** Returns why domains have no values from QEMU, one sentence a reason. */
+export function unansweredDomains({
+  stuck,
+  busy,
+  slow = [],
+}: Pick<UnansweredDomains, "stuck" | "busy"> & Partial<UnansweredDomains>): readonly string[] {
+  const sentence = (why: string, domains: readonly string[]): readonly string[] =>
+    domains.length === 0 ? [] : [`${why} ${domains.join(", ")}`];
+  return [
+    ...sentence("no answer from the QEMU of", stuck),
+    ...sentence("busy with a job of another client:", busy),
+    ...sentence("no answer yet from the QEMU of", slow),
+  ];
+}
+
 /** An error with a code of docs/errors.md. */
 export interface SourceError extends Error {
   readonly code: string;
@@ -90,4 +105,10 @@ export interface SourceCycle extends UnansweredDomains {
   readonly errors: readonly SourceError[];
   /** Failures that are not faults yet: the launcher or a domain is starting, or QEMU is slow. */
   readonly tolerated: readonly SourceError[];
+}
+
+/** Returns whether a cycle has collected everything. A launcher without a daemon has nothing to collect. */
+export function isComplete({ outcome, errors, tolerated, stuck, busy, slow }: SourceCycle): boolean {
+  const missing = errors.length + tolerated.length + stuck.length + busy.length + slow.length;
+  return outcome === "absent" || (outcome === "collected" && missing === 0);
 }

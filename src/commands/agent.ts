@@ -1,5 +1,6 @@
 import { runAgent } from "../agent.ts";
 import { TelemetryError } from "../errors.ts";
+import { commaList } from "../lib/comma-list.ts";
 import { createLogger, type LogFormat, type LogLevel } from "../log.ts";
 import { parseAllowedHosts } from "../observability/allowed-hosts.ts";
 import { DEFAULT_ADDRESS, parseListenAddress } from "../observability/listen-address.ts";
@@ -13,7 +14,7 @@ interface AgentArguments {
   readonly cycles?: number;
   readonly print?: boolean;
   readonly nodeName?: string;
-  /** An entry may have several sockets with commas between, because an environment variable is one text. */
+  /** Each a `commaList`. */
   readonly libvirtSocket?: readonly string[];
   readonly podsDir?: string;
   readonly launcherLimit?: readonly string[];
@@ -44,7 +45,7 @@ export async function agent(
     cycles,
     nodeName: given.nodeName,
     podsDir: given.podsDir,
-    libvirtSockets: given.libvirtSocket?.flatMap((sockets) => sockets.split(",")),
+    libvirtSockets: given.libvirtSocket && commaList(given.libvirtSocket),
     launcherBudget: parseLauncherLimits(given.launcherLimit ?? []),
     spoolDir,
     secretsDir: given.secretsDir,

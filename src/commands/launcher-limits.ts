@@ -1,5 +1,6 @@
 import { LAUNCHER_BUDGET, type LauncherBudget } from "../budget.ts";
 import { TelemetryError } from "../errors.ts";
+import { commaList } from "../lib/comma-list.ts";
 
 const ENTRY = /^([A-Za-z]+)=([0-9]{1,9})$/;
 
@@ -9,7 +10,7 @@ const ENTRY = /^([A-Za-z]+)=([0-9]{1,9})$/;
  * @throws {TelemetryError} E_USAGE
  */
 export function parseLauncherLimits(entries: readonly string[]): LauncherBudget {
-  const limits = entries.flatMap((entry) => entry.split(",")).map((entry) => readLimit(entry.trim()));
+  const limits = commaList(entries).map(readLimit);
   return { ...LAUNCHER_BUDGET, ...Object.fromEntries(limits) };
 }
 

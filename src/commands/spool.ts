@@ -7,6 +7,7 @@ import {
   partsOf,
   summarize,
   targetOf,
+  type DamagedPart,
   type DirSummary,
   type FrameSum,
   type InspectedDir,
@@ -23,39 +24,53 @@ type Print = (line: string) => void;
 export async function inspectCommand(root: string, print: Print): Promise<number> {
   const { directories, newer } = await inspectSpool(root);
   for (const directory of directories) for (const line of describe(directory, await summarize(directory))) print(line);
-  for (const directory of newer) print(`${named(directory)}: written by a newer version`);
+  for (const directory of newer) print(describeNewer(directory));
   return 0;
 }
 
-/** Prints every damaged place. Resolves to the exit code: 1 if there is one. */
+/** Prints every damaged place, and every part that this version cannot check. Resolves to the exit code: 1 if there is one. */
 export async function verifyCommand(root: string, print: Print): Promise<number> {
-  const { directories } = await inspectSpool(root);
+  const { directories, newer } = await inspectSpool(root);
+  const unchecked = [...newer];
   let frames = 0;
   let places = 0;
   for (const directory of directories) {
-    const { all, damage } = await summarize(directory);
-    for (const { segment, offset, bytes } of damage)
-      print(`${named(segment)}: ${bytes} bytes from offset ${offset} are damaged`);
-    frames += all.frames;
-    places += damage.length;
+    const summary = await summarize(directory);
+    for (const place of summary.damage) print(describeDamage(place));
+    frames += summary.all.frames;
+    places += summary.damage.length;
+    unchecked.push(...summary.newer);
   }
-  print(`${counted(frames, "frame")} intact, ${counted(places, "place")} damaged`);
-  return places > 0 ? 1 : 0;
+  for (const part of unchecked) print(`${describeNewer(part)}, not checked`);
+  const notChecked = unchecked.length > 0 ? `, ${counted(unchecked.length, "part")} not checked` : "";
+  print(`${counted(frames, "frame")} intact, ${counted(places, "place")} damaged${notChecked}`);
+  return places + unchecked.length > 0 ? 1 : 0;
 }
 
 /**
- * Writes the lines of a spool directory: all, or the backlog of one target. Resolves to the exit code.
+ * Writes the lines of a spool directory: all, or the backlog of one target. Passes each part that it must leave out to
+ * `reportLeftOut`: damage, whose target is not known, and what a newer version has written. Resolves to the exit code: 1 if there
+ * is one. A write that is in progress is not left out: no append of it has resolved.
  * @throws {TelemetryError} E_SPOOL_NOT_FOUND if the spool has no such target
  */
 export async function exportCommand(
   root: string,
   { target }: { readonly target?: string },
   write: (lines: Uint8Array) => Promise<void>,
+  reportLeftOut: Print,
 ): Promise<number> {
-  const { directories } = await inspectSpool(root);
+  const { directories, newer } = await inspectSpool(root);
+  let complete = newer.length === 0;
+  const leaveOut = (what: string): void => {
+    complete = false;
+    reportLeftOut(`left out: ${what}`);
+  };
+  for (const directory of newer) leaveOut(describeNewer(directory));
   const targets = new Set(directories.flatMap(({ cursors }) => [...cursors.keys()].map(targetOf)));
   for (const directory of directories) {
     for await (const part of partsOf(directory)) {
+      if (part.kind === "damage") leaveOut(describeDamage(part));
+      if (part.kind === "newer") leaveOut(describeNewer(part.segment));
       if (part.kind !== "frame") continue;
       const { header, payload } = part;
       for (const cursor of header.targets) targets.add(targetOf(cursor));
@@ -64,7 +79,15 @@ export async function exportCommand(
     }
   }
   if (target !== undefined && !targets.has(target)) throw unknownTarget(root, target, targets);
-  return 0;
+  return complete ? 0 : 1;
+}
+
+function describeDamage({ segment, offset, bytes }: DamagedPart): string {
+  return `${named(segment)}: ${bytes} bytes from offset ${offset} are damaged`;
+}
+
+function describeNewer(part: string): string {
+  return `${named(part)}: written by a newer version`;
 }
 
 function unknownTarget(root: string, target: string, targets: ReadonlySet<string>): TelemetryError {
@@ -81,7 +104,7 @@ function describe({ directory, inUse, segments }: InspectedDir, contents: DirSum
     ...[...backlogs].map(
       ([target, sum]) => `  target ${named(target)}: ${sum.frames === 0 ? "no backlog" : describeSum(sum)}`,
     ),
-    ...newer.map((segment) => `  ${named(segment)}: written by a newer version`),
+    ...newer.map((segment) => `  ${describeNewer(segment)}`),
     ...(unfinishedBytes > 0 ? [`  ${counted(unfinishedBytes, "byte")} of an unfinished write`] : []),
     ...(damage.length > 0 ? [`  ${counted(damage.length, "place")} damaged: run spool verify`] : []),
   ];

@@ -1,5 +1,6 @@
 import { TelemetryError } from "../errors.ts";
 import { systemClock } from "../lib/clock.ts";
+import { commaList } from "../lib/comma-list.ts";
 import { parseDuration } from "../lib/duration.ts";
 import type { ShownFamily, SortKey } from "../top/columns.ts";
 import { runTop } from "../top/top.ts";
@@ -10,24 +11,26 @@ interface TopArguments {
   readonly interval: string;
   readonly sort: SortKey;
   readonly families?: readonly ShownFamily[];
-  /** An entry may have several sockets with commas between, because an environment variable is one text. */
+  /** Each a `commaList`. */
   readonly libvirtSocket?: readonly string[];
   readonly podsDir?: string;
 }
 
 const MIN_INTERVAL_MS = 200;
+/** As for the families of a TelemetryConfig. */
+const MAX_INTERVAL_MS = 24 * 3_600_000;
 
 /** Shows the VMs of the node. Resolves to the exit code: 1 if the table of `--once` is incomplete. */
 export async function top(given: TopArguments, signal: AbortSignal, streams: StandardStreams): Promise<number> {
   const intervalMs = parseDuration(given.interval) ?? 0;
-  if (intervalMs < MIN_INTERVAL_MS)
+  if (intervalMs < MIN_INTERVAL_MS || intervalMs > MAX_INTERVAL_MS)
     throw new TelemetryError(
       "E_USAGE",
-      `--interval must be a duration of at least 200ms, such as 2s, is ${given.interval}`,
+      `--interval must be a duration from 200ms to 24h, such as 2s, is ${given.interval}`,
     );
   const { stdin, stdout, stderr } = streams;
   const complete = await runTop({
-    libvirtSockets: given.libvirtSocket?.flatMap((sockets) => sockets.split(",")),
+    libvirtSockets: given.libvirtSocket && commaList(given.libvirtSocket),
     podsDir: given.podsDir,
     sort: given.sort,
     once: given.once === true,

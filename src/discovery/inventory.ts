@@ -54,6 +54,11 @@ export class VmiInventory {
     return this.#current.vmis.get(podUid);
   }
 
+  /** Returns whether the VMI of this pod runs on this node. It does not if the pod is ending, or is the target of a migration. */
+  runsHere(podUid: string): boolean {
+    return this.vmiOf(podUid)?.nodeName === this.#rules.nodeName;
+  }
+
   /** Pods that more than one VMI lists -> two of these VMIs. KubeVirt never writes this, so no name is certain. */
   get contested(): ReadonlyMap<string, readonly [Vmi, Vmi]> {
     return this.#current.contested;

@@ -13,6 +13,15 @@ export interface Launcher {
   readonly socket: string;
 }
 
+/** A launcher that cannot be collected. */
+export interface UnusableLauncher {
+  readonly podUid: string;
+  /** The directory that the agent may not read, or virt-handler's mark. */
+  readonly where: string;
+  /** `denied`: the agent may not read the pod's directory, so it may be another pod too. `unresponsive`: see `UNRESPONSIVE`. */
+  readonly reason: "denied" | "unresponsive";
+}
+
 const EMPTY_DIRS = "volumes/kubernetes.io~empty-dir";
 /** In order of preference. Only privileged daemons have read-only sockets. KubeVirt before 0.59 runs libvirtd. */
 const SOCKETS = ["virtqemud-sock-ro", "virtqemud-sock", "libvirt-sock-ro", "libvirt-sock"];
@@ -42,8 +51,7 @@ interface Pod {
   listed: boolean;
   nextScanMs: number;
   socket: string | undefined;
-  /** `unresponsive`: see `UNRESPONSIVE`. `denied`: the agent may not read the directory. */
-  state: "ready" | "none" | "unresponsive" | "denied";
+  state: "ready" | "none" | UnusableLauncher["reason"];
 }
 
 /**
@@ -77,9 +85,16 @@ export class LauncherSockets {
     return ready.sort((a, b) => (a.podUid < b.podUid ? -1 : 1));
   }
 
-  /** Returns the UIDs of the pods in this state. */
-  podsInState(state: "unresponsive" | "denied"): readonly string[] {
-    return [...this.#pods].flatMap(([podUid, pod]) => (pod.state === state ? podUid : []));
+  /** The launchers that cannot be collected, ordered by pod UID. */
+  get unusable(): readonly UnusableLauncher[] {
+    const unusable = [...this.#pods].flatMap(([podUid, { state: reason }]): UnusableLauncher[] => {
+      if (reason === "ready" || reason === "none") return [];
+      const directory = path.join(this.#directory, podUid);
+      return [
+        { podUid, reason, where: reason === "denied" ? directory : path.join(directory, EMPTY_DIRS, UNRESPONSIVE) },
+      ];
+    });
+    return unusable.sort((a, b) => (a.podUid < b.podUid ? -1 : 1));
   }
 
   /** The error of the last scan: the pods directory itself cannot be read. Undefined if the scan succeeded. */

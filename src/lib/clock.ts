@@ -6,9 +6,12 @@ export interface Clock {
   now(): number;
   /** A clock that never steps, for durations and deadlines; in milliseconds. */
   monotonic(): number;
-  /** Resolves after `ms`, or at once (without error) when the signal aborts. */
+  /** Resolves after `ms`, at most 24 days, or at once (without error) when the signal aborts. */
   sleep(ms: number, signal?: WakeSignal): Promise<void>;
 }
+
+/** Longest delay of a timer. Node fires a longer one at once, so a loop would take a core. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 export const systemClock: Clock = {
   now: () => Date.now(),
@@ -24,7 +27,7 @@ export const systemClock: Clock = {
         signal?.removeEventListener("abort", done);
         resolve();
       };
-      const timer = setTimeout(done, ms);
+      const timer = setTimeout(done, Math.min(ms, MAX_TIMER_MS));
       signal?.addEventListener("abort", done, { once: true });
     }),
 };

@@ -104,8 +104,8 @@ class ClusterNode implements NodeMode {
     if (config !== this.#named) inventory.rules = namingRules(config, this.#settings.nodeName);
     this.#named = config;
     this.#vmis.withFacts = config.targets.some(({ families }) => families.includes("Info"));
-    const { error, launchers } = this.#launchers;
-    if (error !== undefined) return Promise.reject(podsDirectoryError(error));
+    const launchers = this.#launchers;
+    if (launchers.error !== undefined) return Promise.reject(podsDirectoryError(launchers.error));
     const { libvirtSockets, launcherBudget } = this.#options;
     return Promise.resolve([...plainEndpoints(libvirtSockets), ...vmiEndpoints(launchers, inventory, launcherBudget)]);
   };

@@ -1,11 +1,12 @@
 import { LAUNCHER_BUDGET, type LauncherBudget } from "../budget.ts";
 import type { Endpoint } from "../collection/libvirt/endpoint.ts";
+import { deniedFault } from "../collection/libvirt/failed-source.ts";
 import type { EffectiveConfig } from "../config/resolve.ts";
 import { matchesVm, type VmFilter } from "../config/selectors.ts";
 import { claimedName } from "../discovery/named-domain.ts";
 import { presenceOf } from "../discovery/domain-presence.ts";
 import type { NamingRules, VmiInventory } from "../discovery/inventory.ts";
-import { LauncherSockets, type Launcher } from "../discovery/launcher-sockets.ts";
+import { LauncherSockets, type Launcher, type UnusableLauncher } from "../discovery/launcher-sockets.ts";
 import { HostSocket, type HostSocketOptions } from "../discovery/libvirt-sockets.ts";
 import { TelemetryError, messageOf } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -28,22 +29,26 @@ export interface EndpointPlaces {
 /**
  * Returns the launchers of a cluster as endpoints; the inventory identifies their domains. A launcher that no VMI lists is
  * left out and its socket is not opened, because any pod can serve a socket and claim the name of another VM. Its domain
- * is collected in the first cycle after its VMI is known. A former launcher of a VMI that has returned is left out, too.
+ * is collected in the first cycle after its VMI is known. A former launcher of a VMI that has returned is left out, too. A
+ * launcher that cannot be used is a failed endpoint if its VMI runs here: other pods may be ending, or may not be launchers.
  */
 export function vmiEndpoints(
-  launchers: readonly Launcher[],
+  { launchers, unusable }: Pick<LauncherSockets, "launchers" | "unusable">,
   inventory: VmiInventory,
   budget = LAUNCHER_BUDGET,
 ): readonly Endpoint[] {
-  return inventory.currentLaunchers(launchers).flatMap(({ podUid, socket }): Endpoint[] => {
+  return inventory.currentLaunchers([...launchers, ...unusable]).flatMap((launcher): Endpoint[] => {
+    const { podUid } = launcher;
     const vmi = inventory.vmiOf(podUid);
     if (vmi === undefined) return [];
+    const vm = `${vmi.namespace}/${vmi.name}`;
+    if ("reason" in launcher) return inventory.runsHere(podUid) ? [failedEndpoint(launcher, vm)] : [];
     return [
       {
-        socket,
+        socket: launcher.socket,
         transient: true,
         budget,
-        vm: `${vmi.namespace}/${vmi.name}`,
+        vm,
         identify: (domain, state, reason) => inventory.identify(podUid, domain, state, reason),
       },
     ];
@@ -68,8 +73,14 @@ export function localEndpoints(
   return async ({ vms }) => {
     // An endpoint lives for many cycles and uses the filter of the latest one.
     current = vms;
-    if (launchers !== undefined)
-      return [...plain, ...trustedEndpoints(await scan(launchers), () => current, launcherBudget)];
+    if (launchers !== undefined && podsDir !== undefined) {
+      await scan(launchers);
+      return [
+        ...plain,
+        ...trustedEndpoints(launchers.launchers, () => current, launcherBudget),
+        ...failedEndpoints(launchers.unusable, podsDir),
+      ];
+    }
     if (plain.length > 0) return plain;
     const onUnreachable = (): void => {
       host.unreachable();
@@ -111,16 +122,38 @@ export function namingRules({ vms, vmLabels, vmAnnotations }: Naming, nodeName: 
   };
 }
 
+/**
+ * Returns a failed endpoint for each launcher that virt-handler has marked. Pods that the agent may not read are one failed
+ * endpoint: without a cluster it cannot know which of them are launchers.
+ */
+export function failedEndpoints(unusable: readonly UnusableLauncher[], podsDir: string): readonly Endpoint[] {
+  const marked = unusable.filter(({ reason }) => reason === "unresponsive");
+  const failed = marked.map((launcher) => failedEndpoint(launcher, `the pod ${launcher.podUid}`));
+  if (marked.length === unusable.length) return failed;
+  return [...failed, { socket: podsDir, fault: deniedFault("directories of pods that may be launchers") }];
+}
+
+/** `of` names the launcher's VM. */
+function failedEndpoint({ where, reason }: UnusableLauncher, of: string): Endpoint {
+  const fault =
+    reason === "denied"
+      ? deniedFault(`the directory of the launcher of ${of}`)
+      : new TelemetryError(
+          "E_LAUNCHER_UNRESPONSIVE",
+          `virt-handler has marked the launcher of ${of} as unresponsive: its VM is not collected`,
+        );
+  return { socket: where, fault };
+}
+
 /** Returns an E_PODS_DIR. `error` is the file system's. */
 export function podsDirectoryError(error: unknown): TelemetryError {
   return new TelemetryError("E_PODS_DIR", `the pods directory cannot be read: ${messageOf(error)}`, { cause: error });
 }
 
-async function scan(launchers: LauncherSockets): Promise<readonly Launcher[]> {
+async function scan(launchers: LauncherSockets): Promise<void> {
   try {
     await launchers.scan();
   } catch (error) {
     throw podsDirectoryError(error);
   }
-  return launchers.launchers;
 }

@@ -15,11 +15,10 @@ export interface LauncherLogOptions {
   readonly clock: Clock;
 }
 
-/** Logs which launchers are not collected, and why. */
+/** Logs which launchers are not collected because of their VMIs. Those that cannot be used are failed endpoints. */
 export class LauncherLog {
   readonly #options: LauncherLogOptions;
   readonly #limit: RateLimit;
-  #unresponsive: ReadonlySet<string> = new Set();
   /** Whether it is logged that launchers wait for the first list of VMIs. */
   #waiting = false;
   /** Launchers that no VMI lists -> monotonic time at which this is logged; Infinity afterwards. */
@@ -31,34 +30,13 @@ export class LauncherLog {
   }
 
   /** Called after each scan. A pod of no VMI causes no warning, because any pod can look like a launcher. */
-  scanned(sockets: Pick<LauncherSockets, "podsInState" | "launchers">): void {
-    this.#logDenied(sockets.podsInState("denied").filter((podUid) => this.#isListed(podUid)));
-    this.#logUnresponsive(sockets.podsInState("unresponsive").filter((podUid) => this.#isListed(podUid)));
+  scanned(sockets: Pick<LauncherSockets, "launchers">): void {
     const { contested } = this.#options.inventory;
     const launchers = sockets.launchers.map(({ podUid }) => podUid);
     this.#logContested(launchers.filter((podUid) => contested.has(podUid)));
     const unlisted = launchers.filter((podUid) => !this.#isListed(podUid) && !contested.has(podUid));
     if (this.#options.synced()) this.#logUnlisted(unlisted);
     else this.#logWaiting(unlisted);
-  }
-
-  #logDenied(denied: readonly string[]): void {
-    // Usually all pods are denied or none: the cause is the agent's user, not a pod.
-    if (denied.length > 0 && this.#limit.allows("denied"))
-      this.#options.log.warn(
-        { pods: denied.length, example: denied[0] },
-        "directories of pods not readable, their VMs are not collected: check the agent's user, capabilities and SELinux",
-      );
-  }
-
-  #logUnresponsive(unresponsive: readonly string[]): void {
-    for (const podUid of unresponsive)
-      if (!this.#unresponsive.has(podUid))
-        this.#options.log.warn(
-          { podUid, vm: this.#vmOf(podUid) },
-          "virt-handler marked this launcher as unresponsive: its VM is not collected",
-        );
-    this.#unresponsive = new Set(unresponsive);
   }
 
   #logContested(podUids: readonly string[]): void {
@@ -98,10 +76,5 @@ export class LauncherLog {
 
   #isListed(podUid: string): boolean {
     return this.#options.inventory.vmiOf(podUid) !== undefined;
-  }
-
-  #vmOf(podUid: string): string | undefined {
-    const vmi = this.#options.inventory.vmiOf(podUid);
-    return vmi && `${vmi.namespace}/${vmi.name}`;
   }
 }

@@ -22,7 +22,7 @@ export interface ReportOptions {
   readonly router: Pick<Router, "senders" | "droppedLines">;
   readonly inventory: Pick<VmiInventory, "vmiOf">;
   readonly vmis: Pick<VmiWatch, "fault">;
-  readonly launchers: Pick<LauncherSockets, "error" | "launchers" | "podsInState">;
+  readonly launchers: Pick<LauncherSockets, "error" | "launchers" | "unusable">;
   readonly config: Pick<ConfigLoop<GoverningConfig>, "origin" | "fault">;
   readonly selectedBy: () => readonly string[];
   readonly clock: Clock;
@@ -91,21 +91,21 @@ export class NodeReport {
     const { error } = launchers;
     if (error !== undefined) return [{ where: podsDir, denied: isDenied(error), message: messageOf(error) }];
     // Any pod can look like a launcher, so only the launchers of VMIs count.
-    const denied = launchers
-      .podsInState("denied")
-      .filter((podUid) => inventory.vmiOf(podUid) !== undefined)
-      .map((podUid) => ({ where: `${podsDir}/${podUid}`, denied: true, message: "the agent may not read it" }));
-    const unresponsive = launchers
-      .podsInState("unresponsive")
-      .filter((podUid) => this.#isHere(podUid))
-      .map((podUid) => ({
-        where: `${podsDir}/${podUid}`,
-        denied: false,
-        message: "virt-handler marked it as unresponsive",
-      }));
+    const unusable = launchers.unusable.flatMap(({ podUid, reason }): LibvirtFailure[] => {
+      const where = `${podsDir}/${podUid}`;
+      if (reason === "denied" && inventory.vmiOf(podUid) !== undefined)
+        return [{ where, denied: true, message: "the agent may not read it" }];
+      if (reason === "unresponsive" && this.#isHere(podUid))
+        return [{ where, denied: false, message: "virt-handler marked it as unresponsive" }];
+      return [];
+    });
+    // They are endpoints, too, but only while there is a configuration.
+    const reported = new Set(launchers.unusable.map(({ where }) => where));
     const sockets = new Map(launchers.launchers.map(({ podUid, socket }) => [socket, podUid]));
-    const failed = state.endpoints.summaries.flatMap((view) => this.#failure(view, sockets.get(view.endpoint)));
-    return [...denied, ...unresponsive, ...failed];
+    const failed = state.endpoints.summaries
+      .filter(({ endpoint }) => !reported.has(endpoint))
+      .flatMap((view) => this.#failure(view, sockets.get(view.endpoint)));
+    return [...unusable, ...failed];
   }
 
   #failure(view: EndpointSummary, podUid: string | undefined): LibvirtFailure[] {

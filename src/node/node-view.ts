@@ -1,7 +1,7 @@
 import type { ConfigLoop } from "../config/config-loop.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Histogram } from "../lib/histogram.ts";
-import type { Progress } from "../observability/agent-routes.ts";
+import type { Progress } from "../observability/progress.ts";
 import type { AgentView, ConfigView, LibvirtView, TargetView } from "../observability/agent-view.ts";
 import { processView } from "../observability/process-view.ts";
 import type { WatchView } from "../observability/watch-view.ts";

@@ -3,7 +3,7 @@ import type { LatestSamples } from "../collection/latest-samples.ts";
 import type { ConnectionLimit } from "../collection/libvirt/connection-limit.ts";
 import type { Endpoint } from "../collection/libvirt/endpoint.ts";
 import { libvirtSources } from "../collection/libvirt/libvirt-sources.ts";
-import type { SourceCycle, SourceStats } from "../collection/source.ts";
+import { isComplete, type SourceStats } from "../collection/source.ts";
 import { unsupportedGroups } from "../collection/libvirt/raw-parameters.ts";
 import { Schedule } from "../collection/schedule.ts";
 import { Ticker } from "../collection/ticker.ts";
@@ -275,11 +275,6 @@ export class Pipeline {
       return false;
     }
   }
-}
-
-function isComplete({ outcome, errors, tolerated, stuck, busy, slow }: SourceCycle): boolean {
-  const missing = errors.length + tolerated.length + stuck.length + busy.length + slow.length;
-  return outcome === "absent" || (outcome === "collected" && missing === 0);
 }
 
 /** Returns the families that a target receives. */

@@ -3,7 +3,7 @@ import type { ConfigListener } from "../config/config-loop.ts";
 import type { EffectiveConfig } from "../config/resolve.ts";
 import type { Histogram } from "../lib/histogram.ts";
 import { openFileLimit } from "../lib/open-files.ts";
-import type { Progress } from "../observability/agent-routes.ts";
+import type { Progress } from "../observability/progress.ts";
 import type { AgentView } from "../observability/agent-view.ts";
 import { maxWaiting } from "../observability/connection-slots.ts";
 import { VERSION } from "../version.ts";

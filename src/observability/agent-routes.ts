@@ -7,6 +7,7 @@ import { SPOOL_METRICS, TARGET_METRICS } from "./delivery-metrics.ts";
 import { plain, type Answer, type Routes } from "./http-server.ts";
 import type { MetricGroup } from "./metric.ts";
 import { PROCESS_METRICS } from "./process-view.ts";
+import { stalledMs, type Progress } from "./progress.ts";
 import { metricsRoute, sharedRoute, sharedRoutes } from "./shared-route.ts";
 import { slicedRoute } from "./sliced-route.ts";
 import { STATUS_PATHS, statusPages } from "./status-page.ts";
@@ -41,8 +42,6 @@ interface VmSource {
   readonly node: string | undefined;
 }
 
-export type Progress = Pick<AgentView, "cycles" | "monotonicMs">;
-
 /** Returns the pages of an agent. Its page and metrics are shared for a second; health and readiness are current. */
 export function agentRoutes({ view, progress, vms, ending, clock }: AgentSources): Routes {
   return {
@@ -68,12 +67,6 @@ export function healthAnswer(progress: Progress | undefined): Answer {
   if (progress?.cycles.progressMs === undefined) return plain(200, "ok, starting");
   const ms = stalledMs(progress);
   return ms === undefined ? plain(200, "ok") : plain(503, `no cycle for ${formatSpan(ms)}`);
-}
-
-/** Returns for how long cycles have stopped; undefined if they go on, or have not begun. */
-export function stalledMs({ cycles, monotonicMs }: Progress): number | undefined {
-  const ms = monotonicMs - (cycles.progressMs ?? monotonicMs);
-  return ms > cycles.patienceMs ? ms : undefined;
 }
 
 /** Returns the readiness: 200 from the start until shutdown begins. It needs no configuration, which may arrive later. */

@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import { TelemetryError } from "../errors.ts";
+import { commaList } from "../lib/comma-list.ts";
 
 const NAME = /^[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?$/i;
 const HOST = /^(?:\[(?<host6>[^\[\]]+)\]|(?<host>[^:\[\]]+))(?::[0-9]{0,5})?$/;
@@ -10,7 +11,7 @@ const HOST = /^(?:\[(?<host6>[^\[\]]+)\]|(?<host>[^:\[\]]+))(?::[0-9]{0,5})?$/;
  * @throws {TelemetryError} E_USAGE
  */
 export function parseAllowedHosts(entries: readonly string[]): ReadonlySet<string> {
-  const names = entries.flatMap((entry) => entry.split(",")).map(normal);
+  const names = commaList(entries).map(normal);
   const wrong = names.find((name) => !NAME.test(name));
   if (wrong !== undefined)
     throw new TelemetryError(
@@ -33,5 +34,5 @@ export function isAllowedHost(header: string | undefined, names: ReadonlySet<str
 }
 
 function normal(name: string): string {
-  return name.trim().toLowerCase().replace(/\.$/, "");
+  return name.toLowerCase().replace(/\.$/, "");
 }

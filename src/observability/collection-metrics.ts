@@ -22,7 +22,7 @@ export const CONFIG_METRICS: MetricGroup<AgentView> = {
     {
       name: "kubevirt_telemetry_config_fault",
       type: "gauge",
-      help: "1 while the newest configuration cannot be used and the previous one stays active, or a target lacks its Secret",
+      help: "1 while the newest configuration cannot be used and the previous one stays active, or is in use and a target lacks its Secret",
       labels: ["reason"],
       read: ({ config: { fault } }) => (fault === undefined ? [] : [[1, fault.reason]]),
     },
@@ -84,6 +84,13 @@ export const COLLECTION_METRICS: MetricGroup<AgentView> = {
           libvirt.endpoints.filter((endpoint) => endpoint.state === state).length,
           state,
         ]),
+    },
+    {
+      name: "kubevirt_telemetry_libvirt_fault",
+      type: "gauge",
+      help: "1 while the libvirt daemons of the node cannot be found, by code; docs/errors.md explains the codes",
+      labels: ["code"],
+      read: ({ libvirt: { fault } }) => (fault === undefined ? [] : [[1, fault.code]]),
     },
     {
       name: "kubevirt_telemetry_libvirt_held_workers",

@@ -1,7 +1,8 @@
-import { isMisbehavior, isSampledLessOften } from "../collection/source.ts";
+import { isMisbehavior, isSampledLessOften, unansweredDomains } from "../collection/source.ts";
 import { STALE_MS } from "../kubernetes/store-fault.ts";
 import { formatSpan } from "../lib/quantity.ts";
-import type { AgentView, EndpointView, TargetView } from "./agent-view.ts";
+import type { AgentView, TargetView } from "./agent-view.ts";
+import { stalledMs } from "./progress.ts";
 
 /** Problems on the status page, and in /status.json. */
 export const MAX_PROBLEMS = 50;
@@ -10,7 +11,9 @@ export const MAX_PROBLEMS = 50;
 export function problemsOf(view: AgentView): readonly string[] {
   const { config, libvirt, targets, spool, watches } = view;
   const { unsavedLines = 0 } = spool.disk ?? {};
+  const silentMs = stalledMs(view);
   return [
+    ...(silentMs === undefined ? [] : [`no cycle for ${formatSpan(silentMs)}: nothing is collected`]),
     ...(config.fault === undefined ? [] : [`${config.fault.reason}: ${config.fault.message}`]),
     ...(libvirt.fault === undefined ? [] : [errorText(libvirt.fault)]),
     ...libvirt.endpoints.flatMap((view) => {
@@ -23,7 +26,7 @@ export function problemsOf(view: AgentView): readonly string[] {
       ];
       return sentences.map((sentence) => `${endpoint}: ${sentence}`);
     }),
-    ...targets.flatMap((target) => [...failing(target), ...dropped(target)]),
+    ...targets.flatMap((target) => [...failing(target), ...dropped(target), ...rejected(target)]),
     ...(unsavedLines > 0 ? [`${unsavedLines} lines could not be written to disk: they are in memory only`] : []),
     ...watches.flatMap(({ resource, staleMs, fault }) => {
       if (fault !== undefined && fault.reason !== "Unreachable")
@@ -33,14 +36,6 @@ export function problemsOf(view: AgentView): readonly string[] {
       const since = Number.isFinite(staleMs) ? `for ${formatSpan(staleMs)}` : "yet";
       return [`${resource}: no answer from the API server ${since}: the last known state stays active`];
     }),
-  ];
-}
-
-/** Returns why domains of this daemon have no values from QEMU, one sentence a reason. */
-export function unansweredDomains({ stuck, busy }: Pick<EndpointView, "stuck" | "busy">): readonly string[] {
-  return [
-    ...(stuck.length === 0 ? [] : [`no answer from the QEMU of ${stuck.join(", ")}`]),
-    ...(busy.length === 0 ? [] : [`busy with a job of another client: ${busy.join(", ")}`]),
   ];
 }
 
@@ -58,4 +53,10 @@ function dropped({ name, losses }: TargetView): readonly string[] {
   if (reasons.length === 0) return [];
   const parts = reasons.map(([reason, lines]) => `${lines} (${reason})`);
   return [`${name}: lines dropped since the start: ${parts.join(", ")}`];
+}
+
+function rejected({ name, record: { rejectedLines } }: TargetView): readonly string[] {
+  return rejectedLines === 0
+    ? []
+    : [`${name}: lines rejected since the start, they are not sent again: ${rejectedLines}`];
 }

@@ -1,10 +1,11 @@
 import type { DomainLoad } from "../collection/domain-load.ts";
 import { stateName } from "../collection/domain-sample.ts";
+import { unansweredDomains } from "../collection/source.ts";
 import { foreignText } from "../lib/display-text.ts";
 import type { AgentView, EndpointView, TargetView } from "./agent-view.ts";
 import { firstDaemons } from "./first-daemons.ts";
 import type { Answer } from "./http-server.ts";
-import { errorText, MAX_PROBLEMS, unansweredDomains } from "./problems.ts";
+import { errorText, MAX_PROBLEMS } from "./problems.ts";
 import type { StatusQuery } from "./status-query.ts";
 import type { ShownVm, VmList } from "./vm-list.ts";
 

@@ -1,3 +1,4 @@
+import { unansweredDomains } from "../collection/source.ts";
 import { formatBytes, formatSpan } from "../lib/quantity.ts";
 import type { AgentView, EndpointStateName, EndpointView, TargetView } from "./agent-view.ts";
 import { BUSY, boundedAnswers, busyText } from "./bounded-answers.ts";
@@ -16,7 +17,7 @@ import {
   type Tone,
 } from "./page.ts";
 import { number, UNKNOWN } from "./page-values.ts";
-import { errorText, MAX_PROBLEMS, problemsOf, unansweredDomains } from "./problems.ts";
+import { errorText, MAX_PROBLEMS, problemsOf } from "./problems.ts";
 import { publicConfig } from "./public-config.ts";
 import { statusJson } from "./status-json.ts";
 import { statusLink, statusQuery, vmLink, type StatusQuery } from "./status-query.ts";

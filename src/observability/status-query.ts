@@ -5,8 +5,8 @@ import { linkTo, refreshSetting } from "./page.ts";
 const SORT_KEYS = ["name", "cpu", "memory", "resident", "disk", "network"] as const;
 export type SortKey = (typeof SORT_KEYS)[number];
 
-/** Longer than most names. Each character may be nine in a link. */
-const MAX_SEARCH = 100;
+/** Characters of a name that the page shows, so a search can have as many. Kubernetes allows 63 and 253 for `namespace/name`. */
+export const MAX_LABEL = 500;
 
 /** Which VMs a reader wants to see. */
 export interface VmQuery {
@@ -26,7 +26,7 @@ export function statusQuery(query: URLSearchParams): StatusQuery {
   const text = query.get("page") ?? "";
   const sort = query.get("sort");
   return {
-    search: foreignText(query.get("q") ?? "", MAX_SEARCH),
+    search: foreignText(query.get("q") ?? "", MAX_LABEL),
     sort: SORT_KEYS.find((key) => key === sort) ?? "name",
     page: Math.max(1, /^[0-9]{1,6}$/.test(text) ? Number(text) : 1),
     refreshOff: query.get("refresh") === "off",

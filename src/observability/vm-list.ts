@@ -3,12 +3,10 @@ import type { DomainSample } from "../collection/domain-sample.ts";
 import { foreignText } from "../lib/display-text.ts";
 import type { PastLoads } from "../collection/load-history.ts";
 import type { AgentView, EndpointView } from "./agent-view.ts";
-import type { SortKey, VmQuery } from "./status-query.ts";
+import { MAX_LABEL, type SortKey, type VmQuery } from "./status-query.ts";
 
 /** VMs on one page. */
 export const PAGE_VMS = 200;
-/** Characters of a name that a search looks at. The page shows no more. */
-const MAX_LABEL = 500;
 const SORT_LOADS = { cpu: "cpuPercent", disk: "diskBytes", network: "netBytes" } as const;
 
 /** A VM of a snapshot. Its load is not calculated yet. */

@@ -51,7 +51,8 @@ const VCPU = { need: VCPUS, label: "id", of: ({ vcpus }: VmSeries) => vcpus };
 export const VM_METRICS: readonly VmMetric[] = [
   ...metrics(VM, [
     ["cpu_usage_seconds_total", seconds, ({ cpu }) => cpu.time, "CPU time of the vCPUs and of QEMU"],
-    ["memory_domain_bytes", bytes, ({ memory }) => memory.maximum, "Memory of the VM before ballooning"],
+    // KubeVirt's help calls it the maximum, and its value is that of virDomainGetInfo: the memory after ballooning.
+    ["memory_domain_bytes", bytes, ({ memory }) => memory.current, "Memory of the VM, without what the balloon takes"],
     ["memory_actual_balloon_bytes", bytes, ({ memory }) => memory.current, "Memory that the balloon leaves to the VM"],
   ]),
   ...metrics(CPU, [

@@ -7,7 +7,7 @@ import type { AgentView } from "./agent-view.ts";
 import { anchor, chip, html, refreshSetting, tableSection, type Column, type Html } from "./page.ts";
 import { byteRate, kib, latency, percent, UNKNOWN } from "./page-values.ts";
 import { sparkline } from "./sparkline.ts";
-import { statusLink, vmLink, type SortKey, type StatusQuery } from "./status-query.ts";
+import { MAX_LABEL, statusLink, vmLink, type SortKey, type StatusQuery } from "./status-query.ts";
 import { PAGE_VMS, type ShownVm, type VmList } from "./vm-list.ts";
 
 /** A longer name has no link: a request has at most 8 KiB. */
@@ -114,7 +114,7 @@ function searchForm(query: StatusQuery, matching: number): Html {
           ${anchor(statusLink({ ...query, search: "", page: 1 }), "Show all")}`;
   return html`<form role="search" action="/">
     <label for="q">Name</label>
-    <input id="q" type="search" name="q" value="${search}" maxlength="100" />
+    <input id="q" type="search" name="q" value="${search}" maxlength="${MAX_LABEL}" />
     ${hidden}
     <button>Search</button>
     ${found}

@@ -22,7 +22,7 @@ export type InspectedPart =
   | { readonly kind: "newer"; readonly segment: string };
 
 /** "unfinished": a write that is in progress or was interrupted, so no append of these bytes has resolved. */
-interface DamagedPart {
+export interface DamagedPart {
   readonly kind: "damage" | "unfinished";
   readonly segment: string;
   readonly offset: number;

@@ -1,6 +1,7 @@
 import { Collector } from "../collection/collector.ts";
 import { domainOverviews, type DomainOverview } from "../collection/domain-overview.ts";
 import { libvirtSources } from "../collection/libvirt/libvirt-sources.ts";
+import { isComplete, unansweredDomains, type SourceCycle } from "../collection/source.ts";
 import { BALLOON, DEVICES } from "../collection/stats-needs.ts";
 import { DEFAULT_CONCURRENT_ENDPOINTS, DEFAULT_DEVICE_CACHE_MS, defaultTimeoutMs } from "../config/defaults.ts";
 import { TelemetryError } from "../errors.ts";
@@ -19,6 +20,10 @@ export interface NodeSnapshot {
   readonly endpoints: number;
   /** Errors of the cycle, one text for each endpoint that has one. */
   readonly faults: readonly string[];
+  /** Whether everything was collected. */
+  readonly complete: boolean;
+  /** What else is missing: VMs without an answer of their QEMU, and daemons that do not answer yet. It often passes. */
+  readonly missing: readonly string[];
 }
 
 /** Collects the domains of this node, without an agent or an API server. */
@@ -51,8 +56,10 @@ export class NodeWatch implements Disposable {
     const endpoints = await this.#find(ALL_VMS);
     this.#collector.setSources(endpoints.map(this.#sourceOf));
     this.#states.retain(new Set(endpoints.map(({ socket }) => socket)));
+    const incomplete: SourceCycle[] = [];
     await this.#collector.collect((cycle) => {
       this.#states.recordCycle(cycle);
+      if (!isComplete(cycle)) incomplete.push(cycle);
     });
     const { views } = this.#states;
     return {
@@ -61,6 +68,8 @@ export class NodeWatch implements Disposable {
       faults: views.flatMap(({ endpoint, state, error }) =>
         error === undefined || state === "absent" ? [] : [faultText(endpoint, error)],
       ),
+      complete: incomplete.length === 0,
+      missing: incomplete.flatMap(missingTexts),
     };
   }
 
@@ -70,13 +79,21 @@ export class NodeWatch implements Disposable {
       return await this.collect();
     } catch (error) {
       if (!(error instanceof TelemetryError)) throw error;
-      return { domains: [], endpoints: 0, faults: [foreignText(`${error.code}: ${error.message}`, MAX_FAULT)] };
+      const faults = [foreignText(`${error.code}: ${error.message}`, MAX_FAULT)];
+      return { domains: [], endpoints: 0, faults, complete: false, missing: [] };
     }
   }
 
   [Symbol.dispose](): void {
     this.#collector.close();
   }
+}
+
+function missingTexts({ endpoint, tolerated, ...unanswered }: SourceCycle): readonly string[] {
+  return [
+    ...unansweredDomains(unanswered).map((sentence) => foreignText(`${endpoint}: ${sentence}`, MAX_FAULT)),
+    ...tolerated.map((error) => faultText(endpoint, error)),
+  ];
 }
 
 /** Returns `socket: code: message`. Some messages begin with the socket already; it is printed once. */

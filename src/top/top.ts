@@ -45,8 +45,9 @@ async function printOnce(watch: NodeWatch, options: TopOptions): Promise<boolean
   await options.clock.sleep(options.intervalMs, options.signal);
   if (options.signal.aborted) return false;
   const snapshot = await watch.collectOrFault();
+  for (const text of snapshot.missing) options.reportFault(text);
   print(snapshot, options);
-  return snapshot.faults.length === 0;
+  return snapshot.complete;
 }
 
 /** Prints one table after the other, for a file or another program. */

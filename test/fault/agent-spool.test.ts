@@ -31,9 +31,12 @@ async function argumentsFor(t: TestContext, targetUrl: string): Promise<{ args: 
 /** Returns the lines in a spool that its target has not taken. */
 async function queued(spool: string): Promise<string[]> {
   const parts: Uint8Array[] = [];
-  await exportCommand(spool, { target: "main" }, (bytes) => {
+  const write = (bytes: Uint8Array): Promise<void> => {
     parts.push(bytes);
     return Promise.resolve();
+  };
+  await exportCommand(spool, { target: "main" }, write, (leftOut) => {
+    assert.fail(leftOut);
   });
   return Buffer.concat(parts).toString().split("\n").slice(0, -1);
 }

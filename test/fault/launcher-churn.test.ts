@@ -65,7 +65,7 @@ class ChurnedNode {
       router: this.#router,
       state: this.#state,
       clock,
-      findEndpoints: () => Promise.resolve(vmiEndpoints(this.#sockets.launchers, this.#inventory)),
+      findEndpoints: () => Promise.resolve(vmiEndpoints(this.#sockets, this.#inventory)),
     });
   }
 

@@ -71,7 +71,7 @@ test("an environment variable can turn a switch off", async () => {
   await assertUsage(args, /--once and --cycles exclude each other/, { KUBEVIRT_TELEMETRY_ONCE: "true" });
 });
 
-test("--libvirt-socket can be repeated, and its variable has commas", async (t) => {
+test("--libvirt-socket can be repeated, and its variable has commas, also with blanks", async (t) => {
   const config = await configFile(t, UNREACHED);
   const dir = path.dirname(config);
   const sockets = ["a", "b", "c"].map((name) => path.join(dir, name));
@@ -79,7 +79,7 @@ test("--libvirt-socket can be repeated, and its variable has commas", async (t) 
   const args = ["agent", "--config", config, "--once", "--node-name", "n1"];
   const runs = [
     await run([...args, "--libvirt-socket", a, b, "--libvirt-socket", c]),
-    await run(args, { KUBEVIRT_TELEMETRY_LIBVIRT_SOCKET: sockets.join() }),
+    await run(args, { KUBEVIRT_TELEMETRY_LIBVIRT_SOCKET: sockets.join(", ") }),
     await run([...args, "--libvirt-socket", a, b, c], { KUBEVIRT_TELEMETRY_LIBVIRT_SOCKET: "/nonexistent" }),
   ];
   for (const { exitCode, stdout } of runs) {

@@ -148,6 +148,7 @@ const WRONG: readonly (readonly [what: string, args: readonly string[], reason: 
   ],
   ["an unknown sort key of top", ["top", "--sort", "size"], /Allowed choices are cpu, memory, disk, network, name/],
   ["an invalid interval of top", ["top", "--interval", "2"], /^error: E_USAGE: --interval must be a duration/],
+  ["an interval of top that no timer can hold", ["top", "--interval", "600h"], /--interval must be .* to 24h/],
   ["a too short interval of top", ["top", "--interval", "100ms"], /^error: E_USAGE: --interval must be/],
   [
     "a host with a port",

@@ -1,10 +1,14 @@
 import type { LauncherBudget } from "../../budget.ts";
 import type { DomainRef } from "../../libvirt/types.ts";
+import type { SourceError } from "../source.ts";
 import type { VmName } from "./domain-history.ts";
 
 /** A libvirt daemon to collect from. */
 export interface Endpoint {
+  /** If there is a `fault`, the place of the fault. */
   readonly socket: string;
+  /** Why the daemon cannot be called. Each cycle of the endpoint fails with this error. */
+  readonly fault?: SourceError;
   /**
    * Returns the identity to report for a domain in this state; undefined if the domain is not collected here. `state` is a
    * virDomainState, and `reason` its reason if libvirt reported one. Labels and tags must be the same objects until they

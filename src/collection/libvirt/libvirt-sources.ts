@@ -4,6 +4,7 @@ import { SharedLimits } from "../../libvirt/peer.ts";
 import type { SourceFactory } from "../source.ts";
 import type { ConnectionLimit } from "./connection-limit.ts";
 import type { Endpoint } from "./endpoint.ts";
+import { FailedSource } from "./failed-source.ts";
 import { LibvirtSource } from "./libvirt-source.ts";
 
 /**
@@ -14,6 +15,9 @@ export function libvirtSources(clock: Clock, connections?: ConnectionLimit): (en
   const shared = new SharedLimits(RECEIVED_BYTES);
   return (endpoint) => ({
     id: endpoint.socket,
-    create: (settings) => new LibvirtSource(endpoint, settings, clock, shared, connections),
+    create: (settings) =>
+      endpoint.fault === undefined
+        ? new LibvirtSource(endpoint, settings, clock, shared, connections)
+        : new FailedSource(endpoint.socket, endpoint.fault),
   });
 }

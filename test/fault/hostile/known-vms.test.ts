@@ -40,10 +40,9 @@ function listOf(...vmis: readonly Vmi[]) {
 
 /** Returns the pods whose sockets are opened. */
 function opened({ inventory }: VmiWatch): readonly string[] {
-  return vmiEndpoints(
-    PODS.map((podUid) => ({ podUid, socket: podUid })),
-    inventory,
-  ).map(({ socket }) => socket);
+  return vmiEndpoints({ launchers: PODS.map((podUid) => ({ podUid, socket: podUid })), unusable: [] }, inventory).map(
+    ({ socket }) => socket,
+  );
 }
 
 void suite("VMs known before a restart", { skip }, () => {

@@ -37,11 +37,13 @@ async function printed(command: typeof inspectCommand, directory: string): Promi
 
 async function exported(directory: string, options: Parameters<typeof exportCommand>[1] = {}): Promise<string> {
   const parts: Uint8Array[] = [];
-  const code = await exportCommand(directory, options, (bytes) => {
+  const leftOut: string[] = [];
+  const write = (bytes: Uint8Array): Promise<void> => {
     parts.push(bytes);
     return Promise.resolve();
-  });
-  assert.equal(code, 0);
+  };
+  const code = await exportCommand(directory, options, write, (line) => leftOut.push(line));
+  assert.deepEqual([code, leftOut], [0, []]);
   return Buffer.concat(parts).toString();
 }
 
@@ -131,6 +133,39 @@ test("export writes all lines in order, or the backlog of a target", async (t) =
   assert.equal(await exported(directory), [0, 1, 2, 3, 4].map(line).join(""));
   assert.equal(await exported(directory, { target: "other" }), [3, 4].map(line).join(""));
   assert.equal(await exported(directory, { target: "idle" }), "");
+});
+
+test("export names each part that it leaves out and fails, and takes no unfinished write for one", async (t) => {
+  const directory = await filled(t);
+  const [segment = ""] = await segmentsOf(directory);
+  const bytes = await readFile(segment);
+  await writeFile(segment, Buffer.concat([bytes, Buffer.from("half")]));
+  assert.equal((await run(["spool", "export", directory])).exitCode, 0);
+  const damaged = Buffer.from(bytes);
+  damaged[60] = 0;
+  await writeFile(segment, damaged);
+  const newer = path.join(directory, MAIN, "00000000000000000009.seg");
+  await writeFile(newer, encodePreamble(2));
+  await mkdir(path.join(directory, "v2-0a"));
+  const { exitCode, stdout, stderr } = await run(["spool", "export", directory, "--target", "central"]);
+  assert.deepEqual([exitCode, stdout.split("\n").length], [1, 5]);
+  const [ofDirectory, ofDamage, ofSegment, ...rest] = stderr.split("\n");
+  assert.equal(ofDirectory, `error: left out: ${path.join(directory, "v2-0a")}: written by a newer version`);
+  assert.match(ofDamage ?? "", /^error: left out: .*\.seg: \d+ bytes from offset \d+ are damaged$/);
+  assert.equal(ofSegment, `error: left out: ${newer}: written by a newer version`);
+  assert.deepEqual(rest, [""]);
+});
+
+test("verify does not accept a spool of a newer version, which it cannot check", async (t) => {
+  const directory = await temporaryDirectory(t);
+  await mkdir(path.join(directory, "v2-0a"));
+  assert.deepEqual(await printed(verifyCommand, directory), {
+    code: 1,
+    lines: [
+      "DIR/v2-0a: written by a newer version, not checked",
+      "0 frames intact, 0 places damaged, 1 part not checked",
+    ],
+  });
 });
 
 test("the commands change nothing", async (t) => {

@@ -65,11 +65,12 @@ test("a launcher that virt-handler marks as unresponsive is skipped until the ma
   await launcher("vm", "virtqemud-sock");
   await writeFile(path.join(volume("vm", "sockets"), "launcher-unresponsive"), "");
   assert.deepEqual(await found(), []);
-  assert.deepEqual(sockets.podsInState("unresponsive"), ["vm"]);
-  await rm(path.join(volume("vm", "sockets"), "launcher-unresponsive"));
+  const where = path.join(volume("vm", "sockets"), "launcher-unresponsive");
+  assert.deepEqual(sockets.unusable, [{ podUid: "vm", reason: "unresponsive", where }]);
+  await rm(where);
   await clock.advance(30_000);
   assert.deepEqual(await found(), ["vm: virtqemud-sock"]);
-  assert.deepEqual(sockets.podsInState("unresponsive"), []);
+  assert.deepEqual(sockets.unusable, []);
 });
 
 test("a new pod without libvirt's volume is scanned again, an old one is not", async () => {

@@ -3,8 +3,10 @@ import { globSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { parse } from "yaml";
 import { DATA_SOURCE, DIRECTORY } from "../../../scripts/generate/vm-alerts/files.ts";
-import { VM_ALERTS } from "../../../scripts/generate/vm-alerts/rules.ts";
+import { READ_MINUTES, VM_ALERTS } from "../../../scripts/generate/vm-alerts/rules.ts";
+import { DEFAULT_SCHEDULES } from "../../../src/config/defaults.ts";
 import { FAMILY_NAMES, MEASUREMENT_FIELDS, namesTakenBy } from "../../../src/contract.ts";
+import { parseDuration } from "../../../src/lib/duration.ts";
 import { anchorOf, docHeadings, docTables } from "../../support/docs.ts";
 
 /** Grafana's limit of a uid. */
@@ -82,4 +84,15 @@ test("the page has every alert with its family and severity", () => {
     table?.rows.map(([alert, , family, severity]) => [alert, family, severity]),
     VM_ALERTS.map(({ alert, family, severity }) => [`\`${alert}\``, `\`${family}\``, severity]),
   );
+});
+
+test("the page says for which intervals a rule finds enough lines, and the default ones are among them", () => {
+  // A rate needs two lines, and a line can be late.
+  const minutes = Math.floor(READ_MINUTES / 2.5);
+  assert.equal(minutes, 2);
+  assert.match(readFileSync("docs/vm-alerts.md", "utf8"), /interval of its family must be at most\s+two minutes/);
+  const families = new Set(VM_ALERTS.map(({ family }) => family));
+  for (const schedule of DEFAULT_SCHEDULES)
+    if (schedule.families.some((family) => families.has(family)))
+      assert.ok((parseDuration(schedule.interval) ?? Infinity) <= minutes * 60_000, schedule.interval);
 });

@@ -17,46 +17,13 @@ function bench() {
   const contested = new Map<string, readonly [Vmi, Vmi]>();
   const inventory = { vmiOf: (podUid: string) => node.listed.get(podUid), contested };
   const launcherLog = new LauncherLog({ log, inventory, synced: () => node.synced, clock });
-  /** Returns the log entries of a scan with these findings. */
-  const scan = (denied: readonly string[] = [], unresponsive: readonly string[] = []): Record<string, unknown>[] => {
-    launcherLog.scanned({
-      launchers: node.launchers.map((podUid) => ({ podUid, socket: `/pods/${podUid}` })),
-      podsInState: (state) => (state === "denied" ? denied : unresponsive),
-    });
+  /** Returns the log entries of a scan. */
+  const scan = (): Record<string, unknown>[] => {
+    launcherLog.scanned({ launchers: node.launchers.map((podUid) => ({ podUid, socket: `/pods/${podUid}` })) });
     return entries.splice(0);
   };
   return { clock, node, scan, contested };
 }
-
-test("an unresponsive launcher is logged once with its VM, and again if it happens again", () => {
-  const { scan } = bench();
-  const msg = "virt-handler marked this launcher as unresponsive: its VM is not collected";
-  assert.deepEqual(scan([], []), []);
-  assert.deepEqual(scan([], ["pod-a"]), [{ level: "warn", podUid: "pod-a", vm: "shop/web", msg }]);
-  assert.deepEqual(scan([], ["pod-a"]), []);
-  scan([], []);
-  assert.equal(scan([], ["pod-a"]).length, 1);
-});
-
-test("pods that the agent cannot read are logged in one line every five minutes", async () => {
-  const { clock, node, scan } = bench();
-  for (const podUid of ["pod-b", "pod-c"]) node.listed.set(podUid, vmi());
-  const [first, ...others] = scan(["pod-a", "pod-b"]);
-  assert.deepEqual([first?.["level"], first?.["pods"], first?.["example"], others], ["warn", 2, "pod-a", []]);
-  assert.deepEqual(scan(["pod-a", "pod-b", "pod-c"]), []);
-  await clock.advance(300_000);
-  assert.equal(scan(["pod-a"]).length, 1);
-});
-
-test("a pod of no VMI causes no warnings", () => {
-  const { node, scan } = bench();
-  assert.deepEqual(scan(["pod-x"], ["pod-x"]), []);
-  node.listed.set("pod-x", vmi({ name: "young" }));
-  assert.deepEqual(
-    scan([], ["pod-x"]).map(({ level, vm }) => [level, vm]),
-    [["warn", "shop/young"]],
-  );
-});
 
 test("waiting for the first list of VMIs is logged once, and so is its end", () => {
   const { node, scan } = bench();

@@ -38,7 +38,11 @@ function bench() {
         return state.error;
       },
       launchers: ["here", "elsewhere"].map((podUid) => ({ podUid, socket: `/pods/${podUid}` })),
-      podsInState: (podState) => pods[podState],
+      get unusable() {
+        return (["denied", "unresponsive"] as const).flatMap((reason) =>
+          pods[reason].map((podUid) => ({ podUid, reason, where: `/pods/${podUid}/${reason}` })),
+        );
+      },
     },
     config: { origin: undefined, fault: undefined },
     selectedBy: () => [],
@@ -93,6 +97,13 @@ test("an unresponsive launcher is a failure, if its VMI runs here", () => {
   const { pods, failures } = bench();
   pods.unresponsive = ["here", "elsewhere", "ended"];
   assert.deepEqual(failures(), [["/pods/here", false, "virt-handler marked it as unresponsive"]]);
+});
+
+test("a launcher that the agent may not read is one failure, although it is a failed endpoint too", () => {
+  const { pods, cycle, failures } = bench();
+  pods.denied = ["here"];
+  cycle("/pods/here/denied", { errors: [new LibvirtError("E_LIBVIRT_DENIED", "cannot be read")] });
+  assert.deepEqual(failures(), [["/pods/here", true, "the agent may not read it"]]);
 });
 
 test("denied access is distinguished from a missing answer", () => {

@@ -47,7 +47,7 @@ async function collect(
   const rules = namingRules({ ...ALL_VMS, vmLabels: [{ key: "app", tag: "app" }] }, NODE);
   const inventory = new VmiInventory([new Map(vmis.map((one) => [one.uid, one]))], rules);
   const settings = { timeoutMs: 4_000, deviceCacheTtlMs: 300_000, needs: needsOf(families) };
-  const sources = vmiEndpoints(launchers.launchers, inventory).map((one) => new LibvirtSource(one, settings, clock));
+  const sources = vmiEndpoints(launchers, inventory).map((one) => new LibvirtSource(one, settings, clock));
   atEnd(t, () => {
     for (const source of sources) source.close();
   });
@@ -187,7 +187,7 @@ class WatchingNode {
   /** Returns the launchers that are collected. `states` are the state of the domain in each launcher; others have none. */
   collects(uuid: string, states: States): string[] {
     const launchers = [...this.#launchers].map((podUid) => ({ podUid, socket: `/pods/${podUid}` }));
-    return vmiEndpoints(launchers, this.#inventory).flatMap(({ socket, identify }) => {
+    return vmiEndpoints({ launchers, unusable: [] }, this.#inventory).flatMap(({ socket, identify }) => {
       const state = states.get(path.basename(socket));
       const domain = { name: "test_web", uuid, id: 1 };
       return state !== undefined && identify?.(domain, ...state) !== undefined ? [socket] : [];

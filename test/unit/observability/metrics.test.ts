@@ -17,7 +17,12 @@ function exposedNames(text: string): ReadonlySet<string> {
   return new Set([...text.matchAll(/^# TYPE (\S+) /gm)].map(([, name = ""]) => name));
 }
 
-const AGENT = formatMetrics(AGENT_METRICS, { ...agentView(), config: troubledView().config });
+const { libvirt } = agentView();
+const fault = { code: "E_PODS_DIR", message: "the pods directory cannot be read" };
+const AGENT = formatMetrics(
+  AGENT_METRICS,
+  agentView({ config: troubledView().config, libvirt: { ...libvirt, fault } }),
+);
 const CONTROLLER = formatMetrics(CONTROLLER_METRICS, controllerView());
 
 test("the metrics of an agent equal the recorded text", () => {

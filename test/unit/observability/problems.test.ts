@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { TelemetryError } from "../../../src/errors.ts";
+import { healthAnswer } from "../../../src/observability/agent-routes.ts";
 import { problemsOf } from "../../../src/observability/problems.ts";
 import { agentView, launcher, targetView, troubledView, watchOf } from "../../support/agent-view.ts";
 
@@ -16,6 +17,7 @@ test("each problem is one sentence with its code and place", () => {
     `${socket(4)}: no answer from the QEMU of batch_nightly`,
     `${socket(5)}: E_LIBVIRT_TIMEOUT: libvirt did not answer CONNECT_LIST_ALL_DOMAINS within 4000 ms`,
     "archive: TargetUnauthorized, 116160 lines queued: HTTP 401 unauthorized access (check the target's credentials and their right to write)",
+    "archive: lines rejected since the start, they are not sent again: 12",
   ]);
 });
 
@@ -32,6 +34,21 @@ test("dropped lines stay a problem, with the reasons", () => {
   assert.deepEqual(problemsOf(agentView({ targets: [targetView("a", {}, { losses })] })), [
     "a: lines dropped since the start: 5 (cap), 7 (corrupt)",
   ]);
+});
+
+test("rejected lines stay a problem", () => {
+  const { record } = targetView("a");
+  assert.deepEqual(
+    problemsOf(agentView({ targets: [{ ...targetView("a"), record: { ...record, rejectedLines: 5 } }] })),
+    ["a: lines rejected since the start, they are not sent again: 5"],
+  );
+});
+
+test("an agent without cycles is not healthy on its page while /healthz answers 503", () => {
+  const { cycles, monotonicMs } = agentView();
+  const view = agentView({ cycles: { ...cycles, progressMs: monotonicMs - cycles.patienceMs - 1 } });
+  assert.equal(healthAnswer(view).status, 503);
+  assert.deepEqual(problemsOf(view), ["no cycle for 1m 10s: nothing is collected"]);
 });
 
 test("lines that could not be written to disk are a problem", () => {

@@ -45,7 +45,7 @@ test("the state for programs has each VM with its load, in base units", () => {
 
 test("the state for programs has the problems, targets and daemons of the page", () => {
   const { problemCount, targets, daemons } = status(troubledView());
-  assert.equal(problemCount, 4);
+  assert.equal(problemCount, 5);
   assert.deepEqual(
     (targets as { state: string; queuedLines: number }[]).map(({ state, queuedLines }) => [state, queuedLines]),
     [

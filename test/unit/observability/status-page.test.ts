@@ -55,7 +55,7 @@ test("the page has columns of families that are off by default only while a VM h
 
 test("problems come first, in words as well as in colours", () => {
   const shown = texts(page(troubledView()));
-  assert.deepEqual(shown.slice(1, 2), ["4 problems"]);
+  assert.deepEqual(shown.slice(1, 2), ["5 problems"]);
   assert.equal(shown[3], "Problems");
   for (const word of ["QEMU stuck", "Failing", "failed", "stuck", "absent", "116,160", "7.9 MiB, oldest 2h 1m"])
     assert.ok(shown.includes(word), word);
@@ -210,7 +210,16 @@ test("a search shows the VMs with this part in their name, in any case, and keep
 
 test("a hostile search cannot break out of the page, and a long one is cut", () => {
   const html = page(agentView(), `q=${encodeURIComponent(`"><script>${"x".repeat(9_000)}`)}`);
-  assert.doesNotMatch(html, /<script|"x|x{101}/);
+  assert.doesNotMatch(html, /<script|"x|x{501}/);
+});
+
+test("a search for the longest name that Kubernetes allows finds its VM", () => {
+  const { libvirt } = agentView();
+  const [namespace, name] = ["n".repeat(63), "v".repeat(253)];
+  const view = agentView({ libvirt: { ...libvirt, endpoints: [launcher("pod", [vm(namespace, name, 1)])] } });
+  const html = page(view, `q=${encodeURIComponent(`${namespace}/${name}`)}`);
+  assert.ok(texts(html).includes("1 found."));
+  assert.match(html, / maxlength="500"/);
 });
 
 test("the VMs are sorted by the column whose link was chosen, unknown values last", () => {

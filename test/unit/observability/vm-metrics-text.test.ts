@@ -63,6 +63,16 @@ test("a VM of a host without a name and without Kubernetes has the label name on
   assert.match(text, /^kubevirt_vmi_cpu_usage_seconds_total\{name="web"\} 9$/m);
 });
 
+test("the memory of a VM with a balloon is what KubeVirt reports, and not its maximum", () => {
+  const { memory } = sample();
+  const text = textOf([vm("web", { memory: { ...memory, maximum: 4_194_304n, current: 1_048_576n } })]);
+  const values = exposedValues(text).filter(({ name }) => /memory_(?:domain|actual_balloon)_bytes$/.test(name));
+  assert.deepEqual(
+    values.map(({ name, value }) => [name, value]),
+    ["domain", "actual_balloon"].map((what) => [`kubevirt_vmi_memory_${what}_bytes`, 2 ** 30]),
+  );
+});
+
 test("a value that libvirt did not report has no line, and a metric without lines no header", () => {
   const text = textOf([vm("web", { nics: undefined, cpu: { count: 1, time: 0n, user: undefined, system: 1n } })]);
   assert.doesNotMatch(text, /network|user_usage|vcpu/);

@@ -33,6 +33,25 @@ test("a family makes calls only if it is shown", async (t) => {
   assert.deepEqual(await callsOf(t, "Status"), [0, 4]);
 });
 
+test("a table is incomplete while a QEMU does not answer, and its VM is named", async (t) => {
+  const socket = path.join(await temporaryDirectory(t), "libvirt-sock-ro");
+  const host = SimulatedHost.of(2, { nics: 1, disks: 1, seed: 1 });
+  const server = await SimulatorServer.start(socket, host);
+  atEnd(t, () => server[Symbol.asyncDispose]());
+  using watch = new NodeWatch({ libvirtSockets: [socket], podsDir: undefined }, 2_000, systemClock);
+  const { complete, missing } = await watch.collect();
+  assert.deepEqual([complete, missing], [true, []]);
+  host.stuck.add("vm-002");
+  atEnd(t, () => {
+    host.release("vm-002");
+  });
+  const table = await watch.collect();
+  assert.deepEqual(
+    [table.faults, table.complete, table.missing],
+    [[], false, [`${socket}: no answer yet from the QEMU of vm-002`]],
+  );
+});
+
 test("the fault of a missing socket has its path once", async () => {
   const libvirtSockets = ["/nonexistent/libvirt-sock"];
   using watch = new NodeWatch({ libvirtSockets, podsDir: undefined }, 2_000, new FakeClock());

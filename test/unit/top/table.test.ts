@@ -66,7 +66,13 @@ test("the table has the columns of a family that is named, and no other", () => 
 });
 
 test("the screen matches the golden file, with the faults above the table", () => {
-  const snapshot = { domains: DOMAINS, endpoints: 7, faults: ["/a: E_X: one?[2J", "/b: E_Y: two", "three", "four"] };
+  const snapshot = {
+    domains: DOMAINS,
+    endpoints: 7,
+    faults: ["/a: E_X: one?[2J", "/b: E_Y: two", "three", "four"],
+    complete: true,
+    missing: [],
+  };
   const text = [
     { columns: 80, rows: 14 },
     { columns: 60, rows: 11 },
@@ -83,7 +89,12 @@ test("the name of a VM is one printable line", () => {
 test("no line is wider than the terminal, and no screen is higher", () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 200 }), fc.integer({ min: 1, max: 50 }), (columns, rows) => {
-      const lines = screenLines({ domains: DOMAINS, endpoints: 1, faults: ["x"] }, "cpu", 2_000, { columns, rows });
+      const lines = screenLines(
+        { domains: DOMAINS, endpoints: 1, faults: ["x"], complete: true, missing: [] },
+        "cpu",
+        2_000,
+        { columns, rows },
+      );
       for (const line of lines) assert.ok(displayWidth(line.replaceAll(/\x1b\[\d+m/g, "")) <= columns);
       assert.ok(lines.length <= Math.max(rows, 5));
     }),
