@@ -1,4 +1,4 @@
-import { statfs } from "node:fs/promises";
+import { rm, statfs } from "node:fs/promises";
 import type { Clock } from "../lib/clock.ts";
 import type { BufferedFrame, FrameLocation } from "./buffered-frame.ts";
 import { errorCode } from "../lib/error-code.ts";
@@ -61,15 +61,19 @@ export class DiskStore {
     return this.#writerDir?.directory;
   }
 
-  /** Locks the primary directory and resolves to what an earlier agent left in it; undefined if it cannot be used. */
-  async recover(): Promise<Recovered | undefined> {
+  /**
+   * Locks the primary directory and resolves to what an earlier agent left in it; undefined if it cannot be used. If it is too late
+   * at the end, because the spool already numbers frames of its own, the directory is left to a takeover. `answered` is called for
+   * each file.
+   */
+  async recover(answered: () => void, isLate: () => boolean): Promise<Recovered | undefined> {
     const { root, self, monitor, clock } = this.#options;
     const writerDir = await claimDir(primaryDir(root), self);
     if (writerDir === undefined) {
       monitor.report("E_SPOOL_LOCKED", `another agent writes to ${root}; this one uses a directory of its own in it`);
       return undefined;
     }
-    const recovered = await recover(writerDir.directory, clock).catch(async (error: unknown) => {
+    const recovered = await recover(writerDir.directory, clock, answered).catch(async (error: unknown) => {
       await writerDir.lock.release();
       throw error;
     });
@@ -87,9 +91,14 @@ export class DiskStore {
       await writerDir.lock.release();
       return undefined;
     }
+    for (const { path } of recovered.consumed) await this.#countErrors(() => rm(path, { force: true }));
+    // Nothing may wait between this and the caller, which numbers its frames behind the recovered ones.
+    if (isLate()) {
+      await writerDir.lock.release();
+      return undefined;
+    }
     this.#open(writerDir, recovered.segments);
     monitor.addRecovery(recovered);
-    await this.#countErrors(() => this.#log?.remove(recovered.consumed));
     return recovered;
   }
 

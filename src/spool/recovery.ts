@@ -34,13 +34,18 @@ export interface Recovered {
 /**
  * Resolves to what a directory contains. No other process may write to it. Only headers are read: payloads are checked when they
  * are needed. Damage costs only the damaged frames. Memory and time are bounded: of a directory with too many files or too much
- * damage, one call reads the oldest segments. FrameTime says how old a frame is.
+ * damage, one call reads the oldest segments. FrameTime says how old a frame is. `scanned` is called after each file.
  */
-export async function recover(directory: string, clock: Pick<Clock, "now" | "monotonic">): Promise<Recovered> {
+export async function recover(
+  directory: string,
+  clock: Pick<Clock, "now" | "monotonic">,
+  scanned: () => void = () => undefined,
+): Promise<Recovered> {
   const recovery = new Recovery(await readCursors(directory));
   const paths = await segmentPaths(directory, MAX_SEGMENTS);
   for (const path of paths) {
     await recovery.scan(path);
+    scanned();
     if (recovery.damagedBytes < MAX_DAMAGED_BYTES || path === paths.at(-1)) continue;
     recovery.complete = false;
     break;

@@ -57,6 +57,8 @@ export class TargetCursor implements SpoolCursor, FrameConsumer {
   #location: FrameLocation | undefined;
   /** The frames that the last read took from disk. */
   #lastRead: readonly DiskFrame[] = [];
+  /** Number of reads so far. A read that another one or `clear` has overtaken, as on a disk that hangs, changes nothing. */
+  #reads = 0;
 
   constructor(name: string, next: bigint, host: CursorHost) {
     this.name = name;
@@ -97,8 +99,10 @@ export class TargetCursor implements SpoolCursor, FrameConsumer {
   async read(limits: ReadLimits): Promise<readonly Frame[]> {
     this.#host.expire();
     const batch = new ReadBatch(limits);
+    const read = ++this.#reads;
     this.#lastRead = [];
-    if (this.#framesOnDisk > 0) await this.#readDisk(batch);
+    if (this.#framesOnDisk > 0) await this.#readDisk(batch, read);
+    if (read !== this.#reads) return [];
     if (batch.full || this.#framesOnDisk > this.#lastRead.length) return this.#withoutDropped(batch.frames);
     for (const { frame } of this.#recent) {
       if (!batch.fits(frame)) break;
@@ -180,6 +184,7 @@ export class TargetCursor implements SpoolCursor, FrameConsumer {
     for (const segment of this.#segments) segment.dropTarget(this.name);
     while (this.#recent.length > 0) this.#releaseFirst();
     this.#lastRead = [];
+    this.#reads++;
     this.#backlog = NOTHING;
     this.#next = next;
   }
@@ -193,16 +198,17 @@ export class TargetCursor implements SpoolCursor, FrameConsumer {
     return this.#backlog.frames - this.#recent.length;
   }
 
-  async #readDisk(batch: ReadBatch): Promise<void> {
+  async #readDisk(batch: ReadBatch, read: number): Promise<void> {
     const { log } = this.#host;
     for (const segment of log?.segments ?? []) {
       const inMemoryFrom = this.#recent.first?.frame.sequence;
-      if (batch.full || (inMemoryFrom !== undefined && segment.first >= inMemoryFrom)) return;
-      await log?.disk.run(() => this.#readSegment(log, segment, batch));
+      if (read !== this.#reads || batch.full || (inMemoryFrom !== undefined && segment.first >= inMemoryFrom)) return;
+      await log?.disk.run(() => this.#readSegment(log, segment, batch, read));
     }
   }
 
-  async #readSegment(log: CursorLog, segment: Segment, batch: ReadBatch): Promise<void> {
+  async #readSegment(log: CursorLog, segment: Segment, batch: ReadBatch, id: number): Promise<void> {
+    if (id !== this.#reads) return;
     const [from, before] = [this.#next, this.#recent.first?.frame.sequence];
     // Counted before the read: frames that are appended during the read are in memory, and it does not return them.
     const expected = minus(segment.pendingFor(this.name), this.#inMemoryOf(segment));
@@ -211,8 +217,7 @@ export class TargetCursor implements SpoolCursor, FrameConsumer {
     const range = { path: segment.path, offset, size: segment.bytes };
     const { frames, damage, complete } = await readFrames(range, { from, before, target: this.name }, batch);
     for (const at of damage) log.damaged(segment, at);
-    // A cap dropped frames of this cursor during the read.
-    if (this.#next !== from) return;
+    if (id !== this.#reads) return;
     const read = frames.map(({ frame, end }) => ({
       sequence: frame.sequence,
       totals: totalsOf(frame),
