@@ -78,9 +78,10 @@ class Recovery implements Recovered {
 
   /** Reads a segment file. The files must be read in order. */
   async scan(path: string): Promise<void> {
-    const segment = new Segment(path, firstSequence(path));
+    const first = firstSequence(path);
+    this.#raiseNextSequence(first);
+    const segment = new Segment(path, first > this.#last ? first : this.#last + 1n);
     segment.sealed = true;
-    this.#raiseNextSequence(segment.first);
     if (await this.#readInto(segment)) (segment.pending.size > 0 ? this.segments : this.consumed).push(segment);
     else this.unsupportedFiles.push(path);
   }
@@ -128,7 +129,8 @@ class Recovery implements Recovered {
   }
 
   #addFrame(segment: Segment, { sequence, lines, payloadBytes, createdAtMs, targets }: FrameHeader): void {
-    // Written twice: the result of the first write was unknown, so the frame was written again to the next segment.
+    // Written twice: the result of the first write was unknown, so the frame was written again to the next segment. Readers skip
+    // the same frames.
     if (sequence <= this.#last) return;
     this.#last = sequence;
     this.#raiseNextSequence(sequence + 1n);

@@ -47,7 +47,7 @@ export interface SegmentRange {
   readonly size: number;
 }
 
-/** Which frames to read: those for a target, from a sequence number on and before another. */
+/** Which frames to read: those for a target, from a sequence number on and before another, each once. */
 export interface WantedFrames {
   readonly target: string;
   readonly from: bigint;
@@ -69,6 +69,7 @@ export async function readFrames(
 }> {
   const frames: { readonly frame: Frame; readonly end: number }[] = [];
   const damage: number[] = [];
+  let last = from - 1n;
   try {
     await using file = await open(path, "r");
     const reader = new SegmentReader(file, size, offset);
@@ -79,7 +80,9 @@ export async function readFrames(
       }
       const { sequence, lines, rawBytes, createdAtMs, targets } = item.header;
       if (before !== undefined && sequence >= before) break;
-      if (sequence < from || !targets.includes(target)) continue;
+      if (sequence <= last) continue;
+      last = sequence;
+      if (!targets.includes(target)) continue;
       if (!batch.fits(item.header)) return { frames, damage, complete: false };
       const payload = await reader.payload(item);
       if (payload === undefined) {

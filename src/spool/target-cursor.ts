@@ -209,7 +209,8 @@ export class TargetCursor implements SpoolCursor, FrameConsumer {
 
   async #readSegment(log: CursorLog, segment: Segment, batch: ReadBatch, id: number): Promise<void> {
     if (id !== this.#reads) return;
-    const [from, before] = [this.#next, this.#recent.first?.frame.sequence];
+    const from = this.#next > segment.first ? this.#next : segment.first;
+    const before = this.#recent.first?.frame.sequence;
     // Counted before the read: frames that are appended during the read are in memory, and it does not return them.
     const expected = minus(segment.pendingFor(this.name), this.#inMemoryOf(segment));
     if (expected.frames <= 0) return;
