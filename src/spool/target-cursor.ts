@@ -33,6 +33,16 @@ export interface CursorLog {
   damaged(segment: Segment, offset: number): void;
 }
 
+/** The frames of a segment that are on disk only. */
+interface SegmentPart {
+  readonly segment: Segment;
+  readonly expected: Totals;
+  /** Sequence number of the first frame that was in memory when the read began. */
+  readonly before: bigint;
+  /** Number of the read. */
+  readonly read: number;
+}
+
 /** A frame that was read from disk. */
 interface DiskFrame {
   readonly sequence: bigint;
@@ -200,20 +210,25 @@ export class TargetCursor implements SpoolCursor, FrameConsumer {
 
   async #readDisk(batch: ReadBatch, read: number): Promise<void> {
     const { log } = this.#host;
-    for (const segment of log?.segments ?? []) {
-      const inMemoryFrom = this.#recent.first?.frame.sequence;
-      if (read !== this.#reads || batch.full || (inMemoryFrom !== undefined && segment.first >= inMemoryFrom)) return;
-      await log?.disk.run(() => this.#readSegment(log, segment, batch, read));
+    // What leaves memory during the read is for the next one: it may be in a segment that this one has passed.
+    const before = this.#recent.first?.frame.sequence ?? (this.#newest ?? this.#next) + 1n;
+    const parts = (log?.segments ?? [])
+      .filter(({ first }) => first < before)
+      .map((segment) => ({ segment, expected: minus(segment.pendingFor(this.name), this.#inMemoryOf(segment)) }));
+    for (const part of parts.filter(({ expected }) => expected.frames > 0)) {
+      if (batch.full) return;
+      await log?.disk.run(() => this.#readSegment(log, { ...part, before, read }, batch));
     }
   }
 
-  async #readSegment(log: CursorLog, segment: Segment, batch: ReadBatch, id: number): Promise<void> {
-    if (id !== this.#reads) return;
+  async #readSegment(
+    log: CursorLog,
+    { segment, expected, before, read: id }: SegmentPart,
+    batch: ReadBatch,
+  ): Promise<void> {
+    // Overtaken, or a cap has dropped the segment meanwhile.
+    if (id !== this.#reads || segment.pendingFor(this.name).frames <= 0) return;
     const from = this.#next > segment.first ? this.#next : segment.first;
-    const before = this.#recent.first?.frame.sequence;
-    // Counted before the read: frames that are appended during the read are in memory, and it does not return them.
-    const expected = minus(segment.pendingFor(this.name), this.#inMemoryOf(segment));
-    if (expected.frames <= 0) return;
     const offset = this.#location?.segment === segment ? this.#location.offset : 0;
     const range = { path: segment.path, offset, size: segment.bytes };
     const { frames, damage, complete } = await readFrames(range, { from, before, target: this.name }, batch);

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import path from "node:path";
 import { test } from "node:test";
 import { Router } from "../../src/routing/router.ts";
 import { systemClock } from "../../src/lib/clock.ts";
@@ -71,6 +72,34 @@ test("what a hanging disk returns for a removed target is not delivered when the
   reads.end();
   assert.deepEqual([await late, await numbers], [[], [3, 4]]);
   assert.deepEqual([await takeAll(cursor), cursor.backlog.frames, cursor.droppedLines], [[3, 4], 0, 0]);
+});
+
+test("frames that leave memory during a slow read are delivered in order, and not counted as corrupt", async (t) => {
+  const root = await temporaryDirectory(t);
+  for (const [hangs, appends] of [0, 1, 2].flatMap((after) => [1, 2, 3, 5, 8].map((more) => [after, more] as const))) {
+    const clock = new FakeClock();
+    const directory = path.join(root, `${hangs}-${appends}`);
+    // Three frames in a segment, and five in memory.
+    await using bench = await SpoolBench.open(directory, { clock, memoryBytes: 180, maxSegmentBytes: 250 });
+    const cursor = bench.spool.cursor("a");
+    for (let number = 0; number < 12; number++) await appendNumber(bench.spool, number);
+    using reads = await HangingReads.begin(hangs);
+    const reading = cursor.read(ALL);
+    await until("the disk hangs", () => reads.waiting > 0);
+    const more = Array.from({ length: appends }, (_, index) => appendNumber(bench.spool, 12 + index));
+    await settled(clock, "an append", Promise.all(more));
+    // Those that the disk did not take in time are lost for another reason.
+    const kept = 12 + appends - bench.spool.stats.losses.disk;
+    reads.end();
+    const sequences = (await reading).map(({ sequence }) => Number(sequence));
+    cursor.acknowledge(BigInt(sequences.at(-1) ?? 0));
+    const all = [...sequences, ...(await takeAll(cursor))];
+    assert.deepEqual(
+      all,
+      [...all].sort((one, other) => one - other),
+    );
+    assert.deepEqual([all.length, new Set(all).size, cursor.losses.corrupt], [kept, kept, 0], `${hangs} ${appends}`);
+  }
 });
 
 test("an agent starts while its disk hangs, and what was on the disk is delivered later, once", async (t) => {
