@@ -32,7 +32,7 @@ export interface SegmentFrame {
   readonly header: FrameHeader;
 }
 
-/** Bytes that are not a frame. A `tail` is at the end of the file: usually an interrupted write. */
+/** Bytes that are not a frame. A `tail` is at the end of the file: in the newest segment an interrupted write. */
 interface SegmentDamage {
   readonly kind: "damage" | "tail";
   readonly offset: number;
