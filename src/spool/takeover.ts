@@ -117,7 +117,7 @@ export class Takeover {
     let leftBytes = recovered.segments.reduce((sum, { bytes }) => sum + bytes, 0);
     let lines = 0;
     for (const segment of recovered.segments) {
-      if (signal.aborted) return false;
+      if (signal.aborted || !(await lock.isHeld())) return false;
       await lock.heartbeat();
       const reason = this.#dropReason(segment, leftBytes);
       if (reason === undefined) {

@@ -231,7 +231,7 @@ export class TargetCursor implements SpoolCursor, FrameConsumer {
     const from = this.#next > segment.first ? this.#next : segment.first;
     const offset = this.#location?.segment === segment ? this.#location.offset : 0;
     const range = { path: segment.path, offset, size: segment.bytes };
-    const { frames, damage, complete } = await readFrames(range, { from, before, target: this.name }, batch);
+    const { frames, damage, complete, gone } = await readFrames(range, { from, before, target: this.name }, batch);
     for (const at of damage) log.damaged(segment, at);
     if (id !== this.#reads) return;
     const read = frames.map(({ frame, end }) => ({
@@ -243,7 +243,7 @@ export class TargetCursor implements SpoolCursor, FrameConsumer {
     const missing = read.reduce((left, { totals }) => minus(left, totals), expected);
     if (!complete || missing.frames <= 0) return;
     segment.consume(this.name, missing);
-    this.#drop(missing, "corrupt");
+    this.#drop(missing, gone ? "disk" : "corrupt");
     log.advanced();
   }
 

@@ -191,7 +191,7 @@ test("a spool opens with a random segment, an empty one and a damaged cursor fil
   assert.deepEqual(await takeAll(cursor), [...numbers(), 7]);
 });
 
-test("a segment that is deleted while in use counts as lost, and the others are delivered", async (t) => {
+test("a segment that is deleted while in use counts as lost, not as damaged, and the others are delivered", async (t) => {
   const { directory, writerDir, segments } = await smallSpool(t);
   await using bench = await SpoolBench.open(directory);
   const cursor = bench.spool.cursor("a");
@@ -199,7 +199,8 @@ test("a segment that is deleted while in use counts as lost, and the others are 
   await rm(path.join(writerDir, first));
   const left = await takeAll(cursor);
   assert.deepEqual(left, numbers().slice(FRAMES - left.length));
-  assert.equal(cursor.losses.corrupt, FRAMES - left.length);
+  assert.deepEqual([cursor.losses.disk, cursor.losses.corrupt], [FRAMES - left.length, 0]);
+  assert.equal(bench.spool.stats.disk.corruptFrames, 0);
 });
 
 function numbers(): number[] {
