@@ -1,4 +1,9 @@
+import { setDefaultAutoSelectFamilyAttemptTimeout } from "node:net";
 import { runCommandLine } from "./command-line.ts";
+import { addressTimeoutMs } from "./lib/connect-timeout.ts";
+
+// For connections without a limit of their own: those to the API server and, as Node makes their options, to a proxy.
+setDefaultAutoSelectFamilyAttemptTimeout(addressTimeoutMs(10_000));
 
 // The reader of the output, `head` for instance, may close the pipe early.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {

@@ -167,6 +167,8 @@ export class LaneSender {
   }
 
   async #startSearch(lane: Lane, frames: readonly Frame[], maxLines: number): Promise<number> {
+    // The read of these frames may have ended after the sender did, and its cursor may have a new one.
+    if (isAborted(this.#options.signal)) return 0;
     const { maxBytes } = this.#target.flush;
     await lane.startSearch(frames, { maxLines, maxBytes, protocol: this.#protocol, random: this.#random });
     return 0;
@@ -185,7 +187,7 @@ export class LaneSender {
     await this.#startSearch(lane, frames, this.#limit.lines);
     const { search } = lane;
     // New settings: the answer is from the old target.
-    if (this.#target !== target || search === undefined) return 0;
+    if (isAborted(this.#options.signal) || this.#target !== target || search === undefined) return 0;
     search.durationMs = tookMs;
     // The good lines are stored. To find out which lines are bad must not delay the following lines without a bound.
     const maySplit = outcome.kind === "rejected" || this.#searchPace.nextMs <= this.#options.clock.monotonic();

@@ -7,9 +7,16 @@ import type { Protocol } from "./protocol.ts";
 export const PRINT: Protocol = {
   destination: () => "stdout",
   open: (_target, { stdout = process.stdout }) => ({
-    send: ({ body }) =>
+    send: ({ body }, signal) =>
       new Promise<Outcome>((resolve) => {
+        // The reader of a pipe may have stopped reading.
+        const aborted = (): void => {
+          resolve({ kind: "retry", reason: "TargetUnreachable", detail: "standard output: aborted" });
+        };
+        signal.addEventListener("abort", aborted, { once: true });
+        if (signal.aborted) aborted();
         stdout.write(body, (error) => {
+          signal.removeEventListener("abort", aborted);
           if (error == null) resolve({ kind: "delivered" });
           else resolve({ kind: "retry", reason: "TargetUnreachable", detail: `standard output: ${messageOf(error)}` });
         });

@@ -1,5 +1,6 @@
 import type { Clock } from "../lib/clock.ts";
 import { TaskQueue } from "../lib/task-queue.ts";
+import { within } from "../lib/within.ts";
 import { RejectedFiles } from "./rejected-files.ts";
 import { countLines, type Rejection } from "./rejection.ts";
 
@@ -68,12 +69,16 @@ export class RejectedLines implements RejectedSink {
       this.#queuedBytes -= size;
       await this.#files.measure();
     });
-    await this.#withTimeout(written);
+    await within(written, WRITE_TIMEOUT_MS, this.#clock);
   }
 
   /** Resolves when all records are written or lost, or after a second. */
   async close(): Promise<void> {
-    await this.#withTimeout(this.#writing.run(() => Promise.resolve()));
+    await within(
+      this.#writing.run(() => Promise.resolve()),
+      WRITE_TIMEOUT_MS,
+      this.#clock,
+    );
   }
 
   async #append(target: string, { text, lines }: Records): Promise<void> {
@@ -83,12 +88,6 @@ export class RejectedLines implements RejectedSink {
     } catch {
       this.#lostLines += lines;
     }
-  }
-
-  async #withTimeout(done: Promise<void>): Promise<void> {
-    const waited = new AbortController();
-    await Promise.race([done, this.#clock.sleep(WRITE_TIMEOUT_MS, waited.signal)]);
-    waited.abort();
   }
 }
 

@@ -4,12 +4,16 @@ import { isAborted } from "../lib/abort.ts";
 import { InterruptibleSleep } from "../lib/interruptible-sleep.ts";
 import { Notifier } from "../lib/notifier.ts";
 import { Waker } from "../lib/waker.ts";
+import { within } from "../lib/within.ts";
 import type { Losses } from "../spool/losses.ts";
 import type { SpoolCursor } from "../spool/spool.ts";
 import { LaneSender, type SenderOptions } from "./lane-sender.ts";
 import type { Lane } from "./lane.ts";
 import type { Lanes } from "./lanes.ts";
 import type { SenderState } from "./sender-stats.ts";
+
+/** How long `stop` waits for the end of the loop. A request ends at once; a read does not end on a disk that hangs. */
+const STOP_TIMEOUT_MS = 1_000;
 
 /**
  * Delivers the frames of one target, one request at a time, until it is stopped. The frames of a lane are sent in order, and
@@ -90,11 +94,11 @@ export class Sender {
     return !this.#lanes.hasUpTo(goal) && this.#lanes.droppedLines === dropped;
   }
 
-  /** Ends the loop. A request in flight is aborted, and its frames stay in the spool. */
+  /** Ends the loop. A request in flight is aborted, and its frames stay in the spool. What a disk that hangs returns later is ignored. */
   async stop(): Promise<void> {
     this.#stop.abort();
     this.#sleep.interrupt();
-    await this.#finished;
+    await within(this.#finished, STOP_TIMEOUT_MS, this.#options.clock);
     this.#laneSender.close();
     this.#progress.notify();
   }

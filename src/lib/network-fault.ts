@@ -21,8 +21,9 @@ export function networkFault(
   remedies: Remedies,
   redact: (text: string) => string = String,
 ): { readonly code: string; readonly text: string } {
-  // A host name with several addresses fails with one error per address. The first is enough.
-  const error: unknown = thrown instanceof AggregateError && thrown.errors.length > 0 ? thrown.errors[0] : thrown;
+  // A host name with several addresses fails with one error per address: one that the operator can act on is enough.
+  const errors: readonly unknown[] = thrown instanceof AggregateError ? thrown.errors : [];
+  const error = errors.find((each) => ownValue(remedies, codeOf(each)) !== undefined) ?? errors[0] ?? thrown;
   const code = codeOf(error);
   const message = error instanceof Error && error.message !== "" ? error.message : code || "the connection failed";
   const [, sslReason] = SSL_REASON.exec(message) ?? [];

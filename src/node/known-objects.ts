@@ -4,6 +4,7 @@ import { errorCode } from "../lib/error-code.ts";
 import { foreignText } from "../lib/display-text.ts";
 import { msToNextRound } from "../lib/rounds.ts";
 import { RateLimit, WARNING_PERIOD_MS } from "../lib/rate-limit.ts";
+import { within } from "../lib/within.ts";
 import { messageOf } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import { readKnownObjects, writeKnownObjects, type KnownObjects } from "./known-objects-file.ts";
@@ -19,8 +20,8 @@ export interface KnownObjectsOptions {
 
 /** The shortest time between two writes of the file. VMIs change often. */
 const WRITE_MS = 10_000;
-/** How long the end of the agent waits for a disk that hangs. */
-const CLOSE_MS = 2_000;
+/** How long the start and the end of the agent wait for a disk that hangs. */
+const DISK_TIMEOUT_MS = 2_000;
 /** Characters of a reason in the log. */
 const MAX_REASON = 256;
 
@@ -38,9 +39,11 @@ export class KnownObjectsKeeper {
 
   /** Resolves to what an earlier agent knew; undefined if there is no file or it cannot be used. */
   async load(): Promise<KnownObjects | undefined> {
-    const { file, nodeName, log } = this.#options;
+    const { file, nodeName, log, clock } = this.#options;
     try {
-      return await readKnownObjects(file, nodeName);
+      const known = await within(readKnownObjects(file, nodeName), DISK_TIMEOUT_MS, clock);
+      if (known === undefined) throw new Error(`no answer from the disk within ${DISK_TIMEOUT_MS} ms`);
+      return known;
     } catch (error) {
       if (errorCode(error) === "ENOENT") return undefined;
       const reason = foreignText(messageOf(error), MAX_REASON);
@@ -62,11 +65,13 @@ export class KnownObjectsKeeper {
       // Not awaited: on a disk that hangs, a write may never end.
       this.#writing ??= this.#write().finally(() => (this.#writing = undefined));
     }
-    const closing = new AbortController();
     // The write that is under way may not have the last changes.
-    const last = this.#writing?.then(() => this.#write());
-    await Promise.race([last, clock.sleep(CLOSE_MS, closing.signal)]);
-    closing.abort();
+    if (this.#writing !== undefined)
+      await within(
+        this.#writing.then(() => this.#write()),
+        DISK_TIMEOUT_MS,
+        clock,
+      );
   }
 
   async #write(): Promise<void> {

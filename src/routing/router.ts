@@ -54,6 +54,8 @@ export class Router {
   readonly #senders = new Map<string, Sender>();
   /** Senders of renamed targets. They deliver their queued lines and get no new ones. */
   readonly #retired = new Map<string, Sender>();
+  /** Name of a renamed target -> its new name, whose settings its sender follows. */
+  readonly #successors = new Map<string, string>();
   /** Lines that removed targets had rejected. */
   #rejectedBefore = 0;
   #config: EffectiveConfig | undefined;
@@ -249,15 +251,22 @@ export class Router {
   async #keepOrRemove(sender: Sender, targets: readonly EffectiveTarget[]): Promise<void> {
     const { name } = sender;
     if (targets.some((target) => target.name === name)) return;
-    // The target is renamed, not removed, if another name has the same destination.
-    const isCandidate = (target: EffectiveTarget): boolean =>
-      this.#retired.has(name) || !this.#senders.has(target.name);
-    const destination = this.#destinationOf(sender.settings);
-    const renamed = targets.find((target) => isCandidate(target) && this.#destinationOf(target) === destination);
+    const renamed = this.#successorOf(sender, targets);
     if (renamed === undefined) return this.#remove(sender);
     this.#senders.delete(name);
     this.#retired.set(name, sender);
+    this.#successors.set(name, renamed.name);
     updateIfChanged(sender, { ...renamed, name });
+  }
+
+  /** Returns what a target is called now; undefined if it is removed. It is renamed if another name has the same destination. */
+  #successorOf({ name, settings }: Sender, targets: readonly EffectiveTarget[]): EffectiveTarget | undefined {
+    // It may have been renamed before, and its destination may have changed since then.
+    const known = targets.find((target) => target.name === this.#successors.get(name));
+    const isCandidate = (target: EffectiveTarget): boolean =>
+      this.#retired.has(name) || !this.#senders.has(target.name);
+    const destination = this.#destinationOf(settings);
+    return known ?? targets.find((target) => isCandidate(target) && this.#destinationOf(target) === destination);
   }
 
   #destinationOf(target: EffectiveTarget): string {
@@ -268,6 +277,7 @@ export class Router {
   async #remove(sender: Sender): Promise<void> {
     this.#senders.delete(sender.name);
     this.#retired.delete(sender.name);
+    this.#successors.delete(sender.name);
     await sender.stop();
     this.#rejectedBefore += sender.state.rejectedLines;
     this.#options.onDiscarded?.(sender.name, sender.backlog.lines);
@@ -278,6 +288,7 @@ export class Router {
     const { name } = target;
     const known = this.#senders.get(name) ?? this.#retired.get(name);
     this.#retired.delete(name);
+    this.#successors.delete(name);
     if (known !== undefined) updateIfChanged(known, target);
     this.#senders.set(name, known ?? new Sender(target, new Lanes(name, this.#spool), this.#options));
   }

@@ -1,15 +1,15 @@
 import type { Clock } from "../lib/clock.ts";
 import { Batcher } from "../lib/batcher.ts";
 import type { TaskQueue } from "../lib/task-queue.ts";
-import { Waker } from "../lib/waker.ts";
+import { within } from "../lib/within.ts";
 import type { BufferedFrame, PendingFrame } from "./buffered-frame.ts";
 import type { DiskMonitor } from "./disk-monitor.ts";
 import type { DiskStore } from "./disk-store.ts";
 import type { RecentFrames } from "./recent-frames.ts";
 import { totalsOf } from "./segment.ts";
 
-/** How long an append waits for the disk. */
-const WRITE_TIMEOUT_MS = 5_000;
+/** How long an append or a start waits for an answer of the disk. */
+const DISK_TIMEOUT_MS = 5_000;
 
 export interface CommitQueueOptions {
   readonly clock: Clock;
@@ -45,7 +45,7 @@ export class CommitQueue {
     return this.#unpublished.length === 0;
   }
 
-  /** Whether a write to the disk hangs. No other disk operation should be queued behind it then. */
+  /** Whether the disk hangs. No other disk operation should be queued behind the one that waits for it. */
   get isStalled(): boolean {
     return this.#stalled;
   }
@@ -64,6 +64,31 @@ export class CommitQueue {
     if (this.#unsaved.length > 0) await this.#options.disk.run(() => this.#write());
   }
 
+  /**
+   * Runs a task on the disk. Resolves when it ends, or when the disk has given no answer for five seconds: then this queue is
+   * stalled until the task ends. A long task calls `answered` for each part.
+   */
+  async onDisk(task: (answered: () => void) => Promise<void>): Promise<void> {
+    const { clock, disk, monitor } = this.#options;
+    let [answers, hasEnded] = [0, false];
+    const answered = (): void => {
+      answers++;
+    };
+    const ended = disk
+      .run(() => task(answered))
+      .then(() => {
+        hasEnded = true;
+        this.#stalled = false;
+      });
+    for (let before = -1; before < answers && !hasEnded;) {
+      before = answers;
+      await within(ended, DISK_TIMEOUT_MS, clock);
+    }
+    if (hasEnded) return;
+    this.#stalled = true;
+    monitor.writeFailed(new Error(`no answer from the disk within ${DISK_TIMEOUT_MS} ms`));
+  }
+
   async #commitBatch(sources: readonly (() => Promise<readonly PendingFrame[]>)[]): Promise<void> {
     const numbered: BufferedFrame[] = [];
     for (const pendingFrames of sources) {
@@ -74,26 +99,8 @@ export class CommitQueue {
     }
     this.#unsaved = [...this.#neededFrames(), ...numbered];
     this.#unpublished = [...this.#unpublished, ...numbered];
-    if (!this.#stalled) await this.#save();
+    if (!this.#stalled) await this.onDisk(() => this.#write());
     this.#publish();
-  }
-
-  /** Resolves when the frames are durable, the disk has failed, or the timeout has passed. */
-  async #save(): Promise<void> {
-    const { clock, disk, monitor } = this.#options;
-    const waiting = new Waker();
-    const timeout = clock.sleep(WRITE_TIMEOUT_MS, waiting).then(() => {
-      if (waiting.aborted) return;
-      this.#stalled = true;
-      monitor.writeFailed(new Error(`no answer from the disk within ${WRITE_TIMEOUT_MS} ms`));
-    });
-    const written = disk
-      .run(() => this.#write())
-      .then(() => {
-        this.#stalled = false;
-        waiting.wake();
-      });
-    await Promise.race([written, timeout]);
   }
 
   async #write(): Promise<void> {
@@ -123,8 +130,10 @@ export class CommitQueue {
         else buffered.consumers.delete(consumer);
       }
     }
+    // Before `trim`, which takes the consumers from the frames that it evicts.
+    const waiting = new Set(frames.flatMap(({ consumers }) => [...consumers]));
     recent.trim();
-    for (const consumer of new Set(frames.flatMap(({ consumers }) => [...consumers]))) consumer.wake();
+    for (const consumer of waiting) consumer.wake();
   }
 
   #neededFrames(): readonly BufferedFrame[] {

@@ -1,4 +1,4 @@
-import { statfs } from "node:fs/promises";
+import { rm, statfs } from "node:fs/promises";
 import type { Clock } from "../lib/clock.ts";
 import type { BufferedFrame, FrameLocation } from "./buffered-frame.ts";
 import { errorCode } from "../lib/error-code.ts";
@@ -23,6 +23,11 @@ const MAX_SEGMENT_BYTES = 8 << 20;
 const MIN_SEGMENT_BYTES = 256 << 10;
 /** A cap drops whole segments. With this number of them, a drop costs a sixteenth of the cap. */
 const SEGMENTS_PER_CAP = 16;
+/**
+ * Between two checks that the lock is still this agent's. Another one replaces it after a minute without a heartbeat, so a check is due
+ * right after a disk, or this process, hung for that long.
+ */
+const LOCK_CHECK_MS = 30_000;
 const DISK_FULL = new Set(["ENOSPC", "EDQUOT"]);
 
 export interface DiskStoreOptions {
@@ -43,6 +48,8 @@ export interface DiskStoreOptions {
 export class DiskStore {
   readonly #options: DiskStoreOptions;
   #writerDir: WriterDir | undefined;
+  /** On the monotonic clock. */
+  #lockCheckedMs = Number.NEGATIVE_INFINITY;
   #log: SegmentLog | undefined;
 
   constructor(options: DiskStoreOptions) {
@@ -61,15 +68,19 @@ export class DiskStore {
     return this.#writerDir?.directory;
   }
 
-  /** Locks the primary directory and resolves to what an earlier agent left in it; undefined if it cannot be used. */
-  async recover(): Promise<Recovered | undefined> {
+  /**
+   * Locks the primary directory and resolves to what an earlier agent left in it; undefined if it cannot be used. If it is too late
+   * at the end, because the spool already numbers frames of its own, the directory is left to a takeover. `answered` is called for
+   * each file.
+   */
+  async recover(answered: () => void, isLate: () => boolean): Promise<Recovered | undefined> {
     const { root, self, monitor, clock } = this.#options;
     const writerDir = await claimDir(primaryDir(root), self);
     if (writerDir === undefined) {
       monitor.report("E_SPOOL_LOCKED", `another agent writes to ${root}; this one uses a directory of its own in it`);
       return undefined;
     }
-    const recovered = await recover(writerDir.directory, clock).catch(async (error: unknown) => {
+    const recovered = await recover(writerDir.directory, clock, answered).catch(async (error: unknown) => {
       await writerDir.lock.release();
       throw error;
     });
@@ -87,9 +98,14 @@ export class DiskStore {
       await writerDir.lock.release();
       return undefined;
     }
+    for (const { path } of recovered.consumed) await this.#countErrors(() => rm(path, { force: true }));
+    // Nothing may wait between this and the caller, which numbers its frames behind the recovered ones.
+    if (isLate()) {
+      await writerDir.lock.release();
+      return undefined;
+    }
     this.#open(writerDir, recovered.segments);
     monitor.addRecovery(recovered);
-    await this.#countErrors(() => this.#log?.remove(recovered.consumed));
     return recovered;
   }
 
@@ -157,19 +173,35 @@ export class DiskStore {
   async #heartbeat(): Promise<void> {
     const writerDir = this.#writerDir;
     if (writerDir === undefined) return;
+    if (await this.#sendHeartbeat(writerDir)) return;
+    // The lock file was deleted, and perhaps the newest segment with it, or another agent has replaced it.
+    await this.#log?.seal();
+    this.#writerDir = await claimDir(writerDir.directory, this.#options.self);
+    if (this.#writerDir === undefined) this.#abandonDirectory(writerDir.directory);
+  }
+
+  /** Resolves to false if this agent has lost the lock. */
+  async #sendHeartbeat({ lock }: WriterDir): Promise<boolean> {
+    const nowMs = this.#options.clock.monotonic();
+    if (nowMs - this.#lockCheckedMs >= LOCK_CHECK_MS) {
+      if (!(await lock.isHeld())) return false;
+      this.#lockCheckedMs = nowMs;
+    }
     try {
-      await writerDir.lock.heartbeat();
+      await lock.heartbeat();
+      return true;
     } catch (error) {
       if (errorCode(error) !== "ENOENT") throw error;
-      // The lock file was deleted, and perhaps the newest segment with it.
-      await this.#log?.seal();
-      this.#writerDir = await claimDir(writerDir.directory, this.#options.self);
-      if (this.#writerDir === undefined) this.#abandonDirectory();
+      return false;
     }
   }
 
-  /** Another agent has locked the directory, and delivers what is in it. */
-  #abandonDirectory(): void {
+  /** Another agent has locked the directory, and delivers what it found in it. Lines that it did not find would be lost uncounted. */
+  #abandonDirectory(directory: string): void {
+    this.#options.monitor.report(
+      "E_SPOOL_LOCKED",
+      `another agent has taken over ${directory}, because this one or its disk hung: it delivers the lines, which count as dropped here`,
+    );
     for (const segment of this.segments) this.#options.dropped(segment, "disk");
     this.#log = undefined;
   }

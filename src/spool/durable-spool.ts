@@ -1,6 +1,7 @@
 import type { Clock } from "../lib/clock.ts";
 import { msToNextRound } from "../lib/rounds.ts";
 import { TaskQueue } from "../lib/task-queue.ts";
+import { within } from "../lib/within.ts";
 import type { PendingFrame } from "./buffered-frame.ts";
 import { CommitQueue } from "./commit-queue.ts";
 import { DiskMonitor, type DiskStats, type SpoolObserver } from "./disk-monitor.ts";
@@ -98,10 +99,13 @@ export class DurableSpool implements Spool {
     this.#host = this.#cursorHost();
   }
 
-  /** Opens the spool with the lines in its directory. Never rejects: with a failing disk the spool keeps lines in memory. */
+  /**
+   * Opens the spool with the lines in its directory. Never rejects, and does not wait for a disk that hangs: with a failing disk the
+   * spool keeps lines in memory.
+   */
   static async open(options: DurableSpoolOptions): Promise<DurableSpool> {
     const spool = new DurableSpool(options);
-    await spool.#disk.run(() => spool.#recover());
+    await spool.#commits.onDisk((answered) => spool.#recover(answered));
     spool.#maintenance = spool.#maintenanceLoop();
     return spool;
   }
@@ -149,9 +153,7 @@ export class DurableSpool implements Spool {
   /** Writes unsaved frames and the positions, and unlocks the directory. Does not wait for a disk that hangs. */
   async close(): Promise<void> {
     this.#stop.abort();
-    const waiting = new AbortController();
-    await Promise.race([this.#finish(), this.#clock.sleep(CLOSE_TIMEOUT_MS, waiting.signal)]);
-    waiting.abort();
+    await within(this.#finish(), CLOSE_TIMEOUT_MS, this.#clock);
   }
 
   async #finish(): Promise<void> {
@@ -163,9 +165,9 @@ export class DurableSpool implements Spool {
     });
   }
 
-  async #recover(): Promise<void> {
+  async #recover(answered: () => void): Promise<void> {
     try {
-      const recovered = await this.#store.recover();
+      const recovered = await this.#store.recover(answered, () => this.#commits.isStalled);
       if (recovered === undefined) return;
       this.#commits.nextSequence = recovered.nextSequence;
       for (const [name, next] of recovered.cursors) this.#cursors.set(name, new TargetCursor(name, next, this.#host));

@@ -73,9 +73,15 @@ export async function readLock(directory: string): Promise<LockState | undefined
 /** The exclusive right to write to a directory. */
 export class SpoolLock {
   readonly #file: string;
+  readonly #inode: number;
 
-  private constructor(file: string) {
+  private constructor(file: string, inode: number) {
     this.#file = file;
+    this.#inode = inode;
+  }
+
+  static async #of(file: string): Promise<SpoolLock> {
+    return new SpoolLock(file, (await stat(file)).ino);
   }
 
   /**
@@ -86,10 +92,10 @@ export class SpoolLock {
   static async acquire(directory: string, self: LockOwner, staleHeartbeatMs?: number): Promise<SpoolLock | undefined> {
     const file = path.join(directory, LOCK);
     const state = await readLock(directory);
-    if (state === undefined) return (await create(file, self)) ? new SpoolLock(file) : undefined;
+    if (state === undefined) return (await create(file, self)) ? SpoolLock.#of(file) : undefined;
     const alive = state.lockedBy === undefined ? "unknown" : isAlive(state.lockedBy, self);
     if (alive === true || (alive === "unknown" && state.heartbeatMs !== staleHeartbeatMs)) return undefined;
-    return (await replaceStale(directory, state, self)) ? new SpoolLock(file) : undefined;
+    return (await replaceStale(directory, state, self)) ? SpoolLock.#of(file) : undefined;
   }
 
   /** Shows that the lock owner runs. Rejects with ENOENT if the lock file was deleted. */
@@ -98,8 +104,19 @@ export class SpoolLock {
     await utimes(this.#file, now, now);
   }
 
+  /** Resolves to false if the lock file was deleted, or replaced by a process to which this lock was stale. */
+  async isHeld(): Promise<boolean> {
+    try {
+      return (await stat(this.#file)).ino === this.#inode;
+    } catch (error) {
+      if (errorCode(error) === "ENOENT") return false;
+      throw error;
+    }
+  }
+
+  /** Leaves the lock of a process that has replaced this one. */
   async release(): Promise<void> {
-    await rm(this.#file, { force: true });
+    if (await this.isHeld()) await rm(this.#file, { force: true });
   }
 }
 

@@ -25,7 +25,7 @@ export interface Recovered {
   /** Greater than every sequence number that was used in this directory. */
   readonly nextSequence: bigint;
   readonly corruptFrames: number;
-  /** Bytes of interrupted writes, which were cut off the ends of segments. */
+  /** Bytes of an interrupted write, which were cut off the end of the newest segment. */
   readonly truncatedBytes: number;
   /** False if the directory may have more segments. Then most of them are foreign or damaged. */
   readonly complete: boolean;
@@ -34,13 +34,19 @@ export interface Recovered {
 /**
  * Resolves to what a directory contains. No other process may write to it. Only headers are read: payloads are checked when they
  * are needed. Damage costs only the damaged frames. Memory and time are bounded: of a directory with too many files or too much
- * damage, one call reads the oldest segments. FrameTime says how old a frame is.
+ * damage, one call reads the oldest segments. FrameTime says how old a frame is. `scanned` is called after each file.
  */
-export async function recover(directory: string, clock: Pick<Clock, "now" | "monotonic">): Promise<Recovered> {
+export async function recover(
+  directory: string,
+  clock: Pick<Clock, "now" | "monotonic">,
+  scanned: () => void = () => undefined,
+): Promise<Recovered> {
   const recovery = new Recovery(await readCursors(directory));
   const paths = await segmentPaths(directory, MAX_SEGMENTS);
+  const newest = paths.length < MAX_SEGMENTS ? paths.at(-1) : undefined;
   for (const path of paths) {
-    await recovery.scan(path);
+    await recovery.scan(path, path === newest);
+    scanned();
     if (recovery.damagedBytes < MAX_DAMAGED_BYTES || path === paths.at(-1)) continue;
     recovery.complete = false;
     break;
@@ -72,11 +78,13 @@ class Recovery implements Recovered {
   }
 
   /** Reads a segment file. The files must be read in order. */
-  async scan(path: string): Promise<void> {
-    const segment = new Segment(path, firstSequence(path));
+  async scan(path: string, isNewest: boolean): Promise<void> {
+    const first = firstSequence(path);
+    this.#raiseNextSequence(first);
+    const segment = new Segment(path, first > this.#last ? first : this.#last + 1n);
     segment.sealed = true;
-    this.#raiseNextSequence(segment.first);
-    if (await this.#readInto(segment)) (segment.pending.size > 0 ? this.segments : this.consumed).push(segment);
+    if (await this.#readInto(segment, isNewest))
+      (segment.pending.size > 0 ? this.segments : this.consumed).push(segment);
     else this.unsupportedFiles.push(path);
   }
 
@@ -87,7 +95,7 @@ class Recovery implements Recovered {
   }
 
   /** Resolves to false if this version cannot read the file. */
-  async #readInto(segment: Segment): Promise<boolean> {
+  async #readInto(segment: Segment, isNewest: boolean): Promise<boolean> {
     const file = await openRegularFile(segment.path).catch(() => undefined);
     if (file === undefined) return false;
     try {
@@ -97,10 +105,12 @@ class Recovery implements Recovered {
       if (((await reader.version()) ?? FORMAT_VERSION) > FORMAT_VERSION) return false;
       for (let found = await reader.next(); found !== undefined; found = await reader.next()) {
         if (found.kind !== "frame") this.damagedBytes += Math.min(found.end - found.offset, MAX_SCAN_BYTES);
+        // The end of the agent can only have interrupted a write to the newest file.
+        const isInterrupted = found.kind === "tail" && isNewest;
         if (found.kind === "frame") this.#addFrame(segment, found.header);
-        else if (found.kind === "damage") this.#addDamage(segment, found.offset);
-        else await this.#truncate(segment.path, found);
-        segment.bytes = found.kind === "tail" ? found.offset : found.end;
+        else if (isInterrupted) await this.#truncate(segment.path, found);
+        else this.#addDamage(segment, found.offset);
+        segment.bytes = isInterrupted ? found.offset : found.end;
       }
       return true;
     } catch {
@@ -123,7 +133,8 @@ class Recovery implements Recovered {
   }
 
   #addFrame(segment: Segment, { sequence, lines, payloadBytes, createdAtMs, targets }: FrameHeader): void {
-    // Written twice: the result of the first write was unknown, so the frame was written again to the next segment.
+    // Written twice: the result of the first write was unknown, so the frame was written again to the next segment. Readers skip
+    // the same frames.
     if (sequence <= this.#last) return;
     this.#last = sequence;
     this.#raiseNextSequence(sequence + 1n);

@@ -20,7 +20,7 @@ const LOOK_AHEAD_BYTES = 512;
 /** A damaged range of this size has no frames behind it: a segment is far shorter. The rest of the file is not searched. */
 export const MAX_SCAN_BYTES = 64 << 20;
 /** Errors of a file or its disk that a retry does not solve. Others, such as EMFILE, are errors of this process. */
-const UNREADABLE = new Set(["ENOENT", "EIO", "ESTALE", "EUCLEAN", "ENODATA"]);
+const UNREADABLE = new Set(["EIO", "ESTALE", "EUCLEAN", "ENODATA"]);
 
 /** A range of bytes in a segment file: from `offset` up to, but not including, `end`. */
 export type SegmentItem = SegmentFrame | SegmentDamage;
@@ -32,7 +32,7 @@ export interface SegmentFrame {
   readonly header: FrameHeader;
 }
 
-/** Bytes that are not a frame. A `tail` is at the end of the file: usually an interrupted write. */
+/** Bytes that are not a frame. A `tail` is at the end of the file: in the newest segment an interrupted write. */
 interface SegmentDamage {
   readonly kind: "damage" | "tail";
   readonly offset: number;
@@ -47,7 +47,7 @@ export interface SegmentRange {
   readonly size: number;
 }
 
-/** Which frames to read: those for a target, from a sequence number on and before another. */
+/** Which frames to read: those for a target, from a sequence number on and before another, each once. */
 export interface WantedFrames {
   readonly target: string;
   readonly from: bigint;
@@ -56,7 +56,8 @@ export interface WantedFrames {
 
 /**
  * Reads the wanted frames of a segment into a batch, as long as they fit. Damage is skipped and returned by its offset; a file
- * that cannot be read counts as damage at -1. `complete`: there are no more wanted frames in the segment.
+ * that cannot be read counts as damage at -1. `complete`: there are no more wanted frames in the segment. `gone`: the file does not
+ * exist any more.
  */
 export async function readFrames(
   { path, offset, size }: SegmentRange,
@@ -66,9 +67,11 @@ export async function readFrames(
   readonly frames: readonly { readonly frame: Frame; readonly end: number }[];
   readonly damage: readonly number[];
   readonly complete: boolean;
+  readonly gone: boolean;
 }> {
   const frames: { readonly frame: Frame; readonly end: number }[] = [];
   const damage: number[] = [];
+  let last = from - 1n;
   try {
     await using file = await open(path, "r");
     const reader = new SegmentReader(file, size, offset);
@@ -79,8 +82,10 @@ export async function readFrames(
       }
       const { sequence, lines, rawBytes, createdAtMs, targets } = item.header;
       if (before !== undefined && sequence >= before) break;
-      if (sequence < from || !targets.includes(target)) continue;
-      if (!batch.fits(item.header)) return { frames, damage, complete: false };
+      if (sequence <= last) continue;
+      last = sequence;
+      if (!targets.includes(target)) continue;
+      if (!batch.fits(item.header)) return { frames, damage, complete: false, gone: false };
       const payload = await reader.payload(item);
       if (payload === undefined) {
         damage.push(item.offset);
@@ -91,10 +96,12 @@ export async function readFrames(
       frames.push({ frame, end: item.end });
     }
   } catch (error) {
-    if (!UNREADABLE.has(errorCode(error) ?? "")) throw error;
+    const code = errorCode(error) ?? "";
+    if (code === "ENOENT") return { frames, damage, complete: true, gone: true };
+    if (!UNREADABLE.has(code)) throw error;
     damage.push(-1);
   }
-  return { frames, damage, complete: true };
+  return { frames, damage, complete: true, gone: false };
 }
 
 /** Reads a segment file item by item, with at most one frame of it in memory. */

@@ -25,7 +25,7 @@ export function totalsOf({ lines, payload }: Pick<Frame, "lines" | "payload">): 
 /** A segment file, and for each target the totals of the frames in it that the target still needs. */
 export class Segment {
   readonly path: string;
-  /** Sequence number of the first frame. */
+  /** Sequence number of the first frame. Smaller ones in the file are in an older segment too, and do not count here. */
   readonly first: bigint;
   /** Sequence number of the last frame. */
   last: bigint;

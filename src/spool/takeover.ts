@@ -117,7 +117,7 @@ export class Takeover {
     let leftBytes = recovered.segments.reduce((sum, { bytes }) => sum + bytes, 0);
     let lines = 0;
     for (const segment of recovered.segments) {
-      if (signal.aborted) return false;
+      if (signal.aborted || !(await lock.isHeld())) return false;
       await lock.heartbeat();
       const reason = this.#dropReason(segment, leftBytes);
       if (reason === undefined) {
@@ -148,7 +148,7 @@ export class Takeover {
 
   /** Yields the frames of a segment that some target still needs, in chunks. */
   async *#pendingFrames(
-    { path, bytes, oldestMonotonicMs }: Segment,
+    { path, first, bytes, oldestMonotonicMs }: Segment,
     cursors: ReadonlyMap<string, bigint>,
   ): AsyncGenerator<readonly PendingFrame[]> {
     const time = new FrameTime(oldestMonotonicMs);
@@ -156,9 +156,12 @@ export class Takeover {
     const reader = new SegmentReader(file, bytes);
     let chunk: PendingFrame[] = [];
     let chunkBytes = 0;
+    let last = first - 1n;
     for (let found = await reader.next(); found !== undefined; found = await reader.next()) {
       if (found.kind !== "frame") continue;
       const { sequence, lines, rawBytes, createdAtMs } = found.header;
+      if (sequence <= last) continue;
+      last = sequence;
       const monotonicMs = time.next(createdAtMs);
       const targets = found.header.targets.filter((target) => sequence >= (cursors.get(target) ?? 0n));
       if (targets.length === 0) continue;

@@ -33,6 +33,16 @@ export interface CursorLog {
   damaged(segment: Segment, offset: number): void;
 }
 
+/** The frames of a segment that are on disk only. */
+interface SegmentPart {
+  readonly segment: Segment;
+  readonly expected: Totals;
+  /** Sequence number of the first frame that was in memory when the read began. */
+  readonly before: bigint;
+  /** Number of the read. */
+  readonly read: number;
+}
+
 /** A frame that was read from disk. */
 interface DiskFrame {
   readonly sequence: bigint;
@@ -57,6 +67,8 @@ export class TargetCursor implements SpoolCursor, FrameConsumer {
   #location: FrameLocation | undefined;
   /** The frames that the last read took from disk. */
   #lastRead: readonly DiskFrame[] = [];
+  /** Number of reads so far. A read that another one or `clear` has overtaken, as on a disk that hangs, changes nothing. */
+  #reads = 0;
 
   constructor(name: string, next: bigint, host: CursorHost) {
     this.name = name;
@@ -97,8 +109,10 @@ export class TargetCursor implements SpoolCursor, FrameConsumer {
   async read(limits: ReadLimits): Promise<readonly Frame[]> {
     this.#host.expire();
     const batch = new ReadBatch(limits);
+    const read = ++this.#reads;
     this.#lastRead = [];
-    if (this.#framesOnDisk > 0) await this.#readDisk(batch);
+    if (this.#framesOnDisk > 0) await this.#readDisk(batch, read);
+    if (read !== this.#reads) return [];
     if (batch.full || this.#framesOnDisk > this.#lastRead.length) return this.#withoutDropped(batch.frames);
     for (const { frame } of this.#recent) {
       if (!batch.fits(frame)) break;
@@ -180,6 +194,7 @@ export class TargetCursor implements SpoolCursor, FrameConsumer {
     for (const segment of this.#segments) segment.dropTarget(this.name);
     while (this.#recent.length > 0) this.#releaseFirst();
     this.#lastRead = [];
+    this.#reads++;
     this.#backlog = NOTHING;
     this.#next = next;
   }
@@ -193,26 +208,32 @@ export class TargetCursor implements SpoolCursor, FrameConsumer {
     return this.#backlog.frames - this.#recent.length;
   }
 
-  async #readDisk(batch: ReadBatch): Promise<void> {
+  async #readDisk(batch: ReadBatch, read: number): Promise<void> {
     const { log } = this.#host;
-    for (const segment of log?.segments ?? []) {
-      const inMemoryFrom = this.#recent.first?.frame.sequence;
-      if (batch.full || (inMemoryFrom !== undefined && segment.first >= inMemoryFrom)) return;
-      await log?.disk.run(() => this.#readSegment(log, segment, batch));
+    // What leaves memory during the read is for the next one: it may be in a segment that this one has passed.
+    const before = this.#recent.first?.frame.sequence ?? (this.#newest ?? this.#next) + 1n;
+    const parts = (log?.segments ?? [])
+      .filter(({ first }) => first < before)
+      .map((segment) => ({ segment, expected: minus(segment.pendingFor(this.name), this.#inMemoryOf(segment)) }));
+    for (const part of parts.filter(({ expected }) => expected.frames > 0)) {
+      if (batch.full) return;
+      await log?.disk.run(() => this.#readSegment(log, { ...part, before, read }, batch));
     }
   }
 
-  async #readSegment(log: CursorLog, segment: Segment, batch: ReadBatch): Promise<void> {
-    const [from, before] = [this.#next, this.#recent.first?.frame.sequence];
-    // Counted before the read: frames that are appended during the read are in memory, and it does not return them.
-    const expected = minus(segment.pendingFor(this.name), this.#inMemoryOf(segment));
-    if (expected.frames <= 0) return;
+  async #readSegment(
+    log: CursorLog,
+    { segment, expected, before, read: id }: SegmentPart,
+    batch: ReadBatch,
+  ): Promise<void> {
+    // Overtaken, or a cap has dropped the segment meanwhile.
+    if (id !== this.#reads || segment.pendingFor(this.name).frames <= 0) return;
+    const from = this.#next > segment.first ? this.#next : segment.first;
     const offset = this.#location?.segment === segment ? this.#location.offset : 0;
     const range = { path: segment.path, offset, size: segment.bytes };
-    const { frames, damage, complete } = await readFrames(range, { from, before, target: this.name }, batch);
+    const { frames, damage, complete, gone } = await readFrames(range, { from, before, target: this.name }, batch);
     for (const at of damage) log.damaged(segment, at);
-    // A cap dropped frames of this cursor during the read.
-    if (this.#next !== from) return;
+    if (id !== this.#reads) return;
     const read = frames.map(({ frame, end }) => ({
       sequence: frame.sequence,
       totals: totalsOf(frame),
@@ -222,7 +243,7 @@ export class TargetCursor implements SpoolCursor, FrameConsumer {
     const missing = read.reduce((left, { totals }) => minus(left, totals), expected);
     if (!complete || missing.frames <= 0) return;
     segment.consume(this.name, missing);
-    this.#drop(missing, "corrupt");
+    this.#drop(missing, gone ? "disk" : "corrupt");
     log.advanced();
   }
 

@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
-import { mkdir, rm, truncate, writeFile } from "node:fs/promises";
+import { mkdir, rename, rm, truncate, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { test, type TestContext } from "node:test";
 import { decodeHeader, HEADER_BYTES, headerLength, PREAMBLE_BYTES } from "../../src/spool/frame-format.ts";
-import { appendNumber, contentOf, MAIN, numbersOf, restore, SpoolBench, takeAll } from "../support/spool-bench.ts";
+import { NOTHING } from "../../src/spool/segment.ts";
+import { until } from "../support/delivery.ts";
+import { FakeClock } from "../support/fake-clock.ts";
+import { ALL, appendNumber, contentOf, MAIN, numbersOf, restore, SpoolBench, takeAll } from "../support/spool-bench.ts";
 import { memoryDirectory } from "../support/temporary-directory.ts";
 
 const FRAMES = 5;
@@ -118,6 +121,51 @@ test("a range of zeros, as after a crash of the node, costs only the frames that
   assert.deepEqual(bench.notes.events, ["found E_SPOOL_DAMAGED"]);
 });
 
+/** Restores the spool with the last frame of its first segment a second time: behind the first, or at the begin of the next segment. */
+async function withFrameTwice(small: SmallSpool, where: "same" | "next"): Promise<void> {
+  const [[name, first] = ["", Buffer.alloc(0)], [next, second] = ["", Buffer.alloc(0)]] = small.segments;
+  const frame = first.subarray(ends(first).at(-2));
+  if (where === "same") await withSegment(small, name, Buffer.concat([first, frame]));
+  else
+    await withSegment(
+      small,
+      next,
+      Buffer.concat([second.subarray(0, PREAMBLE_BYTES), frame, second.subarray(PREAMBLE_BYTES)]),
+    );
+}
+
+for (const where of ["same", "next"] as const) {
+  test(`a frame that is on disk twice (${where} file) is delivered once, and so is every frame behind it`, async (t) => {
+    const small = await smallSpool(t);
+    for (const maxLines of [1, 4, 100]) {
+      await withFrameTwice(small, where);
+      await using bench = await SpoolBench.open(small.directory);
+      const cursor = bench.spool.cursor("a");
+      const taken: number[] = [];
+      for (let reads = 0; reads < FRAMES; reads++) {
+        const frames = await cursor.read({ ...ALL, maxLines });
+        taken.push(...frames.map(({ sequence }) => Number(sequence)));
+        for (const { sequence } of frames.slice(-1)) cursor.acknowledge(sequence);
+      }
+      assert.deepEqual([taken, cursor.backlog, cursor.droppedLines], [numbers(), NOTHING, 0], `${maxLines} lines`);
+    }
+  });
+
+  test(`a frame that is on disk twice (${where} file) is taken over once`, async (t) => {
+    const small = await smallSpool(t);
+    await withFrameTwice(small, where);
+    await rename(small.writerDir, path.join(small.directory, "v1-0badcafe"));
+    const clock = new FakeClock();
+    await using bench = await SpoolBench.open(small.directory, { clock });
+    const cursor = bench.spool.cursor("a");
+    await until("the lines are taken over", async () => {
+      await clock.advance(100);
+      return bench.notes.events.includes(`taken over ${FRAMES}`);
+    });
+    assert.deepEqual(await takeAll(cursor), numbers());
+  });
+}
+
 test("files that do not belong to the spool are not changed", async (t) => {
   const { directory, writerDir, segments } = await smallSpool(t);
   const foreign = ["notes.txt", "1.seg", "00000000000000000000.seg.bak"];
@@ -143,7 +191,7 @@ test("a spool opens with a random segment, an empty one and a damaged cursor fil
   assert.deepEqual(await takeAll(cursor), [...numbers(), 7]);
 });
 
-test("a segment that is deleted while in use counts as lost, and the others are delivered", async (t) => {
+test("a segment that is deleted while in use counts as lost, not as damaged, and the others are delivered", async (t) => {
   const { directory, writerDir, segments } = await smallSpool(t);
   await using bench = await SpoolBench.open(directory);
   const cursor = bench.spool.cursor("a");
@@ -151,7 +199,8 @@ test("a segment that is deleted while in use counts as lost, and the others are 
   await rm(path.join(writerDir, first));
   const left = await takeAll(cursor);
   assert.deepEqual(left, numbers().slice(FRAMES - left.length));
-  assert.equal(cursor.losses.corrupt, FRAMES - left.length);
+  assert.deepEqual([cursor.losses.disk, cursor.losses.corrupt], [FRAMES - left.length, 0]);
+  assert.equal(bench.spool.stats.disk.corruptFrames, 0);
 });
 
 function numbers(): number[] {

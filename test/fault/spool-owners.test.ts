@@ -115,6 +115,30 @@ test("a directory whose lock has a heartbeat is not taken over", async (t) => {
   assert.deepEqual(bench.notes.events, ["found E_SPOOL_LOCKED"]);
 });
 
+test("an agent whose lock was replaced while it hung leaves the directory to the other agent", async (t) => {
+  const directory = await temporaryDirectory(t);
+  const clock = new FakeClock();
+  await using bench = await SpoolBench.open(directory, { clock, owner: "this-pod" });
+  const cursor = bench.spool.cursor("a");
+  await appendNumber(bench.spool, 1);
+  await advance(clock, 5_000);
+  const main = path.join(directory, MAIN);
+  await replaceLock(main);
+  clock.block(60_000);
+  await advanceUntil(clock, "the agent notices it", () => bench.notes.events.length > 0);
+  assert.deepEqual(bench.notes.events, ["found E_SPOOL_LOCKED"]);
+  await appendNumber(bench.spool, 2);
+  const segments = (await readdir(main)).filter((name) => name.endsWith(".seg"));
+  assert.deepEqual([segments.length, (await readdir(directory)).length], [1, 2]);
+  assert.deepEqual([await takeAll(cursor), cursor.losses.disk], [[2], 1]);
+});
+
+/** Puts the lock of another pod in place of a lock, as an agent does for which it is stale. */
+async function replaceLock(directory: string): Promise<void> {
+  await writeFile(path.join(directory, "claim"), JSON.stringify(OTHER_POD));
+  await rename(path.join(directory, "claim"), path.join(directory, "lock"));
+}
+
 test("a takeover respects the caps, and counts what it drops", async (t) => {
   const directory = await temporaryDirectory(t);
   await leftBy(directory, await deadProcess(), [1, 2, 3]);

@@ -4,6 +4,7 @@ import { Agent as HttpsAgent, type RequestOptions } from "node:https";
 import type { Duplex } from "node:stream";
 import { TLSSocket } from "node:tls";
 import type { EffectiveTarget } from "../../config/resolve.ts";
+import { addressTimeoutMs } from "../../lib/connect-timeout.ts";
 import { checkAltName } from "../../lib/server-identity.ts";
 import { bypassesProxy } from "./no-proxy.ts";
 import { limitTunnelAnswer } from "./receive-limit.ts";
@@ -22,8 +23,16 @@ const POOL = { keepAlive: true, maxSockets: 2 };
  * Returns the connections to a URL, through a proxy if the environment names one. With https they go through a tunnel, whose
  * content the proxy cannot read. Throws if a variable is not the URL of a proxy.
  */
-export function createAgent({ url, tls }: Pick<EffectiveTarget, "url" | "tls">, proxies: ProxyEnvironment): HttpAgent {
-  const common = { ...POOL, proxyEnv: proxiesFor(url, proxies), lookup: new TargetLookup().lookup };
+export function createAgent(
+  { url, tls, timeoutMs }: Pick<EffectiveTarget, "url" | "tls" | "timeoutMs">,
+  proxies: ProxyEnvironment,
+): HttpAgent {
+  const common = {
+    ...POOL,
+    proxyEnv: proxiesFor(url, proxies),
+    lookup: new TargetLookup().lookup,
+    autoSelectFamilyAttemptTimeout: addressTimeoutMs(timeoutMs),
+  };
   if (new URL(url).protocol !== "https:") return new HttpAgent(common);
   return new TunnelAgent({
     ...common,

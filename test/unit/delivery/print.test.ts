@@ -11,10 +11,10 @@ async function frame(text: string): Promise<{ payload: Uint8Array; rawBytes: num
   return { payload: await compressLines(lines), rawBytes: lines.length };
 }
 
-async function print(stdout: Writable) {
+async function print(stdout: Writable, signal = new AbortController().signal) {
   const body = await PRINT.body([await frame("a v=1i 1\n"), await frame("b v=2i 2\n")]);
   const transport = PRINT.open(targetSettings(), { clock: new FakeClock(), stdout });
-  return transport.send({ body, lines: 2 }, new AbortController().signal);
+  return transport.send({ body, lines: 2 }, signal);
 }
 
 test("the lines of all frames are written in order, uncompressed, and are delivered", async () => {
@@ -38,4 +38,17 @@ test("lines that standard output does not take are not delivered", async () => {
   stdout.on("error", () => undefined);
   const outcome = await print(stdout);
   assert.deepEqual(outcome, { kind: "retry", reason: "TargetUnreachable", detail: "standard output: no space left" });
+});
+
+test("an agent that prints into a pipe whose reader has stopped reading can end", async () => {
+  const stop = new AbortController();
+  const blocked = new Writable({
+    write: () => {
+      setImmediate(() => {
+        stop.abort();
+      });
+    },
+  });
+  const outcome = print(blocked, stop.signal);
+  assert.equal((await outcome).kind, "retry");
 });

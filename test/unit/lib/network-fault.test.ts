@@ -26,6 +26,14 @@ test("for a host name with several addresses the first failure is returned", () 
   assert.equal(networkFault(new AggregateError([]), REMEDIES).text, "the connection failed");
 });
 
+test("for a host name with several addresses a failure with a remedy is returned before others", () => {
+  const both = new AggregateError([failure("ENETUNREACH"), failure("ECONNREFUSED"), failure("ETIMEDOUT")]);
+  assert.deepEqual(networkFault(both, REMEDIES), {
+    code: "ECONNREFUSED",
+    text: "connect ECONNREFUSED (check the url)",
+  });
+});
+
 test("the text is never empty, whatever was thrown", () => {
   assert.deepEqual(networkFault(failure("EPIPE", ""), REMEDIES), { code: "EPIPE", text: "EPIPE" });
   for (const thrown of [undefined, null, "text", 7, {}, new Error("")])

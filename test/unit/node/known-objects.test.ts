@@ -5,7 +5,9 @@ import { test, type TestContext } from "node:test";
 import { pino } from "pino";
 import { KnownObjectsKeeper } from "../../../src/node/known-objects.ts";
 import type { KnownObjects } from "../../../src/node/known-objects-file.ts";
+import { until } from "../../support/delivery.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
+import { HangingReads } from "../../support/hanging-reads.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
 import { vmi } from "../../support/vmis.ts";
 
@@ -99,6 +101,23 @@ test("a file that cannot be used is one warning, and is replaced after the next 
   const running = keeper.run(ended.signal);
   ended.abort();
   await running;
+  assert.deepEqual(await keeper.load(), state.current);
+});
+
+test("a start does not wait for a disk that hangs, and a new agent has its file later", async (t) => {
+  const { keeper, entries, ended, clock, state } = await bench(t);
+  keeper.changed();
+  const running = keeper.run(ended.signal);
+  ended.abort();
+  await running;
+  {
+    using reads = await HangingReads.begin();
+    const loaded = keeper.load();
+    await until("the disk hangs", () => reads.waiting > 0);
+    await clock.advance(2_000);
+    assert.equal(await loaded, undefined);
+  }
+  assert.match(entries[0]?.msg ?? "", /wait for the API server: no answer from the disk within 2000 ms$/);
   assert.deepEqual(await keeper.load(), state.current);
 });
 

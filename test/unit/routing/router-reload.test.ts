@@ -126,6 +126,39 @@ test("a target that gets its old name back keeps its queued lines", async () => 
   assert.deepEqual(bench.stored("b"), ["two vm_metrics"]);
 });
 
+test("a target that is renamed and then gets another address keeps its queued lines", async () => {
+  await using bench = new RouterBench();
+  bench.down("a", "b");
+  await bench.apply({ a: ["Metrics"] });
+  await bench.sample("one");
+  await bench.apply({ b: ["Metrics"] });
+  await bench.sample("two");
+  const [corrected] = configOf({ b: ["Metrics"] }).targets;
+  assert.ok(corrected !== undefined);
+  await bench.apply({}, { targets: [{ ...corrected, url: "http://127.0.0.1:2" }] });
+  assert.deepEqual([bench.router.undeliveredLines, bench.discarded], [2, []]);
+  bench.down();
+  assert.equal(await bench.router.drain(never), true);
+  assert.deepEqual([bench.stored("a"), bench.stored("b")], [["one vm_metrics"], ["two vm_metrics"]]);
+  assert.equal(bench.targets.a.connections.at(-1)?.url, "http://127.0.0.1:2");
+});
+
+test("a target that is renamed twice keeps its queued lines until it is removed under its last name", async () => {
+  await using bench = new RouterBench();
+  bench.down("a", "b");
+  await bench.apply({ a: ["Metrics"] });
+  await bench.sample("one");
+  await bench.apply({ b: ["Metrics"] });
+  await bench.apply({ c: ["Metrics"] });
+  assert.equal(bench.router.undeliveredLines, 1);
+  const [moved] = configOf({ c: ["Metrics"] }).targets;
+  assert.ok(moved !== undefined);
+  await bench.apply({}, { targets: [{ ...moved, url: "http://127.0.0.1:2" }] });
+  assert.equal(bench.router.undeliveredLines, 1);
+  await bench.apply({});
+  assert.deepEqual([bench.router.undeliveredLines, bench.discarded.includes("a 1")], [0, true]);
+});
+
 test("the removal of a renamed target drops its queued lines, also those of the old name", async () => {
   await using bench = new RouterBench();
   bench.down("a", "b");

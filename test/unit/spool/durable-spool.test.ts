@@ -210,3 +210,15 @@ test("recent returns the recent frames in memory, and does not affect reads", as
   cursor.acknowledge(first?.sequence ?? -1n);
   assert.deepEqual(await numbersOf(cursor), [1, 2, 3, 4, 5]);
 });
+
+test("a reader is woken for a frame that leaves memory as soon as it is on disk", async (t) => {
+  await using bench = await SpoolBench.open(await temporaryDirectory(t), { memoryBytes: 1 });
+  const cursor = bench.spool.cursor("a");
+  const ended = new AbortController();
+  const ready = cursor.ready(ended.signal).then(() => ended.signal.aborted);
+  await appendNumber(bench.spool, 0);
+  setImmediate(() => {
+    ended.abort();
+  });
+  assert.equal(await ready, false);
+});

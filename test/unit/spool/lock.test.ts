@@ -71,3 +71,15 @@ test("a heartbeat updates the lock, and rejects if the lock file was deleted", a
   await lock?.release();
   await assert.rejects(async () => lock?.heartbeat(), { code: "ENOENT" });
 });
+
+test("a lock that another process has replaced is not held any more, and its release leaves that of the other", async (t) => {
+  const directory = await temporaryDirectory(t);
+  const replaced = await SpoolLock.acquire(directory, elsewhere);
+  assert.equal(await replaced?.isHeld(), true);
+  const other = await SpoolLock.acquire(directory, self, (await readLock(directory))?.heartbeatMs);
+  assert.deepEqual([await replaced?.isHeld(), await other?.isHeld()], [false, true]);
+  await replaced?.release();
+  assert.equal(await other?.isHeld(), true);
+  await other?.release();
+  assert.equal(await other?.isHeld(), false);
+});

@@ -95,6 +95,27 @@ test("an interrupted write is cut off and counted once", async (t) => {
   assert.equal(size, Buffer.concat([encodePreamble(), ...whole]).length);
 });
 
+test("damage at the end of an older segment is counted, and nothing is cut off", async (t) => {
+  const directory = await temporaryDirectory(t);
+  const damaged = frame(1n, ["a"]);
+  damaged[10] = 0xff;
+  await segment(directory, 0n, [frame(0n, ["a"]), damaged]);
+  await segment(directory, 2n, [frame(2n, ["a"])]);
+  const { size } = await stat(segmentPath(directory, 0n));
+  for (let start = 0; start < 2; start++) {
+    const { corruptFrames, truncatedBytes, segments } = await recover(directory, clock);
+    assert.deepEqual([corruptFrames, truncatedBytes], [1, 0]);
+    assert.deepEqual(
+      segments.map(({ bytes, frames }) => [bytes, frames]),
+      [
+        [size, 1],
+        [encodePreamble().length + damaged.length, 1],
+      ],
+    );
+  }
+  assert.equal((await stat(segmentPath(directory, 0n))).size, size);
+});
+
 test("a segment of a newer version is not read", async (t) => {
   const directory = await temporaryDirectory(t);
   await segment(directory, 0n, [frame(0n, ["a"])]);
