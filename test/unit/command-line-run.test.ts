@@ -131,7 +131,7 @@ test("the stop signal ends agent and simulate with exit code 0", async (t) => {
 test("agent --once --print writes the lines of a cycle to standard output, without a configuration", async (t) => {
   const socket = path.join(await temporaryDirectory(t), "libvirt-sock-ro");
   await running(t, ["simulate", "--socket", socket, "--domains", "2", "--nics", "1", "--disks", "1"], /2 domains/);
-  const args = ["agent", "--once", "--print", "--libvirt-socket", socket];
+  const args = ["agent", "--once", "--print", "--libvirt-socket", ` ${socket} `];
   const { exitCode, stdout, stderr } = await run(args);
   const measurements = parseLines(stdout).map(({ measurement }) => measurement);
   const ofOneVm = ["vm_metrics", "vm_devices", "vm_devices", "vm_totals"];
