@@ -83,7 +83,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "version",
   ],
   "command-line": ["commands", "errors", "log", "observability", "top", "version"],
-  main: ["command-line"],
+  main: ["command-line", "lib"],
 };
 
 const SRC = path.join(import.meta.dirname, "../src");

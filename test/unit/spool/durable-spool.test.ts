@@ -73,7 +73,7 @@ test("a target that keeps up reads from memory, a slow one from disk", async (t)
   assert.equal(quick.droppedLines, 0);
   const left = await takeAll(slow);
   assert.ok(left.length < 40, `${left.length} frames are in memory`);
-  assert.equal(slow.losses.corrupt, 100 - left.length);
+  assert.equal(slow.losses.disk, 100 - left.length);
 });
 
 test("a segment is deleted when every target has acknowledged its frames", async (t) => {
