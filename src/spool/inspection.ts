@@ -105,9 +105,20 @@ function withFrame(sum: FrameSum, { lines, bytes, createdAtMs }: FrameHeader): F
   };
 }
 
-/** Yields everything in a directory in order, with payloads checked. Skips segments that are deleted during the read. */
+/**
+ * Yields everything in a directory in order, with payloads checked. Skips segments that are deleted during the read, and the second of
+ * a frame that is there twice, as an agent does.
+ */
 export async function* partsOf({ segments }: InspectedDir): AsyncGenerator<InspectedPart> {
-  for (const segment of segments) yield* partsOfSegment(segment, segment === segments.at(-1));
+  let last = -1n;
+  for (const segment of segments)
+    for await (const part of partsOfSegment(segment, segment === segments.at(-1))) {
+      if (part.kind === "frame") {
+        if (part.header.sequence <= last) continue;
+        last = part.header.sequence;
+      }
+      yield part;
+    }
 }
 
 async function* partsOfSegment(segment: string, isNewest: boolean): AsyncGenerator<InspectedPart> {

@@ -3,6 +3,7 @@ import { mkdir, rename, rm, truncate, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { test, type TestContext } from "node:test";
 import { decodeHeader, HEADER_BYTES, headerLength, PREAMBLE_BYTES } from "../../src/spool/frame-format.ts";
+import { inspectSpool, summarize } from "../../src/spool/inspection.ts";
 import { NOTHING } from "../../src/spool/segment.ts";
 import { until } from "../support/delivery.ts";
 import { FakeClock } from "../support/fake-clock.ts";
@@ -149,6 +150,17 @@ for (const where of ["same", "next"] as const) {
       }
       assert.deepEqual([taken, cursor.backlog, cursor.droppedLines], [numbers(), NOTHING, 0], `${maxLines} lines`);
     }
+  });
+
+  test(`a frame that is on disk twice (${where} file) is inspected once`, async (t) => {
+    const small = await smallSpool(t);
+    await withFrameTwice(small, where);
+    const { directories } = await inspectSpool(small.directory);
+    const sums = await Promise.all(directories.map(summarize));
+    assert.deepEqual(
+      sums.map(({ all, backlogs, damage }) => [all.frames, backlogs.get("a")?.frames, damage]),
+      [[FRAMES, FRAMES, []]],
+    );
   });
 
   test(`a frame that is on disk twice (${where} file) is taken over once`, async (t) => {
