@@ -3,17 +3,20 @@ import assert from "node:assert/strict";
 /** The bound of one step of the event loop. */
 const STEP_MS = 50;
 
+/** More than V8 needs to compile the work. */
+const MAX_TRIES = 6;
+
 /**
- * Runs the work and asserts that it takes at most 50 ms of CPU. CPU time is independent of what else the machine does, except
- * for compilation and garbage collection: the best of three tries counts. `what` is for the message.
+ * Runs the work and asserts that it takes at most 50 ms of CPU in this thread. The best try counts: the first ones run code that is
+ * not compiled, one may collect garbage, and a core is slower while it is shared. `what` is for the message.
  */
 export function assertCheap(work: () => void, what: () => string): void {
   const tries: number[] = [];
   do {
-    const before = process.cpuUsage();
+    const before = process.threadCpuUsage();
     work();
-    const { user, system } = process.cpuUsage(before);
+    const { user, system } = process.threadCpuUsage(before);
     tries.push((user + system) / 1_000);
-  } while (Math.min(...tries) > STEP_MS && tries.length < 3);
+  } while (Math.min(...tries) > STEP_MS && tries.length < MAX_TRIES);
   assert.ok(Math.min(...tries) <= STEP_MS, `${tries.join(", ")} ms of CPU: ${what()}`);
 }

@@ -5,31 +5,28 @@ import fc from "fast-check";
 import { LAUNCHER_BUDGET } from "../../../src/budget.ts";
 import { parseDomainXml, type DomainLayout } from "../../../src/discovery/domain-layout.ts";
 import { TelemetryError } from "../../../src/errors.ts";
+import { assertCheap } from "../../support/cpu-time.ts";
 
-const LIMIT_MS = 50;
 const LENGTH = LAUNCHER_BUDGET.xmlLength;
 
-/** Returns the CPU time of a parse in milliseconds, and its result. Only planned errors are caught. */
-function timed(xml: string, budget = LAUNCHER_BUDGET): { ms: number; result: DomainLayout | TelemetryError } {
-  const begun = process.cpuUsage();
-  const measured = (result: DomainLayout | TelemetryError) => {
-    const { user, system } = process.cpuUsage(begun);
-    return { ms: (user + system) / 1000, result };
-  };
+/** Returns the result of a parse. Only planned errors are caught. */
+function resultOf(xml: string): DomainLayout | TelemetryError {
   try {
-    return measured(parseDomainXml("web", xml, budget, true));
+    return parseDomainXml("web", xml, LAUNCHER_BUDGET, true);
   } catch (error) {
     assert.ok(error instanceof TelemetryError, String(error));
-    return measured(error);
+    return error;
   }
 }
 
-/** Parses a text within the limit. A second attempt is allowed, because the first may include a garbage collection. */
+/** Parses a text within the limit. */
 function parse(xml: string): DomainLayout | TelemetryError {
-  let { ms, result } = timed(xml);
-  if (ms > LIMIT_MS) ({ ms, result } = timed(xml));
-  assert.ok(ms <= LIMIT_MS, `${ms} ms for ${xml.slice(0, 60)}`);
-  return result;
+  const results: (DomainLayout | TelemetryError)[] = [];
+  assertCheap(
+    () => results.push(resultOf(xml)),
+    () => xml.slice(0, 60),
+  );
+  return results[0] ?? assert.fail();
 }
 
 /** Returns a document of the longest length, filled with repetitions. */
