@@ -18,10 +18,18 @@ export interface VmName extends Omit<DomainIdentity, "id" | "uuid"> {
   readonly migration?: NodeMigration;
 }
 
+/** What a cycle has read of a domain. */
+interface CycleValues {
+  readonly memory: MemorySample;
+  /** Of its QEMU, in nanoseconds. */
+  readonly cpuTimeNs: bigint;
+}
+
 interface Entry {
   vm: VmName;
   identity: DomainIdentity;
   last: MemoryPoint | undefined;
+  cpuTimeNs: bigint;
 }
 
 /** State of each domain that is kept between cycles: its identity object, and its last memory point for rates. */
@@ -30,11 +38,17 @@ export class DomainHistory {
 
   /**
    * Returns the identity and the previous memory point of a domain, and stores `memory` for the next cycle. The identity
-   * is the same object until `vm` changes. A domain is identified by UUID and id.
+   * is the same object until `vm` changes. A domain is identified by UUID and id. A daemon that restarts may give the id of an old run
+   * to a new one: the CPU time of a QEMU never falls, so a lower one is that of a new run.
    */
-  update(domain: DomainRef, memory: MemorySample, vm: VmName = domain): Pick<DomainSample, "identity" | "previous"> {
+  update(
+    domain: DomainRef,
+    { memory, cpuTimeNs }: CycleValues,
+    vm: VmName = domain,
+  ): Pick<DomainSample, "identity" | "previous"> {
     const entry = this.#entryOf(domain, vm);
-    const previous = entry.last;
+    const previous = cpuTimeNs < entry.cpuTimeNs ? undefined : entry.last;
+    entry.cpuTimeNs = cpuTimeNs;
     if (memory.current !== undefined) entry.last = { current: memory.current, monotonicMs: memory.monotonicMs };
     return { identity: entry.identity, previous };
   }
@@ -42,11 +56,6 @@ export class DomainHistory {
   /** Returns the identity of a domain, as `update` does. */
   identityOf(domain: DomainRef, vm: VmName): DomainIdentity {
     return this.#entryOf(domain, vm).identity;
-  }
-
-  /** Forgets the memory points. Call this when the next connection may be to another daemon, as in `DomainReadings`. */
-  forgetPrevious(): void {
-    for (const entry of this.#entries.values()) entry.last = undefined;
   }
 
   /** Removes all other domains. */
@@ -58,7 +67,7 @@ export class DomainHistory {
     const run = domainKey(domain);
     let entry = this.#entries.get(run);
     if (entry === undefined) {
-      entry = { vm, identity: identityOf(domain, vm), last: undefined };
+      entry = { vm, identity: identityOf(domain, vm), last: undefined, cpuTimeNs: 0n };
       this.#entries.set(run, entry);
     }
     if (!isSame(entry.vm, vm)) Object.assign(entry, { vm, identity: identityOf(domain, vm) });

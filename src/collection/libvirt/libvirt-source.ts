@@ -86,8 +86,6 @@ export class LibvirtSource implements Source {
       this.#infos.reset();
       this.#devices.invalidate();
       this.#kept.clear();
-      this.#history.forgetPrevious();
-      this.#readings.forgetPrevious();
     };
     const emit = (report: VmReport): void => this.#settings.onReport?.(report, socket);
     const { needs } = settings;
@@ -223,7 +221,7 @@ export class LibvirtSource implements Source {
         memory,
         nics: devices?.nics,
         disks: devices?.disks,
-        ...this.#history.update(domain, memory, vm),
+        ...this.#history.update(domain, { memory, cpuTimeNs: info.info.cpuTimeNs }, vm),
       };
       this.#events.observe({ domain, identity: sample.identity, migration: vm.migration }, session, needs);
       if (readers.length === 0) return [sample];

@@ -32,8 +32,8 @@ export class RunStarts {
 
   /**
    * Returns the start in seconds since the epoch, at most one interval late; undefined if it is not known. After a migration
-   * to this host or a restore it is when the domain arrived. A daemon that restarts may give the id of an old run to a new
-   * one: the CPU time of a QEMU never falls, so a lower one is that of a new run.
+   * to this host or a restore it is when the domain arrived. A run whose CPU time has fallen is another one, as in
+   * `DomainHistory`.
    */
   startOf({ domain, info }: Pick<BasicInfo, "domain" | "info">): number | undefined {
     const run = this.#runs.get(domainKey(domain));

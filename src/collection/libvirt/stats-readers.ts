@@ -64,11 +64,6 @@ export class DomainReadings {
     this.#starts.interrupt();
   }
 
-  /** Call this when the next connection may be to another daemon, which may give the id of an old run to a new one. */
-  forgetPrevious(): void {
-    this.#previous.clear();
-  }
-
   /** Sets what the configuration needs. Removes the values of all other readers. */
   configure(needs: readonly StatsNeed[]): void {
     const isNeeded = readersOf(needs).length > 0;

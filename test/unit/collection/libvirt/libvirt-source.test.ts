@@ -6,9 +6,7 @@ import type { TypedValue } from "../../../../src/libvirt/types.ts";
 import { SyntheticDomain } from "../../../../src/simulator/synthetic-domain.ts";
 import { points } from "../../../support/encode.ts";
 import { SimulatedEndpoint } from "../../../support/simulated-endpoint.ts";
-import { CPU_USAGE } from "../../../../src/collection/libvirt/cpu-usage.ts";
-import { DISK_DETAILS } from "../../../../src/collection/libvirt/disk-details.ts";
-import { BALLOON, CPU_TIMES, DEVICES, reading } from "../../../../src/collection/stats-needs.ts";
+import { BALLOON, CPU_TIMES, DEVICES } from "../../../../src/collection/stats-needs.ts";
 
 function devices({ nics = [], disks = [] }: DomainSample): string[] {
   return [...nics, ...disks].map(({ device }) => device);
@@ -184,22 +182,6 @@ for (const needs of [[DEVICES, BALLOON, CPU_TIMES], []]) {
     assert.deepEqual([...(await endpoint.samples()).keys()], ["vm-001", "vm-003"]);
   });
 }
-
-test("a run that has the id of an old one after a restart of the daemon has no rates to the old one", async (t) => {
-  const endpoint = await SimulatedEndpoint.start(t, { settings: { needs: [DEVICES, CPU_USAGE, DISK_DETAILS] } });
-  const rates = async (): Promise<boolean[]> => {
-    const sample = await endpoint.sample();
-    const latency = reading(sample, DISK_DETAILS)?.[0]?.readLatencyUs;
-    return [sample.previous, reading(sample, CPU_USAGE)?.percent, latency].map((value) => value !== undefined);
-  };
-  await endpoint.sample();
-  assert.deepEqual(await rates(), [true, true, true]);
-  // A libvirtd without running domains begins with the id 1 again.
-  await endpoint.stopDaemon();
-  await endpoint.startDaemon();
-  assert.deepEqual(await rates(), [false, false, false]);
-  assert.deepEqual(await rates(), [true, true, true]);
-});
 
 test("a domain keeps its identity object while it runs, so that its tags are escaped once", async (t) => {
   const endpoint = await SimulatedEndpoint.start(t);
