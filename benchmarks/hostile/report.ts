@@ -76,7 +76,7 @@ ${table(HEAD, [
   ...runs.map((run) => runRow(run, quiet.get(run.version))),
 ])}
 
-The event loop delay is a bound of the agent's own histogram, which measures twice a second. \`-\`: it could not be measured. The
+The event loop delay is a bound of the agent's own histogram of late timers. \`-\`: it could not be measured. The
 memory is resident memory with the files that are mapped.
 
 ## The attacks

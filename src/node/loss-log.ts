@@ -5,7 +5,7 @@ import type { DropReason, Losses } from "../spool/losses.ts";
 const CAUSES: Readonly<Record<DropReason, string>> = {
   cap: "more were queued than buffer.maxMiB allows",
   age: "they were queued for longer than buffer.maxAge",
-  disk: "the disk of the spool is too full or fails",
+  disk: "the disk of the spool is too full or fails, or its files were deleted or taken over by another agent",
   corrupt: "they are damaged on the disk of the spool",
 };
 

@@ -93,7 +93,7 @@ export const TARGET_METRICS: MetricGroup<AgentView> = {
     {
       name: "kubevirt_telemetry_target_dropped_lines_total",
       type: "counter",
-      help: "Lines dropped before delivery by reason: the buffer's size (cap) or age limit, a failed disk, or corruption on disk",
+      help: "Lines dropped before delivery by reason: the buffer's size (cap) or age limit, a disk that failed or lost its files (disk), or corruption",
       labels: ["target", "reason"],
       read: ({ targets }) =>
         targets.flatMap(({ name, losses }) =>

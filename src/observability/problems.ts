@@ -58,5 +58,5 @@ function dropped({ name, losses }: TargetView): readonly string[] {
 function rejected({ name, record: { rejectedLines } }: TargetView): readonly string[] {
   return rejectedLines === 0
     ? []
-    : [`${name}: lines rejected since the start, they are not sent again: ${rejectedLines}`];
+    : [`${name}: lines rejected since the start: ${rejectedLines} (they are not sent again)`];
 }

@@ -51,8 +51,13 @@ function openFiles(): number | undefined {
  */
 export class EventLoopLag {
   readonly histogram = new Histogram([0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]);
+  /** When the last sleep that was measured ended, on the monotonic clock. */
+  #measuredMs = Number.NEGATIVE_INFINITY;
 
-  /** Returns a clock with the same time that measures each sleep, except those that end early. */
+  /**
+   * Returns a clock with the same time that measures each sleep, except those that end early. Of the sleeps that one pause makes late,
+   * only the first to end counts.
+   */
   measured(clock: Clock): Clock {
     return {
       now: () => clock.now(),
@@ -60,7 +65,9 @@ export class EventLoopLag {
       sleep: async (ms, signal) => {
         const dueMs = clock.monotonic() + ms;
         await clock.sleep(ms, signal);
-        if (signal?.aborted !== true) this.histogram.observe(Math.max(0, clock.monotonic() - dueMs) / 1000);
+        if (signal?.aborted === true || dueMs < this.#measuredMs) return;
+        this.#measuredMs = clock.monotonic();
+        this.histogram.observe(Math.max(0, this.#measuredMs - dueMs) / 1000);
       },
     };
   }

@@ -98,7 +98,10 @@ export class DiskStore {
       await writerDir.lock.release();
       return undefined;
     }
-    for (const { path } of recovered.consumed) await this.#countErrors(() => rm(path, { force: true }));
+    for (const { path } of recovered.consumed) {
+      await this.#countErrors(() => rm(path, { force: true }));
+      answered();
+    }
     // Nothing may wait between this and the caller, which numbers its frames behind the recovered ones.
     if (isLate()) {
       await writerDir.lock.release();

@@ -15,7 +15,9 @@ test("a loss of queued lines is a warning with its reason, and a later one is no
   assert.deepEqual([entries[0]?.["lines"], entries[0]?.["reason"]], [7, "age"]);
   assert.deepEqual(logged(), [TOO_OLD]);
   state.recordLosses({ ...NONE, age: 9, disk: 1 });
-  assert.deepEqual(logged(), ["warn queued lines are lost: the disk of the spool is too full or fails"]);
+  assert.deepEqual(logged(), [
+    "warn queued lines are lost: the disk of the spool is too full or fails, or its files were deleted or taken over by another agent",
+  ]);
   await clock.advance(WARNING_PERIOD_MS);
   state.recordLosses({ ...NONE, age: 9, disk: 1 });
   assert.equal(entries[0]?.["lines"], 2);

@@ -17,7 +17,7 @@ test("each problem is one sentence with its code and place", () => {
     `${socket(4)}: no answer from the QEMU of batch_nightly`,
     `${socket(5)}: E_LIBVIRT_TIMEOUT: libvirt did not answer CONNECT_LIST_ALL_DOMAINS within 4000 ms`,
     "archive: TargetUnauthorized, 116160 lines queued: HTTP 401 unauthorized access (check the target's credentials and their right to write)",
-    "archive: lines rejected since the start, they are not sent again: 12",
+    "archive: lines rejected since the start: 12 (they are not sent again)",
   ]);
 });
 
@@ -40,7 +40,7 @@ test("rejected lines stay a problem", () => {
   const { record } = targetView("a");
   assert.deepEqual(
     problemsOf(agentView({ targets: [{ ...targetView("a"), record: { ...record, rejectedLines: 5 } }] })),
-    ["a: lines rejected since the start, they are not sent again: 5"],
+    ["a: lines rejected since the start: 5 (they are not sent again)"],
   );
 });
 

@@ -29,3 +29,14 @@ test("measuring the lag adds no timer, so it does not wake an idle agent", () =>
   void measured.sleep(10_000);
   assert.equal(clock.sleeping, 1);
 });
+
+test("one pause counts once, however many sleeps it makes late", async () => {
+  const clock = new FakeClock();
+  const lag = new EventLoopLag();
+  const measured = lag.measured(clock);
+  const sleeps = [1_000, 1_000, 1_500, 2_000].map((ms) => measured.sleep(ms));
+  clock.block(3_000);
+  await clock.advance(0);
+  await Promise.all(sleeps);
+  assert.deepEqual([lag.histogram.count, lag.histogram.sum], [1, 2]);
+});
