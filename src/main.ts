@@ -2,6 +2,9 @@ import { setDefaultAutoSelectFamilyAttemptTimeout } from "node:net";
 import { runCommandLine } from "./command-line.ts";
 import { addressTimeoutMs } from "./lib/connect-timeout.ts";
 
+/** How long the output may take after the command has ended for a signal. */
+const LAST_WRITES_MS = 1_000;
+
 // For connections without a limit of their own: those to the API server and, as Node makes their options, to a proxy.
 setDefaultAutoSelectFamilyAttemptTimeout(addressTimeoutMs(10_000));
 
@@ -20,3 +23,5 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
 }
 
 process.exitCode = await runCommandLine(process.argv.slice(2), process, stop.signal);
+// After a signal a pipe that nobody reads from must not hold the process. What can be written is written before.
+if (stop.signal.aborted) setTimeout(() => process.exit(), LAST_WRITES_MS).unref();

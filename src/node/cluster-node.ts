@@ -206,11 +206,10 @@ class ClusterNode implements NodeMode {
 
   async #report(pipeline: Pipeline, signal: AbortSignal): Promise<void> {
     const { nodeLog, state, router, clock } = this.#options;
-    const { client, podUID, nodeName, podsDir } = this.#settings;
+    const { client, podUID, podsDir } = this.#settings;
     const { loop: config, source } = this.#configs;
     const report = new NodeReport({
       agent: { version: VERSION, podUID, startedMs: clock.now() },
-      nodeName,
       podsDir,
       state,
       pipeline,

@@ -15,12 +15,11 @@ import { isDenied } from "../lib/error-code.ts";
 
 export interface ReportOptions {
   readonly agent: NodeObservation["agent"];
-  readonly nodeName: string;
   readonly podsDir: string;
   readonly state: Pick<NodeState, "endpoints">;
   readonly pipeline: Pick<Pipeline, "stats">;
   readonly router: Pick<Router, "senders" | "droppedLines">;
-  readonly inventory: Pick<VmiInventory, "vmiOf">;
+  readonly inventory: Pick<VmiInventory, "runsHere">;
   readonly vmis: Pick<VmiWatch, "fault">;
   readonly launchers: Pick<LauncherSockets, "error" | "launchers" | "unusable">;
   readonly config: Pick<ConfigLoop<GoverningConfig>, "origin" | "fault">;
@@ -90,14 +89,14 @@ export class NodeReport {
     const { launchers, inventory, podsDir, state } = this.#options;
     const { error } = launchers;
     if (error !== undefined) return [{ where: podsDir, denied: isDenied(error), message: messageOf(error) }];
-    // Any pod can look like a launcher, so only the launchers of VMIs count.
+    // Any pod can look like a launcher, so only the launchers of VMIs that run here count, as in `vmiEndpoints`.
     const unusable = launchers.unusable.flatMap(({ podUid, reason }): LibvirtFailure[] => {
       const where = `${podsDir}/${podUid}`;
-      if (reason === "denied" && inventory.vmiOf(podUid) !== undefined)
-        return [{ where, denied: true, message: "the agent may not read it" }];
-      if (reason === "unresponsive" && this.#isHere(podUid))
-        return [{ where, denied: false, message: "virt-handler marked it as unresponsive" }];
-      return [];
+      if (!inventory.runsHere(podUid)) return [];
+      const denied = reason === "denied";
+      return [
+        { where, denied, message: denied ? "the agent may not read it" : "virt-handler marked it as unresponsive" },
+      ];
     });
     // They are endpoints, too, but only while there is a configuration.
     const reported = new Set(launchers.unusable.map(({ where }) => where));
@@ -122,13 +121,8 @@ export class NodeReport {
 
   /** Returns whether a launcher without a daemon should have one: its VMI runs here, and it has had time to start. */
   #isMissed(podUid: string, sinceMs: number): boolean {
-    return this.#options.clock.monotonic() - sinceMs > ABSENT_MS && this.#isHere(podUid);
-  }
-
-  /** Returns whether the pod's VMI runs on this node. It does not if the pod is ending, or is the target of a migration. */
-  #isHere(podUid: string): boolean {
-    const { inventory, nodeName } = this.#options;
-    return inventory.vmiOf(podUid)?.nodeName === nodeName;
+    const { clock, inventory } = this.#options;
+    return clock.monotonic() - sinceMs > ABSENT_MS && inventory.runsHere(podUid);
   }
 
   #bufferFault(): NodeObservation["bufferFault"] {

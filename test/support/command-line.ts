@@ -8,7 +8,7 @@ import type { ReadStream, WriteStream } from "node:tty";
 import { runCommandLine } from "../../src/command-line.ts";
 import { atEnd } from "./at-end.ts";
 
-const MAIN = path.join(import.meta.dirname, "../../src/main.ts");
+export const MAIN = path.join(import.meta.dirname, "../../src/main.ts");
 const PREFIX = "KUBEVIRT_TELEMETRY_";
 
 export type Variables = Readonly<Record<string, string>>;

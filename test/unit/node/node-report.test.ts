@@ -7,7 +7,6 @@ import { LibvirtError } from "../../../src/libvirt/errors.ts";
 import { EndpointStates } from "../../../src/node/endpoint-states.ts";
 import { NodeReport } from "../../../src/node/node-report.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
-import { vmi } from "../../support/vmis.ts";
 
 /** A node with two launchers, `here` and `elsewhere`, named for where their VMIs run. */
 function bench() {
@@ -17,7 +16,6 @@ function bench() {
   const state = { error: undefined as unknown, droppedLines: 0, namesFault: undefined as StoreFault | undefined };
   const report = new NodeReport({
     agent: { version: "1", podUID: "agent", startedMs: 0 },
-    nodeName: "n1",
     podsDir: "/pods",
     state: { endpoints },
     pipeline: { stats: { versions: ["9.0.0"], calls: 0, blockedCalls: 0 } },
@@ -27,7 +25,7 @@ function bench() {
         return state.droppedLines;
       },
     },
-    inventory: { vmiOf: (podUid) => ({ here: vmi({ nodeName: "n1" }), elsewhere: vmi({ nodeName: "n2" }) })[podUid] },
+    inventory: { runsHere: (podUid) => ["here", "closed"].includes(podUid) },
     vmis: {
       get fault() {
         return state.namesFault;
@@ -108,11 +106,11 @@ test("a launcher that the agent may not read is one failure, although it is a fa
 
 test("denied access is distinguished from a missing answer", () => {
   const { pods, cycle, failures } = bench();
-  pods.denied = ["elsewhere"];
+  pods.denied = ["closed", "elsewhere"];
   cycle("/pods/here", { errors: [new LibvirtError("E_LIBVIRT_DENIED", "no permission")] });
   cycle("/pods/elsewhere", { outcome: "collected", stuck: ["prod_web"], busy: ["prod_db"], slow: ["prod_new"] });
   assert.deepEqual(failures(), [
-    ["/pods/elsewhere", true, "the agent may not read it"],
+    ["/pods/closed", true, "the agent may not read it"],
     ["/pods/here", true, "no permission"],
     ["/pods/elsewhere", false, "the QEMU of prod_web does not answer"],
     ["/pods/elsewhere", false, "prod_db is busy with a job of another client"],
