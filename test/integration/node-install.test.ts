@@ -180,14 +180,19 @@ test("the documented command shows the lines of the node's VMs in an agent's pod
 
 test("the agent stays below the requests of the chart", async (t) => {
   await newPoints(3);
-  const { metadata } = await cluster.ready(AGENT);
-  const { cpu, memory } = await until(() => usageOf(metadata.name), "the kubelet's statistics");
-  t.diagnostic(`working set ${Math.round(memory / 2 ** 20)} MiB, CPU ${Math.round(cpu / 1e6)} m`);
-  const [{ resources }] = (await cluster.ready(AGENT)).spec?.["containers"] as [
+  const { metadata, spec } = await cluster.ready(AGENT);
+  const [{ resources }] = spec?.["containers"] as [
     { readonly resources: { readonly requests: { readonly cpu: string; readonly memory: string } } },
   ];
-  assert.ok(memory < Number.parseInt(resources.requests.memory, 10) * 2 ** 20, "memory");
-  assert.ok(cpu < Number.parseInt(resources.requests.cpu, 10) * 1e6, "CPU");
+  const maxBytes = Number.parseInt(resources.requests.memory, 10) * 2 ** 20;
+  const maxNanocores = Number.parseInt(resources.requests.cpu, 10) * 1e6;
+  const settled = async (): Promise<true | undefined> => {
+    const { cpu = Number.NaN, memory = Number.NaN } = (await usageOf(metadata.name)) ?? {};
+    t.diagnostic(`working set ${Math.round(memory / 2 ** 20)} MiB, CPU ${Math.round(cpu / 1e6)} m`);
+    return (memory < maxBytes && cpu < maxNanocores) || undefined;
+  };
+  // The kubelet's CPU is that of some seconds. The start of a process takes more, the longer the slower the machine is.
+  await until(settled, "an agent below its requests", 120_000);
 });
 
 test("the agent runs with every setting of ci/tuned-values.yaml, and its log is text", async () => {
