@@ -23,5 +23,5 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
 }
 
 process.exitCode = await runCommandLine(process.argv.slice(2), process, stop.signal);
-// After a signal a pipe that nobody reads from must not hold the process. What can be written is written before.
+// After a signal a pipe whose reader has stopped must not hold the process. What can be written is written before.
 if (stop.signal.aborted) setTimeout(() => process.exit(), LAST_WRITES_MS).unref();

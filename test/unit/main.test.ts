@@ -38,7 +38,7 @@ test("SIGINT ends a simulator with exit code 0", async (t) => {
   assert.deepEqual(await ended, [0, null]);
 });
 
-test("SIGTERM ends an agent whose lines nobody reads", async (t) => {
+test("SIGTERM ends an agent whose reader of the lines has stopped", async (t) => {
   const socket = path.join(await temporaryDirectory(t), "socket");
   const server = await SimulatorServer.start(socket, SimulatedHost.of(300, { nics: 2, disks: 3, seed: 1 }));
   atEnd(t, () => server[Symbol.asyncDispose]());
