@@ -54,8 +54,12 @@ test("without a configuration the agent wakes a few times a minute, enough for i
   await done;
 });
 
-test("the removal of a configuration ends collection and keeps the queued lines", async (t) => {
-  const { pipeline, router, clock, log, logged } = await pipelineBench(t);
+/** Runs a pipeline until its configuration is removed after its first cycles. Resolves to a function that ends it. */
+async function runUntilRemoved({
+  pipeline,
+  clock,
+  logged,
+}: Awaited<ReturnType<typeof pipelineBench>>): Promise<() => Promise<unknown>> {
   const stop = new AbortController();
   pipeline.configure(await config());
   const done = pipeline.run(Number.POSITIVE_INFINITY, stop.signal);
@@ -64,29 +68,31 @@ test("the removal of a configuration ends collection and keeps the queued lines"
   const removed = once(logged, "configuration removed");
   await clock.advance(INTERVAL_MS);
   await removed;
-  stop.abort();
-  await done;
+  return () => {
+    stop.abort();
+    return done;
+  };
+}
+
+test("the removal of a configuration ends collection and keeps the queued lines", async (t) => {
+  const bench = await pipelineBench(t);
+  const { router, log } = bench;
+  const end = await runUntilRemoved(bench);
+  await end();
   assert.equal(router.senders[0]?.backlog.lines, 8 * log.filter((msg) => msg === "cycle").length);
 });
 
 test("after the removal of a configuration the log still has the minutes, and the losses of queued lines", async (t) => {
-  const { pipeline, state, clock, log, logged } = await pipelineBench(t);
-  const stop = new AbortController();
-  pipeline.configure(await config());
-  const done = pipeline.run(Number.POSITIVE_INFINITY, stop.signal);
-  await once(logged, "cycle");
-  pipeline.configure(undefined);
-  const removed = once(logged, "configuration removed");
-  await clock.advance(INTERVAL_MS);
-  await removed;
+  const bench = await pipelineBench(t);
+  const { state, clock, log } = bench;
+  const end = await runUntilRemoved(bench);
   const minutes = (): number => log.filter((msg) => msg === "last minute").length;
   const before = minutes();
   const losses = t.mock.method(state, "recordLosses");
   await clock.advance(130_000);
   assert.equal(minutes() - before, 2);
   assert.ok(losses.mock.callCount() > 10);
-  stop.abort();
-  await done;
+  await end();
 });
 
 test("a suspended configuration collects nothing, and its cycles count", async (t) => {
